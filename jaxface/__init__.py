@@ -1,0 +1,27 @@
+"""jaxface: if only the symmetry of the face changes, how does an expression classifier's answer change?
+
+The rooms are imported when first touched, so that `import jaxface` starts no JAX backend:
+`face` builds heads, `render` draws them, `classify` asks, `search` finds expressions, `audit` runs
+the grid, `stats` judges it, `report` shows it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxface import audit, classify, face, render, report, search, stats
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "audit", "classify", "face", "render", "report", "search", "stats"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return importlib.import_module(f"jaxface.{name}")
+    raise AttributeError(f"module 'jaxface' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

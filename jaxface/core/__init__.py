@@ -1,0 +1,1 @@
+"""What every room needs: errors, named shapes, config, files, progress, the machine."""

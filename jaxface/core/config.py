@@ -1,0 +1,124 @@
+"""Configuration: frozen dataclasses, read from TOML and written back.
+
+One dataclass is the Python argument, the TOML schema and (through tyro, in `cli`) the list of flags.
+Precedence: defaults < TOML < flags.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+import types
+import typing
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from jaxface.core.errors import ConfigError, suggestion
+
+T = TypeVar("T")
+
+
+def load_toml(cls: type[T], path: str | Path) -> T:
+    """The dataclass `cls` as the TOML file describes it; what the file leaves out keeps its default.
+
+    Raises:
+        ConfigError: no such file, not TOML, an unknown key (with a suggestion) or a value of a wrong type.
+    """
+    path = Path(path)
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no config file at {path}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    try:
+        return from_dict(cls, table)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def from_dict(cls: type[T], table: dict[str, Any], *, where: str = "") -> T:
+    """The dataclass `cls` from a nested dictionary; keys that `cls` does not have are refused."""
+    hints = typing.get_type_hints(cls)
+    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    values = {}
+    for key, value in table.items():
+        name = key.replace("-", "_")
+        if name not in known:
+            raise ConfigError(f"unknown key {where + key!r}{suggestion(name, known)}")
+        values[name] = _convert(hints[name], value, where + key)
+    try:
+        return cls(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where or 'config'}: {error}") from None
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """The nested dictionary of a config, without what is None: TOML has no word for it."""
+    out = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            value = to_dict(value)
+        elif isinstance(value, tuple):
+            value = list(value)
+        elif isinstance(value, Path):
+            value = str(value)
+        if value is not None:
+            out[field.name] = value
+    return out
+
+
+def dump_toml(config: Any) -> str:
+    """The config as TOML text that `load_toml` reads back to an equal object."""
+    return tomli_w.dumps(to_dict(config))
+
+
+def _convert(hint: Any, value: Any, where: str) -> Any:
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        return _convert_union(hint, value, where)
+    if origin is typing.Literal:
+        choices = typing.get_args(hint)
+        if value not in choices:
+            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, choices))}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ConfigError(f"{where} wants a list, got {value!r}")
+        kinds = typing.get_args(hint)
+        if kinds[-1] is Ellipsis:
+            kinds = (kinds[0],) * len(value)
+        if len(kinds) != len(value):
+            raise ConfigError(f"{where} wants {len(kinds)} values, got {len(value)}")
+        return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where} wants a table [{where}], got {value!r}")
+        return from_dict(typing.cast(type, hint), value, where=where + ".")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if hint is Path and isinstance(value, str):
+        return Path(value)
+    if isinstance(value, bool) and hint is not bool:
+        raise ConfigError(f"{where} wants {hint.__name__}, got {value!r}")
+    if isinstance(hint, type) and not isinstance(value, hint):
+        raise ConfigError(f"{where} wants {hint.__name__}, got {value!r}")
+    return value
+
+
+def _convert_union(hint: Any, value: Any, where: str) -> Any:
+    kinds = [kind for kind in typing.get_args(hint) if kind is not type(None)]
+    if value is None:
+        return None
+    errors = []
+    for kind in kinds:
+        try:
+            return _convert(kind, value, where)
+        except ConfigError as error:
+            errors.append(str(error))
+    raise ConfigError(errors[0])

@@ -1,0 +1,41 @@
+"""The errors a user can meet. Each message says what came, what was wanted and what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class JaxfaceError(Exception):
+    """Base of all errors that jaxface raises on purpose; the command line prints one line and exits 2."""
+
+
+class ConfigError(JaxfaceError):
+    """A configuration that cannot be used: unknown key, wrong type, value out of range."""
+
+
+class ShapeError(JaxfaceError):
+    """An array whose shape, type or range is not the one asked for."""
+
+
+class ModelFileError(JaxfaceError):
+    """A face model file that is missing, truncated, foreign or unsafe."""
+
+
+class CheckpointError(JaxfaceError):
+    """A classifier's weights or card that cannot be read or do not fit."""
+
+
+class LabelError(JaxfaceError):
+    """An expression label that the vocabulary does not know."""
+
+
+class StoreError(JaxfaceError):
+    """A run folder that cannot be read, or that belongs to another configuration."""
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`, did you mean 'x'?` for the closest known word, else the known words in order."""
+    known = list(known)
+    close = difflib.get_close_matches(word, known, n=1)
+    return f", did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"

@@ -1,0 +1,27 @@
+"""Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, TypeVar, dataclass_transform
+
+import jax
+
+T = TypeVar("T")
+
+
+def static(**options: Any) -> Any:
+    """A dataclass field that is part of the structure: hashable, fixed under `jit`, never traced."""
+    return dataclasses.field(metadata={"static": True}, **options)
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
+def pytree(cls: type[T]) -> type[T]:
+    """Decorator: a frozen dataclass registered as a JAX pytree; `static()` fields are its structure."""
+    frozen = dataclasses.dataclass(frozen=True)(cls)
+    fields = dataclasses.fields(frozen)  # type: ignore[arg-type]
+    return jax.tree_util.register_dataclass(
+        frozen,
+        data_fields=[field.name for field in fields if not field.metadata.get("static")],
+        meta_fields=[field.name for field in fields if field.metadata.get("static")],
+    )

@@ -1,0 +1,69 @@
+"""The machine: compile cache, devices, versions, the state of the checkout."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = ("jaxface", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "scipy", "xarray", "zarr")
+
+
+def enable_compile_cache(folder: str | Path | None = None) -> Path:
+    """Keep compiled programs on disk, whatever their compile time, so that a second run compiles nothing.
+
+    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` wins over `folder`.
+    """
+    import jax
+
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    chosen = os.environ.get("JAX_COMPILATION_CACHE_DIR") or folder or f"{cache}/jaxface/jit"
+    chosen = Path(chosen).expanduser()
+    jax.config.update("jax_compilation_cache_dir", str(chosen))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    return chosen
+
+
+def versions() -> dict[str, str]:
+    """Installed versions of jaxface and of the libraries its numbers depend on."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def git_commit(folder: str | Path) -> str | None:
+    """The commit that `folder` stands at, `+` behind it when the tree differs; None outside a checkout."""
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ("git", "-C", str(folder), *arguments), capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return git("rev-parse", "--short=12", "HEAD") + ("+" if git("status", "--porcelain", "-uno") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def environment() -> dict[str, Any]:
+    """The machine, for a reader: versions, devices, platform, commit. Starts JAX's backend."""
+    import jax
+
+    return {
+        "versions": versions(),
+        "devices": [f"{device.platform}:{device.device_kind}" for device in jax.local_devices()],
+        "processes": jax.process_count(),
+        "cores": os.cpu_count(),
+        "platform": platform.platform(),
+        "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "commit": git_commit(Path(__file__).parent),
+    }

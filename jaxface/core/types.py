@@ -1,0 +1,64 @@
+"""The vocabularies and the names of shapes that all rooms share.
+
+Shapes in docstrings use these letters: V vertices, F triangles, U texture coordinates, J joints,
+I identity, E expression and A albedo coefficients, K classes, S symmetry steps, T time steps,
+B a batch, H and W image height and width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax
+
+from jaxface.core.errors import LabelError, suggestion
+
+Array = jax.Array
+
+BASE_EXPRESSIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
+EXPRESSIONS: tuple[str, ...] = (*BASE_EXPRESSIONS, "neutral", "contempt")
+
+_SYNONYMS: dict[str, str] = {
+    "angry": "anger",
+    "anger": "anger",
+    "disgusted": "disgust",
+    "disgust": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "scared": "fear",
+    "fear": "fear",
+    "happy": "happiness",
+    "happiness": "happiness",
+    "joy": "happiness",
+    "sad": "sadness",
+    "sadness": "sadness",
+    "surprised": "surprise",
+    "surprise": "surprise",
+    "neutral": "neutral",
+    "contempt": "contempt",
+    "contemptuous": "contempt",
+}
+
+
+def expression_name(label: str) -> str:
+    """The vocabulary's name for a label as a data set or a network spells it.
+
+    Raises:
+        LabelError: the label is no known synonym; the message names the closest.
+    """
+    try:
+        return _SYNONYMS[label.strip().lower()]
+    except KeyError:
+        raise LabelError(f"unknown expression label {label!r}{suggestion(label.lower(), _SYNONYMS)}") from None
+
+
+def expression_names(labels: Sequence[str]) -> tuple[str, ...]:
+    """`expression_name` of each label; two labels may not mean the same expression.
+
+    Raises:
+        LabelError: an unknown label, or two synonyms of one expression.
+    """
+    names = tuple(expression_name(label) for label in labels)
+    if len(set(names)) != len(names):
+        raise LabelError(f"labels {list(labels)} name an expression twice: {list(names)}")
+    return names

@@ -1,0 +1,19 @@
+"""Heads: what a face model is, how it moves, how it looks, who is sampled from it."""
+
+from jaxface.face.appearance import Appearance, Lines, texture
+from jaxface.face.geometry import vertices
+from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
+from jaxface.face.population import neutral, sample_population
+
+__all__ = [
+    "Appearance",
+    "ExpressionSpace",
+    "FaceModel",
+    "FaceParams",
+    "Lines",
+    "PopulationPrior",
+    "neutral",
+    "sample_population",
+    "texture",
+    "vertices",
+]

@@ -1,0 +1,113 @@
+"""From albedo coefficients to a texture, and the lines that an expression draws on the skin.
+
+A texture is a mean plus a linear basis (as in FLAME's and the Basel face model's texture spaces), over
+which layers are painted one after another: each a mask with a colour and an opacity that depend on the
+coefficients. The bundled head is painted by layers alone; FLAME uses the linear basis alone.
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree, static
+from jaxface.core.types import Array
+
+
+@pytree
+class Lines:
+    """Lines that an expression draws: nasolabial, glabella, forehead, each once a side.
+
+    The line pattern is a picture in the texture's fourth channel; how strongly it shows at a vertex
+    is `region @ clip(strength)`, where a line's strength is a linear feature of the expression's
+    displacement *after* symmetry, so that a frozen side stays smooth.
+
+    Attributes:
+        feature: (V, 3, L) strength = sum(displacement * feature), 1 at the strongest prototype.
+        region: (V, L) where on the head line l shows, in [0, 1].
+        names: L names.
+    """
+
+    feature: Array
+    region: Array
+    names: tuple[str, ...] = static(default=())
+
+
+@pytree
+class Appearance:
+    """How a model turns albedo coefficients (A,) into a texture. Colours are sRGB in [0, 1].
+
+    Attributes:
+        mean: (H, W, 3).
+        basis: (H, W, 3, A) linear part; the last axis may be 0 where the layers do all.
+        masks: (L, H, W) coverage of each layer in [0, 1]; L may be 0.
+        colours: (L, 3, A + 1) a layer's colour is `colours @ [albedo, 1]`, clipped to [0, 1].
+        opacities: (L, A + 1) likewise its opacity.
+        line_pattern: (H, W) darkness of expression lines in [0, 1], zero where there are none.
+        lines: None for a model without lines.
+        names: A names of the coefficients.
+    """
+
+    mean: Array
+    basis: Array
+    masks: Array
+    colours: Array
+    opacities: Array
+    line_pattern: Array
+    lines: Lines | None
+    names: tuple[str, ...] = static(default=())
+
+
+def albedo_size(appearance: Appearance) -> int:
+    """A: how many albedo coefficients the model takes."""
+    return appearance.opacities.shape[-1] - 1
+
+
+def texture(appearance: Appearance, albedo: Array) -> Array:
+    """The texture of one face, (H, W, 4): linear-light RGB albedo in [0, 1] and the line pattern.
+
+    Args:
+        albedo: (A,) coefficients.
+    """
+    size = appearance.basis.shape[-1]
+    colour = appearance.mean + appearance.basis @ albedo[:size]
+    affine = jnp.concatenate([albedo, jnp.ones(1, albedo.dtype)])
+
+    def paint(below: Array, layer: tuple[Array, Array, Array]) -> tuple[Array, None]:
+        mask, colours, opacities = layer
+        opacity = mask * jnp.clip(opacities @ affine, 0.0, 1.0)
+        return below + opacity[..., None] * (jnp.clip(colours @ affine, 0.0, 1.0) - below), None
+
+    layers = (appearance.masks, appearance.colours, appearance.opacities)
+    colour, _ = jax.lax.scan(paint, jnp.clip(colour, 0.0, 1.0), layers)
+    return jnp.concatenate([srgb_to_linear(colour), appearance.line_pattern[..., None]], axis=-1)
+
+
+def line_weights(lines: Lines | None, displacement: Array) -> Array:
+    """How strongly the line pattern shows at each vertex, (V,) in [0, 1.2].
+
+    Args:
+        displacement: (V, 3) what the expression did to the template, metres, symmetry included.
+    """
+    if lines is None:
+        return jnp.zeros(displacement.shape[0], displacement.dtype)
+    strength = jnp.einsum("vc,vcl->l", displacement, lines.feature)
+    return lines.region @ jnp.clip(strength, 0.0, 1.2)
+
+
+def srgb_to_linear(colour: Array) -> Array:
+    """Display value in [0, 1] to linear light by the exponent 2.2 that `render` undoes."""
+    return jnp.maximum(colour, 1e-6) ** 2.2
+
+
+def plain(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:
+    """The appearance of a model that has none: one colour, no coefficients, no lines."""
+    return Appearance(
+        mean=jnp.broadcast_to(jnp.asarray(colour, jnp.float32), (2, 2, 3)),
+        basis=jnp.zeros((2, 2, 3, 0)),
+        masks=jnp.zeros((0, 2, 2)),
+        colours=jnp.zeros((0, 3, 1)),
+        opacities=jnp.zeros((0, 1)),
+        line_pattern=jnp.zeros((2, 2)),
+        lines=None,
+    )

@@ -1,0 +1,105 @@
+"""Blend shapes and skinning: Eq. 1-3 of Facing Asymmetry, FLAME's equations (Li et al. 2017, Eq. 1-5).
+
+Written from the papers' equations. Every function makes one head; `jax.vmap` makes many.
+"""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxface.core.types import Array
+from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.sides import Side, gains
+
+
+def expression_displacement(
+    model: FaceModel,
+    expression: Array,
+    symmetry: Array | float = 1.0,
+    time: Array | float = 1.0,
+    side: Side = "left",
+) -> Array:
+    """B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; what the jaw does as one bone is not scaled by s.
+
+    Args:
+        expression: (E,) coefficients phi.
+        symmetry: s, from 0 (one side frozen) to 1 (the unmodified expression).
+        time: t, from 0 (neutral) to 1 (the full expression).
+        side: which side is frozen, from the subject's point of view.
+    """
+    coefficients = time * expression
+    moved = gains(model.left_weight, symmetry, side)[:, None] * (model.expression_basis @ coefficients)
+    return moved if model.whole_basis is None else moved + model.whole_basis @ coefficients
+
+
+def vertices(
+    model: FaceModel,
+    params: FaceParams,
+    symmetry: Array | float = 1.0,
+    time: Array | float = 1.0,
+    side: Side = "left",
+) -> Array:
+    """The head of one face, (V, 3) metres: Eq. 3 of Facing Asymmetry. Differentiable in all that varies."""
+    return pose_head(model, params, expression_displacement(model, params.expression, symmetry, time, side))
+
+
+def pose_head(model: FaceModel, params: FaceParams, displacement: Array) -> Array:
+    """W(T + B_I + B_P + displacement, J, theta, W): the rest of Eq. 1, given what the expression does."""
+    neutral = shape(model, params.identity)
+    return skin(model, neutral + displacement, joints(model, neutral), params.pose)
+
+
+def shape(model: FaceModel, identity: Array) -> Array:
+    """T + B_I(beta), (V, 3): the neutral head of an identity, unposed."""
+    return model.template + model.identity_basis @ identity
+
+
+def joints(model: FaceModel, neutral: Array) -> Array:
+    """(J, 3) joints, regressed from the shaped template."""
+    return model.joint_regressor @ neutral
+
+
+def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) -> Array:
+    """Pose correctives and linear blend skinning, (V, 3).
+
+    Each joint turns what hangs on it about its own position; a vertex follows the weighted mean of
+    its joints' rigid motions.
+
+    Args:
+        unposed: (V, 3) head with identity and expression.
+        joint_positions: (J, 3).
+        pose: (J, 3) axis-angle, radians.
+    """
+    turns = rotation_matrices(pose)
+    if model.pose_basis.shape[-1]:
+        unposed = unposed + model.pose_basis @ (turns[1:] - jnp.eye(3)).reshape(-1)
+    rotations, offsets = [], []
+    for joint, parent in enumerate(model.parents):
+        if parent < 0:
+            rotation, origin = turns[joint], joint_positions[joint]
+        else:
+            rotation = rotations[parent] @ turns[joint]
+            origin = rotations[parent] @ joint_positions[joint] + offsets[parent]
+        rotations.append(rotation)
+        offsets.append(origin - rotation @ joint_positions[joint])
+    blended = jnp.einsum("vj,jab->vab", model.skinning_weights, jnp.stack(rotations))
+    return jnp.einsum("vab,vb->va", blended, unposed) + model.skinning_weights @ jnp.stack(offsets)
+
+
+def rotation_matrices(axis_angle: Array) -> Array:
+    """Rodrigues' formula, (..., 3) radians to (..., 3, 3); value and all gradients are exact at zero.
+
+    R = I + a K + b K K with a = sin(x)/x and b = (1 - cos x)/x^2, both smooth functions of x^2,
+    by their series where x is small.
+    """
+    squared = jnp.sum(axis_angle * axis_angle, axis=-1)[..., None, None]
+    small = squared < 1e-4
+    angle = jnp.sqrt(jnp.where(small, 1.0, squared))
+    first = jnp.where(small, 1.0 - squared / 6.0 + squared**2 / 120.0, jnp.sin(angle) / angle)
+    second = jnp.where(small, 0.5 - squared / 24.0 + squared**2 / 720.0, (1.0 - jnp.cos(angle)) / angle**2)
+    x, y, z = axis_angle[..., 0], axis_angle[..., 1], axis_angle[..., 2]
+    zero = jnp.zeros_like(x)
+    cross = jnp.stack(
+        [jnp.stack([zero, -z, y], -1), jnp.stack([z, zero, -x], -1), jnp.stack([-y, x, zero], -1)], -2
+    )
+    return jnp.eye(3) + first * cross + second * (cross @ cross)

@@ -1,0 +1,37 @@
+"""Left and right: which share of a vertex belongs to the side that is frozen (Facing Asymmetry, Eq. 2)."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import jax.numpy as jnp
+
+from jaxface.core.types import Array
+
+Side = Literal["left", "right"]
+
+
+def left_weights(x: Array, width: Array | float) -> Array:
+    """Share of each vertex that belongs to the subject's left, (V,) in [0, 1].
+
+    Eq. 2 splits the face at the midline by a step, which tears an asymmetric mouth. This is a
+    smoothstep from -width to +width instead; width 0 is the paper's step, with the midline itself
+    at one half.
+
+    Args:
+        x: (V,) coordinate towards the subject's left, metres.
+        width: half the width of the blend, metres; (V,) or one number.
+    """
+    step = jnp.where(x > 0, 1.0, jnp.where(x < 0, 0.0, 0.5))
+    position = jnp.clip(0.5 + 0.5 * x / jnp.where(jnp.asarray(width) > 0, width, 1.0), 0.0, 1.0)
+    smooth = position * position * (3.0 - 2.0 * position)
+    return jnp.where(jnp.asarray(width) > 0, smooth, step)
+
+
+def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> Array:
+    """Factor on each vertex's expression displacement, (V,): `symmetry` on the frozen side, 1 on the other.
+
+    It is exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
+    """
+    frozen = left_weight if side == "left" else 1.0 - left_weight
+    return 1.0 + (symmetry - 1.0) * frozen
