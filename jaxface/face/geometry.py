@@ -73,7 +73,8 @@ def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) 
     turns = rotation_matrices(pose)
     if model.pose_basis.shape[-1]:
         unposed = unposed + model.pose_basis @ (turns[1:] - jnp.eye(3)).reshape(-1)
-    rotations, offsets = [], []
+    rotations: list[Array] = []
+    offsets: list[Array] = []
     for joint, parent in enumerate(model.parents):
         if parent < 0:
             rotation, origin = turns[joint], joint_positions[joint]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 
