@@ -174,4 +174,4 @@ def _along(values: np.ndarray, axis: int) -> np.ndarray:
 
 
 def _float(values: np.ndarray) -> jnp.ndarray:
-    return jnp.asarray(values, jnp.float32)
+    return jnp.asarray(np.where(np.abs(values) < 1e-20, 0.0, values), jnp.float32)  # no denormals
