@@ -46,7 +46,7 @@ def improve(best: Best, candidates: Array, scores: Scores, target: Array | float
     """The better of `best` and candidates (n, P, E): those that reach `target` first, then by loss."""
 
     def rank(loss: Array, probability: Array) -> Array:
-        return loss + UNREACHED * (probability <= target)
+        return jnp.where(jnp.isfinite(loss), loss + UNREACHED * (probability <= target), jnp.inf)
 
     def one(best: Best, candidates: Array, scores: Scores) -> Best:
         ranks = rank(scores.loss, scores.probability)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -33,6 +35,7 @@ def sparse(key: Array, space: SearchSpace, config: SearchConfig) -> Array:
     return clip(space, jnp.where(chosen, jnp.where(one_sided, uniform, normal), 0.0))
 
 
+@partial(jax.jit, static_argnames="config")
 def first_population(key: Array, space: SearchSpace, target: Array, config: SearchConfig) -> Array:
     """The first generation of one case, (population, E).
 
