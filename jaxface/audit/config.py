@@ -31,11 +31,17 @@ class AuditConfig:
     head: HeadLike = "bundled"
     """"bundled", or a face model file or folder."""
 
-    expression_space: Literal["components", "units"] = "components"
-    """What is searched over on the bundled head: principal components in [-3, 3], or units in [0, 1]."""
+    expression_space: str | None = None
+    """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
 
     texture: str | None = None
-    """An albedo image, for face models that have none of their own."""
+    """An albedo image or file, for face models that are published without."""
+
+    masks: str | None = None
+    """FLAME's vertex masks."""
+
+    midline_width: float | None = None
+    """Half the width, metres, of the blend between the sides of the face; 0 splits it as Eq. 2 does."""
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""

@@ -73,7 +73,7 @@ class RunStore:
     @property
     def judged(self) -> bool:
         """Whether scores and p-values have been written."""
-        return bool(self._root.attrs.get("judged", False))
+        return is_judged(self.folder)
 
     def write_judgement(self, values: Mapping[str, np.ndarray]) -> None:
         """Write the variables of `JUDGED`, each (C, X, N), then say so."""
@@ -99,6 +99,11 @@ def read(folder: Path) -> xarray.Dataset:
         return xarray.open_zarr(str(path), consolidated=False)
     except Exception as error:  # zarr and xarray raise what their codecs and parsers happen to raise
         raise StoreError(f"{path} cannot be read: {error}") from error
+
+
+def is_judged(folder: Path) -> bool:
+    """Whether scores and p-values lie in the folder."""
+    return (folder / SURFACES_FOLDER).is_dir() and bool(read(folder).attrs.get("judged", False))
 
 
 def read_config(folder: Path) -> AuditConfig:
