@@ -13,10 +13,10 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxface import __version__
-from jaxface.core.config import dump_toml
 from jaxface.audit.result import AuditResult, load
 from jaxface.audit.run import load_head, names_only
 from jaxface.audit.store import ENVIRONMENT
+from jaxface.core.config import dump_toml
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import write_text
 from jaxface.report import faces, figures, tables, words

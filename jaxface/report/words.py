@@ -15,6 +15,37 @@ def title(result: AuditResult) -> str:
     return f"Symmetry and the answers of {shown}"
 
 
+def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
+    """What was done and what was found, in two or three sentences with figures."""
+    config = result.config
+    known = [row for row in rows if row.known]
+    people = f"{config.identities} {'person' if config.identities == 1 else 'people'}"
+    sentences = [
+        f"{people}, {len(names(result.data, 'expression'))} expressions, {config.symmetry_steps} symmetry "
+        f"steps from a frozen {config.side} side to an untouched face, {config.time_steps} time steps from "
+        "neutral to full."
+    ]
+    if not known:
+        return [*sentences, "No cell has a score."]
+    falling = [row for row in known if row.low > 0]
+    rising = [row for row in known if row.high < 0]
+    majority = [row for row in known if row.share > 0.5]
+    sentences.append(
+        f"Less symmetry lowers the answer in {len(falling)} of {len(known)} pairs of classifier and expression "
+        f"(interval above zero) and raises it in {len(rising)}; in {len(majority)} pairs the effect is "
+        "significant for most people."
+    )
+    strongest = max(known, key=lambda row: row.score)
+    if strongest.score > 0:
+        frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
+        sentences.append(
+            f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
+            f"step; with one side frozen it is the first answer for {frozen:.0%} of the people instead of "
+            f"{whole:.0%}."
+        )
+    return sentences
+
+
 def head(result: AuditResult) -> str:
     """Which head it was, and whose."""
     known = result.data.attrs["head"]
