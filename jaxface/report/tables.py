@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray
@@ -193,31 +192,31 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
     return rows
 
 
-def text_table(columns: list[str], rows: list[list[Any]]) -> str:
-    """A table for a terminal: names on the left, numbers on the right."""
-    cells = [columns, *[[str(value) for value in row] for row in rows]]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+def text_table(columns: list[str], rows: list[list[str]]) -> str:
+    """A table for a terminal: two names on the left, numbers on the right; short rows end in a remark."""
+    full = [row for row in rows if len(row) == len(columns)]
+    widths = [max(len(row[index]) for row in [columns, *full]) for index in range(len(columns))]
     lines = []
-    for row in cells:
-        parts = [
-            value.ljust(width) if index < 2 else value.rjust(width)
-            for index, (value, width) in enumerate(zip(row, widths, strict=True))
+    for row in [columns, *rows]:
+        cells = [
+            value.ljust(width) if index < 2 or len(row) < len(columns) else value.rjust(width)
+            for index, (value, width) in enumerate(zip(row, widths, strict=False))
         ]
-        lines.append("  ".join(parts).rstrip())
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
 def score_table(result: AuditResult) -> str:
     """The scores of a run for a terminal."""
-    checked = [f"s={value:g}" for value in result.data["checked_symmetry"].values]
-    columns = ["classifier", "expression", "score", "95 % interval", "significant", "first at", *checked]
-    lines: list[list[Any]] = []
+    checked = [f"first at s={value:g}" for value in result.data["checked_symmetry"].values]
+    columns = ["classifier", "expression", "score", "95 % interval", "significant", *checked]
+    lines: list[list[str]] = []
     for row in score_rows(result):
         if row.known:
             interval = f"{row.low:+.4f} .. {row.high:+.4f}"
             shares = [f"{value:.0%}" for value in row.accuracy]
-            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", "", *shares]
+            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", *shares]
         else:
-            found = ["-", row.reason, *[""] * (2 + len(checked))]
+            found = [f"({row.reason})"]
         lines.append([row.classifier, row.expression, *found])
     return text_table(columns, lines)
