@@ -22,11 +22,11 @@ CONFIG = AuditConfig(
     permutations=500,
     render=RenderConfig(size=24),
 )
-"""`one` falls with symmetry for happiness and not for surprise; `two` does the opposite; neither knows contempt."""
+"""`one` hangs on symmetry for happiness alone, `two` for surprise alone; neither knows contempt."""
 
 
 def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
-    """Write a run of two made-up classifiers on a head of 4 expression, 2 identity and 2 albedo coefficients."""
+    """Write a run of two made-up classifiers on a head with the coefficients of `heads.toy_head`."""
     intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
     layout = Layout(
         classifiers=tuple(map(str, config.classifiers)),

@@ -150,6 +150,11 @@ SEARCH_COLUMNS = (
 )
 
 
+def percent(share: float) -> str:
+    """A share for a reader."""
+    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
+
+
 def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
     """What `SEARCH_COLUMNS` names, for each classifier and expression that was searched."""
     data = result.data
@@ -177,11 +182,11 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
                 (
                     classifier,
                     expression,
-                    f"{mean(cell['probability'] > 0.9):.0%}",
-                    f"{mean(cell['probability'] > 0.99):.0%}",
+                    percent(mean(cell["probability"] > 0.9)),
+                    percent(mean(cell["probability"] > 0.99)),
                     f"{median(cell['probability']):.3f}",
                     f"{median(cell['probability_shifted']):.3f}",
-                    f"{mean(cell['share_at_bound']):.0%}",
+                    percent(mean(cell["share_at_bound"])),
                     f"{mean(cell['norm']):.1f}",
                     f"{mean(cell['excess']):.2f}",
                     f"{median(cell['forward_calls']):.0f}",
@@ -214,7 +219,7 @@ def score_table(result: AuditResult) -> str:
     for row in score_rows(result):
         if row.known:
             interval = f"{row.low:+.4f} .. {row.high:+.4f}"
-            shares = [f"{value:.0%}" for value in row.accuracy]
+            shares = [percent(value) for value in row.accuracy]
             found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", *shares]
         else:
             found = [f"({row.reason})"]
