@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tomli_w
 import xarray
 import zarr
 
@@ -23,7 +22,7 @@ from jaxface.audit.config import AuditConfig
 from jaxface.audit.layout import CELLS, JUDGED, PEOPLE, SURFACES, VARIABLES, CellStatus, Layout
 from jaxface.audit.plan import Group
 from jaxface.core import io, runtime
-from jaxface.core.config import load_toml, to_dict
+from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
 
 CONFIG, ENVIRONMENT, SURFACES_FOLDER = "run.toml", "environment.json", "surfaces.zarr"
@@ -132,7 +131,7 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     if not (folder / CONFIG).is_file():
         if store.exists():
             raise StoreError(f"{store} stands without its {CONFIG}; name another folder or remove it")
-        io.write_text(folder / CONFIG, tomli_w.dumps(to_dict(config)))
+        io.write_text(folder / CONFIG, dump_toml(config))
     if not store.exists():
         _create(store, layout)
     attributes = read(folder).attrs
@@ -160,7 +159,7 @@ def check_config(folder: Path, config: AuditConfig) -> None:
         found = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read: {error}; name another folder") from None
-    wanted = _flat(to_dict(config))
+    wanted = _flat(tomllib.loads(dump_toml(config)))
     keys = [key for key in sorted(found | wanted) if found.get(key) != wanted.get(key)]
     if keys:
         said = "; ".join(f"{key} was {found.get(key)!r}, is now {wanted.get(key)!r}" for key in keys)
