@@ -15,7 +15,7 @@ from jaxface.render import RenderConfig
 CONFIG = AuditConfig(
     head="no-such-head.npz",
     classifiers=("one", "two"),
-    identities=12,
+    identities=6,
     expressions=("happiness", "surprise", "contempt"),
     symmetry_steps=5,
     time_steps=6,

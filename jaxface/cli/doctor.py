@@ -15,6 +15,7 @@ import jaxface as jf
 from jaxface.cli import options
 from jaxface.core import runtime
 from jaxface.core.errors import JaxfaceError, ModelFileError
+from jaxface.face.load import describe
 from jaxface.render import RenderConfig
 
 
@@ -78,7 +79,7 @@ def check_writable(folder: Path) -> str:
 
 def describe_head(source: str | Path) -> str:
     """What kind of face model this is, and how large."""
-    found = jf.face.describe(source)
+    found = describe(source)
     if not found.readable:
         raise ModelFileError(found.detail)
     return found.detail
