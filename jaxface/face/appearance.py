@@ -73,13 +73,14 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
     colour = appearance.mean + appearance.basis @ albedo[:size]
     affine = jnp.concatenate([albedo, jnp.ones(1, albedo.dtype)])
 
-    def paint(below: Array, layer: tuple[Array, Array, Array]) -> tuple[Array, None]:
+    def coat(below: Array, layer: tuple[Array, Array, Array]) -> tuple[Array, None]:
         mask, colours, opacities = layer
         opacity = mask * jnp.clip(opacities @ affine, 0.0, 1.0)
-        return below + opacity[..., None] * (jnp.clip(colours @ affine, 0.0, 1.0) - below), None
+        paint = jnp.clip(colours @ affine, 0.0, 1.0)[None, None]
+        return below + opacity[..., None] * (paint - below), None
 
     layers = (appearance.masks, appearance.colours, appearance.opacities)
-    colour, _ = jax.lax.scan(paint, jnp.clip(colour, 0.0, 1.0), layers)
+    colour, _ = jax.lax.scan(coat, jnp.clip(colour, 0.0, 1.0), layers)
     return jnp.concatenate([srgb_to_linear(colour), appearance.line_pattern[..., None]], axis=-1)
 
 

@@ -72,7 +72,7 @@ def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) 
     """
     turns = rotation_matrices(pose)
     if model.pose_basis.shape[-1]:
-        unposed = unposed + model.pose_basis @ (turns[1:] - jnp.eye(3)).reshape(-1)
+        unposed = unposed + model.pose_basis @ (turns[1:] - jnp.eye(3)[None]).reshape(-1)
     rotations: list[Array] = []
     offsets: list[Array] = []
     for joint, parent in enumerate(model.parents):
@@ -103,4 +103,5 @@ def rotation_matrices(axis_angle: Array) -> Array:
     cross = jnp.stack(
         [jnp.stack([zero, -z, y], -1), jnp.stack([z, zero, -x], -1), jnp.stack([-y, x, zero], -1)], -2
     )
-    return jnp.eye(3) + first * cross + second * (cross @ cross)
+    identity = jnp.broadcast_to(jnp.eye(3), cross.shape)
+    return identity + first * cross + second * (cross @ cross)

@@ -1,0 +1,36 @@
+"""Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
+
+from jaxface.render.camera import Screen, frame, project
+from jaxface.render.image import Prepared, draw, draw_many, grid, image, images, prepare
+from jaxface.render.rasterize import Fragments, rasterize
+from jaxface.render.scene import (
+    Camera,
+    Framing,
+    Orthographic,
+    Perspective,
+    RenderConfig,
+    Scene,
+    scene,
+)
+
+__all__ = [
+    "Camera",
+    "Fragments",
+    "Framing",
+    "Orthographic",
+    "Perspective",
+    "Prepared",
+    "RenderConfig",
+    "Scene",
+    "Screen",
+    "draw",
+    "draw_many",
+    "frame",
+    "grid",
+    "image",
+    "images",
+    "prepare",
+    "project",
+    "rasterize",
+    "scene",
+]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+
+import jax.numpy as jnp
+
+from jaxface.core.errors import ConfigError
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
+from jaxface.render.light import environment
 
 
 @pytree
@@ -36,6 +42,18 @@ class Perspective:
 
 Camera = Orthographic | Perspective
 
+HEIGHT = 2.9
+EYE_LINE = 0.39
+DISTANCE = 0.75
+BACKGROUND = (0.353, 0.353, 0.353)
+GAMMA = 2.2
+AMBIENT = 0.5
+LIGHTS = ((0.6, 0.3, 0.45, 0.9), (0.3, -0.6, 0.2, 0.6))
+
+
+def _number(value: float) -> Array:
+    return dataclasses.field(default_factory=lambda: jnp.asarray(value, jnp.float32))
+
 
 @pytree
 class Framing:
@@ -47,17 +65,17 @@ class Framing:
     Attributes:
         height: () height of the image in interocular distances.
         eye_line: () share of the image above the eyes.
-        distance: () metres from camera to eyes; 0 = scaled orthographic.
+        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it decides the kind of camera.
     """
 
-    height: Array
-    eye_line: Array
-    distance: Array
+    height: Array = _number(HEIGHT)
+    eye_line: Array = _number(EYE_LINE)
+    distance: float = static(default=DISTANCE)
 
 
 @pytree
 class Scene:
-    """Camera, light and background; made once, then carried through `jit`.
+    """Camera, light and background; made once, then carried through `jit`. The defaults are the protocol.
 
     Attributes:
         framing: how the camera is placed when `camera` is None.
@@ -68,12 +86,69 @@ class Scene:
         gamma: () display exponent: 2.2 with linear light, 1 as DECA shades.
         size: pixels along an edge of the (square) image.
         supersample: rays along an edge of a pixel; 2 = four samples, averaged.
+        silhouette: add the surrogate gradient of `shade.move_silhouettes`; no value changes.
     """
 
-    framing: Framing
-    camera: Camera | None
-    light: Array
-    background: Array
-    gamma: Array
+    framing: Framing = dataclasses.field(default_factory=Framing)
+    camera: Camera | None = None
+    light: Array = dataclasses.field(default_factory=lambda: environment(AMBIENT, LIGHTS))
+    background: Array = dataclasses.field(default_factory=lambda: jnp.asarray(BACKGROUND, jnp.float32))
+    gamma: Array = _number(GAMMA)
     size: int = static(default=112)
     supersample: int = static(default=2)
+    silhouette: bool = static(default=False)
+
+
+@dataclasses.dataclass(frozen=True)
+class RenderConfig:
+    """A scene in plain numbers: the TOML table `[render]` and the command line's flags.
+
+    Attributes:
+        size: pixels along an edge of the square image.
+        supersample: rays along an edge of a pixel, averaged in linear light.
+        height: image height in interocular distances; a looser crop halves the classifiers' answers.
+        eye_line: share of the image above the eyes.
+        distance: metres from camera to eyes; 0 = scaled orthographic, as DECA's camera.
+        ambient: light from everywhere.
+        lights: directional lights, each (strength, x, y, z) with the direction towards the light in the
+            head's frame: +x the subject's left, +y up, +z out of the face.
+        background: sRGB in [0, 1].
+        gamma: display exponent; 1 shows linear light as it is.
+    """
+
+    size: int = 112
+    supersample: int = 2
+    height: float = HEIGHT
+    eye_line: float = EYE_LINE
+    distance: float = DISTANCE
+    ambient: float = AMBIENT
+    lights: tuple[tuple[float, float, float, float], ...] = LIGHTS
+    background: tuple[float, float, float] = BACKGROUND
+    gamma: float = GAMMA
+
+    def __post_init__(self) -> None:
+        for name, low in (("size", 1), ("supersample", 1), ("distance", 0)):
+            if getattr(self, name) < low:
+                raise ConfigError(f"{name} = {getattr(self, name)} wants at least {low}")
+        for name in ("height", "gamma"):
+            if getattr(self, name) <= 0:
+                raise ConfigError(f"{name} = {getattr(self, name)} wants a positive number")
+        for light in self.lights:
+            if not any(light[1:]):
+                raise ConfigError(f"lights holds {light}, whose direction is zero; it is (strength, x, y, z)")
+
+
+def scene(config: RenderConfig) -> Scene:
+    """The scene that a config describes."""
+    return Scene(
+        framing=Framing(
+            height=jnp.asarray(config.height, jnp.float32),
+            eye_line=jnp.asarray(config.eye_line, jnp.float32),
+            distance=config.distance,
+        ),
+        light=environment(config.ambient, config.lights),
+        background=jnp.asarray(config.background, jnp.float32),
+        gamma=jnp.asarray(config.gamma, jnp.float32),
+        size=config.size,
+        supersample=config.supersample,
+    )

@@ -1,0 +1,187 @@
+"""Pictures of faces: render = pose, project, find the visible triangle, shade."""
+
+from __future__ import annotations
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.face import geometry
+from jaxface.face.appearance import line_weights, texture
+from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.sides import Side
+from jaxface.render.camera import frame, project
+from jaxface.render.light import irradiance
+from jaxface.render.rasterize import perspective_correct, pixel_centres, screen_barycentric, visible
+from jaxface.render.scene import Camera, Scene
+from jaxface.render.shade import average, display, fetch, move_silhouettes, surface, vertex_normals
+
+_AT_ONCE = {"cpu": 1}  # a CPU draws faster image by image, out of its cache
+_AT_ONCE_ELSEWHERE = 64
+
+
+@pytree
+class Prepared:
+    """All that the pictures of one person share: made once, used for every expression.
+
+    Attributes:
+        camera: framed by the neutral head, or the scene's own.
+        texture: (H, W, 4) linear-light albedo and line pattern.
+        neutral: (V, 3) shaped head, unposed.
+        joints: (J, 3).
+    """
+
+    camera: Camera
+    texture: Array
+    neutral: Array
+    joints: Array
+
+
+@jax.jit
+def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
+    """Camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read."""
+    neutral = geometry.shape(head, params.identity)
+    camera = frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
+    return Prepared(camera, texture(head.appearance, params.albedo), neutral, geometry.joints(head, neutral))
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def draw(
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    symmetry: Array | float = 1.0,
+    time: Array | float = 1.0,
+    side: Side = "left",
+) -> Array:
+    """One picture of a prepared person, (size, size, 3) display values in [0, 1].
+
+    Args:
+        expression: (E,); pose: (J, 3).
+        symmetry, time, side: as in `face.vertices`.
+    """
+    displacement = geometry.expression_displacement(head, expression, symmetry, time, side)
+    vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
+    lines = line_weights(head.appearance.lines, displacement)
+    linear = _linear(head, vertices, lines, prepared, scene)
+    return display(average(linear, scene.supersample), scene.gamma)
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def draw_many(
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    symmetry: Array,
+    time: Array,
+    side: Side = "left",
+) -> Array:
+    """Pictures of one prepared person, (B, size, size, 3); each is the same in any batch.
+
+    Args:
+        expression: (B, E); pose: (B, J, 3); symmetry, time: (B,).
+    """
+
+    def one(varying: tuple[Array, Array, Array, Array]) -> Array:
+        return draw(head, prepared, varying[0], varying[1], scene, varying[2], varying[3], side)
+
+    return _map(one, (expression, pose, symmetry, time))
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def image(
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    symmetry: Array | float = 1.0,
+    time: Array | float = 1.0,
+    side: Side = "left",
+) -> Array:
+    """One picture, (size, size, 3) float32 display values in [0, 1].
+
+    Differentiable in all of `params`, the light and the background while every pixel keeps its triangle;
+    `Scene.silhouette` adds what moving edges do.
+    """
+    prepared = prepare(head, params, scene)
+    return draw(head, prepared, params.expression, params.pose, scene, symmetry, time, side)
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def images(
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    symmetry: Array | float = 1.0,
+    time: Array | float = 1.0,
+    side: Side = "left",
+) -> Array:
+    """Pictures of different people, (B, size, size, 3); each is the same in any batch.
+
+    The texture is made for every picture; for many pictures of one person `prepare` once, then `draw_many`.
+
+    Args:
+        params: fields with a leading axis B.
+        symmetry, time: (B,) or one number for all.
+    """
+    count = params.expression.shape[:1]
+
+    def one(varying: tuple[FaceParams, Array, Array]) -> Array:
+        return image(head, varying[0], scene, varying[1], varying[2], side)
+
+    return _map(one, (params, jnp.broadcast_to(symmetry, count), jnp.broadcast_to(time, count)))
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def grid(
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    symmetry: Array,
+    time: Array,
+    side: Side = "left",
+) -> Array:
+    """One person and expression at every symmetry and time step, (S, T, size, size, 3).
+
+    Args:
+        symmetry: (S,); time: (T,).
+    """
+    steps = len(symmetry) * len(time)
+    everywhere, always = (step.reshape(-1) for step in jnp.meshgrid(symmetry, time, indexing="ij"))
+    expression = jnp.broadcast_to(params.expression[None], (steps, *params.expression.shape))
+    pose = jnp.broadcast_to(params.pose[None], (steps, *params.pose.shape))
+    drawn = draw_many(head, prepare(head, params, scene), expression, pose, scene, everywhere, always, side)
+    return drawn.reshape(len(symmetry), len(time), *drawn.shape[1:])
+
+
+def _map(one, varying):  # type: ignore[no-untyped-def]
+    return jax.lax.map(one, varying, batch_size=_AT_ONCE.get(jax.default_backend(), _AT_ONCE_ELSEWHERE))
+
+
+def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
+    """Linear-light samples, (n size, n size, 3) with n = supersample."""
+    size = scene.size * scene.supersample
+    screen = project(prepared.camera, vertices, size)
+    triangle = visible(screen, head.faces, size)
+    covered = triangle >= 0
+    seen = jnp.maximum(triangle, 0)
+    received = irradiance(scene.light, vertex_normals(vertices, head.faces))
+    attributes = jnp.concatenate([screen.xy, screen.inverse_w[:, None], received, lines[:, None]], axis=1)
+    corners = attributes[head.faces[seen]]
+    flat = screen_barycentric(corners[..., :2], pixel_centres(size), covered)
+    weights = perspective_correct(flat, corners[..., 2])[..., None]
+    shading = jnp.sum(weights * corners[..., 3:], axis=-2)
+    uv = jnp.sum(weights * head.uv[head.uv_faces[seen]], axis=-2)
+    colour = surface(fetch(prepared.texture, uv), shading[..., :3], shading[..., 3])
+    colour = jnp.where(covered[..., None], colour, scene.background**scene.gamma)
+    if not scene.silhouette:
+        return colour
+    position = jnp.sum(jax.lax.stop_gradient(flat)[..., None] * corners[..., :2], axis=-2)
+    depth = jnp.where(covered, -jnp.sum(weights[..., 0] * corners[..., 2], axis=-1), jnp.inf)
+    return move_silhouettes(colour, jnp.where(covered[..., None], uv, -9.0), position, depth)

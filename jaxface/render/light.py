@@ -1,0 +1,62 @@
+"""Light: nine spherical-harmonics coefficients a colour channel (Ramamoorthi & Hanrahan 2001)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.core.types import Array
+
+_LOBE = np.pi * np.array([1.0, *[2 / 3] * 3, *[1 / 4] * 5])  # the cosine lobe's factor of each band
+
+
+def harmonics(directions: Array) -> Array:
+    """Real spherical harmonics of unit vectors, (..., 3) -> (..., 9).
+
+    Order [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual orthonormal constants.
+    """
+    x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
+    return jnp.stack(
+        [
+            jnp.full_like(x, 0.28209479),
+            0.48860251 * y,
+            0.48860251 * z,
+            0.48860251 * x,
+            1.09254843 * x * y,
+            1.09254843 * y * z,
+            0.31539157 * (3.0 * z * z - 1.0),
+            1.09254843 * x * z,
+            0.54627422 * (x * x - y * y),
+        ],
+        axis=-1,
+    )
+
+
+def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
+    """White light from everywhere and from directional lights, (9, 3).
+
+    Each light's clamped cosine is expanded to the second order, scaled so that a surface that faces a
+    light of strength k alone gets about k (1.06 k: the expansion overshoots there).
+
+    Args:
+        ambient: what every surface gets.
+        lights: each (strength, x, y, z), the direction towards the light, of any length but zero.
+    """
+    coefficients = np.zeros(9)
+    coefficients[0] = ambient / 0.28209479
+    for strength, *direction in lights:
+        towards = np.asarray(direction, np.float64) / np.linalg.norm(direction)
+        coefficients += strength * _LOBE * np.asarray(harmonics(jnp.asarray(towards, jnp.float32)))
+    return jnp.asarray(np.repeat(coefficients[:, None], 3, axis=1), jnp.float32)
+
+
+def irradiance(light: Array, normals: Array) -> Array:
+    """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
+
+    Args:
+        light: (9, 3) as `environment` makes it.
+        normals: (V, 3).
+    """
+    return jnp.maximum(harmonics(normals) @ light, 0.0)
