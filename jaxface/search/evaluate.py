@@ -155,9 +155,7 @@ def shifted(camera: Camera, pixels: Array, size: int) -> Camera:
     return dataclasses.replace(camera, shift=camera.shift + halves)
 
 
-def _views(
-    stage: Stage, prepared: Prepared, pose: Array, candidates: Array, config: SearchConfig
-) -> Array:
+def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array, config: SearchConfig) -> Array:
     """(P, views, H, W, 3) of candidates (P, E), drawn one after another: a CPU's cache holds one picture."""
 
     def one(expression: Array) -> Array:

@@ -144,9 +144,7 @@ class Searcher:
             images = evaluate.population_images(self.stage, self.config, params, candidates[index])
             logits = self.classifier.logits(images.reshape(-1, *images.shape[2:]))
             logits = jnp.asarray(logits).reshape(members, images.shape[1], -1)
-            scores = evaluate.population_scores_of(
-                self.stage, self.config, target, candidates[index], logits
-            )
+            scores = evaluate.population_scores_of(self.stage, self.config, target, candidates[index], logits)
             losses[index], probabilities[index] = scores.loss, scores.probability
         return Scores(jnp.asarray(losses), jnp.asarray(probabilities))
 
