@@ -1,5 +1,7 @@
 """The search machinery on objectives that are known in closed form."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -15,8 +17,8 @@ PAPER = SearchConfig(
 )
 
 
-def unit_box(size: int = SIZE) -> space.SearchSpace:
-    return space.box(jnp.full(size, -3.0), jnp.full(size, 3.0))
+def wide_box(size: int = SIZE, config: SearchConfig = PAPER) -> space.SearchSpace:
+    return space.box(jnp.full(size, -3.0), jnp.full(size, 3.0), config)
 
 
 def tanh_net(key: jax.Array, size: int):
@@ -32,7 +34,7 @@ def rosenbrock(x: jax.Array) -> jax.Array:
 
 def evolve(loss, config, *, box=None, active=None, seed=0, cases=CASES, size=SIZE, probability=None):
     """Run the batch on `loss`; everything that was asked is recorded."""
-    box = box or unit_box(size)
+    box = box or wide_box(size)
     asked, activity = [], []
     compiled = jax.jit(loss)
 
@@ -82,7 +84,7 @@ def test_matches_scipy_at_equal_calls(name):
     theirs = [
         reference.differential_evolution(
             lambda x: np.asarray(compiled(jnp.asarray(x, jnp.float32))),
-            unit_box(),
+            wide_box(),
             max_evaluations=PAPER.max_evaluations,
             population=PAPER.population,
             seed=seed,
@@ -137,25 +139,25 @@ def test_same_key_same_bits_and_no_second_trace():
     assert (np.asarray(first.coefficients) != np.asarray(other.coefficients)).any()
 
 
-def net_slopes(net, box, config, target):
+def net_slopes(net, box, target):
     def one(x):
         return margin(net(x)[None], target)
 
     def slope(points, active):
         logits = net(points)[:, None]
         targets = jnp.full(len(points), target)
-        scores = jax.vmap(score, (0, 0, 0, None, None))(logits, targets, points, box, config)
+        scores = jax.vmap(score, (0, 0, 0, None))(logits, targets, points, box)
         return Slopes(scores, jax.vmap(jax.grad(one))(points))
 
     return jax.jit(slope)
 
 
 def test_gradient_lowers_the_margin_inside_the_box():
-    net, box, target = tanh_net(jax.random.key(3), SIZE), unit_box(), 4
+    net, box, target = tanh_net(jax.random.key(3), SIZE), wide_box(), 4
     config = SearchConfig(method="gradient", prior_weight=0.0, plausibility_weight=0.0, target=0.999)
     points = jnp.zeros((CASES, SIZE))
     seen = []
-    slope = net_slopes(net, box, config, target)
+    slope = net_slopes(net, box, target)
 
     def recording(points, active):
         seen.append(np.asarray(points))
@@ -173,33 +175,31 @@ def test_margin_and_score_by_hand():
     logits = jnp.array([[1.0, 2.0, 0.5]])
     assert margin(logits, 1) == pytest.approx(np.log(np.exp(1.0) + np.exp(0.5)) - 2.0, rel=1e-6)
     config = SearchConfig(prior_weight=0.5, prior_centre="neutral")
-    box, phi = unit_box(4), jnp.array([1.0, -1.0, 2.0, 0.0])
+    box, phi = wide_box(4, config), jnp.array([1.0, -1.0, 2.0, 0.0])
     p = np.exp(2.0) / np.exp([1.0, 2.0, 0.5]).sum()
-    scores = score(logits, 1, phi, box, config)
+    scores = score(logits, 1, phi, box)
     assert scores.probability == pytest.approx(p, rel=1e-6)
     assert scores.loss == pytest.approx(-np.log(p + 1e-4) + 0.5 * 6.0 / 4.0, rel=1e-6)
 
 
 def test_prior_sits_on_the_nearest_prototype_and_plausibility_counts_the_excess():
     zeros = jnp.zeros((1, 2, 2))
-    with_units = space.SearchSpace(
-        lower=jnp.full(2, -3.0),
-        upper=jnp.full(2, 3.0),
-        deviation=jnp.ones(2),
+    with_units = dataclasses.replace(
+        wide_box(2, SearchConfig(prior_weight=1.0, plausibility_weight=2.0)),
         units=jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]),
         prototypes=zeros.at[0, 0].set(jnp.array([2.0, 0.0])),
         known=jnp.array([[True, False]]),
     )
-    config = SearchConfig(prior_weight=1.0, plausibility_weight=0.0)
     phi = jnp.array([1.0, -0.5])
-    assert space.penalty(with_units, 0, phi, config) == pytest.approx((1.0 + 0.25) / 2)
     np.testing.assert_allclose(space.excess(with_units, phi), [0.0, 0.5, 0.0])
-    config = SearchConfig(prior_weight=0.0, plausibility_weight=2.0)
-    assert space.penalty(with_units, 0, phi, config) == pytest.approx(2.0 * 0.25)
+    assert space.prior_distance(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2)
+    assert space.penalty(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2 + 2.0 * 0.25)
+    neutral_centre = dataclasses.replace(with_units, centred=jnp.asarray(False))
+    assert space.prior_distance(neutral_centre, 0, 2 * phi) == pytest.approx((4.0 + 1.0) / 2)
 
 
 def test_sparse_starts_set_a_quarter_of_a_one_sided_box():
-    box = space.box(jnp.zeros(40), jnp.ones(40))
+    box = space.box(jnp.zeros(40), jnp.ones(40), PAPER)
     config = SearchConfig(population=200, max_evaluations=300)
     first = np.asarray(starts.first_population(jax.random.key(0), box, 0, config))
     assert first.shape == (200, 40)
@@ -210,10 +210,7 @@ def test_sparse_starts_set_a_quarter_of_a_one_sided_box():
 
 def test_first_population_holds_the_prototypes():
     prototypes = jnp.array([[[2.0, 0.0, 1.0, 0.0], [0.0, 2.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])
-    box = space.box(jnp.full(4, -3.0), jnp.full(4, 3.0))
-    box = space.SearchSpace(
-        box.lower, box.upper, box.deviation, None, prototypes, jnp.array([[True, True, False]])
-    )
+    box = dataclasses.replace(wide_box(4), prototypes=prototypes, known=jnp.array([[True, True, False]]))
     first = np.asarray(starts.first_population(jax.random.key(0), box, 0, SearchConfig()))
     np.testing.assert_array_equal(first[:2], prototypes[0, :2])
     assert (first[2:] != 0).any(axis=1).all()

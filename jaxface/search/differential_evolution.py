@@ -43,15 +43,17 @@ def evolve(
         advance: told after each generation which cases have finished in it, (n,) bool.
     """
     members = config.population
+    strategy = _strategy(members, first.shape[-1])
+    parameters = _parameters(strategy, config)
     state, trials = None, first
     active = active & (ledger.calls + members <= config.max_evaluations)
     since = np.zeros(len(active), int)
     generation = 0
     while active.any():
         if state is not None:
-            trials = _ask(_strategy(members, first.shape[-1]), keys, generation, state, space, config)
+            trials = _ask(strategy, keys, generation, state, space, parameters)
         scores = evaluate(trials, jnp.asarray(active))
-        state = _tell(_strategy(members, first.shape[-1]), keys, trials, scores.loss, state, config)
+        state = _tell(strategy, keys, trials, scores.loss, state, parameters)
         before = np.asarray(best.loss)
         best = improve(best, trials, scores, config.target)
         ledger.charge(active, forward=members)
@@ -83,17 +85,15 @@ def _parameters(strategy: DifferentialEvolution, config: SearchConfig) -> Any:
     )
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@partial(jax.jit, static_argnums=0)
 def _ask(
     strategy: DifferentialEvolution,
     keys: Array,
     generation: int,
     state: Any,
     space: SearchSpace,
-    config: SearchConfig,
+    parameters: Any,
 ) -> Array:
-    parameters = _parameters(strategy, config)
-
     def one(key: Array, state: Any) -> Array:
         trials, _ = strategy.ask(jax.random.fold_in(key, generation), state, parameters)
         return trials
@@ -101,17 +101,16 @@ def _ask(
     return clip(space, jax.vmap(one)(keys, state))
 
 
-@partial(jax.jit, static_argnums=(0, 5))
+@partial(jax.jit, static_argnums=0)
 def _tell(
     strategy: DifferentialEvolution,
     keys: Array,
     trials: Array,
     losses: Array,
     state: Any | None,
-    config: SearchConfig,
+    parameters: Any,
 ) -> Any:
     """The state after the trials have been scored; the state of the first generation where `state` is None."""
-    parameters = _parameters(strategy, config)
     losses = jnp.where(jnp.isnan(losses), jnp.inf, losses)
     if state is None:
         state = jax.vmap(lambda key, trial, loss: strategy.init(key, trial, loss, parameters))(

@@ -1,30 +1,26 @@
 """Candidates to scores on the device: draw, classify, compare; cases that are finished are skipped.
 
-Compiled programs belong to this module, keyed by shapes, the classifier's function and the config, so that
-a second searcher with equal settings compiles nothing.
+Compiled programs belong to this module, keyed by shapes and structure, so that a
+second searcher with an equal classifier and config compiles nothing.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
-from functools import partial
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.classify import Classifier
+from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.render.image import Prepared, draw, prepare
 from jaxface.render.scene import Camera, Orthographic, Scene
-from jaxface.search.config import SearchConfig
 from jaxface.search.objective import Scores, Slopes, score, slope_objective
 from jaxface.search.space import SearchSpace
 from jaxface.search.views import views
-
-Apply = Callable[[object, Array], Array]
-"""(state, images (B, H, W, 3)) -> logits (B, K), pure."""
 
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which a found face is moved to see whether its score is pixel luck."""
@@ -32,12 +28,14 @@ SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 
 @pytree
 class Stage:
-    """What all cases of a batch share: head, scene, space and the classifier's arrays."""
+    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`."""
 
+    classifier: Classifier
     head: FaceModel
     scene: Scene
     space: SearchSpace
-    state: object
+    views: Literal["plain", "robust"] = static()
+    chunk: int = static()
 
 
 @pytree
@@ -48,13 +46,11 @@ class Cases:
     targets: Array
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def population_scores(
-    apply: Apply, config: SearchConfig, stage: Stage, cases: Cases, candidates: Array, active: Array
-) -> Scores:
+@jax.jit
+def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Array) -> Scores:
     """Scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
     members, size = candidates.shape[1:]
-    chunk = min(config.chunk, members)
+    chunk = min(stage.chunk, members)
     padding = -members % chunk
 
     def work(case: tuple[Cases, Array]) -> Scores:
@@ -63,12 +59,10 @@ def population_scores(
         padded = jnp.concatenate([population, population[:padding]]).reshape(-1, chunk, size)
 
         def some(batch: Array) -> Scores:
-            images = _views(stage, prepared, one.params.pose, batch, config)
-            logits = apply(stage.state, images.reshape(-1, *images.shape[2:]))
+            images = _views(stage, prepared, one.params.pose, batch)
+            logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
-            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space, config))(
-                logits, batch
-            )
+            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch)
 
         scores = jax.lax.map(some, padded)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
@@ -82,10 +76,8 @@ def population_scores(
     return jax.lax.map(either, (active, (cases, candidates)))
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def slopes(
-    apply: Apply, config: SearchConfig, stage: Stage, cases: Cases, points: Array, active: Array
-) -> Slopes:
+@jax.jit
+def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
     """Scores (n,) and gradients (n, E) of points (n, E), through the renderer with its silhouette term."""
     stage = dataclasses.replace(stage, scene=dataclasses.replace(stage.scene, silhouette=True))
 
@@ -94,15 +86,15 @@ def slopes(
         prepared = prepare(stage.head, one.params, stage.scene)
 
         def loss(phi: Array) -> tuple[Array, Scores]:
-            logits = apply(stage.state, _views(stage, prepared, one.params.pose, phi[None], config)[0])
-            scores = score(logits, one.targets, phi, stage.space, config)
-            return slope_objective(logits, one.targets, phi, stage.space, config), scores
+            logits = _logits(stage, _views(stage, prepared, one.params.pose, phi[None])[0])
+            scores = score(logits, one.targets, phi, stage.space)
+            return slope_objective(logits, one.targets, phi, stage.space), scores
 
         gradient, scores = jax.grad(loss, has_aux=True)(point)
         return Slopes(scores, gradient)
 
     def idle(case: tuple[Cases, Array]) -> Slopes:
-        return Slopes(Scores(jnp.inf, jnp.zeros(())), jnp.zeros_like(case[1]))
+        return Slopes(Scores(jnp.full((), jnp.inf), jnp.zeros(())), jnp.zeros_like(case[1]))
 
     def either(case: tuple[Array, tuple[Cases, Array]]) -> Slopes:
         return jax.lax.cond(case[0], work, idle, case[1])
@@ -110,18 +102,16 @@ def slopes(
     return jax.lax.map(either, (active, (cases, points)))
 
 
-@partial(jax.jit, static_argnums=1)
-def population_images(stage: Stage, config: SearchConfig, params: FaceParams, candidates: Array) -> Array:
+@jax.jit
+def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
     """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
-    return _views(stage, prepare(stage.head, params, stage.scene), params.pose, candidates, config)
+    return _views(stage, prepare(stage.head, params, stage.scene), params.pose, candidates)
 
 
-@partial(jax.jit, static_argnums=1)
-def population_scores_of(
-    stage: Stage, config: SearchConfig, target: Array, candidates: Array, logits: Array
-) -> Scores:
+@jax.jit
+def population_scores_of(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
     """Scores (P,) of candidates (P, E) whose logits (P, views, K) are known."""
-    return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space, config))(logits, candidates)
+    return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space))(logits, candidates)
 
 
 @jax.jit
@@ -136,12 +126,12 @@ def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array
     return jax.lax.map(one, jnp.asarray(SHIFTS))
 
 
-@partial(jax.jit, static_argnums=0)
-def shifted_probabilities(apply: Apply, stage: Stage, cases: Cases, expressions: Array) -> Array:
+@jax.jit
+def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array) -> Array:
     """(n, 4) probabilities of the targets on `shifted_images` of expressions (n, E)."""
 
     def one(case: tuple[Cases, Array]) -> Array:
-        logits = apply(stage.state, shifted_images(stage, case[0].params, case[1]))
+        logits = _logits(stage, shifted_images(stage, case[0].params, case[1]))
         return jax.nn.softmax(logits, axis=-1)[:, case[0].targets]
 
     return jax.lax.map(one, (cases, expressions))
@@ -155,10 +145,14 @@ def shifted(camera: Camera, pixels: Array, size: int) -> Camera:
     return dataclasses.replace(camera, shift=camera.shift + halves)
 
 
-def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array, config: SearchConfig) -> Array:
+def _logits(stage: Stage, images: Array) -> Array:
+    return stage.classifier.apply(stage.classifier.state, images)
+
+
+def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array) -> Array:
     """(P, views, H, W, 3) of candidates (P, E), drawn one after another: a CPU's cache holds one picture."""
 
     def one(expression: Array) -> Array:
-        return views(draw(stage.head, prepared, expression, pose, stage.scene), config.views)
+        return views(draw(stage.head, prepared, expression, pose, stage.scene), stage.views)
 
     return jax.lax.map(one, candidates)

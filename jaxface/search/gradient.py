@@ -42,7 +42,8 @@ def descend(
         ledger: calls are entered here.
         advance: told after each step which cases have finished in it, (n,) bool.
     """
-    points, moments = starts, _optimizer(config).init(starts)
+    rates = (config.learning_rate, config.final_learning_rate, config.gradient_steps)
+    points, moments = starts, _optimizer(*rates).init(starts)
     for _ in range(config.gradient_steps):
         active = active & (ledger.calls + 1 <= config.max_evaluations)
         if not active.any():
@@ -54,24 +55,21 @@ def descend(
         finished = active & (np.asarray(best.probability) > config.target)
         advance(finished)
         active = active & ~finished
-        points, moments = _step(points, moments, slopes.gradient, space, config)
+        points, moments = _step(points, moments, slopes.gradient, space, rates)
     return best
 
 
-def _optimizer(config: SearchConfig) -> optax.GradientTransformation:
-    rate = optax.cosine_decay_schedule(
-        config.learning_rate,
-        max(config.gradient_steps - 1, 1),
-        alpha=config.final_learning_rate / config.learning_rate,
+def _optimizer(first: float, last: float, steps: int) -> optax.GradientTransformation:
+    return optax.adam(
+        optax.cosine_decay_schedule(first, max(steps - 1, 1), alpha=last / first), b1=0.9, b2=0.99
     )
-    return optax.adam(rate, b1=0.9, b2=0.99)
 
 
 @partial(jax.jit, static_argnums=4)
 def _step(
-    points: Array, moments: optax.OptState, gradient: Array, space: SearchSpace, config: SearchConfig
+    points: Array, moments: optax.OptState, gradient: Array, space: SearchSpace, rates: tuple[float, float, int]
 ) -> tuple[Array, optax.OptState]:
     """One step of Adam in standard units; elementwise, so one state serves all cases."""
     standard = jnp.where(jnp.isfinite(gradient), gradient, 0.0) * space.deviation[None, :]
-    updates, moments = _optimizer(config).update(standard, moments)
+    updates, moments = _optimizer(*rates).update(standard, moments)
     return clip(space, points + updates * space.deviation[None, :]), moments

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
-from jaxface.search.config import SearchConfig
 from jaxface.search.space import SearchSpace, penalty
 
 FLOOR = 1e-4
@@ -35,10 +34,8 @@ class Slopes:
     gradient: Array
 
 
-def score(
-    logits: Array, target: Array, coefficients: Array, space: SearchSpace, config: SearchConfig
-) -> Scores:
-    """Scores of one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `config`.
+def score(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Scores:
+    """Scores of one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `space`.
 
     Args:
         logits: (views, K) of the candidate's rendered views; the probability is their mean.
@@ -46,11 +43,11 @@ def score(
         coefficients: (E,).
     """
     probability = jnp.mean(jax.nn.softmax(logits, axis=-1)[:, target])
-    loss = -jnp.log(probability + FLOOR) + penalty(space, target, coefficients, config)
+    loss = -jnp.log(probability + FLOOR) + penalty(space, target, coefficients)
     return Scores(jnp.where(jnp.isfinite(loss), loss, jnp.inf), probability)
 
 
-def margin(logits: Array, target: Array) -> Array:
+def margin(logits: Array, target: Array | int) -> Array:
     """logsumexp(other logits) - target logit, (): negative when the target wins against all together.
 
     Unbounded, so its gradient does not vanish where the probability saturates at either end.
@@ -64,8 +61,6 @@ def margin(logits: Array, target: Array) -> Array:
     return jnp.mean(jax.nn.logsumexp(others, axis=-1) - logits[:, target])
 
 
-def slope_objective(
-    logits: Array, target: Array, coefficients: Array, space: SearchSpace, config: SearchConfig
-) -> Array:
+def slope_objective(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Array:
     """What the gradient method descends, (): the margin with the same penalties as `score`."""
-    return margin(logits, target) + penalty(space, target, coefficients, config)
+    return margin(logits, target) + penalty(space, target, coefficients)

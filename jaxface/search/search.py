@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.classify import Classifier
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.progress import Progress, Silent
 from jaxface.core.types import Array
-from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
 from jaxface.render.scene import Scene
 from jaxface.search import differential_evolution, evaluate, gradient, space, starts
 from jaxface.search.best import Best, Ledger, improve, nothing
@@ -22,20 +22,23 @@ from jaxface.search.evaluate import Cases, Stage
 from jaxface.search.objective import Scores, Slopes
 from jaxface.search.result import SearchResult, Status
 
-if TYPE_CHECKING:
-    from jaxface.classify import Classifier
+
+_UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True)
 class Searcher:
     """A classifier, a head, a scene and a config, ready to search; made by `build`."""
 
-    classifier: Classifier
     stage: Stage
     config: SearchConfig
 
+    @property
+    def classifier(self) -> Classifier:
+        return self.stage.classifier
+
     def run(
-        self, key: Array, params: FaceParams, targets: Array, progress: Progress | None = None
+        self, key: Array, params: FaceParams, targets: Array | np.ndarray, progress: Progress | None = None
     ) -> SearchResult:
         """Search each case: the person `params[i]`, the class index `targets[i]`.
 
@@ -133,39 +136,37 @@ class Searcher:
 
     def _scores(self, cases: Cases, candidates: Array, active: Array) -> Scores:
         if not self.classifier.on_host:
-            return evaluate.population_scores(
-                self.classifier.apply, self.config, self.stage, cases, candidates, active
-            )
+            return evaluate.population_scores(self.stage, cases, candidates, active)
         members = candidates.shape[1]
         losses = np.full(candidates.shape[:2], np.inf, np.float32)
         probabilities = np.zeros_like(losses)
         for index in np.flatnonzero(np.asarray(active)):
             params, target = jax.tree.map(lambda leaf, i=index: leaf[i], (cases.params, cases.targets))
-            images = evaluate.population_images(self.stage, self.config, params, candidates[index])
+            images = evaluate.population_images(self.stage, params, candidates[index])
             logits = self.classifier.logits(images.reshape(-1, *images.shape[2:]))
             logits = jnp.asarray(logits).reshape(members, images.shape[1], -1)
-            scores = evaluate.population_scores_of(self.stage, self.config, target, candidates[index], logits)
+            scores = evaluate.population_scores_of(self.stage, target, candidates[index], logits)
             losses[index], probabilities[index] = scores.loss, scores.probability
         return Scores(jnp.asarray(losses), jnp.asarray(probabilities))
 
     def _slopes(self, cases: Cases, points: Array, active: Array) -> Slopes:
-        return evaluate.slopes(self.classifier.apply, self.config, self.stage, cases, points, active)
+        return evaluate.slopes(self.stage, cases, points, active)
 
-    def _cases(self, params: FaceParams, targets: Array) -> Cases:
-        targets = np.asarray(targets)
+    def _cases(self, params: FaceParams, targets: Array | np.ndarray) -> Cases:
+        indices = np.asarray(targets)
         lengths = {name: leaf.shape[:1] for name, leaf in vars(params).items()}
-        if targets.ndim != 1 or any(length != targets.shape for length in lengths.values()):
+        if indices.ndim != 1 or any(length != indices.shape for length in lengths.values()):
             raise ShapeError(
-                f"targets {targets.shape} and params {lengths} want one leading axis of the same length: "
+                f"targets {indices.shape} and params {lengths} want one leading axis of the same length: "
                 "a batch of n people and n class indices"
             )
         classes = len(self.classifier.labels)
-        if len(targets) and not (targets.min() >= 0 and targets.max() < classes):
+        if len(indices) and not (indices.min() >= 0 and indices.max() < classes):
             raise ConfigError(
-                f"targets {targets.tolist()} want class indices from 0 to {classes - 1}; "
+                f"targets {indices.tolist()} want class indices from 0 to {classes - 1}; "
                 "classifier.index(label) gives them"
             )
-        return Cases(params, jnp.asarray(targets, jnp.int32))
+        return Cases(params, jnp.asarray(indices, jnp.int32))
 
     def _result(self, cases: Cases, best: Best, ledger: Ledger) -> SearchResult:
         found = np.isfinite(np.asarray(best.loss))
@@ -196,7 +197,7 @@ class Searcher:
 
     def _shifted(self, cases: Cases, expressions: Array) -> Array:
         if not self.classifier.on_host:
-            return evaluate.shifted_probabilities(self.classifier.apply, self.stage, cases, expressions)
+            return evaluate.shifted_probabilities(self.stage, cases, expressions)
         rows = []
         for index, target in enumerate(np.asarray(cases.targets)):
             params = jax.tree.map(lambda leaf, i=index: leaf[i], cases.params)
@@ -216,12 +217,12 @@ def build(
     config = config or SearchConfig()
     if classifier.on_host and config.method == "gradient":
         raise ConfigError(
-            f"method 'gradient' needs a classifier that JAX can differentiate, {classifier.card.name} is a host "
-            "callable; use method 'differential-evolution'"
+            f"method 'gradient' needs a classifier that JAX can differentiate, {classifier.name!r} lives on "
+            "the host; use method 'differential-evolution'"
         )
-    searched = space.of_model(head.expressions, tuple(classifier.labels))
-    state = () if classifier.on_host else classifier.state
-    return Searcher(classifier, Stage(head, scene, searched, state), config)
+    searched = space.of_model(head.expressions, tuple(classifier.labels), config)
+    drawn = dataclasses.replace(head, expressions=_UNREAD)  # so that it does not key what is compiled
+    return Searcher(Stage(classifier, drawn, scene, searched, config.views, config.chunk), config)
 
 
 def maximise(
