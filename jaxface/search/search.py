@@ -22,7 +22,6 @@ from jaxface.search.evaluate import Cases, Stage
 from jaxface.search.objective import Scores, Slopes
 from jaxface.search.result import SearchResult, Status
 
-
 _UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
 
