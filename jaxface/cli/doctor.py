@@ -14,7 +14,8 @@ import tyro
 import jaxface as jf
 from jaxface.cli import options
 from jaxface.core import runtime
-from jaxface.core.errors import JaxfaceError
+from jaxface.core.errors import JaxfaceError, ModelFileError
+from jaxface.face.load import describe
 from jaxface.render import RenderConfig
 
 
@@ -76,14 +77,12 @@ def check_writable(folder: Path) -> str:
     return str(folder)
 
 
-def describe_head(path: str | Path) -> str:
+def describe_head(source: str | Path) -> str:
     """What kind of face model this is, and how large."""
-    head = jf.face.load(path)
-    vertices, _, expressions = head.expression_basis.shape
-    return (
-        f"{head.name}, {vertices} vertices, {head.identity_basis.shape[-1]} identity and {expressions} "
-        f"expression coefficients; licence {head.licence}"
-    )
+    found = describe(source)
+    if not found.readable:
+        raise ModelFileError(found.detail)
+    return found.detail
 
 
 def check_neutral(name: str) -> str:

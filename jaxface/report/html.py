@@ -52,7 +52,7 @@ def page(result: AuditResult) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"signed": signed, "fixed": fixed, "percent": percent}
+    environment.filters |= {"signed": signed, "fixed": fixed, "percent": tables.percent}
     folder = resources.files("jaxface.report") / "templates"
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
     return template.render(
@@ -99,12 +99,14 @@ def read_environment(folder: Path) -> dict[str, Any]:
 
 
 def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str]) -> str:
-    """The figure of all scores with their intervals."""
+    """The figure of all scores with their intervals; expressions that nobody knows are left out."""
     shape = (classifiers, len(expressions))
-    values = [
+    score, low, high = (
         np.array([getattr(row, name) for row in rows]).reshape(shape) for name in ("score", "low", "high")
-    ]
-    return figures.forest(values[0], values[1], values[2], expressions)
+    )
+    known = np.isfinite(score).any(axis=0)
+    named = [name for name, some in zip(expressions, known, strict=True) if some]
+    return figures.forest(score[:, known], low[:, known], high[:, known], named)
 
 
 def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) -> list[str]:
@@ -114,6 +116,7 @@ def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) 
     return [
         figures.activation_panel(symmetry, peak[:, index], classifiers, name)
         for index, name in enumerate(expressions)
+        if np.isfinite(peak[:, index]).any()
     ]
 
 
@@ -125,8 +128,3 @@ def signed(value: float) -> str:
 def fixed(value: float) -> str:
     """A probability."""
     return "–" if math.isnan(value) else f"{value:.2f}"
-
-
-def percent(value: float) -> str:
-    """A share."""
-    return "–" if math.isnan(value) else f"{value:.0%}".replace("%", " %")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray
@@ -151,6 +150,11 @@ SEARCH_COLUMNS = (
 )
 
 
+def percent(share: float) -> str:
+    """A share for a reader."""
+    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
+
+
 def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
     """What `SEARCH_COLUMNS` names, for each classifier and expression that was searched."""
     data = result.data
@@ -178,11 +182,11 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
                 (
                     classifier,
                     expression,
-                    f"{mean(cell['probability'] > 0.9):.0%}",
-                    f"{mean(cell['probability'] > 0.99):.0%}",
+                    percent(mean(cell["probability"] > 0.9)),
+                    percent(mean(cell["probability"] > 0.99)),
                     f"{median(cell['probability']):.3f}",
                     f"{median(cell['probability_shifted']):.3f}",
-                    f"{mean(cell['share_at_bound']):.0%}",
+                    percent(mean(cell["share_at_bound"])),
                     f"{mean(cell['norm']):.1f}",
                     f"{mean(cell['excess']):.2f}",
                     f"{median(cell['forward_calls']):.0f}",
@@ -193,31 +197,31 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
     return rows
 
 
-def text_table(columns: list[str], rows: list[list[Any]]) -> str:
-    """A table for a terminal: names on the left, numbers on the right."""
-    cells = [columns, *[[str(value) for value in row] for row in rows]]
-    widths = [max(len(row[index]) for row in cells) for index in range(len(columns))]
+def text_table(columns: list[str], rows: list[list[str]]) -> str:
+    """A table for a terminal: two names on the left, numbers on the right; short rows end in a remark."""
+    full = [row for row in rows if len(row) == len(columns)]
+    widths = [max(len(row[index]) for row in [columns, *full]) for index in range(len(columns))]
     lines = []
-    for row in cells:
-        parts = [
-            value.ljust(width) if index < 2 else value.rjust(width)
-            for index, (value, width) in enumerate(zip(row, widths, strict=True))
+    for row in [columns, *rows]:
+        cells = [
+            value.ljust(width) if index < 2 or len(row) < len(columns) else value.rjust(width)
+            for index, (value, width) in enumerate(zip(row, widths, strict=False))
         ]
-        lines.append("  ".join(parts).rstrip())
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
 
 def score_table(result: AuditResult) -> str:
     """The scores of a run for a terminal."""
-    checked = [f"s={value:g}" for value in result.data["checked_symmetry"].values]
-    columns = ["classifier", "expression", "score", "95 % interval", "significant", "first at", *checked]
-    lines: list[list[Any]] = []
+    checked = [f"first at s={value:g}" for value in result.data["checked_symmetry"].values]
+    columns = ["classifier", "expression", "score", "95 % interval", "significant", *checked]
+    lines: list[list[str]] = []
     for row in score_rows(result):
         if row.known:
             interval = f"{row.low:+.4f} .. {row.high:+.4f}"
-            shares = [f"{value:.0%}" for value in row.accuracy]
-            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", "", *shares]
+            shares = [percent(value) for value in row.accuracy]
+            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", *shares]
         else:
-            found = ["-", row.reason, *[""] * (2 + len(checked))]
+            found = [f"({row.reason})"]
         lines.append([row.classifier, row.expression, *found])
     return text_table(columns, lines)
