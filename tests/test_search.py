@@ -93,7 +93,7 @@ def test_same_key_same_bits_and_nothing_is_traced_again(key):
     np.testing.assert_array_equal(first.expression, again.expression)
     np.testing.assert_array_equal(first.probability, again.probability)
     twin = build(classifier(), bare_head(), SCENE, dataclasses.replace(QUICK))
-    others = twin.run(key, people(jax.random.key(5), 2), np.array([2, 0, 1]))
+    others = twin.run(key, people(jax.random.key(5), 3), np.array([2, 0, 1]))
     assert (others.expression != first.expression).any()
     assert (evaluate.population_scores._cache_size(), evaluate.slopes._cache_size()) == counts
 
@@ -153,8 +153,9 @@ def test_the_prior_keeps_faces_nearer(key):
 
 def test_maximise_is_one_case_of_a_batch(key):
     one = jax.tree.map(lambda leaf: leaf[0], people(key, 1))
-    result = maximise(classifier(), head(), one, expression="joy", key=key, scene=SCENE, config=QUICK)
-    batch = build(classifier(), head(), SCENE, QUICK).run(key, people(key, 1), np.array([0]))
+    result = maximise(classifier(), head(), one, expression="joy", key=key, scene=SCENE, method="gradient")
+    config = SearchConfig(method="gradient")
+    batch = build(classifier(), head(), SCENE, config).run(key, people(key, 1), np.array([0]))
     np.testing.assert_array_equal(result.expression, batch.expression)
     with pytest.raises(LabelError, match="fear"):
         maximise(classifier(), head(), one, expression="fear", key=key, scene=SCENE, config=QUICK)
