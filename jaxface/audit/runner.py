@@ -52,7 +52,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     if named == config and store.is_judged(folder) and judge.has_tables(folder):
         return result.load(folder)
     classifiers = _classifiers(config)
-    head = _head(config)
+    head = load_head(config)
     run_store = store.open_run(folder, named, layout(config, head, classifiers))
     groups = plan.groups(config, [classifier.labels for classifier in classifiers])
     waiting = [group for group in groups if not run_store.is_done(group)]
@@ -190,7 +190,8 @@ def _classifiers(config: AuditConfig) -> list[Classifier]:
     return loaded
 
 
-def _head(config: AuditConfig) -> FaceModel:
+def load_head(config: AuditConfig) -> FaceModel:
+    """The head that a config names, or holds."""
     if isinstance(config.head, FaceModel):
         return config.head
     return face.load(

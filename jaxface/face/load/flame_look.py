@@ -64,8 +64,8 @@ def plain(
     """One colour a triangle: eyes where the eye joints turn the head, lips and hair where the masks say so."""
     names = list(_COLOURS)
     kind = np.zeros(len(template), np.int32)
-    for name in ("scalp", "lips"):
-        kind[masks.get(name, ())] = names.index(name)
+    for name in {"scalp", "lips"} & masks.keys():
+        kind[masks[name]] = names.index(name)
     for joint in (3, 4):
         eye = weights[:, joint] > 0.5
         offset = template - joints[joint]

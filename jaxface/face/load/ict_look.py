@@ -188,7 +188,7 @@ def _with_hair(face: np.ndarray, points: np.ndarray, painted: bool) -> np.ndarra
 
 def _hair(colour: np.ndarray, points: np.ndarray) -> np.ndarray:
     """A cap of hair above the forehead; `points` in cm around the middle of the eyes (interocular 6.3 cm)."""
-    line = 6.3 - 0.05 * points[:, 0] ** 2 + np.where(points[:, 2] < -9.0, -4.0, 0.0)
+    line = 6.3 - 0.05 * points[:, 0] ** 2 + np.where(points[:, 2] < -12.0, -5.0, 0.0)
     cover = np.clip((points[:, 1] - line) / 0.4, 0.0, 1.0)[:, None]
     return colour + cover * (_HAIR - colour)
 
