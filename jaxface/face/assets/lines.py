@@ -79,4 +79,6 @@ def _faded(line: dict[str, Any], fade: float) -> Floats:
     """(n,) strength of each of the points of `_dense`, in [0, 1]."""
     along = np.linspace(0.0, 1.0, _POINTS)
     end = step(1.0 - along, 0.0, fade)
-    return np.concatenate([end if stroke[0][0] == 0.0 else end * step(along, 0.0, fade) for stroke in line["strokes"]])
+    return np.concatenate(
+        [end if stroke[0][0] == 0.0 else end * step(along, 0.0, fade) for stroke in line["strokes"]]
+    )

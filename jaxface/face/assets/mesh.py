@@ -10,7 +10,7 @@ from jaxface.face.assets.wheel import Floats, Ints, Mesh, Wheel
 
 INTEROCULAR = 6.3  # cm between the eye centres of the template
 NECK_CUT, NECK_SLOPE, NECK_WIDTH = -18.0, 0.3, 8.0  # cm: what lies below the tilted plane or outside is body
-EYE_SIZE, EYE_BACK = 0.97, 0.06  # share and cm: smaller and set back, or raised lower lids cut into the eyeball
+EYE_SIZE, EYE_BACK = 0.94, 0.18  # share and cm: smaller and set back, or raised lower lids cut into the eyeball
 MOUTH_CLOSE = 0.045  # share of mouthClose in the template; without it a line of teeth shows
 PARTS = ("skin", "mouth", "tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye", "hair")
 _GROUPS = {
