@@ -2,6 +2,7 @@
 
 from jaxface.face.appearance import Appearance, Lines, texture
 from jaxface.face.geometry import vertices
+from jaxface.face.load import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from jaxface.face.population import neutral, sample_population
 
@@ -12,6 +13,7 @@ __all__ = [
     "FaceParams",
     "Lines",
     "PopulationPrior",
+    "load",
     "neutral",
     "sample_population",
     "texture",

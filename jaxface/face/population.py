@@ -26,7 +26,12 @@ def sample_population(key: Array, model: FaceModel, n: int) -> FaceParams:
 
     Person i depends on the key and on i alone: the first ten of 200 are the ten of 10.
     """
-    return jax.vmap(lambda index: sample_person(jax.random.fold_in(key, index), model)[0])(jnp.arange(n))
+    return _people(key, model, jnp.arange(n))
+
+
+@jax.jit
+def _people(key: Array, model: FaceModel, indices: Array) -> FaceParams:
+    return jax.vmap(lambda index: sample_person(jax.random.fold_in(key, index), model)[0])(indices)
 
 
 def sample_person(key: Array, model: FaceModel) -> tuple[FaceParams, Array]:

@@ -20,7 +20,7 @@ from jaxface.core.types import Array
 Padding = Literal["SAME", "VALID"] | Sequence[tuple[int, int]]
 Pairs = tuple[tuple[int, int], tuple[int, int]]
 
-_FEW_CHANNELS = 4  # at most: an image rather than a feature map
+_FEW_CHANNELS = 8  # up to here, patches are copied faster on the CPU than `lax` convolves, and far faster back
 
 
 def on_cpu() -> bool:
@@ -87,13 +87,6 @@ def convolution(maps: Array, kernel: Array, stride: int = 1, padding: Padding = 
     )
 
 
-def max_pool(maps: Array, window: int, stride: int, padding: Padding = "SAME") -> Array:
-    """The largest value in each window; padding never wins."""
-    pairs = pad_pairs(padding, maps.shape[1:3], (window, window), stride)
-    spans, strides = (1, window, window, 1), (1, stride, stride, 1)
-    return lax.reduce_window(maps, -jnp.inf, lax.max, spans, strides, ((0, 0), *pairs, (0, 0)))
-
-
 def _gathered(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
     """Patches times kernel: a patch's row is copied as a few contiguous runs, `stride` pixels each."""
     batch, height, width, channels = maps.shape
@@ -155,11 +148,16 @@ def _shifted_backward(stride: int, pairs: Pairs, saved: tuple, outer: Array) -> 
                 continue
             around = tuple((taps.shape[axis] - 1, size[axis] - outer.shape[axis + 1]) for axis in (0, 1))
             phases.append(_correlate(outer, taps, around))
-    batch, channels = outer.shape[0], outer.shape[-1]
-    whole = jnp.stack(phases, 3).reshape(batch, *size, stride, stride, channels)
-    whole = whole.transpose(0, 1, 3, 2, 4, 5).reshape(batch, size[0] * stride, size[1] * stride, channels)
     (top, _), (left, _) = pairs
+    whole = interleave(phases, stride)
     return whole[:, top : top + maps.shape[1], left : left + maps.shape[2]], for_kernel(outer)[0]
+
+
+def interleave(phases: Sequence[Array], stride: int) -> Array:
+    """One map (B, H stride, W stride, C) from its stride^2 sub-grids (B, H, W, C), row offset first."""
+    batch, height, width, channels = phases[0].shape
+    whole = jnp.stack(phases, 3).reshape(batch, height, width, stride, stride, channels)
+    return whole.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * stride, width * stride, channels)
 
 
 def _correlate(outer: Array, taps: Array, around: tuple[tuple[int, int], ...]) -> Array:

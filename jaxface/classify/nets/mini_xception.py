@@ -5,8 +5,8 @@ from __future__ import annotations
 import jax
 from flax import nnx
 
-from jaxface.classify.nets.convolution import max_pool
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, Separable
+from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.types import Array
 
 

@@ -1,0 +1,108 @@
+"""What FLAME looks like: its own texture space, or a plain colouring of eyes, lips and hair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.core.errors import ModelFileError
+from jaxface.face.appearance import Appearance
+from jaxface.face.load import archive, unpickle
+from jaxface.face.load.paint import linear_appearance
+
+ALBEDO_COMPONENTS = 50
+TEXTURE_SIZE = 256
+_CELL = 4
+_COLOURS = {
+    "skin": (0.85, 0.69, 0.61),
+    "sclera": (0.86, 0.85, 0.83),
+    "iris": (0.36, 0.25, 0.17),
+    "pupil": (0.05, 0.04, 0.04),
+    "lips": (0.66, 0.37, 0.35),
+    "scalp": (0.24, 0.18, 0.15),
+}
+_IRIS_RADIUS, _PUPIL_RADIUS = 0.006, 0.0026
+
+
+class Look(NamedTuple):
+    """Texture coordinates (U, 2), triangles into them (F, 3), and the appearance they address."""
+
+    uv: jnp.ndarray
+    uv_faces: jnp.ndarray
+    appearance: Appearance
+
+
+def textured(path: Path, faces: int) -> Look:
+    """FLAME's texture space: `FLAME_texture.npz` with mean and tex_dir in 0..255, channels blue, green, red."""
+    parts = archive.read(path, ("mean", "tex_dir", "vt", "ft"))
+    mean, basis, uv, uv_faces = parts["mean"], parts["tex_dir"], parts["vt"], parts["ft"]
+    if mean.ndim != 3 or mean.shape[2] != 3 or basis.ndim != 4 or basis.shape[:3] != mean.shape:
+        raise ModelFileError(f"{path}: mean {mean.shape} and tex_dir {basis.shape} are no texture space")
+    if uv.ndim != 2 or uv_faces.shape != (faces, 3):
+        raise ModelFileError(f"{path}: ft is {uv_faces.shape}, the model has {faces} triangles")
+    if uv_faces.min() < 0 or uv_faces.max() >= len(uv):
+        raise ModelFileError(f"{path}: ft names texture coordinates outside 0..{len(uv) - 1}")
+    basis = _shrink(basis[..., :ALBEDO_COMPONENTS])[:, :, ::-1] / 255.0
+    return Look(
+        jnp.asarray(uv[:, :2], jnp.float32),
+        jnp.asarray(uv_faces, jnp.int32),
+        linear_appearance(_shrink(mean)[:, :, ::-1] / 255.0, basis, "texture component"),
+    )
+
+
+def plain(
+    template: np.ndarray,
+    faces: np.ndarray,
+    joints: np.ndarray,
+    weights: np.ndarray,
+    masks: Mapping[str, np.ndarray],
+) -> Look:
+    """One colour a triangle: eyes where the eye joints turn the head, lips and hair where the masks say so."""
+    names = list(_COLOURS)
+    kind = np.zeros(len(template), np.int32)
+    for name in {"scalp", "lips"} & masks.keys():
+        kind[masks[name]] = names.index(name)
+    for joint in (3, 4):
+        eye = weights[:, joint] > 0.5
+        offset = template - joints[joint]
+        radius = np.where(offset[:, 2] > 0, np.hypot(offset[:, 0], offset[:, 1]), np.inf)
+        kind[eye] = names.index("sclera")
+        kind[eye & (radius < _IRIS_RADIUS)] = names.index("iris")
+        kind[eye & (radius < _PUPIL_RADIUS)] = names.index("pupil")
+    # A triangle takes one colour: the middle of its corners' kinds, so that borders fall on edges.
+    cell = np.sort(kind[faces], axis=1)[:, 1]
+    palette = np.repeat(np.repeat(np.asarray([list(_COLOURS.values())]), _CELL, axis=0), _CELL, axis=1)
+    centres = np.stack([(np.arange(len(names)) + 0.5) / len(names), np.full(len(names), 0.5)], axis=1)
+    return Look(
+        jnp.asarray(centres, jnp.float32),
+        jnp.asarray(np.repeat(cell[:, None], 3, axis=1), jnp.int32),
+        linear_appearance(palette),
+    )
+
+
+def read_masks(path: Path, vertices: int) -> dict[str, np.ndarray]:
+    """The vertex indices of each named region of `FLAME_masks.pkl`."""
+    regions = {}
+    for name, value in unpickle.read_pickle(path).items():
+        indices = unpickle.array(value, f"{path}: {name}")
+        inside = indices.dtype.kind in "iu" and np.all((indices >= 0) & (indices < vertices))
+        if indices.ndim != 1 or not inside:
+            raise ModelFileError(f"{path}: {name} is no list of vertices of a head of {vertices}")
+        regions[name] = indices.astype(np.int64)
+    if "face" not in regions and "lips" not in regions:
+        raise ModelFileError(
+            f"{path} names neither 'face' nor 'lips': not FLAME's masks; it has {sorted(regions)[:8]}"
+        )
+    return regions
+
+
+def _shrink(image: np.ndarray) -> np.ndarray:
+    """Means over squares of pixels, so that an edge has at most TEXTURE_SIZE."""
+    step = max(1, image.shape[0] // TEXTURE_SIZE)
+    height, width = image.shape[0] // step, image.shape[1] // step
+    blocks = image[: height * step, : width * step].reshape(height, step, width, step, *image.shape[2:])
+    return blocks.mean(axis=(1, 3), dtype=np.float32)

@@ -1,0 +1,178 @@
+"""ICT-FaceKit as it lies on disk: the authors' folder of OBJ files, or one compressed .npz.
+
+Both in their own frame: centimetres, +x the subject's left, +y up, +z out of the face.
+"""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxface.core.errors import ModelFileError
+from jaxface.face.load import archive
+from jaxface.face.load.obj import read_mesh, read_positions
+
+NEUTRAL = "generic_neutral_mesh.obj"
+_NPZ_ARRAYS = (
+    "v_template",
+    "faces",
+    "shapedirs_identity_q",
+    "shapedirs_identity_scale",
+    "shapedirs_expression_q",
+    "shapedirs_expression_scale",
+    "expression_names",
+    "vt",
+    "faces_uv",
+    "part",
+    "part_names",
+    "landmarks68",
+)
+
+
+@functools.cache
+def facts() -> dict[str, Any]:
+    """What `ict.toml` says of parts, landmarks, joints, units and prototypes."""
+    return tomllib.loads(resources.files("jaxface.face.load").joinpath("ict.toml").read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class IctFiles:
+    """template (V, 3), faces and uv_faces (F, 3), uv (U, 2) in UDIM tiles, part (V,) indices into part_names,
+    landmarks (68,), identity (V, 3, I), shapes (V, 3, N) with their names."""
+
+    template: np.ndarray
+    faces: np.ndarray
+    uv: np.ndarray
+    uv_faces: np.ndarray
+    part: np.ndarray
+    part_names: tuple[str, ...]
+    landmarks: np.ndarray
+    identity: np.ndarray
+    shapes: np.ndarray
+    shape_names: tuple[str, ...]
+
+
+def read_npz(path: Path, identity_components: int | None, wanted: Sequence[str]) -> IctFiles:
+    """The compressed form: a displacement is its 16-bit number times the component's scale."""
+    parts = archive.read(path, _NPZ_ARRAYS)
+    vertices = len(parts["v_template"])
+    available = parts["shapedirs_identity_q"].shape[-1]
+    names = tuple(str(name) for name in parts["expression_names"])
+    for name, shape in (("identity", available), ("expression", len(names))):
+        quantised, scale = parts[f"shapedirs_{name}_q"], parts[f"shapedirs_{name}_scale"]
+        if quantised.shape != (vertices, 3, shape) or scale.shape != (shape,):
+            raise ModelFileError(
+                f"{path}: shapedirs_{name} is {quantised.shape}, {(vertices, 3, shape)} was wanted"
+            )
+    size = _components(path, identity_components, available)
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise ModelFileError(f"{path} has no expression {missing[0]!r}; it has {', '.join(names[:6])}, ...")
+    columns = [names.index(name) for name in wanted]
+    files = IctFiles(
+        template=parts["v_template"].astype(np.float64),
+        faces=parts["faces"],
+        uv=parts["vt"].astype(np.float64),
+        uv_faces=parts["faces_uv"],
+        part=parts["part"].astype(np.int64),
+        part_names=tuple(str(name) for name in parts["part_names"]),
+        landmarks=parts["landmarks68"],
+        identity=parts["shapedirs_identity_q"][..., :size] * parts["shapedirs_identity_scale"][:size],
+        shapes=parts["shapedirs_expression_q"][..., columns] * parts["shapedirs_expression_scale"][columns],
+        shape_names=tuple(wanted),
+    )
+    _check(path, files)
+    return files
+
+
+def read_folder(path: Path, identity_components: int | None, wanted: Sequence[str]) -> IctFiles:
+    """The authors' folder: a neutral mesh, and one mesh for each identity component and each expression."""
+    known = facts()
+    mesh = read_mesh(path / NEUTRAL)
+    vertices = len(mesh.positions)
+    if vertices != known["vertices"]:
+        raise ModelFileError(
+            f"{path / NEUTRAL} has {vertices} vertices, ICT-FaceKit {known['vertices']}: another mesh"
+        )
+    first = known["first_vertex"]
+    bounds = [*first.values(), vertices]
+    available = len(sorted(path.glob("identity[0-9][0-9][0-9].obj")))
+    size = _components(path, identity_components, available)
+
+    def displacements(names: Sequence[str]) -> np.ndarray:
+        moved = np.empty((vertices, 3, len(names)), np.float32)
+        for index, name in enumerate(names):
+            moved[..., index] = read_positions(path / f"{name}.obj", vertices) - mesh.positions
+        return moved
+
+    return IctFiles(
+        template=mesh.positions,
+        faces=mesh.faces,
+        uv=mesh.uv,
+        uv_faces=mesh.uv_faces,
+        part=np.repeat(np.arange(len(first)), np.diff(bounds)),
+        part_names=tuple(first),
+        landmarks=np.asarray(known["landmarks"]),
+        identity=displacements([f"identity{index:03d}" for index in range(size)]),
+        shapes=displacements(wanted),
+        shape_names=tuple(wanted),
+    )
+
+
+def visible(files: IctFiles) -> IctFiles:
+    """The model without the parts that are not drawn, its vertices renumbered."""
+    hidden = [index for index, name in enumerate(files.part_names) if name in facts()["hidden"]]
+    drawn = ~np.isin(files.part, hidden)
+    kept = drawn[files.faces].all(axis=1)
+    number = np.cumsum(drawn) - 1
+    return replace(
+        files,
+        template=files.template[drawn],
+        faces=number[files.faces[kept]],
+        uv_faces=files.uv_faces[kept],
+        part=files.part[drawn],
+        landmarks=number[files.landmarks],
+        identity=files.identity[drawn],
+        shapes=files.shapes[drawn],
+    )
+
+
+def _components(path: Path, wanted: int | None, available: int) -> int:
+    if wanted is None:
+        return min(available, 50)
+    if not 1 <= wanted <= available:
+        raise ModelFileError(f"{path} has {available} identity components, not {wanted}")
+    return wanted
+
+
+def _check(path: Path, files: IctFiles) -> None:
+    vertices = len(files.template)
+    for name, indices, size in (
+        ("faces", files.faces, vertices),
+        ("faces_uv", files.uv_faces, len(files.uv)),
+        ("landmarks68", files.landmarks, vertices),
+        ("part", files.part, len(files.part_names)),
+    ):
+        if not indices.size or indices.dtype.kind not in "iu" or indices.min() < 0 or indices.max() >= size:
+            raise ModelFileError(f"{path}: {name} holds indices outside 0..{size - 1}")
+    if (
+        files.template.shape[1:] != (3,)
+        or files.faces.shape != files.uv_faces.shape
+        or files.part.shape != (vertices,)
+    ):
+        raise ModelFileError(f"{path}: v_template, faces, faces_uv and part do not fit each other")
+    if not (
+        np.isfinite(files.template).all()
+        and np.isfinite(files.identity).all()
+        and np.isfinite(files.shapes).all()
+    ):
+        raise ModelFileError(f"{path} holds values that are not finite")
+    if files.landmarks.shape != (68,):
+        raise ModelFileError(f"{path}: landmarks68 has {files.landmarks.shape}, 68 landmarks were wanted")

@@ -1,0 +1,25 @@
+"""Building appearances out of plain pictures."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.face.appearance import Appearance
+
+
+def linear_appearance(mean: np.ndarray, basis: np.ndarray | None = None, name: str = "") -> Appearance:
+    """The appearance of a texture (H, W, 3), sRGB in [0, 1], and perhaps its linear basis (H, W, 3, A)."""
+    height, width = mean.shape[:2]
+    basis = np.zeros((height, width, 3, 0)) if basis is None else basis
+    size = basis.shape[-1]
+    return Appearance(
+        mean=jnp.asarray(mean, jnp.float32),
+        basis=jnp.asarray(basis, jnp.float32),
+        masks=jnp.zeros((0, height, width)),
+        colours=jnp.zeros((0, 3, size + 1)),
+        opacities=jnp.zeros((0, size + 1)),
+        line_pattern=jnp.zeros((height, width)),
+        lines=None,
+        names=tuple(f"{name} {index}" for index in range(size)),
+    )

@@ -1,0 +1,169 @@
+"""FLAME as its authors publish it, its texture and its masks."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.core.errors import ConfigError, ModelFileError
+from jaxface.face import load, neutral, sample_population, texture
+from jaxface.face.sides import left_weights
+from tests.flame_files import VERTICES, flame_arrays, text, write_flame_npz, write_flame_pickle, write_pickle
+
+
+def changed(**replaced: Any) -> dict[str, np.ndarray]:
+    return {**flame_arrays(), **replaced}
+
+
+@pytest.mark.parametrize("form", ["npz", "csc pickle", "csr pickle"])
+def test_every_array_arrives_in_its_place(tmp_path: Path, form: str) -> None:
+    arrays = flame_arrays()
+    path = tmp_path / "flame.model"  # the name says nothing: the content does
+    if form == "npz":
+        with path.open("wb") as file:
+            np.savez(file, **arrays)
+    else:
+        write_flame_pickle(path, arrays, layout=form.split()[0])
+    head = load(path)
+    for came, expected in (
+        (head.template, arrays["v_template"]),
+        (head.faces, arrays["f"]),
+        (head.identity_basis, arrays["shapedirs"][..., :100]),
+        (head.expression_basis, arrays["shapedirs"][..., 300:350]),
+        (head.pose_basis, arrays["posedirs"]),
+        (head.joint_regressor, arrays["J_regressor"]),
+        (head.skinning_weights, arrays["weights"]),
+    ):
+        np.testing.assert_array_equal(came, expected.astype(came.dtype))
+    assert head.parents == (-1, 0, 1, 1, 1)
+    assert head.whole_basis is None and head.mirror is None
+    np.testing.assert_array_equal(head.expressions.lower, jnp.full(50, -3.0))
+    np.testing.assert_array_equal(head.expressions.upper, jnp.full(50, 3.0))
+    assert head.expressions.units is None and head.expressions.prototypes.shape == (0, 50)
+    np.testing.assert_array_equal(
+        head.left_weight, left_weights(jnp.asarray(arrays["v_template"][:, 0], jnp.float32), 0.008)
+    )
+
+
+def test_the_user_may_choose_sizes_and_the_papers_hard_split(tmp_path: Path) -> None:
+    arrays = flame_arrays()
+    path = write_flame_npz(tmp_path / "flame.npz", arrays)
+    head = load(path, identity_components=300, expression_components=100, midline_width=0)
+    np.testing.assert_array_equal(head.identity_basis, arrays["shapedirs"][..., :300].astype(np.float32))
+    np.testing.assert_array_equal(head.expression_basis, arrays["shapedirs"][..., 300:].astype(np.float32))
+    np.testing.assert_array_equal(head.left_weight, arrays["v_template"][:, 0] > 0)
+    people = sample_population(jnp.asarray([0, 1], jnp.uint32), head, 2)
+    assert people.identity.shape == (2, 300) and people.albedo.shape == (2, 0)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"shapedirs": np.zeros((VERTICES, 3, 150))}, r"shapedirs is float64 \(60, 3, 150\), FLAME has"),
+        ({"J_regressor": np.zeros((4, VERTICES))}, "J_regressor"),
+        ({"weights": np.full((VERTICES, 5), 0.3)}, "sum to one"),
+        ({"v_template": np.full((VERTICES, 3), np.nan)}, "not finite"),
+        ({"f": np.array([[0, 1, VERTICES]])}, "outside 0..59"),
+        ({"v_template": flame_arrays()["v_template"] * [-1, 1, 1]}, "left eye"),
+        ({"kintree_table": np.array([[0, 2, 1, 1, 1], [0, 1, 2, 3, 4]])}, "parents before children"),
+        ({"posedirs": np.array(["x"])}, "posedirs"),
+    ],
+)
+def test_unfit_arrays_are_named_in_one_line(tmp_path: Path, replaced: dict[str, Any], message: str) -> None:
+    path = write_flame_npz(tmp_path / "flame.npz", changed(**replaced))
+    with pytest.raises(ModelFileError, match=message) as caught:
+        load(path)
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_pickle_of_something_else_is_told(tmp_path: Path) -> None:
+    path = write_pickle(tmp_path / "smpl.pkl", {"weights": text("none"), "betas": text("x")})
+    with pytest.raises(ModelFileError, match="not a FLAME model; it holds"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"identity_components": 301}, ModelFileError),
+        ({"expression_components": 0}, ModelFileError),
+        ({"expression_space": "units"}, ConfigError),
+        ({"midline_width": -0.1}, ConfigError),
+    ],
+)
+def test_options_out_of_range_are_refused(
+    tmp_path: Path, options: dict[str, Any], error: type[Exception]
+) -> None:
+    path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
+    with pytest.raises(error):
+        load(path, **options)
+
+
+def write_texture(path: Path, **replaced: np.ndarray) -> Path:
+    rng = np.random.default_rng(5)
+    arrays = {
+        "mean": np.broadcast_to([51.0, 102.0, 204.0], (16, 16, 3)),  # blue, green, red
+        "tex_dir": rng.normal(0, 2, (16, 16, 3, 60)),
+        "vt": rng.uniform(0, 1, (70, 2)),
+        "ft": rng.integers(0, 70, (80, 3)),
+    }
+    np.savez(path, **{**arrays, **replaced})
+    return path
+
+
+def test_the_texture_space_is_read_as_red_green_blue(tmp_path: Path) -> None:
+    path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
+    head = load(path, texture=write_texture(tmp_path / "texture.npz"))
+    base = neutral(head)
+    assert base.albedo.shape == (50,) and head.population.mean.shape == (1, 150)
+    picture = texture(head.appearance, base.albedo)[..., :3] ** (1 / 2.2)
+    np.testing.assert_allclose(picture, np.broadcast_to([0.8, 0.4, 0.2], (16, 16, 3)), atol=1e-3)
+    changed_albedo = base.albedo.at[3].set(2.0)
+    came = texture(head.appearance, changed_albedo)[..., :3] ** (1 / 2.2)
+    direction = np.load(tmp_path / "texture.npz")["tex_dir"][..., 3][..., ::-1] / 255
+    np.testing.assert_allclose(came - picture, 2.0 * direction, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("replaced", "message"),
+    [
+        ({"ft": np.zeros((79, 3), int)}, "the model has 80 triangles"),
+        ({"ft": np.full((80, 3), 70)}, "outside 0..69"),
+        ({"tex_dir": np.zeros((8, 8, 3, 4))}, "no texture space"),
+    ],
+)
+def test_an_unfit_texture_is_named(tmp_path: Path, replaced: dict[str, np.ndarray], message: str) -> None:
+    path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
+    with pytest.raises(ModelFileError, match=message):
+        load(path, texture=write_texture(tmp_path / "texture.npz", **replaced))
+
+
+def test_masks_colour_lips_and_hair(tmp_path: Path) -> None:
+    path, masks = write_flame_npz(tmp_path / "flame.npz", flame_arrays()), tmp_path / "masks.pkl"
+    lips, scalp = np.arange(20), np.arange(40, 60)
+    masks.write_bytes(pickle.dumps({"face": np.arange(60), "lips": lips, "scalp": scalp}, 2))
+    head, plain = load(path, masks=masks), load(path)
+    colours = np.asarray(head.appearance.mean)[1, 2::4]
+
+    def colour(model: Any, members: np.ndarray) -> np.ndarray:
+        inside = np.isin(model.faces, members).all(axis=1)
+        assert inside.any()
+        return colours[np.asarray(model.uv_faces)[inside, 0]]
+
+    assert not np.isclose(colour(head, lips), colour(plain, lips)).all()
+    assert (colour(head, scalp).sum(1) < 1.0).all() and (colour(plain, scalp).sum(1) > 1.0).all()
+
+
+def test_masks_of_another_mesh_are_refused(tmp_path: Path) -> None:
+    path, masks = write_flame_npz(tmp_path / "flame.npz", flame_arrays()), tmp_path / "masks.pkl"
+    masks.write_bytes(pickle.dumps({"face": np.arange(61)}, 2))
+    with pytest.raises(ModelFileError, match="no list of vertices of a head of 60"):
+        load(path, masks=masks)
+    masks.write_bytes(pickle.dumps({"other": np.arange(6)}, 2))
+    with pytest.raises(ModelFileError, match="not FLAME's masks"):
+        load(path, masks=masks)
