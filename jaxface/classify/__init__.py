@@ -1,0 +1,8 @@
+"""Classifiers: from images to scores of expressions; bundled ones and the user's own."""
+
+from jaxface.classify.card import Card, read_card, write_card
+from jaxface.classify.classifier import Classifier
+from jaxface.classify.custom import from_function
+from jaxface.classify.registry import describe, load, names
+
+__all__ = ["Card", "Classifier", "describe", "from_function", "load", "names", "read_card", "write_card"]

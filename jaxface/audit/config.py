@@ -1,0 +1,125 @@
+"""What an audit is: one frozen dataclass, the same in Python, TOML and on the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from jaxface.core.errors import ConfigError, LabelError, suggestion
+from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
+from jaxface.render import RenderConfig
+from jaxface.search import SearchConfig
+from jaxface.stats import SCHEMES
+
+if TYPE_CHECKING:
+    from jaxface.classify import Classifier
+    from jaxface.face import FaceModel
+
+    HeadLike = str | FaceModel
+    ClassifierLike = str | Classifier
+else:
+    HeadLike = ClassifierLike = str  # what a TOML file and a flag can hold
+
+
+@dataclass(frozen=True)
+class AuditConfig:
+    """If only the symmetry of the face changes, how do these classifiers' answers change?
+
+    In Python `head` may also be a `FaceModel`, and `classifiers` may hold `Classifier` objects.
+    """
+
+    head: HeadLike = "bundled"
+    """"bundled", or a face model file or folder."""
+
+    expression_space: str | None = None
+    """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
+
+    texture: str | None = None
+    """An albedo image or file, for face models that are published without."""
+
+    masks: str | None = None
+    """FLAME's vertex masks."""
+
+    midline_width: float | None = None
+    """Half the width, metres, of the blend between the sides of the face; 0 splits it as Eq. 2 does."""
+
+    classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
+    """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
+
+    identities: int = 200
+    """How many people are sampled from the head's population."""
+
+    expressions: tuple[str, ...] = BASE_EXPRESSIONS
+    """Which answers are examined; a classifier that lacks one is left out there."""
+
+    side: Literal["left", "right"] = "left"
+    """The side whose expression is frozen: the subject's own left or right."""
+
+    symmetry_steps: int = 10
+    """Equidistant degrees of symmetry from 0 (frozen) to 1 (untouched)."""
+
+    time_steps: int = 90
+    """Equidistant steps from neutral (0) to the full expression (1)."""
+
+    permutations: int = 10_000
+    """Shuffles of the significance test."""
+
+    scheme: str = "per-time"
+    """How the answers are shuffled: `jaxface.stats.permutation_test`."""
+
+    estimate: Literal["valid", "paper"] = "valid"
+    """p = (b + 1) / (K + 1), or the paper's b / K."""
+
+    alpha: float = 0.05
+    """Family-wise error level of one classifier and expression, over identities (Holm-Bonferroni)."""
+
+    seed: int = 0
+    """Everything random follows from it."""
+
+    search: SearchConfig = field(default_factory=SearchConfig)
+    """How the full expression of each person is found."""
+
+    render: RenderConfig = field(default_factory=RenderConfig)
+    """How faces are drawn."""
+
+    def __post_init__(self) -> None:
+        ranges = {
+            "identities": (self.identities >= 1, "at least 1"),
+            "symmetry_steps": (self.symmetry_steps >= 2, "at least 2: a change needs two"),
+            "time_steps": (self.time_steps >= 2, "at least 2: neutral and the full expression"),
+            "permutations": (self.permutations >= 1, "at least 1"),
+            "alpha": (0.0 < self.alpha < 1.0, "between 0 and 1"),
+            "seed": (0 <= self.seed < 2**32, "in 0 ... 2^32 - 1"),
+        }
+        for name, (good, wanted) in ranges.items():
+            if not good:
+                raise ConfigError(f"{name} = {getattr(self, name)!r} wants to be {wanted}")
+        for name, known in (("side", ("left", "right")), ("estimate", ("valid", "paper")), ("scheme", SCHEMES)):
+            value = getattr(self, name)
+            if value not in known:
+                raise ConfigError(f"{name} = {value!r}{suggestion(str(value), known)}")
+        object.__setattr__(self, "expressions", _expressions(self.expressions))
+        object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
+
+
+def _several(name: str, values: Any) -> tuple[Any, ...]:
+    if isinstance(values, str):
+        raise ConfigError(f"{name} wants several, got one string; write {name} = ({values!r},)")
+    values = tuple(values)
+    if not values:
+        raise ConfigError(f"{name} is empty; name at least one")
+    for index, value in enumerate(values):
+        if any(value is other or (isinstance(value, str) and value == other) for other in values[:index]):
+            raise ConfigError(f"{name} holds {value!r} twice")
+    return values
+
+
+def _expressions(labels: Any) -> tuple[str, ...]:
+    labels = _several("expressions", labels)
+    try:
+        names = tuple(expression_name(str(label)) for label in labels)
+    except LabelError as error:
+        raise ConfigError(f"expressions: {error}") from None
+    if len(set(names)) != len(names):
+        raise ConfigError(f"expressions names one twice: {', '.join(names)}; known: {', '.join(EXPRESSIONS)}")
+    return names

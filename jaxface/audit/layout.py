@@ -1,0 +1,149 @@
+"""What a run's Zarr store holds: dimensions, variables, and how they are cut into files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxface.audit.interventions import CHECKED
+from jaxface.core.types import EXPRESSIONS
+
+
+class CellStatus(IntEnum):
+    """What became of a cell: one classifier, expression and identity."""
+
+    PENDING = -1
+    """Not reached yet."""
+    DONE = 0
+    SKIPPED = 1
+    """The classifier does not know this expression."""
+    SEARCH_FAILED = 2
+    """The search found no face with a finite answer."""
+    NOT_FINITE = 3
+    """An answer on the surface is NaN or infinite."""
+
+
+class Variable(NamedTuple):
+    """One array of the store.
+
+    Attributes:
+        dimensions: names.
+        dtype: NumPy's name.
+        fill: what stands there before anything is written.
+        about: what it is, for the reader of the file.
+    """
+
+    dimensions: tuple[str, ...]
+    dtype: str
+    fill: Any
+    about: str
+
+
+_CELL = ("classifier", "expression", "identity")
+_NAN = float("nan")
+
+SURFACES: dict[str, Variable] = {
+    "probability": Variable(
+        (*_CELL, "symmetry", "time"), "float32", _NAN, "softmax answer for the target expression"
+    ),
+    "logit": Variable((*_CELL, "symmetry", "time"), "float32", _NAN, "answer before softmax"),
+}
+
+CELLS: dict[str, Variable] = {
+    "expression_parameters": Variable((*_CELL, "parameter"), "float32", _NAN, "what the search found"),
+    "checked_probability": Variable(
+        (*_CELL, "checked_symmetry", "answer"), "float32", _NAN, "all answers at time 1"
+    ),
+    "predicted": Variable(
+        (*_CELL, "checked_symmetry"), "int8", -1, "position in `answer` of the top class at time 1"
+    ),
+    "judge_probability": Variable(
+        (*_CELL, "judge"), "float32", _NAN, "what each classifier says of the found face"
+    ),
+    "judge_predicted": Variable((*_CELL, "judge"), "int8", -1, "position in `answer` of its top class"),
+    "search_probability": Variable(_CELL, "float32", _NAN, "target's probability as searched"),
+    "search_probability_shifted": Variable(_CELL, "float32", _NAN, "mean under sub-pixel shifts"),
+    "search_probability_shifted_min": Variable(_CELL, "float32", _NAN, "lowest under sub-pixel shifts"),
+    "search_forward_calls": Variable(_CELL, "int32", 0, "renders looked at"),
+    "search_gradient_calls": Variable(_CELL, "int32", 0, "renders with gradient"),
+    "search_share_at_bound": Variable(_CELL, "float32", _NAN, "share of coefficients on the box"),
+    "search_norm": Variable(_CELL, "float32", _NAN, "norm of the coefficients in deviations"),
+    "search_excess": Variable(_CELL, "float32", _NAN, "largest activation outside [0, 1]"),
+    "search_status": Variable(_CELL, "int8", -1, "jaxface.search.Status"),
+    "search_cpu_seconds": Variable(_CELL, "float32", _NAN, "process time; differs from run to run"),
+    "status": Variable(_CELL, "int8", int(CellStatus.PENDING), "jaxface.audit.CellStatus"),
+}
+
+PEOPLE: dict[str, Variable] = {
+    "identity_parameters": Variable(("identity", "shape"), "float32", _NAN, "identity coefficients"),
+    "albedo_parameters": Variable(("identity", "colour"), "float32", _NAN, "albedo coefficients"),
+    "population": Variable(("identity",), "int16", -1, "position in the attribute `populations`"),
+}
+
+DONE = Variable(_CELL, "bool", False, "written last: the cell is complete")
+
+JUDGED: dict[str, Variable] = {
+    "score": Variable(_CELL, "float64", _NAN, "Eq. 6, change of probability per step of symmetry"),
+    "p_value": Variable(_CELL, "float64", _NAN, "permutation test"),
+    "adjusted": Variable(_CELL, "float64", _NAN, "p-value after Holm-Bonferroni over identities"),
+    "mean_probability": Variable(_CELL, "float64", _NAN, "mean of the surface"),
+}
+
+VARIABLES: dict[str, Variable] = {**SURFACES, **CELLS, **PEOPLE, **JUDGED, "done": DONE}
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The sizes and the names along each dimension.
+
+    Attributes:
+        classifiers, expressions: names.
+        identities: N.
+        symmetry, time: (S,), (T,) steps.
+        parameters, shapes, colours: how many expression, identity and albedo coefficients.
+        attributes: what is known of classifiers and head, JSON-ready; part of what must match on resuming.
+    """
+
+    classifiers: tuple[str, ...]
+    expressions: tuple[str, ...]
+    identities: int
+    symmetry: np.ndarray
+    time: np.ndarray
+    parameters: int
+    shapes: int
+    colours: int
+    attributes: dict[str, Any]
+
+    @property
+    def coordinates(self) -> dict[str, np.ndarray]:
+        """Values along the named dimensions."""
+        text = np.dtypes.StringDType()
+        return {
+            "classifier": np.array(self.classifiers, dtype=text),
+            "expression": np.array(self.expressions, dtype=text),
+            "identity": np.arange(self.identities),
+            "symmetry": self.symmetry,
+            "time": self.time,
+            "checked_symmetry": np.array(CHECKED, np.float32),
+            "answer": np.array(EXPRESSIONS, dtype=text),
+            "judge": np.array(self.classifiers, dtype=text),
+        }
+
+    def shape(self, variable: Variable) -> tuple[int, ...]:
+        """The variable's full shape."""
+        sizes = {name: len(values) for name, values in self.coordinates.items()}
+        sizes |= {"parameter": self.parameters, "shape": self.shapes, "colour": self.colours}
+        return tuple(sizes[name] for name in variable.dimensions)
+
+    def chunks(self, name: str) -> tuple[int, ...]:
+        """What lies in one file: a surface a cell; of all else what is written at once, a group or a person."""
+        variable = VARIABLES[name]
+        whole = ("expression", "identity") if name in JUDGED else () if name in SURFACES else ("expression",)
+        single = {"classifier", "expression", "identity"} - set(whole)
+        return tuple(
+            1 if dimension in single else max(size, 1)
+            for dimension, size in zip(variable.dimensions, self.shape(variable), strict=True)
+        )

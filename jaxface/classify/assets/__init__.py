@@ -1,0 +1,1 @@
+"""Weights of the bundled classifiers, each with its card and its licence."""

@@ -1,0 +1,111 @@
+"""The card of a classifier: its labels, what it wants to see, whose it is. Weights never travel without."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from pathlib import Path
+from typing import Literal
+
+from jaxface.core.config import dump_toml, load_toml
+from jaxface.core.errors import CheckpointError, ConfigError, LabelError
+from jaxface.core.io import write_text
+from jaxface.core.types import expression_names
+
+CARD_FILE = "card.toml"
+
+
+@dataclasses.dataclass(frozen=True)
+class Card:
+    """What is known of a classifier beside its weights; the schema of `card.toml`.
+
+    The net sees `(image * value_range - mean) / deviation`, image in [0, 1].
+
+    Attributes:
+        name: how it is called in commands and results.
+        architecture: a key of `registry.ARCHITECTURES`, or "custom".
+        native_labels: the classes in the order of the outputs, spelled as its authors do.
+        size: pixels along an edge of its (square) input; None = whatever comes.
+        channels: "rgb", or "grey" for luma (.299, .587, .114).
+        value_range, mean, deviation: normalisation; one number a channel.
+        resize: filter that brings other sizes to `size`, pixel centres aligned.
+        antialias: widen the filter where the image is made smaller.
+        dataset: what it was trained on.
+        licence, source: of the weights.
+        weights: file beside the card.
+        sha256: of that file; empty = not checked.
+        parameters: how many numbers the weights are.
+    """
+
+    name: str
+    architecture: str
+    native_labels: tuple[str, ...]
+    size: int | None = None
+    channels: Literal["rgb", "grey"] = "rgb"
+    value_range: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+    resize: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
+    antialias: bool = False
+    dataset: str = "unknown"
+    licence: str = "unknown"
+    source: str = "unknown"
+    weights: str = "weights.npz"
+    sha256: str = ""
+    parameters: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.native_labels:
+            raise ConfigError(f"classifier {self.name!r} has no labels; give one for each output")
+        expression_names(self.native_labels)
+        if self.size is not None and self.size < 1:
+            raise ConfigError(f"classifier {self.name!r}: size = {self.size}; wanted pixels >= 1")
+        for field in ("mean", "deviation"):
+            count = len(getattr(self, field))
+            if count not in (1, self.depth):
+                raise ConfigError(
+                    f"classifier {self.name!r}: {field} has {count} numbers; wanted 1 or {self.depth} "
+                    f"({self.channels})"
+                )
+        if 0.0 in self.deviation:
+            raise ConfigError(f"classifier {self.name!r}: a deviation of 0 cannot divide")
+        if self.sha256 and not re.fullmatch("[0-9a-f]{64}", self.sha256):
+            raise ConfigError(
+                f"classifier {self.name!r}: sha256 = {self.sha256!r}; wanted 64 hexadecimal digits"
+            )
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes in the vocabulary's names, in the order of the outputs."""
+        return expression_names(self.native_labels)
+
+    @property
+    def depth(self) -> int:
+        """Channels of the input: 3 or 1."""
+        return 3 if self.channels == "rgb" else 1
+
+
+def read_card(folder: str | Path) -> Card:
+    """The card that lies in a classifier's folder.
+
+    Raises:
+        CheckpointError: no card, or one that cannot be used; the message says what is wrong with it.
+    """
+    path = Path(folder) / CARD_FILE
+    if not path.is_file():
+        raise CheckpointError(
+            f"no {CARD_FILE} in {folder}; a classifier's folder holds {CARD_FILE} and its weights"
+        )
+    try:
+        return load_toml(Card, path)
+    except ConfigError as error:
+        raise CheckpointError(str(error)) from None
+    except LabelError as error:
+        raise CheckpointError(f"{path}: {error}") from None
+
+
+def write_card(card: Card, folder: str | Path) -> Path:
+    """Write `card.toml` into `folder`, atomically; returns its path."""
+    path = Path(folder) / CARD_FILE
+    write_text(path, dump_toml(card))
+    return path

@@ -1,0 +1,190 @@
+"""The protocol: a classifier is a card, a state and a pure function from images to logits."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+from jax import lax
+
+from jaxface.classify.card import Card
+from jaxface.classify.nets.convolution import on_cpu
+from jaxface.classify.preprocess import prepare
+from jaxface.core.errors import ConfigError, LabelError, ShapeError, suggestion
+from jaxface.core.pytree import pytree, static
+from jaxface.core.types import Array, expression_name
+
+HOST_BATCH = 256  # images that a host callable is given at once
+
+
+class Network(Protocol):
+    """(state, prepared images (B, size, size, channels)) -> logits (B, K) and named maps on the way.
+
+    Hashable and comparable: two loads of one net are equal and share what is compiled.
+    `each`: on the CPU, give it one image after another (faster than a batch for small nets).
+    """
+
+    @property
+    def each(self) -> bool: ...
+
+    def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]: ...
+
+
+@dataclasses.dataclass(frozen=True)
+class FlaxNetwork:
+    """A Flax NNX module, split: its structure here, its numbers in the state."""
+
+    structure: nnx.GraphDef
+    each: bool = True
+
+    def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
+        return nnx.merge(self.structure, state)(images)
+
+
+@pytree
+class Classifier:
+    """An expression classifier: from images (B, H, W, 3) float32 sRGB in [0, 1] of any size to K scores.
+
+    Made by `classify.load` and `classify.from_function`. A JAX pytree: pass it through `jit` as it is.
+
+    Attributes:
+        state: the numbers of the net; an empty dictionary for a user's function.
+        network: the function of them; None for a callable on the host.
+        card: labels, input, licence, source.
+        host: prepared images as a NumPy array -> logits as a NumPy array, for models that are not JAX.
+    """
+
+    state: Any
+    network: Network | None = static()
+    card: Card = static()
+    host: Callable[[np.ndarray], np.ndarray] | None = static(default=None)
+
+    @property
+    def name(self) -> str:
+        return self.card.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """K names of the vocabulary, in the order of the outputs."""
+        return self.card.labels
+
+    @property
+    def on_host(self) -> bool:
+        """Whether the model is a host callable: no `apply`, no gradient."""
+        return self.host is not None
+
+    def index(self, expression: str) -> int:
+        """Which output answers for an expression, given by any known synonym.
+
+        Raises:
+            LabelError: no such expression, or one that this classifier does not know.
+        """
+        name = expression_name(expression)
+        if name not in self.labels:
+            raise LabelError(
+                f"classifier {self.name!r} has no output for {name!r}{suggestion(name, self.labels)}"
+            )
+        return self.labels.index(name)
+
+    def apply(self, state: Any, images: Array) -> Array:
+        """Logits (B, K) of images (B, H, W, 3): pure, differentiable, for use inside someone's `jit`.
+
+        On the CPU the bundled nets take one image after another: faster than a batch, and an image's
+        logits do not depend on what stands beside it.
+
+        Raises:
+            ConfigError: the model lives on the host.
+            ShapeError: images of another shape, or a net that answers with another number of classes.
+        """
+        network = self._network()
+        _check_shape(images)
+
+        def answer(images: Array) -> Array:
+            return self._checked(network(state, prepare(images, self.card))[0], images)
+
+        if network.each and on_cpu():
+            return lax.map(lambda image: answer(image[None])[0], images)
+        return answer(images)
+
+    def features(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
+        """Logits (B, K) and the net's named maps, each (B, ...): for distances, saliency, training. Pure."""
+        network = self._network()
+        _check_shape(images)
+        logits, maps = network(state, prepare(images, self.card))
+        return self._checked(logits, images), maps
+
+    def logits(self, images: Array | np.ndarray) -> Array:
+        """Scores before the softmax, (B, K) float32.
+
+        Args:
+            images: (B, H, W, 3) float in [0, 1], any size.
+        Raises:
+            ShapeError: another shape or type, or values outside [0, 1].
+        """
+        _check_images(images)
+        if self.host is not None:
+            return jnp.asarray(self._ask(self.host, np.asarray(_prepare(self.card, jnp.asarray(images)))))
+        return _logits(self, jnp.asarray(images))
+
+    def probabilities(self, images: Array | np.ndarray) -> Array:
+        """Softmax of the logits, (B, K) float32; rows sum to one. Arguments and errors as `logits`."""
+        return jax.nn.softmax(self.logits(images), axis=-1)
+
+    def _network(self) -> Network:
+        if self.network is None:
+            raise ConfigError(
+                f"classifier {self.name!r} runs on the host, outside of JAX: it has `logits` and "
+                "`probabilities`, but no `apply` and no gradient; choose a search without gradients"
+            )
+        return self.network
+
+    def _checked(self, scores: Any, images: Any) -> Any:
+        wanted, got = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
+        if got != wanted:
+            raise ShapeError(
+                f"classifier {self.name!r} answered {wanted[0]} images with scores of shape {got}; wanted "
+                f"{wanted}: a row for each image, a column for each of the labels {list(self.labels)}"
+            )
+        return scores
+
+    def _ask(self, host: Callable[[np.ndarray], np.ndarray], prepared: np.ndarray) -> np.ndarray:
+        out = np.empty((len(prepared), len(self.labels)), np.float32)
+        for start in range(0, len(prepared), HOST_BATCH):
+            images = prepared[start : start + HOST_BATCH]
+            out[start : start + HOST_BATCH] = self._checked(np.asarray(host(images)), images)
+        return out
+
+
+@jax.jit
+def _logits(classifier: Classifier, images: Array) -> Array:
+    return classifier.apply(classifier.state, images).astype(jnp.float32)
+
+
+_prepare = jax.jit(lambda card, images: prepare(images, card), static_argnums=0)
+
+
+def _check_shape(images: Any) -> None:
+    shape = np.shape(images)
+    if len(shape) != 4 or shape[-1] != 3 or 0 in shape[1:3]:
+        hint = "; add the batch axis: images[None]" if len(shape) == 3 and shape[-1] == 3 else ""
+        raise ShapeError(f"images must be (batch, height, width, 3), got {shape}{hint}")
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ShapeError(f"images must be float in [0, 1], got {images.dtype}; divide bytes by 255")
+
+
+def _check_images(images: Any) -> None:
+    if not hasattr(images, "dtype"):
+        raise ShapeError(f"images must be an array (batch, height, width, 3), got {type(images).__name__}")
+    _check_shape(images)
+    if isinstance(images, jax.core.Tracer) or images.shape[0] == 0:
+        return
+    low, high = float(images.min()), float(images.max())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # so written that NaN fails
+        raise ShapeError(
+            f"images must be in [0, 1], got values from {low:.4g} to {high:.4g}; divide bytes by 255"
+        )

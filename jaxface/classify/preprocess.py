@@ -1,0 +1,56 @@
+"""From any image to what a net was trained to see: on the device, differentiable."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.classify.card import Card
+from jaxface.core.types import Array
+
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey
+
+
+def prepare(images: Array, card: Card) -> Array:
+    """Resize, turn grey and normalise as the card says.
+
+    Args:
+        images: (B, H, W, 3) float32 sRGB in [0, 1].
+    Returns:
+        (B, size, size, 3 or 1) float32. An image that has the size already is not resampled.
+    """
+    if card.channels == "grey":
+        images = grey(images)
+    images = resize(images, card.size, card.resize, card.antialias)
+    return normalise(images, card)
+
+
+def grey(images: Array) -> Array:
+    """Luma (.299, .587, .114) of (..., 3), as (..., 1)."""
+    red, green, blue = (images[..., channel : channel + 1] for channel in range(3))
+    return LUMA[0] * red + LUMA[1] * green + LUMA[2] * blue
+
+
+def resize(images: Array, size: int | None, method: str, antialias: bool) -> Array:
+    """(B, H, W, C) to (B, size, size, C), pixel centres aligned, edges repeated; unchanged if None or equal."""
+    batch, height, width, channels = images.shape
+    if size is None or (height, width) == (size, size):
+        return images
+    kind = {"bilinear": "linear", "bicubic": "cubic"}.get(method, method)
+    return jax.image.resize(images, (batch, size, size, channels), kind, antialias=antialias)
+
+
+def normalise(images: Array, card: Card) -> Array:
+    """`(images * value_range - mean) / deviation`, one number a channel; nothing where it says nothing."""
+    if card.value_range != 1.0:
+        images = images * card.value_range
+    if any(card.mean):
+        images = images - _by_channel(card.mean)
+    if any(number != 1.0 for number in card.deviation):
+        images = images / _by_channel(card.deviation)
+    return images
+
+
+def _by_channel(numbers: tuple[float, ...]) -> Array:
+    return jnp.asarray(np.asarray(numbers, np.float32).reshape(1, 1, 1, -1))

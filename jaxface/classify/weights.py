@@ -1,0 +1,91 @@
+"""Weights of a net as a flat file of named arrays, checked one by one against what the net wants."""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from flax import nnx
+
+from jaxface.core.errors import CheckpointError
+from jaxface.core.io import atomic_path
+
+_SHOWN = 3
+
+
+def read_weights(path: str | Path) -> dict[str, np.ndarray]:
+    """The arrays of an `.npz`, by name. Nothing in the file is executed.
+
+    Raises:
+        CheckpointError: missing, truncated or foreign.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"no weights at {path}; the card beside names the file it wants")
+    try:
+        with path.open("rb") as file:
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("one array without a name")
+            return {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(
+            f"{path} is no readable .npz of arrays ({error}); fetch or convert it again"
+        ) from None
+
+
+def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as a compressed `.npz`, atomically; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+
+
+def wanted_arrays(state: nnx.State) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every array of a net; names are paths such as `block0/second/depthwise`."""
+    return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
+
+
+def fill(state: nnx.State, arrays: dict[str, np.ndarray], origin: str) -> nnx.State:
+    """The net's state with the numbers of `arrays`, as float32 on the device.
+
+    Args:
+        state: of the same structure, abstract or not.
+        origin: the file, for messages.
+    Raises:
+        CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
+    """
+    wanted = wanted_arrays(state)
+    missing, surplus = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys())
+    if missing or surplus:
+        raise CheckpointError(
+            f"{origin} does not fit the net: {_list('missing', missing)}{_list('unknown', surplus)}"
+            f"{len(wanted)} arrays wanted, {len(arrays)} there"
+        )
+    for name, shape in wanted.items():
+        array = arrays[name]
+        if array.shape != shape:
+            raise CheckpointError(f"{origin}: {name!r} has shape {array.shape}, the net wants {shape}")
+        if array.dtype.kind != "f":
+            raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
+        if not np.isfinite(array).all():
+            raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
+
+    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+        return leaf.replace(jnp.asarray(arrays[_name(path)], jnp.float32))
+
+    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return "/".join(map(str, path))
+
+
+def _list(word: str, names: list[str]) -> str:
+    if not names:
+        return ""
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{word} {', '.join(map(repr, names[:_SHOWN]))}{more}; "

@@ -1,0 +1,83 @@
+"""`jaxface COMMAND ...`: finds the command, runs it, and turns what happened into an exit code.
+
+0 done; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, told in one line.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+from jaxface import __version__
+from jaxface.core.errors import JaxfaceError, suggestion
+
+COMMANDS: dict[str, str] = {
+    "audit": "measure how classifiers' answers depend on the symmetry of the face",
+    "render": "draw one face, a strip or a sheet of faces to PNG",
+    "search": "find the face that a classifier takes most surely for an expression",
+    "classifiers": "list the classifiers that are known, or show one",
+    "report": "write the HTML report of a run again",
+    "doctor": "check what is installed: devices, classifiers, face files",
+}
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The entry point of the `jaxface` script."""
+    sys.exit(run(sys.argv[1:] if argv is None else argv))
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run one command line, and return its exit code."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0 if argv else 2
+    if argv[0] == "--version":
+        print(f"jaxface {__version__}")
+        return 0
+    name, *rest = argv
+    if name not in COMMANDS:
+        return complain(f"no command {name!r}{suggestion(name, COMMANDS)}")
+    try:
+        command = importlib.import_module(f"jaxface.cli.{name}")
+        return command.main(rest)
+    except JaxfaceError as error:
+        return complain(str(error))
+    except KeyboardInterrupt as interrupt:
+        print(f"jaxface: interrupted{'; ' if str(interrupt) else ''}{interrupt}", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of stdout went away (`jaxface ... | head`); let Python's last flush fail silently too.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except OSError as error:
+        complain(str(error))
+        return 1
+
+
+def usage() -> str:
+    """What `jaxface --help` prints."""
+    width = max(map(len, COMMANDS)) + 2
+    lines = [f"  {name:{width}}{summary}" for name, summary in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: jaxface COMMAND [OPTIONS]",
+            "",
+            "If only the symmetry of the face changes, how does an expression classifier's answer change?",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "`jaxface COMMAND --help` tells its options. Results go to files and stdout, progress to stderr.",
+            "Start with: jaxface audit --config quick",
+        ]
+    )
+
+
+def complain(message: str) -> int:
+    """One line on stderr; returns the exit code of bad input."""
+    print(f"jaxface: error: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,72 @@
+"""Expression lines: where they are drawn, where they show and which displacement calls them up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from jaxface.face.assets.chart import Chart
+from jaxface.face.assets.mesh import Head
+from jaxface.face.assets.paint import step
+from jaxface.face.assets.units import table
+from jaxface.face.assets.wheel import Floats
+
+_LEFT_ALONE = 1.0 - 1e-6
+
+
+def line_pattern(chart: Chart) -> Floats:
+    """(H, W) darkness of all lines in [0, 1]."""
+    data = table("lines.toml")
+    flat = chart.position[..., :2].reshape(-1, 2)
+    strokes = np.concatenate([_dense(line) for line in _kinds(data).values()])
+    distance = cKDTree(strokes).query(flat)[0].reshape(chart.region.shape)
+    front = chart.within("face") * step(chart.position[..., 2], -4.0, -3.0)
+    return chart.finished(data["darkness"] * np.exp(-0.5 * (distance / data["width"]) ** 2) * front)
+
+
+def line_features(
+    head: Head, left_weight: Floats, displacements: Floats
+) -> tuple[Floats, Floats, tuple[str, ...]]:
+    """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then on the right.
+
+    A feature looks only where the displacement is wholly its own side's, so that a frozen side draws none.
+
+    Args:
+        left_weight: (V,) share of the subject's left.
+        displacements: (P, V, 3) cm of the prototypes.
+    """
+    data = table("lines.toml")
+    features, regions, names = [], [], []
+    on_skin = np.zeros(len(head.template))
+    on_skin[head.of("skin")] = head.template[head.of("skin"), 2] > -4.0
+    for side, sign, share in (("left", 1.0, left_weight), ("right", -1.0, 1.0 - left_weight)):
+        outward = head.template * np.array([sign, 1.0, 1.0])
+        for name, line in _kinds(data).items():
+            far = ((outward[:, :2] - line["at"]) ** 2).sum(1) / line["reach"] ** 2
+            blot = np.exp(-0.5 * far) * on_skin * (share >= _LEFT_ALONE) * (far < 9.0)
+            direction = np.array(line["direction"]) * np.array([sign, 1.0, 1.0])
+            feature = (blot / blot.sum())[:, None] * direction
+            features.append(feature / np.einsum("pvc,vc->p", displacements, feature).max())
+            distance = cKDTree(_dense(line)).query(outward[:, :2])[0]
+            middle = step(head.template[:, 0] * sign, -0.3, 0.3)
+            regions.append(step(distance, data["far"], data["near"]) * on_skin * middle)
+            names.append(f"{side} {name}")
+    return np.stack(features, -1), np.stack(regions, -1), tuple(names)
+
+
+def _kinds(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: line for name, line in data.items() if isinstance(line, dict)}
+
+
+def _dense(line: dict[str, Any]) -> Floats:
+    """(n, 2) points along a line's strokes."""
+    points = []
+    for stroke in line["strokes"]:
+        corners = np.array(stroke)
+        at = np.linspace(0, len(corners) - 1, 40)
+        points.append(
+            np.stack([np.interp(at, np.arange(len(corners)), corners[:, axis]) for axis in (0, 1)], 1)
+        )
+    return np.concatenate(points)

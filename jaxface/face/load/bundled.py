@@ -1,0 +1,138 @@
+"""The head that comes with jaxface, from `assets/bundled_head.npz` (CC0; see the notice beside it)."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+import zlib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal
+
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxface.core.errors import ConfigError, ModelFileError, suggestion
+from jaxface.face.appearance import Appearance, Lines
+from jaxface.face.assets import pack
+from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
+
+Space = Literal["components", "units"]
+_REBUILD = "reinstall jaxface or run `python -m jaxface.face.assets.build`"
+
+
+def load_bundled(expression_space: Space = "components", path: str | Path | None = None) -> FaceModel:
+    """The bundled head.
+
+    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the shoulders),
+    then residual shapes in standard units. Albedo coefficients are named in `model.appearance.names`.
+
+    Args:
+        expression_space: "components" = 30 principal components of plausible expressions in standard units,
+            box [-3, 3]; "units" = 34 facial units, box [0, 1].
+        path: another file of the same format, such as a build of your own.
+
+    Raises:
+        ConfigError: an unknown expression space.
+        ModelFileError: the file is missing, damaged or of another format.
+    """
+    if expression_space not in ("components", "units"):
+        raise ConfigError(
+            f"expression space {expression_space!r}{suggestion(expression_space, ('components', 'units'))}"
+        )
+    where = "jaxface/face/assets/bundled_head.npz" if path is None else str(path)
+    try:
+        source = files("jaxface.face.assets").joinpath("bundled_head.npz") if path is None else Path(path)
+        with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in archive.files}
+        meta = json.loads(arrays["meta"].item())
+        if meta["format"] != pack.FORMAT:
+            raise ModelFileError(f"{where} has format {meta['format']}, wanted {pack.FORMAT}; {_REBUILD}")
+        return _assemble(arrays, meta, expression_space)
+    except FileNotFoundError:
+        raise ModelFileError(f"no bundled head at {where}; {_REBUILD}") from None
+    except (
+        OSError,
+        EOFError,
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise ModelFileError(f"{where} is damaged ({type(error).__name__}: {error}); {_REBUILD}") from None
+
+
+def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Space) -> FaceModel:
+    half, mirror = arrays["half"], arrays["mirror"]
+
+    def displacements(name: str) -> NDArray[np.float32]:
+        return pack.unfolded(arrays[name].astype(np.float32) * np.float32(pack.STEP), half, mirror)
+
+    one_sided, whole = displacements("unit_one_sided"), displacements("unit_whole")
+    mixing = arrays["mixing"] if space == "components" else np.eye(len(meta["units"]), dtype=np.float32)
+    prior_mean = arrays["prior_mean"]
+    return FaceModel(
+        template=jnp.asarray(pack.unfolded(arrays["template"], half, mirror)),
+        faces=jnp.asarray(arrays["faces"]),
+        identity_basis=jnp.asarray(displacements("identity_basis")),
+        expression_basis=jnp.asarray(one_sided @ mixing.T),
+        whole_basis=jnp.asarray(whole @ mixing.T),
+        pose_basis=jnp.zeros((len(mirror), 3, 0)),
+        joint_regressor=jnp.asarray(arrays["joint_regressor"]),
+        skinning_weights=jnp.asarray(arrays["skinning_weights"]),
+        left_weight=jnp.asarray(arrays["left_weight"]),
+        mirror=jnp.asarray(mirror),
+        uv=jnp.asarray(arrays["uv"]),
+        uv_faces=jnp.asarray(arrays["uv_faces"]),
+        appearance=_appearance(arrays, meta),
+        expressions=_expressions(arrays, meta, space, mixing),
+        population=PopulationPrior(
+            weights=jnp.asarray(arrays["prior_weights"]),
+            mean=jnp.asarray(prior_mean),
+            deviation=jnp.asarray(arrays["prior_deviation"]),
+            names=tuple(meta["population"]),
+        ),
+        joint_names=tuple(meta["joints"]),
+        name="bundled",
+        licence=meta["licence"],
+        source=meta["source"],
+    )
+
+
+def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appearance:
+    mean = jnp.asarray(arrays["mean"], jnp.float32) / 255.0
+    return Appearance(
+        mean=mean,
+        basis=jnp.zeros((*mean.shape, 0)),
+        masks=jnp.asarray(arrays["masks"], jnp.float32) / 255.0,
+        colours=jnp.asarray(arrays["layer_colours"]),
+        opacities=jnp.asarray(arrays["layer_opacities"]),
+        line_pattern=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
+        lines=Lines(
+            feature=jnp.asarray(arrays["line_feature"]),
+            region=jnp.asarray(arrays["line_region"]),
+            names=tuple(meta["lines"]),
+        ),
+        names=tuple(meta["albedo"]),
+    )
+
+
+def _expressions(
+    arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Space, mixing: NDArray[np.float32]
+) -> ExpressionSpace:
+    size = len(mixing)
+    components = space == "components"
+    return ExpressionSpace(
+        lower=jnp.full(size, -meta["box"] if components else 0.0),
+        upper=jnp.full(size, meta["box"] if components else 1.0),
+        units=jnp.asarray(mixing),
+        prototypes=jnp.asarray(arrays["prototypes" if components else "unit_prototypes"]),
+        names=tuple(f"component_{i:02d}" for i in range(1, size + 1)) if components else tuple(meta["units"]),
+        prototype_labels=tuple(meta["prototype_labels"]),
+        unit_names=tuple(meta["units"]),
+        action_units=tuple(tuple(numbers) for numbers in meta["action_units"]),
+    )

@@ -1,0 +1,67 @@
+"""Arrays of images to one picture, and to PNG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from jaxface.core.errors import ShapeError
+from jaxface.core.io import write_bytes
+
+GAP = 4
+PAPER = (255, 255, 255)
+INK = (60, 60, 60)
+
+
+def sheet(images: np.ndarray, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> np.ndarray:
+    """A contact sheet, (H', W', 3) uint8.
+
+    Args:
+        images: (R, C, H, W, 3) floats in [0, 1], or uint8.
+        rows: R names, written on the left of their row; empty = none.
+        columns: C names, written above their column; empty = none.
+
+    Raises:
+        ShapeError: images that are no such array, or names that do not fit it.
+    """
+    images = np.asarray(images)
+    if images.ndim != 5 or images.shape[-1] != 3:
+        raise ShapeError(f"a sheet wants images (rows, columns, H, W, 3), got {images.shape}")
+    if len(rows) not in (0, images.shape[0]) or len(columns) not in (0, images.shape[1]):
+        raise ShapeError(
+            f"{len(rows)} row and {len(columns)} column names do not fit {images.shape[:2]} images"
+        )
+    if images.dtype != np.uint8:
+        images = np.round(255.0 * np.clip(images, 0.0, 1.0)).astype(np.uint8)
+    count_rows, count_columns, height, width, _ = images.shape
+    font = ImageFont.load_default(max(10, height // 10))
+    left = max((int(font.getlength(name)) for name in rows), default=0) + (2 * GAP if rows else 0)
+    top = (max(10, height // 10) + 2 * GAP) if columns else 0
+    size = (left + count_columns * (width + GAP) - GAP, top + count_rows * (height + GAP) - GAP)
+    page = Image.new("RGB", size, PAPER)
+    draw = ImageDraw.Draw(page)
+    for column, name in enumerate(columns):
+        draw.text((left + column * (width + GAP) + width // 2, GAP), name, INK, font, anchor="mt")
+    for row, name in enumerate(rows):
+        draw.text((left - 2 * GAP, top + row * (height + GAP) + height // 2), name, INK, font, anchor="rm")
+    for row in range(count_rows):
+        for column in range(count_columns):
+            corner = (left + column * (width + GAP), top + row * (height + GAP))
+            page.paste(Image.fromarray(images[row, column]), corner)
+    return np.asarray(page)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """The bytes of a PNG file of an (H, W, 3) uint8 picture."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def save_png(path: str | Path, picture: np.ndarray) -> None:
+    """Write an (H, W, 3) uint8 picture, atomically."""
+    write_bytes(path, png(picture))

@@ -1,0 +1,227 @@
+"""The numbers of the report, from the variables of a run's store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import xarray
+
+from jaxface.audit.judge import summary
+from jaxface.audit.layout import CellStatus
+from jaxface.audit.result import AuditResult
+
+REASONS = {
+    CellStatus.PENDING: "not reached yet",
+    CellStatus.SKIPPED: "the classifier does not know this expression",
+    CellStatus.SEARCH_FAILED: "the search found no face",
+    CellStatus.NOT_FINITE: "an answer is not finite",
+}
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """One classifier and expression, over people.
+
+    Attributes:
+        known: how many people have a score; the rest describes these.
+        score, low, high: mean score per symmetry step with its confidence interval.
+        significant: how many are significant after Holm's correction; share of `known`.
+        accuracy: for each checked symmetry, how often the expression is the first answer at time 1.
+        activation, deviation: of the probability at symmetry and time 1, over people.
+        reason: why nothing is known; empty where something is.
+    """
+
+    classifier: str
+    expression: str
+    known: int
+    score: float
+    low: float
+    high: float
+    significant: int
+    share: float
+    accuracy: tuple[float, ...]
+    activation: float
+    deviation: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one classifier says of the faces that were found for another: mean probability, share first."""
+
+    probability: float
+    first: float
+    own: bool
+
+
+@dataclass(frozen=True)
+class TransferRow:
+    """The faces found for one classifier and expression, before every classifier."""
+
+    finder: str
+    expression: str
+    cells: tuple[Judgement, ...]
+
+
+def names(data: xarray.Dataset, dimension: str) -> list[str]:
+    """The names along a dimension."""
+    return [str(name) for name in data[dimension].values]
+
+
+def score_rows(result: AuditResult) -> list[ScoreRow]:
+    """A row for each classifier and expression, classifier by classifier."""
+    table = summary(result)
+    accuracy = result.accuracy.transpose("classifier", "expression", "checked_symmetry").values
+    deviation = result.surfaces.isel(symmetry=-1, time=-1).std("identity").values
+    status = result.data["status"].values
+    rows = []
+    for c, classifier in enumerate(names(result.data, "classifier")):
+        for e, expression in enumerate(names(result.data, "expression")):
+            cell = table.isel(classifier=c, expression=e)
+            count = int(cell["identities"])
+            rows.append(
+                ScoreRow(
+                    classifier=classifier,
+                    expression=expression,
+                    known=count,
+                    score=float(cell["score"]),
+                    low=float(cell["low"]),
+                    high=float(cell["high"]),
+                    significant=int(cell["significant"]),
+                    share=float(cell["ratio"]),
+                    accuracy=tuple(map(float, accuracy[c, e])),
+                    activation=float(cell["activation"]),
+                    deviation=float(deviation[c, e]),
+                    reason="" if count else reason(status[c, e]),
+                )
+            )
+    return rows
+
+
+def reason(status: np.ndarray) -> str:
+    """The commonest status of some cells, in words."""
+    values, counts = np.unique(status, return_counts=True)
+    return REASONS.get(CellStatus(int(values[counts.argmax()])), "no permutation test yet")
+
+
+def mean(values: np.ndarray) -> float:
+    """Mean of what is finite; NaN where nothing is."""
+    values = np.asarray(values, np.float64)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def median(values: np.ndarray) -> float:
+    """Median of what is finite; NaN where nothing is."""
+    values = np.asarray(values, np.float64)
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
+
+
+def transfer_rows(result: AuditResult) -> list[TransferRow]:
+    """A row for each classifier and expression that faces were found for."""
+    table = result.transfer
+    rows = []
+    for finder in names(result.data, "classifier"):
+        for expression in names(result.data, "expression"):
+            cells = []
+            for judge in names(result.data, "judge"):
+                said = table.sel(classifier=finder, expression=expression, judge=judge)
+                cells.append(Judgement(float(said["probability"]), float(said["accuracy"]), judge == finder))
+            if any(np.isfinite(cell.probability) for cell in cells):
+                rows.append(TransferRow(finder, expression, tuple(cells)))
+    return rows
+
+
+SEARCH_COLUMNS = (
+    "classifier",
+    "expression",
+    "> .9",
+    "> .99",
+    "probability",
+    "shifted",
+    "at bound",
+    "norm",
+    "excess",
+    "forwards",
+    "gradients",
+    "CPU-s",
+)
+
+
+def percent(share: float) -> str:
+    """A share for a reader."""
+    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
+
+
+def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
+    """What `SEARCH_COLUMNS` names, for each classifier and expression that was searched."""
+    data = result.data
+    rows: list[tuple[str, ...]] = []
+    for classifier in names(data, "classifier"):
+        for expression in names(data, "expression"):
+            cell = {
+                name: data[f"search_{name}"].sel(classifier=classifier, expression=expression).values
+                for name in (
+                    "probability",
+                    "probability_shifted",
+                    "share_at_bound",
+                    "norm",
+                    "excess",
+                    "forward_calls",
+                    "gradient_calls",
+                    "cpu_seconds",
+                )
+            }
+            known = np.isfinite(cell["probability"])
+            if not known.any():
+                continue
+            cell = {name: values[known] for name, values in cell.items()}
+            rows.append(
+                (
+                    classifier,
+                    expression,
+                    percent(mean(cell["probability"] > 0.9)),
+                    percent(mean(cell["probability"] > 0.99)),
+                    f"{median(cell['probability']):.3f}",
+                    f"{median(cell['probability_shifted']):.3f}",
+                    percent(mean(cell["share_at_bound"])),
+                    f"{mean(cell['norm']):.1f}",
+                    f"{mean(cell['excess']):.2f}",
+                    f"{median(cell['forward_calls']):.0f}",
+                    f"{median(cell['gradient_calls']):.0f}",
+                    f"{mean(cell['cpu_seconds']):.1f}",
+                )
+            )
+    return rows
+
+
+def text_table(columns: list[str], rows: list[list[str]]) -> str:
+    """A table for a terminal: two names on the left, numbers on the right; short rows end in a remark."""
+    full = [row for row in rows if len(row) == len(columns)]
+    widths = [max(len(row[index]) for row in [columns, *full]) for index in range(len(columns))]
+    lines = []
+    for row in [columns, *rows]:
+        cells = [
+            value.ljust(width) if index < 2 or len(row) < len(columns) else value.rjust(width)
+            for index, (value, width) in enumerate(zip(row, widths, strict=False))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def score_table(result: AuditResult) -> str:
+    """The scores of a run for a terminal."""
+    checked = [f"first at s={value:g}" for value in result.data["checked_symmetry"].values]
+    columns = ["classifier", "expression", "score", "95 % interval", "significant", *checked]
+    lines: list[list[str]] = []
+    for row in score_rows(result):
+        if row.known:
+            interval = f"{row.low:+.4f} .. {row.high:+.4f}"
+            shares = [percent(value) for value in row.accuracy]
+            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", *shares]
+        else:
+            found = [f"({row.reason})"]
+        lines.append([row.classifier, row.expression, *found])
+    return text_table(columns, lines)

@@ -1,0 +1,68 @@
+"""The sentences of the report: what was found, and what exactly was run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jaxface.audit.result import AuditResult
+from jaxface.report.tables import ScoreRow, names
+
+
+def title(result: AuditResult) -> str:
+    """The report's heading."""
+    known = names(result.data, "classifier")
+    shown = ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
+    return f"Symmetry and the answers of {shown}"
+
+
+def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
+    """What was done and what was found, in two or three sentences with figures."""
+    config = result.config
+    known = [row for row in rows if row.known]
+    people = f"{config.identities} {'person' if config.identities == 1 else 'people'}"
+    sentences = [
+        f"{people}, {len(names(result.data, 'expression'))} expressions, {config.symmetry_steps} symmetry "
+        f"steps from a frozen {config.side} side to an untouched face, {config.time_steps} time steps from "
+        "neutral to full."
+    ]
+    if not known:
+        return [*sentences, "No cell has a score."]
+    falling = [row for row in known if row.low > 0]
+    rising = [row for row in known if row.high < 0]
+    majority = [row for row in known if row.share > 0.5]
+    sentences.append(
+        f"Less symmetry lowers the answer in {len(falling)} of {len(known)} pairs of classifier and expression "
+        f"(interval above zero) and raises it in {len(rising)}; in {len(majority)} pairs the effect is "
+        "significant for most people."
+    )
+    strongest = max(known, key=lambda row: row.score)
+    if strongest.score > 0:
+        frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
+        sentences.append(
+            f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
+            f"step; with one side frozen it is the first answer for {frozen:.0%} of the people instead of "
+            f"{whole:.0%}."
+        )
+    return sentences
+
+
+def head(result: AuditResult) -> str:
+    """Which head it was, and whose."""
+    known = result.data.attrs["head"]
+    return f"{known['name']}; licence {known['licence']}; {known['source']}"
+
+
+def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
+    """What the run noted of its machine, in words."""
+    if not facts:
+        return [("unknown", "environment.json is missing")]
+    shown = [
+        ("command", " ".join(facts.get("command", []))),
+        ("devices", ", ".join(facts.get("devices", []))),
+        ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
+        ("commit", str(facts.get("commit") or "not a checkout")),
+        ("versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),
+    ]
+    if facts.get("resumed"):
+        shown.append(("resumed", f"{len(facts['resumed'])} times in another environment"))
+    return shown

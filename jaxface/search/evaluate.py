@@ -1,0 +1,158 @@
+"""Candidates to scores on the device: draw, classify, compare; cases that are finished are skipped.
+
+Compiled programs belong to this module, keyed by shapes and structure, so that a
+second searcher with an equal classifier and config compiles nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.classify import Classifier
+from jaxface.core.pytree import pytree, static
+from jaxface.core.types import Array
+from jaxface.face.model import FaceModel, FaceParams
+from jaxface.render.image import Prepared, draw, prepare
+from jaxface.render.scene import Camera, Orthographic, Scene
+from jaxface.search.objective import Scores, Slopes, score, slope_objective
+from jaxface.search.space import SearchSpace
+from jaxface.search.views import views
+
+SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
+"""Pixels by which a found face is moved to see whether its score is pixel luck."""
+
+
+@pytree
+class Stage:
+    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`."""
+
+    classifier: Classifier
+    head: FaceModel
+    scene: Scene
+    space: SearchSpace
+    views: Literal["plain", "robust"] = static()
+    chunk: int = static()
+
+
+@pytree
+class Cases:
+    """n searches: whose face (expressions are not read), and the class index that is wanted, (n,)."""
+
+    params: FaceParams
+    targets: Array
+
+
+@jax.jit
+def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Array) -> Scores:
+    """Scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
+    members, size = candidates.shape[1:]
+    chunk = min(stage.chunk, members)
+    padding = -members % chunk
+
+    def work(case: tuple[Cases, Array]) -> Scores:
+        one, population = case
+        prepared = prepare(stage.head, one.params, stage.scene)
+        padded = jnp.concatenate([population, population[:padding]]).reshape(-1, chunk, size)
+
+        def some(batch: Array) -> Scores:
+            images = _views(stage, prepared, one.params.pose, batch)
+            logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
+            logits = logits.reshape(*images.shape[:2], -1)
+            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch)
+
+        scores = jax.lax.map(some, padded)
+        return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
+
+    def idle(case: tuple[Cases, Array]) -> Scores:
+        return Scores(jnp.full(members, jnp.inf), jnp.zeros(members))
+
+    def either(case: tuple[Array, tuple[Cases, Array]]) -> Scores:
+        return jax.lax.cond(case[0], work, idle, case[1])
+
+    return jax.lax.map(either, (active, (cases, candidates)))
+
+
+@jax.jit
+def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
+    """Scores (n,) and gradients (n, E) of points (n, E), through the renderer with its silhouette term."""
+    stage = dataclasses.replace(stage, scene=dataclasses.replace(stage.scene, silhouette=True))
+
+    def work(case: tuple[Cases, Array]) -> Slopes:
+        one, point = case
+        prepared = prepare(stage.head, one.params, stage.scene)
+
+        def loss(phi: Array) -> tuple[Array, Scores]:
+            logits = _logits(stage, _views(stage, prepared, one.params.pose, phi[None])[0])
+            scores = score(logits, one.targets, phi, stage.space)
+            return slope_objective(logits, one.targets, phi, stage.space), scores
+
+        gradient, scores = jax.grad(loss, has_aux=True)(point)
+        return Slopes(scores, gradient)
+
+    def idle(case: tuple[Cases, Array]) -> Slopes:
+        return Slopes(Scores(jnp.full((), jnp.inf), jnp.zeros(())), jnp.zeros_like(case[1]))
+
+    def either(case: tuple[Array, tuple[Cases, Array]]) -> Slopes:
+        return jax.lax.cond(case[0], work, idle, case[1])
+
+    return jax.lax.map(either, (active, (cases, points)))
+
+
+@jax.jit
+def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
+    """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
+    return _views(stage, prepare(stage.head, params, stage.scene), params.pose, candidates)
+
+
+@jax.jit
+def population_scores_of(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
+    """Scores (P,) of candidates (P, E) whose logits (P, views, K) are known."""
+    return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space))(logits, candidates)
+
+
+@jax.jit
+def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array:
+    """(4, H, W, 3): one face with the picture moved by a third of a pixel in four directions."""
+    prepared = prepare(stage.head, params, stage.scene)
+
+    def one(pixels: Array) -> Array:
+        moved = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, stage.scene.size))
+        return draw(stage.head, moved, expression, params.pose, stage.scene)
+
+    return jax.lax.map(one, jnp.asarray(SHIFTS))
+
+
+@jax.jit
+def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array) -> Array:
+    """(n, 4) probabilities of the targets on `shifted_images` of expressions (n, E)."""
+
+    def one(case: tuple[Cases, Array]) -> Array:
+        logits = _logits(stage, shifted_images(stage, case[0].params, case[1]))
+        return jax.nn.softmax(logits, axis=-1)[:, case[0].targets]
+
+    return jax.lax.map(one, (cases, expressions))
+
+
+def shifted(camera: Camera, pixels: Array, size: int) -> Camera:
+    """The camera whose picture is moved by `pixels` (2,), +x right, +y up, in an image of `size` pixels."""
+    halves = 2.0 * pixels / size
+    if isinstance(camera, Orthographic):
+        return dataclasses.replace(camera, translation=camera.translation + halves / camera.scale)
+    return dataclasses.replace(camera, shift=camera.shift + halves)
+
+
+def _logits(stage: Stage, images: Array) -> Array:
+    return stage.classifier.apply(stage.classifier.state, images)
+
+
+def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array) -> Array:
+    """(P, views, H, W, 3) of candidates (P, E), drawn one after another: a CPU's cache holds one picture."""
+
+    def one(expression: Array) -> Array:
+        return views(draw(stage.head, prepared, expression, pose, stage.scene), stage.views)
+
+    return jax.lax.map(one, candidates)

@@ -1,0 +1,66 @@
+"""What is minimised: the classifier's doubt in the target, plus what makes the face implausible."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.search.space import SearchSpace, penalty
+
+FLOOR = 1e-4
+"""Added to p before the logarithm: a hopeless candidate costs 9, not infinity."""
+
+
+@pytree
+class Scores:
+    """What candidates are worth. All fields have the candidates' leading axes.
+
+    Attributes:
+        loss: -log(p + FLOOR) + penalties; lower is better.
+        probability: p of the target class.
+    """
+
+    loss: Array
+    probability: Array
+
+
+@pytree
+class Slopes:
+    """Scores, and the gradient (..., E) of the logit margin plus penalties that leads to better ones."""
+
+    scores: Scores
+    gradient: Array
+
+
+def score(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Scores:
+    """Scores of one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `space`.
+
+    Args:
+        logits: (views, K) of the candidate's rendered views; the probability is their mean.
+        target: () class index.
+        coefficients: (E,).
+    """
+    probability = jnp.mean(jax.nn.softmax(logits, axis=-1)[:, target])
+    loss = -jnp.log(probability + FLOOR) + penalty(space, target, coefficients)
+    return Scores(jnp.where(jnp.isfinite(loss), loss, jnp.inf), probability)
+
+
+def margin(logits: Array, target: Array | int) -> Array:
+    """logsumexp(other logits) - target logit, (): negative when the target wins against all together.
+
+    Unbounded, so its gradient does not vanish where the probability saturates at either end.
+
+    Args:
+        logits: (views, K); the mean over views is returned.
+        target: () class index.
+    """
+    classes = jnp.arange(logits.shape[-1])
+    others = jnp.where(classes[None, :] == target, -jnp.inf, logits)
+    return jnp.mean(jax.nn.logsumexp(others, axis=-1) - logits[:, target])
+
+
+def slope_objective(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Array:
+    """What the gradient method descends, (): the margin with the same penalties as `score`."""
+    return margin(logits, target) + penalty(space, target, coefficients)

@@ -1,0 +1,128 @@
+"""The space that is searched: its box, its prior, what is plausible in it."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.face.model import ExpressionSpace
+from jaxface.search.config import SearchConfig
+
+EDGE = 3.0
+"""Standard deviations from neutral to the edge of the box (the paper's [-3, 3])."""
+
+
+@pytree
+class SearchSpace:
+    """A box with a Gaussian prior of one or more centres for each class; the numbers may change without
+    compiling anew.
+
+    Attributes:
+        lower, upper: (E,) the box.
+        deviation: (E,) one standard deviation of each coefficient.
+        units: (E, N) coefficients @ units = activations, each meant to lie in [0, 1]; None without units.
+        prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer than P.
+        known: (K, P) which of them are there.
+        centred: () whether the prior sits on the prototypes; on neutral otherwise.
+        prior_weight, plausibility_weight: () as in `SearchConfig`.
+    """
+
+    lower: Array
+    upper: Array
+    deviation: Array
+    units: Array | None
+    prototypes: Array
+    known: Array
+    centred: Array
+    prior_weight: Array
+    plausibility_weight: Array
+
+
+def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> SearchSpace:
+    """A space without units and prototypes.
+
+    Args:
+        lower, upper: (E,) with lower <= 0 <= upper: zero is the neutral face.
+        classes: K, the number of targets that may be asked for.
+    """
+    widest = jnp.maximum(jnp.abs(lower), jnp.abs(upper))
+    deviation = jnp.where(widest > 0, widest, 1.0) / EDGE
+    empty = jnp.zeros((classes, 1, lower.shape[0]))
+    return SearchSpace(
+        lower=lower,
+        upper=upper,
+        deviation=deviation,
+        units=None,
+        prototypes=empty,
+        known=jnp.zeros((classes, 1), bool),
+        centred=jnp.asarray(config.prior_centre == "prototype"),
+        prior_weight=jnp.asarray(config.prior_weight, jnp.float32),
+        plausibility_weight=jnp.asarray(config.plausibility_weight, jnp.float32),
+    )
+
+
+def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: SearchConfig) -> SearchSpace:
+    """The expression space of a face model, with its hand-set prototypes sorted by the classes `labels`."""
+    rows = [[i for i, name in enumerate(expressions.prototype_labels) if name == label] for label in labels]
+    most = max([len(found) for found in rows] + [1])
+    prototypes = np.zeros((len(labels), most, expressions.lower.shape[0]), np.float32)
+    known = np.zeros((len(labels), most), bool)
+    for index, found in enumerate(rows):
+        prototypes[index, : len(found)] = np.asarray(expressions.prototypes)[found]
+        known[index, : len(found)] = True
+    plain = box(expressions.lower, expressions.upper, config)
+    prototypes = np.clip(prototypes, np.asarray(plain.lower), np.asarray(plain.upper))
+    return dataclasses.replace(
+        plain, units=expressions.units, prototypes=jnp.asarray(prototypes), known=jnp.asarray(known)
+    )
+
+
+def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
+    """What makes a candidate implausible, (): Gaussian prior and excess of the implied activations.
+
+    Args:
+        target: () class index.
+        coefficients: (E,).
+    """
+    total = space.prior_weight * prior_distance(space, target, coefficients)
+    if space.units is None:
+        return total
+    return total + space.plausibility_weight * jnp.sum(excess(space, coefficients) ** 2)
+
+
+def prior_distance(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
+    """|phi - centre|^2 / E in standard units, (): to the nearest centre of the class."""
+    standard = coefficients / space.deviation
+    from_neutral = jnp.mean(standard**2)
+    centres = space.prototypes[target] / space.deviation[None, :]
+    distances = jnp.mean((standard[None, :] - centres) ** 2, axis=-1)
+    known = space.known[target] & space.centred
+    nearest = jnp.min(jnp.where(known, distances, jnp.inf))
+    return jnp.where(jnp.any(known), nearest, from_neutral)
+
+
+def excess(space: SearchSpace, coefficients: Array) -> Array:
+    """How far each implied unit activation lies outside [0, 1], (N,); (0,) for a space without units."""
+    if space.units is None:
+        return jnp.zeros(0)
+    activations = coefficients @ space.units
+    return jax.nn.relu(-activations) + jax.nn.relu(activations - 1.0)
+
+
+def clip(space: SearchSpace, coefficients: Array) -> Array:
+    """The nearest point of the box to each of (..., E)."""
+    shape = (1,) * (coefficients.ndim - 1) + (-1,)
+    return jnp.clip(coefficients, space.lower.reshape(shape), space.upper.reshape(shape))
+
+
+def at_bound(space: SearchSpace, coefficients: Array) -> Array:
+    """Which coefficients sit on an edge of the box that is not neutral, (..., E) bool."""
+    shape = (1,) * (coefficients.ndim - 1) + (-1,)
+    lower, upper = space.lower.reshape(shape), space.upper.reshape(shape)
+    slack = 1e-6 * (upper - lower)
+    return ((coefficients <= lower + slack) & (lower < 0)) | (coefficients >= upper - slack)

@@ -1,0 +1,179 @@
+"""The report says what the run holds, shows it, and asks the network for nothing."""
+
+import dataclasses
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import jaxface as jf
+from jaxface.audit import AuditResult
+from jaxface.core.errors import ShapeError, StoreError
+from jaxface.report import figures, pictures, tables
+from tests.heads import toy_head
+from tests.runs import CONFIG, finished_run
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    return finished_run(tmp_path_factory.mktemp("runs") / "planted")
+
+
+@pytest.fixture(scope="module")
+def page(result: AuditResult) -> str:
+    config = dataclasses.replace(CONFIG, head=toy_head())
+    return jf.report.page(dataclasses.replace(result, config=config))
+
+
+class Tags(HTMLParser):
+    """What a page holds: every tag opened and closed in order, the attributes, the ids."""
+
+    VOID = frozenset({"meta", "img", "link", "br", "path", "use"})
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str, str]] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += [(tag, name, value or "") for name, value in attrs]
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+
+def test_the_page_is_whole_and_self_contained(page: str) -> None:
+    tags = Tags(page)
+    assert tags.open == []
+    links = [value for _, name, value in tags.attributes if name in ("src", "href", "xlink:href")]
+    assert links
+    assert all(value.startswith(("#", "data:image/png;base64,")) for value in links)
+    assert "<script" not in page
+    assert "@import" not in page and "url(http" not in page
+
+
+def test_ids_are_unique_and_what_is_referred_to_exists(page: str) -> None:
+    attributes = Tags(page).attributes
+    ids = [value for _, name, value in attributes if name == "id"]
+    assert len(ids) == len(set(ids))
+    wanted = [value[1:] for _, name, value in attributes if name == "href" and value.startswith("#")]
+    wanted += re.findall(r"url\(#([^)]+)\)", page)
+    assert set(wanted) <= set(ids)
+
+
+def test_the_planted_effect_is_told(result: AuditResult, page: str) -> None:
+    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result)}
+    row = rows["one", "happiness"]
+    assert row.known == row.significant == 6
+    assert row.low <= row.score <= row.high
+    # 0.6 over the whole range is 0.15 a step at time 1; time is uniform over [0, 1], so half of it on average.
+    assert row.score == pytest.approx(0.075, abs=0.002)
+    assert rows["one", "surprise"].score == pytest.approx(0.0, abs=0.002)
+    assert rows["two", "surprise"].score == pytest.approx(0.075, abs=0.002)
+    assert row.accuracy == (0.0, 0.0, 1.0)
+    assert f"{row.score:+.4f}" in page
+    assert "6/6 (100 %)" in page
+    assert "It matters most to one for happiness" in page
+    assert "does not know this expression" in page
+
+
+def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> None:
+    images = re.findall(r'<img src="data:image/png;base64,[^"]+" width="24" height="24"', page)
+    assert len(images) == 2 * 2 * 3  # classifiers x expressions that they know x symmetry 1, .5, 0
+    assert len(set(images)) > 3
+    assert 'class="lost">neutral' in page
+    assert re.findall(r"<span>s = ([^<]+)</span>", page) == ["1", "0.5", "0"] * 4
+
+
+def test_transfer_is_read_the_right_way_round(result: AuditResult) -> None:
+    row = next(
+        row for row in tables.transfer_rows(result) if (row.finder, row.expression) == ("two", "surprise")
+    )
+    assert [cell.own for cell in row.cells] == [False, True]
+    assert [cell.probability for cell in row.cells] == pytest.approx([0.3, 0.95])
+    assert [cell.first for cell in row.cells] == [1.0, 0.0]
+
+
+def test_search_rows_count_successes(result: AuditResult) -> None:
+    rows = tables.search_rows(result)
+    assert len(rows) == 4
+    assert all(len(row) == len(tables.SEARCH_COLUMNS) for row in rows)
+    assert rows[0][:5] == ("one", "happiness", "100 %", "0 %", "0.960")
+
+
+def test_the_terminal_table_is_aligned(result: AuditResult) -> None:
+    lines = jf.report.score_table(result).splitlines()
+    assert len(lines) == 1 + 2 * 3
+    assert lines[0].startswith("classifier  expression")
+    full = [line for line in lines if not line.endswith(")")]
+    assert len({len(line) for line in full}) == 1
+
+
+def test_what_came_from_outside_is_escaped(page: str) -> None:
+    assert "&lt;test&gt;" in page
+    assert "<test>" not in page
+
+
+def test_write_takes_a_result_or_a_folder_and_does_without_the_head(
+    result: AuditResult, tmp_path: Path
+) -> None:
+    assert jf.report.write(result.folder) == result.folder / "report.html"
+    path = jf.report.write(result, tmp_path / "deep" / "r.html")
+    assert path.read_text(encoding="utf-8") == (result.folder / "report.html").read_text(encoding="utf-8")
+    assert "No faces here" in path.read_text(encoding="utf-8")  # this run's head is no file
+    assert "<img" not in path.read_text(encoding="utf-8")
+
+
+def test_a_folder_without_a_run(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="run"):
+        jf.report.write(tmp_path)
+
+
+def test_figures_take_the_colour_of_the_page() -> None:
+    values = np.linspace(0, 1, 5)[None, None].repeat(3, axis=1)
+    text = figures.activation_panel(np.linspace(0, 1, 5), values, ["one"], "fear")
+    assert text.startswith("<svg viewBox=") and text.endswith("</svg>\n")
+    assert "currentColor" in text and figures.INK not in text
+    assert ">fear<" in text  # text stays text
+    assert text == figures.activation_panel(np.linspace(0, 1, 5), values, ["one"], "fear")
+
+
+def test_unknown_cells_are_left_out_of_figures() -> None:
+    nothing = np.full((2, 3, 5), np.nan)
+    assert "<svg" in figures.activation_panel(np.linspace(0, 1, 5), nothing, ["one", "two"], "fear")
+    row = np.array([[0.1, np.nan]])
+    assert "<svg" in figures.forest(row, row, row, ["fear", "anger"])
+
+
+def test_a_sheet_puts_every_image_in_its_place() -> None:
+    images = np.zeros((2, 3, 8, 8, 3))
+    images[1, 2] = 1.0
+    page = pictures.sheet(images)
+    assert page.shape == (8 + 4 + 8, 3 * 8 + 2 * 4, 3)
+    assert (page[12:, 24:] == 255).all()
+    assert (page[:8, :8] == 0).all()
+
+
+def test_a_sheet_with_names_is_larger_and_keeps_its_images() -> None:
+    images = np.full((1, 2, 16, 16, 3), 0.5)
+    page = pictures.sheet(images, rows=["happiness"], columns=["s = 1", "s = 0"])
+    assert page.shape[0] > 16 and page.shape[1] > 36
+    assert (page[-16:, -16:] == 128).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "names", "message"),
+    [((2, 8, 8, 3), (), "wants images"), ((1, 2, 8, 8, 3), ("a",), "do not fit")],
+)
+def test_a_sheet_refuses_what_is_none(shape: tuple[int, ...], names: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ShapeError, match=message):
+        pictures.sheet(np.zeros(shape), columns=names)

@@ -1,0 +1,200 @@
+"""Searches of rendered faces: a synthetic head, and a classifier that compares pictures with three of it."""
+
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.classify import from_function
+from jaxface.core.errors import ConfigError, LabelError, ShapeError
+from jaxface.face import FaceModel, FaceParams, neutral, sample_population
+from jaxface.render import Scene, image
+from jaxface.search import SearchConfig, Status, build, evaluate, maximise, views
+from tests.heads import toy_head
+
+LABELS = ("happy", "surprised", "angry", "neutral")
+SCENE = Scene(size=32, supersample=1)
+QUICK = SearchConfig(population=8, max_evaluations=40, target=0.9, gradient_steps=10)
+
+
+@functools.cache
+def head() -> FaceModel:
+    return toy_head()
+
+
+@functools.cache
+def answers():
+    """Logits that grow as a picture nears the hand-set smile, raised brow or lowered brow of the mean head."""
+    base = neutral(head())
+    prototypes = head().expressions.prototypes
+    pictures = jnp.stack(
+        [image(head(), dataclasses.replace(base, expression=phi), SCENE) for phi in prototypes]
+    )
+    plain = image(head(), base, SCENE)
+    towards = pictures - plain[None]
+    towards = towards / jnp.sum(towards**2, axis=(1, 2, 3), keepdims=True)
+
+    def logits(images: jax.Array) -> jax.Array:
+        shares = jnp.einsum("bhwc,khwc->bk", images - plain[None], towards)
+        return jnp.concatenate([8.0 * shares, jnp.full((len(images), 1), 4.0)], axis=1)
+
+    return logits
+
+
+@functools.cache
+def classifier():
+    return from_function(answers(), labels=LABELS)
+
+
+def people(key: jax.Array, count: int) -> FaceParams:
+    return sample_population(key, head(), count)
+
+
+@functools.cache
+def bare_head() -> FaceModel:
+    """The same head without prototypes."""
+    spaceless = dataclasses.replace(head().expressions, prototypes=jnp.zeros((0, 4)), prototype_labels=())
+    return dataclasses.replace(head(), expressions=spaceless)
+
+
+@pytest.mark.parametrize("method", ["differential-evolution", "gradient", "hybrid"])
+@pytest.mark.parametrize("which", ["prototypes", "bare"])
+def test_every_method_finds_what_the_classifier_wants(method, which, key):
+    config = dataclasses.replace(QUICK, method=method)
+    model = head() if which == "prototypes" else bare_head()
+    searcher = build(classifier(), model, SCENE, config)
+    params, targets = people(key, 3), np.array([0, 1, 2])
+    result = searcher.run(key, params, targets)
+    # what is reported is what the classifier says of the face
+    faces = dataclasses.replace(params, expression=jnp.asarray(result.expression))
+    asked = jax.vmap(lambda one: image(model, one, SCENE))(faces)
+    says = np.asarray(classifier().probabilities(asked))
+    np.testing.assert_allclose(result.probability, says[np.arange(3), targets], atol=1e-4)
+    before = classifier().probabilities(jax.vmap(lambda one: image(model, one, SCENE))(params))
+    assert (result.probability > np.asarray(before)[np.arange(3), targets]).all()
+    assert (result.probability > 0.9).sum() >= 2
+    np.testing.assert_array_equal(result.status == Status.REACHED, result.probability > config.target)
+    np.testing.assert_array_equal(result.success(0.9), result.probability > 0.9)
+    assert (result.expression >= 0).all() and (result.expression <= 1).all()
+    assert (result.forward_calls + result.gradient_calls <= config.max_evaluations).all()
+    assert (result.excess == 0).all()
+    assert (result.probability_shifted_min <= result.probability_shifted).all()
+    assert (result.cpu_seconds > 0).all()
+
+
+def test_same_key_same_bits_and_nothing_is_traced_again(key):
+    searcher = build(classifier(), bare_head(), SCENE, QUICK)
+    first = searcher.run(key, people(key, 3), np.array([0, 1, 2]))
+    counts = evaluate.population_scores._cache_size(), evaluate.slopes._cache_size()
+    again = searcher.run(key, people(key, 3), np.array([0, 1, 2]))
+    np.testing.assert_array_equal(first.expression, again.expression)
+    np.testing.assert_array_equal(first.probability, again.probability)
+    twin = build(classifier(), bare_head(), SCENE, dataclasses.replace(QUICK))
+    others = twin.run(key, people(jax.random.key(5), 3), np.array([2, 0, 1]))
+    assert (others.expression != first.expression).any()
+    assert (evaluate.population_scores._cache_size(), evaluate.slopes._cache_size()) == counts
+
+
+def test_a_callable_on_the_host_is_searched_by_evolution(key):
+    on_device = answers()
+    seen = []
+
+    def fn(images: np.ndarray) -> np.ndarray:
+        seen.append(len(images))
+        return np.asarray(on_device(jnp.asarray(images)))
+
+    host = from_function(fn, labels=LABELS, on_host=True)
+    config = dataclasses.replace(QUICK, method="differential-evolution")
+    params, targets = people(key, 3), np.array([0, 2, 1])
+    there = build(host, head(), SCENE, config).run(key, params, targets)
+    here = build(classifier(), head(), SCENE, config).run(key, params, targets)
+    np.testing.assert_allclose(there.probability, here.probability, atol=1e-4)
+    np.testing.assert_array_equal(there.forward_calls, here.forward_calls)
+    assert sum(seen) == there.forward_calls.sum() + 3 * len(evaluate.SHIFTS)
+    assert there.gradient_calls.sum() == 0
+    with pytest.raises(ConfigError, match="host"):
+        build(host, head(), SCENE, dataclasses.replace(QUICK, method="gradient"))
+
+
+def test_the_plausibility_penalty_keeps_activations_inside(key):
+    """A space where two coefficients drive each unit, so that the box allows activations up to 1.5."""
+    mixing = jnp.array([[1.0, 0.5, 0.0, 0.0], [0.5, 1.0, 0.0, 0.0], [0, 0, 1.0, 0.5], [0, 0, 0.5, 1.0]])
+    spaced = dataclasses.replace(bare_head().expressions, units=mixing)
+    model = dataclasses.replace(
+        bare_head(), expressions=spaced, expression_basis=bare_head().expression_basis @ mixing.T
+    )
+    config = dataclasses.replace(
+        QUICK, target=1.0, prior_weight=0.0, method="gradient", starts=1, learning_rate=1.0
+    )
+    params, targets = people(key, 3), np.array([0, 1, 2])
+    runs = {
+        weight: build(classifier(), model, SCENE, dataclasses.replace(config, plausibility_weight=weight)).run(
+            key, params, targets
+        )
+        for weight in (0.0, 1000.0)
+    }
+    assert runs[0.0].excess.max() > 0.1
+    assert runs[1000.0].excess.max() < 0.02
+
+
+def test_the_prior_keeps_faces_nearer(key):
+    params, targets = people(key, 3), np.array([0, 1, 2])
+    norms = []
+    for weight in (0.0, 1.0):
+        config = dataclasses.replace(
+            QUICK, target=1.0, prior_weight=weight, prior_centre="neutral", method="gradient", starts=1
+        )
+        norms.append(build(classifier(), bare_head(), SCENE, config).run(key, params, targets).norm)
+    assert (norms[1] < norms[0]).all()
+
+
+def test_maximise_is_one_case_of_a_batch(key):
+    one = jax.tree.map(lambda leaf: leaf[0], people(key, 1))
+    result = maximise(classifier(), head(), one, expression="joy", key=key, scene=SCENE, method="gradient")
+    config = SearchConfig(method="gradient")
+    batch = build(classifier(), head(), SCENE, config).run(key, people(key, 1), np.array([0]))
+    np.testing.assert_array_equal(result.expression, batch.expression)
+    with pytest.raises(LabelError, match="fear"):
+        maximise(classifier(), head(), one, expression="fear", key=key, scene=SCENE, config=QUICK)
+
+
+def test_a_classifier_that_answers_nonsense_is_reported(key):
+    broken = from_function(lambda images: jnp.full((len(images), 4), jnp.nan), labels=LABELS)
+    result = build(broken, head(), SCENE, QUICK).run(key, people(key, 3), np.array([0, 1, 2]))
+    assert (result.status == Status.FAILED).all()
+    np.testing.assert_array_equal(result.expression, 0.0)
+    np.testing.assert_array_equal(result.probability, 0.0)
+
+
+def test_bad_batches_are_refused(key):
+    searcher = build(classifier(), head(), SCENE, QUICK)
+    with pytest.raises(ShapeError, match="leading axis"):
+        searcher.run(key, people(key, 3), np.array([0]))
+    with pytest.raises(ConfigError, match="from 0 to 3"):
+        searcher.run(key, people(key, 1), np.array([4]))
+
+
+def test_shifting_the_camera_moves_the_picture():
+    base, pixels = neutral(head()), jnp.array([2.0, -3.0])
+    still = image(head(), base, SCENE)
+    from jaxface.render import frame
+
+    camera = evaluate.shifted(frame(head(), base.identity, SCENE.framing), pixels, SCENE.size)
+    moved = image(head(), base, dataclasses.replace(SCENE, camera=camera))
+    np.testing.assert_allclose(moved[3:, 2:], still[:-3, :-2], atol=2e-3)
+
+
+def test_views_keep_shape_range_and_centre(key):
+    picture = jax.random.uniform(key, (32, 32, 3))
+    assert views.views(picture, "plain").shape == (1, 32, 32, 3)
+    several = np.asarray(views.views(picture, "robust"))
+    assert several.shape == (4, 32, 32, 3)
+    np.testing.assert_array_equal(several[0], picture)
+    assert several.min() >= 0 and several.max() <= 1 + 1e-6
+    ramp = jnp.broadcast_to(jnp.linspace(0.0, 1.0, 32)[None, :, None], (32, 32, 3))
+    closer = views.zoom(ramp, 2.0)  # a ramp twice as large about the same centre
+    np.testing.assert_allclose(closer[:, :, 0].mean(), 0.5, atol=1e-5)
+    np.testing.assert_allclose(closer[16, 17] - closer[16, 16], 0.5 / 31, atol=1e-5)

@@ -1,0 +1,231 @@
+"""The search machinery on objectives that are known in closed form."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.core.errors import ConfigError
+from jaxface.search import SearchConfig, best, differential_evolution, gradient, reference, space, starts
+from jaxface.search.objective import Scores, Slopes, margin, score
+
+CASES, SIZE = 3, 10
+PAPER = SearchConfig(
+    method="differential-evolution", prior_weight=0.0, plausibility_weight=0.0, target=1.0, max_evaluations=3000
+)
+
+
+def wide_box(size: int = SIZE, config: SearchConfig = PAPER) -> space.SearchSpace:
+    return space.box(jnp.full(size, -3.0), jnp.full(size, 3.0), config)
+
+
+def tanh_net(key: jax.Array, size: int):
+    k_hidden, k_out = jax.random.split(key)
+    hidden = jax.random.normal(k_hidden, (size, 128)) / np.sqrt(size)
+    out = 0.3 * jax.random.normal(k_out, (128, 7))
+    return lambda x: jnp.tanh(x @ hidden) @ out
+
+
+def rosenbrock(x: jax.Array) -> jax.Array:
+    return jnp.sum(100.0 * (x[..., 1:] - x[..., :-1] ** 2) ** 2 + (1.0 - x[..., :-1]) ** 2, axis=-1)
+
+
+def evolve(loss, config, *, box=None, active=None, seed=0, cases=CASES, size=SIZE, probability=None):
+    """Run the batch on `loss`; everything that was asked is recorded."""
+    box = box or wide_box(size)
+    asked, activity = [], []
+    compiled = jax.jit(loss)
+
+    def evaluate(candidates, active):
+        asked.append(np.asarray(candidates))
+        activity.append(np.asarray(active))
+        losses = jnp.where(active[:, None], compiled(candidates), jnp.inf)
+        p = jnp.exp(-losses) if probability is None else probability(losses)
+        return Scores(losses, p)
+
+    keys = jax.random.split(jax.random.key(seed), cases)
+    first = jax.vmap(
+        lambda k: jax.random.uniform(k, (config.population, size), minval=box.lower, maxval=box.upper)
+    )(keys)
+    ledger = best.Ledger(cases)
+    working = np.ones(cases, bool) if active is None else active
+    found = differential_evolution.evolve(
+        keys, evaluate, first, box, best.nothing(first[:, 0]), working, config, ledger
+    )
+    return found, ledger, asked, activity
+
+
+def test_bounds_are_kept_and_the_best_never_worsens():
+    found, ledger, asked, _ = evolve(lambda x: jnp.sum((x - 5.0) ** 2, axis=-1), PAPER)
+    assert np.abs(np.concatenate(asked)).max() <= 3.0
+    np.testing.assert_allclose(found.coefficients, 3.0)  # the optimum lies in a corner of the box
+    # and what is returned is the very best of all that was ever asked
+    lowest = np.min([((batch - 5.0) ** 2).sum(-1).min(-1) for batch in asked], axis=0)
+    np.testing.assert_allclose(found.loss, lowest, rtol=1e-6)
+    assert (ledger.forward_calls <= PAPER.max_evaluations).all()
+
+
+@pytest.mark.parametrize("name", ["softmax", "rosenbrock"])
+def test_matches_scipy_at_equal_calls(name):
+    """Same population, crossover, dither, budget: the median of nine losses is within twice scipy's.
+
+    On Rosenbrock the quartiles of either lie 1.4 apart, so two is far from noise; on the softmax clipping
+    is better than scipy's drawing anew.
+    """
+    net = tanh_net(jax.random.key(7), SIZE)
+
+    def loss(x):
+        return 1.0 - jax.nn.softmax(net(x))[..., 2] if name == "softmax" else rosenbrock(x)
+
+    ours, _, _, _ = evolve(loss, PAPER, probability=jnp.zeros_like, cases=9)
+    compiled = jax.jit(loss)
+    theirs = [
+        reference.differential_evolution(
+            lambda x: np.asarray(compiled(jnp.asarray(x, jnp.float32))),
+            wide_box(),
+            max_evaluations=PAPER.max_evaluations,
+            population=PAPER.population,
+            seed=seed,
+        ).loss
+        for seed in range(9)
+    ]
+    assert np.median(ours.loss) < 2.0 * np.median(theirs)
+
+
+def test_a_case_stops_at_its_target_and_costs_nothing_more():
+    def loss(x):  # the second case cannot reach the target
+        return 0.01 * jnp.sum(x**2, axis=-1) + jnp.array([0.0, 9.0, 0.0])[:, None]
+
+    config = SearchConfig(
+        method="differential-evolution", target=0.95, max_evaluations=1000, prior_weight=0.0, plateau=100
+    )
+    found, ledger, _, activity = evolve(loss, config)
+    assert (np.asarray(found.probability)[[0, 2]] > 0.95).all()
+    assert (ledger.forward_calls[[0, 2]] < 1000).all()
+    assert ledger.forward_calls[1] == 1000
+    np.testing.assert_array_equal(np.sum(activity, axis=0) * config.population, ledger.forward_calls)
+    assert (ledger.cpu_seconds >= 0).all()
+
+
+def test_a_case_without_progress_stalls():
+    config = SearchConfig(method="differential-evolution", max_evaluations=5000, plateau=3)
+    _, ledger, _, _ = evolve(lambda x: 9.0 + 0.0 * jnp.sum(x, axis=-1), config)
+    assert ledger.stalled.all()
+    assert (ledger.forward_calls == 4 * config.population).all()
+
+
+def test_inactive_cases_and_bad_scores_do_no_harm():
+    def loss(x):
+        losses = jnp.sum(x**2, axis=-1)
+        return jnp.where(x[..., 0] > 0, jnp.nan, losses)
+
+    working = np.array([True, False, True])
+    found, ledger, _, _ = evolve(loss, PAPER, active=working)
+    assert ledger.forward_calls[1] == 0
+    assert np.isinf(found.loss[1])
+    assert (np.asarray(found.coefficients)[[0, 2], 0] <= 0).all()
+    assert np.asarray(found.loss)[[0, 2]].max() < 0.1
+
+
+def test_same_key_same_bits_and_no_second_trace():
+    first, _, _, _ = evolve(rosenbrock, PAPER)
+    before = differential_evolution._ask._cache_size(), differential_evolution._tell._cache_size()
+    again, _, _, _ = evolve(rosenbrock, PAPER)
+    other, _, _, _ = evolve(rosenbrock, PAPER, seed=1)
+    assert (differential_evolution._ask._cache_size(), differential_evolution._tell._cache_size()) == before
+    np.testing.assert_array_equal(first.coefficients, again.coefficients)
+    assert (np.asarray(first.coefficients) != np.asarray(other.coefficients)).any()
+
+
+def net_slopes(net, box, target):
+    def one(x):
+        return margin(net(x)[None], target)
+
+    def slope(points, active):
+        logits = net(points)[:, None]
+        targets = jnp.full(len(points), target)
+        scores = jax.vmap(score, (0, 0, 0, None))(logits, targets, points, box)
+        return Slopes(scores, jax.vmap(jax.grad(one))(points))
+
+    return jax.jit(slope)
+
+
+def test_gradient_lowers_the_margin_inside_the_box():
+    net, box, target = tanh_net(jax.random.key(3), SIZE), wide_box(), 4
+    config = SearchConfig(method="gradient", prior_weight=0.0, plausibility_weight=0.0, target=0.999)
+    points = jnp.zeros((CASES, SIZE))
+    seen = []
+    slope = net_slopes(net, box, target)
+
+    def recording(points, active):
+        seen.append(np.asarray(points))
+        return slope(points, active)
+
+    ledger = best.Ledger(CASES)
+    found = gradient.descend(recording, points, box, best.nothing(points), np.ones(CASES, bool), config, ledger)
+    assert np.abs(np.stack(seen)).max() <= 3.0
+    assert margin(net(found.coefficients[:1]), target) < margin(net(points[:1]), target) - 1.0
+    assert (ledger.gradient_calls <= config.gradient_steps).all()
+    assert (ledger.forward_calls == 0).all()
+
+
+def test_margin_and_score_by_hand():
+    logits = jnp.array([[1.0, 2.0, 0.5]])
+    assert margin(logits, 1) == pytest.approx(np.log(np.exp(1.0) + np.exp(0.5)) - 2.0, rel=1e-6)
+    config = SearchConfig(prior_weight=0.5, prior_centre="neutral")
+    box, phi = wide_box(4, config), jnp.array([1.0, -1.0, 2.0, 0.0])
+    p = np.exp(2.0) / np.exp([1.0, 2.0, 0.5]).sum()
+    scores = score(logits, 1, phi, box)
+    assert scores.probability == pytest.approx(p, rel=1e-6)
+    assert scores.loss == pytest.approx(-np.log(p + 1e-4) + 0.5 * 6.0 / 4.0, rel=1e-6)
+
+
+def test_prior_sits_on_the_nearest_prototype_and_plausibility_counts_the_excess():
+    zeros = jnp.zeros((1, 2, 2))
+    with_units = dataclasses.replace(
+        wide_box(2, SearchConfig(prior_weight=1.0, plausibility_weight=2.0)),
+        units=jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]),
+        prototypes=zeros.at[0, 0].set(jnp.array([2.0, 0.0])),
+        known=jnp.array([[True, False]]),
+    )
+    phi = jnp.array([1.0, -0.5])
+    np.testing.assert_allclose(space.excess(with_units, phi), [0.0, 0.5, 0.0])
+    assert space.prior_distance(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2)
+    assert space.penalty(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2 + 2.0 * 0.25)
+    neutral_centre = dataclasses.replace(with_units, centred=jnp.asarray(False))
+    assert space.prior_distance(neutral_centre, 0, 2 * phi) == pytest.approx((4.0 + 1.0) / 2)
+
+
+def test_sparse_starts_set_a_quarter_of_a_one_sided_box():
+    box = space.box(jnp.zeros(40), jnp.ones(40), PAPER)
+    config = SearchConfig(population=200, max_evaluations=300)
+    first = np.asarray(starts.first_population(jax.random.key(0), box, 0, config))
+    assert first.shape == (200, 40)
+    assert first.min() >= 0.0 and first.max() <= 1.0
+    assert (first > 0).any(axis=1).all()
+    assert 0.22 < (first > 0).mean() < 0.30
+
+
+def test_first_population_holds_the_prototypes():
+    prototypes = jnp.array([[[2.0, 0.0, 1.0, 0.0], [0.0, 2.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])
+    box = dataclasses.replace(wide_box(4), prototypes=prototypes, known=jnp.array([[True, True, False]]))
+    first = np.asarray(starts.first_population(jax.random.key(0), box, 0, SearchConfig()))
+    np.testing.assert_array_equal(first[:2], prototypes[0, :2])
+    assert (first[2:] != 0).any(axis=1).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"population": 3}, "population = 3 wants to be at least 4"),
+        ({"target": 1.5}, "target"),
+        ({"max_evaluations": 20}, "one generation of 50"),
+        ({"dither_min": 1.0, "dither_max": 0.5}, "dither_min"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+    ],
+)
+def test_impossible_configs_are_refused(change, message):
+    with pytest.raises(ConfigError, match=message):
+        SearchConfig(**change)

@@ -1,0 +1,134 @@
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+from jaxface import stats
+from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.stats import permutation
+
+SHAPE = (10, 30)
+
+
+def algorithm_1(surface: np.ndarray, orders: np.ndarray, ties: bool) -> int:
+    """The paper's loop on given shuffles: orders (K, S, T), row indices."""
+    observed = abs(np.gradient(surface, axis=0).mean())
+    count = 0
+    for order in orders:
+        shuffled = abs(np.gradient(np.take_along_axis(surface, order, 0), axis=0).mean())
+        tie = np.isclose(shuffled, observed, rtol=0, atol=1e-13)
+        count += bool(tie if ties else False) or bool(shuffled > observed and not tie)
+    return count
+
+
+def drawn_orders(key: jax.Array, count: int, steps: int, times: int) -> np.ndarray:
+    """The shuffles behind the first `count` (<= one chunk) of the test, completed to whole permutations.
+
+    The weights name where the heavy rows go; the light rows (weight 0) take what is left, in order.
+    """
+    weights = permutation.SCHEMES["per-time"].weights(steps)
+    heavy = np.flatnonzero(weights)
+    places = permutation.distinct_positions(
+        jax.random.fold_in(key, 0), len(heavy), steps, (permutation._CHUNK, 1, times)
+    )
+    places = np.asarray(places)[:, :count, 0]
+    orders = np.empty((count, steps, times), int)
+    for k, t in itertools.product(range(count), range(times)):
+        free = [row for row in range(steps) if row not in places[:, k, t]]
+        orders[k, heavy, t] = places[:, k, t]
+        orders[k, np.flatnonzero(weights == 0), t] = free
+    return orders
+
+
+@pytest.mark.parametrize("steps", [2, 3, 4, 10])
+def test_p_is_algorithm_1_on_the_same_shuffles(key, steps: int) -> None:
+    """Exactly: 200 shuffles, surfaces with and without an effect, and one full of ties."""
+    rng = np.random.default_rng(0)
+    surfaces = rng.normal(size=(4, steps, 6)).astype(np.float32)
+    surfaces[1] += 0.5 * np.arange(steps)[:, None].astype(np.float32) / steps
+    surfaces[2] = rng.integers(0, 2, size=(steps, 6))
+    surfaces[3] = 1e-6 * surfaces[3] + 0.25
+    orders = drawn_orders(key, 200, steps, 6)
+    assert (np.sort(orders, axis=1) == np.arange(steps)[:, None]).all()
+    for estimate in ("paper", "valid"):
+        result = stats.permutation_test(surfaces, key, permutations=200, estimate=estimate)
+        counts = [algorithm_1(s.astype(np.float64), orders, estimate == "valid") for s in surfaces]
+        expected = np.array(counts) / 200 if estimate == "paper" else (np.array(counts) + 1) / 201
+        np.testing.assert_array_equal(result.p_value, expected)
+    np.testing.assert_allclose(result.score, stats.symmetry_score(surfaces), rtol=0, atol=1e-14)
+
+
+def test_shuffles_are_uniform(key) -> None:
+    """All 24 orders of 3 out of 4 equally often: chi-square below its 99.9 % point (49.7, 23 degrees)."""
+    places = np.asarray(permutation.distinct_positions(key, 3, 4, (12_000,)))
+    assert all(len(set(column)) == 3 for column in places.T[:100])
+    _, counts = np.unique(places[0] * 16 + places[1] * 4 + places[2], return_counts=True)
+    assert len(counts) == 24
+    assert ((counts - 500) ** 2 / 500).sum() < 49.7
+
+
+def test_p_does_not_depend_on_the_batch(key) -> None:
+    surfaces = np.random.default_rng(1).normal(size=(37, *SHAPE)).astype(np.float32)
+    together = stats.permutation_test(surfaces, key, permutations=1500).p_value
+    alone = [stats.permutation_test(surface, key, permutations=1500).p_value for surface in surfaces[:3]]
+    np.testing.assert_array_equal(together[:3], alone)
+    np.testing.assert_array_equal(together[::-1], stats.permutation_test(surfaces[::-1], key, 1500).p_value)
+
+
+def test_columns_are_judged_in_blocks(key, monkeypatch: pytest.MonkeyPatch) -> None:
+    surfaces = np.random.default_rng(2).normal(size=(2, 5, *SHAPE))
+    whole = stats.permutation_test(surfaces, key, permutations=300)
+    monkeypatch.setattr(permutation, "_COLUMNS", 4)
+    np.testing.assert_array_equal(
+        whole.p_value, stats.permutation_test(surfaces, key, permutations=300).p_value
+    )
+    assert whole.p_value.shape == (2, 5)
+
+
+def test_white_noise_is_significant_in_one_of_twenty(key) -> None:
+    """2,000 surfaces of noise: .05 within four binomial deviations (.0195)."""
+    surfaces = np.random.default_rng(3).normal(size=(2000, *SHAPE))
+    rate = (stats.permutation_test(surfaces, key, permutations=999).p_value <= 0.05).mean()
+    assert abs(rate - 0.05) < 0.0195
+
+
+def test_known_defect_row_offsets_are_significant(key) -> None:
+    """specs/facing_asymmetry 5.3: an offset per row, constant in time and in no order, is called an effect."""
+    rng = np.random.default_rng(4)
+    surfaces = rng.normal(size=(500, 10, 1)) + 1e-3 * rng.normal(size=(500, 10, 90))
+    rate = (stats.permutation_test(surfaces, key, permutations=999).p_value <= 0.05).mean()
+    assert 0.78 < rate < 0.90
+
+
+def test_an_effect_has_the_smallest_p(key) -> None:
+    ramp = np.linspace(0, 1, 10)[:, None] * np.ones((1, 90))
+    assert stats.permutation_test(ramp, key, permutations=999).p_value == pytest.approx(1 / 1000)
+    assert stats.permutation_test(ramp, key, permutations=999, estimate="paper").p_value == 0
+
+
+def test_constant_and_unknown_surfaces(key) -> None:
+    surfaces = np.full((2, *SHAPE), 0.1, np.float32)
+    surfaces[1, 3, 3] = np.nan
+    result = stats.permutation_test(surfaces, key, permutations=50)
+    np.testing.assert_array_equal(result.p_value, [1.0, np.nan])
+    np.testing.assert_array_equal(np.isnan(result.score), [False, True])
+    assert stats.permutation_test(surfaces[0], key, permutations=50, estimate="paper").p_value == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"scheme": "per_time"}, ConfigError, "did you mean 'per-time'"),
+        ({"estimate": "vaild"}, ConfigError, "did you mean 'valid'"),
+        ({"permutations": 0}, ConfigError, "at least 1, got 0"),
+    ],
+)
+def test_bad_options(key, options: dict, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        stats.permutation_test(np.zeros(SHAPE), key, **options)
+
+
+def test_bad_shape(key) -> None:
+    with pytest.raises(ShapeError, match="S >= 2"):
+        stats.permutation_test(np.zeros((1, 9)), key)
