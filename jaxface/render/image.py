@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +17,13 @@ from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.rasterize import perspective_correct, pixel_centres, screen_barycentric, visible
+from jaxface.render.rasterize import Corners, barycentric, corner_planes, interpolate, visible
 from jaxface.render.scene import Camera, Scene
-from jaxface.render.shade import average, display, fetch, move_silhouettes, surface, vertex_normals
+from jaxface.render.shade import average, display, fetch, move_silhouettes, vertex_normals
+from jaxface.render.stages import stage
 
-_AT_ONCE = {"cpu": 1}  # a CPU draws faster image by image, out of its cache
-_AT_ONCE_ELSEWHERE = 64
+T = TypeVar("T")
+_AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
 
 
 @pytree
@@ -69,7 +72,7 @@ def draw(
     vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     lines = line_weights(head.appearance.lines, displacement)
     linear = _linear(head, vertices, lines, prepared, scene)
-    return display(average(linear, scene.supersample), scene.gamma)
+    return jnp.moveaxis(display(average(linear, scene.supersample), scene.gamma), 0, -1)
 
 
 @functools.partial(jax.jit, static_argnames="side")
@@ -160,28 +163,41 @@ def grid(
     return drawn.reshape(len(symmetry), len(time), *drawn.shape[1:])
 
 
-def _map(one, varying):  # type: ignore[no-untyped-def]
-    return jax.lax.map(one, varying, batch_size=_AT_ONCE.get(jax.default_backend(), _AT_ONCE_ELSEWHERE))
+def _map(one: Callable[[T], Array], varying: T) -> Array:
+    return jax.lax.map(one, varying, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
 def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
-    """Linear-light samples, (n size, n size, 3) with n = supersample."""
+    """Linear-light samples, (3, n size, n size) with n = supersample."""
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
     covered = triangle >= 0
-    seen = jnp.maximum(triangle, 0)
-    received = irradiance(scene.light, vertex_normals(vertices, head.faces))
-    attributes = jnp.concatenate([screen.xy, screen.inverse_w[:, None], received, lines[:, None]], axis=1)
-    corners = attributes[head.faces[seen]]
-    flat = screen_barycentric(corners[..., :2], pixel_centres(size), covered)
-    weights = perspective_correct(flat, corners[..., 2])[..., None]
-    shading = jnp.sum(weights * corners[..., 3:], axis=-2)
-    uv = jnp.sum(weights * head.uv[head.uv_faces[seen]], axis=-2)
-    colour = surface(fetch(prepared.texture, uv), shading[..., :3], shading[..., 3])
-    colour = jnp.where(covered[..., None], colour, scene.background**scene.gamma)
+    anything = jnp.any(covered)
+
+    def light(vertices: Array) -> tuple[Array, ...]:
+        return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
+
+    def interpolated(weights: Corners, planes: tuple[Corners, ...]) -> tuple[Array, ...]:
+        return tuple(interpolate(weights, corners) for corners in planes)
+
+    received = stage(anything, light, vertices)
+    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, *received, lines)
+    xs, ys, inverse_w, *shading = stage(anything, corner_planes, columns, head.faces, triangle)
+    flat, weights = stage(anything, barycentric, xs, ys, inverse_w, covered)
+    texture_corners = stage(anything, corner_planes, tuple(head.uv.T), head.uv_faces, triangle)
+    u, v, *shade = stage(anything, interpolated, weights, (*texture_corners, *shading))
+    sample = stage(anything, fetch, prepared.texture, u, v)
+    colour = stage(anything, _colour, sample, shade)
+    colour = jnp.where(covered[None], colour, (scene.background**scene.gamma)[:, None, None])
     if not scene.silhouette:
         return colour
-    position = jnp.sum(jax.lax.stop_gradient(flat)[..., None] * corners[..., :2], axis=-2)
-    depth = jnp.where(covered, -jnp.sum(weights[..., 0] * corners[..., 2], axis=-1), jnp.inf)
-    return move_silhouettes(colour, jnp.where(covered[..., None], uv, -9.0), position, depth)
+    x, y = interpolated(jax.lax.stop_gradient(flat), (xs, ys))
+    depth = jnp.where(covered, -interpolate(weights, inverse_w), jnp.inf)
+    return stage(anything, move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
+
+
+def _colour(sample: tuple[Array, ...], shade: tuple[Array, ...]) -> Array:
+    """Skin in linear light (3, H, W), from texture (RGB, line pattern) and light (RGB, line weight)."""
+    skin = 1.0 - sample[3] * shade[3]
+    return jnp.stack([sample[k] * shade[k] * skin for k in range(3)])
