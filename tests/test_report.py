@@ -123,7 +123,9 @@ def test_what_came_from_outside_is_escaped(page: str) -> None:
     assert "<test>" not in page
 
 
-def test_write_takes_a_result_or_a_folder_and_does_without_the_head(result: AuditResult, tmp_path: Path) -> None:
+def test_write_takes_a_result_or_a_folder_and_does_without_the_head(
+    result: AuditResult, tmp_path: Path
+) -> None:
     assert jf.report.write(result.folder) == result.folder / "report.html"
     path = jf.report.write(result, tmp_path / "deep" / "r.html")
     assert path.read_text(encoding="utf-8") == (result.folder / "report.html").read_text(encoding="utf-8")
