@@ -5,6 +5,6 @@ from jaxface.audit.interventions import Intervention
 from jaxface.audit.judge import summary
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.run import run
+from jaxface.audit.runner import run
 
 __all__ = ["AuditConfig", "AuditResult", "CellStatus", "Intervention", "load", "run", "summary"]

@@ -24,7 +24,7 @@ from jaxface.core.progress import Progress, Silent
 from jaxface.core.types import EXPRESSIONS, Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.population import sample_person
-from jaxface.render import scene
+from jaxface.render import Scene, scene
 from jaxface.search import Searcher, Status, build
 
 
@@ -65,7 +65,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
         for group in waiting:
             if group.classifier not in searchers:  # what one compiled is not kept beside the next
                 searchers = {group.classifier: build(classifiers[group.classifier], head, view, config.search)}
-            cells, person = examine(config, group, head, classifiers, searchers[group.classifier])
+            cells, person = examine(config, group, head, view, classifiers, searchers[group.classifier])
             run_store.write(group, cells, person)
             left -= len(group.expressions)
             progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
@@ -86,6 +86,7 @@ def examine(
     config: AuditConfig,
     group: plan.Group,
     head: FaceModel,
+    view: Scene,
     classifiers: Sequence[Classifier],
     searcher: Searcher,
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -103,7 +104,6 @@ def examine(
     found = searcher.run(plan.search_key(config.seed, classifier.name, group.identity), same, targets)
     faces = dataclasses.replace(same, expression=jnp.asarray(found.expression))
     intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
-    view = searcher.stage.scene
     drawn = [
         surfaces.surface(
             classifier, head, jax.tree.map(lambda leaf, i=i: leaf[i], faces), view, intervention, int(target)
