@@ -43,6 +43,7 @@ class Fragments(NamedTuple):
     depth: Array
 
 
+@partial(jax.jit, static_argnames=("size", "cull"))
 def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bool = True) -> Fragments:
     """The nearest triangle at every pixel centre, from all of them.
 
