@@ -55,7 +55,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("size", "stride", "padding"), [*CASES, (1, 2, "SAME"), (3, 3, ((2, 0), (0, 1)))])
-@pytest.mark.parametrize("shape", [(2, 9, 12, 5), (1, 8, 7, 5)])
+@pytest.mark.parametrize("shape", [(2, 8, 13, 5)])
 def test_depthwise_and_its_gradients_are_those_of_lax(
     size: int, stride: int, padding: convolution.Padding, shape: tuple[int, ...], key: jax.Array
 ) -> None:
@@ -84,7 +84,7 @@ def test_depthwise_and_its_gradients_are_those_of_lax(
 
 
 @pytest.mark.parametrize(("size", "stride", "padding"), [*CASES, (4, 4, "VALID"), (3, 3, ((2, 0), (0, 1)))])
-@pytest.mark.parametrize("shape", [(2, 9, 12, 3), (1, 16, 15, 1), (1, 8, 7, 6)])
+@pytest.mark.parametrize("shape", [(2, 8, 13, 3)])
 def test_convolution_is_that_of_lax(
     size: int, stride: int, padding: convolution.Padding, shape: tuple[int, ...], key: jax.Array
 ) -> None:

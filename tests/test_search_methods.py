@@ -187,6 +187,7 @@ def test_prior_sits_on_the_nearest_prototype_and_plausibility_counts_the_excess(
     with_units = dataclasses.replace(
         wide_box(2, SearchConfig(prior_weight=1.0, plausibility_weight=2.0)),
         units=jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]),
+        to_coefficients=jnp.linalg.pinv(jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])),
         prototypes=zeros.at[0, 0].set(jnp.array([2.0, 0.0])),
         known=jnp.array([[True, False]]),
     )

@@ -40,7 +40,7 @@ class Card:
     name: str
     architecture: str
     native_labels: tuple[str, ...]
-    size: int | None
+    size: int | None = None
     channels: Literal["rgb", "grey"] = "rgb"
     value_range: float = 1.0
     mean: tuple[float, ...] = (0.0,)

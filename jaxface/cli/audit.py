@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,8 @@ def main(argv: Sequence[str]) -> int:
         print(work(command.settings, folder))
         return 0
     runtime.enable_compile_cache()
+    if not command.quiet:
+        print(f"jaxface: audit into {folder}; the first cells are compiled and take longer", file=sys.stderr)
     result = jf.audit.run(command.settings, out=folder, progress=progress.for_terminal(command.quiet))
     report = jf.report.write(result)
     print(jf.report.score_table(result))

@@ -15,12 +15,14 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface.classify import Classifier
 from jaxface.cli import faces, options
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
-from jaxface.render import RenderConfig
+from jaxface.face import FaceModel, FaceParams
+from jaxface.render import RenderConfig, Scene
 from jaxface.report import pictures
-from jaxface.search import SearchConfig
+from jaxface.search import SearchConfig, SearchResult, Status
 
 SHOWN = (1.0, 0.5, 0.0)
 
@@ -82,53 +84,31 @@ def main(argv: Sequence[str]) -> int:
     settings = command.settings
     expression = expression_name(settings.expression)
     runtime.enable_compile_cache()
-    meter = progress.for_terminal(command.quiet)
-
-    meter.start("load", 1)
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
-    classifier.index(expression)
-    witnesses = [jf.classify.load(name) for name in settings.witnesses]
+    target = classifier.index(expression)
+    judges = [classifier, *(jf.classify.load(name) for name in settings.witnesses)]
     head = faces.load_head(settings.head, settings.texture)
     scene = jf.render.scene(settings.render)
     someone = faces.person(head, settings.identity_seed)
-    meter.advance()
 
-    meter.start("search", 1)
-    result = jf.search.maximise(
-        classifier,
-        head,
-        someone,
-        expression=expression,
-        key=jax.random.key(settings.seed),
-        scene=scene,
-        config=settings.search,
-    )
-    meter.advance()
+    meter = progress.for_terminal(command.quiet)
+    searcher = jf.search.build(classifier, head, scene, settings.search)
+    batch = jax.tree.map(lambda leaf: leaf[None], someone)
+    result = searcher.run(jax.random.key(settings.seed), batch, np.array([target]), meter)
     meter.close()
 
-    found = dataclasses.replace(someone, expression=jnp.asarray(result.expression))
-    strip = jf.render.grid(head, found, scene, jnp.asarray(SHOWN), jnp.asarray((1.0,)))[:, 0]
-    neutral = jf.render.grid(head, someone, scene, jnp.ones(1), jnp.zeros(1))[:, 0]
-    images = np.concatenate([np.asarray(neutral), np.asarray(strip)])
-    columns = ["neutral", *(f"s = {symmetry:g}" for symmetry in SHOWN)]
-    pictures.save_png(command.out / "search.png", pictures.sheet(images[None], columns=columns))
-
-    answers = {}
-    for judge in [classifier, *witnesses]:
-        probability = np.asarray(judge.probabilities(jnp.asarray(images)))
-        answers[judge.card.name] = {
-            column: dict(zip(judge.labels, map(float, row), strict=True))
-            for column, row in zip(columns, probability, strict=True)
-        }
+    found = dataclasses.replace(someone, expression=jnp.asarray(result.expression[0]))
+    columns, images = draw(head, found, scene)
     record = {
-        "classifier": classifier.card.name,
+        "classifier": classifier.name,
         "expression": expression,
         **plain_fields(result),
-        "answers": answers,
+        "answers": {judge.name: ask(judge, columns, images) for judge in judges},
         "environment": runtime.environment(),
     }
+    pictures.save_png(command.out / "search.png", pictures.sheet(images[None], columns=columns))
     io.write_text(command.out / "search.json", json.dumps(record, indent=2) + "\n")
-    arrays: dict[str, Any] = {f.name: np.asarray(getattr(found, f.name)) for f in dataclasses.fields(found)}
+    arrays: dict[str, Any] = {item.name: getattr(found, item.name) for item in dataclasses.fields(found)}
     with io.atomic_path(command.out / "search.npz") as path:
         np.savez(path, **arrays)
     print(summary(record, expression))
@@ -136,21 +116,34 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def plain_fields(result: Any) -> dict[str, Any]:
-    """A search result of one case as JSON knows it."""
-    out = {}
-    for item in dataclasses.fields(result):
-        value = np.asarray(getattr(result, item.name))
-        if value.dtype.kind in "biuf":
-            out[item.name] = value.tolist()
-    return out
+def draw(head: FaceModel, found: FaceParams, scene: Scene) -> tuple[list[str], np.ndarray]:
+    """The neutral face, then the one that was found at the symmetries `SHOWN`: names and images."""
+    neutral = jf.render.grid(head, found, scene, jnp.ones(1), jnp.zeros(1))[:, 0]
+    strip = jf.render.grid(head, found, scene, jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
+    names = ["neutral", *(f"s = {symmetry:g}" for symmetry in SHOWN)]
+    return names, np.concatenate([np.asarray(neutral), np.asarray(strip)])
+
+
+def ask(judge: Classifier, names: Sequence[str], images: np.ndarray) -> dict[str, dict[str, float]]:
+    """All answers of a classifier to some images, by the image's name and the label."""
+    answers = np.asarray(judge.probabilities(images))
+    return {
+        name: dict(zip(judge.labels, map(float, row), strict=True))
+        for name, row in zip(names, answers, strict=True)
+    }
+
+
+def plain_fields(result: SearchResult) -> dict[str, Any]:
+    """The first case of a search result as JSON knows it."""
+    out = {item.name: np.asarray(getattr(result, item.name))[0].tolist() for item in dataclasses.fields(result)}
+    return out | {"status": Status(out["status"]).name.lower()}
 
 
 def summary(record: dict[str, Any], expression: str) -> str:
     """What stdout says of a search, one line a classifier."""
     lines = [
         f"{expression}: probability {record['probability']:.3f}, re-rendered with sub-pixel shifts "
-        f"{record['probability_shifted']:.3f}; {record['forward_calls']} forwards, "
+        f"{record['probability_shifted']:.3f}; {record['status']} after {record['forward_calls']} forwards, "
         f"{record['gradient_calls']} gradients, {record['cpu_seconds']:.1f} CPU-s"
     ]
     for name, answers in record["answers"].items():

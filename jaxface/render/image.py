@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 
+from jaxface.core.errors import ShapeError
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
-from jaxface.face.appearance import line_weights, texture
+from jaxface.face.appearance import albedo_size, line_weights, texture
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.rasterize import perspective_correct, pixel_centres, screen_barycentric, visible
+from jaxface.render.rasterize import Corners, barycentric, corner_planes, interpolate, visible
 from jaxface.render.scene import Camera, Scene
-from jaxface.render.shade import average, display, fetch, move_silhouettes, surface, vertex_normals
+from jaxface.render.shade import average, display, fetch, move_silhouettes, vertex_normals
+from jaxface.render.stages import stage
 
-_AT_ONCE = {"cpu": 1}  # a CPU draws faster image by image, out of its cache
-_AT_ONCE_ELSEWHERE = 64
+T = TypeVar("T")
+_AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
 
 
 @pytree
@@ -42,7 +46,14 @@ class Prepared:
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read."""
+    """Camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read.
+
+    Raises:
+        ShapeError: identity or albedo is not of this head, or is a batch.
+        ConfigError: the scene has no camera and the head no eye joints to frame it by.
+    """
+    _check(head, "identity", params.identity, head.identity_basis.shape[-1:])
+    _check(head, "albedo", params.albedo, (albedo_size(head.appearance),))
     neutral = geometry.shape(head, params.identity)
     camera = frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
     return Prepared(camera, texture(head.appearance, params.albedo), neutral, geometry.joints(head, neutral))
@@ -64,12 +75,17 @@ def draw(
     Args:
         expression: (E,); pose: (J, 3).
         symmetry, time, side: as in `face.vertices`.
+
+    Raises:
+        ShapeError: expression or pose is not of this head, or is a batch.
     """
+    _check(head, "expression", expression, head.expression_basis.shape[-1:])
+    _check(head, "pose", pose, (len(head.parents), 3))
     displacement = geometry.expression_displacement(head, expression, symmetry, time, side)
     vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     lines = line_weights(head.appearance.lines, displacement)
     linear = _linear(head, vertices, lines, prepared, scene)
-    return display(average(linear, scene.supersample), scene.gamma)
+    return jnp.moveaxis(display(average(linear, scene.supersample), scene.gamma), 0, -1)
 
 
 @functools.partial(jax.jit, static_argnames="side")
@@ -95,7 +111,6 @@ def draw_many(
     return _map(one, (expression, pose, symmetry, time))
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def image(
     head: FaceModel,
     params: FaceParams,
@@ -106,14 +121,16 @@ def image(
 ) -> Array:
     """One picture, (size, size, 3) float32 display values in [0, 1].
 
-    Differentiable in all of `params`, the light and the background while every pixel keeps its triangle;
+    Reverse-mode differentiable in all of `params` and the light while every pixel keeps its triangle;
     `Scene.silhouette` adds what moving edges do.
+
+    Raises:
+        ShapeError: `params` is not of this head, or is a batch.
     """
     prepared = prepare(head, params, scene)
-    return draw(head, prepared, params.expression, params.pose, scene, symmetry, time, side)
+    return draw(head, prepared, params.expression, params.pose, scene, _steps(symmetry), _steps(time), side)
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def images(
     head: FaceModel,
     params: FaceParams,
@@ -130,6 +147,13 @@ def images(
         params: fields with a leading axis B.
         symmetry, time: (B,) or one number for all.
     """
+    return _images(head, params, scene, _steps(symmetry), _steps(time), side)
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def _images(
+    head: FaceModel, params: FaceParams, scene: Scene, symmetry: Array, time: Array, side: Side
+) -> Array:
     count = params.expression.shape[:1]
 
     def one(varying: tuple[FaceParams, Array, Array]) -> Array:
@@ -138,7 +162,6 @@ def images(
     return _map(one, (params, jnp.broadcast_to(symmetry, count), jnp.broadcast_to(time, count)))
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def grid(
     head: FaceModel,
     params: FaceParams,
@@ -152,36 +175,62 @@ def grid(
     Args:
         symmetry: (S,); time: (T,).
     """
-    steps = len(symmetry) * len(time)
-    everywhere, always = (step.reshape(-1) for step in jnp.meshgrid(symmetry, time, indexing="ij"))
-    expression = jnp.broadcast_to(params.expression[None], (steps, *params.expression.shape))
-    pose = jnp.broadcast_to(params.pose[None], (steps, *params.pose.shape))
-    drawn = draw_many(head, prepare(head, params, scene), expression, pose, scene, everywhere, always, side)
-    return drawn.reshape(len(symmetry), len(time), *drawn.shape[1:])
+    everywhere, always = jnp.meshgrid(_steps(symmetry), _steps(time), indexing="ij")
+    expression = jnp.broadcast_to(params.expression, (everywhere.size, *params.expression.shape))
+    pose = jnp.broadcast_to(params.pose, (everywhere.size, *params.pose.shape))
+    prepared = prepare(head, params, scene)
+    drawn = draw_many(head, prepared, expression, pose, scene, everywhere.ravel(), always.ravel(), side)
+    return drawn.reshape(*everywhere.shape, *drawn.shape[1:])
 
 
-def _map(one, varying):  # type: ignore[no-untyped-def]
-    return jax.lax.map(one, varying, batch_size=_AT_ONCE.get(jax.default_backend(), _AT_ONCE_ELSEWHERE))
+def _steps(values: Array | float) -> Array:
+    """Numbers as an array of the default float type: a Python number would be compiled for once more."""
+    return jnp.asarray(values, jnp.result_type(float))
+
+
+def _check(head: FaceModel, name: str, given: Array, wanted: tuple[int, ...]) -> None:
+    if jnp.shape(given) != wanted:
+        raise ShapeError(
+            f"{name} of {head.name} has shape {wanted} for one face, got {jnp.shape(given)}; "
+            "for a batch take images or draw_many"
+        )
+
+
+def _map(one: Callable[[T], Array], varying: T) -> Array:
+    return jax.lax.map(one, varying, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
 def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
-    """Linear-light samples, (n size, n size, 3) with n = supersample."""
+    """Linear-light samples, (3, n size, n size) with n = supersample."""
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
     covered = triangle >= 0
-    seen = jnp.maximum(triangle, 0)
-    received = irradiance(scene.light, vertex_normals(vertices, head.faces))
-    attributes = jnp.concatenate([screen.xy, screen.inverse_w[:, None], received, lines[:, None]], axis=1)
-    corners = attributes[head.faces[seen]]
-    flat = screen_barycentric(corners[..., :2], pixel_centres(size), covered)
-    weights = perspective_correct(flat, corners[..., 2])[..., None]
-    shading = jnp.sum(weights * corners[..., 3:], axis=-2)
-    uv = jnp.sum(weights * head.uv[head.uv_faces[seen]], axis=-2)
-    colour = surface(fetch(prepared.texture, uv), shading[..., :3], shading[..., 3])
-    colour = jnp.where(covered[..., None], colour, scene.background**scene.gamma)
+    anything = jnp.any(covered)
+
+    def light(vertices: Array) -> tuple[Array, ...]:
+        return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
+
+    def interpolated(weights: Corners, planes: tuple[Corners, ...]) -> tuple[Array, ...]:
+        return tuple(interpolate(weights, corners) for corners in planes)
+
+    received = stage(anything, light, vertices)
+    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, *received, lines)
+    xs, ys, inverse_w, *shading = stage(anything, corner_planes, columns, head.faces, triangle)
+    flat, weights = stage(anything, barycentric, xs, ys, inverse_w, covered)
+    texture_corners = stage(anything, corner_planes, tuple(head.uv.T), head.uv_faces, triangle)
+    u, v, *shade = stage(anything, interpolated, weights, (*texture_corners, *shading))
+    sample = stage(anything, fetch, prepared.texture, u, v)
+    colour = stage(anything, _colour, sample, shade)
+    colour = jnp.where(covered[None], colour, (scene.background**scene.gamma)[:, None, None])
     if not scene.silhouette:
         return colour
-    position = jnp.sum(jax.lax.stop_gradient(flat)[..., None] * corners[..., :2], axis=-2)
-    depth = jnp.where(covered, -jnp.sum(weights[..., 0] * corners[..., 2], axis=-1), jnp.inf)
-    return move_silhouettes(colour, jnp.where(covered[..., None], uv, -9.0), position, depth)
+    x, y = interpolated(jax.lax.stop_gradient(flat), (xs, ys))
+    depth = jnp.where(covered, -interpolate(weights, inverse_w), jnp.inf)
+    return stage(anything, move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
+
+
+def _colour(sample: tuple[Array, ...], shade: tuple[Array, ...]) -> Array:
+    """Skin in linear light (3, H, W), from texture (RGB, line pattern) and light (RGB, line weight)."""
+    skin = 1.0 - sample[3] * shade[3]
+    return jnp.stack([sample[k] * shade[k] * skin for k in range(3)])

@@ -20,37 +20,34 @@ def vertex_normals(vertices: Array, faces: Array) -> Array:
     return jnp.where(sound, total / jnp.sqrt(jnp.where(sound, squared, 1.0)), 0.0)
 
 
-def fetch(texture: Array, uv: Array) -> Array:
-    """Bilinear samples (..., C) of a texture (H, W, C) at uv (..., 2) in [0, 1], v up, clamped at the border.
+def fetch(texture: Array, u: Array, v: Array) -> tuple[Array, ...]:
+    """Bilinear samples of a texture (H, W, C), one plane a channel, clamped at the border.
 
-    Texels are squares whose centres lie at ((column + .5) / W, 1 - (row + .5) / H).
-    """
-    height, width, channels = texture.shape
-    x = jnp.clip(uv[..., 0] * width - 0.5, 0.0, width - 1.0)
-    y = jnp.clip((1.0 - uv[..., 1]) * height - 0.5, 0.0, height - 1.0)
-    x0 = jnp.minimum(jnp.floor(jax.lax.stop_gradient(x)), max(width - 2, 0))
-    y0 = jnp.minimum(jnp.floor(jax.lax.stop_gradient(y)), max(height - 2, 0))
-    across, down = (x - x0)[..., None], (y - y0)[..., None]
-    first = y0.astype(jnp.int32) * width + x0.astype(jnp.int32)
-    right, below = min(1, width - 1), width * min(1, height - 1)
-    texels = texture.reshape(-1, channels)
-    upper = texels[first] * (1.0 - across) + texels[first + right] * across
-    lower = texels[first + below] * (1.0 - across) + texels[first + below + right] * across
-    return upper * (1.0 - down) + lower * down
-
-
-def surface(sample: Array, received: Array, line: Array) -> Array:
-    """Linear-light colour (..., 3) of skin.
+    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H.
 
     Args:
-        sample: (..., 4) texture: albedo and line pattern.
-        received: (..., 3) irradiance.
-        line: (...,) how strongly the line pattern shows.
+        u, v: planes of texture coordinates in [0, 1], v up.
     """
-    return sample[..., :3] * received * (1.0 - sample[..., 3] * line)[..., None]
+    height, width, channels = texture.shape
+    x = jnp.clip(u * width - 0.5, 0.0, width - 1.0)
+    y = jnp.clip((1.0 - v) * height - 0.5, 0.0, height - 1.0)
+    x0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(x), max(width - 2, 0)))
+    y0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(y), max(height - 2, 0)))
+    first = y0.astype(jnp.int32) * width + x0.astype(jnp.int32)
+    right, below = min(1, width - 1), width * min(1, height - 1)
+    across, down = x - x0, y - y0
+    texels = texture.reshape(-1, channels)
+    corners = [texels[first + step] for step in (0, right, below, below + right)]
+
+    def blend(channel: int) -> Array:
+        a, b, c, d = (corner[..., channel] for corner in corners)
+        upper, lower = a + across * (b - a), c + across * (d - c)
+        return upper + down * (lower - upper)
+
+    return tuple(blend(channel) for channel in range(channels))
 
 
-def move_silhouettes(colour: Array, uv: Array, screen: Array, depth: Array) -> Array:
+def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
     """The same image, whose gradient also knows that edges of what hides something move.
 
     Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to change
@@ -58,44 +55,45 @@ def move_silhouettes(colour: Array, uv: Array, screen: Array, depth: Array) -> A
     dx repaints dx of a pixel with the difference of their colours; half of it is given to either.
 
     Args:
-        colour: (H, W, 3) linear light.
-        uv: (H, W, 2) texture coordinates; far outside [0, 1] on the background.
-        screen: (H, W, 2) pixel position of the seen surface point at frozen barycentric weights.
+        colour: (3, H, W) linear light.
+        u, v: (H, W) texture coordinates; far outside [0, 1] on the background.
+        x, y: (H, W) pixel position of the seen surface point at frozen barycentric weights.
         depth: (H, W) which of two surfaces is nearer; infinite on the background.
     """
-    colour = _move_along(colour, uv, screen[..., 0], depth, axis=1)
-    return _move_along(colour, uv, screen[..., 1], depth, axis=0)
+    frozen = jax.lax.stop_gradient((colour, u, v, depth))
+    return colour + _repaint(*frozen, x, axis=1) + _repaint(*frozen, y, axis=0)
 
 
-def _move_along(colour: Array, uv: Array, position: Array, depth: Array, axis: int) -> Array:
-    count = colour.shape[axis]
+def _repaint(colour: Array, u: Array, v: Array, depth: Array, position: Array, axis: int) -> Array:
+    """What moves along one axis of the image add to the gradient; its value is zero."""
+    count = position.shape[axis]
 
-    def pair(values: Array) -> tuple[Array, Array]:
-        values = jnp.asarray(values)
-        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis), jax.lax.slice_in_dim(
-            values, 1, count, axis=axis
-        )
+    def first(values: Array) -> Array:
+        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis - 2)
 
-    (uv_a, uv_b), (depth_a, depth_b), (at_a, at_b) = pair(uv), pair(depth), pair(position)
-    edge = jnp.max(jnp.abs(uv_a - uv_b), axis=-1) > _JUMP
-    nearer = jnp.where(depth_a <= depth_b, at_a, at_b)
-    moved = jnp.where(edge, nearer - jax.lax.stop_gradient(nearer), 0.0)
-    before, after = pair(jax.lax.stop_gradient(colour))
-    repaint = 0.5 * (before - after) * moved[..., None]
-    none = [(0, 0)] * colour.ndim
-    first, second = list(none), list(none)
-    first[axis], second[axis] = (0, 1), (1, 0)
-    return colour + jnp.pad(repaint, first) + jnp.pad(repaint, second)
+    def second(values: Array) -> Array:
+        return jax.lax.slice_in_dim(values, 1, count, axis=axis - 2)
+
+    jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v)))
+    nearer = jnp.where(first(depth) <= second(depth), first(position), second(position))
+    moved = jnp.where(jump > _JUMP, nearer - jax.lax.stop_gradient(nearer), 0.0)
+    change = 0.5 * (first(colour) - second(colour)) * moved[None]
+    before, after = [(0, 0)] * 3, [(0, 0)] * 3
+    before[axis + 1], after[axis + 1] = (0, 1), (1, 0)
+    return jnp.pad(change, before) + jnp.pad(change, after)
 
 
 def average(colour: Array, supersample: int) -> Array:
-    """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
+    """Mean of supersample x supersample samples a pixel, (3, n H, n W) -> (3, H, W).
 
     Of linear light, before the display exponent: a pixel half covered by a bright surface sends half its
     light. The mean of display values would be darker, and every edge with it.
     """
-    size = colour.shape[0] // supersample
-    return colour.reshape(size, supersample, size, supersample, 3).mean(axis=(1, 3))
+    if supersample == 1:
+        return colour
+    channels, height, width = colour.shape
+    height, width = height // supersample, width // supersample
+    return colour.reshape(channels, height, supersample, width, supersample).mean(axis=(2, 4))
 
 
 def display(linear: Array, gamma: Array) -> Array:

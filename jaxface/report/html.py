@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from jaxface import __version__
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.run import load_head, names_only
+from jaxface.audit.runner import load_head, names_only
 from jaxface.audit.store import ENVIRONMENT
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import JaxfaceError

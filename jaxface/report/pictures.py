@@ -39,13 +39,13 @@ def sheet(images: np.ndarray, rows: Sequence[str] = (), columns: Sequence[str] =
         images = np.round(255.0 * np.clip(images, 0.0, 1.0)).astype(np.uint8)
     count_rows, count_columns, height, width, _ = images.shape
     font = ImageFont.load_default(max(10, height // 10))
-    left = max((int(font.getlength(name)) for name in rows), default=0) + (2 * GAP if rows else 0)
+    left = max((int(font.getlength(name)) for name in rows), default=0) + (4 * GAP if rows else 0)
     top = (max(10, height // 10) + 2 * GAP) if columns else 0
     size = (left + count_columns * (width + GAP) - GAP, top + count_rows * (height + GAP) - GAP)
     page = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(page)
     for column, name in enumerate(columns):
-        draw.text((left + column * (width + GAP) + width // 2, GAP), name, INK, font, anchor="mt")
+        draw.text((left + column * (width + GAP) + width // 2, top - 2 * GAP), name, INK, font, anchor="ms")
     for row, name in enumerate(rows):
         draw.text((left - 2 * GAP, top + row * (height + GAP) + height // 2), name, INK, font, anchor="rm")
     for row in range(count_rows):

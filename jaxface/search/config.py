@@ -67,6 +67,10 @@ class SearchConfig:
     plausibility_weight: float = 10.0
     """Weight of the squared excess of implied unit activations beyond [0, 1]."""
 
+    projections: int = 5
+    """How often a candidate is projected onto the activations that lie in [0, 1] and back; 0 = the paper's
+    box alone, in which lips fold into the mouth."""
+
     views: Literal["plain", "robust"] = "plain"
     """plain: the rendered image alone; robust: the mean over small changes of crop, colour and sharpness of
     it, so that what is found does not hang on single pixels."""
@@ -93,6 +97,7 @@ class SearchConfig:
             ),
             "prior_weight": (self.prior_weight >= 0.0, "at least 0"),
             "plausibility_weight": (self.plausibility_weight >= 0.0, "at least 0"),
+            "projections": (self.projections >= 0, "at least 0"),
             "chunk": (self.chunk >= 1, "at least 1"),
         }
         for name, (good, wanted) in checks.items():

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig
@@ -26,6 +26,7 @@ class SearchSpace:
         lower, upper: (E,) the box.
         deviation: (E,) one standard deviation of each coefficient.
         units: (E, N) coefficients @ units = activations, each meant to lie in [0, 1]; None without units.
+        to_coefficients: (N, E) the least-squares way back; None without units.
         prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer than P.
         known: (K, P) which of them are there.
         centred: () whether the prior sits on the prototypes; on neutral otherwise.
@@ -36,11 +37,13 @@ class SearchSpace:
     upper: Array
     deviation: Array
     units: Array | None
+    to_coefficients: Array | None
     prototypes: Array
     known: Array
     centred: Array
     prior_weight: Array
     plausibility_weight: Array
+    projections: int = static()
 
 
 def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> SearchSpace:
@@ -58,11 +61,13 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
         upper=upper,
         deviation=deviation,
         units=None,
+        to_coefficients=None,
         prototypes=empty,
         known=jnp.zeros((classes, 1), bool),
         centred=jnp.asarray(config.prior_centre == "prototype"),
         prior_weight=jnp.asarray(config.prior_weight, jnp.float32),
         plausibility_weight=jnp.asarray(config.plausibility_weight, jnp.float32),
+        projections=config.projections,
     )
 
 
@@ -76,10 +81,14 @@ def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: Sear
         prototypes[index, : len(found)] = np.asarray(expressions.prototypes)[found]
         known[index, : len(found)] = True
     plain = box(expressions.lower, expressions.upper, config)
-    prototypes = np.clip(prototypes, np.asarray(plain.lower), np.asarray(plain.upper))
-    return dataclasses.replace(
-        plain, units=expressions.units, prototypes=jnp.asarray(prototypes), known=jnp.asarray(known)
+    units = expressions.units
+    searched = dataclasses.replace(
+        plain,
+        units=units,
+        to_coefficients=None if units is None else jnp.asarray(np.linalg.pinv(np.asarray(units)), jnp.float32),
+        known=jnp.asarray(known),
     )
+    return dataclasses.replace(searched, prototypes=clip(searched, jnp.asarray(prototypes)))
 
 
 def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
@@ -115,9 +124,20 @@ def excess(space: SearchSpace, coefficients: Array) -> Array:
 
 
 def clip(space: SearchSpace, coefficients: Array) -> Array:
-    """The nearest point of the box to each of (..., E)."""
+    """A nearby point of the box whose implied activations lie in [0, 1], for each of (..., E).
+
+    The two sets are met by alternating projections; five leave an excess of about .01 on the bundled head,
+    from .3 for standard normal coefficients (measured). Always inside the box.
+    """
     shape = (1,) * (coefficients.ndim - 1) + (-1,)
-    return jnp.clip(coefficients, space.lower.reshape(shape), space.upper.reshape(shape))
+    lower, upper = space.lower.reshape(shape), space.upper.reshape(shape)
+    coefficients = jnp.clip(coefficients, lower, upper)
+    if space.units is None or space.to_coefficients is None:
+        return coefficients
+    for _ in range(space.projections):
+        activations = jnp.clip(coefficients @ space.units, 0.0, 1.0)
+        coefficients = jnp.clip(activations @ space.to_coefficients, lower, upper)
+    return coefficients
 
 
 def at_bound(space: SearchSpace, coefficients: Array) -> Array:

@@ -1,6 +1,8 @@
 """face-api's expression net: four dense blocks of separable convolutions on 112 x 112 RGB.
 
-Written from the layout of its published weights (npm package @vladmandic/face-api 1.7.15, MIT).
+Written from the layout of its published weights (npm package @vladmandic/face-api 1.7.15, MIT). Its own
+runtime resizes other sizes with the corners of pixels aligned (`halfPixelCenters` false); jaxface aligns
+centres, as for all classifiers. At 112 neither does anything.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from jaxface.face.assets.mesh import PARTS, Head
 from jaxface.face.assets.units import table
 from jaxface.face.assets.wheel import Floats, Ints, Wheel
 
+DOME = 0.9  # cm: how high the shell rises over the lifted scalp
 REACH = 2.5  # cm: how far the shell averages the head's identity shapes
 
 
@@ -134,7 +135,7 @@ def _radius(head: Head, heights: Floats, angles: Floats, axis: float) -> Floats:
             weight = np.exp(-0.5 * far + 0.8 * distance)
             out[row, column] = (weight * distance).sum() / weight.sum()
     # The dome closes over the crown.
-    out[heights > top] *= np.sqrt(np.clip((top + 1.2 - heights[heights > top]) / 1.2, 0.02, 1.0))[:, None]
+    out[heights > top] *= np.sqrt(np.clip((top + DOME - heights[heights > top]) / DOME, 0.0, 1.0))[:, None]
     return out
 
 

@@ -78,7 +78,8 @@ def _components(residual: Floats, seen: Floats) -> tuple[Floats, float]:
 def _aligned(head: Head, moved: Floats) -> Floats:
     """Displacements with the eyes back at the origin and the size of the template."""
     heads = head.template + moved
-    heads -= heads[:, head.of("left_eye", "right_eye")].mean(1, keepdims=True)
+    eyes = head.of("left_eye", "right_eye")
+    heads -= heads[:, eyes].mean(1, keepdims=True) - head.template[eyes].mean(0)
     front = (head.template[:, 2] > -3.5) & (head.template[:, 1] > -11.0) & (head.source >= 0)
     size = np.einsum("svc,vc->s", heads[:, front], head.template[front])
     size /= np.einsum("svc,svc->s", heads[:, front], heads[:, front])

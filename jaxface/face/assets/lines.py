@@ -14,6 +14,7 @@ from jaxface.face.assets.units import table
 from jaxface.face.assets.wheel import Floats
 
 _LEFT_ALONE = 1.0 - 1e-6
+_POINTS = 40
 
 
 def line_pattern(chart: Chart) -> Floats:
@@ -21,9 +22,11 @@ def line_pattern(chart: Chart) -> Floats:
     data = table("lines.toml")
     flat = chart.position[..., :2].reshape(-1, 2)
     strokes = np.concatenate([_dense(line) for line in _kinds(data).values()])
-    distance = cKDTree(strokes).query(flat)[0].reshape(chart.region.shape)
+    strength = np.concatenate([_faded(line, data["fade"]) for line in _kinds(data).values()])
+    distance, nearest = (found.reshape(chart.region.shape) for found in cKDTree(strokes).query(flat))
     front = chart.within("face") * step(chart.position[..., 2], -4.0, -3.0)
-    return chart.finished(data["darkness"] * np.exp(-0.5 * (distance / data["width"]) ** 2) * front)
+    profile = np.exp(-0.5 * (distance / data["width"]) ** 2)
+    return chart.finished(data["darkness"] * profile * strength[nearest] * front)
 
 
 def line_features(
@@ -65,8 +68,17 @@ def _dense(line: dict[str, Any]) -> Floats:
     points = []
     for stroke in line["strokes"]:
         corners = np.array(stroke)
-        at = np.linspace(0, len(corners) - 1, 40)
+        at = np.linspace(0, len(corners) - 1, _POINTS)
         points.append(
             np.stack([np.interp(at, np.arange(len(corners)), corners[:, axis]) for axis in (0, 1)], 1)
         )
     return np.concatenate(points)
+
+
+def _faded(line: dict[str, Any], fade: float) -> Floats:
+    """(n,) strength of each of the points of `_dense`, in [0, 1]."""
+    along = np.linspace(0.0, 1.0, _POINTS)
+    end = step(1.0 - along, 0.0, fade)
+    return np.concatenate(
+        [end if stroke[0][0] == 0.0 else end * step(along, 0.0, fade) for stroke in line["strokes"]]
+    )

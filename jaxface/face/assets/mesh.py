@@ -10,6 +10,7 @@ from jaxface.face.assets.wheel import Floats, Ints, Mesh, Wheel
 
 INTEROCULAR = 6.3  # cm between the eye centres of the template
 NECK_CUT, NECK_SLOPE, NECK_WIDTH = -18.0, 0.3, 8.0  # cm: what lies below the tilted plane or outside is body
+EYE_SIZE, EYE_BACK = 0.94, 0.18  # share and cm: smaller and set back, or raised lower lids cut into the eyeball
 MOUTH_CLOSE = 0.045  # share of mouthClose in the template; without it a line of teeth shows
 PARTS = ("skin", "mouth", "tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye", "hair")
 _GROUPS = {
@@ -69,6 +70,9 @@ def cut_head(wheel: Wheel) -> Head:
     right = body[np.unique(mesh.groups["helper-r-eye"][0])].mean(0)
     scale = INTEROCULAR / float(np.linalg.norm(left - right))
     body = (body - (left + right) / 2) * scale
+    for group in ("helper-l-eye", "helper-r-eye"):
+        eye = np.unique(mesh.groups[group][0])
+        body[eye] = body[eye].mean(0) + EYE_SIZE * (body[eye] - body[eye].mean(0)) - [0.0, 0.0, EYE_BACK]
     quads, uv_quads, part_of = _kept_quads(mesh, body)
     triangles, uv_triangles = _mirrored_triangles(quads, uv_quads, body, wheel.mirror())
     source, faces = np.unique(triangles, return_inverse=True)

