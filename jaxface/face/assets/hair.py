@@ -114,7 +114,7 @@ def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:
         edge = np.interp(front, ring[:37] * np.sin(angles[:37]), angles[:37]) if front else 0.0
         angle = edge + across * (np.pi - edge)
         length = np.interp(angle, angles, ring)
-        x = length * np.sin(angle)
+        x = shell["widen"] * length * np.sin(angle)
         x[-1] = 0.0
         grid.append(np.stack([x, np.full_like(x, height), data["axis"] + length * np.cos(angle)], -1))
     along = np.linspace(0.0, 1.0, len(heights))
