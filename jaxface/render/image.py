@@ -9,10 +9,11 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxface.core.errors import ShapeError
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
-from jaxface.face.appearance import line_weights, texture
+from jaxface.face.appearance import albedo_size, line_weights, texture
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
@@ -45,7 +46,14 @@ class Prepared:
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read."""
+    """Camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read.
+
+    Raises:
+        ShapeError: identity or albedo is not of this head, or is a batch.
+        ConfigError: the scene has no camera and the head no eye joints to frame it by.
+    """
+    _check(head, "identity", params.identity, head.identity_basis.shape[-1:])
+    _check(head, "albedo", params.albedo, (albedo_size(head.appearance),))
     neutral = geometry.shape(head, params.identity)
     camera = frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
     return Prepared(camera, texture(head.appearance, params.albedo), neutral, geometry.joints(head, neutral))
@@ -67,7 +75,12 @@ def draw(
     Args:
         expression: (E,); pose: (J, 3).
         symmetry, time, side: as in `face.vertices`.
+
+    Raises:
+        ShapeError: expression or pose is not of this head, or is a batch.
     """
+    _check(head, "expression", expression, head.expression_basis.shape[-1:])
+    _check(head, "pose", pose, (len(head.parents), 3))
     displacement = geometry.expression_displacement(head, expression, symmetry, time, side)
     vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     lines = line_weights(head.appearance.lines, displacement)
@@ -98,7 +111,6 @@ def draw_many(
     return _map(one, (expression, pose, symmetry, time))
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def image(
     head: FaceModel,
     params: FaceParams,
@@ -109,14 +121,16 @@ def image(
 ) -> Array:
     """One picture, (size, size, 3) float32 display values in [0, 1].
 
-    Differentiable in all of `params`, the light and the background while every pixel keeps its triangle;
+    Reverse-mode differentiable in all of `params` and the light while every pixel keeps its triangle;
     `Scene.silhouette` adds what moving edges do.
+
+    Raises:
+        ShapeError: `params` is not of this head, or is a batch.
     """
     prepared = prepare(head, params, scene)
-    return draw(head, prepared, params.expression, params.pose, scene, symmetry, time, side)
+    return draw(head, prepared, params.expression, params.pose, scene, _steps(symmetry), _steps(time), side)
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def images(
     head: FaceModel,
     params: FaceParams,
@@ -133,6 +147,13 @@ def images(
         params: fields with a leading axis B.
         symmetry, time: (B,) or one number for all.
     """
+    return _images(head, params, scene, _steps(symmetry), _steps(time), side)
+
+
+@functools.partial(jax.jit, static_argnames="side")
+def _images(
+    head: FaceModel, params: FaceParams, scene: Scene, symmetry: Array, time: Array, side: Side
+) -> Array:
     count = params.expression.shape[:1]
 
     def one(varying: tuple[FaceParams, Array, Array]) -> Array:
@@ -141,7 +162,6 @@ def images(
     return _map(one, (params, jnp.broadcast_to(symmetry, count), jnp.broadcast_to(time, count)))
 
 
-@functools.partial(jax.jit, static_argnames="side")
 def grid(
     head: FaceModel,
     params: FaceParams,
@@ -155,12 +175,25 @@ def grid(
     Args:
         symmetry: (S,); time: (T,).
     """
-    steps = len(symmetry) * len(time)
-    everywhere, always = (step.reshape(-1) for step in jnp.meshgrid(symmetry, time, indexing="ij"))
-    expression = jnp.broadcast_to(params.expression[None], (steps, *params.expression.shape))
-    pose = jnp.broadcast_to(params.pose[None], (steps, *params.pose.shape))
-    drawn = draw_many(head, prepare(head, params, scene), expression, pose, scene, everywhere, always, side)
-    return drawn.reshape(len(symmetry), len(time), *drawn.shape[1:])
+    everywhere, always = jnp.meshgrid(_steps(symmetry), _steps(time), indexing="ij")
+    expression = jnp.broadcast_to(params.expression, (everywhere.size, *params.expression.shape))
+    pose = jnp.broadcast_to(params.pose, (everywhere.size, *params.pose.shape))
+    prepared = prepare(head, params, scene)
+    drawn = draw_many(head, prepared, expression, pose, scene, everywhere.ravel(), always.ravel(), side)
+    return drawn.reshape(*everywhere.shape, *drawn.shape[1:])
+
+
+def _steps(values: Array | float) -> Array:
+    """Numbers as an array of the default float type: a Python number would be compiled for once more."""
+    return jnp.asarray(values, jnp.result_type(float))
+
+
+def _check(head: FaceModel, name: str, given: Array, wanted: tuple[int, ...]) -> None:
+    if jnp.shape(given) != wanted:
+        raise ShapeError(
+            f"{name} of {head.name} has shape {wanted} for one face, got {jnp.shape(given)}; "
+            "for a batch take images or draw_many"
+        )
 
 
 def _map(one: Callable[[T], Array], varying: T) -> Array:

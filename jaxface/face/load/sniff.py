@@ -44,7 +44,7 @@ def sniff(path: str | Path) -> Kind:
 
 def _sniff_archive(path: Path) -> Kind:
     names = set(archive.names(path))
-    if "shapedirs_identity_q" in names:
+    if {"shapedirs_identity_q", "landmarks68"} <= names:
         return "ict-npz"
     if "shapedirs" in names:
         return "flame-npz"

@@ -1,0 +1,143 @@
+"""Cameras, light, texture fetch, display: each against its formula."""
+
+import dataclasses
+import tomllib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.core.config import dump_toml, from_dict
+from jaxface.core.errors import ConfigError
+from jaxface.render import Framing, Orthographic, Perspective, RenderConfig, Scene, frame, project, scene
+from jaxface.render.light import environment, irradiance
+from jaxface.render.shade import average, display, fetch, vertex_normals
+from tests.heads import toy_head
+
+POINTS = jnp.array([[0.0, 0.0, 0.0], [0.03, -0.02, 0.05], [-0.1, 0.04, -0.02]])
+
+
+def test_orthographic_is_decas_formula() -> None:
+    camera = Orthographic(jnp.float32(8.0), jnp.array([0.01, 0.02]))
+    screen = project(camera, POINTS, 100)
+    plane = 8.0 * (np.asarray(POINTS)[:, :2] + [0.01, 0.02]) * [1, -1]
+    np.testing.assert_allclose(screen.xy, 50 * (plane + 1), rtol=1e-6)
+    np.testing.assert_array_equal(screen.depth, -POINTS[:, 2])
+    np.testing.assert_array_equal(screen.inverse_w, 1.0)
+
+
+def test_perspective_is_a_pinhole() -> None:
+    camera = Perspective(jnp.array([0.01, -0.02, 0.7]), jnp.float32(6.0), jnp.array([0.1, 0.2]))
+    screen = project(camera, POINTS, 100)
+    seen = np.asarray(POINTS, np.float64) - [0.01, -0.02, 0.7]
+    plane = (6.0 * seen[:, :2] / -seen[:, 2:] + [0.1, 0.2]) * [1, -1]
+    np.testing.assert_allclose(screen.xy, 50 * (plane + 1), rtol=1e-5)
+    np.testing.assert_allclose(screen.inverse_w, -1 / seen[:, 2], rtol=1e-6)
+
+
+def test_what_lies_behind_the_camera_is_marked_and_finite() -> None:
+    camera = Perspective(jnp.zeros(3), jnp.float32(6.0), jnp.zeros(2))
+    screen = project(camera, jnp.array([[0.0, 0.0, 0.0], [0.1, 0.1, 0.2], [0.1, 0.1, -0.2]]), 100)
+    np.testing.assert_array_equal(screen.inverse_w > 0, [False, False, True])
+    assert np.isfinite(screen.xy).all()
+
+
+@pytest.mark.parametrize("distance", [0.75, 0.0])
+def test_framing_puts_the_eyes_where_the_protocol_says(distance: float) -> None:
+    head = toy_head()
+    identity = jnp.array([0.5, -1.0])
+    camera = frame(head, identity, Framing(distance=distance))
+    assert isinstance(camera, Orthographic if distance == 0.0 else Perspective)
+    eyes = (head.joint_regressor @ (head.template + head.identity_basis @ identity))[3:]
+    left, right = np.asarray(project(camera, eyes, 100).xy)
+    np.testing.assert_allclose((left + right) / 2, [50, 39], atol=1e-3)
+    np.testing.assert_allclose(left[0] - right[0], 100 / 2.9, atol=1e-3)
+
+
+def test_framing_without_eye_joints_is_refused() -> None:
+    head = dataclasses.replace(toy_head(), joint_names=("root", "neck", "jaw", "a", "b"))
+    with pytest.raises(ConfigError, match="left_eye and right_eye"):
+        frame(head, jnp.zeros(2), Framing())
+
+
+def test_protocol_light_has_the_published_coefficients() -> None:
+    published = [2.5701, 0.3336, 0.7376, -0.0359, 0.0224, 0.2298, 0.2102, 0.0041, 0.0279]
+    light = Scene().light
+    np.testing.assert_allclose(light[:, 0], published, atol=6e-5)
+    np.testing.assert_array_equal(light[:, :1].repeat(3, axis=1), light)
+    np.testing.assert_allclose(irradiance(light, jnp.array([[0.0, 0.0, 1.0]])), 1.218, atol=1e-3)
+
+
+def test_one_light_gives_its_strength_to_what_faces_it_and_nothing_behind() -> None:
+    light = environment(0.0, [(0.7, 1.0, 2.0, 2.0)])
+    towards = jnp.array([[1.0, 2.0, 2.0]]) / 3.0
+    np.testing.assert_allclose(irradiance(light, towards), 0.7 * 1.0625, rtol=1e-5)
+    received = irradiance(light, jnp.concatenate([-towards, jnp.array([[0.0, 0.6, -0.8]])]))
+    assert (received >= 0).all() and (received < 0.1).all()
+
+
+def test_fetch_is_bilinear_with_v_up_and_a_clamped_border() -> None:
+    texture = np.random.default_rng(0).uniform(size=(5, 7, 4)).astype(np.float32)
+    uv = np.random.default_rng(1).uniform(-0.2, 1.2, size=(200, 2)).astype(np.float32)
+    x, y = np.clip(uv[:, 0] * 7 - 0.5, 0, 6), np.clip((1 - uv[:, 1]) * 5 - 0.5, 0, 4)
+    i, j = np.floor(y).astype(int), np.floor(x).astype(int)
+    below, right = np.minimum(i + 1, 4), np.minimum(j + 1, 6)
+    b, a = (y - i)[:, None], (x - j)[:, None]
+    wanted = (1 - b) * ((1 - a) * texture[i, j] + a * texture[i, right])
+    wanted += b * ((1 - a) * texture[below, j] + a * texture[below, right])
+    got = fetch(jnp.asarray(texture), jnp.asarray(uv[:, 0]), jnp.asarray(uv[:, 1]))
+    np.testing.assert_allclose(jnp.stack(got, axis=-1), wanted, atol=2e-6)
+
+
+def test_a_texture_of_one_texel_is_one_colour() -> None:
+    got = fetch(jnp.full((1, 1, 2), 0.3), jnp.linspace(0, 1, 5), jnp.linspace(0, 1, 5))
+    np.testing.assert_allclose(jnp.stack(got), 0.3, rtol=1e-6)
+
+
+def test_normals_of_a_sphere_are_radial() -> None:
+    head = toy_head()
+    unit = np.asarray(head.template)
+    unit = unit / np.linalg.norm(unit, axis=1, keepdims=True)
+    normals = np.asarray(vertex_normals(jnp.asarray(unit), head.faces))
+    away = np.abs(unit[:, 0]) > 0.3  # the nose is no sphere
+    assert (np.sum(normals * unit, axis=1)[away] > 0.999).all()
+
+
+def test_normals_are_weighted_by_area_and_zero_without_area() -> None:
+    points = jnp.array([[0.0, 0, 0], [2, 0, 0], [0, 2, 0], [0, 0, 1], [5, 5, 5]])
+    faces = jnp.array([[0, 1, 2], [0, 2, 3], [4, 4, 4]])
+    normals = vertex_normals(points, faces)
+    np.testing.assert_allclose(normals[0], np.array([2, 0, 4]) / np.sqrt(20), atol=1e-6)
+    np.testing.assert_array_equal(normals[4], 0.0)
+
+
+def test_samples_are_averaged_in_linear_light() -> None:
+    half = jnp.zeros((3, 2, 2)).at[:, :, 0].set(1.0)
+    np.testing.assert_allclose(display(average(half, 2), jnp.float32(2.2)), 0.5 ** (1 / 2.2), rtol=1e-6)
+
+
+def test_display_clips_and_its_gradient_is_finite_at_black() -> None:
+    values = jnp.array([-0.1, 0.0, 1e-12, 0.5, 1.5])
+    shown = display(values, jnp.float32(2.2))
+    np.testing.assert_allclose(shown, [0, 0, 1e-12 ** (1 / 2.2), 0.5 ** (1 / 2.2), 1], rtol=1e-5)
+    slope = jax.vmap(jax.grad(lambda x: display(x, jnp.float32(2.2))))(values)
+    assert np.isfinite(slope).all() and slope[0] == slope[1] == slope[4] == 0.0
+
+
+def test_config_makes_the_default_scene_and_survives_toml() -> None:
+    made, default = scene(RenderConfig()), Scene()
+    assert jax.tree.structure(made) == jax.tree.structure(default)
+    jax.tree.map(np.testing.assert_array_equal, made, default)
+    config = RenderConfig(size=64, lights=((1.0, 0.0, 0.0, 1.0),), distance=0.0)
+    assert from_dict(RenderConfig, tomllib.loads(dump_toml(config))) == config
+    assert scene(config).size == 64 and scene(config).framing.distance == 0.0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"size": 0}, {"supersample": 0}, {"height": 0.0}, {"gamma": -1.0}, {"lights": ((1.0, 0.0, 0.0, 0.0),)}],
+)
+def test_config_out_of_range_is_refused(wrong: dict) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        RenderConfig(**wrong)

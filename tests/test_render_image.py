@@ -1,0 +1,203 @@
+"""Pictures: the shading formula, invariances, batches, gradients, recompilation."""
+
+import dataclasses
+import importlib
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.core.errors import ShapeError
+from jaxface.face import FaceParams, geometry, neutral, sample_population, texture
+from jaxface.face.appearance import line_weights
+from jaxface.render import Scene, draw_many, frame, grid, image, images, prepare, rasterize
+from jaxface.render.light import environment, irradiance
+from jaxface.render.shade import vertex_normals
+from tests.heads import toy_head
+
+SCENE = Scene(size=24, supersample=1)
+SMILE = jnp.array([1.0, 0.0, 0.3, 0.4])
+
+
+def smiling() -> FaceParams:
+    return dataclasses.replace(neutral(toy_head()), expression=SMILE, albedo=jnp.array([0.5, -0.5]))
+
+
+def people(count: int) -> FaceParams:
+    drawn = sample_population(jax.random.key(1), toy_head(), count)
+    expression = jax.random.uniform(jax.random.key(2), (count, 4))
+    return dataclasses.replace(drawn, expression=expression)
+
+
+def test_every_pixel_follows_the_shading_formula() -> None:
+    head, params = toy_head(), smiling()
+    shown = image(head, params, SCENE, 0.5, 0.9)
+    displacement = geometry.expression_displacement(head, SMILE, 0.5, 0.9)
+    points = geometry.pose_head(head, params, displacement)
+    fragments = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), SCENE.size)
+    weights, triangle = np.asarray(fragments.barycentric), np.asarray(fragments.triangle)
+    covered = triangle >= 0
+
+    def at_pixels(values: jax.Array, faces: jax.Array = head.faces) -> np.ndarray:
+        return np.einsum("hwc,hwcd->hwd", weights, np.asarray(values)[np.asarray(faces)[triangle]])
+
+    light = at_pixels(irradiance(SCENE.light, vertex_normals(points, head.faces)))
+    line = at_pixels(line_weights(head.appearance.lines, displacement)[:, None])[..., 0]
+    uv = at_pixels(head.uv, head.uv_faces)
+    picture = np.asarray(texture(head.appearance, params.albedo))
+    x, y = uv[..., 0] * 96 - 0.5, (1 - uv[..., 1]) * 96 - 0.5
+    j, i = np.floor(x).astype(int), np.floor(y).astype(int)
+    a, b = (x - j)[..., None], (y - i)[..., None]
+    sample = (1 - b) * ((1 - a) * picture[i, j] + a * picture[i, j + 1])
+    sample += b * ((1 - a) * picture[i + 1, j] + a * picture[i + 1, j + 1])
+    wanted = (sample[..., :3] * light * (1 - sample[..., 3] * line)[..., None]).clip(0, 1) ** (1 / 2.2)
+    np.testing.assert_allclose(shown[covered], wanted[covered], atol=1e-4)
+    assert line.max() > 0.1 and 0.3 < covered.mean() < 0.9
+    np.testing.assert_allclose(shown[~covered], 0.353, atol=1e-5)
+
+
+def test_time_zero_is_neutral_for_every_symmetry() -> None:
+    head, params = toy_head(), smiling()
+    still = image(head, dataclasses.replace(params, expression=jnp.zeros(4)), SCENE)
+    for symmetry in (0.0, 0.4):
+        np.testing.assert_array_equal(image(head, params, SCENE, symmetry, 0.0), still)
+
+
+def test_symmetry_one_is_the_same_from_either_side_and_less_is_not() -> None:
+    head, params = toy_head(), smiling()
+    left, right = (image(head, params, SCENE, 1.0, 1.0, side) for side in ("left", "right"))
+    np.testing.assert_array_equal(left, right)
+    assert jnp.abs(image(head, params, SCENE, 0.0) - left).max() > 0.02
+
+
+def test_freezing_the_other_side_gives_the_mirror_image() -> None:
+    head, params = toy_head(), smiling()
+    scene = dataclasses.replace(SCENE, light=environment(0.5, [(0.6, 0.0, 0.4, 0.9)]))
+    left, right = (image(head, params, scene, 0.0, 1.0, side) for side in ("left", "right"))
+    difference = np.abs(np.asarray(left) - np.asarray(right)[:, ::-1])
+    assert difference.mean() < 0.1 * np.abs(left - right).mean()
+
+
+def test_a_picture_is_the_same_in_every_batch() -> None:
+    head, batch = toy_head(), people(5)
+    symmetry = jnp.linspace(0.0, 1.0, 5)
+    whole = images(head, batch, SCENE, symmetry, 1.0)
+    for chosen in ([3, 1], [4]):
+        index = jnp.array(chosen)
+        part = images(head, jax.tree.map(lambda x, i=index: x[i], batch), SCENE, symmetry[index], 1.0)
+        np.testing.assert_array_equal(part, whole[index])
+    alone = image(head, jax.tree.map(lambda x: x[3], batch), SCENE, symmetry[3], 1.0)
+    np.testing.assert_allclose(alone, whole[3], atol=1e-5)
+
+
+def test_grid_and_draw_many_are_the_pictures_of_images() -> None:
+    head, params = toy_head(), smiling()
+    symmetry, time = jnp.array([0.0, 0.5, 1.0]), jnp.array([0.3, 1.0])
+    drawn = grid(head, params, SCENE, symmetry, time)
+    assert drawn.shape == (3, 2, 24, 24, 3) and drawn.dtype == jnp.float32
+    repeated = jax.tree.map(lambda x: jnp.repeat(x[None], 6, axis=0), params)
+    s, t = jnp.repeat(symmetry, 2), jnp.tile(time, 3)
+    np.testing.assert_allclose(drawn.reshape(6, 24, 24, 3), images(head, repeated, SCENE, s, t), atol=1e-5)
+    prepared = prepare(head, params, SCENE)
+    many = draw_many(head, prepared, repeated.expression, repeated.pose, SCENE, s, t)
+    np.testing.assert_array_equal(many, drawn.reshape(6, 24, 24, 3))
+
+
+def test_supersampling_is_the_mean_of_linear_light() -> None:
+    head, params = toy_head(), smiling()
+    linear = dataclasses.replace(SCENE, gamma=jnp.float32(1.0))
+    fine = image(head, params, dataclasses.replace(linear, size=48))
+    coarse = image(head, params, dataclasses.replace(linear, supersample=2))
+    np.testing.assert_allclose(coarse, fine.reshape(24, 2, 24, 2, 3).mean(axis=(1, 3)), atol=1e-5)
+
+
+def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In float64, with the triangles frozen: a difference of the whole picture mostly counts flipped pixels."""
+    # `jaxface.render.image` is the function; the module of that name is found by its full name alone.
+    module = importlib.import_module("jaxface.render.image")
+    head, params = toy_head(), dataclasses.replace(smiling(), pose=jnp.full((5, 3), 0.05))
+    points = geometry.vertices(head, params, 0.6, 0.9)
+    triangle = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), 24).triangle
+    monkeypatch.setattr(module, "visible", lambda *_: triangle)
+    with jax.enable_x64(True):
+        head, params, scene = jax.tree.map(
+            lambda x: jnp.asarray(np.asarray(x), jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x,
+            (head, params, SCENE),
+        )
+        random = np.random.default_rng(0)
+        weight = jnp.asarray(random.normal(size=(24, 24, 3)))
+
+        def loss(params: FaceParams, light: jax.Array) -> jax.Array:
+            lit = dataclasses.replace(scene, light=light)
+            return jnp.sum(weight * module.image(head, params, lit, jnp.float64(0.6), jnp.float64(0.9)))
+
+        loss = jax.jit(loss)
+        slopes = jax.grad(loss, argnums=(0, 1))(params, scene.light)
+        base = (params, scene.light)
+        for name in ("identity", "expression", "pose", "albedo", "light"):
+            varied = base[1] if name == "light" else getattr(params, name)
+            slope = slopes[1] if name == "light" else getattr(slopes[0], name)
+            direction = jnp.asarray(random.normal(size=varied.shape))
+
+            def moved(step: float, name: str = name, direction: jax.Array = direction) -> jax.Array:
+                if name == "light":
+                    return loss(params, base[1] + step * direction)
+                return loss(
+                    dataclasses.replace(params, **{name: getattr(params, name) + step * direction}), base[1]
+                )
+
+            difference = (moved(1e-6) - moved(-1e-6)) / 2e-6
+            np.testing.assert_allclose(jnp.sum(slope * direction), difference, rtol=1e-5, err_msg=name)
+            assert abs(difference) > 1e-3
+
+
+def test_the_silhouette_surrogate_changes_the_gradient_alone_and_for_the_better() -> None:
+    """Moving the whole head sideways: the true change of a linear measure, against both gradients."""
+    head, params = toy_head(), smiling()
+    camera = frame(head, params.identity, dataclasses.replace(SCENE.framing, distance=0.0))
+    ramp = jnp.broadcast_to(jnp.linspace(-1.0, 1.0, 24)[None, :, None], (24, 24, 3))
+    dark = dataclasses.replace(
+        SCENE,
+        background=jnp.zeros(3),
+        gamma=jnp.float32(1.0),
+        framing=dataclasses.replace(SCENE.framing, height=jnp.float32(6.0)),
+    )
+
+    def measure(shift: jax.Array, scene: Scene) -> jax.Array:
+        moved = dataclasses.replace(
+            camera, scale=camera.scale * 0.5, translation=camera.translation + jnp.stack([shift, 0.0 * shift])
+        )
+        return jnp.sum(ramp * image(head, params, dataclasses.replace(scene, camera=moved)))
+
+    measured = jax.jit(jax.value_and_grad(measure))
+    pixel = 2.0 / 24 / (camera.scale * 0.5)
+    truth = (measured(pixel, dark)[0] - measured(-pixel, dark)[0]) / (2 * pixel)
+    hard_value, hard = measured(jnp.zeros(()), dark)
+    soft_value, silhouette = measured(jnp.zeros(()), dataclasses.replace(dark, silhouette=True))
+    np.testing.assert_allclose(hard_value, soft_value, rtol=1e-5)
+    # Measured: truth 709, hard 236, with the surrogate 599.
+    assert abs(silhouette - truth) < 0.2 * abs(truth) < 0.4 * abs(hard - truth)
+
+
+def test_nothing_retraces() -> None:
+    head = toy_head()
+    chex.clear_trace_counter()
+
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def render(params: FaceParams, scene: Scene, symmetry: jax.Array) -> jax.Array:
+        return image(head, params, scene, symmetry)
+
+    for symmetry in (0.2, 0.7):
+        render(smiling(), Scene(size=16, supersample=1), jnp.float32(symmetry))
+
+
+def test_a_batch_for_one_face_is_refused() -> None:
+    with pytest.raises(ShapeError, match=r"identity of toy has shape \(2,\) for one face, got \(3, 2\)"):
+        image(toy_head(), people(3), SCENE)
+    with pytest.raises(ShapeError, match="expression of toy"):
+        image(toy_head(), dataclasses.replace(smiling(), expression=jnp.zeros(3)), SCENE)
