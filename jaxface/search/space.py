@@ -106,7 +106,9 @@ def _ceilings(activations: np.ndarray, known: np.ndarray, config: SearchConfig) 
         activations: (K, P, N) of the prototypes; known: (K, P).
     """
     used = (activations > _USED).any(axis=1)
-    return jnp.asarray(np.where(used | ~np.any(known, axis=1, keepdims=True), 1.0, config.foreign_units), jnp.float32)
+    return jnp.asarray(
+        np.where(used | ~np.any(known, axis=1, keepdims=True), 1.0, config.foreign_units), jnp.float32
+    )
 
 
 def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
