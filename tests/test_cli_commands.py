@@ -1,7 +1,6 @@
 """Each command does its job on a small head: files are written, stdout has results, exit codes tell."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,7 +188,7 @@ def test_a_stopped_audit_says_that_it_resumes(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["jaxface.audit.run"], "examine", stop)
+    monkeypatch.setattr("jaxface.audit.runner.examine", stop)
     assert run(SMALL) == 130
     error = capsys.readouterr().err
     assert error.count("\n") == 1

@@ -55,3 +55,14 @@ def test_the_display_suits_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(progress.for_terminal(), progress.Lines)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert isinstance(progress.for_terminal(), progress.Bar)
+
+
+@pytest.mark.parametrize("kind", [progress.Bar, progress.Lines])
+def test_a_hint_is_said_when_a_stage_begins(kind: type, capsys: pytest.CaptureFixture[str]) -> None:
+    meter = kind(hint="patience")
+    meter.start("cells", 2)
+    meter.advance(2, note="done")
+    meter.close()
+    err = capsys.readouterr().err
+    assert "patience" in err and "done" in err
+    assert err.index("patience") < err.index("done")

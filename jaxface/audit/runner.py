@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -104,12 +106,13 @@ def examine(
     found = searcher.run(plan.search_key(config.seed, classifier.name, group.identity), same, targets)
     faces = dataclasses.replace(same, expression=jnp.asarray(found.expression))
     intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
-    drawn = [
-        surfaces.surface(
-            classifier, head, jax.tree.map(lambda leaf, i=i: leaf[i], faces), view, intervention, int(target)
-        )
-        for i, target in enumerate(targets)
-    ]
+
+    def drawn_one(index: int) -> surfaces.Surface:
+        one = jax.tree.map(lambda leaf: leaf[index], faces)
+        return surfaces.surface(classifier, head, one, view, intervention, int(targets[index]))
+
+    with ThreadPoolExecutor(_workers()) as pool:
+        drawn = list(pool.map(drawn_one, range(len(targets))))
     cells = {
         "probability": np.stack([answer.probability for answer in drawn]),
         "logit": np.stack([answer.logit for answer in drawn]),
@@ -213,15 +216,23 @@ def _witnesses(
 ) -> dict[str, np.ndarray]:
     """The group's classifier at the checked symmetries, and what all say of the found faces."""
     count, checked = pictures.shape[:2]
-    answers, top = surfaces.vocabulary_answers(classifiers[own], pictures.reshape(-1, *pictures.shape[2:]))
+    flat = pictures.reshape(-1, *pictures.shape[2:])  # all of them to all: one shape, one program
+    said = []
+    for classifier in classifiers:
+        whole, top = surfaces.vocabulary_answers(classifier, flat)
+        said.append((whole.reshape(count, checked, -1), top.reshape(count, checked)))
     asked = np.arange(count), np.array([EXPRESSIONS.index(name) for name in expressions])
-    said = [surfaces.vocabulary_answers(judge, pictures[:, -1]) for judge in classifiers]
     return {
-        "checked_probability": answers.reshape(count, checked, -1),
-        "predicted": top.reshape(count, checked),
-        "judge_probability": np.stack([whole[asked] for whole, _ in said], axis=-1),
-        "judge_predicted": np.stack([best for _, best in said], axis=-1),
+        "checked_probability": said[own][0],
+        "predicted": said[own][1],
+        "judge_probability": np.stack([whole[:, -1][asked] for whole, _ in said], axis=-1),
+        "judge_predicted": np.stack([top[:, -1] for _, top in said], axis=-1),
     }
+
+
+def _workers() -> int:
+    """Surfaces drawn at a time: a CPU draws each picture on one core; an accelerator is full with one."""
+    return min(os.cpu_count() or 1, 8) if jax.default_backend() == "cpu" else 1
 
 
 def _fingerprint(tree: Any) -> str:

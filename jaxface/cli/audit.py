@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,9 +51,8 @@ def main(argv: Sequence[str]) -> int:
         print(work(command.settings, folder))
         return 0
     runtime.enable_compile_cache()
-    if not command.quiet:
-        print(f"jaxface: audit into {folder}; the first cells are compiled and take longer", file=sys.stderr)
-    result = jf.audit.run(command.settings, out=folder, progress=progress.for_terminal(command.quiet))
+    meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
+    result = jf.audit.run(command.settings, out=folder, progress=meter)
     report = jf.report.write(result)
     print(jf.report.score_table(result))
     print(f"\nreport: {report}")

@@ -33,14 +33,16 @@ class Silent:
 
 
 class Bar:
-    """One tqdm bar on stderr with the stage, the rate and the time left."""
+    """One tqdm bar on stderr with the stage, the rate and the time left; first the hint stands beside it."""
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "") -> None:
         self._bar: tqdm | None = None
+        self._hint = hint
 
     def start(self, stage: str, total: int, done: int = 0) -> None:
         self.close()
         self._bar = tqdm(desc=stage, total=total, initial=done, file=sys.stderr, dynamic_ncols=True)
+        self._bar.set_postfix_str(self._hint)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         if self._bar is not None:
@@ -56,8 +58,9 @@ class Bar:
 class Lines:
     """Plain lines on stderr, at most one every `seconds`: for logs."""
 
-    def __init__(self, seconds: float = 10.0) -> None:
+    def __init__(self, seconds: float = 10.0, hint: str = "") -> None:
         self._seconds = seconds
+        self._hint = f" ({hint})" if hint else ""
         self._stage, self._done, self._total = "", 0, 0
         self._began = self._said = 0.0
         self._before = 0
@@ -65,7 +68,7 @@ class Lines:
     def start(self, stage: str, total: int, done: int = 0) -> None:
         self._stage, self._done, self._total, self._before = stage, done, total, done
         self._began = self._said = time.monotonic()
-        print(f"{stage}: {done}/{total}", file=sys.stderr, flush=True)
+        print(f"{stage}: {done}/{total}{self._hint if done < total else ''}", file=sys.stderr, flush=True)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         self._done += units
@@ -85,8 +88,8 @@ class Lines:
     def close(self) -> None: ...
 
 
-def for_terminal(quiet: bool = False) -> Progress:
-    """The progress display that suits stderr."""
+def for_terminal(quiet: bool = False, hint: str = "") -> Progress:
+    """The progress display that suits stderr; `hint` is said when a stage begins."""
     if quiet:
         return Silent()
-    return Bar() if sys.stderr.isatty() else Lines()
+    return Bar(hint) if sys.stderr.isatty() else Lines(hint=hint)

@@ -146,7 +146,8 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
     screen = jax.lax.stop_gradient(screen)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.depth, screen.inverse_w)
     ids = (faces[:, 0], faces[:, 1], faces[:, 2])
-    ends = jnp.cumsum(_blocks(*columns, ids, size, cull))
+    ahead = jnp.any(screen.inverse_w > 0.0)
+    ends = jnp.cumsum(stage(ahead, partial(_blocks, size, cull), *columns, ids))
     nobody = jnp.full(size * size, faces.shape[0], jnp.int32)
 
     def more(state: tuple[Array, Array, Array]) -> Array:
@@ -167,7 +168,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
     return jnp.where(owner < faces.shape[0], owner, -1).reshape(size, size)
 
 
-def _blocks(x: Array, y: Array, depth: Array, inverse_w: Array, ids: Corners, size: int, cull: bool) -> Array:
+def _blocks(size: int, cull: bool, x: Array, y: Array, depth: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
     xs, ys, ws = _gather(ids, x), _gather(ids, y), _gather(ids, inverse_w)
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from jaxface.audit.result import AuditResult
-from jaxface.report.tables import ScoreRow, names
+from jaxface.report.tables import ScoreRow, names, percent
+
+FEW = 10
 
 
 def title(result: AuditResult) -> str:
@@ -40,9 +42,11 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
         sentences.append(
             f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
-            f"step; with one side frozen it is the first answer for {frozen:.0%} of the people instead of "
-            f"{whole:.0%}."
+            f"step; with one side frozen it is the first answer for {percent(frozen)} of the people instead "
+            f"of {percent(whole)}."
         )
+    if config.identities < FEW:
+        sentences.append(f"With fewer than {FEW} people the intervals are rough.")
     return sentences
 
 

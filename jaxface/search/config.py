@@ -67,6 +67,10 @@ class SearchConfig:
     """Where the Gaussian prior sits: on the nearest hand-set prototype of the expression that is searched
     (on neutral where the model has none), or on neutral."""
 
+    foreign_units: float = 0.1
+    """How far a facial unit may be activated that none of the expression's hand-set prototypes uses: what
+    keeps a frown from opening the jaw. 1 = as far as any other."""
+
     plausibility_weight: float = 10.0
     """Weight of the squared excess of implied unit activations beyond [0, 1]."""
 
@@ -105,6 +109,7 @@ class SearchConfig:
             "prior_weight": (self.prior_weight >= 0.0, "at least 0"),
             "plausibility_weight": (self.plausibility_weight >= 0.0, "at least 0"),
             "projections": (self.projections >= 0, "at least 0"),
+            "foreign_units": (0.0 <= self.foreign_units <= 1.0, "in [0, 1]"),
             "chunk": (self.chunk >= 1, "at least 1"),
         }
         for name, (good, wanted) in checks.items():

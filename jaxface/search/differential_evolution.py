@@ -18,7 +18,7 @@ from evosax.algorithms import DifferentialEvolution
 from jaxface.core.types import Array
 from jaxface.search.best import Best, Evaluate, Ledger, improve
 from jaxface.search.config import SearchConfig
-from jaxface.search.space import SearchSpace, clip
+from jaxface.search.space import SearchSpace, clip, expand
 
 
 def evolve(
@@ -30,6 +30,7 @@ def evolve(
     active: np.ndarray,
     config: SearchConfig,
     ledger: Ledger,
+    ceiling: Array | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
 ) -> Best:
     """Evolve each active case until it reaches the target, stalls, or has spent its calls.
@@ -40,6 +41,7 @@ def evolve(
         best: what is known of each case; it never worsens.
         active: (n,) bool, the cases to work on.
         ledger: calls are entered here; it also says what they were before.
+        ceiling: (n, N) how far each unit may be activated; None = 1.
         advance: told after each generation which cases have finished in it, (n,) bool.
     """
     members = config.population
@@ -51,7 +53,7 @@ def evolve(
     generation = 0
     while active.any():
         if state is not None:
-            trials = _ask(strategy, keys, generation, state, space, parameters)
+            trials = _ask(strategy, keys, generation, state, space, ceiling, parameters)
         scores = evaluate(trials, jnp.asarray(active))
         state = _tell(strategy, keys, trials, scores.loss, state, parameters)
         before = np.asarray(best.loss)
@@ -92,13 +94,14 @@ def _ask(
     generation: int,
     state: Any,
     space: SearchSpace,
+    ceiling: Array | None,
     parameters: Any,
 ) -> Array:
     def one(key: Array, state: Any) -> Array:
         trials, _ = strategy.ask(jax.random.fold_in(key, generation), state, parameters)
         return trials
 
-    return clip(space, jax.vmap(one)(keys, state))
+    return clip(space, jax.vmap(one)(keys, state), expand(ceiling, 1))
 
 
 @partial(jax.jit, static_argnums=0)

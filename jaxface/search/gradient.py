@@ -28,6 +28,7 @@ def descend(
     active: np.ndarray,
     config: SearchConfig,
     ledger: Ledger,
+    ceiling: Array | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
 ) -> Best:
     """Follow the gradient from one start of each active case, until the target or `gradient_steps`.
@@ -40,6 +41,7 @@ def descend(
         best: what is known of each case; it never worsens.
         active: (n,) bool, the cases to work on.
         ledger: calls are entered here.
+        ceiling: (n, N) how far each unit may be activated; None = 1.
         advance: told after each step which cases have finished in it, (n,) bool.
     """
     rates = (config.learning_rate, config.final_learning_rate, config.gradient_steps)
@@ -55,7 +57,7 @@ def descend(
         finished = active & (np.asarray(best.probability) > config.target)
         advance(finished)
         active = active & ~finished
-        points, moments = _step(points, moments, slopes.gradient, space, rates)
+        points, moments = _step(points, moments, slopes.gradient, space, ceiling, rates)
     return best
 
 
@@ -65,11 +67,16 @@ def _optimizer(first: float, last: float, steps: int) -> optax.GradientTransform
     )
 
 
-@partial(jax.jit, static_argnums=4)
+@partial(jax.jit, static_argnums=5)
 def _step(
-    points: Array, moments: optax.OptState, gradient: Array, space: SearchSpace, rates: tuple[float, float, int]
+    points: Array,
+    moments: optax.OptState,
+    gradient: Array,
+    space: SearchSpace,
+    ceiling: Array | None,
+    rates: tuple[float, float, int],
 ) -> tuple[Array, optax.OptState]:
     """One step of Adam in standard units; elementwise, so one state serves all cases."""
     standard = jnp.where(jnp.isfinite(gradient), gradient, 0.0) * space.deviation[None, :]
     updates, moments = _optimizer(*rates).update(standard, moments)
-    return clip(space, points + updates * space.deviation[None, :]), moments
+    return clip(space, points + updates * space.deviation[None, :], ceiling), moments

@@ -86,6 +86,7 @@ class Searcher:
                 unfinished(),
                 self.config,
                 ledger,
+                _ceiling(self.stage.space, cases),
                 advance,
             )
         elif unfinished().any():
@@ -113,7 +114,7 @@ class Searcher:
         advance(np.asarray(best.probability) > config.target)
         for number in range(config.starts):
             active = ~(np.asarray(best.probability) > config.target)
-            random = _sparse(keys, number, searched, config)
+            random = _sparse(keys, number, cases, searched, config)
             if number == 0:
                 random = jnp.broadcast_to(starts.near_neutral(searched)[None], random.shape)
             if number < shape[1]:
@@ -129,6 +130,7 @@ class Searcher:
                 active,
                 config,
                 ledger,
+                _ceiling(self.stage.space, cases),
                 advance,
             )
         return best
@@ -179,7 +181,9 @@ class Searcher:
             np.where(~found, Status.FAILED, np.where(ledger.stalled, Status.STALLED, Status.SPENT)),
         )
         searched = self.stage.space
-        excess = jax.vmap(lambda phi: jnp.max(space.excess(searched, phi), initial=0.0))(expression)
+        excess = jax.vmap(lambda phi, target: jnp.max(space.excess(searched, phi, target), initial=0.0))(
+            expression, cases.targets
+        )
         return SearchResult(
             expression=np.asarray(expression),
             probability=probability,
@@ -253,6 +257,15 @@ def maximise(
     return searcher.run(key, batch, np.array([classifier.index(expression)]))
 
 
-def _sparse(keys: Array, number: int, searched: space.SearchSpace, config: SearchConfig) -> Array:
+def _ceiling(searched: space.SearchSpace, cases: Cases) -> Array | None:
+    """(n, N) how far each unit may be activated in each case."""
+    return None if searched.ceilings is None else searched.ceilings[cases.targets]
+
+
+def _sparse(keys: Array, number: int, cases: Cases, searched: space.SearchSpace, config: SearchConfig) -> Array:
     """A sparse random expression for each case, (n, E)."""
-    return jax.vmap(lambda k: starts.sparse(jax.random.fold_in(k, number), searched, config))(keys)
+
+    def one(key: Array, ceiling: Array | None) -> Array:
+        return starts.sparse(jax.random.fold_in(key, number), searched, config, ceiling)
+
+    return jax.vmap(one)(keys, _ceiling(searched, cases))

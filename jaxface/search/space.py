@@ -13,6 +13,9 @@ from jaxface.core.types import Array
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig
 
+_USED = 0.05
+"""A unit that a prototype activates further than this belongs to the expression."""
+
 EDGE = 3.0
 """Standard deviations from neutral to the edge of the box (the paper's [-3, 3])."""
 
@@ -29,6 +32,7 @@ class SearchSpace:
         to_coefficients: (N, E) the least-squares way back; None without units.
         prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer than P.
         known: (K, P) which of them are there.
+        ceilings: (K, N) how far each unit may be activated for each class; None without units.
         centred: () whether the prior sits on the prototypes; on neutral otherwise.
         prior_weight, plausibility_weight: () as in `SearchConfig`.
     """
@@ -40,6 +44,7 @@ class SearchSpace:
     to_coefficients: Array | None
     prototypes: Array
     known: Array
+    ceilings: Array | None
     centred: Array
     prior_weight: Array
     plausibility_weight: Array
@@ -64,6 +69,7 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
         to_coefficients=None,
         prototypes=empty,
         known=jnp.zeros((classes, 1), bool),
+        ceilings=None,
         centred=jnp.asarray(config.prior_centre == "prototype"),
         prior_weight=jnp.asarray(config.prior_weight, jnp.float32),
         plausibility_weight=jnp.asarray(config.plausibility_weight, jnp.float32),
@@ -91,8 +97,20 @@ def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: Sear
         units=units,
         to_coefficients=None if units is None else jnp.asarray(np.linalg.pinv(np.asarray(units)), jnp.float32),
         known=jnp.asarray(known),
+        ceilings=None if units is None else _ceilings(prototypes @ np.asarray(units), known, config),
     )
-    return dataclasses.replace(searched, prototypes=clip(searched, jnp.asarray(prototypes)))
+    inside = clip(searched, jnp.asarray(prototypes), expand(searched.ceilings, 1))
+    return dataclasses.replace(searched, prototypes=inside)
+
+
+def _ceilings(activations: np.ndarray, known: np.ndarray, config: SearchConfig) -> Array:
+    """(K, N): 1 for the units that a class's prototypes use, `foreign_units` for the others.
+
+    Args:
+        activations: (K, P, N) of the prototypes; known: (K, P).
+    """
+    used = (activations > _USED).any(axis=1)
+    return jnp.asarray(np.where(used | ~np.any(known, axis=1, keepdims=True), 1.0, config.foreign_units), jnp.float32)
 
 
 def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
@@ -105,7 +123,7 @@ def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Arr
     total = space.prior_weight * prior_distance(space, target, coefficients)
     if space.units is None:
         return total
-    return total + space.plausibility_weight * jnp.sum(excess(space, coefficients) ** 2)
+    return total + space.plausibility_weight * jnp.sum(excess(space, coefficients, target) ** 2)
 
 
 def prior_distance(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
@@ -119,16 +137,24 @@ def prior_distance(space: SearchSpace, target: Array | int, coefficients: Array)
     return jnp.where(jnp.any(known), nearest, from_neutral)
 
 
-def excess(space: SearchSpace, coefficients: Array) -> Array:
-    """How far each implied unit activation lies outside [0, 1], (N,); (0,) for a space without units."""
-    if space.units is None:
+def excess(space: SearchSpace, coefficients: Array, target: Array | int) -> Array:
+    """How far each implied unit activation lies outside [0, ceiling], (N,); (0,) for a space without units."""
+    if space.units is None or space.ceilings is None:
         return jnp.zeros(0)
     activations = coefficients @ space.units
-    return jax.nn.relu(-activations) + jax.nn.relu(activations - 1.0)
+    return jax.nn.relu(-activations) + jax.nn.relu(activations - space.ceilings[target])
 
 
-def clip(space: SearchSpace, coefficients: Array) -> Array:
-    """A nearby point of the box whose implied activations lie in [0, 1], for each of (..., E).
+def expand(ceiling: Array | None, axes: int) -> Array | None:
+    """A ceiling (n, N) with `axes` axes of length one before the last: for `clip` of (n, ..., E)."""
+    return None if ceiling is None else ceiling.reshape(ceiling.shape[0], *(1,) * axes, ceiling.shape[-1])
+
+
+def clip(space: SearchSpace, coefficients: Array, ceiling: Array | None = None) -> Array:
+    """A nearby point of the box whose implied activations lie in [0, ceiling], for each of (..., E).
+
+    Args:
+        ceiling: (..., N), of as many axes as `coefficients`; 1 where it is None.
 
     The two sets are met by alternating projections; five leave an excess of about .01 on the bundled head,
     from .3 for standard normal coefficients (measured). Always inside the box.
@@ -139,7 +165,7 @@ def clip(space: SearchSpace, coefficients: Array) -> Array:
     if space.units is None or space.to_coefficients is None:
         return coefficients
     for _ in range(space.projections):
-        activations = jnp.clip(coefficients @ space.units, 0.0, 1.0)
+        activations = jnp.clip(coefficients @ space.units, 0.0, 1.0 if ceiling is None else ceiling)
         coefficients = jnp.clip(activations @ space.to_coefficients, lower, upper)
     return coefficients
 

@@ -20,7 +20,7 @@ def near_neutral(space: SearchSpace) -> Array:
     return jnp.where(space.lower < 0, 0.0, NEAR_NEUTRAL * space.deviation)
 
 
-def sparse(key: Array, space: SearchSpace, config: SearchConfig) -> Array:
+def sparse(key: Array, space: SearchSpace, config: SearchConfig, ceiling: Array | None = None) -> Array:
     """A random expression, (E,): a share of the coefficients is set, the others stay neutral.
 
     Uniform between neutral and the edge in a one-sided box, else normal. At least one is set.
@@ -32,7 +32,7 @@ def sparse(key: Array, space: SearchSpace, config: SearchConfig) -> Array:
     one_sided = space.lower >= 0
     uniform = space.lower + (space.upper - space.lower) * jax.random.uniform(k_value, (size,))
     normal = space.deviation * jax.random.normal(k_value, (size,))
-    return clip(space, jnp.where(chosen, jnp.where(one_sided, uniform, normal), 0.0))
+    return clip(space, jnp.where(chosen, jnp.where(one_sided, uniform, normal), 0.0), ceiling)
 
 
 @partial(jax.jit, static_argnames="config")
@@ -44,7 +44,8 @@ def first_population(key: Array, space: SearchSpace, target: Array, config: Sear
     """
     count = config.population
     k_sparse, k_which, k_strength, k_jitter = jax.random.split(key, 4)
-    random = jax.vmap(lambda k: sparse(k, space, config))(jax.random.split(k_sparse, count))
+    ceiling = None if space.ceilings is None else space.ceilings[target]
+    random = jax.vmap(lambda k: sparse(k, space, config, ceiling))(jax.random.split(k_sparse, count))
     known = space.known[target]
     any_known = jnp.any(known)
     share = jnp.where(any_known, known, True) / jnp.sum(jnp.where(any_known, known, True))
@@ -52,7 +53,8 @@ def first_population(key: Array, space: SearchSpace, target: Array, config: Sear
     strength = jax.random.uniform(k_strength, (count, 1), minval=0.5, maxval=1.2)
     moved = config.jitter * space.deviation[None, :] * jax.random.normal(k_jitter, random.shape)
     off = jax.random.bernoulli(k_jitter, config.sparse_share, random.shape)
-    around = clip(space, strength * space.prototypes[target][which] + jnp.where(off, moved, 0.0))
+    around = strength * space.prototypes[target][which] + jnp.where(off, moved, 0.0)
+    around = clip(space, around, None if ceiling is None else ceiling[None])
     member = jnp.arange(count)
     keep_random = (member % 3 == 2) | ~any_known
     population = jnp.where(keep_random[:, None], random, around)

@@ -39,14 +39,15 @@ CENTIMETRE = 0.01
 
 def build(wheel: Wheel) -> dict[str, pack.Array]:
     """All arrays of the bundled head, ready for `pack.write`."""
-    generator = np.random.default_rng(SEED)
+    # Apart, so that a changed prototype leaves the identities as they are.
+    for_units, for_identity = (np.random.default_rng([SEED, index]) for index in range(2))
     bare = cut_head(wheel)
     head, shell = add_shell(lift_scalp(bare, ears(wheel, bare)))
     units = read_units(wheel, head)
     seen = _seen(head)
-    mixing, metric = principal_components(units, seen, sample_activations(units, generator))
+    mixing, metric = principal_components(units, seen, sample_activations(units, for_units))
     prototypes = prototypes_in_box(mixing, metric, units.prototypes)
-    identity = read_identity(wheel, head, seen, generator)
+    identity = read_identity(wheel, head, seen, for_identity)
     directions = shell.follow(identity.basis)
     directions = np.concatenate([directions[..., :2], shell.shown[..., None], directions[..., 2:]], -1)
     identity_names = (*identity.names[:2], "hair_length", *identity.names[2:])
@@ -56,7 +57,7 @@ def build(wheel: Wheel) -> dict[str, pack.Array]:
     left = np.asarray(left_weights(jnp.asarray(head.template[:, 0]), widths), np.float64)
     left = 0.5 * (left + 1.0 - left[head.mirror])
     moved = np.einsum("vcn,pn->pvc", units.one_sided + units.whole, prototypes @ mixing)
-    features, regions, line_names = line_features(head, left, moved)
+    features, regions, line_names = line_features(head, left, units.whole, moved)
     jaw_open = (units.one_sided + units.whole)[..., units.names.index("jawOpen")]
     weights, regressor = rig.skinning(head, jaw_open)
     prior = read_population(identity_names, painted.coefficients, identity.age_deviation)

@@ -12,7 +12,7 @@ from jaxface.face.assets.mesh import PARTS, Head
 from jaxface.face.assets.units import table
 from jaxface.face.assets.wheel import Floats, Ints, Wheel
 
-DOME = 0.9  # cm: how high the shell rises over the lifted scalp
+DOME_FOOT = 10.2  # cm: where the dome of long hair begins
 REACH = 2.5  # cm: how far the shell averages the head's identity shapes
 
 
@@ -114,7 +114,7 @@ def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:
         edge = np.interp(front, ring[:37] * np.sin(angles[:37]), angles[:37]) if front else 0.0
         angle = edge + across * (np.pi - edge)
         length = np.interp(angle, angles, ring)
-        x = length * np.sin(angle)
+        x = shell["widen"] * length * np.sin(angle)
         x[-1] = 0.0
         grid.append(np.stack([x, np.full_like(x, height), data["axis"] + length * np.cos(angle)], -1))
     along = np.linspace(0.0, 1.0, len(heights))
@@ -134,8 +134,11 @@ def _radius(head: Head, heights: Floats, angles: Floats, axis: float) -> Floats:
             far = ((points[:, 1] - height) / 1.0) ** 2 + ((around - angle) / 0.22) ** 2
             weight = np.exp(-0.5 * far + 0.8 * distance)
             out[row, column] = (weight * distance).sum() / weight.sum()
-    # The dome closes over the crown.
-    out[heights > top] *= np.sqrt(np.clip((top + DOME - heights[heights > top]) / DOME, 0.0, 1.0))[:, None]
+    # Seen from its neighbours the crown is flat: above its foot the shell is an ellipsoid instead.
+    dome = heights > DOME_FOOT
+    foot = out[np.argmin(np.abs(heights - DOME_FOOT))]
+    share = np.clip((heights[dome] - DOME_FOOT) / (heights.max() - DOME_FOOT), 0.0, 1.0)
+    out[dome] = np.sqrt(1.0 - share * share)[:, None] * foot
     return out
 
 

@@ -30,14 +30,16 @@ def line_pattern(chart: Chart) -> Floats:
 
 
 def line_features(
-    head: Head, left_weight: Floats, displacements: Floats
+    head: Head, left_weight: Floats, whole: Floats, displacements: Floats
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
     """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then on the right.
 
-    A feature looks only where the displacement is wholly its own side's, so that a frozen side draws none.
+    A feature looks only where the displacement is wholly its own side's, and does not see what both sides do
+    together, so that a frozen side draws none.
 
     Args:
         left_weight: (V,) share of the subject's left.
+        whole: (V, 3, N) cm of the units that both sides make together.
         displacements: (P, V, 3) cm of the prototypes.
     """
     data = table("lines.toml")
@@ -50,13 +52,23 @@ def line_features(
             far = ((outward[:, :2] - line["at"]) ** 2).sum(1) / line["reach"] ** 2
             blot = np.exp(-0.5 * far) * on_skin * (share >= _LEFT_ALONE) * (far < 9.0)
             direction = np.array(line["direction"]) * np.array([sign, 1.0, 1.0])
-            feature = (blot / blot.sum())[:, None] * direction
+            feature = _blind_to(whole, (blot / blot.sum())[:, None] * direction)
             features.append(feature / np.einsum("pvc,vc->p", displacements, feature).max())
             distance = cKDTree(_dense(line)).query(outward[:, :2])[0]
             middle = step(head.template[:, 0] * sign, -0.3, 0.3)
             regions.append(step(distance, data["far"], data["near"]) * on_skin * middle)
             names.append(f"{side} {name}")
     return np.stack(features, -1), np.stack(regions, -1), tuple(names)
+
+
+def _blind_to(fields: Floats, feature: Floats) -> Floats:
+    """The nearest feature, on the same vertices, that answers 0 to each of the fields (V, 3, N)."""
+    looked = np.flatnonzero(np.abs(feature).sum(1))
+    seen = fields[looked][..., fields.any((0, 1))].reshape(3 * len(looked), -1)
+    kept = feature[looked].ravel() - seen @ np.linalg.lstsq(seen, feature[looked].ravel(), rcond=None)[0]
+    out = np.zeros_like(feature)
+    out[looked] = kept.reshape(-1, 3)
+    return out
 
 
 def _kinds(data: dict[str, Any]) -> dict[str, dict[str, Any]]:

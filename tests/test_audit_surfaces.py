@@ -1,0 +1,58 @@
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface import classify, render
+from jaxface.audit import Intervention, surfaces
+from jaxface.face import sample_population
+from tests import planted
+
+LIGHT = (0.6, 0.0, 0.3, 0.9)  # from the front: the picture of a mirrored face is the mirrored picture
+
+
+@pytest.mark.parametrize(
+    ("steps", "times", "size", "chunk"), [(10, 90, 112, 10), (10, 15, 112, 8), (4, 5, 24, 5), (200, 7, 112, 1)]
+)
+def test_chunks_divide_the_time_steps_evenly(steps: int, times: int, size: int, chunk: int) -> None:
+    assert surfaces.time_chunk(steps, times, size) == chunk
+
+
+def test_a_symmetric_classifier_does_not_tell_left_from_right() -> None:
+    """1e-4: a pixel that a mirrored edge cuts may fall to the other triangle."""
+
+    def both_ways(images: jax.Array) -> jax.Array:
+        return planted.bright_corners(images) + planted.bright_corners(images[:, :, ::-1])
+
+    config = dataclasses.replace(planted.CONFIG.render, lights=(LIGHT,))
+    head, scene = planted.CONFIG.head, render.scene(config)
+    face = jax.tree.map(lambda leaf: leaf[0], sample_population(jax.random.key(1), head, 1))
+    face = dataclasses.replace(face, expression=jnp.array([0.9, 0.3, 0.0, 0.7]))
+    clf = classify.from_function(both_ways, planted.LABELS, name="both ways")
+    left, right = (
+        surfaces.surface(clf, head, face, scene, Intervention(side, 3, 3), 0).logit
+        for side in ("left", "right")
+    )
+    assert np.ptp(left, axis=0).max() > 1e-3  # the intervention does something
+    np.testing.assert_allclose(left, right, atol=1e-4)
+
+
+def test_softmax_of_what_is_not_finite_is_not_finite() -> None:
+    answers = surfaces.softmax(np.array([[1.0, 2.0], [np.nan, 0.0], [np.inf, 0.0]], np.float32))
+    np.testing.assert_allclose(answers[0], [0.26894142, 0.73105858], rtol=1e-6)
+    assert np.isnan(answers[1:, 0]).all()
+
+
+def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
+    clf = classify.from_function(
+        lambda images: jnp.stack([images[:, 0, 0, 0], images[:, 0, 0, 1]], axis=-1), ("surprise", "anger")
+    )
+    pictures = jnp.stack(
+        [jnp.full((4, 4, 3), 0.2).at[..., 0].set(0.9), jnp.full((4, 4, 3), 0.2).at[..., 1].set(0.9)]
+    )
+    answers, top = surfaces.vocabulary_answers(clf, pictures)
+    np.testing.assert_array_equal(top, [5, 0])
+    np.testing.assert_array_equal(np.isfinite(answers).sum(-1), [2, 2])
+    np.testing.assert_allclose(np.nansum(answers, axis=-1), 1.0, rtol=1e-6)
