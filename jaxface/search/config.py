@@ -44,6 +44,9 @@ class SearchConfig:
     sparse_share: float = 0.25
     """Share of the coefficients that a random start sets; the others stay neutral."""
 
+    strengths: tuple[float, ...] = (1.0, 1.3)
+    """Each hand-set prototype is known at these multiples of itself."""
+
     jitter: float = 0.5
     """Standard deviations by which a start is moved off a hand-set prototype."""
 
@@ -91,6 +94,10 @@ class SearchConfig:
             "dither_min": (0.0 < self.dither_min <= self.dither_max, "positive and at most dither_max"),
             "plateau": (self.plateau >= 1, "at least 1"),
             "sparse_share": (0.0 < self.sparse_share <= 1.0, "in (0, 1]"),
+            "strengths": (
+                len(self.strengths) > 0 and min(self.strengths) > 0,
+                "positive numbers, at least one",
+            ),
             "jitter": (self.jitter >= 0.0, "at least 0"),
             "gradient_steps": (self.gradient_steps >= 1, "at least 1"),
             "starts": (self.starts >= 1, "at least 1"),

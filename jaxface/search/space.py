@@ -78,13 +78,17 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
 
 
 def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: SearchConfig) -> SearchSpace:
-    """The expression space of a face model, with its hand-set prototypes sorted by the classes `labels`."""
-    rows = [[i for i, name in enumerate(expressions.prototype_labels) if name == label] for label in labels]
+    """The expression space of a face model, with its hand-set prototypes sorted by the classes `labels`;
+    each stands there once at every strength of the config."""
+    strengths = np.repeat(np.asarray(config.strengths, np.float32), len(expressions.prototypes))[:, None]
+    versions = strengths * np.tile(np.asarray(expressions.prototypes), (len(config.strengths), 1))
+    names = expressions.prototype_labels * len(config.strengths)
+    rows = [[i for i, name in enumerate(names) if name == label] for label in labels]
     most = max([len(found) for found in rows] + [1])
     prototypes = np.zeros((len(labels), most, expressions.lower.shape[0]), np.float32)
     known = np.zeros((len(labels), most), bool)
     for index, found in enumerate(rows):
-        prototypes[index, : len(found)] = np.asarray(expressions.prototypes)[found]
+        prototypes[index, : len(found)] = versions[found]
         known[index, : len(found)] = True
     plain = box(expressions.lower, expressions.upper, config)
     units = expressions.units
