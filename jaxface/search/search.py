@@ -110,7 +110,7 @@ class Searcher:
             scores = dataclasses.replace(scores, loss=jnp.where(jnp.asarray(known), scores.loss, jnp.inf))
             best = improve(best, prototypes, scores, config.target)
             ledger.charge(everyone, forward=shape[1])
-            order = np.argsort(np.asarray(scores.loss), axis=1)
+            order = _different_ones_first(np.asarray(scores.loss), len(config.strengths))
         advance(np.asarray(best.probability) > config.target)
         for number in range(config.starts):
             active = ~(np.asarray(best.probability) > config.target)
@@ -255,6 +255,12 @@ def maximise(
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     searcher = build(classifier, head, scene or Scene(), config)
     return searcher.run(key, batch, np.array([classifier.index(expression)]))
+
+
+def _different_ones_first(losses: np.ndarray, strengths: int) -> np.ndarray:
+    """Indices (n, P) of the prototypes by loss: each at its best strength, before any at a second one."""
+    ranks = losses.reshape(len(losses), strengths, -1).argsort(axis=1).argsort(axis=1).reshape(losses.shape)
+    return np.lexsort((losses, ranks), axis=1)
 
 
 def _ceiling(searched: space.SearchSpace, cases: Cases) -> Array | None:
