@@ -235,10 +235,8 @@ def test_impossible_configs_are_refused(change, message):
 
 
 def test_projections_keep_implied_activations_inside(key):
-    units = 0.3 * jax.random.normal(key, (6, 8))
-    tight = dataclasses.replace(
-        wide_box(6, SearchConfig()), units=units, to_coefficients=jnp.linalg.pinv(units)
-    )
+    units = 0.5 * jnp.linalg.qr(jax.random.normal(key, (6, 6)))[0]
+    tight = dataclasses.replace(wide_box(6, SearchConfig()), units=units, to_coefficients=jnp.linalg.inv(units))
     drawn = jax.random.normal(jax.random.key(2), (50, 6))
     ceiling = jnp.ones((1, 6)).at[:, 3].set(0.1)
 

@@ -68,29 +68,16 @@ class Searcher:
         def unfinished() -> np.ndarray:
             return ~(np.asarray(best.probability) > self.config.target)
 
-        evolves = self.config.method != "gradient" or self.classifier.on_host
         if self.config.method != "differential-evolution" and not self.classifier.on_host:
             best = self._follow_gradient(keys[:, 0], cases, best, ledger, advance)
-        if evolves:
-            first = jax.vmap(
-                lambda k, target: starts.first_population(k, self.stage.space, target, self.config)
-            )(keys[:, 1], cases.targets)
-            known = jnp.isfinite(best.loss)[:, None]
-            first = first.at[:, -1].set(jnp.where(known, best.coefficients, first[:, -1]))
-            best = differential_evolution.evolve(
-                keys[:, 1],
-                lambda candidates, active: self._scores(cases, candidates, active),
-                first,
-                self.stage.space,
-                best,
-                unfinished(),
-                self.config,
-                ledger,
-                _ceiling(self.stage.space, cases),
-                advance,
-            )
-        elif unfinished().any():
-            progress.advance(int(unfinished().sum()))
+        left = unfinished()
+        if self.config.method == "gradient":
+            left[:] = False
+        elif self.config.method == "hybrid" and not self.classifier.on_host:
+            left &= ~(np.asarray(best.probability) > self.config.evolve_below)
+        advance(unfinished() & ~left)
+        if left.any():
+            best = self._evolve(keys[:, 1], cases, best, left, ledger, advance)
         result = self._result(cases, best, ledger)
         progress.close()
         return result
@@ -134,6 +121,35 @@ class Searcher:
                 advance,
             )
         return best
+
+    def _evolve(
+        self,
+        keys: Array,
+        cases: Cases,
+        best: Best,
+        left: np.ndarray,
+        ledger: Ledger,
+        advance: Callable[[np.ndarray], None],
+    ) -> Best:
+        """Differential evolution of the cases that are left; their best joins the first generation."""
+        searched = self.stage.space
+        first = jax.vmap(lambda k, target: starts.first_population(k, searched, target, self.config))(
+            keys, cases.targets
+        )
+        known = jnp.isfinite(best.loss)[:, None]
+        first = first.at[:, -1].set(jnp.where(known, best.coefficients, first[:, -1]))
+        return differential_evolution.evolve(
+            keys,
+            lambda candidates, active: self._scores(cases, candidates, active),
+            first,
+            searched,
+            best,
+            left,
+            self.config,
+            ledger,
+            _ceiling(searched, cases),
+            advance,
+        )
 
     def _scores(self, cases: Cases, candidates: Array, active: Array) -> Scores:
         if not self.classifier.on_host:
