@@ -127,7 +127,7 @@ def test_the_plausibility_penalty_keeps_activations_inside(key):
         bare_head(), expressions=spaced, expression_basis=bare_head().expression_basis @ mixing.T
     )
     config = dataclasses.replace(
-        QUICK, target=1.0, prior_weight=0.0, method="gradient", starts=1, learning_rate=1.0
+        QUICK, target=1.0, prior_weight=0.0, method="gradient", starts=1, learning_rate=1.0, projections=0
     )
     params, targets = people(key, 3), np.array([0, 1, 2])
     runs = {

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxface.core.errors import ConfigError
+from jaxface.face import ExpressionSpace
 from jaxface.search import SearchConfig, best, differential_evolution, gradient, reference, space, starts
 from jaxface.search.objective import Scores, Slopes, margin, score
 
@@ -190,9 +191,10 @@ def test_prior_sits_on_the_nearest_prototype_and_plausibility_counts_the_excess(
         to_coefficients=jnp.linalg.pinv(jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])),
         prototypes=zeros.at[0, 0].set(jnp.array([2.0, 0.0])),
         known=jnp.array([[True, False]]),
+        ceilings=jnp.ones((1, 3)),
     )
     phi = jnp.array([1.0, -0.5])
-    np.testing.assert_allclose(space.excess(with_units, phi), [0.0, 0.5, 0.0])
+    np.testing.assert_allclose(space.excess(with_units, phi, 0), [0.0, 0.5, 0.0])
     assert space.prior_distance(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2)
     assert space.penalty(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2 + 2.0 * 0.25)
     neutral_centre = dataclasses.replace(with_units, centred=jnp.asarray(False))
@@ -230,3 +232,39 @@ def test_first_population_holds_the_prototypes():
 def test_impossible_configs_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
         SearchConfig(**change)
+
+
+def test_projections_keep_implied_activations_inside(key):
+    units = 0.5 * jnp.linalg.qr(jax.random.normal(key, (6, 6)))[0]
+    tight = dataclasses.replace(wide_box(6, SearchConfig()), units=units, to_coefficients=jnp.linalg.inv(units))
+    drawn = jax.random.normal(jax.random.key(2), (50, 6))
+    ceiling = jnp.ones((1, 6)).at[:, 3].set(0.1)
+
+    def worst(phi, top):
+        activations = np.asarray(phi @ units)
+        return np.maximum(-activations, activations - np.asarray(top)).max(axis=1)
+
+    for top in (1.0, ceiling):
+        moved = space.clip(tight, drawn, None if top is not ceiling else ceiling)
+        assert np.abs(moved).max() <= 3.0
+        assert np.median(worst(drawn, top)) > 0.3
+        assert np.median(worst(moved, top)) < 0.05
+
+
+def test_foreign_units_have_a_low_ceiling_and_prototypes_stand_at_every_strength():
+    expressions = ExpressionSpace(
+        lower=jnp.zeros(3),
+        upper=jnp.ones(3),
+        units=jnp.eye(3),
+        prototypes=jnp.array([[0.8, 0.0, 0.0], [0.4, 0.4, 0.0], [0.0, 0.0, 0.5]]),
+        prototype_labels=("happiness", "happiness", "anger"),
+    )
+    config = SearchConfig(strengths=(1.0, 0.5), foreign_units=0.2)
+    searched = space.of_model(expressions, ("happiness", "anger", "neutral"), config)
+    np.testing.assert_allclose(searched.ceilings, [[1, 1, 0.2], [0.2, 0.2, 1], [1, 1, 1]], atol=1e-6)
+    np.testing.assert_array_equal(searched.known.sum(axis=1), [4, 2, 0])
+    wanted = [[0.8, 0, 0], [0.4, 0.4, 0], [0.4, 0, 0], [0.2, 0.2, 0]]
+    np.testing.assert_allclose(searched.prototypes[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(
+        searched.prototypes[1][searched.known[1]], [[0, 0, 0.5], [0, 0, 0.25]], atol=1e-6
+    )

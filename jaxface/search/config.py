@@ -20,7 +20,11 @@ class SearchConfig:
 
     method: Method = "hybrid"
     """differential-evolution as the paper; gradient: Adam through the renderer; hybrid: the gradient first,
-    differential evolution for the cases that it leaves."""
+    differential evolution for the cases that it leaves below `evolve_below`."""
+
+    evolve_below: float = 0.9
+    """Probability that the gradient must have reached for a hybrid search to leave a case at that: renders
+    spent on polishing what stands above it gained nothing (measured)."""
 
     target: float = 0.995
     """A case stops once its best candidate's probability (mean over `views`) exceeds this."""
@@ -53,21 +57,21 @@ class SearchConfig:
     gradient_steps: int = 40
     """Most value-and-gradient calls of one start."""
 
-    starts: int = 2
+    starts: int = 3
     """Starts of the gradient method: the most promising prototypes, then sparse random ones."""
 
     learning_rate: float = 0.3
     final_learning_rate: float = 0.03
     """Adam's step, in standard deviations; it falls from the first to the second along a cosine."""
 
-    prior_weight: float = 0.05
+    prior_weight: float = 0.03
     """Weight of the squared distance from `prior_centre` over E, in deviations; 0 = the paper."""
 
     prior_centre: Literal["prototype", "neutral"] = "prototype"
     """Where the Gaussian prior sits: on the nearest hand-set prototype of the expression that is searched
     (on neutral where the model has none), or on neutral."""
 
-    foreign_units: float = 0.3
+    foreign_units: float = 0.25
     """How far a facial unit may be activated that none of the expression's hand-set prototypes uses: what
     keeps a frown from opening the jaw. 1 = as far as any other."""
 
@@ -78,7 +82,7 @@ class SearchConfig:
     """How often a candidate is projected onto the activations that lie in [0, 1] and back; 0 = the paper's
     box alone, in which lips fold into the mouth."""
 
-    views: Literal["plain", "robust"] = "robust"
+    views: Literal["plain", "robust"] = "plain"
     """plain: the rendered image alone; robust: the mean over small changes of crop, colour and sharpness of
     it, so that what is found does not hang on single pixels."""
 
@@ -88,6 +92,7 @@ class SearchConfig:
     def __post_init__(self) -> None:
         checks = {
             "target": (0.0 < self.target <= 1.0, "in (0, 1]"),
+            "evolve_below": (0.0 <= self.evolve_below <= 1.0, "in [0, 1]"),
             "max_evaluations": (self.max_evaluations >= 1, "at least 1"),
             "population": (self.population >= 4, "at least 4: a mutant needs three others"),
             "crossover": (0.0 < self.crossover <= 1.0, "in (0, 1]"),

@@ -48,7 +48,9 @@ def evolve(
     strategy = _strategy(members, first.shape[-1])
     parameters = _parameters(strategy, config)
     state, trials = None, first
-    active = active & (ledger.calls + members <= config.max_evaluations)
+    affordable = ledger.calls + members <= config.max_evaluations
+    advance(active & ~affordable)
+    active = active & affordable
     since = np.zeros(len(active), int)
     generation = 0
     while active.any():

@@ -16,7 +16,7 @@ class Status(IntEnum):
     STALLED = 1
     """No improvement for `plateau` generations; more generations will hardly help, another seed may."""
     SPENT = 2
-    """`max_evaluations` are used up; raise it, or lower `target`."""
+    """The gradient's starts or `max_evaluations` are used up below the target; raise them, or lower it."""
     FAILED = 3
     """No candidate had a finite score: look at the classifier's answers and at the face's parameters."""
 

@@ -68,29 +68,16 @@ class Searcher:
         def unfinished() -> np.ndarray:
             return ~(np.asarray(best.probability) > self.config.target)
 
-        evolves = self.config.method != "gradient" or self.classifier.on_host
         if self.config.method != "differential-evolution" and not self.classifier.on_host:
             best = self._follow_gradient(keys[:, 0], cases, best, ledger, advance)
-        if evolves:
-            first = jax.vmap(
-                lambda k, target: starts.first_population(k, self.stage.space, target, self.config)
-            )(keys[:, 1], cases.targets)
-            known = jnp.isfinite(best.loss)[:, None]
-            first = first.at[:, -1].set(jnp.where(known, best.coefficients, first[:, -1]))
-            best = differential_evolution.evolve(
-                keys[:, 1],
-                lambda candidates, active: self._scores(cases, candidates, active),
-                first,
-                self.stage.space,
-                best,
-                unfinished(),
-                self.config,
-                ledger,
-                _ceiling(self.stage.space, cases),
-                advance,
-            )
-        elif unfinished().any():
-            progress.advance(int(unfinished().sum()))
+        left = unfinished()
+        if self.config.method == "gradient":
+            left[:] = False
+        elif self.config.method == "hybrid" and not self.classifier.on_host:
+            left &= ~(np.asarray(best.probability) > self.config.evolve_below)
+        advance(unfinished() & ~left)
+        if left.any():
+            best = self._evolve(keys[:, 1], cases, best, left, ledger, advance)
         result = self._result(cases, best, ledger)
         progress.close()
         return result
@@ -110,7 +97,7 @@ class Searcher:
             scores = dataclasses.replace(scores, loss=jnp.where(jnp.asarray(known), scores.loss, jnp.inf))
             best = improve(best, prototypes, scores, config.target)
             ledger.charge(everyone, forward=shape[1])
-            order = np.argsort(np.asarray(scores.loss), axis=1)
+            order = _different_ones_first(np.asarray(scores.loss), len(config.strengths))
         advance(np.asarray(best.probability) > config.target)
         for number in range(config.starts):
             active = ~(np.asarray(best.probability) > config.target)
@@ -134,6 +121,35 @@ class Searcher:
                 advance,
             )
         return best
+
+    def _evolve(
+        self,
+        keys: Array,
+        cases: Cases,
+        best: Best,
+        left: np.ndarray,
+        ledger: Ledger,
+        advance: Callable[[np.ndarray], None],
+    ) -> Best:
+        """Differential evolution of the cases that are left; their best joins the first generation."""
+        searched = self.stage.space
+        first = jax.vmap(lambda k, target: starts.first_population(k, searched, target, self.config))(
+            keys, cases.targets
+        )
+        known = jnp.isfinite(best.loss)[:, None]
+        first = first.at[:, -1].set(jnp.where(known, best.coefficients, first[:, -1]))
+        return differential_evolution.evolve(
+            keys,
+            lambda candidates, active: self._scores(cases, candidates, active),
+            first,
+            searched,
+            best,
+            left,
+            self.config,
+            ledger,
+            _ceiling(searched, cases),
+            advance,
+        )
 
     def _scores(self, cases: Cases, candidates: Array, active: Array) -> Scores:
         if not self.classifier.on_host:
@@ -255,6 +271,12 @@ def maximise(
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     searcher = build(classifier, head, scene or Scene(), config)
     return searcher.run(key, batch, np.array([classifier.index(expression)]))
+
+
+def _different_ones_first(losses: np.ndarray, strengths: int) -> np.ndarray:
+    """Indices (n, P) of the prototypes by loss: each at its best strength, before any at a second one."""
+    ranks = losses.reshape(len(losses), strengths, -1).argsort(axis=1).argsort(axis=1).reshape(losses.shape)
+    return np.lexsort((losses, ranks), axis=1)
 
 
 def _ceiling(searched: space.SearchSpace, cases: Cases) -> Array | None:

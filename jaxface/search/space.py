@@ -30,7 +30,8 @@ class SearchSpace:
         deviation: (E,) one standard deviation of each coefficient.
         units: (E, N) coefficients @ units = activations, each meant to lie in [0, 1]; None without units.
         to_coefficients: (N, E) the least-squares way back; None without units.
-        prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer than P.
+        prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer; first all
+            at the first of `SearchConfig.strengths`, then all at the second, ...
         known: (K, P) which of them are there.
         ceilings: (K, N) how far each unit may be activated for each class; None without units.
         centred: () whether the prior sits on the prototypes; on neutral otherwise.
@@ -80,16 +81,17 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
 def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: SearchConfig) -> SearchSpace:
     """The expression space of a face model, with its hand-set prototypes sorted by the classes `labels`;
     each stands there once at every strength of the config."""
-    strengths = np.repeat(np.asarray(config.strengths, np.float32), len(expressions.prototypes))[:, None]
-    versions = strengths * np.tile(np.asarray(expressions.prototypes), (len(config.strengths), 1))
-    names = expressions.prototype_labels * len(config.strengths)
-    rows = [[i for i, name in enumerate(names) if name == label] for label in labels]
+    rows = [[i for i, name in enumerate(expressions.prototype_labels) if name == label] for label in labels]
     most = max([len(found) for found in rows] + [1])
-    prototypes = np.zeros((len(labels), most, expressions.lower.shape[0]), np.float32)
+    size = expressions.lower.shape[0]
+    prototypes = np.zeros((len(labels), most, size), np.float32)
     known = np.zeros((len(labels), most), bool)
     for index, found in enumerate(rows):
-        prototypes[index, : len(found)] = versions[found]
+        prototypes[index, : len(found)] = np.asarray(expressions.prototypes)[found]
         known[index, : len(found)] = True
+    strengths = np.asarray(config.strengths, np.float32)
+    prototypes = (strengths[None, :, None, None] * prototypes[:, None]).reshape(len(labels), -1, size)
+    known = np.tile(known, (1, len(strengths)))
     plain = box(expressions.lower, expressions.upper, config)
     units = expressions.units
     searched = dataclasses.replace(

@@ -1,0 +1,151 @@
+"""What does a search cost? `python benchmarks/search.py` prints JSON lines and keeps them in `results/`.
+
+* CPU-ms of one forward and of one value-and-gradient call, render and classifier together.
+* Renders until 1 - p < .01, for each method and for scipy's differential evolution (its default population
+  of 15 a coefficient, and the same 50 as ours), on the same people and expressions in the same run. All of
+  them minimise the paper's objective (box alone, no penalties); "from prototypes" starts from the head's
+  hand-set ones, the others know nothing. A case that never gets there counts as the whole budget.
+* The default config, with its prior and its projections.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from harness import measure, report
+
+import jaxface as jf
+from jaxface.core.types import BASE_EXPRESSIONS
+from jaxface.face import FaceModel, FaceParams
+from jaxface.render import Scene
+from jaxface.search import SearchConfig, Searcher, build, evaluate, reference
+from jaxface.search.evaluate import Cases
+from jaxface.search.objective import FLOOR
+
+GOAL = 0.99
+PAPER = SearchConfig(target=GOAL, prior_weight=0.0, plausibility_weight=0.0, projections=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--classifier", default="face-api")
+    parser.add_argument("--identities", type=int, default=2)
+    parser.add_argument("--budget", type=int, default=1500, help="most renders of a case")
+    options = parser.parse_args()
+    classifier, head, scene = jf.classify.load(options.classifier), jf.face.load("bundled"), Scene()
+    people = jf.face.sample_population(jax.random.key(0), head, options.identities)
+    params = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(BASE_EXPRESSIONS), axis=0), people)
+    targets = np.array([classifier.index(name) for name in BASE_EXPRESSIONS] * options.identities)
+    bare = dataclasses.replace(
+        head,
+        expressions=dataclasses.replace(
+            head.expressions, prototypes=head.expressions.prototypes[:0], prototype_labels=()
+        ),
+    )
+    paper = dataclasses.replace(PAPER, max_evaluations=options.budget)
+
+    calls(build(classifier, bare, scene, paper), params, targets, options.classifier)
+    common = {"classifier": options.classifier, "budget": options.budget}
+    for method in ("differential-evolution", "gradient", "hybrid"):
+        for start, model in (("nothing known", bare), ("from prototypes", head)):
+            config = dataclasses.replace(paper, method=method)
+            searched(f"{method}, {start}", model, config, classifier, scene, params, targets, common)
+    default = dataclasses.replace(SearchConfig(), target=GOAL)
+    searched("default config", head, default, classifier, scene, params, targets, common | {"budget": 300})
+    for name, population in (("scipy, population 50", 50), ("scipy, default population", None)):
+        searcher = build(classifier, bare, scene, paper)
+        scipy_searched(name, searcher, params, targets, population, options.budget, common)
+
+
+def calls(searcher: Searcher, params: FaceParams, targets: np.ndarray, classifier: str) -> None:
+    """One forward, in populations of 50, and one value-and-gradient."""
+    one = jax.tree.map(lambda leaf: leaf[:1], Cases(params, jnp.asarray(targets, jnp.int32)))
+    points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.stage.space.lower.shape[0]))
+    active = jnp.ones(1, bool)
+    forward = measure(evaluate.population_scores, searcher.stage, one, points, active, repeats=3)
+    slope = measure(evaluate.slopes, searcher.stage, one, points[:, 0], active, repeats=10)
+    report(
+        "search",
+        name="calls",
+        classifier=classifier,
+        forward_cpu_ms=forward["cpu_s"] / 50 * 1e3,
+        value_and_gradient_cpu_ms=slope["cpu_s"] * 1e3,
+        forward_compile_s=forward["compile_s"],
+        value_and_gradient_compile_s=slope["compile_s"],
+    )
+
+
+def searched(
+    name: str,
+    head: FaceModel,
+    config: SearchConfig,
+    classifier: jf.classify.Classifier,
+    scene: Scene,
+    params: FaceParams,
+    targets: np.ndarray,
+    common: dict[str, object],
+) -> None:
+    searcher = build(classifier, head, scene, config)
+    searcher.run(jax.random.key(1), params, targets)  # compiles
+    result = searcher.run(jax.random.key(0), params, targets)
+    reached = result.probability > GOAL
+    said(name, result.forward_calls + result.gradient_calls, reached, result.cpu_seconds.mean(), common)
+
+
+def scipy_searched(
+    name: str,
+    searcher: Searcher,
+    params: FaceParams,
+    targets: np.ndarray,
+    population: int | None,
+    budget: int,
+    common: dict[str, object],
+) -> None:
+    """The same objective, case after case; members are scored in one call a generation."""
+    spent, reached, seconds = [], [], []
+    active = jnp.ones(1, bool)
+    for index in range(len(targets)):
+        case = jax.tree.map(
+            lambda leaf, i=index: leaf[i : i + 1], Cases(params, jnp.asarray(targets, jnp.int32))
+        )
+
+        def losses(candidates: np.ndarray, case: Cases = case) -> np.ndarray:
+            batch = jnp.asarray(candidates, jnp.float32)[None]
+            return np.asarray(evaluate.population_scores(searcher.stage, case, batch, active).loss[0])
+
+        began = time.process_time()
+        found = reference.differential_evolution(
+            losses,
+            searcher.stage.space,
+            max_evaluations=budget,
+            population=population,
+            stop_below=-np.log(GOAL + FLOOR),
+            seed=index,
+        )
+        seconds.append(time.process_time() - began)
+        reached.append(found.reached_after is not None)
+        spent.append(found.reached_after or found.evaluations)
+    said(name, np.array(spent), np.array(reached), float(np.median(seconds)), common)
+
+
+def said(name: str, spent: np.ndarray, reached: np.ndarray, cpu: float, common: dict[str, object]) -> None:
+    counted = np.where(reached, spent, common["budget"])
+    report(
+        "search",
+        name=name,
+        **common,
+        cases=len(spent),
+        reached=float(reached.mean()),
+        renders_median=float(np.median(counted)),
+        renders_p90=float(np.quantile(counted, 0.9)),
+        cpu_s_per_case=float(cpu),
+    )
+
+
+if __name__ == "__main__":
+    main()
