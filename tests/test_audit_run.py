@@ -33,7 +33,7 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
 
 @pytest.fixture(autouse=True)
 def no_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling a search takes longer than all else here; `test_a_real_search` has one."""
+    """Compiling a search takes longer than all else here; `test_cli_commands` has an audit with one."""
     monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
 
 

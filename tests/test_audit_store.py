@@ -121,6 +121,8 @@ def test_folders_that_are_no_run_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="is a file"):
         store.open_run(tmp_path / "file", CONFIG, LAYOUT)
+    with pytest.raises(StoreError, match=r"file/below cannot be written: .+; name another folder"):
+        store.open_run(tmp_path / "file" / "below", CONFIG, LAYOUT)
     (tmp_path / "stray" / "surfaces.zarr").mkdir(parents=True)
     with pytest.raises(StoreError, match="without its"):
         store.open_run(tmp_path / "stray", CONFIG, LAYOUT)

@@ -1,5 +1,6 @@
 """The bundled head: symmetric to the last bit, whole at the jaw, neutral at rest, safe to load."""
 
+import json
 from importlib.resources import files
 from pathlib import Path
 
@@ -177,6 +178,25 @@ def test_texture_is_a_colour_and_darker_skin_is_darker(head: FaceModel) -> None:
     bright, dim = texture(head.appearance, light), texture(head.appearance, dark)
     assert float(bright.min()) >= 0.0 and float(bright.max()) <= 1.0
     assert float(dim[..., :3].mean()) < 0.6 * float(bright[..., :3].mean())
+
+
+def test_hollows_about_the_mouth_are_shaded(head: FaceModel, part: dict[str, np.ndarray]) -> None:
+    """Without shading under the nose and the lip classifiers take a resting mouth for sad."""
+    with np.load(ASSETS / "bundled_head.npz") as archive:
+        layers = json.loads(archive["meta"].item())["layers"]
+    shade = np.asarray(head.appearance.masks)[layers.index("shade")]
+    template, uv = np.asarray(head.template), np.asarray(head.uv)
+    corner = np.empty(len(template), int)
+    corner[np.asarray(head.faces).ravel()] = np.asarray(head.uv_faces).ravel()
+
+    def at(x: float, y: float) -> float:
+        near = np.flatnonzero(part["skin"] & (np.hypot(template[:, 0] - x, template[:, 1] - y) < 0.004))
+        u, v = uv[corner[near[template[near, 2].argmax()]]]
+        return float(shade[int((1.0 - v) * len(shade)), int(u * len(shade))])
+
+    assert min(at(0.0, -0.053), at(0.0, -0.090)) > 0.5
+    assert 0.05 < at(0.026, -0.071) < 0.3
+    assert max(at(0.040, -0.030), at(0.0, 0.050)) < 0.01
 
 
 def test_population_has_both_sexes_and_four_tones(head: FaceModel, key: jax.Array) -> None:

@@ -34,6 +34,13 @@ def test_a_temporary_file_keeps_the_suffix(tmp_path: Path) -> None:
         assert temporary.name != "a.npz"
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / ("a" * 300)
+    with pytest.raises(OSError) as caught:
+        io.write_text(path, "x")
+    assert caught.value.filename == str(path)
+
+
 def test_others_may_read_it(tmp_path: Path) -> None:
     io.write_text(tmp_path / "a.txt", "x")
     assert (tmp_path / "a.txt").stat().st_mode & 0o777 == 0o644

@@ -124,16 +124,22 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
         config: with names in place of objects.
 
     Raises:
-        StoreError: the folder belongs to another configuration, head or classifier, or is damaged.
+        StoreError: the folder belongs to another configuration, head or classifier, is damaged, or cannot be
+            written.
     """
     check_config(folder, config)
     store = folder / SURFACES_FOLDER
-    if not (folder / CONFIG).is_file():
-        if store.exists():
-            raise StoreError(f"{store} stands without its {CONFIG}; name another folder or remove it")
-        io.write_text(folder / CONFIG, dump_toml(config))
-    if not store.exists():
-        _create(store, layout)
+    if store.exists() and not (folder / CONFIG).is_file():
+        raise StoreError(f"{store} stands without its {CONFIG}; name another folder or remove it")
+    try:
+        if not (folder / CONFIG).is_file():
+            io.write_text(folder / CONFIG, dump_toml(config))
+        if not store.exists():
+            _create(store, layout)
+    except OSError as error:
+        raise StoreError(
+            f"{folder} cannot be written: {error.strerror or error}; name another folder"
+        ) from None
     attributes = read(folder).attrs
     for name, wanted in layout.attributes.items():
         if (found := attributes.get(name)) != wanted:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jaxface.core.errors import ConfigError
-from jaxface.report import ScoreRow
+
+if TYPE_CHECKING:
+    from jaxface.report import ScoreRow
 
 MEASURES = {"score": "score", "significant": "share"}
 """What can be limited, and the field of a row that holds it."""

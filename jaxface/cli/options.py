@@ -84,6 +84,8 @@ def find_config(name: str) -> Path:
     known = {file.stem: file for folder in config_folders() for file in sorted(folder.glob("*.toml"))}
     if name in known:
         return known[name]
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; --config wants a TOML file, or one of: {', '.join(known)}")
     if path.suffix or len(path.parts) > 1:
         raise ConfigError(f"no config file at {path}")
     raise ConfigError(f"no config file and no bundled config {name!r}{suggestion(name, known)}")

@@ -71,7 +71,7 @@ class SearchConfig:
     """Where the Gaussian prior sits: on the nearest hand-set prototype of the expression that is searched
     (on neutral where the model has none), or on neutral."""
 
-    foreign_units: float = 0.25
+    foreign_units: float = 0.3
     """How far a facial unit may be activated that none of the expression's hand-set prototypes uses: what
     keeps a frown from opening the jaw. 1 = as far as any other."""
 
@@ -82,7 +82,7 @@ class SearchConfig:
     """How often a candidate is projected onto the activations that lie in [0, 1] and back; 0 = the paper's
     box alone, in which lips fold into the mouth."""
 
-    views: Literal["plain", "robust"] = "plain"
+    views: Literal["plain", "robust"] = "robust"
     """plain: the rendered image alone; robust: the mean over small changes of crop, colour and sharpness of
     it, so that what is found does not hang on single pixels."""
 

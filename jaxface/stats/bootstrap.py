@@ -6,7 +6,6 @@ from typing import Literal, NamedTuple
 
 import jax
 import numpy as np
-from scipy import stats
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.types import Array
@@ -40,6 +39,8 @@ def mean_interval(
         ShapeError: no axis.
         ConfigError: level or resamples out of range.
     """
+    from scipy import stats  # as long to import as JAX; most commands never get here
+
     values = np.asarray(values, dtype=np.float64)
     if values.ndim < 1:
         raise ShapeError("mean_interval wants (..., n) values, got a single number")

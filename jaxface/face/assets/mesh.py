@@ -11,7 +11,9 @@ from jaxface.face.assets.wheel import Floats, Ints, Mesh, Wheel
 INTEROCULAR = 6.3  # cm between the eye centres of the template
 NECK_CUT, NECK_SLOPE, NECK_WIDTH = -18.0, 0.3, 8.0  # cm: what lies below the tilted plane or outside is body
 EYE_SIZE, EYE_BACK = 0.94, 0.18  # share and cm: smaller and set back, or raised lower lids cut into the eyeball
-MOUTH_CLOSE = 0.045  # share of mouthClose in the template; without it a line of teeth shows
+# Shares of face units in the template: without mouthClose a line of teeth shows, and MakeHuman's lids hang,
+# which reads as tired.
+REST = {"mouthClose": 0.045, "eyeBlink": -0.12}
 PARTS = ("skin", "mouth", "tongue", "upper_teeth", "lower_teeth", "left_eye", "right_eye", "hair")
 _GROUPS = {
     "body": "skin",
@@ -65,7 +67,10 @@ def symmetrised(field: Floats, mirror: Ints) -> Floats:
 def cut_head(wheel: Wheel) -> Head:
     """The head of the wheel's mesh, average of young women and men, at rest."""
     mesh = wheel.mesh()
-    body = mesh.vertices + _young_mean(wheel) + MOUTH_CLOSE * wheel.face_unit("mouthClose")
+    body = mesh.vertices + _young_mean(wheel)
+    for name, share in REST.items():
+        sides = [name] if wheel.has_face_unit(name) else [name + "Left", name + "Right"]
+        body += share * sum(wheel.face_unit(side) for side in sides)
     left = body[np.unique(mesh.groups["helper-l-eye"][0])].mean(0)
     right = body[np.unique(mesh.groups["helper-r-eye"][0])].mean(0)
     scale = INTEROCULAR / float(np.linalg.norm(left - right))

@@ -122,6 +122,12 @@ def _beard(canvas: Canvas, data: dict[str, Any]) -> Floats:
     )
 
 
+def _shade(canvas: Canvas, data: dict[str, Any]) -> Floats:
+    """Where a face hides from the sky: under the nose, under the lower lip, at the corners of the mouth."""
+    blots = [strength * bump(canvas, *blot) for *blot, strength in data["shade"].values()]
+    return np.minimum(np.sum(blots, 0), 1.0) * canvas.front
+
+
 def _lips(canvas: Canvas, data: dict[str, Any]) -> Floats:
     return np.maximum(canvas.lips, canvas.chart.within("mouth") * step(canvas.z, 1.3, 2.2))
 
@@ -216,6 +222,7 @@ _MASKS: dict[str, Callable[[Canvas, dict[str, Any]], Floats]] = {
     "skin": _skin,
     "blush": _blush,
     "beard": _beard,
+    "shade": _shade,
     "lips": _lips,
     "brow": _brow,
     "brow_thick": _brow_thick,
