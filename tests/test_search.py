@@ -17,7 +17,7 @@ from tests.heads import toy_head
 
 LABELS = ("happy", "surprised", "angry", "neutral")
 SCENE = Scene(size=32, supersample=1)
-QUICK = SearchConfig(population=8, max_evaluations=40, target=0.9, gradient_steps=10)
+QUICK = SearchConfig(population=8, max_evaluations=40, target=0.9, gradient_steps=10, views="plain")
 
 
 @functools.cache
@@ -153,11 +153,9 @@ def test_the_prior_keeps_faces_nearer(key):
 
 def test_maximise_is_one_case_of_a_batch(key):
     one = jax.tree.map(lambda leaf: leaf[0], people(key, 1))
-    method = "differential-evolution"
-    result = maximise(
-        classifier(), head(), one, expression="joy", key=key, scene=SCENE, method=method, config=QUICK
-    )
-    config = dataclasses.replace(QUICK, method=method)
+    asked = {"expression": "joy", "key": key, "scene": SCENE, "config": QUICK}
+    result = maximise(classifier(), head(), one, method="differential-evolution", **asked)
+    config = dataclasses.replace(QUICK, method="differential-evolution")
     batch = build(classifier(), head(), SCENE, config).run(key, people(key, 1), np.array([0]))
     np.testing.assert_array_equal(result.expression, batch.expression)
     with pytest.raises(LabelError, match="fear"):
