@@ -198,7 +198,8 @@ def test_a_stopped_audit_says_that_it_resumes(
 def test_search_writes_a_picture_and_what_it_cost(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = (
         "search --classifier fer-mini-xception --expression surprise --render.size 24 --quiet "
-        "--search.method differential-evolution --search.population 8 --search.max-evaluations 16 --out s"
+        "--search.method differential-evolution --search.population 8 --search.max-evaluations 16 "
+        "--search.views plain --out s"
     )
     assert run(arguments) == 0
     out, err = capsys.readouterr()
