@@ -1,21 +1,20 @@
-"""How fast is the permutation test? `python benchmarks/permutation.py` prints JSON lines.
+"""How fast is the permutation test?
+
+    python -m benchmarks.permutation
 
 10,000 permutations of 1,200 surfaces of 10 x 90 against Algorithm 1 as a NumPy loop, which is timed on
-`--loop` shuffles of one surface and scaled up. Compile time apart from run time (median of `--repeats`).
+`--loop` shuffles of one surface and scaled up. Compile time apart from run time.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
 import time
-from pathlib import Path
 
 import jax
 import numpy as np
 
-from jaxface.core import runtime
+from benchmarks.harness import measure, report
 from jaxface.stats import permutation_test
 
 
@@ -38,27 +37,19 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     options = parser.parse_args()
     surfaces = np.random.default_rng(0).normal(size=(options.surfaces, 10, 90)).astype(np.float32)
-    runs = []
-    for repeat in range(options.repeats + 1):
-        began = time.perf_counter()
-        permutation_test(surfaces, jax.random.key(repeat), permutations=options.permutations)
-        runs.append(time.perf_counter() - began)
-    run = statistics.median(runs[1:])
+    key = jax.random.key(0)
+    times = measure(lambda: permutation_test(surfaces, key, options.permutations), repeats=options.repeats)
     loop = numpy_seconds(surfaces[0], options.loop) * options.permutations * options.surfaces
-    line = {
-        "name": "permutation-test",
-        "permutations": options.permutations,
-        "surfaces": options.surfaces,
-        "grid": [10, 90],
-        "compile_s": round(runs[0] - run, 3),
-        "run_s": round(run, 3),
-        "numpy_loop_s": round(loop, 1),
-        "times_faster": round(loop / run),
-        "device": jax.devices()[0].device_kind,
-        "jax": jax.__version__,
-        "commit": runtime.git_commit(Path(__file__).parent),
-    }
-    print(json.dumps(line))
+    report(
+        "permutation",
+        name="permutation-test",
+        permutations=options.permutations,
+        surfaces=options.surfaces,
+        grid=[10, 90],
+        **times,
+        numpy_loop_s=loop,
+        times_faster=loop / times["run_s"],
+    )
 
 
 if __name__ == "__main__":

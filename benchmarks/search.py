@@ -1,4 +1,4 @@
-"""What does a search cost? `python benchmarks/search.py` prints JSON lines and keeps them in `results/`.
+"""What does a search cost? `python -m benchmarks.search` prints JSON lines and keeps them in `results/`.
 
 * CPU-ms of one forward and of one value-and-gradient call, render and classifier together.
 * Renders until 1 - p < .01, for each method and for scipy's differential evolution (its default population
@@ -17,9 +17,9 @@ import time
 import jax
 import jax.numpy as jnp
 import numpy as np
-from harness import measure, report
 
 import jaxface as jf
+from benchmarks.harness import measure, report
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import FaceModel, FaceParams
 from jaxface.render import Scene
