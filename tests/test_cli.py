@@ -133,6 +133,23 @@ def test_exit_codes(
     assert capsys.readouterr().err == said
 
 
+def test_an_interrupt_while_libraries_are_imported_is_not_lost() -> None:
+    program = (
+        "import signal\n"
+        "from jaxface.cli import main\n"
+        "def load(name):\n"
+        "    try:\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "    except KeyboardInterrupt:\n"
+        "        pass\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "main.importlib.import_module = load\n"
+        "main.run(['audit'])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "jaxface: interrupted\n")
+
+
 def test_an_error_of_jaxface_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(main.importlib, "import_module", lambda name: Fake(ZeroDivisionError()))
     with pytest.raises(ZeroDivisionError):

@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 from jaxface import __version__
 from jaxface.core.errors import JaxfaceError, suggestion
@@ -42,7 +45,8 @@ def run(argv: Sequence[str]) -> int:
     if name not in COMMANDS:
         return complain(f"no command {name!r}{suggestion(name, COMMANDS)}")
     try:
-        command = importlib.import_module(f"jaxface.cli.{name}")
+        with leaving_at_once():
+            command = importlib.import_module(f"jaxface.cli.{name}")
         return command.main(rest)
     except JaxfaceError as error:
         return complain(str(error))
@@ -56,6 +60,29 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
+
+
+@contextlib.contextmanager
+def leaving_at_once() -> Iterator[None]:
+    """Ctrl-C ends the process, while libraries are imported and nothing is to be saved.
+
+    As an exception it would fall into half-made extension modules, where it gets lost (the command then
+    goes on) or crashes (both seen).
+    """
+
+    def leave(*_: object) -> None:
+        print("jaxface: interrupted", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)
+
+    usual = signal.default_int_handler
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != usual:
+        yield
+        return
+    signal.signal(signal.SIGINT, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def usage() -> str:
