@@ -84,7 +84,7 @@ class Ledger:
         return self.forward_calls + self.gradient_calls
 
     def charge(self, active: np.ndarray, forward: int = 0, gradient: int = 0) -> None:
-        """Each active case has made these calls since the last entry."""
+        """Each active case has made these calls since the last entry; their results must be there."""
         now = time.process_time()
         self.forward_calls[active] += forward
         self.gradient_calls[active] += gradient

@@ -59,7 +59,7 @@ def evolve(
         scores = evaluate(trials, jnp.asarray(active))
         state = _tell(strategy, keys, trials, scores.loss, state, parameters)
         before = np.asarray(best.loss)
-        best = improve(best, trials, scores, config.target)
+        best = jax.block_until_ready(improve(best, trials, scores, config.target))
         ledger.charge(active, forward=members)
         since = np.where(np.asarray(best.loss) < before, 0, since + 1)
         reached = np.asarray(best.probability) > config.target

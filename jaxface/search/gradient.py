@@ -52,7 +52,7 @@ def descend(
             break
         slopes = slope(points, jnp.asarray(active))
         scores = Scores(slopes.scores.loss[:, None], slopes.scores.probability[:, None])
-        best = improve(best, points[:, None], scores, config.target)
+        best = jax.block_until_ready(improve(best, points[:, None], scores, config.target))
         ledger.charge(active, gradient=1)
         finished = active & (np.asarray(best.probability) > config.target)
         advance(finished)

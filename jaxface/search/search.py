@@ -95,7 +95,7 @@ class Searcher:
             known = np.asarray(searched.known[cases.targets])
             scores = self._scores(cases, prototypes, jnp.asarray(everyone))
             scores = dataclasses.replace(scores, loss=jnp.where(jnp.asarray(known), scores.loss, jnp.inf))
-            best = improve(best, prototypes, scores, config.target)
+            best = jax.block_until_ready(improve(best, prototypes, scores, config.target))
             ledger.charge(everyone, forward=shape[1])
             order = _different_ones_first(np.asarray(scores.loss), len(config.strengths))
         advance(np.asarray(best.probability) > config.target)
