@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import time
 
 import jax
@@ -133,7 +134,8 @@ def scipy_searched(
         )
         seconds.append(time.process_time() - began)
         reached.append(found.reached_after is not None)
-        spent.append(found.evaluations)  # it stops at the end of the generation that gets there
+        members = population or 15 * len(found.coefficients)  # scipy looks only after its second generation
+        spent.append(members * math.ceil((found.reached_after or found.evaluations) / members))
     said(name, np.array(spent), np.array(reached), float(np.mean(seconds)), common)
 
 
