@@ -6,7 +6,7 @@
   them minimise the paper's objective (box alone, no penalties); "from prototypes" starts from the head's
   hand-set ones, the others know nothing; "dense" sets all coefficients at the start, as scipy does:
   quicker, with stranger faces. Generations are counted whole. A case that never gets there counts as the
-  whole budget.
+  whole budget. scipy stops only after its second generation, so its CPU seconds are too high to compare.
 * The default config, with its prior and its projections.
 """
 
