@@ -12,6 +12,7 @@ import xarray
 
 from jaxface import audit, classify, render
 from jaxface.audit import AuditConfig, CellStatus, surfaces
+from jaxface.audit.judge import write_tables
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Silent
 from jaxface.face import FaceParams
@@ -93,6 +94,16 @@ def test_tables_and_environment_lie_in_the_folder(finished: audit.AuditResult) -
     table = audit.summary(finished)
     np.testing.assert_allclose(table["score"], finished.scores.mean("identity"))
     assert ((table["low"] <= table["score"]) & (table["score"] <= table["high"])).all()
+
+
+def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
+    tmp_path: Path, finished: audit.AuditResult
+) -> None:
+    stored = finished.data.variables
+    listed = xarray.Dataset({name: stored[name] for name in reversed(list(stored))}, attrs=finished.data.attrs)
+    assert list(listed.sizes) != list(finished.data.sizes)
+    for table in write_tables(audit.AuditResult(tmp_path, finished.config, listed)):
+        assert table.read_text() == (finished.folder / table.name).read_text()
 
 
 def test_accuracy_activation_and_transfer(finished: audit.AuditResult) -> None:

@@ -16,6 +16,7 @@ from jaxface.core import io
 from jaxface.stats import holm, mean_interval, permutation_test, population_score
 
 TABLES = ("scores", "significance", "accuracy", "activation", "transfer")
+_COLUMNS = ("classifier", "judge", "expression", "identity", "checked_symmetry")
 _IDENTITIES_AT_ONCE = 1000
 
 
@@ -91,7 +92,8 @@ def write_tables(result: AuditResult) -> list[Path]:
     paths = []
     for name in TABLES:
         dataset = tables[name]
-        frame = dataset.to_dataframe(dim_order=[str(dimension) for dimension in dataset.dims])
+        # A dataset's own order of dimensions follows its coordinates, and those follow the store's listing.
+        frame = dataset.to_dataframe(dim_order=[column for column in _COLUMNS if column in dataset.dims])
         paths.append(result.folder / f"{name}.csv")
         io.write_text(paths[-1], frame.reset_index().to_csv(index=False, lineterminator="\n"))
     return paths
