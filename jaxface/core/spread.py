@@ -1,0 +1,120 @@
+"""Cases over devices: each device works on cases of its own, with JAX's mesh and `shard_map`.
+
+A device always works on the same number of slots, some of which may be idle. The program of one device is
+therefore the same however many devices and cases there are, and so are a case's numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import jax
+import numpy as np
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from jaxface.core.types import Array
+
+_AXIS = "case"
+
+CaseProgram = Callable[..., Any]
+"""(shared, *cases, active) -> results, all but `shared` with a leading axis over slots; pure. `active` (slots,)
+bool says which slots hold a case: what comes of the others is thrown away."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Devices, and how many cases each of them works on at a time.
+
+    Attributes:
+        mesh: one axis, over devices of this process.
+        slots: cases of one device.
+    """
+
+    mesh: Mesh
+    slots: int
+
+    @property
+    def capacity(self) -> int:
+        """Most cases of one call."""
+        return self.mesh.size * self.slots
+
+    def place(self, shared: Any) -> Any:
+        """A pytree that all cases share, on every device; CPU devices share one copy of it in memory."""
+        host = jax.tree.map(lambda leaf: leaf if _is_key(leaf) else np.asarray(leaf), shared)
+        return jax.device_put(host, NamedSharding(self.mesh, PartitionSpec()))
+
+    def __call__(
+        self, program: CaseProgram, shared: Any, *cases: Any, active: Array | np.ndarray | None = None
+    ) -> Any:
+        """Run `program` on n cases and wait for it.
+
+        Active cases are dealt evenly among the devices.
+
+        Args:
+            program: the same function object on every call, so that it is compiled once.
+            shared: from `place`.
+            cases: pytrees whose leaves have a leading axis n, at most `capacity`.
+            active: (n,) which cases are to be worked on; None = all.
+
+        Returns:
+            the program's results as NumPy arrays with a leading axis n; nothing sensible where not active.
+        """
+        count = len(jax.tree.leaves(cases)[0])
+        if count > self.capacity:
+            raise ValueError(f"{count} cases want {count} slots, there are {self.capacity}")
+        chosen = np.ones(count, bool) if active is None else np.asarray(active)
+        dealt = np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)])
+        case_of = np.zeros(self.capacity, int)
+        case_of[:count] = dealt
+        busy = np.arange(self.capacity) < chosen.sum()
+        place_of = np.arange(self.capacity).reshape(self.slots, self.mesh.size).T.reshape(-1)
+        split = NamedSharding(self.mesh, PartitionSpec(_AXIS))
+        given = jax.device_put(
+            (*jax.tree.map(lambda leaf: _rows(leaf, case_of[place_of]), cases), busy[place_of]), split
+        )
+        results = jax.device_get(compiled(program, self.mesh)(shared, *given))
+        back = np.empty(count, int)
+        back[dealt] = np.argsort(place_of)[:count]
+        return jax.tree.map(lambda leaf: leaf[back], results)
+
+
+def over_devices(slots: int, devices: Sequence[jax.Device] | None = None) -> Spread:
+    """A spread over devices of this process; all of them unless told otherwise."""
+    return Spread(Mesh(np.array(devices or jax.local_devices()), (_AXIS,)), slots)
+
+
+def for_cases(count: int) -> Spread:
+    """The spread for one batch of a known size: no more devices than cases."""
+    devices = jax.local_devices()[: max(count, 1)]
+    return over_devices(-(-max(count, 1) // len(devices)), devices)
+
+
+def each_case(function: Callable[..., Any], *cases: Any) -> Any:
+    """`function` of each case: one after another on a CPU, where a case's numbers then cannot depend on what
+    stands beside it; all at once elsewhere."""
+    if jax.default_backend() == "cpu":
+        return jax.lax.map(lambda one: function(*one), cases)
+    return jax.vmap(function)(*cases)
+
+
+@lru_cache(maxsize=256)
+def compiled(program: CaseProgram, mesh: Mesh) -> Any:
+    """The jitted function (shared, *cases, active) over the devices of a mesh."""
+
+    def local(shared: Any, cases: tuple[Any, ...]) -> Any:
+        return program(shared, *cases)
+
+    specs = PartitionSpec(), PartitionSpec(_AXIS)
+    sharded = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
+    return jax.jit(lambda shared, *cases: sharded(shared, cases))
+
+
+def _is_key(leaf: Any) -> bool:
+    return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def _rows(leaf: Any, order: np.ndarray) -> Any:
+    return leaf[order] if _is_key(leaf) else np.asarray(leaf)[order]
