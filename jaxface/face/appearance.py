@@ -98,7 +98,7 @@ def line_weights(lines: Lines | None, displacement: Array) -> Array:
 
 def srgb_to_linear(colour: Array) -> Array:
     """Display value in [0, 1] to linear light by the exponent 2.2 that `render` undoes."""
-    return jnp.maximum(colour, 1e-6) ** 2.2
+    return jnp.exp(2.2 * jnp.log(jnp.maximum(colour, 1e-6)))  # faster on the CPU than a power
 
 
 def plain(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:

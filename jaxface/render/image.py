@@ -18,10 +18,11 @@ from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.rasterize import Corners, barycentric, corner_planes, interpolate, visible
+from jaxface.render.rasterize import visible
 from jaxface.render.scene import Camera, Scene
 from jaxface.render.shade import average, display, fetch, move_silhouettes, vertex_normals
 from jaxface.render.stages import stage
+from jaxface.render.surface import mesh, surface
 
 T = TypeVar("T")
 _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
@@ -211,26 +212,21 @@ def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, 
     def light(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
 
-    def interpolated(weights: Corners, planes: tuple[Corners, ...]) -> tuple[Array, ...]:
-        return tuple(interpolate(weights, corners) for corners in planes)
-
     received = stage(anything, light, vertices)
-    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, *received, lines)
-    xs, ys, inverse_w, *shading = stage(anything, corner_planes, columns, head.faces, triangle)
-    flat, weights = stage(anything, barycentric, xs, ys, inverse_w, covered)
-    texture_corners = stage(anything, corner_planes, tuple(head.uv.T), head.uv_faces, triangle)
-    u, v, *shade = stage(anything, interpolated, weights, (*texture_corners, *shading))
+    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
+    shape = mesh(head.faces, head.uv, head.uv_faces)
+    u, v, shade, x, y, depth = surface(columns, (*received, lines), shape, triangle)
     sample = stage(anything, fetch, prepared.texture, u, v)
     colour = stage(anything, _colour, sample, shade)
     colour = jnp.where(covered[None], colour, (scene.background**scene.gamma)[:, None, None])
     if not scene.silhouette:
         return colour
-    x, y = interpolated(jax.lax.stop_gradient(flat), (xs, ys))
-    depth = jnp.where(covered, -interpolate(weights, inverse_w), jnp.inf)
+    depth = jnp.where(covered, depth, jnp.inf)
     return stage(anything, move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
 
 
 def _colour(sample: tuple[Array, ...], shade: tuple[Array, ...]) -> Array:
-    """Skin in linear light (3, H, W), from texture (RGB, line pattern) and light (RGB, line weight)."""
-    skin = 1.0 - sample[3] * shade[3]
-    return jnp.stack([sample[k] * shade[k] * skin for k in range(3)])
+    """Skin in linear light (3, H, W), from texture (RGB, line pattern) and light (one or RGB, line weight)."""
+    *light, lines = shade
+    skin = 1.0 - sample[3] * lines
+    return jnp.stack([sample[k] * light[k % len(light)] * skin for k in range(3)])
