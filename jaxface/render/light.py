@@ -53,7 +53,7 @@ def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
 
 
 def irradiance(light: Array, normals: Array) -> Array:
-    """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
+    """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero; (V, 1) of light (9, 1).
 
     Args:
         light: (9, 3) as `environment` makes it.

@@ -174,7 +174,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = _gather(ids, x), _gather(ids, y), _gather(ids, inverse_w)
+    xs, ys, ws = stage(jnp.any(inverse_w > 0.0), partial(_each, ids), (x, y, inverse_w))
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     drawn = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
     drawn &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
@@ -286,6 +286,10 @@ def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
 
 def _gather(ids: Corners, values: Array) -> Corners:
     return values[ids[0]], values[ids[1]], values[ids[2]]
+
+
+def _each(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
+    return tuple(_gather(ids, column) for column in columns)
 
 
 def _gather3(columns: Corners, index: Array) -> Corners:

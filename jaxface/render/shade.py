@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 
@@ -76,8 +78,8 @@ def _to_corners(vertices: Array, faces: Array, *corners: Array) -> Array:
     return total
 
 
-def fetch(texture: Array, u: Array, v: Array) -> tuple[Array, ...]:
-    """Bilinear samples of a texture (H, W, C), one plane a channel, clamped at the border.
+def fetch(texture: Array, u: Array, v: Array) -> Array:
+    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the border.
 
     Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H.
 
@@ -85,22 +87,23 @@ def fetch(texture: Array, u: Array, v: Array) -> tuple[Array, ...]:
         u, v: planes of texture coordinates in [0, 1], v up.
     """
     height, width, channels = texture.shape
+    # Written to memory first: else the pixel's place is found once for every channel of every texel.
+    first, across, down = stage(jnp.any(u == u), partial(_locate, height, width), u, v)
+    right, below = min(1, width - 1), width * min(1, height - 1)
+    texels = texture.reshape(-1, channels)
+    a, b, c, d = (texels[first + step] for step in (0, right, below, below + right))
+    across, down = across[..., None], down[..., None]
+    upper, lower = a + across * (b - a), c + across * (d - c)
+    return upper + down * (lower - upper)
+
+
+def _locate(height: int, width: int, u: Array, v: Array) -> tuple[Array, Array, Array]:
+    """The first of the four texels, and how far to go from it to the right and down, in texels."""
     x = jnp.clip(u * width - 0.5, 0.0, width - 1.0)
     y = jnp.clip((1.0 - v) * height - 0.5, 0.0, height - 1.0)
     x0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(x), max(width - 2, 0)))
     y0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(y), max(height - 2, 0)))
-    first = y0.astype(jnp.int32) * width + x0.astype(jnp.int32)
-    right, below = min(1, width - 1), width * min(1, height - 1)
-    across, down = x - x0, y - y0
-    texels = texture.reshape(-1, channels)
-    corners = [texels[first + step] for step in (0, right, below, below + right)]
-
-    def blend(channel: int) -> Array:
-        a, b, c, d = (corner[..., channel] for corner in corners)
-        upper, lower = a + across * (b - a), c + across * (d - c)
-        return upper + down * (lower - upper)
-
-    return tuple(blend(channel) for channel in range(channels))
+    return y0.astype(jnp.int32) * width + x0.astype(jnp.int32), x - x0, y - y0
 
 
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
@@ -111,7 +114,7 @@ def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, dept
     dx repaints dx of a pixel with the difference of their colours; half of it is given to either.
 
     Args:
-        colour: (3, H, W) linear light.
+        colour: (H, W, 3) linear light.
         u, v: (H, W) texture coordinates; far outside [0, 1] on the background.
         x, y: (H, W) pixel position of the seen surface point at frozen barycentric weights.
         depth: (H, W) which of two surfaces is nearer; infinite on the background.
@@ -125,31 +128,31 @@ def _repaint(colour: Array, u: Array, v: Array, depth: Array, position: Array, a
     count = position.shape[axis]
 
     def first(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis - 2)
+        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis)
 
     def second(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 1, count, axis=axis - 2)
+        return jax.lax.slice_in_dim(values, 1, count, axis=axis)
 
     jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v)))
     nearer = jnp.where(first(depth) <= second(depth), first(position), second(position))
     moved = jnp.where(jump > _JUMP, nearer - jax.lax.stop_gradient(nearer), 0.0)
-    change = 0.5 * (first(colour) - second(colour)) * moved[None]
+    change = 0.5 * (first(colour) - second(colour)) * moved[..., None]
     before, after = [(0, 0)] * 3, [(0, 0)] * 3
-    before[axis + 1], after[axis + 1] = (0, 1), (1, 0)
+    before[axis], after[axis] = (0, 1), (1, 0)
     return jnp.pad(change, before) + jnp.pad(change, after)
 
 
 def average(colour: Array, supersample: int) -> Array:
-    """Mean of supersample x supersample samples a pixel, (3, n H, n W) -> (3, H, W).
+    """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
 
     Of linear light, before the display exponent: a pixel half covered by a bright surface sends half its
     light. The mean of display values would be darker, and every edge with it.
     """
     if supersample == 1:
         return colour
-    channels, height, width = colour.shape
+    height, width, channels = colour.shape
     height, width = height // supersample, width // supersample
-    return colour.reshape(channels, height, supersample, width, supersample).mean(axis=(2, 4))
+    return colour.reshape(height, supersample, width, supersample, channels).mean(axis=(1, 3))
 
 
 def display(linear: Array, gamma: Array) -> Array:

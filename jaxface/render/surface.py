@@ -36,18 +36,17 @@ class Surface(NamedTuple):
 
 
 class Mesh(NamedTuple):
-    """Corners of triangles as six columns (F,): a vertex index each, and texture coordinates."""
+    """Triangles, and their texture coordinates.
 
-    ids: Corners
-    u: Corners
-    v: Corners
+    Attributes:
+        faces, uv_faces: (F,) of each corner, indices into vertices and into texture coordinates.
+        u, v: (T,).
+    """
 
-
-def mesh(faces: Array, uv: Array, uv_faces: Array) -> Mesh:
-    """Args: faces, uv_faces (F, 3); uv (T, 2)."""
-    ids, textured = tuple(faces.T), tuple(uv_faces.T)
-    u, v = uv[:, 0], uv[:, 1]
-    return Mesh(ids, tuple(u[index] for index in textured), tuple(v[index] for index in textured))  # type: ignore[arg-type]
+    faces: Corners
+    uv_faces: Corners
+    u: Array
+    v: Array
 
 
 @jax.custom_vjp
@@ -62,18 +61,15 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
     covered = triangle >= 0
     needed = jnp.any(covered)
     seen = jnp.maximum(triangle, 0)
-    second, third, *ids = stage(needed, _weights, screen, shape.ids, seen, covered)
+    ids, textured, second, third = stage(needed, _weights, screen, shape, seen, covered)
     weights = 1.0 - second - third, second, third
 
     def carried(weights: Corners, index: Corners, column: Array) -> Array:
         return interpolate(weights, _each(index, column))
 
-    def textured(weights: Corners, columns: Corners, seen: Array) -> Array:
-        return interpolate(weights, _fetch(columns, seen))
-
-    u, v = (stage(needed, textured, weights, columns, seen) for columns in (shape.u, shape.v))
-    at_pixels = tuple(stage(needed, carried, weights, tuple(ids), column) for column in values)
-    depth = -stage(needed, carried, weights, tuple(ids), screen[2])
+    u, v = (stage(needed, carried, weights, textured, column) for column in (shape.u, shape.v))
+    at_pixels = tuple(stage(needed, carried, weights, ids, column) for column in values)
+    depth = -stage(needed, carried, weights, ids, screen[2])
     height, width = triangle.shape
     x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
     y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
@@ -96,8 +92,8 @@ def _backward(
 
     def for_weights(outer: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
-        ids = _fetch(shape.ids, seen)
-        corners = [_fetch(shape.u, seen), _fetch(shape.v, seen), *(_each(ids, column) for column in values)]
+        ids, textured = _fetch(shape.faces, seen), _fetch(shape.uv_faces, seen)
+        corners = [_each(textured, shape.u), _each(textured, shape.v), *(_each(ids, column) for column in values)]
         pairs = list(zip((outer.u, outer.v, *outer.values), corners, strict=True))
         return tuple(  # type: ignore[return-value]
             sum((slope * (corner[k] - corner[0]) for slope, corner in pairs), start=jnp.zeros(seen.shape))
@@ -106,7 +102,7 @@ def _backward(
 
     def for_corners(slopes: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
-        ids = _fetch(shape.ids, seen)
+        ids = _fetch(shape.faces, seen)
         flat, weights = barycentric(*(_each(ids, column) for column in screen), covered)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
@@ -131,7 +127,7 @@ def _backward(
             return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
 
         row = stage(needed, rows, dx, dy, dw, weight, outer.values)
-        total = total.at[shape.ids[corner][seen].reshape(-1)].add(row, mode="promise_in_bounds")
+        total = total.at[shape.faces[corner][seen].reshape(-1)].add(row, mode="promise_in_bounds")
     columns = tuple(total[:, k] for k in range(total.shape[1]))
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 
@@ -139,11 +135,13 @@ def _backward(
 surface.defvjp(_forward, _backward)
 
 
-def _weights(screen: Corners, ids: Corners, seen: Array, covered: Array) -> tuple[Array, ...]:
-    """The second and third weight, and the corners' vertices."""
-    index = _fetch(ids, seen)
-    _, weights = barycentric(*(_each(index, column) for column in screen), covered)
-    return (*weights[1:], *index)
+def _weights(
+    screen: Corners, shape: Mesh, seen: Array, covered: Array
+) -> tuple[Corners, Corners, Array, Array]:
+    """The corners' vertices and texture coordinates, and the second and third weight."""
+    ids = _fetch(shape.faces, seen)
+    _, weights = barycentric(*(_each(ids, column) for column in screen), covered)
+    return ids, _fetch(shape.uv_faces, seen), weights[1], weights[2]
 
 
 def _each(index: Corners, column: Array) -> Corners:

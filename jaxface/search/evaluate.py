@@ -7,7 +7,7 @@ second searcher with an equal classifier and config compiles nothing.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,16 @@ import jax.numpy as jnp
 from jaxface.classify import Classifier
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
-from jaxface.face.model import FaceModel, FaceParams
-from jaxface.render.image import Prepared, draw, prepare
+from jaxface.face.appearance import line_weights
+from jaxface.face.geometry import expression_displacement
+from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
+from jaxface.render.image import Prepared, draw, draw_displaced, prepare
 from jaxface.render.scene import Camera, Orthographic, Scene
 from jaxface.search.objective import Scores, Slopes, score, slope_objective
 from jaxface.search.space import SearchSpace
 from jaxface.search.views import views
+
+_UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which a found face is moved to see whether its score is pixel luck."""
@@ -49,22 +53,25 @@ class Cases:
 @jax.jit
 def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Array) -> Scores:
     """Scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
-    members, size = candidates.shape[1:]
+    members = candidates.shape[1]
     chunk = min(stage.chunk, members)
     padding = -members % chunk
 
     def work(case: tuple[Cases, Array]) -> Scores:
         one, population = case
         prepared = prepare(stage.head, one.params, stage.scene)
-        padded = jnp.concatenate([population, population[:padding]]).reshape(-1, chunk, size)
+        padded = jnp.concatenate([population, population[:padding]])
 
-        def some(batch: Array) -> Scores:
-            images = _views(stage, prepared, one.params.pose, batch)
+        def some(batch: tuple[Array, Moved]) -> Scores:
+            images = _views(stage, prepared, one.params.pose, batch[1])
             logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
-            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch)
+            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch[0])
 
-        scores = jax.lax.map(some, padded)
+        chunks = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage.head, padded))
+        )
+        scores = jax.lax.map(some, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
     def idle(case: tuple[Cases, Array]) -> Scores:
@@ -86,7 +93,8 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
         prepared = prepare(stage.head, one.params, stage.scene)
 
         def loss(phi: Array) -> tuple[Array, Scores]:
-            logits = _logits(stage, _views(stage, prepared, one.params.pose, phi[None])[0])
+            moved = _moved(stage.head, phi[None])
+            logits = _logits(stage, _views(stage, prepared, one.params.pose, moved)[0])
             scores = score(logits, one.targets, phi, stage.space)
             return slope_objective(logits, one.targets, phi, stage.space), scores
 
@@ -105,7 +113,8 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
 @jax.jit
 def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
     """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
-    return _views(stage, prepare(stage.head, params, stage.scene), params.pose, candidates)
+    prepared = prepare(stage.head, params, stage.scene)
+    return _views(stage, prepared, params.pose, _moved(stage.head, candidates))
 
 
 @jax.jit
@@ -155,10 +164,36 @@ def _logits(stage: Stage, images: Array) -> Array:
     return stage.classifier.apply(stage.classifier.state, images)
 
 
-def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array) -> Array:
-    """(P, views, H, W, 3) of candidates (P, E), drawn one after another: a CPU's cache holds one picture."""
+class Moved(NamedTuple):
+    """What expressions do to the head: displacement (P, V, 3), and the lines on the skin (P, V)."""
 
-    def one(expression: Array) -> Array:
-        return views(draw(stage.head, prepared, expression, pose, stage.scene), stage.views)
+    displacement: Array
+    lines: Array
 
-    return jax.lax.map(one, candidates)
+
+def _moved(head: FaceModel, candidates: Array) -> Moved:
+    """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
+    displacement = jax.vmap(lambda phi: expression_displacement(head, phi))(candidates)
+    return Moved(displacement, jax.vmap(lambda one: line_weights(head.appearance.lines, one))(displacement))
+
+
+def _views(stage: Stage, prepared: Prepared, pose: Array, moved: Moved) -> Array:
+    """(P, views, H, W, 3) of P candidates, drawn one after another: a CPU's cache holds one picture."""
+
+    def one(member: Moved) -> Array:
+        return views(draw_displaced(stage.head, prepared, *member, pose, stage.scene), stage.views)
+
+    return jax.lax.map(one, moved)
+
+
+def drawn(head: FaceModel, scene: Scene) -> tuple[FaceModel, Scene]:
+    """The head and the scene with all that a search does not vary folded away; the pictures are the same.
+
+    Both halves of an expression move alike, so the bases are added; light of one colour is carried in one
+    channel; the expression space would key what is compiled, and is not read here.
+    """
+    basis = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
+    grey = bool((scene.light == scene.light[:, :1]).all())
+    return dataclasses.replace(head, expression_basis=basis, whole_basis=None, expressions=_UNREAD), (
+        dataclasses.replace(scene, light=scene.light[:, :1]) if grey else scene
+    )
