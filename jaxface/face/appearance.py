@@ -70,7 +70,7 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
         albedo: (A,) coefficients.
     """
     size = appearance.basis.shape[-1]
-    colour = appearance.mean + appearance.basis @ albedo[:size]
+    colour = appearance.mean + appearance.basis @ albedo[:size] if size else appearance.mean
     affine = jnp.concatenate([albedo, jnp.ones(1, albedo.dtype)])
 
     def coat(below: Array, layer: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -81,7 +81,8 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
 
     layers = (appearance.masks, appearance.colours, appearance.opacities)
     colour, _ = jax.lax.scan(coat, jnp.clip(colour, 0.0, 1.0), layers)
-    return jnp.concatenate([srgb_to_linear(colour), appearance.line_pattern[..., None]], axis=-1)
+    linear = srgb_to_linear(colour.reshape(-1)).reshape(colour.shape)
+    return jnp.concatenate([linear, appearance.line_pattern[..., None]], axis=-1)
 
 
 def line_weights(lines: Lines | None, displacement: Array) -> Array:
@@ -92,7 +93,11 @@ def line_weights(lines: Lines | None, displacement: Array) -> Array:
     """
     if lines is None:
         return jnp.zeros(displacement.shape[0], displacement.dtype)
-    strength = jnp.einsum("vc,vcl->l", displacement, lines.feature)
+    return line_pattern_weights(lines, jnp.einsum("vc,vcl->l", displacement, lines.feature))
+
+
+def line_pattern_weights(lines: Lines, strength: Array) -> Array:
+    """`line_weights` of lines (L,) of known strength."""
     return lines.region @ jnp.clip(strength, 0.0, 1.2)
 
 

@@ -99,7 +99,9 @@ def draw_displaced(
     """
     vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     linear = _linear(head, vertices, lines, prepared, scene)
-    return stage(vertices[0, 0] < jnp.inf, functools.partial(_displayed, scene.supersample), linear, scene.gamma)
+    return stage(
+        vertices[0, 0] < jnp.inf, functools.partial(_displayed, scene.supersample), linear, scene.gamma
+    )
 
 
 @functools.partial(jax.jit, static_argnames="side")

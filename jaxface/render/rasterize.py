@@ -151,10 +151,10 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
     queue = stage(ahead, _queue, counts)
     nobody = faces.shape[0]
 
-    def more(state: tuple[Array, ...]) -> Array:
+    def more(state: tuple[Array, Array, Array, Array]) -> Array:
         return state[0] < queue.total
 
-    def draw(state: tuple[Array, ...]) -> tuple[Array, ...]:
+    def draw(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:
         first, entry, nearest, owner = state
         entries, pixel, depth, triangle = _chunk(columns, ids, queue, first, entry, size)
         closer = nearest.at[pixel].min(depth, mode="promise_in_bounds")
@@ -168,7 +168,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
     zero = jnp.zeros((), jnp.int32)
     background = jnp.full(size * size, jnp.inf, jnp.float32), jnp.full(size * size, nobody, jnp.int32)
-    *_, owner = jax.lax.while_loop(more, draw, (zero, zero, *background))
+    _, _, _, owner = jax.lax.while_loop(more, draw, (zero, zero, *background))
     return jnp.where(owner < nobody, owner, -1).reshape(size, size)
 
 

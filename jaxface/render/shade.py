@@ -78,34 +78,85 @@ def _to_corners(vertices: Array, faces: Array, *corners: Array) -> Array:
     return total
 
 
+@jax.custom_vjp
 def fetch(texture: Array, u: Array, v: Array) -> Array:
     """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the border.
 
-    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H.
+    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse mode only.
 
     Args:
         u, v: planes of texture coordinates in [0, 1], v up.
     """
-    height, width, channels = texture.shape
-    # Written to memory first: else the pixel's place is found once for every channel of every texel.
-    first, across, down = stage(jnp.any(u == u), partial(_locate, height, width), u, v)
-    right, below = min(1, width - 1), width * min(1, height - 1)
-    texels = texture.reshape(-1, channels)
-    a, b, c, d = (texels[first + step] for step in (0, right, below, below + right))
+    first, across, down = _place(texture, u, v)
+    a, b, c, d = _texels(texture, first)
     across, down = across[..., None], down[..., None]
     upper, lower = a + across * (b - a), c + across * (d - c)
     return upper + down * (lower - upper)
 
 
-def _locate(height: int, width: int, u: Array, v: Array) -> tuple[Array, Array, Array]:
-    """The first of the four texels, and how far to go from it to the right and down, in texels."""
-    x = jnp.clip(u * width - 0.5, 0.0, width - 1.0)
-    y = jnp.clip((1.0 - v) * height - 0.5, 0.0, height - 1.0)
-    x0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(x), max(width - 2, 0)))
-    y0 = jax.lax.stop_gradient(jnp.minimum(jnp.floor(y), max(height - 2, 0)))
-    return y0.astype(jnp.int32) * width + x0.astype(jnp.int32), x - x0, y - y0
+def _place(texture: Array, u: Array, v: Array) -> tuple[Array, Array, Array]:
+    """The first of the four texels, and how far to go from it to the right and down, in texels.
+
+    Written to memory: else the place is found once for every channel of every texel.
+    """
+    height, width, _ = texture.shape
+
+    def locate(u: Array, v: Array) -> tuple[Array, Array, Array]:
+        x = jnp.clip(u * width - 0.5, 0.0, width - 1.0)
+        y = jnp.clip((1.0 - v) * height - 0.5, 0.0, height - 1.0)
+        x0, y0 = jnp.minimum(jnp.floor(x), max(width - 2, 0)), jnp.minimum(jnp.floor(y), max(height - 2, 0))
+        return y0.astype(jnp.int32) * width + x0.astype(jnp.int32), x - x0, y - y0
+
+    return stage(jnp.any(u == u), locate, u, v)
 
 
+def _steps(texture: Array) -> tuple[int, int, int, int]:
+    """From the first texel to each of the four."""
+    height, width, _ = texture.shape
+    right, below = min(1, width - 1), width * min(1, height - 1)
+    return 0, right, below, below + right
+
+
+def _texels(texture: Array, first: Array) -> tuple[Array, ...]:
+    rows = texture.reshape(-1, texture.shape[-1])
+    return tuple(rows[first + step] for step in _steps(texture))
+
+
+def _fetch_forward(texture: Array, u: Array, v: Array) -> tuple[Array, tuple[Array, Array, Array]]:
+    return fetch(texture, u, v), (texture, u, v)
+
+
+def _fetch_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, Array, Array]:
+    texture, u, v = kept
+    height, width, channels = texture.shape
+    first, across, down = _place(texture, u, v)
+
+    def for_place(outer: Array, first: Array, across: Array, down: Array) -> tuple[Array, Array]:
+        a, b, c, d = (_dot(outer, texels) for texels in _texels(texture, first))
+        return (b - a) + down * (d - c - b + a), (c - a) + across * (d - c - b + a)
+
+    to_right, to_below = stage(jnp.any(u == u), for_place, outer, first, across, down)
+    column, row = u * width - 0.5, (1.0 - v) * height - 0.5
+    du = jnp.where((column > 0.0) & (column < width - 1.0), width * to_right, 0.0)
+    dv = jnp.where((row > 0.0) & (row < height - 1.0), -height * to_below, 0.0)
+    shares = ((1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down)
+    total = jnp.zeros((height * width, channels), texture.dtype)
+    for step, share in zip(_steps(texture), shares, strict=True):
+        given = (share[..., None] * outer).reshape(-1, channels)
+        total = total.at[(first + step).reshape(-1)].add(given, mode="promise_in_bounds")
+    return total.reshape(texture.shape), du, dv
+
+
+fetch.defvjp(_fetch_forward, _fetch_backward)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    """Over the last axis, short: term by term, which stays within its loop."""
+    terms = [a[..., k] * b[..., k] for k in range(a.shape[-1])]
+    return sum(terms[1:], start=terms[0])
+
+
+@jax.custom_vjp
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
     """The same image, whose gradient also knows that edges of what hides something move.
 
@@ -119,13 +170,26 @@ def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, dept
         x, y: (H, W) pixel position of the seen surface point at frozen barycentric weights.
         depth: (H, W) which of two surfaces is nearer; infinite on the background.
     """
-    frozen = jax.lax.stop_gradient((colour, u, v, depth))
-    return colour + _repaint(*frozen, x, axis=1) + _repaint(*frozen, y, axis=0)
+    return colour
 
 
-def _repaint(colour: Array, u: Array, v: Array, depth: Array, position: Array, axis: int) -> Array:
-    """What moves along one axis of the image add to the gradient; its value is zero."""
-    count = position.shape[axis]
+def _silhouettes_forward(
+    colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array
+) -> tuple[Array, tuple[Array, ...]]:
+    return colour, (colour, u, v, depth)
+
+
+def _silhouettes_backward(kept: tuple[Array, ...], outer: Array) -> tuple[Array | None, ...]:
+    dx, dy = (stage(jnp.any(outer != 0.0), partial(_repaint, axis), *kept, outer) for axis in (1, 0))
+    return outer, jnp.zeros_like(kept[1]), jnp.zeros_like(kept[2]), dx, dy, jnp.zeros_like(kept[3])
+
+
+move_silhouettes.defvjp(_silhouettes_forward, _silhouettes_backward)
+
+
+def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: Array) -> Array:
+    """The loss's slope in each pixel's position along one axis of the image."""
+    count = depth.shape[axis]
 
     def first(values: Array) -> Array:
         return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis)
@@ -133,13 +197,14 @@ def _repaint(colour: Array, u: Array, v: Array, depth: Array, position: Array, a
     def second(values: Array) -> Array:
         return jax.lax.slice_in_dim(values, 1, count, axis=axis)
 
-    jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v)))
-    nearer = jnp.where(first(depth) <= second(depth), first(position), second(position))
-    moved = jnp.where(jump > _JUMP, nearer - jax.lax.stop_gradient(nearer), 0.0)
-    change = 0.5 * (first(colour) - second(colour)) * moved[..., None]
-    before, after = [(0, 0)] * 3, [(0, 0)] * 3
+    jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v))) > _JUMP
+    change = 0.5 * _dot(first(colour) - second(colour), first(outer) + second(outer))
+    mine = first(depth) <= second(depth)
+    before, after = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
     before[axis], after[axis] = (0, 1), (1, 0)
-    return jnp.pad(change, before) + jnp.pad(change, after)
+    return jnp.pad(jnp.where(jump & mine, change, 0.0), before) + jnp.pad(
+        jnp.where(jump & ~mine, change, 0.0), after
+    )
 
 
 def average(colour: Array, supersample: int) -> Array:
@@ -152,7 +217,9 @@ def average(colour: Array, supersample: int) -> Array:
         return colour
     height, width, channels = colour.shape
     height, width = height // supersample, width // supersample
-    return colour.reshape(height, supersample, width, supersample, channels).mean(axis=(1, 3))
+    colour = colour.reshape(height, supersample, width, supersample, channels)
+    samples = [colour[:, row, :, column] for row in range(supersample) for column in range(supersample)]
+    return sum(samples[1:], start=samples[0]) / supersample**2  # a mean over two axes is six times as slow
 
 
 def display(linear: Array, gamma: Array) -> Array:

@@ -93,7 +93,11 @@ def _backward(
     def for_weights(outer: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
         ids, textured = _fetch(shape.faces, seen), _fetch(shape.uv_faces, seen)
-        corners = [_each(textured, shape.u), _each(textured, shape.v), *(_each(ids, column) for column in values)]
+        corners = [
+            _each(textured, shape.u),
+            _each(textured, shape.v),
+            *(_each(ids, column) for column in values),
+        ]
         pairs = list(zip((outer.u, outer.v, *outer.values), corners, strict=True))
         return tuple(  # type: ignore[return-value]
             sum((slope * (corner[k] - corner[0]) for slope, corner in pairs), start=jnp.zeros(seen.shape))
@@ -103,16 +107,18 @@ def _backward(
     def for_corners(slopes: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
         ids = _fetch(shape.faces, seen)
-        flat, weights = barycentric(*(_each(ids, column) for column in screen), covered)
+        xs, ys, inverse_w = (_each(ids, column) for column in screen)
+        flat, weights = barycentric(xs, ys, inverse_w, covered)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
             return barycentric(xs, ys, inverse_w, covered)[1][1:]
 
-        _, back = jax.vjp(of, *(_each(ids, column) for column in screen))
+        _, back = jax.vjp(of, xs, ys, inverse_w)
         dx, dy, dw = back(slopes)
         here = jnp.where(covered, 1.0, 0.0)
-        moved = tuple(dx[k] + here * flat[k] * x for k in range(3)), tuple(
-            dy[k] + here * flat[k] * y for k in range(3)
+        moved = (
+            tuple(dx[k] + here * flat[k] * x for k in range(3)),
+            tuple(dy[k] + here * flat[k] * y for k in range(3)),
         )
         return (*moved[0], *moved[1], *dw, *weights)
 
@@ -140,7 +146,8 @@ def _weights(
 ) -> tuple[Corners, Corners, Array, Array]:
     """The corners' vertices and texture coordinates, and the second and third weight."""
     ids = _fetch(shape.faces, seen)
-    _, weights = barycentric(*(_each(ids, column) for column in screen), covered)
+    xs, ys, inverse_w = (_each(ids, column) for column in screen)
+    _, weights = barycentric(xs, ys, inverse_w, covered)
     return ids, _fetch(shape.uv_faces, seen), weights[1], weights[2]
 
 

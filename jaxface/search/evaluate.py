@@ -7,6 +7,7 @@ second searcher with an equal classifier and config compiles nothing.
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
@@ -15,10 +16,9 @@ import jax.numpy as jnp
 from jaxface.classify import Classifier
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
-from jaxface.face.appearance import line_weights
-from jaxface.face.geometry import expression_displacement
+from jaxface.face.appearance import line_pattern_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
-from jaxface.render.image import Prepared, draw, draw_displaced, prepare
+from jaxface.render.image import Prepared, draw_displaced, prepare
 from jaxface.render.scene import Camera, Orthographic, Scene
 from jaxface.search.objective import Scores, Slopes, score, slope_objective
 from jaxface.search.space import SearchSpace
@@ -32,12 +32,19 @@ SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 
 @pytree
 class Stage:
-    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`."""
+    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`.
+
+    Both halves of a face move alike here, so what an expression does is linear: `basis` (E, V, 3) displaces
+    the vertices, `line_strengths` (E, L) draws the lines of the skin; None for a head without lines. The
+    head's own bases are empty. Coefficients come first: the gradient would else copy the basis on every call.
+    """
 
     classifier: Classifier
     head: FaceModel
     scene: Scene
     space: SearchSpace
+    basis: Array
+    line_strengths: Array | None
     views: Literal["plain", "robust"] = static()
     chunk: int = static()
 
@@ -69,7 +76,7 @@ def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Arr
             return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch[0])
 
         chunks = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage.head, padded))
+            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage, padded))
         )
         scores = jax.lax.map(some, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
@@ -93,7 +100,7 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
         prepared = prepare(stage.head, one.params, stage.scene)
 
         def loss(phi: Array) -> tuple[Array, Scores]:
-            moved = _moved(stage.head, phi[None])
+            moved = _moved(stage, phi[None])
             logits = _logits(stage, _views(stage, prepared, one.params.pose, moved)[0])
             scores = score(logits, one.targets, phi, stage.space)
             return slope_objective(logits, one.targets, phi, stage.space), scores
@@ -114,7 +121,7 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
 def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
     """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
     prepared = prepare(stage.head, params, stage.scene)
-    return _views(stage, prepared, params.pose, _moved(stage.head, candidates))
+    return _views(stage, prepared, params.pose, _moved(stage, candidates))
 
 
 @jax.jit
@@ -127,10 +134,11 @@ def population_scores_of(stage: Stage, target: Array, candidates: Array, logits:
 def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array:
     """(4, H, W, 3): one face with the picture moved by a third of a pixel in four directions."""
     prepared = prepare(stage.head, params, stage.scene)
+    face: Moved = jax.tree.map(lambda leaf: leaf[0], _moved(stage, expression[None]))
 
     def one(pixels: Array) -> Array:
         moved = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, stage.scene.size))
-        return draw(stage.head, moved, expression, params.pose, stage.scene)
+        return draw_displaced(stage.head, moved, face.displacement, face.lines, params.pose, stage.scene)
 
     return jax.lax.map(one, jnp.asarray(SHIFTS))
 
@@ -171,29 +179,45 @@ class Moved(NamedTuple):
     lines: Array
 
 
-def _moved(head: FaceModel, candidates: Array) -> Moved:
+def _moved(stage: Stage, candidates: Array) -> Moved:
     """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
-    displacement = jax.vmap(lambda phi: expression_displacement(head, phi))(candidates)
-    return Moved(displacement, jax.vmap(lambda one: line_weights(head.appearance.lines, one))(displacement))
+    head = stage.head
+    displacement = jnp.tensordot(candidates, stage.basis, 1)
+    if head.appearance.lines is None or stage.line_strengths is None:
+        return Moved(displacement, jnp.zeros(displacement.shape[:2]))
+    weights = partial(line_pattern_weights, head.appearance.lines)
+    return Moved(displacement, jax.vmap(weights)(candidates @ stage.line_strengths))
 
 
 def _views(stage: Stage, prepared: Prepared, pose: Array, moved: Moved) -> Array:
     """(P, views, H, W, 3) of P candidates, drawn one after another: a CPU's cache holds one picture."""
 
     def one(member: Moved) -> Array:
-        return views(draw_displaced(stage.head, prepared, *member, pose, stage.scene), stage.views)
+        image = draw_displaced(stage.head, prepared, member.displacement, member.lines, pose, stage.scene)
+        return views(image, stage.views)
 
     return jax.lax.map(one, moved)
 
 
-def drawn(head: FaceModel, scene: Scene) -> tuple[FaceModel, Scene]:
-    """The head and the scene with all that a search does not vary folded away; the pictures are the same.
+def stage(
+    classifier: Classifier,
+    head: FaceModel,
+    scene: Scene,
+    space: SearchSpace,
+    views: Literal["plain", "robust"],
+    chunk: int,
+) -> Stage:
+    """A stage in which all that a search does not vary is folded away; the pictures are the same.
 
     Both halves of an expression move alike, so the bases are added; light of one colour is carried in one
     channel; the expression space would key what is compiled, and is not read here.
     """
-    basis = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
-    grey = bool((scene.light == scene.light[:, :1]).all())
-    return dataclasses.replace(head, expression_basis=basis, whole_basis=None, expressions=_UNREAD), (
-        dataclasses.replace(scene, light=scene.light[:, :1]) if grey else scene
+    both = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
+    lines, basis = head.appearance.lines, jnp.moveaxis(both, -1, 0)
+    strengths = None if lines is None else jnp.einsum("evc,vcl->el", basis, lines.feature)
+    if bool((scene.light == scene.light[:, :1]).all()):
+        scene = dataclasses.replace(scene, light=scene.light[:, :1])
+    drawn = dataclasses.replace(
+        head, expression_basis=head.expression_basis[..., :0], whole_basis=None, expressions=_UNREAD
     )
+    return Stage(classifier, drawn, scene, space, basis, strengths, views, chunk)

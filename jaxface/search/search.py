@@ -107,8 +107,8 @@ def build(
             "the host; use method 'differential-evolution'"
         )
     searched = space.of_model(head.expressions, tuple(classifier.labels), config)
-    drawn, lit = evaluate.drawn(head, scene)
-    return Searcher(Stage(classifier, drawn, lit, searched, config.views, config.chunk), config, spread)
+    staged = evaluate.stage(classifier, head, scene, searched, config.views, config.chunk)
+    return Searcher(staged, config, spread)
 
 
 def maximise(
