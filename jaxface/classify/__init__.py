@@ -3,6 +3,16 @@
 from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.classifier import Classifier
 from jaxface.classify.custom import from_function
-from jaxface.classify.registry import describe, load, names
+from jaxface.classify.registry import describe, from_state_dict, load, names
 
-__all__ = ["Card", "Classifier", "describe", "from_function", "load", "names", "read_card", "write_card"]
+__all__ = [
+    "Card",
+    "Classifier",
+    "describe",
+    "from_function",
+    "from_state_dict",
+    "load",
+    "names",
+    "read_card",
+    "write_card",
+]

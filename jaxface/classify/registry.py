@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from flax import nnx
 
+from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.card import CARD_FILE, Card, read_card
+from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import Classifier, FlaxNetwork
-from jaxface.classify.nets.face_api import FaceApi
-from jaxface.classify.nets.mini_xception import MiniXception
 from jaxface.classify.weights import fill, read_weights
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
 from jaxface.core.io import sha256
-
-ARCHITECTURES: dict[str, Callable[..., nnx.Module]] = {
-    "face-api": FaceApi,
-    "fer-mini-xception": MiniXception,
-}
-"""Architecture -> `build(classes, rngs=...)`: a module that gives (logits, named maps)."""
 
 _ASSETS = Path(__file__).parent / "assets"
 
@@ -80,21 +74,75 @@ def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Cl
     return Classifier(state=state, network=network, card=dataclasses.replace(card, parameters=parameters))
 
 
+def from_state_dict(
+    name: str, state_dict: Mapping[str, Any], labels: Sequence[str] | None = None
+) -> Classifier:
+    """A classifier from the state dict of the original PyTorch network, as its authors publish it.
+
+    Args:
+        name: an architecture ("dan"), or a model ("dan-affectnet7"), whose card then tells labels and input.
+        state_dict: PyTorch's keys -> tensors as NumPy arrays (or anything that `np.asarray` reads), in
+            PyTorch's layout; `module.` before every key, counters and dead parameters do no harm.
+        labels: the classes in the order of the outputs; a model's card knows them.
+    Raises:
+        ConfigError: no such name, one that PyTorch does not publish, or no labels for an architecture.
+        CheckpointError: tensors that are missing, surplus, of another shape or type, or not finite.
+        LabelError: an unknown label, or one expression twice.
+    """
+    card = _card_of(name, labels)
+    layout = ARCHITECTURES[card.architecture].torch
+    if layout is None:
+        raise ConfigError(f"{name!r} has no PyTorch layout; those of {_published_by_torch()} have")
+    origin = f"the state dict for {name}"
+    module = _module(card)
+    arrays = Translated(module, layout, state_dict, origin)
+    structure, abstract = nnx.split(module)
+    state = fill(abstract, arrays, origin)
+    return Classifier(state=state, network=FlaxNetwork(structure), card=card)
+
+
+def _card_of(name: str, labels: Sequence[str] | None) -> Card:
+    if name in names():
+        card = read_card(_ASSETS / name)
+        return card if labels is None else dataclasses.replace(card, native_labels=tuple(labels))
+    if name not in ARCHITECTURES:
+        raise ConfigError(f"unknown classifier {name!r}{suggestion(name, (*names(), *ARCHITECTURES))}")
+    if labels is None:
+        raise ConfigError(f"{name!r} is an architecture: give labels=, its classes in the order of the outputs")
+    preprocessing = ARCHITECTURES[name].preprocessing
+    return Card(
+        name=name,
+        architecture=name,
+        native_labels=tuple(labels),
+        source="a state dict",
+        weights="",
+        **preprocessing,
+    )
+
+
+def _published_by_torch() -> str:
+    return ", ".join(sorted(name for name, entry in ARCHITECTURES.items() if entry.torch is not None))
+
+
 def build(card: Card) -> tuple[FlaxNetwork, nnx.State]:
     """The net that a card names and the abstract state that it wants to be filled with.
 
     Raises:
         CheckpointError: an architecture that jaxface does not have.
     """
+    structure, state = nnx.split(_module(card))
+    return FlaxNetwork(structure), state
+
+
+def _module(card: Card) -> nnx.Module:
+    """The abstract net that a card names."""
     if card.architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"classifier {card.name!r} has the unknown architecture {card.architecture!r}"
             f"{suggestion(card.architecture, ARCHITECTURES)}"
         )
-    builder = ARCHITECTURES[card.architecture]
-    module = nnx.eval_shape(lambda: builder(len(card.native_labels), rngs=nnx.Rngs(0)))
-    structure, state = nnx.split(module)
-    return FlaxNetwork(structure), state
+    net = ARCHITECTURES[card.architecture].net
+    return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=nnx.Rngs(0)))
 
 
 def _find(name_or_folder: str | Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,8 @@ def wanted_arrays(state: nnx.State) -> dict[str, tuple[int, ...]]:
     return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
 
 
-def fill(state: nnx.State, arrays: dict[str, np.ndarray], origin: str) -> nnx.State:
-    """The net's state with the numbers of `arrays`, as float32 on the device.
+def fill(state: nnx.State, arrays: Mapping[str, np.ndarray], origin: str) -> nnx.State:
+    """The net's state with the numbers of `arrays`, as float32 on the device; each is asked for once.
 
     Args:
         state: of the same structure, abstract or not.
@@ -60,31 +61,45 @@ def fill(state: nnx.State, arrays: dict[str, np.ndarray], origin: str) -> nnx.St
     """
     wanted = wanted_arrays(state)
     missing, surplus = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys())
+    check_names(origin, missing, surplus, len(wanted), len(arrays))
+
+    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+        name = _name(path)
+        return leaf.replace(jnp.asarray(_checked(arrays[name], name, wanted[name], origin)))
+
+    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+
+
+def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wanted: int, there: int) -> None:
+    """Refuse a file whose arrays are not the ones that a net wants; the counts are for the message.
+
+    Raises:
+        CheckpointError: names the first few.
+    """
     if missing or surplus:
         raise CheckpointError(
             f"{origin} does not fit the net: {_list('missing', missing)}{_list('unknown', surplus)}"
-            f"{len(wanted)} arrays wanted, {len(arrays)} there"
+            f"{wanted} arrays wanted, {there} there"
         )
-    for name, shape in wanted.items():
-        array = arrays[name]
-        if array.shape != shape:
-            raise CheckpointError(f"{origin}: {name!r} has shape {array.shape}, the net wants {shape}")
-        if array.dtype.kind != "f":
-            raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
-        if not np.isfinite(array).all():
-            raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
 
-    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
-        return leaf.replace(jnp.asarray(arrays[_name(path)], jnp.float32))
 
-    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+def _checked(array: np.ndarray, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+    if array.shape != shape:
+        raise CheckpointError(f"{origin}: {name!r} has shape {array.shape}, the net wants {shape}")
+    if array.dtype.kind != "f":
+        raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
+    with np.errstate(over="ignore"):  # what overflows float32 is refused here, too
+        array = np.asarray(array, np.float32)
+    if not np.isfinite(array).all():
+        raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
+    return array
 
 
 def _name(path: tuple[Any, ...]) -> str:
     return "/".join(map(str, path))
 
 
-def _list(word: str, names: list[str]) -> str:
+def _list(word: str, names: Sequence[str]) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

@@ -17,7 +17,7 @@ from jax import lax
 
 from jaxface.core.types import Array
 
-Padding = Literal["SAME", "VALID"] | Sequence[tuple[int, int]]
+Padding = Literal["SAME", "VALID"] | int | Sequence[tuple[int, int]]
 Pairs = tuple[tuple[int, int], tuple[int, int]]
 
 _FEW_CHANNELS = 8  # up to here, patches are copied faster on the CPU than `lax` convolves, and far faster back
@@ -33,12 +33,14 @@ def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], str
     """Zeros before and after the rows and the columns; SAME as TensorFlow has it (the odd one behind).
 
     Args:
-        padding: "SAME", "VALID" or the two pairs themselves.
+        padding: "SAME", "VALID", one number for all four sides (as PyTorch pads) or the two pairs themselves.
         sizes: (H, W) of the map.
         kernel: (height, width) of the kernel.
     """
     if padding == "VALID":
         return ((0, 0), (0, 0))
+    if isinstance(padding, int):
+        return ((padding, padding), (padding, padding))
     if padding != "SAME":
         rows, columns = padding
         return ((int(rows[0]), int(rows[1])), (int(columns[0]), int(columns[1])))

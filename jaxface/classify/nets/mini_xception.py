@@ -9,17 +9,19 @@ from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, Sepa
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.types import Array
 
+KERAS_EPSILON = 1e-3  # of Keras' batch normalisation
+
 
 class ResidualBlock(nnx.Module):
     """Two separable convolutions, pooled to half the size, beside a strided 1 x 1 convolution."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         self.shortcut = Pointwise(inputs, outputs, bias=False, rngs=rngs)
-        self.shortcut_norm = BatchNorm(outputs)
+        self.shortcut_norm = BatchNorm(outputs, KERAS_EPSILON)
         self.first = Separable(inputs, outputs, bias=False, rngs=rngs)
-        self.first_norm = BatchNorm(outputs)
+        self.first_norm = BatchNorm(outputs, KERAS_EPSILON)
         self.second = Separable(outputs, outputs, bias=False, rngs=rngs)
-        self.second_norm = BatchNorm(outputs)
+        self.second_norm = BatchNorm(outputs, KERAS_EPSILON)
 
     def __call__(self, maps: Array) -> Array:
         inner = jax.nn.relu(self.first_norm(self.first(maps)))
@@ -32,9 +34,9 @@ class MiniXception(nnx.Module):
 
     def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
         self.stem0 = Convolution(1, 8, bias=False, rngs=rngs)
-        self.stem0_norm = BatchNorm(8)
+        self.stem0_norm = BatchNorm(8, KERAS_EPSILON)
         self.stem1 = Convolution(8, 8, bias=False, rngs=rngs)
-        self.stem1_norm = BatchNorm(8)
+        self.stem1_norm = BatchNorm(8, KERAS_EPSILON)
         self.block0 = ResidualBlock(8, 16, rngs=rngs)
         self.block1 = ResidualBlock(16, 32, rngs=rngs)
         self.block2 = ResidualBlock(32, 64, rngs=rngs)
