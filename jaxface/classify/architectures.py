@@ -20,6 +20,9 @@ IMAGENET: dict[str, Any] = {
 }
 """RGB, resized by Pillow (which widens its filter), in ImageNet's statistics."""
 
+GREY: dict[str, Any] = {"size": 224, "channels": "grey3"}
+"""Luma on all three channels in [0, 1], resized by OpenCV (which does not widen its filter)."""
+
 
 @dataclass(frozen=True)
 class Architecture:
