@@ -45,7 +45,7 @@ class SelfAttention(nnx.Module):
 
 
 class Block(nnx.Module):
-    """Attention and an MLP, each after a LayerNorm and on a shortcut (Dosovitskiy et al. 2021, arXiv:2010.11929)."""
+    """Attention and an MLP, each after a LayerNorm and on a shortcut (Dosovitskiy et al. 2021, ViT)."""
 
     def __init__(self, width: int, heads: int, epsilon: float, *, rngs: nnx.Rngs) -> None:
         self.norm = LayerNorm(width, epsilon)
@@ -82,10 +82,10 @@ def relative_position_bias(table: Array, window: int) -> Array:
     """The bias between any two pixels of a square window, from a number for each displacement.
 
     Args:
-        table: ((2 window - 1)^2, heads); row (dy + window - 1)(2 window - 1) + dx + window - 1 is for a query that
-            lies (dy, dx) after its key (Liu et al. 2021, arXiv:2103.14030).
+        table: ((2 window - 1)^2, heads); row (dy + window - 1)(2 window - 1) + dx + window - 1 is for a query
+            that lies (dy, dx) after its key (Liu et al. 2021, arXiv:2103.14030).
     Returns:
-        (heads, window^2, window^2): query, key. Made of copies alone: a gather of 28^4 numbers is slow on the CPU.
+        (heads, window^2, window^2): query, key. Made of copies alone: a gather is slow on the CPU.
     """
     span = 2 * window - 1
     bias = _displaced(table.reshape(span, span, -1), window)  # key y, query y, dx, head

@@ -71,7 +71,9 @@ class Downsample(nnx.Module):
 
 
 class ConvNext(nnx.Module):
-    """(B, H, W, 3) -> logits (B, K) and `stem`, `down1` ... `down3`, `stage0` ... `stage3`, `embedding` (B, 8 width).
+    """(B, H, W, 3) -> logits (B, K) and the maps `stem`, `down1` ... `down3`, `stage0` ... `stage3`.
+
+    `embedding` (B, 8 width) is their normalised mean.
 
     Args:
         depths: blocks in each of the four stages.

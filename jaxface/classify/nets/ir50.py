@@ -1,4 +1,4 @@
-"""IR-50, the residual net of face recognition (Deng et al. 2019, ArcFace, arXiv:1801.07698), up to its third stage."""
+"""IR-50, the residual net of face recognition (Deng et al. 2019, arXiv:1801.07698), up to its third stage."""
 
 from __future__ import annotations
 
@@ -48,7 +48,10 @@ class Unit(nnx.Module):
 
 
 class Ir50(nnx.Module):
-    """(B, 112, 112, 3) -> the stem (B, 112, 112, 64) and three stages, each half as large: 64, 128, 256 channels."""
+    """(B, 112, 112, 3) -> the stem (B, 112, 112, 64) and three stages, each half as large as what it sees.
+
+    They have 64, 128 and 256 channels.
+    """
 
     def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.stem = Convolution(3, 64, bias=False, rngs=rngs)

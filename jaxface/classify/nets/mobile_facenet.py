@@ -1,6 +1,6 @@
-"""MobileFaceNet: inverted residuals with PReLU (Chen et al. 2018, arXiv:1804.07573), as far as POSTER++ uses it.
+"""MobileFaceNet: inverted residuals with PReLU (Chen et al. 2018, arXiv:1804.07573).
 
-The landmark detector's maps at three sizes; its own head is left out.
+As POSTER++ uses it: a landmark detector's maps at three sizes, without its head.
 """
 
 from __future__ import annotations

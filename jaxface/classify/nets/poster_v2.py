@@ -1,5 +1,7 @@
-"""POSTER++, also called POSTER V2 (Mao et al. 2023, arXiv:2301.12149): landmarks attend to the face at three sizes,
-a transformer joins them. Written from the paper and from the layout of its checkpoints.
+"""POSTER++, also called POSTER V2 (Mao et al. 2023, arXiv:2301.12149).
+
+Landmarks attend to the face at three sizes, a transformer joins them. Written from the paper and from the
+layout of its checkpoints.
 """
 
 from __future__ import annotations
@@ -80,8 +82,8 @@ class TokenTransformer(nnx.Module):
 class PosterV2(nnx.Module):
     """(B, 224, 224, 3) -> logits (B, K) and named maps.
 
-    `stem` and `stage1` ... `stage3` of the image's backbone; `landmark28`, `landmark14`, `landmark7` of the other;
-    `attended28`, `attended14`, `attended7` where both met; `tokens` (B, 147, 768) and `embedding` (B, 768).
+    `stem` and `stage1` ... `stage3` of the image's backbone; `landmark28`, `landmark14`, `landmark7` of the
+    other; `attended28`, `attended14`, `attended7` where both met; `tokens` (B, 147, 768), `embedding` (B, 768).
     """
 
     def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:

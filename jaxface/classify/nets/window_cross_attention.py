@@ -1,4 +1,4 @@
-"""POSTER++'s window-based cross-attention: the landmark's features ask the image's (Mao et al. 2023, arXiv:2301.12149).
+"""Window-based cross-attention of POSTER++ (Mao et al. 2023, arXiv:2301.12149): landmarks ask the image.
 
 Each map is one window, so no map is cut.
 """
