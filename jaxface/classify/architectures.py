@@ -8,6 +8,7 @@ from typing import Any
 
 from flax import nnx
 
+from jaxface.classify.nets import face_api, mini_xception
 from jaxface.classify.nets.face_api import FaceApi
 from jaxface.classify.nets.mini_xception import MiniXception
 from jaxface.classify.nets.torch_layout import TorchLayout
@@ -32,14 +33,16 @@ class Architecture:
         net: `net(classes, rngs=...)`: a module that gives (logits, named maps).
         torch: how its PyTorch checkpoints relate to it; None where no such are known.
         preprocessing: fields of a `Card`, for models without one of their own.
+        published: our name of an array -> what another format than PyTorch's calls it.
     """
 
     net: Callable[..., nnx.Module]
     torch: TorchLayout | None = None
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    published: Callable[[str], str] | None = None
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "face-api": Architecture(FaceApi),
-    "fer-mini-xception": Architecture(MiniXception),
+    "face-api": Architecture(FaceApi, published=face_api.published_name),
+    "fer-mini-xception": Architecture(MiniXception, published=mini_xception.published_name),
 }
