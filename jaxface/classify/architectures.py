@@ -8,6 +8,7 @@ from typing import Any
 
 from flax import nnx
 
+from jaxface.classify.nets import dan, ddamfn, efficientnet, residual_masking, segmentation_vgg
 from jaxface.classify.nets.face_api import FaceApi
 from jaxface.classify.nets.mini_xception import MiniXception
 from jaxface.classify.nets.torch_layout import TorchLayout
@@ -40,6 +41,12 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
+    "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, IMAGENET | {"size": 112}),
     "face-api": Architecture(FaceApi),
     "fer-mini-xception": Architecture(MiniXception),
+    "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
+    "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
+    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
+    "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
 }
