@@ -8,9 +8,15 @@ from typing import Any
 
 from flax import nnx
 
-from jaxface.classify.nets import face_api, mini_xception
-from jaxface.classify.nets.face_api import FaceApi
-from jaxface.classify.nets.mini_xception import MiniXception
+from jaxface.classify.nets import (
+    dan,
+    ddamfn,
+    efficientnet,
+    face_api,
+    mini_xception,
+    residual_masking,
+    segmentation_vgg,
+)
 from jaxface.classify.nets.torch_layout import TorchLayout
 
 IMAGENET: dict[str, Any] = {
@@ -43,6 +49,12 @@ class Architecture:
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "face-api": Architecture(FaceApi, published=face_api.published_name),
-    "fer-mini-xception": Architecture(MiniXception, published=mini_xception.published_name),
+    "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
+    "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, IMAGENET | {"size": 112}),
+    "face-api": Architecture(face_api.FaceApi, published=face_api.published_name),
+    "fer-mini-xception": Architecture(mini_xception.MiniXception, published=mini_xception.published_name),
+    "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
+    "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
+    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
+    "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
 }
