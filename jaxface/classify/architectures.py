@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flax import nnx
@@ -12,8 +13,10 @@ from jaxface.classify.nets import (
     dan,
     ddamfn,
     efficientnet,
+    emonext,
     face_api,
     mini_xception,
+    poster_v2,
     residual_masking,
     segmentation_vgg,
 )
@@ -51,10 +54,19 @@ class Architecture:
 ARCHITECTURES: dict[str, Architecture] = {
     "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
     "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, IMAGENET | {"size": 112}),
+    **{
+        f"emonext-{size}": Architecture(
+            partial(emonext.EmoNext, size=size),
+            emonext.TORCH,
+            GREY | {"resized": 236, "antialias": True},
+        )
+        for size in emonext.SIZES
+    },
     "face-api": Architecture(face_api.FaceApi, published=face_api.published_name),
     "fer-mini-xception": Architecture(mini_xception.MiniXception, published=mini_xception.published_name),
     "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
     "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
+    "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
     "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
     "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
 }
