@@ -9,9 +9,17 @@ from typing import Any
 
 from flax import nnx
 
-from jaxface.classify.nets import emonext, poster_v2
-from jaxface.classify.nets.face_api import FaceApi
-from jaxface.classify.nets.mini_xception import MiniXception
+from jaxface.classify.nets import (
+    dan,
+    ddamfn,
+    efficientnet,
+    emonext,
+    face_api,
+    mini_xception,
+    poster_v2,
+    residual_masking,
+    segmentation_vgg,
+)
 from jaxface.classify.nets.torch_layout import TorchLayout
 
 IMAGENET: dict[str, Any] = {
@@ -34,19 +42,31 @@ class Architecture:
         net: `net(classes, rngs=...)`: a module that gives (logits, named maps).
         torch: how its PyTorch checkpoints relate to it; None where no such are known.
         preprocessing: fields of a `Card`, for models without one of their own.
+        published: our name of an array -> what another format than PyTorch's calls it.
     """
 
     net: Callable[..., nnx.Module]
     torch: TorchLayout | None = None
     preprocessing: dict[str, Any] = field(default_factory=dict)
+    published: Callable[[str], str] | None = None
 
 
 ARCHITECTURES: dict[str, Architecture] = {
-    "face-api": Architecture(FaceApi),
-    "fer-mini-xception": Architecture(MiniXception),
-    "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
+    "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
+    "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, IMAGENET | {"size": 112}),
     **{
-        f"emonext-{size}": Architecture(partial(emonext.EmoNext, size=size), emonext.TORCH, GREY)
+        f"emonext-{size}": Architecture(
+            partial(emonext.EmoNext, size=size),
+            emonext.TORCH,
+            GREY | {"resized": 236, "antialias": True},
+        )
         for size in emonext.SIZES
     },
+    "face-api": Architecture(face_api.FaceApi, published=face_api.published_name),
+    "fer-mini-xception": Architecture(mini_xception.MiniXception, published=mini_xception.published_name),
+    "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
+    "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
+    "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
+    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
+    "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
 }

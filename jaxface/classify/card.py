@@ -32,8 +32,9 @@ class Card:
         resize: filter that brings other sizes to `size`, pixel centres aligned.
         antialias: widen the filter where the image is made smaller.
         dataset: what it was trained on.
-        licence, source: of the weights.
-        weights: file beside the card.
+        licence, source: of the weights; the source is where their authors publish them.
+        published_file: what the file is called there; empty = unknown, or not published.
+        weights: file beside the card; empty = they do not come with it.
         sha256: of that file; empty = not checked.
         parameters: how many numbers the weights are.
     """
@@ -52,6 +53,7 @@ class Card:
     dataset: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"
+    published_file: str = ""
     weights: str = "weights.npz"
     sha256: str = ""
     parameters: int = 0

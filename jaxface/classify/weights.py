@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,32 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from safetensors.numpy import save_file
 
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
 _SHOWN = 3
-
-
-def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz`, by name. Nothing in the file is executed.
-
-    Raises:
-        CheckpointError: missing, truncated or foreign.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"no weights at {path}; the card beside names the file it wants")
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("one array without a name")
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(
-            f"{path} is no readable .npz of arrays ({error}); fetch or convert it again"
-        ) from None
 
 
 def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
@@ -45,16 +23,28 @@ def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
 
 
+def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as safetensors, atomically; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def flat_arrays(state: nnx.State) -> dict[str, np.ndarray]:
+    """The arrays of a filled net by name, as `fill` takes them."""
+    return {_name(path): np.asarray(leaf[...]) for path, leaf in nnx.to_flat_state(state)}
+
+
 def wanted_arrays(state: nnx.State) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of a net; names are paths such as `block0/second/depthwise`."""
     return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
 
 
-def fill(state: nnx.State, arrays: Mapping[str, np.ndarray], origin: str) -> nnx.State:
+def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
     """The net's state with the numbers of `arrays`, as float32 on the device; each is asked for once.
 
     Args:
         state: of the same structure, abstract or not.
+        arrays: our names -> arrays, or tensors that still lie in their file.
         origin: the file, for messages.
     Raises:
         CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
@@ -83,14 +73,15 @@ def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wan
         )
 
 
-def _checked(array: np.ndarray, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
-    if array.shape != shape:
-        raise CheckpointError(f"{origin}: {name!r} has shape {array.shape}, the net wants {shape}")
+def _checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+    if tuple(tensor.shape) != shape:  # before anything of that size is read
+        raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net wants {shape}")
+    array = np.asarray(tensor)
     if array.dtype.kind != "f":
         raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
     with np.errstate(over="ignore"):  # what overflows float32 is refused here, too
         array = np.asarray(array, np.float32)
-    if not np.isfinite(array).all():
+    if not (np.isfinite(array.min(initial=0)) and np.isfinite(array.max(initial=0))):
         raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
     return array
 

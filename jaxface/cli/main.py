@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "search": "find the face that a classifier takes most surely for an expression",
     "classifiers": "list the classifiers that are known, or show one",
     "report": "write the HTML report of a run again",
+    "bench": "measure what rendering, classifying, searching and testing cost on this machine",
     "doctor": "check what is installed: devices, classifiers, face files",
 }
 

@@ -100,6 +100,9 @@ class Translated(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         published = self._places[name]
         key, place = self._keys[published], self._wanted[published]
+        claimed = tuple(getattr(self._tensors[key], "shape", place.shape))
+        if math.prod(claimed) != math.prod(place.shape):  # before anything of that size is read
+            raise self._misfit(key, claimed, place)
         try:
             array = np.asarray(self._tensors[key])
         except (TypeError, RuntimeError, ValueError) as error:  # foreign tensors that NumPy cannot read
@@ -108,11 +111,14 @@ class Translated(Mapping[str, np.ndarray]):
             raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, wanted floating point")
         turned = place.turn(array) if place.rank is None or array.ndim in place.rank else array
         if turned.shape != place.shape:
-            raise CheckpointError(
-                f"{self._origin}: {key!r} of shape {array.shape} cannot be {name!r}, which has the shape "
-                f"{place.shape} in the net"
-            )
+            raise self._misfit(key, array.shape, place)
         return turned
+
+    def _misfit(self, key: str, shape: tuple[int, ...], place: _Place) -> CheckpointError:
+        return CheckpointError(
+            f"{self._origin}: {key!r} of shape {shape} cannot be {place.name!r}, which has the shape "
+            f"{place.shape} in the net"
+        )
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)

@@ -51,3 +51,19 @@ class MiniXception(nnx.Module):
             maps = taps[name] = getattr(self, name)(maps)
         taps["classes"] = self.head(maps)
         return taps["classes"].mean((1, 2)), taps
+
+
+def published_name(name: str) -> str:
+    """What the wheel's HDF5 calls an array; Keras counts as layers are made.
+
+    `block0/second_norm/mean` -> `batch_normalization_5/moving_mean`.
+    """
+    *layers, array = name.split("/")
+    block, layer = (int(layers[0][5:]), layers[1]) if layers[0].startswith("block") else (-1, layers[0])
+    if layer.endswith("_norm"):
+        first = {"stem0": 1, "stem1": 2, "shortcut": 3, "first": 4, "second": 5}[layer.removesuffix("_norm")]
+        array = {"scale": "gamma", "bias": "beta"}.get(array, f"moving_{array}")
+        return f"batch_normalization_{first + 3 * max(block, 0)}/{array}"
+    if layer in ("first", "second"):
+        return f"separable_conv2d_{2 * block + (layer == 'second') + 1}/{array}_kernel"
+    return f"conv2d_{ {'stem0': 1, 'stem1': 2, 'shortcut': 3 + block, 'head': 7}[layer] }/{array}"

@@ -1,4 +1,4 @@
-"""What does a search cost? `python -m benchmarks.search` prints JSON lines and keeps them in `results/`.
+"""What does a search cost?
 
 * CPU-ms of one forward and of one value-and-gradient call, render and classifier together.
 * Renders until 1 - p < .01, for each method and for scipy's differential evolution (its default population
@@ -12,19 +12,21 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import math
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jaxface as jf
-from benchmarks.harness import measure, report
+from jaxface import classify, face
+from jaxface.bench.harness import measure
 from jaxface.core.types import BASE_EXPRESSIONS
-from jaxface.face import FaceModel, FaceParams
+from jaxface.face import FaceParams
 from jaxface.render import Scene
 from jaxface.search import SearchConfig, Searcher, build, evaluate, reference
 from jaxface.search.evaluate import Cases
@@ -34,72 +36,76 @@ GOAL = 0.99
 PAPER = SearchConfig(target=GOAL, prior_weight=0.0, plausibility_weight=0.0, projections=0)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--classifier", default="face-api")
-    parser.add_argument("--identities", type=int, default=2)
-    parser.add_argument("--budget", type=int, default=1500, help="most renders of a case")
-    options = parser.parse_args()
-    classifier, head, scene = jf.classify.load(options.classifier), jf.face.load("bundled"), Scene()
-    people = jf.face.sample_population(jax.random.key(0), head, options.identities)
+@dataclass(frozen=True)
+class Settings:
+    """What is searched."""
+
+    classifier: str = "face-api"
+    """Name or folder of the classifier."""
+
+    identities: int = 2
+    """People; each is searched for six expressions."""
+
+    budget: int = 1500
+    """Most renders of a case."""
+
+
+def run(settings: Settings) -> Iterator[dict[str, Any]]:
+    """A row for the calls, then one a method and start."""
+    classifier, head, scene = classify.load(settings.classifier), face.load("bundled"), Scene()
+    people = face.sample_population(jax.random.key(0), head, settings.identities)
     params = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(BASE_EXPRESSIONS), axis=0), people)
-    targets = np.array([classifier.index(name) for name in BASE_EXPRESSIONS] * options.identities)
+    targets = np.array([classifier.index(name) for name in BASE_EXPRESSIONS] * settings.identities)
     bare = dataclasses.replace(
         head,
         expressions=dataclasses.replace(
             head.expressions, prototypes=head.expressions.prototypes[:0], prototype_labels=()
         ),
     )
-    paper = dataclasses.replace(PAPER, max_evaluations=options.budget)
+    paper = dataclasses.replace(PAPER, max_evaluations=settings.budget)
 
-    calls(build(classifier, bare, scene, paper), params, targets, options.classifier)
-    common = {"classifier": options.classifier, "budget": options.budget}
+    yield calls(build(classifier, bare, scene, paper), params, targets, settings.classifier)
+    common = {"classifier": settings.classifier, "budget": settings.budget}
     for method in ("differential-evolution", "gradient", "hybrid"):
         for start, model in (("nothing known", bare), ("from prototypes", head)):
             config = dataclasses.replace(paper, method=method)
-            searched(f"{method}, {start}", model, config, classifier, scene, params, targets, common)
+            searcher = build(classifier, model, scene, config)
+            yield searched(f"{method}, {start}", searcher, params, targets, common)
     dense = dataclasses.replace(paper, method="differential-evolution", sparse_share=1.0)
-    searched("differential-evolution, dense", bare, dense, classifier, scene, params, targets, common)
-    default = dataclasses.replace(SearchConfig(), target=GOAL)
-    searched("default config", head, default, classifier, scene, params, targets, common | {"budget": 300})
+    searcher = build(classifier, bare, scene, dense)
+    yield searched("differential-evolution, dense", searcher, params, targets, common)
+    default = build(classifier, head, scene, dataclasses.replace(SearchConfig(), target=GOAL))
+    yield searched("default config", default, params, targets, common | {"budget": 300})
     for name, population in (("scipy, population 50", 50), ("scipy, default population", None)):
         searcher = build(classifier, bare, scene, paper)
-        scipy_searched(name, searcher, params, targets, population, options.budget, common)
+        yield scipy_searched(name, searcher, params, targets, population, settings.budget, common)
 
 
-def calls(searcher: Searcher, params: FaceParams, targets: np.ndarray, classifier: str) -> None:
+def calls(searcher: Searcher, params: FaceParams, targets: np.ndarray, classifier: str) -> dict[str, Any]:
     """One forward, in populations of 50, and one value-and-gradient."""
     one = jax.tree.map(lambda leaf: leaf[:1], Cases(params, jnp.asarray(targets, jnp.int32)))
     points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.stage.space.lower.shape[0]))
     active = jnp.ones(1, bool)
     forward = measure(evaluate.population_scores, searcher.stage, one, points, active, repeats=3)
     slope = measure(evaluate.slopes, searcher.stage, one, points[:, 0], active, repeats=10)
-    report(
-        "search",
-        name="calls",
-        classifier=classifier,
-        forward_cpu_ms=forward["cpu_s"] / 50 * 1e3,
-        value_and_gradient_cpu_ms=slope["cpu_s"] * 1e3,
-        forward_compile_s=forward["compile_s"],
-        value_and_gradient_compile_s=slope["compile_s"],
-    )
+    return {
+        "name": "calls",
+        "classifier": classifier,
+        "forward_cpu_ms": forward["cpu_s"] / 50 * 1e3,
+        "value_and_gradient_cpu_ms": slope["cpu_s"] * 1e3,
+        "forward_compile_s": forward["compile_s"],
+        "value_and_gradient_compile_s": slope["compile_s"],
+    }
 
 
 def searched(
-    name: str,
-    head: FaceModel,
-    config: SearchConfig,
-    classifier: jf.classify.Classifier,
-    scene: Scene,
-    params: FaceParams,
-    targets: np.ndarray,
-    common: dict[str, object],
-) -> None:
-    searcher = build(classifier, head, scene, config)
+    name: str, searcher: Searcher, params: FaceParams, targets: np.ndarray, common: dict[str, Any]
+) -> dict[str, Any]:
+    """Our own search, all cases in one batch."""
     searcher.run(jax.random.key(1), params, targets)  # compiles
     result = searcher.run(jax.random.key(0), params, targets)
     reached = result.probability > GOAL
-    said(name, result.forward_calls + result.gradient_calls, reached, result.cpu_seconds.mean(), common)
+    return said(name, result.forward_calls + result.gradient_calls, reached, result.cpu_seconds.mean(), common)
 
 
 def scipy_searched(
@@ -109,8 +115,8 @@ def scipy_searched(
     targets: np.ndarray,
     population: int | None,
     budget: int,
-    common: dict[str, object],
-) -> None:
+    common: dict[str, Any],
+) -> dict[str, Any]:
     """The same objective, case after case; members are scored in one call a generation."""
     spent, reached, seconds = [], [], []
     active = jnp.ones(1, bool)
@@ -136,22 +142,20 @@ def scipy_searched(
         reached.append(found.reached_after is not None)
         members = population or 15 * len(found.coefficients)  # scipy looks only after its second generation
         spent.append(members * math.ceil((found.reached_after or found.evaluations) / members))
-    said(name, np.array(spent), np.array(reached), float(np.mean(seconds)), common)
+    return said(name, np.array(spent), np.array(reached), float(np.mean(seconds)), common)
 
 
-def said(name: str, spent: np.ndarray, reached: np.ndarray, cpu: float, common: dict[str, object]) -> None:
+def said(
+    name: str, spent: np.ndarray, reached: np.ndarray, cpu: float, common: dict[str, Any]
+) -> dict[str, Any]:
+    """The row of one method."""
     counted = np.where(reached, spent, common["budget"])
-    report(
-        "search",
-        name=name,
+    return {
+        "name": name,
         **common,
-        cases=len(spent),
-        reached=float(reached.mean()),
-        renders_median=float(np.median(counted)),
-        renders_p90=float(np.quantile(counted, 0.9)),
-        cpu_s_per_case=float(cpu),
-    )
-
-
-if __name__ == "__main__":
-    main()
+        "cases": len(spent),
+        "reached": float(reached.mean()),
+        "renders_median": float(np.median(counted)),
+        "renders_p90": float(np.quantile(counted, 0.9)),
+        "cpu_s_per_case": float(cpu),
+    }

@@ -1,0 +1,97 @@
+"""Timing: compile apart from run, CPU time of the whole process, peak memory; rows stamped and written down."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from jaxface.core.runtime import git_commit
+
+_STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+def measure(function: Callable[..., Any], *arguments: Any, repeats: int = 5) -> dict[str, float]:
+    """What calls of a compiled function cost.
+
+    Returns:
+        `compile_s` (the first call less a later one), `run_s` and `cpu_s` (the least of `repeats`; `cpu_s`
+        counts all threads of the process, and a busy machine inflates it less), `peak_mb` (`peak_memory`
+        over all these calls).
+    """
+    forget_peak()
+    first, _ = _once(function, *arguments)
+    runs = [_once(function, *arguments) for _ in range(repeats)]
+    run, cpu = min(wall for wall, _ in runs), min(cpu for _, cpu in runs)
+    return {"compile_s": max(first - run, 0.0), "run_s": run, "cpu_s": cpu, "peak_mb": peak_memory()}
+
+
+def peak_memory() -> float:
+    """The most memory that this process held since `forget_peak`, MB; where the system cannot forget (it
+    is not Linux), since it began. What accelerators hold is not in it.
+    """
+    try:
+        lines = _STATUS.read_text(encoding="ascii").splitlines()
+        return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
+    except (OSError, StopIteration):
+        import resource  # Windows has neither
+
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+
+
+def forget_peak() -> None:
+    """Let `peak_memory` count from now on, where the system can."""
+    try:
+        _RESET.write_text("5", encoding="ascii")
+    except OSError:
+        return
+
+
+def stamp(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the machine, the date and the commit that it was measured on."""
+    device = jax.local_devices()[0]
+    return {
+        **{name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()},
+        "device": f"{device.platform}:{device.device_kind}",
+        "devices": jax.local_device_count(),
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "machine": platform.machine(),
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "git": commit(),
+        "jax": jax.__version__,
+    }
+
+
+def commit() -> str:
+    """The commit of the code that runs, `+` behind it when the tree differs."""
+    return git_commit(Path(__file__).parent) or "unknown"
+
+
+def results_file(out: Path, suite: str) -> Path:
+    """Where rows are kept: `out` itself if it is called .jsonl or .json, else a dated file in that folder."""
+    if out.suffix in (".jsonl", ".json"):
+        return out
+    today = datetime.datetime.now(datetime.UTC).date().isoformat()
+    return out / f"{suite}-{today}-{commit().rstrip('+')}.jsonl"
+
+
+def append(path: Path, row: Mapping[str, Any]) -> None:
+    """Add one JSON line to a file, which is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row) + "\n")
+
+
+def _once(function: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    jax.block_until_ready(function(*arguments))
+    return time.perf_counter() - wall, time.process_time() - cpu

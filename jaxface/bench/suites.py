@@ -1,0 +1,43 @@
+"""The suites by name; a suite's module is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from jaxface.core.errors import ConfigError, suggestion
+
+SUITES: dict[str, str] = {
+    "render": "pictures of one person at many expressions, and value with gradient",
+    "classify": "logits, and value with gradient, of each classifier",
+    "search": "renders and CPU time until a search succeeds, against scipy's",
+    "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
+}
+
+
+@dataclass(frozen=True)
+class Suite:
+    """One benchmark.
+
+    Attributes:
+        settings: a frozen dataclass with defaults.
+        run: settings -> rows, one a case, each with a `name`.
+    """
+
+    name: str
+    settings: type[Any]
+    run: Callable[[Any], Iterator[dict[str, Any]]]
+
+
+def load(name: str) -> Suite:
+    """The suite of this name.
+
+    Raises:
+        ConfigError: no such suite.
+    """
+    if name not in SUITES:
+        raise ConfigError(f"no benchmark {name!r}{suggestion(name, SUITES)}")
+    module = importlib.import_module(f"jaxface.bench.{name}")
+    return Suite(name, module.Settings, module.run)

@@ -1,0 +1,68 @@
+"""`jaxface bench`: rows, their stamp, and the file they are added to."""
+
+import dataclasses
+import json
+import time
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface import bench
+from jaxface.bench import harness
+from jaxface.cli import main
+
+
+@pytest.mark.parametrize("name", bench.SUITES)
+def test_every_suite_has_settings_with_defaults(name: str) -> None:
+    suite = bench.load(name)
+    assert dataclasses.is_dataclass(suite.settings) and suite.settings() == suite.settings()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(suite.settings(), dataclasses.fields(suite.settings)[0].name, None)
+
+
+def test_rows_go_to_stdout_and_to_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("--permutations", "20", "--surfaces", "2", "--loop", "5", "--repeats", "1")
+    assert main.run(["bench", "permutation", *flags, "--out", str(tmp_path)]) == 0
+    assert main.run(["bench", "permutation", *flags, "--out", str(tmp_path), "--quiet"]) == 0
+    said = capsys.readouterr()
+    printed = [json.loads(line) for line in said.out.splitlines()]
+    (file,) = tmp_path.glob("permutation-*.jsonl")
+    assert [json.loads(line) for line in file.read_text().splitlines()] == printed and len(printed) == 2
+    assert said.err.splitlines() == [
+        "bench permutation: permutation-test",
+        f"bench permutation: added to {file}",
+    ]
+    row = printed[0]
+    assert row["permutations"] == 20 and row["run_s"] > 0 and row["device"].startswith("cpu:")
+    assert row["times_faster"] == pytest.approx(row["numpy_loop_s"] / row["run_s"], rel=1e-2, abs=1e-3)
+    assert {"date", "git", "jax", "machine", "devices", "cores"} <= row.keys()
+
+
+def test_bad_suites_and_flags_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["bench", "permutatoin"]) == 2
+    assert "no benchmark 'permutatoin', did you mean 'permutation'?" in capsys.readouterr().err
+    assert main.run(["bench", "permutation", "--loops", "3"]) == 2
+    assert "did you mean --loop?" in capsys.readouterr().err
+    assert main.run(["bench"]) == 2
+    assert "usage: jaxface bench SUITE" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="peaks are forgotten on Linux alone")
+def test_compile_time_is_told_apart_and_memory_is_the_peak() -> None:
+    """A first call that sleeps 50 ms more, and 200 MB that are held for a moment."""
+    calls = []
+
+    def function() -> jnp.ndarray:
+        calls.append(np.ones(25_000_000))
+        time.sleep(0.06 if len(calls) == 1 else 0.01)
+        calls[-1] = None
+        return jnp.zeros(())
+
+    harness.forget_peak()
+    before = harness.peak_memory()
+    times = harness.measure(function, repeats=2)
+    assert len(calls) == 3
+    assert times["compile_s"] > 0.03 and 0.01 <= times["run_s"] < times["compile_s"] + 0.01
+    assert before + 150 < times["peak_mb"] < before + 400
