@@ -38,8 +38,8 @@ class Depthwise(nnx.Module):
         self.bias = nnx.Param(jnp.zeros(channels)) if bias else None
 
     def __call__(self, maps: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
-        out = depthwise(maps, self.kernel[...], stride, padding)
-        return out if self.bias is None else _add_bias(out, self.bias[...])
+        bias = None if self.bias is None else self.bias[...]
+        return depthwise(maps, self.kernel[...], stride, padding, bias)
 
 
 class Pointwise(nnx.Module):
