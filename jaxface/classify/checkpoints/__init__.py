@@ -47,7 +47,11 @@ def read(path: Path) -> Mapping[str, Any]:
     for start, what in _FOREIGN.items():
         if head.startswith(start):
             raise CheckpointError(f"{path} is {what}")
-    tensors = _reader(path, head, size)(path)
+    try:
+        tensors = _reader(path, head, size)(path)
+    except CheckpointError as error:  # what is wrong with a part of the file says that alone
+        text = str(error)
+        raise CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     if not tensors:
         raise CheckpointError(f"{path} holds no tensors")
     return tensors

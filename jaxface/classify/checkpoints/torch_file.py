@@ -27,9 +27,8 @@ def read_torch(path: Path) -> Any:
     """
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-    except CheckpointError as error:
-        text = str(error)
-        raise CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    except CheckpointError:
+        raise
     except UnsafePickle as error:
         raise CheckpointError(f"{path}: {one_line(error)}") from None
     except Exception as error:
