@@ -46,12 +46,14 @@ class Architecture:
         torch: how its PyTorch checkpoints relate to it; None where no such are known.
         preprocessing: fields of a `Card`, for models without one of their own.
         published: our name of an array -> what another format than PyTorch's calls it.
+        together: how many images it takes at a time on the CPU.
     """
 
     net: Callable[..., nnx.Module]
     torch: TorchLayout | None = None
     preprocessing: dict[str, Any] = field(default_factory=dict)
     published: Callable[[str], str] | None = None
+    together: int = 1
 
 
 ARCHITECTURES: dict[str, Architecture] = {
@@ -75,7 +77,7 @@ ARCHITECTURES: dict[str, Architecture] = {
     "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
     "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
     "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
-    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
+    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY, together=4),
     "resnet18": Architecture(resnet18.ResNet18, resnet18.TORCH, IMAGENET | {"resized": 256}),
     "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
     "swin-b": Architecture(swin.Swin, swin.TORCH, IMAGENET | {"resized": 248, "resize": "bicubic"}),
