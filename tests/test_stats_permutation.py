@@ -143,7 +143,7 @@ def test_exchanged_curves_are_all_looked_at_where_they_are_few(key, scheme: str,
 
 
 def test_whole_curves_with_the_papers_score_cannot_reach_significance(key) -> None:
-    """specs/facing_asymmetry 5.3: .13 for a linear surface of ten rows, of all 5,040 arrangements; with ties .16."""
+    """specs/facing_asymmetry 5.3: .13 for a linear surface of ten rows, of all 5,040; with ties .16."""
     ramp = np.linspace(0, 1, 10)[:, None] * np.ones((1, 90))
     for estimate, expected in (("paper", 0.13), ("valid", 0.16)):
         p_value = stats.permutation_test(ramp, key, scheme="whole-row", estimate=estimate).p_value
