@@ -50,6 +50,7 @@ def main(argv: Sequence[str]) -> int:
     if command.dry_run:
         print(work(command.settings, folder))
         return 0
+    runtime.use_all_cores()
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
     result = jf.audit.run(command.settings, out=folder, progress=meter)
