@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,21 @@ import jax
 import numpy as np
 
 from jaxface import classify, face
-from jaxface.audit import judge, plan, result, store
+from jaxface.audit import judge, plan, result, store, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.examine import Examiner
 from jaxface.audit.interventions import Intervention
 from jaxface.audit.layout import Layout
 from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
+from jaxface.core import processes
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import Progress, Silent
 from jaxface.face import FaceModel
 from jaxface.search import build
+
+_LOOK_EVERY = 1.0  # seconds
 
 
 def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) -> AuditResult:
@@ -32,6 +36,11 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     A run that was stopped, killed or is complete may be called again with the same config: it goes on where
     it was, and its numbers (but not the processor times) are those of an uninterrupted run, bit for bit, on
     the same machine and versions. A cell that fails is a status in the result, not an error.
+
+    All local devices work on it, each on people of its own; a process on a CPU has one device unless
+    `jax.config.update("jax_num_cpu_devices", n)` said otherwise before JAX started. After
+    `jax.distributed.initialize` every process calls this with the same arguments and a folder that all of
+    them see: each works on its share of the people, process 0 judges, all return the result.
 
     Args:
         out: a folder, made if need be; `audit.store` says what lies in it.
@@ -49,25 +58,36 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     store.check_config(folder, named)
     if named == config and store.is_judged(folder) and judge.has_tables(folder):
         return result.load(folder)
-    classifiers = _classifiers(config)
-    head = load_head(config)
-    run_store = store.open_run(folder, named, layout(config, head, classifiers))
+    classifiers, head = processes.together(
+        lambda: (_classifiers(config), load_head(config)), "load what is audited"
+    )
+    wanted = layout(config, head, classifiers)
+    processes.together(
+        lambda: store.open_run(folder, named, wanted) if processes.is_first() else None, "begin the run"
+    )
+    run_store = processes.together(lambda: store.join_run(folder, named, wanted), "join the run")
     groups = plan.groups(config, [classifier.labels for classifier in classifiers])
-    waiting = [group for group in groups if not run_store.is_done(group)]
-    total = sum(len(group.expressions) for group in groups)
+    mine = plan.share(groups, jax.process_index(), jax.process_count())
+    waiting = [group for group in mine if not run_store.is_done(group)]
+    total = sum(len(group.expressions) for group in mine)
     left = sum(len(group.expressions) for group in waiting)
     progress.start("audit", total, total - left)
     try:
         with Clock() as clock:
+            session = timing.Session(folder, clock)
             if waiting:
                 for group, cells, person in Examiner(config, head, classifiers, clock, build).examine(waiting):
                     run_store.write(group, cells, person)
                     left -= len(group.expressions)
+                    session.cells += len(group.expressions)
+                    session.save()
                     progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
-        if not run_store.judged:
-            judge.judge(run_store, config)
-        if not judge.has_tables(folder):
-            judge.write_tables(result.load(folder))
+            _wait_for_others(run_store, groups)
+            ready = run_store.judged and judge.has_tables(folder)
+            with clock.during("statistics"):
+                processes.together(lambda: _judge(run_store, config, folder), "judge the run")
+            if waiting or not ready:
+                session.save()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped with {total - left} of {total} cells done; the same command goes on in {folder}"
@@ -75,6 +95,22 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     finally:
         progress.close()
     return dataclasses.replace(result.load(folder), config=config)
+
+
+def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.Group]) -> None:
+    """Until the other processes have written their groups; JAX ends this one if another is lost."""
+    missing = list(groups)
+    while missing := [group for group in missing if not run_store.is_done(group)]:
+        time.sleep(_LOOK_EVERY)
+
+
+def _judge(run_store: store.RunStore, config: AuditConfig, folder: Path) -> None:
+    if not processes.is_first():
+        return
+    if not run_store.judged:
+        judge.judge(run_store, config)
+    if not judge.has_tables(folder):
+        judge.write_tables(result.load(folder))
 
 
 def names_only(config: AuditConfig) -> AuditConfig:
