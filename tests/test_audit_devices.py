@@ -12,6 +12,7 @@ import pytest
 import xarray
 
 from jaxface import audit
+from jaxface.cli import main
 from jaxface.core.errors import StoreError
 from tests import planted
 
@@ -107,3 +108,8 @@ def test_processes_with_other_configs_are_refused_all(tmp_path: Path) -> None:
     assert all(StoreError.__name__ in text for text in said)
     assert "process 1 could not join the run; its own message says why" in said[0]
     assert "alpha was 0.05, is now 0.01" in said[1]
+
+
+def test_processes_that_cannot_meet_end_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main.run(["audit", "--config", "smoke", "--coordinator", "localhost:1", "--process", "0"]) == 2
+    assert "missing: processes" in capsys.readouterr().err

@@ -1,5 +1,8 @@
 """Cases over devices: every case gets its own result, wherever it sits."""
 
+import os
+import subprocess
+import sys
 import time
 
 import jax
@@ -93,3 +96,16 @@ def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None
 def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         processes.join(*told)
+
+
+def test_importing_everything_leaves_the_backend_alone() -> None:
+    """Else neither the number of CPU devices nor `jax.distributed` could be set any more."""
+    script = (
+        "import jax, jaxface.cli.audit, jaxface.cli.search, jaxface.bench\n"
+        "from jaxface.core import runtime\n"
+        "runtime.use_all_cores()\n"
+        "assert jax.local_device_count() == max(runtime.cores(), 2)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
