@@ -20,9 +20,11 @@ REPOSITORY = Path(__file__).parent.parent
 SEARCHED = """
 import dataclasses, sys
 from jaxface import audit
+from jaxface.core.runtime import enable_compile_cache
 from jaxface.search import SearchConfig
 from tests import planted
 search = SearchConfig(method="gradient", gradient_steps=3, starts=1)
+enable_compile_cache()
 config = dataclasses.replace(planted.CONFIG, identities=6, search=search)
 audit.run(config, sys.argv[1])
 """
@@ -57,6 +59,10 @@ def finish(process: subprocess.Popen) -> str:
     return "" if process.returncode == 0 else said.decode()
 
 
+def session(path: Path) -> dict[str, float]:
+    return json.loads(path.read_text())["sessions"][-1]
+
+
 def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
     xarray.testing.assert_identical(
         one.data.drop_vars("search_cpu_seconds").load(), other.data.drop_vars("search_cpu_seconds").load()
@@ -66,12 +72,18 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
 
 
 @pytest.mark.slow
-def test_one_and_eight_devices_give_the_same_bits(tmp_path: Path) -> None:
+def test_one_and_eight_devices_give_the_same_bits_and_nothing_is_compiled_twice(tmp_path: Path) -> None:
     started = [start(SEARCHED, devices, tmp_path, tmp_path / str(devices)) for devices in (1, 8)]
     assert [finish(process) for process in started] == ["", ""]
     one, eight = audit.load(tmp_path / "1"), audit.load(tmp_path / "8")
     assert (one.data["search_forward_calls"] > 0).all() and (one.data["search_gradient_calls"] > 0).any()
     same(one, eight)
+    first = session(tmp_path / "8" / "timing.json")
+    assert first["cells"] == 12 and first["compiled"] > 5
+    assert finish(start(SEARCHED, 8, tmp_path, tmp_path / "again")) == ""
+    second = session(tmp_path / "again" / "timing.json")
+    assert second["programs"] == first["programs"] and second["compiled"] == 0
+    assert second["compile"] < first["compile"]
 
 
 def free_port() -> int:
@@ -89,12 +101,8 @@ def test_two_processes_write_one_store(tmp_path: Path, monkeypatch: pytest.Monke
     assert [finish(process) for process in both] == ["", ""]
     together = audit.load(out)
     same(whole, together)
-    people = [_people(out / name) for name in ("timing.json", "timing-1.json")]
-    assert people == [6, 4]  # cells: three and two people of two expressions
-
-
-def _people(path: Path) -> int:
-    return json.loads(path.read_text())["sessions"][-1]["cells"]
+    cells = [session(out / name)["cells"] for name in ("timing.json", "timing-1.json")]
+    assert cells == [6, 4]  # three and two people of two expressions
 
 
 @pytest.mark.slow

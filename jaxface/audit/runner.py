@@ -76,7 +76,8 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
         with Clock() as clock:
             session = timing.Session(folder, clock)
             if waiting:
-                for group, cells, person in Examiner(config, head, classifiers, clock, build).examine(waiting):
+                asked = [_precise(config, classifier) for classifier in classifiers]
+                for group, cells, person in Examiner(config, head, asked, clock, build).examine(waiting):
                     run_store.write(group, cells, person)
                     left -= len(group.expressions)
                     session.cells += len(group.expressions)
@@ -95,6 +96,10 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     finally:
         progress.close()
     return dataclasses.replace(result.load(folder), config=config)
+
+
+def _precise(config: AuditConfig, classifier: Classifier) -> Classifier:
+    return classify.in_bfloat16(classifier) if config.precision == "bfloat16" else classifier
 
 
 def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.Group]) -> None:
