@@ -20,8 +20,8 @@ class InBfloat16:
     network: Network
 
     @property
-    def each(self) -> bool:
-        return self.network.each
+    def together(self) -> int | None:
+        return self.network.together
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         logits, maps = self.network(state, images.astype(jnp.bfloat16))
