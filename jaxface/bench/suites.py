@@ -14,6 +14,7 @@ SUITES: dict[str, str] = {
     "classify": "logits, and value with gradient, of each classifier",
     "search": "renders and CPU time until a search succeeds, against scipy's",
     "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
+    "independence": "tests of conditional independence: time, level and power",
 }
 
 
