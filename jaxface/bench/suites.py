@@ -16,6 +16,7 @@ SUITES: dict[str, str] = {
     "audit": "whole audits: cost by the number of people, memory, the classifier's share, bfloat16",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",
     "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
+    "independence": "tests of conditional independence: time, level and power",
 }
 
 
