@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -105,7 +106,7 @@ def build(card: Card) -> tuple[FlaxNetwork, nnx.State]:
     Raises:
         CheckpointError: an architecture that jaxface does not have.
     """
-    structure, state = nnx.split(_module(card))
+    structure, state = nnx.split(abstract_module(card))
     return FlaxNetwork(structure, ARCHITECTURES[card.architecture].together), state
 
 
@@ -163,7 +164,7 @@ def _first_that_fits(cards: Sequence[Card], make: Any) -> Classifier:
 
 def _fitted(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: bool = False) -> Classifier:
     """The net that a card names, filled with tensors under our names or those they are published under."""
-    module = _module(card)
+    module = abstract_module(card)
     structure, abstract = nnx.split(module)
     entry = ARCHITECTURES[card.architecture]
     wanted = wanted_arrays(abstract)
@@ -195,7 +196,7 @@ def _renamed(
     return out
 
 
-def _module(card: Card) -> nnx.Module:
+def abstract_module(card: Card) -> nnx.Module:
     """The abstract net that a card names."""
     if card.architecture not in ARCHITECTURES:
         raise CheckpointError(
@@ -203,4 +204,6 @@ def _module(card: Card) -> nnx.Module:
             f"{suggestion(card.architecture, ARCHITECTURES)}"
         )
     net = ARCHITECTURES[card.architecture].net
-    return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=nnx.Rngs(0)))
+    # Nothing is drawn, so one key does for all; a counted `nnx.Rngs` costs seconds where layers are many.
+    key = SimpleNamespace(params=lambda: jax.random.key(0))
+    return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=key))
