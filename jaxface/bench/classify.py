@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -17,7 +17,7 @@ from jaxface.bench.harness import measure
 class Settings:
     """Which classifiers are asked, and with what."""
 
-    names: tuple[str, ...] = field(default_factory=lambda: tuple(classify.names()))
+    names: tuple[str, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers`) or folders."""
 
     batches: tuple[int, ...] = (1, 50)
