@@ -8,7 +8,8 @@ from flax import nnx
 from scipy import ndimage
 
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.classify.nets import attention, spatial_transformer
+from jaxface.classify.checkpoints.state_dict import Translated
+from jaxface.classify.nets import attention, convnext, spatial_transformer
 
 
 @pytest.mark.parametrize("affine", [((1, 0, 0), (0, 1, 0)), ((0.9, 0.3, 0.2), (-0.4, 1.2, -0.1))])
@@ -64,3 +65,29 @@ def test_emonext_is_as_large_as_the_original(size: str) -> None:
     published, width = SIZES[size]
     left_out = 3 * (width**2 + width) + 2 * width
     assert round((ours + left_out) / 1e6, 2) == published
+
+
+def timm_convnext(classes: int) -> dict[str, tuple[int, ...]]:
+    """timm's keys of ConvNeXt-B and their shapes."""
+
+    def layer(name: str, *shape: int) -> dict[str, tuple[int, ...]]:
+        return {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+
+    keys = layer("stem.0", 128, 3, 4, 4) | layer("stem.1", 128)
+    for stage, depth in enumerate((3, 3, 27, 3)):
+        width = 128 << stage
+        if stage > 0:
+            keys |= layer(f"stages.{stage}.downsample.0", width // 2)
+            keys |= layer(f"stages.{stage}.downsample.1", width, width // 2, 2, 2)
+        for block in (f"stages.{stage}.blocks.{number}" for number in range(depth)):
+            keys |= {f"{block}.gamma": (width,)} | layer(f"{block}.conv_dw", width, 1, 7, 7)
+            keys |= layer(f"{block}.norm", width) | layer(f"{block}.mlp.fc1", 4 * width, width)
+            keys |= layer(f"{block}.mlp.fc2", width, 4 * width)
+    return keys | layer("head.norm", 1024) | layer("head.fc", classes, 1024)
+
+
+def test_convnext_b_takes_timms_file() -> None:
+    published = {key: np.broadcast_to(np.float32(0), shape) for key, shape in timm_convnext(1000).items()}
+    net = nnx.eval_shape(lambda: ARCHITECTURES["convnext-b"].net(1000, rngs=nnx.Rngs(0)))
+    ours = Translated(net, convnext.TORCH, published, "timm's file")
+    assert sum(ours[name].size for name in ours) == 88_591_464  # as torchvision states it

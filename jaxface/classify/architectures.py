@@ -10,6 +10,7 @@ from typing import Any
 from flax import nnx
 
 from jaxface.classify.nets import (
+    convnext,
     dan,
     ddamfn,
     efficientnet,
@@ -18,7 +19,9 @@ from jaxface.classify.nets import (
     mini_xception,
     poster_v2,
     residual_masking,
+    resnet18,
     segmentation_vgg,
+    swin,
 )
 from jaxface.classify.nets.torch_layout import TorchLayout
 
@@ -43,15 +46,22 @@ class Architecture:
         torch: how its PyTorch checkpoints relate to it; None where no such are known.
         preprocessing: fields of a `Card`, for models without one of their own.
         published: our name of an array -> what another format than PyTorch's calls it.
+        together: how many images it takes at a time on the CPU.
     """
 
     net: Callable[..., nnx.Module]
     torch: TorchLayout | None = None
     preprocessing: dict[str, Any] = field(default_factory=dict)
     published: Callable[[str], str] | None = None
+    together: int = 1
 
 
 ARCHITECTURES: dict[str, Architecture] = {
+    "convnext-b": Architecture(
+        partial(convnext.ConvNext, depths=(3, 3, 27, 3), width=128),
+        convnext.TORCH,
+        IMAGENET | {"resized": 256, "resize": "bicubic"},
+    ),
     "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
     "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, IMAGENET | {"size": 112}),
     **{
@@ -67,6 +77,8 @@ ARCHITECTURES: dict[str, Architecture] = {
     "hsemotion-b0": Architecture(efficientnet.efficientnet_b0, efficientnet.TORCH, IMAGENET),
     "hsemotion-b2": Architecture(efficientnet.efficientnet_b2, efficientnet.TORCH, IMAGENET | {"size": 260}),
     "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
-    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY),
+    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY, together=4),
+    "resnet18": Architecture(resnet18.ResNet18, resnet18.TORCH, IMAGENET | {"resized": 256}),
     "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
+    "swin-b": Architecture(swin.Swin, swin.TORCH, IMAGENET | {"resized": 248, "resize": "bicubic"}),
 }

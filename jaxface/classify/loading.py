@@ -107,7 +107,7 @@ def build(card: Card) -> tuple[FlaxNetwork, nnx.State]:
         CheckpointError: an architecture that jaxface does not have.
     """
     structure, state = nnx.split(abstract_module(card))
-    return FlaxNetwork(structure), state
+    return FlaxNetwork(structure, ARCHITECTURES[card.architecture].together), state
 
 
 def _load_folder(folder: Path) -> Classifier:
@@ -177,7 +177,7 @@ def _fitted(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: boo
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state))
     return Classifier(
         state=state,
-        network=FlaxNetwork(structure),
+        network=FlaxNetwork(structure, entry.together),
         card=dataclasses.replace(card, parameters=parameters),
     )
 

@@ -85,21 +85,8 @@ def relative_position_bias(table: Array, window: int) -> Array:
         table: ((2 window - 1)^2, heads); row (dy + window - 1)(2 window - 1) + dx + window - 1 is for a query
             that lies (dy, dx) after its key (Liu et al. 2021, arXiv:2103.14030).
     Returns:
-        (heads, window^2, window^2): query, key. Made of copies alone: a gather is slow on the CPU.
+        (heads, window^2, window^2): query, key.
     """
-    span = 2 * window - 1
-    bias = _displaced(table.reshape(span, span, -1), window)  # key y, query y, dx, head
-    bias = _displaced(bias.transpose(2, 0, 1, 3), window)  # key x, query x, key y, query y, head
-    return bias.transpose(4, 3, 1, 2, 0).reshape(-1, window**2, window**2)
-
-
-def _displaced(numbers: Array, window: int) -> Array:
-    """(2 window - 1, ...) -> (window, window, ...), of which [k, q] is numbers[q - k + window - 1].
-
-    Rows of one period more than they are long, read one after another, slip by one each.
-    """
-    rest = numbers.shape[1:]
-    period = jnp.pad(numbers, ((0, 1), *((0, 0) for _ in rest)))
-    slipped = jnp.broadcast_to(period, (window, 2 * window, *rest)).reshape(-1, *rest)
-    slipped = slipped[: window * (2 * window - 1)].reshape(window, 2 * window - 1, *rest)
-    return slipped[:, window - 1 :]
+    row, column = jnp.divmod(jnp.arange(window**2), window)
+    down, right = (place[:, None] - place[None] + window - 1 for place in (row, column))
+    return table[down * (2 * window - 1) + right].transpose(2, 0, 1)
