@@ -16,6 +16,7 @@ from jaxface.audit.judge import write_tables
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Silent
 from jaxface.face import FaceParams
+from jaxface.stats import benjamini_hochberg, symmetry_score
 from tests import planted
 
 CONFIG = planted.CONFIG
@@ -76,7 +77,7 @@ def test_neutral_is_neutral_at_every_symmetry(finished: audit.AuditResult) -> No
 
 def test_a_finished_run_is_only_read(finished: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
-    monkeypatch.setattr("jaxface.audit.runner.examine", None)
+    monkeypatch.setattr("jaxface.audit.runner.Examiner", None)
     same(audit.run(CONFIG, finished.folder), finished)
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
     same(audit.load(finished.folder), finished)
@@ -261,3 +262,19 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -
     np.testing.assert_array_equal(np.isnan(result.adjusted[0, 0]), positive)
     assert result.failures == positive.sum() + 6
     assert audit.summary(result)["identities"][0, 0] == (~positive).sum()
+
+
+def test_the_score_is_the_estimator_that_was_asked_for(tmp_path: Path, finished: audit.AuditResult) -> None:
+    """And the tables say which; the surfaces are those of any other run."""
+    config = dataclasses.replace(
+        CONFIG, estimator="slope", per="unit", scheme="slope", correction="benjamini-hochberg"
+    )
+    result = audit.run(config, tmp_path)
+    surfaces = finished.surfaces.values.astype(np.float64)
+    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "unit"), rtol=1e-6)
+    np.testing.assert_array_equal(result.p_values, result.data["scheme_p_value"].sel(scheme="slope"))
+    np.testing.assert_array_equal(result.adjusted, benjamini_hochberg(result.p_values.values))
+    assert ",slope per unit," in (tmp_path / "significance.csv").read_text()
+    assert ",gradient per step," in (finished.folder / "significance.csv").read_text()
+    with pytest.raises(ConfigError, match="did you mean 'slope'"):
+        dataclasses.replace(CONFIG, estimator="slop")

@@ -51,6 +51,20 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
+def test_what_other_tests_say(result: AuditResult, page: str) -> None:
+    """`one` hangs on happiness for six of six people: whole rows of 5 steps have p >= 2 / 60."""
+    rows = {(row.classifier, row.expression): row for row in tables.test_rows(result)}
+    assert set(rows) == {(name, label) for name in ("one", "two") for label in ("happiness", "surprise")}
+    happy = rows["one", "happiness"]
+    schemes = dict(zip(tables.names(result.data, "scheme"), happy.significant, strict=True))
+    assert happy.known == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
+    assert happy.population_p == 2 / 2**6
+    assert "exchanges whole curves" in page and ">6 of 6<" in page
+    csv = (result.folder / "schemes.csv").read_text().splitlines()
+    assert csv[0] == "classifier,expression,scheme,significant,median_p"
+    assert csv[1].startswith("one,happiness,per-time,6,")
+
+
 def test_the_page_is_whole_and_self_contained(page: str) -> None:
     tags = Tags(page)
     assert tags.open == []

@@ -1,4 +1,5 @@
 import itertools
+from collections.abc import Callable
 
 import jax
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from jaxface import stats
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.stats import permutation
+from jaxface.stats.score import column_weights
 
 SHAPE = (10, 30)
 
@@ -25,7 +27,7 @@ def drawn_orders(key: jax.Array, count: int, steps: int, times: int) -> np.ndarr
 
     The weights name where the heavy rows go; the light rows (weight 0) take what is left, in order.
     """
-    weights = permutation.SCHEMES["per-time"].weights(steps)
+    weights = column_weights("gradient", steps).integers
     heavy = np.flatnonzero(weights)
     places = permutation.distinct_positions(
         jax.random.fold_in(key, 0), len(heavy), steps, (permutation._CHUNK, 1, times)
@@ -114,11 +116,76 @@ def test_constant_and_unknown_surfaces(key) -> None:
     assert stats.permutation_test(surfaces[0], key, permutations=50, estimate="paper").p_value == 0.0
 
 
+def every_order(surface: np.ndarray, statistic: Callable[[np.ndarray], float]) -> float:
+    """Share of all orders of the rows whose statistic reaches the observed one."""
+    reached = [
+        abs(statistic(surface[list(order)])) >= abs(statistic(surface)) - 1e-12
+        for order in itertools.permutations(range(len(surface)))
+    ]
+    return float(np.mean(reached))
+
+
+def slope(surface: np.ndarray) -> float:
+    return float(np.polyfit(np.arange(len(surface)), surface.mean(1), 1)[0])
+
+
+@pytest.mark.parametrize(
+    ("scheme", "statistic"), [("whole-row", stats.symmetry_score), ("slope", slope)], ids=lambda x: str(x)
+)
+def test_exchanged_curves_are_all_looked_at_where_they_are_few(key, scheme: str, statistic) -> None:
+    """Six rows: 360 arrangements that the score tells apart, 720 that the slope does; p is exact."""
+    rng = np.random.default_rng(0)
+    surfaces = np.stack([rng.normal(size=(6, 4)), np.arange(6.0)[:, None] * np.ones((1, 4)), np.ones((6, 4))])
+    surfaces[0] += 0.3 * np.arange(6)[:, None]
+    result = stats.permutation_test(surfaces, key, permutations=1000, scheme=scheme)
+    np.testing.assert_allclose(result.p_value, [every_order(s, statistic) for s in surfaces], rtol=1e-12)
+    np.testing.assert_allclose(result.score, [statistic(s) for s in surfaces], atol=1e-12)
+
+
+def test_whole_curves_with_the_papers_score_cannot_reach_significance(key) -> None:
+    """specs/facing_asymmetry 5.3: .13 for a linear surface of ten rows, of all 5,040; with ties .16."""
+    ramp = np.linspace(0, 1, 10)[:, None] * np.ones((1, 90))
+    for estimate, expected in (("paper", 0.13), ("valid", 0.16)):
+        p_value = stats.permutation_test(ramp, key, scheme="whole-row", estimate=estimate).p_value
+        assert p_value == pytest.approx(expected, abs=0.005)
+        assert float(p_value) * 5040 == pytest.approx(round(float(p_value) * 5040), abs=1e-6)
+    assert stats.permutation_test(ramp, key, scheme="slope").p_value < 1e-3
+
+
+@pytest.mark.parametrize("scheme", ["whole-row", "slope"])
+def test_exchanging_curves_holds_its_level_under_row_offsets(key, scheme: str) -> None:
+    """.05 within four binomial deviations of 1,000, where the paper's test says .84."""
+    rng = np.random.default_rng(5)
+    surfaces = rng.normal(size=(1000, 10, 1)) + 0.1 * rng.normal(size=(1000, 10, 20))
+    rate = (stats.permutation_test(surfaces, key, permutations=999, scheme=scheme).p_value <= 0.05).mean()
+    assert abs(rate - 0.05) < 0.028
+
+
+def test_drawn_slopes_agree_with_every_order(key) -> None:
+    """Seven rows, 5,040 orders, of which 4,000 are drawn: within four Monte-Carlo deviations."""
+    surfaces = np.random.default_rng(6).normal(size=(3, 7, 5))
+    exact = stats.permutation_test(surfaces, key, permutations=5040, scheme="slope").p_value
+    drawn = stats.permutation_test(surfaces, key, permutations=4000, scheme="slope").p_value
+    assert (exact * 5040 % 1 < 1e-6).all()
+    assert (np.abs(drawn - exact) < 4 * np.sqrt(exact * (1 - exact) / 4000) + 1e-3).all()
+    assert (drawn != exact).any()
+
+
+@pytest.mark.parametrize("estimator", ["slope", "area", "endpoints", "gradient-2"])
+def test_any_estimator_can_be_shuffled_in_time(key, estimator: str) -> None:
+    """White noise holds its level; the statistic that is tested is the estimator's own score."""
+    surfaces = np.random.default_rng(7).normal(size=(500, 5, 8))
+    result = stats.permutation_test(surfaces, key, permutations=499, estimator=estimator)
+    np.testing.assert_allclose(result.score, stats.symmetry_score(surfaces, estimator), atol=1e-12)
+    assert abs((result.p_value <= 0.05).mean() - 0.05) < 0.039
+
+
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
         ({"scheme": "per_time"}, ConfigError, "did you mean 'per-time'"),
         ({"estimate": "vaild"}, ConfigError, "did you mean 'valid'"),
+        ({"estimator": "slopes"}, ConfigError, "did you mean 'slope'"),
         ({"permutations": 0}, ConfigError, "at least 1, got 0"),
     ],
 )

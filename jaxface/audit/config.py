@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -9,7 +10,9 @@ from jaxface.core.errors import ConfigError, LabelError, suggestion
 from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
-from jaxface.stats import SCHEMES
+from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
+from jaxface.stats.multiple import Correction
+from jaxface.stats.score import Estimator, Per, column_weights
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
@@ -65,13 +68,25 @@ class AuditConfig:
     """Shuffles of the significance test."""
 
     scheme: str = "per-time"
-    """How the answers are shuffled: `jaxface.stats.permutation_test`."""
+    """How answers are shuffled: "per-time" (the paper's), "whole-row" or "slope" (recommended: exact level)."""
+
+    estimator: Estimator = "gradient"
+    """Which change the score is: "gradient" (the paper's), "gradient-2", "slope", "endpoints" or "area"."""
+
+    per: Per = "step"
+    """What the change is over: a "step" of the grid (the paper's), or a "unit": from frozen to whole."""
 
     estimate: Literal["valid", "paper"] = "valid"
     """p = (b + 1) / (K + 1), or the paper's b / K."""
 
     alpha: float = 0.05
-    """Family-wise error level of one classifier and expression, over identities (Holm-Bonferroni)."""
+    """Error level of one classifier and expression, over identities."""
+
+    correction: Correction = "holm"
+    """For many people: "holm" (no false alarm at all, with 1 - alpha) or "benjamini-hochberg" (their share)."""
+
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the classifiers compute in; `jaxface bench audit` says what bfloat16 changes."""
 
     seed: int = 0
     """Everything random follows from it."""
@@ -94,10 +109,20 @@ class AuditConfig:
         for name, (good, wanted) in ranges.items():
             if not good:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} wants to be {wanted}")
-        for name, known in (("side", ("left", "right")), ("estimate", ("valid", "paper")), ("scheme", SCHEMES)):
+        choices: dict[str, Collection[str]] = {
+            "side": ("left", "right"),
+            "estimate": ("valid", "paper"),
+            "precision": ("float32", "bfloat16"),
+            "scheme": SCHEMES,
+            "estimator": ESTIMATORS,
+            "per": ("step", "unit"),
+            "correction": CORRECTIONS,
+        }
+        for name, known in choices.items():
             value = getattr(self, name)
             if value not in known:
                 raise ConfigError(f"{name} = {value!r}{suggestion(str(value), known)}")
+        column_weights(self.estimator, self.symmetry_steps)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
         object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
 

@@ -13,40 +13,55 @@ from jaxface.audit.plan import judging_key
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import RunStore
 from jaxface.core import io
-from jaxface.stats import holm, mean_interval, permutation_test, population_score
+from jaxface.stats import (
+    SCHEMES,
+    adjust,
+    mean_interval,
+    permutation_test,
+    population_score,
+    sign_flip_test,
+    symmetry_score,
+)
 
-TABLES = ("scores", "significance", "accuracy", "activation", "transfer")
-_COLUMNS = ("classifier", "judge", "expression", "identity", "checked_symmetry")
+TABLES = ("scores", "significance", "schemes", "accuracy", "activation", "transfer")
+_COLUMNS = ("classifier", "judge", "expression", "scheme", "identity", "checked_symmetry")
 _IDENTITIES_AT_ONCE = 1000
 
 
 def judge(store: RunStore, config: AuditConfig) -> None:
-    """Score every surface, test it (Algorithm 1), adjust over the identities of its cell, and write that."""
+    """Score every surface, test it under every scheme, correct for many identities, and write that."""
     key = judging_key(config.seed)
-    shape = len(store.layout.classifiers), len(store.layout.expressions), store.layout.identities
-    values = {name: np.full(shape, np.nan) for name in JUDGED}
-    for classifier, expression in np.ndindex(shape[:2]):
+    values = {name: np.full(store.layout.shape(variable), np.nan) for name, variable in JUDGED.items()}
+    for classifier, expression in np.ndindex(values["score"].shape[:2]):
         for start in range(0, config.identities, _IDENTITIES_AT_ONCE):
             some = slice(start, min(start + _IDENTITIES_AT_ONCE, config.identities))
             surfaces = store.surfaces(classifier, expression, some)
-            tested = permutation_test(surfaces, key, config.permutations, config.scheme, config.estimate)
             where = classifier, expression, some
-            values["score"][where] = tested.score
-            values["p_value"][where] = tested.p_value
+            values["score"][where] = symmetry_score(surfaces, config.estimator, config.per)
+            for index, scheme in enumerate(SCHEMES):
+                tested = permutation_test(
+                    surfaces, key, config.permutations, scheme, config.estimate, config.estimator
+                )
+                values["scheme_p_value"][*where, index] = tested.p_value
             values["mean_probability"][where] = surfaces.mean((-2, -1), dtype=np.float64)
-    values["adjusted"] = holm(values["p_value"])
+    values["p_value"] = values["scheme_p_value"][..., list(SCHEMES).index(config.scheme)]
+    values["adjusted"] = adjust(values["p_value"], config.correction)
     store.write_judgement(values)
 
 
 def summary(result: AuditResult) -> xarray.Dataset:
     """What a table shows of each (classifier, expression): the effect with its interval, p and n.
 
-    Variables: `score` (Eq. 7) with `low` and `high` (95 % BCa bootstrap over identities), `identities` that
-    have a score, how many are `significant`, their `ratio`, the `activation` reached at symmetry 1 and time 1,
-    and `mean_probability` over the surfaces.
+    Variables: `score` (Eq. 7) with `low` and `high`, and its `estimator`; `population_p` (sign flips over
+    identities); `identities` that have a score, how many are `significant`, their `ratio`; the `activation`
+    reached at symmetry 1 and time 1 with `activation_low` and `activation_high`; and `mean_probability` over
+    the surfaces. Intervals are 95 % BCa bootstraps over identities.
     """
+    config = result.config
+    key = judging_key(config.seed)
     scores = result.scores.values
-    interval = mean_interval(scores, judging_key(result.config.seed))
+    interval = mean_interval(scores, key)
+    activation = mean_interval(result.surfaces.isel(symmetry=-1, time=-1).values, key)
     count = np.isfinite(scores).sum(-1)
     significant = result.significant.values.sum(-1)
     mean_probability = population_score(result.data["mean_probability"].values)
@@ -55,14 +70,28 @@ def summary(result: AuditResult) -> xarray.Dataset:
         "score": population_score(scores),
         "low": interval.low,
         "high": interval.high,
+        "estimator": np.full(scores.shape[:2], f"{config.estimator} per {config.per}", object),
+        "population_p": sign_flip_test(scores, key, config.permutations),
         "identities": count,
         "significant": significant,
         "ratio": np.where(count > 0, significant / np.maximum(count, 1), np.nan),
         "activation": result.activation.values,
+        "activation_low": activation.low,
+        "activation_high": activation.high,
         "mean_probability": mean_probability,
     }
     coordinates = {name: result.data[name].values for name in dims}
     return xarray.Dataset({name: (dims, value) for name, value in variables.items()}, coordinates)
+
+
+def accuracy(result: AuditResult) -> xarray.Dataset:
+    """Table 4: `accuracy`, the share of first answers, with `low` and `high` (95 % BCa over identities)."""
+    hits = result.hits.transpose("classifier", "expression", "checked_symmetry", "identity")
+    interval = mean_interval(hits.values, judging_key(result.config.seed))
+    shares = {"accuracy": result.accuracy.transpose(*hits.dims[:-1]).values}
+    shares |= {"low": interval.low, "high": interval.high}
+    coordinates = {name: result.data[name].values for name in hits.dims[:-1]}
+    return xarray.Dataset({name: (hits.dims[:-1], value) for name, value in shares.items()}, coordinates)
 
 
 def has_tables(folder: Path) -> bool:
@@ -84,9 +113,14 @@ def write_tables(result: AuditResult) -> list[Path]:
     table = summary(result)
     tables = {
         "scores": scores,
-        "significance": table[["score", "low", "high", "identities", "significant", "ratio"]],
-        "accuracy": result.accuracy.to_dataset(),
-        "activation": table[["activation", "mean_probability", "identities"]],
+        "significance": table[
+            ["score", "low", "high", "estimator", "identities", "significant", "ratio", "population_p"]
+        ],
+        "schemes": result.schemes,
+        "accuracy": accuracy(result),
+        "activation": table[
+            ["activation", "activation_low", "activation_high", "mean_probability", "identities"]
+        ],
         "transfer": result.transfer,
     }
     paths = []

@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxface.audit.interventions import CHECKED
 from jaxface.core.types import EXPRESSIONS
+from jaxface.stats import SCHEMES
 
 
 class CellStatus(IntEnum):
@@ -86,9 +87,10 @@ PEOPLE: dict[str, Variable] = {
 DONE = Variable(_CELL, "bool", False, "written last: the cell is complete")
 
 JUDGED: dict[str, Variable] = {
-    "score": Variable(_CELL, "float64", _NAN, "Eq. 6, change of probability per step of symmetry"),
-    "p_value": Variable(_CELL, "float64", _NAN, "permutation test"),
-    "adjusted": Variable(_CELL, "float64", _NAN, "p-value after Holm-Bonferroni over identities"),
+    "score": Variable(_CELL, "float64", _NAN, "Eq. 6, change of probability with symmetry"),
+    "p_value": Variable(_CELL, "float64", _NAN, "permutation test of the run's scheme"),
+    "adjusted": Variable(_CELL, "float64", _NAN, "that p-value, corrected for all identities"),
+    "scheme_p_value": Variable((*_CELL, "scheme"), "float64", _NAN, "permutation test of every scheme"),
     "mean_probability": Variable(_CELL, "float64", _NAN, "mean of the surface"),
 }
 
@@ -130,6 +132,7 @@ class Layout:
             "checked_symmetry": np.array(CHECKED, np.float32),
             "answer": np.array(EXPRESSIONS, dtype=text),
             "judge": np.array(self.classifiers, dtype=text),
+            "scheme": np.array(list(SCHEMES), dtype=text),
         }
 
     def shape(self, variable: Variable) -> tuple[int, ...]:

@@ -10,8 +10,9 @@ import xarray
 
 from jaxface.audit import store
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.layout import CellStatus
+from jaxface.audit.layout import VARIABLES, CellStatus
 from jaxface.core.errors import StoreError
+from jaxface.stats import adjust
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,9 @@ class AuditResult:
 
     @property
     def scores(self) -> xarray.DataArray:
-        """(classifier, expression, identity) Eq. 6: change of probability per step of symmetry."""
+        """(classifier, expression, identity) Eq. 6: change of probability with symmetry, per step if not asked
+        otherwise.
+        """
         return self.data["score"]
 
     @property
@@ -50,7 +53,7 @@ class AuditResult:
 
     @property
     def adjusted(self) -> xarray.DataArray:
-        """(classifier, expression, identity) p-values after Holm-Bonferroni over identities."""
+        """(classifier, expression, identity) p-values corrected for all identities of a cell."""
         return self.data["adjusted"]
 
     @property
@@ -59,14 +62,29 @@ class AuditResult:
         return (self.adjusted <= self.config.alpha).rename("significant")
 
     @property
-    def accuracy(self) -> xarray.DataArray:
-        """(classifier, expression, checked_symmetry) share of faces whose top class is the target (Table 4)."""
+    def schemes(self) -> xarray.Dataset:
+        """(classifier, expression, scheme): what every permutation scheme says.
+
+        `significant`: how many people, after the run's correction; `median_p`: before it.
+        """
+        p_values = self.data["scheme_p_value"].transpose("classifier", "expression", "scheme", "identity")
+        adjusted = p_values.copy(data=adjust(p_values.values, self.config.correction))
+        count = (adjusted <= self.config.alpha).sum("identity")
+        return xarray.Dataset({"significant": count, "median_p": p_values.median("identity")})
+
+    @property
+    def hits(self) -> xarray.DataArray:
+        """(classifier, expression, identity, checked_symmetry) 1 where the top class is the target, else 0."""
         answers = list(self.data["answer"].values)
         target = xarray.DataArray(
             [answers.index(name) for name in self.data["expression"].values], dims="expression"
         )
-        hit = (self.data["predicted"] == target).where(self._known)
-        return hit.mean("identity").rename("accuracy")
+        return (self.data["predicted"] == target).where(self._known)
+
+    @property
+    def accuracy(self) -> xarray.DataArray:
+        """(classifier, expression, checked_symmetry) share of faces whose top class is the target (Table 4)."""
+        return self.hits.mean("identity").rename("accuracy")
 
     @property
     def activation(self) -> xarray.DataArray:
@@ -125,5 +143,10 @@ def load(folder: str | Path) -> AuditResult:
         raise StoreError(
             f"{folder} is not finished: {done} of {data['done'].size} cells; "
             f"`jaxface audit --config {folder / store.CONFIG} --out {folder}` goes on"
+        )
+    missing = sorted(VARIABLES.keys() - data.data_vars.keys())
+    if missing:
+        raise StoreError(
+            f"{folder} has no {', '.join(missing)}: another version of jaxface wrote it; audit again elsewhere"
         )
     return AuditResult(folder, config, data)

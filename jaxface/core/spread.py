@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,6 +22,20 @@ _AXIS = "case"
 CaseProgram = Callable[..., Any]
 """(shared, *cases, active) -> results, all but `shared` with a leading axis over slots; pure. `active` (slots,)
 bool says which slots hold a case: what comes of the others is thrown away."""
+
+
+class Deal(NamedTuple):
+    """Which case sits in which slot.
+
+    Attributes:
+        case_of: (capacity,) index of the case in each slot, device by device; any case where none is.
+        busy: (capacity,) bool, slots whose case is to be worked on.
+        slot_of: (n,) where each case sits.
+    """
+
+    case_of: np.ndarray
+    busy: np.ndarray
+    slot_of: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -51,8 +65,6 @@ class Spread:
     ) -> Any:
         """Run `program` on n cases and wait for it.
 
-        Active cases are dealt evenly among the devices.
-
         Args:
             program: the same function object on every call, so that it is compiled once.
             shared: from `place`.
@@ -63,22 +75,39 @@ class Spread:
             the program's results as NumPy arrays with a leading axis n; nothing sensible where not active.
         """
         count = len(jax.tree.leaves(cases)[0])
+        deal = self.deal(np.ones(count, bool) if active is None else np.asarray(active))
+        return self.fetch(self.start(program, shared, *self.put(cases, deal)), deal)
+
+    def deal(self, active: np.ndarray) -> Deal:
+        """Slots for n cases: the active ones in turn to one device after another, then the others.
+
+        Args:
+            active: (n,) bool.
+        """
+        count = len(active)
         if count > self.capacity:
-            raise ValueError(f"{count} cases want {count} slots, there are {self.capacity}")
-        chosen = np.ones(count, bool) if active is None else np.asarray(active)
-        dealt = np.concatenate([np.flatnonzero(chosen), np.flatnonzero(~chosen)])
-        case_of = np.zeros(self.capacity, int)
-        case_of[:count] = dealt
-        busy = np.arange(self.capacity) < chosen.sum()
-        place_of = np.arange(self.capacity).reshape(self.slots, self.mesh.size).T.reshape(-1)
-        split = NamedSharding(self.mesh, PartitionSpec(_AXIS))
-        given = jax.device_put(
-            (*jax.tree.map(lambda leaf: _rows(leaf, case_of[place_of]), cases), busy[place_of]), split
-        )
-        results = jax.device_get(compiled(program, self.mesh)(shared, *given))
-        back = np.empty(count, int)
-        back[dealt] = np.argsort(place_of)[:count]
-        return jax.tree.map(lambda leaf: leaf[back], results)
+            raise ValueError(f"{count} cases want as many slots, there are {self.capacity}")
+        in_turn = np.arange(self.capacity).reshape(self.mesh.size, self.slots).T.reshape(-1)
+        order = np.concatenate([np.flatnonzero(active), np.flatnonzero(~active)])
+        case_of, busy = np.zeros(self.capacity, int), np.zeros(self.capacity, bool)
+        case_of[in_turn[:count]] = order
+        busy[in_turn[: active.sum()]] = True
+        slot_of = np.empty(count, int)
+        slot_of[order] = in_turn[:count]
+        return Deal(case_of, busy, slot_of)
+
+    def put(self, cases: Any, deal: Deal) -> tuple[Any, ...]:
+        """The cases in their slots on the devices, and (capacity,) bool which slots are busy."""
+        rows = jax.tree.map(lambda leaf: _rows(leaf, deal.case_of), cases)
+        return jax.device_put((*rows, deal.busy), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
+
+    def start(self, program: CaseProgram, shared: Any, *given: Any) -> Any:
+        """Run `program` on what `put` gave; its results stay on the devices, slot by slot."""
+        return compiled(program, self.mesh)(shared, *given)
+
+    def fetch(self, results: Any, deal: Deal) -> Any:
+        """Results as NumPy arrays, case by case."""
+        return jax.tree.map(lambda leaf: leaf[deal.slot_of], jax.device_get(results))
 
 
 def over_devices(slots: int, devices: Sequence[jax.Device] | None = None) -> Spread:

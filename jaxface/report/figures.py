@@ -72,11 +72,14 @@ def draw_band(panel: Axes, symmetry: np.ndarray, values: np.ndarray, index: int,
     panel.fill_between(symmetry, *band, color=COLOURS[index % 7], alpha=0.15, linewidth=0)
 
 
-def forest(mean: np.ndarray, low: np.ndarray, high: np.ndarray, expressions: Sequence[str]) -> str:
+def forest(
+    mean: np.ndarray, low: np.ndarray, high: np.ndarray, expressions: Sequence[str], per: str = "step"
+) -> str:
     """Scores with their intervals, expressions from top to bottom, classifiers below one another.
 
     Args:
         mean, low, high: (C, E), NaN = unknown.
+        per: what the change is over.
 
     Returns:
         SVG text, without a legend.
@@ -101,7 +104,7 @@ def forest(mean: np.ndarray, low: np.ndarray, high: np.ndarray, expressions: Seq
         panel.set_yticks(np.arange(count), expressions)
         panel.invert_yaxis()
         panel.grid(axis="x", alpha=0.15, color=INK, linewidth=0.6)
-        panel.set_xlabel("score: change of probability per symmetry step")
+        panel.set_xlabel(f"score: change of probability per {per} of symmetry")
         return svg(figure, "forest")
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxface import __version__
+from jaxface.audit import timing
 from jaxface.audit.result import AuditResult, load
 from jaxface.audit.runner import load_head, names_only
 from jaxface.audit.store import ENVIRONMENT
@@ -52,7 +53,7 @@ def page(result: AuditResult) -> str:
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"signed": signed, "fixed": fixed, "percent": tables.percent}
+    environment.filters |= {"signed": signed, "fixed": fixed, "percent": tables.percent, "p_value": p_value}
     folder = resources.files("jaxface.report") / "templates"
     template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
     return template.render(
@@ -67,17 +68,20 @@ def page(result: AuditResult) -> str:
             {"name": name, "colour": figures.style_of(index)["color"]} for index, name in enumerate(classifiers)
         ],
         scores=rows,
-        forest=forest(rows, len(classifiers), expressions),
+        forest=forest(rows, len(classifiers), expressions, config.per),
         panels=panels(result, classifiers, expressions),
         galleries=shown,
         missing_head=missing_head,
         transfer=tables.transfer_rows(result) if len(classifiers) > 1 else [],
         search_columns=tables.SEARCH_COLUMNS,
         search=tables.search_rows(result),
+        schemes=names(data, "scheme"),
+        tests=tables.test_rows(result),
+        score=words.score(config),
+        scheme=words.SCHEMES[config.scheme],
         head=words.head(result),
         run=config,
-        step=f"{1.0 / (config.symmetry_steps - 1):.3g}",
-        environment=words.environment(read_environment(result.folder)),
+        environment=[*words.environment(read_environment(result.folder)), *spent(result.folder)],
         config=dump_toml(names_only(config)),
     )
 
@@ -98,7 +102,13 @@ def read_environment(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str]) -> str:
+def spent(folder: Path) -> list[tuple[str, str]]:
+    """What the run's time went into, as a row of the facts; none where it is not known."""
+    said = timing.line(folder)
+    return [("time", said.removeprefix("time: "))] if said else []
+
+
+def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str], per: str) -> str:
     """The figure of all scores with their intervals; expressions that nobody knows are left out."""
     shape = (classifiers, len(expressions))
     score, low, high = (
@@ -106,7 +116,7 @@ def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str]) -> st
     )
     known = np.isfinite(score).any(axis=0)
     named = [name for name, some in zip(expressions, known, strict=True) if some]
-    return figures.forest(score[:, known], low[:, known], high[:, known], named)
+    return figures.forest(score[:, known], low[:, known], high[:, known], named, per)
 
 
 def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) -> list[str]:
@@ -123,6 +133,11 @@ def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) 
 def signed(value: float) -> str:
     """A score: sign and four decimals."""
     return "–" if math.isnan(value) else f"{value:+.4f}".replace("-", "−")
+
+
+def p_value(value: float) -> str:
+    """A p-value: two digits that count."""
+    return "–" if math.isnan(value) else f"{value:.2g}"
 
 
 def fixed(value: float) -> str:

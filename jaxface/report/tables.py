@@ -25,7 +25,7 @@ class ScoreRow:
 
     Attributes:
         known: how many people have a score; the rest describes these.
-        score, low, high: mean score per symmetry step with its confidence interval.
+        score, low, high: mean score with its confidence interval.
         significant: how many are significant after Holm's correction; share of `known`.
         accuracy: for each checked symmetry, how often the expression is the first answer at time 1.
         activation, deviation: of the probability at symmetry and time 1, over people.
@@ -53,6 +53,22 @@ class Judgement:
     probability: float
     first: float
     own: bool
+
+
+@dataclass(frozen=True)
+class TestRow:
+    """What the permutation schemes say of one classifier and expression, and the test over people.
+
+    Attributes:
+        known: people who have a score.
+        significant: how many of them, scheme by scheme.
+    """
+
+    classifier: str
+    expression: str
+    known: int
+    significant: tuple[int, ...]
+    population_p: float
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,28 @@ def score_rows(result: AuditResult) -> list[ScoreRow]:
                     activation=float(cell["activation"]),
                     deviation=float(deviation[c, e]),
                     reason="" if count else reason(status[c, e]),
+                )
+            )
+    return rows
+
+
+def test_rows(result: AuditResult) -> list[TestRow]:
+    """A row for each classifier and expression that has a score."""
+    table, schemes = summary(result), result.schemes
+    rows = []
+    for classifier in names(result.data, "classifier"):
+        for expression in names(result.data, "expression"):
+            cell = table.sel(classifier=classifier, expression=expression)
+            if not int(cell["identities"]):
+                continue
+            counts = schemes["significant"].sel(classifier=classifier, expression=expression).values
+            rows.append(
+                TestRow(
+                    classifier,
+                    expression,
+                    int(cell["identities"]),
+                    tuple(map(int, counts)),
+                    float(cell["population_p"]),
                 )
             )
     return rows

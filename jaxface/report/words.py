@@ -2,12 +2,32 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
+from jaxface.audit.config import AuditConfig
 from jaxface.audit.result import AuditResult
 from jaxface.report.tables import ScoreRow, names, percent
 
 FEW = 10
+
+ESTIMATORS = {
+    "gradient": "the mean over the grid of the numerical gradient (numpy.gradient) along symmetry (Eq. 6)",
+    "gradient-2": "the mean over the grid of the numerical gradient (edge order 2) along symmetry",
+    "slope": "the least-squares slope along symmetry, mean over time",
+    "endpoints": "the difference between the untouched and the frozen face, mean over time",
+    "area": "twice the mean loss against the untouched face over all symmetries, mean over time",
+}
+SCHEMES = {
+    "per-time": "at every time step the answers are shuffled over the symmetry steps, each time step by "
+    "itself (Algorithm 1). Neighbouring time steps are thereby treated as independent: a difference between "
+    "symmetry steps that merely persists over time counts as significant far more often than α says. Read the "
+    "effect and its interval first.",
+    "whole-row": "whole curves over time are exchanged between symmetry steps. The level is exact, but the "
+    "paper's score sees only four rows: with ten steps it cannot reach .05, whatever the effect.",
+    "slope": "whole curves over time are exchanged between symmetry steps, and judged by the least-squares "
+    "slope of the answer over symmetry: an exact level, and power for effects that grow with symmetry.",
+}
 
 
 def title(result: AuditResult) -> str:
@@ -42,12 +62,24 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
         sentences.append(
             f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
-            f"step; with one side frozen it is the first answer for {percent(frozen)} of the people instead "
-            f"of {percent(whole)}."
+            f"{config.per}; with one side frozen it is the first answer for {percent(frozen)} of the people "
+            f"instead of {percent(whole)}."
         )
     if config.identities < FEW:
         sentences.append(f"With fewer than {FEW} people the intervals are rough.")
     return sentences
+
+
+def score(config: AuditConfig) -> str:
+    """What the score is, and over what."""
+    steps = config.symmetry_steps - 1
+    meaning = f"Of the softmax probability, {ESTIMATORS[config.estimator]}"
+    if config.per == "unit":
+        return f"{meaning}: the change over the whole range of symmetry, {steps} steps."
+    return (
+        f"{meaning}: the change per step of {1.0 / steps:.3g} in s; over the whole range it is {steps} times "
+        "as much."
+    )
 
 
 def head(result: AuditResult) -> str:
@@ -62,7 +94,7 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
         return [("unknown", "environment.json is missing")]
     shown = [
         ("command", " ".join(facts.get("command", []))),
-        ("devices", ", ".join(facts.get("devices", []))),
+        ("devices", ", ".join(f"{n} x {name}" for name, n in Counter(facts.get("devices", [])).items())),
         ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
         ("commit", str(facts.get("commit") or "not a checkout")),
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from evosax.algorithms import DifferentialEvolution
 
 from jaxface.core.pytree import pytree, static
 from jaxface.core.spread import Spread, each_case, for_cases
@@ -21,6 +20,9 @@ from jaxface.core.types import Array
 from jaxface.search.best import Best, Evaluate, Ledger, improve
 from jaxface.search.config import SearchConfig
 from jaxface.search.space import SearchSpace, clip
+
+if TYPE_CHECKING:
+    from evosax.algorithms import DifferentialEvolution
 
 
 @pytree
@@ -90,6 +92,10 @@ def evolve(
 @lru_cache(maxsize=8)
 def _strategy(members: int, size: int) -> DifferentialEvolution:
     """evosax compiles anew for each strategy object (some ten seconds), so equal ones are the same object."""
+    from evosax.algorithms import (
+        DifferentialEvolution,
+    )  # its import starts JAX's backend: not before it is used
+
     with jax.ensure_compile_time_eval():
         return DifferentialEvolution(population_size=members, solution=jnp.zeros(size))
 
