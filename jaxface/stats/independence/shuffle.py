@@ -1,0 +1,41 @@
+"""Shuffles of samples that keep what they are conditioned on: the null of the permutation tests."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.types import Array
+
+
+def within_classes(key: Array, classes: Array) -> Array:
+    """(n,) int32 uniform permutation that moves samples only inside their class; classes (n,) integers."""
+    places = jnp.arange(len(classes), dtype=jnp.int32)
+    bits = jax.random.bits(key, classes.shape)
+    _, _, moved = jax.lax.sort((classes, bits, places), num_keys=2)
+    return jnp.zeros_like(places).at[jnp.argsort(classes, stable=True)].set(moved)
+
+
+def between_neighbours(key: Array, neighbours: Array) -> Array:
+    """(n,) int32: each sample takes the place of one of its neighbours, few of which are taken twice.
+
+    Samples choose in random order, uniformly among those of their neighbours that nobody took, or among all
+    when none is left (Runge 2018, Algorithm 1).
+
+    Args:
+        neighbours: (n, k) int32 indices of the nearest samples in Z, a sample itself among them.
+    """
+    n = len(neighbours)
+    k_order, k_choice = jax.random.split(key)
+    order = jax.random.permutation(k_order, n)
+    lots = jax.random.uniform(k_choice, neighbours.shape)
+
+    def choose(step: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
+        taken, places = state
+        sample = order[step]
+        near = neighbours[sample]
+        place = near[jnp.argmin(lots[sample] + taken[near])]
+        return taken.at[place].set(1.0), places.at[sample].set(place)
+
+    start = jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.int32)
+    return jax.lax.fori_loop(0, n, choose, start)[1]
