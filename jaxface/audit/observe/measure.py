@@ -1,0 +1,128 @@
+"""Photographs to numbers: crops, logits of every classifier, image features; chunk by chunk, resumable.
+
+Each chunk is a file that appears whole. What is there is not measured again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.audit.observe.config import CropConfig
+from jaxface.audit.observe.crops import PhotographError, crop, load_photograph
+from jaxface.audit.observe.features import Feature
+from jaxface.audit.observe.table import Photographs
+from jaxface.classify import Classifier
+from jaxface.core.io import atomic_path
+from jaxface.core.progress import Progress
+
+CHUNK = 32
+FOLDER = "measured"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What n photographs gave.
+
+    Attributes:
+        reason: why a photograph could not be used, "" where it could.
+        logits: by classifier (n, K) float64, NaN for what could not be used.
+        features: by name (n,).
+    """
+
+    reason: tuple[str, ...]
+    logits: dict[str, np.ndarray]
+    features: dict[str, np.ndarray]
+
+    @property
+    def used(self) -> np.ndarray:
+        """(n,) bool."""
+        return np.array([not reason for reason in self.reason])
+
+
+def measure(
+    photographs: Photographs,
+    classifiers: Sequence[Classifier],
+    features: Sequence[Feature],
+    config: CropConfig,
+    folder: Path,
+    progress: Progress,
+) -> Measured:
+    """Measure all photographs, or what `folder` does not hold yet.
+
+    Args:
+        folder: of the run; the caller vouches that what lies there is of the same table and config.
+    """
+    parts = []
+    starts = range(0, len(photographs), CHUNK)
+    files = [folder / FOLDER / f"{start:08d}.npz" for start in starts]
+    done = sum(
+        min(CHUNK, len(photographs) - start)
+        for start, file in zip(starts, files, strict=True)
+        if file.is_file()
+    )
+    progress.start("photographs", len(photographs), done)
+    for start, file in zip(starts, files, strict=True):
+        rows = range(start, min(start + CHUNK, len(photographs)))
+        if not file.is_file():
+            values = _chunk(photographs, rows, classifiers, features, config)
+            with atomic_path(file) as temporary, temporary.open("wb") as opened:
+                np.savez(opened, allow_pickle=False, **values)
+            lost = sum(bool(reason) for reason in values["reason"])
+            progress.advance(len(rows), f"{lost} of the last {len(rows)} left out" if lost else "")
+        with np.load(file, allow_pickle=False) as archive:
+            parts.append({name: archive[name] for name in archive.files})
+    progress.close()
+    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return Measured(
+        reason=tuple(map(str, whole["reason"])),
+        logits={c.name: whole[f"logits {c.name}"] for c in classifiers},
+        features={f.name: whole[f"feature {f.name}"] for f in features},
+    )
+
+
+def _chunk(
+    photographs: Photographs,
+    rows: range,
+    classifiers: Sequence[Classifier],
+    features: Sequence[Feature],
+    config: CropConfig,
+) -> dict[str, np.ndarray]:
+    """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
+    sizes = {config.size} | {feature.size for feature in features if feature.size is not None}
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        taken = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
+    used = np.array([not reason for reason, _ in taken])
+    batches = {}
+    for size in sizes:
+        batch = np.zeros((CHUNK, size, size, 3), np.float32)
+        for index, (_, crops) in enumerate(taken):
+            if crops:
+                batch[index] = crops[size]
+        batches[size] = jnp.asarray(batch)
+    values = {"reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
+    for classifier in classifiers:
+        logits = np.asarray(classifier.logits(batches[config.size]), np.float64)[: len(rows)]
+        values[f"logits {classifier.name}"] = np.where(used[:, None], logits, np.nan)
+    for feature in features:
+        numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]
+        values[f"feature {feature.name}"] = np.where(used, numbers, np.nan)
+    return values
+
+
+def _crops(
+    photographs: Photographs, row: int, config: CropConfig, sizes: Sequence[int]
+) -> tuple[str, dict[int, np.ndarray]]:
+    """Why a photograph cannot be used, or "" and its crops by size."""
+    eyes = photographs.eyes(row)
+    try:
+        image = load_photograph(photographs.folder / photographs.path[row])
+        return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
+    except PhotographError as error:
+        return str(error), {}
