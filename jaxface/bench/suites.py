@@ -15,6 +15,7 @@ SUITES: dict[str, str] = {
     "search": "renders and CPU time until a search succeeds, against scipy's",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",
     "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
+    "independence": "tests of conditional independence: time, level and power",
 }
 
 

@@ -145,8 +145,8 @@ def headline(result: ObserveResult) -> list[str]:
     lower = sum(v.association < 0 for v in found)
     return [
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",
-        f"In {len(found)} of {len(tested)} combinations of classifier, expression, feature and photographs most tests "
-        f"reject that the logit is independent of the feature; in {lower} of these the logit falls as it grows.",
+        f"In {len(found)} of {len(tested)} combinations of classifier, logit, feature and photographs, most "
+        f"tests reject that the logit is independent of the feature; in {lower} of these it falls as that grows.",
         "This is an association: whatever else goes along with the feature may be the reason. An audit, which "
         "changes nothing but symmetry, tells more.",
     ]

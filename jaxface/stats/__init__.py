@@ -1,23 +1,42 @@
 """Statistics on arrays: scores, permutation tests, multiple testing, intervals."""
 
 from jaxface.stats.bootstrap import Interval, mean_interval
+from jaxface.stats.independence import (
+    IndependenceResult,
+    MajorityResult,
+    chsic,
+    cmiknn,
+    fcit,
+    kci,
+    majority,
+)
 from jaxface.stats.multiple import CORRECTIONS, adjust, benjamini_hochberg, holm
 from jaxface.stats.permutation import SCHEMES, PermutationResult, permutation_test
 from jaxface.stats.population import sign_flip_test
+from jaxface.stats.regression import WindowRegression, window_regression
 from jaxface.stats.score import ESTIMATORS, population_score, symmetry_score
 
 __all__ = [
     "CORRECTIONS",
     "ESTIMATORS",
     "SCHEMES",
+    "IndependenceResult",
     "Interval",
+    "MajorityResult",
     "PermutationResult",
+    "WindowRegression",
     "adjust",
     "benjamini_hochberg",
+    "chsic",
+    "cmiknn",
+    "fcit",
     "holm",
+    "kci",
+    "majority",
     "mean_interval",
     "permutation_test",
     "population_score",
     "sign_flip_test",
     "symmetry_score",
+    "window_regression",
 ]

@@ -20,7 +20,6 @@ from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Values
 
 _BLOCK = 128  # samples whose neighbours are counted at once
-_CHUNK = 100  # surrogates shuffled at once
 
 
 def cmiknn(
@@ -70,30 +69,14 @@ def cmiknn(
         data = data._replace(x=data.y, y=data.x)
     k_ties, k_null = jax.random.split(key)
     rng = common.generator(k_ties)
-    estimate = Estimate(*(ranks(values, rng) for values in (data.x, data.y, data.z)), int(neighbours * n))
-    if data.classes is None:
-        near = np.argpartition(estimate.z, shuffle_neighbours - 1, axis=1)[:, :shuffle_neighbours]
-        held = jnp.asarray(near, jnp.int32)
-    else:
-        held = jnp.asarray(data.classes)
-    null = np.concatenate(
-        [
-            estimate.information(_shuffles(k_null, jnp.arange(start, start + _CHUNK), held))
-            for start in range(0, surrogates, _CHUNK)
-        ]
-    )[:surrogates]
+    ranked = [common.ranks(values, rng) for values in (data.x, data.y, data.z)]
+    estimate = Estimate(ranked[0], ranked[1], ranked[2], int(neighbours * n))
+    held = data.classes if data.classes is not None else common.nearest(estimate.z, shuffle_neighbours)
+    shuffles = shuffle.orders(k_null, jnp.asarray(held), surrogates)
+    null = np.concatenate([estimate.information(orders) for orders in shuffles])[:surrogates]
     observed = float(estimate.information(jnp.arange(n, dtype=jnp.int32)[None])[0])
     # Rounding of float64 means, which is far below any difference of counts.
     return IndependenceResult(observed, common.permutation_p_value(observed, null, tie=1e-12))
-
-
-def ranks(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """(n, d) ranks 0 to n - 1 of each column of (n, d) values, ties in random order."""
-    ranked = np.empty(values.shape, np.int16)
-    for column in range(values.shape[1]):
-        order = np.lexsort((rng.random(len(values)), values[:, column]))
-        ranked[order, column] = np.arange(len(values))
-    return ranked
 
 
 class Estimate:
@@ -108,8 +91,8 @@ class Estimate:
         from scipy.special import digamma
 
         n = len(x)
-        self.z = _max_norm(z)
-        both = np.maximum(_max_norm(y), self.z)
+        self.z = common.largest_difference(z)
+        both = np.maximum(common.largest_difference(y), self.z)
         self._k = max(k, 1)
         self._closer = _closer(self.z), _closer(both)
         self._digamma = np.concatenate([[np.nan], digamma(np.arange(1, n + 1))])
@@ -123,14 +106,6 @@ class Estimate:
         in_z, in_yz = (table[sample, distance] for table in self._closer)
         psi = self._digamma
         return psi[self._k] + np.mean(psi[in_z] - psi[in_xz] - psi[in_yz], axis=1)
-
-
-def _max_norm(ranked: np.ndarray) -> np.ndarray:
-    """(n, n) int16 largest difference over the columns of (n, d) ranks; zeros for d = 0."""
-    distance = np.zeros((len(ranked), len(ranked)), np.int16)
-    for column in ranked.T:
-        np.maximum(distance, np.abs(column[:, None] - column[None, :]), out=distance)
-    return distance
 
 
 def _closer(distance: np.ndarray) -> np.ndarray:
@@ -147,13 +122,6 @@ def _blocks(distance: np.ndarray) -> np.ndarray:
     n = len(distance)
     padded = np.pad(distance, ((0, 0), (0, -n % _BLOCK)))
     return np.ascontiguousarray(padded.reshape(n, -1, _BLOCK).transpose(1, 0, 2))
-
-
-@jax.jit
-def _shuffles(key: Array, numbers: Array, held: Array) -> Array:
-    """(B, n) int32 shuffles of these numbers; held (n,) classes or (n, k) neighbours."""
-    draw = shuffle.within_classes if held.ndim == 1 else shuffle.between_neighbours
-    return jax.vmap(lambda number: draw(jax.random.fold_in(key, number), held))(numbers)
 
 
 @partial(jax.jit, static_argnames="k")

@@ -88,6 +88,28 @@ def permutation_p_value(observed: float, null: np.ndarray, tie: float = 0.0) -> 
     return float((1 + np.sum(null >= observed - tie)) / (len(null) + 1))
 
 
+def ranks(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n, d) int16 ranks 0 to n - 1 of each column of (n, d) values, ties in random order."""
+    ranked = np.empty(values.shape, np.int16)
+    for column in range(values.shape[1]):
+        order = np.lexsort((rng.random(len(values)), values[:, column]))
+        ranked[order, column] = np.arange(len(values))
+    return ranked
+
+
+def largest_difference(ranked: np.ndarray) -> np.ndarray:
+    """(n, n) int16 max-norm distances between the rows of (n, d) ranks; zeros for d = 0."""
+    distance = np.zeros((len(ranked), len(ranked)), np.int16)
+    for column in ranked.T:
+        np.maximum(distance, np.abs(column[:, None] - column[None, :]), out=distance)
+    return distance
+
+
+def nearest(distance: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) int32 the samples nearest to each by (n, n) distances, itself among them."""
+    return np.argpartition(distance, count - 1, axis=1)[:, :count].astype(np.int32)
+
+
 def squared_distances(values: np.ndarray) -> np.ndarray:
     """(n, n) squared Euclidean distances between the rows of (n, d) values."""
     from scipy.spatial.distance import pdist, squareform  # slow to import

@@ -79,16 +79,12 @@ def vote(without: np.ndarray, with_x: np.ndarray) -> IndependenceResult:
     ratio = (without + _FLOOR) / (with_x + _FLOOR)
     excess = np.where(np.abs(ratio - 1) < _SAME, 0.0, ratio - 1)
     spread = excess.std(ddof=1) / np.sqrt(len(excess))
-    if spread == 0:
-        statistic = np.sign(excess[0]) * np.inf if excess[0] else 0.0
-    else:
-        statistic = excess.mean() / spread
+    mean = excess.mean()
+    statistic = mean / spread if spread > 0 else np.copysign(np.inf, mean) if mean else 0.0
     return IndependenceResult(float(statistic), float(stdtr(len(excess) - 1, -statistic)))
 
 
-def _chosen(
-    inputs: np.ndarray, target: np.ndarray, test_size: int, rng: np.random.Generator
-) -> int | float:
+def _chosen(inputs: np.ndarray, target: np.ndarray, test_size: int, rng: np.random.Generator) -> int | float:
     """The least number of samples to split that predicts best over a few splits."""
     orders = [rng.permutation(len(target)) for _ in range(_CHOICE_SPLITS)]
     seed = int(rng.integers(2**31))

@@ -49,7 +49,9 @@ def kci(
         return common.TRIVIAL
     first, second, given = (_standardised(values) for values in (data.x, data.y, data.z))
     n, dims = len(given), given.shape[1]
-    empirical = _WIDTHS[dims > 0][np.searchsorted((200, 1200), n, side="right")] if widths == "empirical" else None
+    empirical = (
+        _WIDTHS[dims > 0][np.searchsorted((200, 1200), n, side="right")] if widths == "empirical" else None
+    )
 
     def gram(values: np.ndarray) -> np.ndarray:
         squared = common.squared_distances(values)

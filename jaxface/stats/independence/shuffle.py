@@ -2,10 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+
+_CHUNK = 100  # shuffles held at once
+
+
+def orders(key: Array, held: Array, count: int) -> Iterator[Array]:
+    """At least `count` shuffles in chunks of (100, n) int32; number b depends on the key, `held` and b alone.
+
+    Args:
+        held: (n,) classes to shuffle within, or (n, k) neighbours to shuffle between.
+    """
+    for start in range(0, count, _CHUNK):
+        yield _drawn(key, jnp.arange(start, start + _CHUNK), held)
 
 
 def within_classes(key: Array, classes: Array) -> Array:
@@ -39,3 +53,9 @@ def between_neighbours(key: Array, neighbours: Array) -> Array:
 
     start = jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.int32)
     return jax.lax.fori_loop(0, n, choose, start)[1]
+
+
+@jax.jit
+def _drawn(key: Array, numbers: Array, held: Array) -> Array:
+    draw = within_classes if held.ndim == 1 else between_neighbours
+    return jax.vmap(lambda number: draw(jax.random.fold_in(key, number), held))(numbers)
