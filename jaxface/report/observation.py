@@ -146,7 +146,7 @@ def headline(result: ObserveResult) -> list[str]:
     return [
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",
         f"In {len(found)} of {len(tested)} combinations of classifier, logit, feature and photographs, most "
-        f"tests reject that the logit is independent of the feature; in {lower} of these it falls as that grows.",
+        f"tests reject that logit and feature are independent; in {lower} of these it falls as that grows.",
         "This is an association: whatever else goes along with the feature may be the reason. An audit, which "
         "changes nothing but symmetry, tells more.",
     ]
