@@ -24,7 +24,7 @@ __all__ = [
     "run",
 ]
 
-_HOMES = {"Demonstration": "demo", "ObserveResult": "run", "demonstrate": "demo", "run": "runner"}
+_HOMES = {"Demonstration": "demo", "ObserveResult": "runner", "demonstrate": "demo", "run": "runner"}
 
 
 def __getattr__(name: str) -> Any:
