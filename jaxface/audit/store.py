@@ -150,7 +150,7 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     return RunStore(folder, layout)
 
 
-def check_config(folder: Path, config: Any) -> None:
+def check_config(folder: Path, config: AuditConfig) -> None:
     """Refuse a folder whose `run.toml` says something else.
 
     Raises:

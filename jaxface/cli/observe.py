@@ -58,7 +58,8 @@ def main(argv: Sequence[str]) -> int:
         for result in results[1:]:
             write_observation(result)
         print()
-    print(observation_tables.rates_text(found.rates))
+    if config.repeats > 1:
+        print(observation_tables.rates_text(found.rates))
     return 0
 
 

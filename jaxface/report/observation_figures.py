@@ -10,6 +10,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
 from jaxface.audit.observe.judge import Curve, Distribution
 from jaxface.report.figures import COLOURS, INK, STYLE, svg
@@ -35,6 +36,11 @@ def distributions(parts: Sequence[Distribution], groups: Sequence[str], expressi
         panel.set_xticks(range(len(classifiers)), classifiers)
         panel.set(xlim=(-0.6, len(classifiers) - 0.4), ylabel=f"logit of {expression}")
         panel.grid(axis="y", alpha=0.15, color=INK, linewidth=0.6)
+        if len(groups) > 1:
+            marks = [
+                Line2D([], [], color=COLOURS[i % 7], marker="o", label=name) for i, name in enumerate(groups)
+            ]
+            figure.legend(handles=marks, loc="outside upper center", ncols=min(len(groups), 4))
     return figure
 
 

@@ -23,7 +23,8 @@ from jaxface import render
 from jaxface.audit.observe.config import CohortConfig
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io as files
-from jaxface.core.errors import ConfigError
+from jaxface.core.config import dump_toml
+from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Progress
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
@@ -31,7 +32,7 @@ from jaxface.face.population import sample_person
 from jaxface.face.sides import Side
 from jaxface.render.light import environment
 
-TABLE, TRUTH, PICTURES = "photographs.csv", "truth.csv", "pictures"
+TABLE, TRUTH, PICTURES, SETTINGS = "photographs.csv", "truth.csv", "pictures", "cohort.toml"
 GROUPS = ("patient", "proband")
 # facial units whose most moved vertex marks a point that both sides have
 _MARKS = {"mouth": "mouthSmile", "brow": "browOuterUp", "lid": "eyeBlink", "nose": "noseSneer"}
@@ -71,7 +72,12 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
 
     Raises:
         ConfigError: the head has no prototype of an expression.
+        StoreError: another cohort lies in the folder.
     """
+    settings, note = f"# seed {seed}\n{dump_toml(config)}", folder / SETTINGS
+    if note.is_file() and note.read_text(encoding="utf-8") != settings:
+        raise StoreError(f"{folder} holds another cohort ({SETTINGS}); name another folder or remove it")
+    files.write_text(note, settings)
     shots = plan(config, head, seed)
     people = _people(head, config.people, seed)
     marks = mark_vertices(head)

@@ -54,15 +54,13 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
     """Simulate a cohort with palsy and one without, observe both, and again for `config.repeats` seeds.
 
     `out` gets, for each kind and seed, a folder such as `palsy-0` with the cohort and its observation, and
-    `rates.csv`. What was done goes on, as in `run`.
+    `rates.csv`. It goes on with what is there, as `run` does; more repeats may be asked for later.
 
     Raises:
-        StoreError: `out` belongs to another configuration.
+        StoreError: `out` holds another cohort.
     """
     progress, folder = progress or Silent(), Path(out)
-    named = names_only(config)
-    store.check_config(folder, named)
-    io.write_text(folder / store.CONFIG, dump_toml(named))
+    io.write_text(folder / store.CONFIG, dump_toml(names_only(config)))
     head = face.load(config.cohort.head)
     results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}
     for seed in range(config.seed, config.seed + config.repeats):

@@ -1,11 +1,13 @@
 """Photographs to numbers: crops, logits of every classifier, image features; chunk by chunk, resumable.
 
-Each chunk is a file that appears whole. What is there is not measured again.
+Each chunk is a file that appears whole, with size and time of the photographs in it: while these stay, it is
+not measured again.
 """
 
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -59,32 +61,53 @@ def measure(
     Args:
         folder: of the run; the caller vouches that what lies there is of the same table and config.
     """
-    parts = []
     starts = range(0, len(photographs), CHUNK)
+    chunks = [range(start, min(start + CHUNK, len(photographs))) for start in starts]
     files = [folder / FOLDER / f"{start:08d}.npz" for start in starts]
-    done = sum(
-        min(CHUNK, len(photographs) - start)
-        for start, file in zip(starts, files, strict=True)
-        if file.is_file()
-    )
+    parts = [_kept(file, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
+    done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
     progress.start("photographs", len(photographs), done)
-    for start, file in zip(starts, files, strict=True):
-        rows = range(start, min(start + CHUNK, len(photographs)))
-        if not file.is_file():
-            values = _chunk(photographs, rows, classifiers, features, config)
+    whole = []
+    for rows, file, part in zip(chunks, files, parts, strict=True):
+        if part is None:
+            part = _chunk(photographs, rows, classifiers, features, config)
             with atomic_path(file) as temporary, temporary.open("wb") as opened:
-                np.savez(opened, allow_pickle=False, **values)
-            lost = sum(bool(reason) for reason in values["reason"])
+                np.savez(opened, allow_pickle=False, **part)
+            lost = sum(bool(reason) for reason in part["reason"])
             progress.advance(len(rows), f"{lost} of the last {len(rows)} left out" if lost else "")
-        with np.load(file, allow_pickle=False) as archive:
-            parts.append({name: archive[name] for name in archive.files})
+        whole.append(part)
     progress.close()
-    whole = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([part[name] for part in whole])
+
     return Measured(
-        reason=tuple(map(str, whole["reason"])),
-        logits={c.name: whole[f"logits {c.name}"] for c in classifiers},
-        features={f.name: whole[f"feature {f.name}"] for f in features},
+        reason=tuple(map(str, joined("reason"))),
+        logits={c.name: joined(f"logits {c.name}") for c in classifiers},
+        features={f.name: joined(f"feature {f.name}") for f in features},
     )
+
+
+def _stamps(photographs: Photographs, rows: range) -> list[str]:
+    """Size and time of the files of some photographs."""
+    found = []
+    for row in rows:
+        try:
+            facts = (photographs.folder / photographs.path[row]).stat()
+            found.append(f"{facts.st_size} {facts.st_mtime_ns}")
+        except OSError:
+            found.append("missing")
+    return found
+
+
+def _kept(file: Path, stamps: list[str]) -> dict[str, np.ndarray] | None:
+    """What was measured of photographs that have not changed since; None where there is nothing."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            part = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None  # not measured yet, or damaged: it is measured anew
+    return part if [str(stamp) for stamp in part["stamp"]] == stamps else None
 
 
 def _chunk(
@@ -95,6 +118,7 @@ def _chunk(
     config: CropConfig,
 ) -> dict[str, np.ndarray]:
     """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
+    stamps = np.array(_stamps(photographs, rows), dtype=np.str_)  # before the files are opened
     sizes = {config.size} | {feature.size for feature in features if feature.size is not None}
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         taken = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
@@ -106,7 +130,7 @@ def _chunk(
             if crops:
                 batch[index] = crops[size]
         batches[size] = jnp.asarray(batch)
-    values = {"reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
+    values = {"stamp": stamps, "reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
     for classifier in classifiers:
         logits = np.asarray(classifier.logits(batches[config.size]), np.float64)[: len(rows)]
         values[f"logits {classifier.name}"] = np.where(used[:, None], logits, np.nan)

@@ -63,8 +63,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     """Do the observation that `config` describes, or what is left of it, in the folder `out`.
 
     Photographs that are missing or damaged are left out, named in `left_out.csv` and counted in the result.
-    A run that was stopped goes on with the same config; a photograph whose file has changed since is measured
-    again.
+    A run that was stopped goes on with the same config. What was measured is kept: another call may change how
+    it is judged, and measures again only photographs whose files have changed.
 
     Args:
         out: a folder, made if need be. It gets run.toml, inputs.json, environment.json, measured/, and the
@@ -74,7 +74,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     Raises:
         ConfigError: the table, a classifier or a feature cannot be used, or no photograph can be read.
         LabelError: the table has a label that the vocabulary does not know.
-        StoreError: `out` belongs to another configuration or table.
+        StoreError: `out` holds measurements of another table or of other classifiers, crops or features.
         CheckpointError: a classifier cannot be read.
     """
     progress, folder = progress or Silent(), Path(out)
@@ -85,7 +85,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     names = judge.feature_names(config, photographs)
     given = judge.table_features(photographs)
     built = [features.build(name, config, classifiers) for name in names if name not in given]
-    _begin(folder, config, classifiers)
+    _begin(folder, config, classifiers, [feature.name for feature in built])
     try:
         measured = measure(photographs, classifiers, built, config.crop, folder, progress)
         if not measured.used.any():
@@ -152,32 +152,37 @@ def _classifiers(config: ObserveConfig) -> tuple[list[Classifier], list[tuple[st
     return loaded, skipped
 
 
-def _begin(folder: Path, config: ObserveConfig, classifiers: Sequence[Classifier]) -> None:
-    """Claim the folder: what lies there is of this config, this table and these classifiers.
+def _begin(
+    folder: Path, config: ObserveConfig, classifiers: Sequence[Classifier], image_features: Sequence[str]
+) -> None:
+    """Claim the folder: what was measured there is of this table and these classifiers, crops and features.
+
+    How it is judged may change from one call to the next.
 
     Raises:
-        StoreError: it is not.
+        StoreError: it is of others, or the folder cannot be written.
     """
     named = names_only(config)
-    store.check_config(folder, named)
     inputs = {
         "table": io.sha256(str(config.table)),
-        "alexnet": io.sha256(config.alexnet) if config.alexnet else None,
-        "classifiers": {c.name: dataclasses.asdict(c.card) for c in classifiers},
+        "labels": list(config.labels),
+        "crop": dataclasses.asdict(config.crop) | {"background": list(config.crop.background)},
+        "features": list(image_features),
+        "alexnet": io.sha256(config.alexnet) if "lpips" in image_features and config.alexnet else None,
+        "classifiers": {c.name: json.loads(json.dumps(dataclasses.asdict(c.card))) for c in classifiers},
     }
-    text = json.dumps(inputs, indent=2) + "\n"
     path = folder / INPUTS
-    if path.is_file() and (found := json.loads(path.read_text(encoding="utf-8"))) != json.loads(text):
-        changed = [key for key in inputs if found.get(key) != json.loads(text)[key]]
-        raise StoreError(f"{folder} was begun with another {' and '.join(changed)}; name another folder")
     try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else inputs
+        if changed := [key for key in inputs if found.get(key) != inputs[key]]:
+            raise StoreError(
+                f"{folder} holds measurements of another {' and '.join(changed)}; name another folder"
+            )
+        io.write_text(path, json.dumps(inputs, indent=2) + "\n")
         io.write_text(folder / store.CONFIG, dump_toml(named))
-        io.write_text(path, text)
         io.write_text(folder / store.ENVIRONMENT, json.dumps(runtime.environment(), indent=2) + "\n")
-    except OSError as error:
-        raise StoreError(
-            f"{folder} cannot be written: {error.strerror or error}; name another folder"
-        ) from None
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder} cannot be used: {error}; name another folder") from None
 
 
 def names_only(config: ObserveConfig) -> ObserveConfig:
