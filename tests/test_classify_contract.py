@@ -1,4 +1,4 @@
-"""What every classifier that `names()` knows keeps to."""
+"""What every classifier that brings its weights keeps to."""
 
 import dataclasses
 
@@ -11,10 +11,12 @@ import pytest
 from jaxface import classify
 from jaxface.classify.classifier import _logits
 from jaxface.classify.nets import convolution
-from jaxface.classify.registry import _ASSETS
+from jaxface.classify.registry import ASSETS
 from jaxface.core.types import EXPRESSIONS
 
-every = pytest.mark.parametrize("name", classify.names())
+every = pytest.mark.parametrize(
+    "name", [row["name"] for row in classify.describe() if row["weights"] == "bundled"]
+)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,4 @@ def test_features_are_named_maps(name: str, images: np.ndarray) -> None:
 
 @every
 def test_a_folder_loads_as_the_name_does(name: str) -> None:
-    assert dataclasses.asdict(classify.load(_ASSETS / name).card) == dataclasses.asdict(
-        classify.load(name).card
-    )
+    assert dataclasses.asdict(classify.load(ASSETS / name).card) == dataclasses.asdict(classify.load(name).card)

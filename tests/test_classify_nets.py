@@ -61,9 +61,10 @@ def test_depthwise_and_its_gradients_are_those_of_lax(
 ) -> None:
     maps = jax.random.normal(key, shape)
     kernel = jax.random.normal(jax.random.fold_in(key, 1), (size, size, shape[-1]))
+    bias = jax.random.normal(jax.random.fold_in(key, 2), (shape[-1],))
 
-    def by_lax(maps: jax.Array, kernel: jax.Array) -> jax.Array:
-        return lax.conv_general_dilated(
+    def by_lax(maps: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+        out = lax.conv_general_dilated(
             maps,
             kernel[:, :, None],
             (stride, stride),
@@ -71,16 +72,18 @@ def test_depthwise_and_its_gradients_are_those_of_lax(
             dimension_numbers=("NHWC", "HWIO", "NHWC"),
             feature_group_count=shape[-1],
         )
+        return out + bias.reshape(1, 1, 1, -1)
 
-    def ours(maps: jax.Array, kernel: jax.Array) -> jax.Array:
-        return convolution.depthwise(maps, kernel, stride, padding)
+    def ours(maps: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
+        return convolution.depthwise(maps, kernel, stride, padding, bias)
 
     @functools.partial(jax.jit, static_argnums=0)
-    def both_ways(function: Callable, maps: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
-        out, back = jax.vjp(function, maps, kernel)
+    def both_ways(function: Callable, *arrays: jax.Array) -> tuple[jax.Array, tuple]:
+        out, back = jax.vjp(function, *arrays)
         return out, back(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))
 
-    chex.assert_trees_all_close(both_ways(ours, maps, kernel), both_ways(by_lax, maps, kernel), atol=5e-5)
+    arrays = maps, kernel, bias
+    chex.assert_trees_all_close(both_ways(ours, *arrays), both_ways(by_lax, *arrays), atol=5e-5)
 
 
 @pytest.mark.parametrize(("size", "stride", "padding"), [*CASES, (4, 4, "VALID"), (3, 3, ((2, 0), (0, 1)))])

@@ -10,6 +10,7 @@ from jax.test_util import check_grads
 
 from jaxface.classify import Card, load
 from jaxface.classify.preprocess import prepare
+from jaxface.core.errors import ConfigError
 
 CARD = Card(name="plain", architecture="custom", native_labels=("happy",), size=16)
 
@@ -53,6 +54,21 @@ def test_grey_is_luma(images: np.ndarray) -> None:
     card = dataclasses.replace(CARD, size=None, channels="grey")
     wanted = images.astype(np.float64) @ np.array([0.299, 0.587, 0.114])
     np.testing.assert_allclose(prepare(images, card)[..., 0], wanted, atol=1e-6)
+
+
+def test_grey_on_three_channels(images: np.ndarray) -> None:
+    one, three = (dataclasses.replace(CARD, channels=kind) for kind in ("grey", "grey3"))
+    seen = prepare(images, dataclasses.replace(three, mean=(0.0, 0.5, 1.0)))
+    wanted = np.asarray(prepare(images, one)) - np.array([0.0, 0.5, 1.0], np.float32).reshape(1, 1, 1, 3)
+    np.testing.assert_array_equal(seen, wanted)
+
+
+def test_the_middle_is_cut_out_of_the_resized_image(images: np.ndarray) -> None:
+    seen = prepare(images, dataclasses.replace(CARD, resized=21))
+    whole = prepare(images, dataclasses.replace(CARD, size=21))
+    np.testing.assert_array_equal(seen, whole[:, 2:18, 2:18])
+    with pytest.raises(ConfigError, match="resized = 15; wanted at least size"):
+        dataclasses.replace(CARD, resized=15)
 
 
 def test_normalisation_is_that_of_each_net() -> None:

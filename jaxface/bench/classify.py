@@ -8,17 +8,20 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface import classify
 from jaxface.bench.harness import measure
+from jaxface.classify.loading import build
+from jaxface.classify.registry import folders
 
 
 @dataclass(frozen=True)
 class Settings:
     """Which classifiers are asked, and with what."""
 
-    names: tuple[str, ...] = field(default_factory=lambda: tuple(classify.names()))
-    """Names (`jaxface classifiers`) or folders."""
+    names: tuple[str, ...] = field(default_factory=lambda: _bundled())
+    """Names (`jaxface classifiers`) or folders. One that comes without weights gets arbitrary ones."""
 
     batches: tuple[int, ...] = (1, 50)
     """Images of one call."""
@@ -26,18 +29,24 @@ class Settings:
     sizes: tuple[int, ...] = (112,)
     """Pixels along an edge of the images, before the classifier's own preprocessing."""
 
+    gradient: bool = True
+    """Whether to time the value with its gradient, too."""
+
     repeats: int = 7
     """Calls, of which the quickest counts."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """Logits, and the value and gradient of one logit, for each classifier, size and batch."""
+    questions = {"logits": logits, "value-and-gradient": slope}
+    if not settings.gradient:
+        del questions["value-and-gradient"]
     for name in settings.names:
-        classifier = classify.load(name)
+        classifier = _classifier(name)
         for size in settings.sizes:
             for batch in settings.batches:
                 images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)
-                for what, function in (("logits", logits), ("value-and-gradient", slope)):
+                for what, function in questions.items():
                     times = measure(jax.jit(function), classifier, images, repeats=settings.repeats)
                     yield {
                         "name": f"{name}/{what}",
@@ -57,3 +66,23 @@ def logits(classifier: classify.Classifier, images: jax.Array) -> jax.Array:
 def slope(classifier: classify.Classifier, images: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The sum of the first logits, and its gradient (B, H, W, 3)."""
     return jax.value_and_grad(lambda images: logits(classifier, images)[:, 0].sum())(images)
+
+
+def _bundled() -> tuple[str, ...]:
+    return tuple(row["name"] for row in classify.describe() if row["weights"] == "bundled")
+
+
+def _classifier(name: str) -> classify.Classifier:
+    card = classify.read_card(folders(name)[0])
+    if card.weights:
+        return classify.load(name)
+    network, abstract = build(card)
+    draw = np.random.default_rng(0)
+
+    def arbitrary(leaf: Any) -> jax.Array:
+        if len(leaf.shape) < 2:
+            return jnp.ones(leaf.shape)
+        fan_in = float(np.prod(leaf.shape[:-1]))
+        return jnp.asarray(draw.standard_normal(leaf.shape, np.float32) / np.sqrt(fan_in, dtype=np.float32))
+
+    return classify.Classifier(jax.tree.map(arbitrary, abstract), network, card)

@@ -26,13 +26,15 @@ class Card:
         architecture: a key of `registry.ARCHITECTURES`, or "custom".
         native_labels: the classes in the order of the outputs, spelled as its authors do.
         size: pixels along an edge of its (square) input; None = whatever comes.
-        channels: "rgb", or "grey" for luma (.299, .587, .114).
+        resized: pixels along an edge before `size` is cut out of the middle; None = nothing is cut.
+        channels: "rgb", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
         value_range, mean, deviation: normalisation; one number a channel.
         resize: filter that brings other sizes to `size`, pixel centres aligned.
         antialias: widen the filter where the image is made smaller.
         dataset: what it was trained on.
-        licence, source: of the weights.
-        weights: file beside the card.
+        licence, source: of the weights; the source is where their authors publish them.
+        published_file: what the file is called there; empty = unknown, or not published.
+        weights: file beside the card; empty = they do not come with it.
         sha256: of that file; empty = not checked.
         parameters: how many numbers the weights are.
     """
@@ -41,7 +43,8 @@ class Card:
     architecture: str
     native_labels: tuple[str, ...]
     size: int | None = None
-    channels: Literal["rgb", "grey"] = "rgb"
+    resized: int | None = None
+    channels: Literal["rgb", "grey", "grey3"] = "rgb"
     value_range: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)
@@ -50,6 +53,7 @@ class Card:
     dataset: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"
+    published_file: str = ""
     weights: str = "weights.npz"
     sha256: str = ""
     parameters: int = 0
@@ -60,6 +64,8 @@ class Card:
         expression_names(self.native_labels)
         if self.size is not None and self.size < 1:
             raise ConfigError(f"classifier {self.name!r}: size = {self.size}; wanted pixels >= 1")
+        if self.resized is not None and (self.size is None or self.resized < self.size):
+            raise ConfigError(f"classifier {self.name!r}: resized = {self.resized}; wanted at least size")
         for field in ("mean", "deviation"):
             count = len(getattr(self, field))
             if count not in (1, self.depth):
@@ -82,7 +88,7 @@ class Card:
     @property
     def depth(self) -> int:
         """Channels of the input: 3 or 1."""
-        return 3 if self.channels == "rgb" else 1
+        return 1 if self.channels == "grey" else 3
 
 
 def read_card(folder: str | Path) -> Card:

@@ -26,23 +26,25 @@ class Network(Protocol):
     """(state, prepared images (B, size, size, channels)) -> logits (B, K) and named maps on the way.
 
     Hashable and comparable: two loads of one net are equal and share what is compiled.
-    `each`: on the CPU, give it one image after another (faster than a batch for small nets).
+    `together`: on the CPU, give it so many images at a time; None = all. Small nets are faster with one after
+    another, large ones read their weights less often with several, and memory is bounded by it.
     """
 
     @property
-    def each(self) -> bool: ...
+    def together(self) -> int | None: ...
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class FlaxNetwork:
-    """A Flax NNX module, split: its structure here, its numbers in the state."""
+    """A Flax NNX module, split: its structure here, its numbers in the state, whose type it computes in."""
 
     structure: nnx.GraphDef
-    each: bool = True
+    together: int | None = 1
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
+        images = images.astype(jax.tree.leaves(state)[0].dtype)
         return nnx.merge(self.structure, state)(images)
 
 
@@ -94,8 +96,8 @@ class Classifier:
     def apply(self, state: Any, images: Array) -> Array:
         """Logits (B, K) of images (B, H, W, 3): pure, differentiable, for use inside someone's `jit`.
 
-        On the CPU the bundled nets take one image after another: faster than a batch, and an image's
-        logits do not depend on what stands beside it.
+        On the CPU most nets take one image after another: faster than a batch, and an image's logits do
+        not depend on what stands beside it.
 
         Raises:
             ConfigError: the model lives on the host.
@@ -107,9 +109,14 @@ class Classifier:
         def answer(images: Array) -> Array:
             return self._checked(network(state, prepare(images, self.card))[0], images)
 
-        if network.each and on_cpu():
-            return lax.map(lambda image: answer(image[None])[0], images)
-        return answer(images)
+        count, together = len(images), network.together
+        if together is None or not on_cpu() or (count <= together and together > 1):
+            return answer(images)
+        groups = -(-count // together)
+        rest = jnp.zeros((groups * together - count, *images.shape[1:]), images.dtype)
+        images = jnp.concatenate([images, rest]).reshape(groups, together, *images.shape[1:])
+        logits = lax.map(answer, images)
+        return logits.reshape(groups * together, logits.shape[-1])[:count]
 
     def features(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         """Logits (B, K) and the net's named maps, each (B, ...): for distances, saliency, training. Pure."""

@@ -71,7 +71,7 @@ class FunctionNetwork:
 
     fn: Callable[[Array], Array]
     scores: Scores
-    each: bool = False
+    together: int | None = None
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         out = jnp.asarray(self.fn(images))

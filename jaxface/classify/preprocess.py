@@ -13,16 +13,21 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey
 
 
 def prepare(images: Array, card: Card) -> Array:
-    """Resize, turn grey and normalise as the card says.
+    """Turn grey, resize, cut out the middle and normalise as the card says.
 
     Args:
         images: (B, H, W, 3) float32 sRGB in [0, 1].
     Returns:
-        (B, size, size, 3 or 1) float32. An image that has the size already is not resampled.
+        (B, size, size, 3 or 1) float32. An image that has the size already is not resampled (where the
+        middle is cut out: one that has the size before).
     """
-    if card.channels == "grey":
+    if card.channels != "rgb":
         images = grey(images)
-    images = resize(images, card.size, card.resize, card.antialias)
+    images = resize(images, card.resized or card.size, card.resize, card.antialias)
+    if card.resized is not None and card.size is not None:
+        images = cut_middle(images, card.size)
+    if card.channels == "grey3":
+        images = jnp.repeat(images, 3, axis=-1)
     return normalise(images, card)
 
 
@@ -39,6 +44,12 @@ def resize(images: Array, size: int | None, method: str, antialias: bool) -> Arr
         return images
     kind = {"bilinear": "linear", "bicubic": "cubic"}.get(method, method)
     return jax.image.resize(images, (batch, size, size, channels), kind, antialias=antialias)
+
+
+def cut_middle(images: Array, size: int) -> Array:
+    """The central (B, size, size, C); of an odd rest the larger part is cut behind."""
+    top, left = ((length - size) // 2 for length in images.shape[1:3])
+    return images[:, top : top + size, left : left + size]
 
 
 def normalise(images: Array, card: Card) -> Array:

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx
+from safetensors.numpy import save_file
 
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
 _SHOWN = 3
-
-
-def read_weights(path: str | Path) -> dict[str, np.ndarray]:
-    """The arrays of an `.npz`, by name. Nothing in the file is executed.
-
-    Raises:
-        CheckpointError: missing, truncated or foreign.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"no weights at {path}; the card beside names the file it wants")
-    try:
-        with path.open("rb") as file:
-            archive = np.load(file, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("one array without a name")
-            return {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(
-            f"{path} is no readable .npz of arrays ({error}); fetch or convert it again"
-        ) from None
 
 
 def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
@@ -44,47 +23,74 @@ def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
         np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
 
 
+def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as safetensors, atomically; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary:
+        save_file(arrays, temporary)
+
+
+def flat_arrays(state: nnx.State) -> dict[str, np.ndarray]:
+    """The arrays of a filled net by name, as `fill` takes them."""
+    return {_name(path): np.asarray(leaf[...]) for path, leaf in nnx.to_flat_state(state)}
+
+
 def wanted_arrays(state: nnx.State) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array of a net; names are paths such as `block0/second/depthwise`."""
     return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
 
 
-def fill(state: nnx.State, arrays: dict[str, np.ndarray], origin: str) -> nnx.State:
-    """The net's state with the numbers of `arrays`, as float32 on the device.
+def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
+    """The net's state with the numbers of `arrays`, as float32 on the device; each is asked for once.
 
     Args:
         state: of the same structure, abstract or not.
+        arrays: our names -> arrays, or tensors that still lie in their file.
         origin: the file, for messages.
     Raises:
         CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
     """
     wanted = wanted_arrays(state)
     missing, surplus = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys())
+    check_names(origin, missing, surplus, len(wanted), len(arrays))
+
+    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+        name = _name(path)
+        return leaf.replace(jnp.asarray(_checked(arrays[name], name, wanted[name], origin)))
+
+    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+
+
+def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wanted: int, there: int) -> None:
+    """Refuse a file whose arrays are not the ones that a net wants; the counts are for the message.
+
+    Raises:
+        CheckpointError: names the first few.
+    """
     if missing or surplus:
         raise CheckpointError(
             f"{origin} does not fit the net: {_list('missing', missing)}{_list('unknown', surplus)}"
-            f"{len(wanted)} arrays wanted, {len(arrays)} there"
+            f"{wanted} arrays wanted, {there} there"
         )
-    for name, shape in wanted.items():
-        array = arrays[name]
-        if array.shape != shape:
-            raise CheckpointError(f"{origin}: {name!r} has shape {array.shape}, the net wants {shape}")
-        if array.dtype.kind != "f":
-            raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
-        if not np.isfinite(array).all():
-            raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
 
-    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
-        return leaf.replace(jnp.asarray(arrays[_name(path)], jnp.float32))
 
-    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+def _checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+    if tuple(tensor.shape) != shape:  # before anything of that size is read
+        raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net wants {shape}")
+    array = np.asarray(tensor)
+    if array.dtype.kind != "f":
+        raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
+    with np.errstate(over="ignore"):  # what overflows float32 is refused here, too
+        array = np.asarray(array, np.float32)
+    if not (np.isfinite(array.min(initial=0)) and np.isfinite(array.max(initial=0))):
+        raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
+    return array
 
 
 def _name(path: tuple[Any, ...]) -> str:
     return "/".join(map(str, path))
 
 
-def _list(word: str, names: list[str]) -> str:
+def _list(word: str, names: Sequence[str]) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""

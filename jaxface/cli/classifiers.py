@@ -1,31 +1,42 @@
-"""`jaxface classifiers`: which classifiers are known, and what their cards say."""
+"""`jaxface classifiers`: which are known, what their cards say, and published checkpoints into folders."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import tyro
 
 import jaxface as jf
+from jaxface.classify.registry import folders
 from jaxface.cli import options
 from jaxface.core.errors import ConfigError
+
+_COLUMNS = ("name", "dataset", "input", "classes", "parameters", "licence", "weights", "file", "source")
 
 
 @dataclass(frozen=True)
 class Classifiers:
-    """List the classifiers that are known, or show the card of some: labels, input, licence, source, hash."""
+    """List the classifiers that are known, show the cards of some, or import a published checkpoint.
 
-    action: tyro.conf.Positional[Literal["list", "show"]] = "list"
+    `import NAME FILE` turns the file that a classifier's authors publish (PyTorch, safetensors, HDF5, ONNX ...)
+    into a folder `weights.safetensors` + `card.toml`, which every command takes in the place of a name.
+    """
+
+    action: tyro.conf.Positional[Literal["list", "show", "import"]] = "list"
     """What to do."""
 
     names: tyro.conf.Positional[tuple[str, ...]] = ()
-    """Names or folders to show."""
+    """Names or folders to show; or the name and the file to import."""
 
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
     """Weights of the classifier that is shown, where it brings none."""
+
+    out: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
+    """The folder that import makes; the name, if it is left out."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -34,13 +45,47 @@ def main(argv: Sequence[str]) -> int:
     if command.action == "list":
         if command.names:
             raise ConfigError(f"list takes no name; to see one: jaxface classifiers show {command.names[0]}")
-        print("\n".join(jf.classify.names()))
+        print(table())
+        return 0
+    if command.action == "import":
+        if len(command.names) != 2:
+            raise ConfigError(
+                "import wants a name and a file: jaxface classifiers import dan-affectnet7 FILE.pth"
+            )
+        name, file = command.names
+        out = command.out or Path(name).name
+        classifier = jf.classify.import_checkpoint(name, file, out)
+        print(f"{classifier.name}: {out}/{classifier.card.weights}, {classifier.card.parameters:,} parameters")
         return 0
     if not command.names:
         raise ConfigError(f"show wants a name: {', '.join(jf.classify.names())}")
     for name in command.names:
-        print(card_text(jf.classify.load(name, checkpoint=command.checkpoint).card))
+        for card in cards(name, command.checkpoint):
+            print(card_text(card))
     return 0
+
+
+def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
+    """The card of a classifier as it loads; without weights, as it comes with the package."""
+    if checkpoint is None:
+        found = [jf.classify.read_card(folder) for folder in folders(name)]
+        if not found[0].weights:
+            return found
+    return [jf.classify.load(name, checkpoint=checkpoint).card]
+
+
+def table() -> str:
+    """What is known of every name, a line each, in columns."""
+    rows: list[tuple[str, ...]] = [_COLUMNS]
+    for row in jf.classify.describe():
+        row |= {
+            "classes": len(row["labels"]),
+            "parameters": f"{row['parameters']:,}",
+            "file": row["file"] or "-",
+        }
+        rows.append(tuple(str(row[column]) for column in _COLUMNS))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def card_text(card: jf.classify.Card) -> str:

@@ -17,10 +17,11 @@ from jax import lax
 
 from jaxface.core.types import Array
 
-Padding = Literal["SAME", "VALID"] | Sequence[tuple[int, int]]
+Padding = Literal["SAME", "VALID"] | int | Sequence[tuple[int, int]]
 Pairs = tuple[tuple[int, int], tuple[int, int]]
 
-_FEW_CHANNELS = 8  # up to here, patches are copied faster on the CPU than `lax` convolves, and far faster back
+_FEW_CHANNELS = 8  # up to here, patches are copied faster on the CPU than `lax` convolves,
+_MOST_COPIES = 9  # if a pixel lies in no more than so many of them
 
 
 def on_cpu() -> bool:
@@ -33,12 +34,14 @@ def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], str
     """Zeros before and after the rows and the columns; SAME as TensorFlow has it (the odd one behind).
 
     Args:
-        padding: "SAME", "VALID" or the two pairs themselves.
+        padding: "SAME", "VALID", one number for all four sides (as PyTorch pads) or the two pairs themselves.
         sizes: (H, W) of the map.
         kernel: (height, width) of the kernel.
     """
     if padding == "VALID":
         return ((0, 0), (0, 0))
+    if isinstance(padding, int):
+        return ((padding, padding), (padding, padding))
     if padding != "SAME":
         rows, columns = padding
         return ((int(rows[0]), int(rows[1])), (int(columns[0]), int(columns[1])))
@@ -50,19 +53,23 @@ def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], str
     return (rows, columns)
 
 
-def depthwise(maps: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
+def depthwise(
+    maps: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME", bias: Array | None = None
+) -> Array:
     """Each channel convolved with a kernel of its own.
 
     Args:
         maps: (B, H, W, C).
         kernel: (height, width, C).
+        bias: (C,), added. On the CPU the sum over the taps begins with it: were it added to that sum, XLA would
+            compute both anew for each pass of a LayerNorm behind.
     Returns:
         (B, H', W', C). On the CPU it has a gradient but no forward-mode derivative.
     """
     pairs = pad_pairs(padding, maps.shape[1:3], kernel.shape[:2], stride)
     if on_cpu():
-        return _shifted(maps, kernel, stride, pairs)
-    return lax.conv_general_dilated(
+        return _shifted(maps, kernel, bias, stride, pairs)
+    out = lax.conv_general_dilated(
         maps,
         kernel[:, :, None, :],
         (stride, stride),
@@ -70,6 +77,7 @@ def depthwise(maps: Array, kernel: Array, stride: int = 1, padding: Padding = "S
         dimension_numbers=("NHWC", "HWIO", "NHWC"),
         feature_group_count=maps.shape[-1],
     )
+    return out if bias is None else out + bias.reshape(1, 1, 1, -1)
 
 
 def pointwise(maps: Array, kernel: Array) -> Array:
@@ -80,7 +88,8 @@ def pointwise(maps: Array, kernel: Array) -> Array:
 def convolution(maps: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
     """The full convolution (B, H, W, C) by (height, width, C, F) -> (B, H', W', F), without a bias."""
     pairs = pad_pairs(padding, maps.shape[1:3], kernel.shape[:2], stride)
-    if maps.shape[-1] <= _FEW_CHANNELS and on_cpu():
+    copies = kernel.shape[0] * kernel.shape[1] / stride**2
+    if maps.shape[-1] <= _FEW_CHANNELS and copies <= _MOST_COPIES and on_cpu():
         return _gathered(maps, kernel, stride, pairs)
     return lax.conv_general_dilated(
         maps, kernel, (stride, stride), pairs, dimension_numbers=("NHWC", "HWIO", "NHWC")
@@ -110,33 +119,39 @@ def _gathered(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
     return pointwise(jnp.concatenate(runs, -1), kernel.reshape(-1, kernel.shape[-1]))
 
 
-def _multiply_add(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
-    """The sum over the kernel's taps of the shifted, strided map times the tap."""
+def _multiply_add(maps: Array, kernel: Array, stride: int, pairs: Pairs, bias: Array | None = None) -> Array:
+    """The bias and the sum over the kernel's taps of the shifted, strided map times the tap."""
     maps = jnp.pad(maps, ((0, 0), *pairs, (0, 0)))
     tall, wide = kernel.shape[:2]
     rows, columns = (maps.shape[1] - tall) // stride, (maps.shape[2] - wide) // stride
-    terms = (
+    terms = [
         maps[:, i : i + rows * stride + 1 : stride, j : j + columns * stride + 1 : stride]
         * kernel[i, j].reshape(1, 1, 1, -1)
         for i in range(tall)
         for j in range(wide)
-    )
+    ]
+    if bias is not None:
+        terms.insert(0, jnp.broadcast_to(bias.reshape(1, 1, 1, -1), terms[0].shape))
     return functools.reduce(jnp.add, terms)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
-def _shifted(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
-    return _multiply_add(maps, kernel, stride, pairs)
+@functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
+def _shifted(maps: Array, kernel: Array, bias: Array | None, stride: int, pairs: Pairs) -> Array:
+    return _multiply_add(maps, kernel, stride, pairs, bias)
 
 
-def _shifted_forward(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> tuple[Array, tuple]:
-    return _multiply_add(maps, kernel, stride, pairs), (maps, kernel)
+def _shifted_forward(
+    maps: Array, kernel: Array, bias: Array | None, stride: int, pairs: Pairs
+) -> tuple[Array, tuple]:
+    return _multiply_add(maps, kernel, stride, pairs, bias), (maps, kernel, bias)
 
 
-def _shifted_backward(stride: int, pairs: Pairs, saved: tuple, outer: Array) -> tuple[Array, Array]:
+def _shifted_backward(
+    stride: int, pairs: Pairs, saved: tuple, outer: Array
+) -> tuple[Array, Array, Array | None]:
     """The gradient as shifted multiply-adds again, one for each phase of the stride, interleaved; what JAX
     derives by itself are `pad`s that do not vectorise."""
-    maps, kernel = saved
+    maps, kernel, bias = saved
     _, for_kernel = jax.vjp(lambda taps: _multiply_add(maps, taps, stride, pairs), kernel)
     size = [-(-(length + before) // stride) for length, (before, _) in zip(maps.shape[1:3], pairs, strict=True)]
     phases = []
@@ -150,7 +165,8 @@ def _shifted_backward(stride: int, pairs: Pairs, saved: tuple, outer: Array) -> 
             phases.append(_correlate(outer, taps, around))
     (top, _), (left, _) = pairs
     whole = interleave(phases, stride)
-    return whole[:, top : top + maps.shape[1], left : left + maps.shape[2]], for_kernel(outer)[0]
+    for_maps = whole[:, top : top + maps.shape[1], left : left + maps.shape[2]]
+    return for_maps, for_kernel(outer)[0], None if bias is None else outer.sum((0, 1, 2))
 
 
 def interleave(phases: Sequence[Array], stride: int) -> Array:

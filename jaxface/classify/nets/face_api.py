@@ -7,6 +7,8 @@ centres, as for all classifiers. At 112 neither does anything.
 
 from __future__ import annotations
 
+import re
+
 import jax
 from flax import nnx
 
@@ -51,3 +53,15 @@ class FaceApi(nnx.Module):
             maps = taps[name] = getattr(self, name)(maps)
         taps["embedding"] = maps.mean((1, 2))
         return self.head(taps["embedding"]), taps
+
+
+def published_name(name: str) -> str:
+    """What the manifest of the npm package calls an array.
+
+    `block1/second/depthwise` -> `dense1/conv1/depthwise_filter`.
+    """
+    name = name.replace("head/kernel", "fc/weights").replace("head/", "fc/")
+    for number, word in enumerate(("first", "second", "third", "fourth")):
+        name = name.replace(f"/{word}/", f"/conv{number}/")
+    name = name.replace("block", "dense").replace("/kernel", "/filters")
+    return re.sub("/(depthwise|pointwise)$", r"/\1_filter", name)

@@ -1,4 +1,7 @@
-"""Layers that several nets share, in Flax NNX; inference only."""
+"""Layers that several nets share, in Flax NNX; inference only.
+
+`checkpoints/state_dict.py` lists every class with what PyTorch calls its arrays and how it lays them out.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,32 @@ from jaxface.core.types import Array
 
 _kernel = nnx.initializers.he_normal()
 
+Size = int | tuple[int, int]
+"""Of a kernel: both edges, or (height, width)."""
+
 
 class Convolution(nnx.Module):
     """A full convolution; `kernel` (height, width, in, out), `bias` (out,) or none."""
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, *, bias: bool = True, rngs: nnx.Rngs) -> None:
-        self.kernel = nnx.Param(_kernel(rngs.params(), (size, size, inputs, outputs)))
+    def __init__(self, inputs: int, outputs: int, size: Size = 3, *, bias: bool = True, rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(_kernel(rngs.params(), (*_edges(size), inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 
     def __call__(self, maps: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
         out = convolution(maps, self.kernel[...], stride, padding)
         return out if self.bias is None else _add_bias(out, self.bias[...])
+
+
+class Depthwise(nnx.Module):
+    """Each channel convolved by itself; `kernel` (height, width, channels), `bias` (channels,) or none."""
+
+    def __init__(self, channels: int, size: Size = 3, *, bias: bool = True, rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(_kernel(rngs.params(), (*_edges(size), channels)))
+        self.bias = nnx.Param(jnp.zeros(channels)) if bias else None
+
+    def __call__(self, maps: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
+        bias = None if self.bias is None else self.bias[...]
+        return depthwise(maps, self.kernel[...], stride, padding, bias)
 
 
 class Pointwise(nnx.Module):
@@ -49,10 +67,27 @@ class Separable(nnx.Module):
         return out if self.bias is None else _add_bias(out, self.bias[...])
 
 
-class BatchNorm(nnx.Module):
-    """Normalisation by stored statistics: one multiply-add a channel."""
+class TransposedConvolution(nnx.Module):
+    """Each pixel becomes 2 x 2: the transposed convolution of size and stride 2.
 
-    def __init__(self, channels: int, epsilon: float = 1e-3) -> None:
+    `kernel` (2, 2, in, out), `bias` (out,); (B, H, W, in) -> (B, 2 H, 2 W, out).
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
+        self.kernel = nnx.Param(_kernel(rngs.params(), (2, 2, inputs, outputs)))
+        self.bias = nnx.Param(jnp.zeros(outputs))
+
+    def __call__(self, maps: Array) -> Array:
+        batch, height, width, inputs = maps.shape
+        out = maps.reshape(-1, inputs) @ self.kernel[...].transpose(2, 0, 1, 3).reshape(inputs, -1)
+        out = out.reshape(batch, height, width, 2, 2, -1).transpose(0, 1, 3, 2, 4, 5)
+        return _add_bias(out.reshape(batch, 2 * height, 2 * width, -1), self.bias[...])
+
+
+class BatchNorm(nnx.Module):
+    """Normalisation by stored statistics: one multiply-add a channel. Keras' `epsilon` is 1e-3."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
         self.mean = nnx.BatchStat(jnp.zeros(channels))
@@ -62,20 +97,53 @@ class BatchNorm(nnx.Module):
     def __call__(self, maps: Array) -> Array:
         scale = self.scale[...] * lax.rsqrt(self.variance[...] + self.epsilon)
         shift = self.bias[...] - self.mean[...] * scale
-        ones = (1,) * (maps.ndim - 1)
-        return maps * scale.reshape(*ones, -1) + shift.reshape(*ones, -1)
+        return maps * _like(maps, scale) + _like(maps, shift)
+
+
+class LayerNorm(nnx.Module):
+    """Normalisation over the channels of each pixel or token (..., channels)."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.epsilon = epsilon
+
+    def __call__(self, maps: Array) -> Array:
+        centred = maps - maps.mean(-1, keepdims=True)
+        normal = centred * lax.rsqrt((centred * centred).mean(-1, keepdims=True) + self.epsilon)
+        return normal * _like(maps, self.scale[...]) + _like(maps, self.bias[...])
+
+
+class PReLU(nnx.Module):
+    """ReLU with a learnt slope below zero for each channel; `slope` (channels,)."""
+
+    def __init__(self, channels: int) -> None:
+        self.slope = nnx.Param(jnp.full(channels, 0.25))
+
+    def __call__(self, maps: Array) -> Array:
+        return jnp.where(maps >= 0, maps, maps * _like(maps, self.slope[...]))
 
 
 class Dense(nnx.Module):
-    """A dense layer (B, in) -> (B, out); `kernel` (in, out), `bias` (out,)."""
+    """A dense layer (..., in) -> (..., out); `kernel` (in, out), `bias` (out,) or none."""
 
-    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, rngs: nnx.Rngs) -> None:
         self.kernel = nnx.Param(_kernel(rngs.params(), (inputs, outputs)))
-        self.bias = nnx.Param(jnp.zeros(outputs))
+        self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 
     def __call__(self, features: Array) -> Array:
-        return _add_bias(features @ self.kernel[...], self.bias[...])
+        out = features @ self.kernel[...]
+        return out if self.bias is None else _add_bias(out, self.bias[...])
+
+
+def _edges(size: Size) -> tuple[int, int]:
+    return (size, size) if isinstance(size, int) else size
 
 
 def _add_bias(out: Array, bias: Array) -> Array:
-    return out + bias.reshape(*(1,) * (out.ndim - 1), -1)
+    return out + _like(out, bias)
+
+
+def _like(maps: Array, numbers: Array) -> Array:
+    """(channels,) with as many axes as `maps`."""
+    return numbers.reshape(*(1,) * (maps.ndim - 1), -1)

@@ -9,17 +9,19 @@ from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, Sepa
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.types import Array
 
+KERAS_EPSILON = 1e-3  # of Keras' batch normalisation
+
 
 class ResidualBlock(nnx.Module):
     """Two separable convolutions, pooled to half the size, beside a strided 1 x 1 convolution."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         self.shortcut = Pointwise(inputs, outputs, bias=False, rngs=rngs)
-        self.shortcut_norm = BatchNorm(outputs)
+        self.shortcut_norm = BatchNorm(outputs, KERAS_EPSILON)
         self.first = Separable(inputs, outputs, bias=False, rngs=rngs)
-        self.first_norm = BatchNorm(outputs)
+        self.first_norm = BatchNorm(outputs, KERAS_EPSILON)
         self.second = Separable(outputs, outputs, bias=False, rngs=rngs)
-        self.second_norm = BatchNorm(outputs)
+        self.second_norm = BatchNorm(outputs, KERAS_EPSILON)
 
     def __call__(self, maps: Array) -> Array:
         inner = jax.nn.relu(self.first_norm(self.first(maps)))
@@ -32,9 +34,9 @@ class MiniXception(nnx.Module):
 
     def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
         self.stem0 = Convolution(1, 8, bias=False, rngs=rngs)
-        self.stem0_norm = BatchNorm(8)
+        self.stem0_norm = BatchNorm(8, KERAS_EPSILON)
         self.stem1 = Convolution(8, 8, bias=False, rngs=rngs)
-        self.stem1_norm = BatchNorm(8)
+        self.stem1_norm = BatchNorm(8, KERAS_EPSILON)
         self.block0 = ResidualBlock(8, 16, rngs=rngs)
         self.block1 = ResidualBlock(16, 32, rngs=rngs)
         self.block2 = ResidualBlock(32, 64, rngs=rngs)
@@ -49,3 +51,19 @@ class MiniXception(nnx.Module):
             maps = taps[name] = getattr(self, name)(maps)
         taps["classes"] = self.head(maps)
         return taps["classes"].mean((1, 2)), taps
+
+
+def published_name(name: str) -> str:
+    """What the wheel's HDF5 calls an array; Keras counts as layers are made.
+
+    `block0/second_norm/mean` -> `batch_normalization_5/moving_mean`.
+    """
+    *layers, array = name.split("/")
+    block, layer = (int(layers[0][5:]), layers[1]) if layers[0].startswith("block") else (-1, layers[0])
+    if layer.endswith("_norm"):
+        first = {"stem0": 1, "stem1": 2, "shortcut": 3, "first": 4, "second": 5}[layer.removesuffix("_norm")]
+        array = {"scale": "gamma", "bias": "beta"}.get(array, f"moving_{array}")
+        return f"batch_normalization_{first + 3 * max(block, 0)}/{array}"
+    if layer in ("first", "second"):
+        return f"separable_conv2d_{2 * block + (layer == 'second') + 1}/{array}_kernel"
+    return f"conv2d_{ {'stem0': 1, 'stem1': 2, 'shortcut': 3 + block, 'head': 7}[layer] }/{array}"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import math
 import pickle
-import pickletools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -21,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import ModelFileError
+from jaxface.core.unpickle import Inert, UnsafePickle, check_program, one_line
 
-_FORBIDDEN = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 _LARGEST_DENSE = 50_000_000
 
@@ -35,13 +34,13 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     content = path.read_bytes()
     try:
-        _check_program(content)
+        check_program(io.BytesIO(content))
         loaded = _Reader(io.BytesIO(content), encoding="latin1").load()
-    except ModelFileError as error:
-        raise ModelFileError(f"{path}: {_one_line(error)}") from None
+    except (ModelFileError, UnsafePickle) as error:
+        raise ModelFileError(f"{path}: {one_line(error)}") from None
     except Exception as error:
         # Whatever a broken program raises (there is no closed list) means that this is no model file.
-        text = _one_line(error) or type(error).__name__
+        text = one_line(error) or type(error).__name__
         raise ModelFileError(f"{path} is no whole pickle ({text}); fetch it again") from None
     if not isinstance(loaded, dict):
         raise ModelFileError(f"{path} holds a {type(loaded).__name__}, a face model is a dictionary of arrays")
@@ -69,20 +68,6 @@ def array(value: Any, name: str) -> np.ndarray:
     raise ModelFileError(f"{name} is a {type(value).__name__}, an array of numbers was wanted")
 
 
-def _one_line(error: Exception) -> str:
-    """What an error says, whatever the file put into it."""
-    return " ".join(str(error).split())[:200]
-
-
-def _check_program(content: bytes) -> None:
-    """Refuse, before anything is built, what no model needs and what could exhaust the memory."""
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
-        if opcode.name in _FORBIDDEN:
-            raise ModelFileError(f"pickle instruction {opcode.name} is not allowed in a model file")
-        if opcode.name.endswith("PUT") and int(argument or 0) > count + 1:
-            raise ModelFileError(f"pickle instruction {opcode.name} {argument} reaches out of the file")
-
-
 class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module.split(".")[0] == "chumpy":
@@ -96,17 +81,7 @@ class _Reader(pickle.Unpickler):
         raise ModelFileError("it refers to objects outside itself")
 
 
-class _Inert:
-    """Takes whatever a pickle hands over, and does nothing with it."""
-
-    def __new__(cls, *_: Any) -> _Inert:
-        return super().__new__(cls)
-
-    def __init__(self, *_: Any) -> None:
-        pass
-
-
-class _Dtype(_Inert):
+class _Dtype(Inert):
     def __init__(self, code: Any = "", *_: Any) -> None:
         self.code = code
         self.order = "<"
@@ -121,7 +96,7 @@ class _Dtype(_Inert):
         return np.dtype(self.order + self.code)
 
 
-class _Array(_Inert):
+class _Array(Inert):
     """A NumPy array as its pickled state describes it: (version, shape, dtype, Fortran order, bytes)."""
 
     state: Any = None
@@ -149,7 +124,7 @@ class _Array(_Inert):
         return np.frombuffer(data, element).reshape(shape, order="F" if fortran else "C")
 
 
-class _Scalar(_Inert):
+class _Scalar(Inert):
     def __init__(self, dtype: Any = None, data: Any = b"") -> None:
         self.inner = _Array()
         self.inner.state = (1, (), dtype, False, data)
@@ -158,7 +133,7 @@ class _Scalar(_Inert):
         return self.inner.numbers(name)
 
 
-class _Remembers(_Inert):
+class _Remembers(Inert):
     state: Mapping[str, Any] = MappingProxyType({})
 
     def __setstate__(self, state: Any) -> None:
@@ -218,7 +193,7 @@ def _array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -
 
 
 def _instance(kind: Any, *_: Any) -> Any:
-    if not (isinstance(kind, type) and issubclass(kind, _Inert)):
+    if not (isinstance(kind, type) and issubclass(kind, Inert)):
         raise ModelFileError("it builds an object of a kind that no face model needs")
     return kind()
 
@@ -244,7 +219,7 @@ _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
     (("scipy.sparse.csr", "scipy.sparse._csr"), "csr_matrix", _Sparse),
     (("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", _SparseColumns),
     (("copy_reg", "copyreg"), "_reconstructor", _instance),
-    (_BUILTINS, "object", _Inert),
+    (_BUILTINS, "object", Inert),
     (_BUILTINS, "set", _members),
     (("_codecs",), "encode", _encode),
 )

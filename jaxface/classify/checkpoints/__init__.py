@@ -1,0 +1,78 @@
+"""From the checkpoint files that authors publish to the arrays of a net; PyTorch is never needed.
+
+`read(path)` tells the format from the file's first bytes, not from its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jaxface.classify.checkpoints.array_files import read_npz, read_safetensors
+from jaxface.classify.checkpoints.containers import find_state_dict
+from jaxface.classify.checkpoints.hdf5 import read_hdf5
+from jaxface.classify.checkpoints.torch_file import read_torch
+from jaxface.classify.checkpoints.web_shards import read_manifest
+from jaxface.core.errors import CheckpointError
+
+__all__ = ["read"]
+
+_FOREIGN = {
+    b"\x93NUMPY": "one array without a name; a net's weights are many",
+    b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
+    b"<!DOCTYPE": "a web page; fetch the file itself",
+    b"<!doctype": "a web page; fetch the file itself",
+    b"<html": "a web page; fetch the file itself",
+}
+
+
+def read(path: Path) -> Mapping[str, Any]:
+    """The named tensors of a checkpoint, most of them still in the file (`shape`, `dtype`, `np.asarray`).
+
+    Knows PyTorch (`.pth`, `.pt`: zip and legacy), safetensors, `.npz`, Keras' HDF5, and TensorFlow.js'
+    `*-weights_manifest.json` beside its shards.
+
+    Raises:
+        CheckpointError: missing, truncated, damaged, foreign, or it holds no tensors.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(64)
+        size = path.stat().st_size
+    except OSError as error:
+        raise CheckpointError(f"no checkpoint to read at {path} ({error.strerror})") from None
+    if size == 0:
+        raise CheckpointError(f"{path} is empty; fetch it again")
+    for start, what in _FOREIGN.items():
+        if head.startswith(start):
+            raise CheckpointError(f"{path} is {what}")
+    try:
+        tensors = _reader(path, head, size)(path)
+    except CheckpointError as error:  # what is wrong with a part of the file says that alone
+        text = str(error)
+        raise CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}") from None
+    if not tensors:
+        raise CheckpointError(f"{path} holds no tensors")
+    return tensors
+
+
+def _reader(path: Path, head: bytes, size: int) -> Callable[[Path], Mapping[str, Any]]:
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return read_hdf5
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
+        return read_safetensors
+    if head.startswith(b"PK") and b".npy" in head:
+        return read_npz
+    if head.lstrip()[:1] in (b"[", b"{"):
+        return read_manifest
+    if head.startswith((b"PK", b"\x80")):
+        return _read_torch
+    raise CheckpointError(
+        f"{path} is in no format that jaxface reads: PyTorch, safetensors, .npz, Keras' HDF5, TensorFlow.js' "
+        "manifest, or .onnx by its name"
+    )
+
+
+def _read_torch(path: Path) -> dict[str, Any]:
+    return find_state_dict(read_torch(path), str(path))

@@ -1,0 +1,102 @@
+"""Files of named arrays: `.npz` and safetensors. Nothing in them is executed."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import zipfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from jaxface.classify.checkpoints.tensor import FileTensor, Storage
+from jaxface.core.errors import CheckpointError
+from jaxface.core.unpickle import one_line
+
+_LONGEST_HEADER = 1 << 26
+_TYPES: dict[str, Any] = {
+    "F64": np.float64,
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": ml_dtypes.bfloat16,
+    "I64": np.int64,
+    "I32": np.int32,
+    "I16": np.int16,
+    "I8": np.int8,
+    "U8": np.uint8,
+    "BOOL": np.bool_,
+}
+
+
+class NpzArray:
+    """An array of an `.npz`: its shape and type are known, its numbers are read when asked for."""
+
+    def __init__(self, path: Path, entry: str) -> None:
+        self._path, self._entry = path, entry
+        with _npz_errors(path), zipfile.ZipFile(path) as archive, archive.open(entry) as file:
+            major, _ = np.lib.format.read_magic(file)
+            reader = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            self.shape, _, self.dtype = reader(file)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        with _npz_errors(self._path), zipfile.ZipFile(self._path) as archive, archive.open(self._entry) as file:
+            array = np.lib.format.read_array(file, allow_pickle=False)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+
+def read_npz(path: Path) -> dict[str, NpzArray]:
+    """The arrays of an `.npz`, by name.
+
+    Raises:
+        CheckpointError: truncated, damaged or foreign; some damage shows when an array is read.
+    """
+    with _npz_errors(path):
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.namelist()
+        if not all(entry.endswith(".npy") for entry in entries):
+            raise ValueError("an archive of other files")
+        return {entry.removesuffix(".npy"): NpzArray(path, entry) for entry in entries}
+
+
+@contextlib.contextmanager
+def _npz_errors(path: Path) -> Any:
+    try:
+        yield
+    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        raise CheckpointError(
+            f"{path} is no readable .npz of arrays ({one_line(error)}); fetch or convert it again"
+        ) from None
+
+
+def read_safetensors(path: Path) -> dict[str, FileTensor]:
+    """The tensors of a safetensors file, by name: a JSON header, then one stretch of bytes for each.
+
+    Raises:
+        CheckpointError: truncated or foreign, or the header claims what is not there.
+    """
+    length = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            if size > min(length - 8, _LONGEST_HEADER):
+                raise ValueError(f"a header of {size} bytes")
+            header = json.loads(file.read(size))
+        header.pop("__metadata__", None)
+        return {name: _tensor(path, 8 + size, length, entry) for name, entry in header.items()}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise CheckpointError(
+            f"{path} is no whole safetensors file ({one_line(error)}); fetch or convert it again"
+        ) from None
+
+
+def _tensor(path: Path, begin: int, length: int, entry: dict[str, Any]) -> FileTensor:
+    first, last = entry["data_offsets"]
+    dtype, shape = np.dtype(_TYPES[entry["dtype"]]), tuple(entry["shape"])
+    if not (isinstance(first, int) and isinstance(last, int) and 0 <= first <= last <= length - begin):
+        raise ValueError(f"a tensor at {first} to {last} of {length - begin} bytes")
+    storage = Storage(path)
+    storage.place(begin + first, last - first)
+    return FileTensor(storage, dtype, shape)

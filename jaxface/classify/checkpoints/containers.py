@@ -1,0 +1,77 @@
+"""What training scripts wrap a state dict in: dictionaries of several names, or the whole module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from jaxface.classify.checkpoints.torch_pickle import StandIn
+from jaxface.core.errors import CheckpointError
+
+_NAMES = ("ema", "model_ema", "model_state_dict", "state_dict", "net", "model")
+"""In the order of preference: where an averaged copy lies beside the trained one, the averaged was tested."""
+
+_LAYERS_MOST = 10_000
+_LONGEST_PATH = 1000  # characters; a module that holds itself has no end
+_DEEPEST = 3  # containers inside containers
+
+
+def find_state_dict(loaded: Any, origin: str) -> dict[str, Any]:
+    """The state dict in what a checkpoint file holds.
+
+    Args:
+        loaded: nested dictionaries, arrays (anything with a shape) and stand-ins of modules.
+        origin: the file, for messages.
+    Raises:
+        CheckpointError: there is none; the message tells what is there.
+    """
+    found = _search(loaded, _DEEPEST)
+    if found:
+        return found
+    if isinstance(loaded, Mapping):
+        if "param_groups" in loaded:
+            raise CheckpointError(
+                f"{origin} holds the state of an optimiser, no network (as the 'best' files of POSTER_V2's "
+                "script do); take the checkpoint beside it"
+            )
+        keys = ", ".join(repr(str(key)[:40]) for key in list(loaded)[:6])
+        raise CheckpointError(
+            f"{origin} holds no state dict: {keys}; wanted tensors, a module, or one of {', '.join(_NAMES)}"
+        )
+    raise CheckpointError(f"{origin} holds a {type(loaded).__name__}, a state dict was wanted")
+
+
+def _search(loaded: Any, depth: int) -> dict[str, Any]:
+    if isinstance(loaded, StandIn):
+        return _parameters(loaded)
+    if not isinstance(loaded, Mapping):
+        return {}
+    for name in _NAMES if depth else ():
+        if name in loaded and (found := _search(loaded[name], depth - 1)):
+            return found
+    return {key: value for key, value in loaded.items() if isinstance(key, str) and hasattr(value, "shape")}
+
+
+def _parameters(module: StandIn) -> dict[str, Any]:
+    """The state dict of a module that was pickled whole, from what each layer remembers."""
+    found: dict[str, Any] = {}
+    waiting, seen = [("", module)], 0
+    while waiting:
+        prefix, layer = waiting.pop()
+        seen += 1
+        if seen > _LAYERS_MOST or len(prefix) > _LONGEST_PATH:
+            raise CheckpointError("a module of more layers than any network has")
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _members(layer, kind):
+                if hasattr(value, "shape"):
+                    found[f"{prefix}{name}"] = value
+        inner = [(f"{prefix}{name}.", child) for name, child in _members(layer, "_modules")]
+        waiting += [(name, child) for name, child in inner if isinstance(child, StandIn)]
+    return found
+
+
+def _members(layer: StandIn, kind: str) -> list[tuple[str, Any]]:
+    members = layer.state.get(kind)
+    if not isinstance(members, Mapping):
+        return []
+    return [(name, value) for name, value in members.items() if isinstance(name, str)]

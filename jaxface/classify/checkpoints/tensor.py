@@ -1,0 +1,109 @@
+"""Tensors that still lie in their file: shape and type are known, the numbers are read when asked for."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from jaxface.core.errors import CheckpointError
+from jaxface.core.unpickle import UnsafePickle
+
+_PIECE = 1 << 22  # bytes read at a time where only a checksum is made
+_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+class Storage:
+    """A stretch of a file that one or several tensors look into; `place` says where it is."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._start = self._size = 0
+        self._checksum: int | None = None
+
+    def place(self, start: int, size: int, checksum: int | None = None) -> None:
+        """Bytes `start` ... `start + size` of the file, with their CRC-32 if it is known."""
+        self._start, self._size, self._checksum = start, size, checksum
+
+    def read(self, first: int, count: int) -> np.ndarray:
+        """`count` bytes from the `first` one on.
+
+        Raises:
+            CheckpointError: they are not there, or not what they were when the file was written.
+        """
+        if first < 0 or first + count > self._size:
+            raise CheckpointError(
+                f"{self._path}: a tensor claims the bytes {first} to {first + count}, {self._size} are there"
+            )
+        try:
+            if self._checksum is not None:
+                self._verify(self._checksum)
+            data = np.fromfile(self._path, np.uint8, count, offset=self._start + first)
+        except OSError as error:
+            raise CheckpointError(f"{self._path} cannot be read: {error}") from None
+        if len(data) != count:
+            raise CheckpointError(f"{self._path} ended early; fetch it again")
+        return data
+
+    def _verify(self, wanted: int) -> None:
+        found, left = 0, self._size
+        with self._path.open("rb") as file:
+            file.seek(self._start)
+            while left and (piece := file.read(min(left, _PIECE))):
+                found, left = zlib.crc32(piece, found), left - len(piece)
+        if found != wanted:
+            raise CheckpointError(f"{self._path} is damaged (a checksum differs); fetch it again")
+        self._checksum = None  # once is enough
+
+    def __setstate__(self, _: Any) -> None:
+        raise UnsafePickle("it changes a storage from outside")
+
+
+class FileTensor:
+    """A tensor of a checkpoint; `np.asarray` reads it, as float32 where NumPy lacks its type.
+
+    Args:
+        storage: where its numbers lie.
+        dtype: of an element.
+        shape, strides, offset: counted in elements; as the file claims them, checked when it is read.
+    """
+
+    def __init__(
+        self, storage: Storage, dtype: np.dtype, shape: Any, strides: Any = None, offset: Any = 0
+    ) -> None:
+        if not _are_counts(shape):
+            raise CheckpointError("a tensor without a shape")
+        if strides is None:
+            strides = tuple(math.prod(shape[axis + 1 :]) for axis in range(len(shape)))
+        if not (_are_counts(strides) and len(strides) == len(shape) and _are_counts((offset,))):
+            raise CheckpointError(f"a tensor of shape {shape} with the strides {strides} from {offset} on")
+        self.shape: tuple[int, ...] = tuple(shape)
+        self.dtype = dtype
+        self._storage, self._strides, self._offset = storage, tuple(strides), offset
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if math.prod(self.shape) == 0:
+            return np.zeros(self.shape, dtype or self.dtype)
+        steps = zip(self.shape, self._strides, strict=True)
+        reach = 1 + sum((length - 1) * stride for length, stride in steps)
+        size = self.dtype.itemsize
+        data = self._storage.read(self._offset * size, reach * size).view(self.dtype)
+        array = np.lib.stride_tricks.as_strided(
+            data, self.shape, tuple(stride * size for stride in self._strides), writeable=False
+        )
+        if self.dtype == _BFLOAT16:
+            array = array.astype(np.float32)
+        return array if dtype is None else array.astype(dtype, copy=False)
+
+    def __setstate__(self, _: Any) -> None:
+        raise UnsafePickle("it changes a tensor from outside")
+
+
+def _are_counts(numbers: Any) -> bool:
+    return isinstance(numbers, tuple | list) and all(
+        isinstance(number, int) and 0 <= number < 2**48 for number in numbers
+    )

@@ -1,0 +1,85 @@
+"""MobileFaceNet: inverted residuals with PReLU (Chen et al. 2018, arXiv:1804.07573).
+
+As POSTER++ uses it: a landmark detector's maps at three sizes, without its head.
+"""
+
+from __future__ import annotations
+
+from flax import nnx
+
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Depthwise, Pointwise, PReLU
+from jaxface.core.types import Array
+
+TORCH_NAMES = (
+    (r"\.conv_23\.", ".down28."),
+    (r"\.conv_34\.", ".down14."),
+    (r"\.conv_45\.", ".down7."),
+    (r"\.conv_3\.model\.", ".stage28."),
+    (r"\.conv_4\.model\.", ".stage14."),
+    (r"\.conv_5\.model\.", ".stage7."),
+    (r"\.conv1\.", ".stem."),
+    (r"\.conv2_dw\.", ".depthwise."),
+    (r"\.conv_6_sep\.", ".separate."),
+    (r"\.conv\.(conv|bn|prelu)\.", r".expand.\1."),
+    (r"\.conv_dw\.", ".depthwise."),
+    (r"\.conv\.weight$", ".weight"),
+    (r"\.bn\.", "_norm."),
+    (r"\.prelu\.", "_prelu."),
+)
+"""What published keys call its parts: for the `rename` of a net that holds one."""
+
+
+class InvertedResidual(nnx.Module):
+    """1 x 1 to more channels, depthwise 3 x 3, 1 x 1 back; on a shortcut where the map keeps its size."""
+
+    def __init__(self, inputs: int, outputs: int, inner: int, stride: int = 1, *, rngs: nnx.Rngs) -> None:
+        self.expand = Pointwise(inputs, inner, bias=False, rngs=rngs)
+        self.expand_norm = BatchNorm(inner)
+        self.expand_prelu = PReLU(inner)
+        self.depthwise = Depthwise(inner, 3, bias=False, rngs=rngs)
+        self.depthwise_norm = BatchNorm(inner)
+        self.depthwise_prelu = PReLU(inner)
+        self.project = Pointwise(inner, outputs, bias=False, rngs=rngs)
+        self.project_norm = BatchNorm(outputs)
+        self.stride = stride
+
+    def __call__(self, maps: Array) -> Array:
+        inner = self.expand_prelu(self.expand_norm(self.expand(maps)))
+        inner = self.depthwise_prelu(self.depthwise_norm(self.depthwise(inner, self.stride, 1)))
+        out = self.project_norm(self.project(inner))
+        return maps + out if self.stride == 1 else out
+
+
+class MobileFaceNet(nnx.Module):
+    """(B, 112, 112, 3) -> maps (B, 28, 28, 64), (B, 14, 14, 128) and (B, 7, 7, 512)."""
+
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        self.stem = Convolution(3, 64, bias=False, rngs=rngs)
+        self.stem_norm = BatchNorm(64)
+        self.stem_prelu = PReLU(64)
+        self.depthwise = Depthwise(64, 3, bias=False, rngs=rngs)
+        self.depthwise_norm = BatchNorm(64)
+        self.depthwise_prelu = PReLU(64)
+        self.down28 = InvertedResidual(64, 64, 128, 2, rngs=rngs)
+        self.stage28 = nnx.List([InvertedResidual(64, 64, 128, rngs=rngs) for _ in range(4)])
+        self.down14 = InvertedResidual(64, 128, 256, 2, rngs=rngs)
+        self.stage14 = nnx.List([InvertedResidual(128, 128, 256, rngs=rngs) for _ in range(6)])
+        self.down7 = InvertedResidual(128, 128, 512, 2, rngs=rngs)
+        self.stage7 = nnx.List([InvertedResidual(128, 128, 256, rngs=rngs) for _ in range(2)])
+        self.separate = Pointwise(128, 512, bias=False, rngs=rngs)
+        self.separate_norm = BatchNorm(512)
+        self.separate_prelu = PReLU(512)
+
+    def __call__(self, images: Array) -> tuple[Array, Array, Array]:
+        maps = self.stem_prelu(self.stem_norm(self.stem(images, 2, 1)))
+        maps = self.depthwise_prelu(self.depthwise_norm(self.depthwise(maps, 1, 1)))
+        maps28 = _through(self.stage28, self.down28(maps))
+        maps14 = _through(self.stage14, self.down14(maps28))
+        maps7 = _through(self.stage7, self.down7(maps14))
+        return maps28, maps14, self.separate_prelu(self.separate_norm(self.separate(maps7)))
+
+
+def _through(blocks: nnx.List, maps: Array) -> Array:
+    for block in blocks:
+        maps = block(maps)
+    return maps

@@ -1,0 +1,85 @@
+"""Models in ONNX, run on the host through onnxruntime (extra `onnx`)."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxface.classify.card import Card
+from jaxface.classify.classifier import Classifier
+from jaxface.core.errors import CheckpointError
+from jaxface.core.unpickle import one_line
+
+
+def is_onnx(path: Path) -> bool:
+    """Whether a file is ONNX, by its name: the format has no mark of its own."""
+    return path.suffix.lower() == ".onnx"
+
+
+def classifier(card: Card, path: Path) -> Classifier:
+    """A host classifier from an ONNX file: no `apply`, no gradient.
+
+    Args:
+        card: labels and preprocessing; the model is given what the card's net would be given.
+        path: a model of one image input (B, 3 or 1, H, W) or (B, H, W, 3 or 1); its first output of
+            shape (B, K) is taken as logits.
+    Raises:
+        CheckpointError: onnxruntime is not installed, the file is no model, or it does not fit the card.
+    """
+    try:
+        import onnxruntime
+    except ImportError:
+        raise CheckpointError(f"{path} is ONNX, which needs onnxruntime: pip install 'jaxface[onnx]'") from None
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's own classes, one for each kind of damage
+        raise CheckpointError(f"{path} is no whole ONNX model ({one_line(error)}); fetch it again") from None
+    return Classifier(state={}, network=None, card=card, host=_fit(session, card, path))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class OnnxModel:
+    """Prepared images (B, H, W, C) -> logits (B, K); compared by identity."""
+
+    session: Any
+    input: str
+    output: str
+    channels_first: bool
+    one_by_one: bool
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2) if self.channels_first else images)
+        step = 1 if self.one_by_one else len(images)
+        parts = [
+            self.session.run([self.output], {self.input: images[first : first + step]})[0]
+            for first in range(0, len(images), step)
+        ]
+        return np.concatenate(parts)
+
+
+def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
+    """The model as its inputs and outputs say it wants to be called, checked against the card."""
+    inputs, outputs = session.get_inputs(), session.get_outputs()
+    shapes = [list(one.shape) for one in inputs]
+    if len(inputs) != 1 or len(shapes[0]) != 4 or inputs[0].type != "tensor(float)":
+        raise CheckpointError(
+            f"{path} wants {[(one.name, one.type, one.shape) for one in inputs]}; "
+            "wanted one batch of float images"
+        )
+    batch, *image = shapes[0]
+    channels_first = not (image[2] == card.depth and image[0] != card.depth)
+    wanted = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
+    if any(isinstance(got, int) and got != want for got, want in zip(image, wanted, strict=True) if want):
+        raise CheckpointError(f"{path} wants images {image}, the card of {card.name!r} prepares {wanted}")
+    if isinstance(batch, int) and batch != 1:
+        raise CheckpointError(f"{path} wants {batch} images at once; export it with a free batch axis")
+    scores = next((one for one in outputs if len(one.shape) == 2), outputs[0])
+    classes, width = len(card.native_labels), scores.shape[-1] if scores.shape else 0
+    if isinstance(width, int) and width != classes:
+        raise CheckpointError(
+            f"{path} answers with {width} numbers an image, the card of {card.name!r} has {classes} labels"
+        )
+    return OnnxModel(session, inputs[0].name, scores.name, channels_first, batch == 1)
