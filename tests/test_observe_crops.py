@@ -34,10 +34,10 @@ def centre(image: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("between", [24.0, 70.0])
 def test_eyes_come_to_the_renderers_framing(roll: float, between: float) -> None:
     half = 0.5 * between * np.array([np.cos(roll), np.sin(roll)])
-    eyes = np.array([[150.0, 120.0] + half, [150.0, 120.0] - half])  # left, right
+    eyes = np.array([240.0, 200.0]) + np.stack([half, -half])  # left, right
     wanted = 64 * np.array([[0.5 + 0.5 / 2.9, 0.39], [0.5 - 0.5 / 2.9, 0.39]])
     for eye, place in zip(eyes, wanted, strict=True):
-        found = crop(picture([tuple(eye)], spread=between / 12), CONFIG, eyes, None)
+        found = crop(picture([tuple(eye)], (480, 400), between / 12), CONFIG, eyes, None)
         assert found.shape == (64, 64, 3) and found.dtype == np.float32
         np.testing.assert_allclose(centre(found), place, atol=0.15)
 
@@ -46,8 +46,8 @@ def test_a_box_becomes_the_square_around_it() -> None:
     box = np.array([100.0, 60.0, 140.0, 140.0])  # 40 x 80: the square is 80 wide
     found = crop(picture([(120.0, 100.0)]), CONFIG, None, box)
     np.testing.assert_allclose(centre(found), [32, 32], atol=0.1)
-    corner = crop(picture([(85.0, 65.0)]), CONFIG, None, box)  # 5 right and down of the square's corner
-    np.testing.assert_allclose(centre(corner), [4, 4], atol=0.6)  # the dot is cut a little
+    corner = crop(picture([(90.0, 70.0)], spread=2.0), CONFIG, None, box)  # 10 off the square's corner
+    np.testing.assert_allclose(centre(corner), [8, 8], atol=0.1)
     wide = crop(picture([(120.0, 100.0), (80.0, 100.0)]), CropConfig(size=64, box_scale=2.0), None, box)
     np.testing.assert_allclose(centre(wide), [24, 32], atol=0.1)
 

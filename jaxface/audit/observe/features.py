@@ -6,7 +6,7 @@ midline is taken to be the crop's: eyes or a good box matter here more than for 
 
 from __future__ import annotations
 
-import importlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxface import classify
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.classify import Classifier
+from jaxface.classify import Classifier, lpips
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 
@@ -122,7 +122,7 @@ def _chimera_distance(classifier: Classifier, chosen: str, crops: Array) -> Arra
 
 
 def _map_name(classifier: Classifier, wanted: str) -> str:
-    """The map that is asked for, or the last with places that is no map of classes."""
+    """The map that is asked for, or the deepest (of fewest places) that is no map of classes."""
     size = classifier.card.size or 112
     shapes: dict[str, Any] = jax.eval_shape(
         lambda state, image: classifier.features(state, image)[1],
@@ -139,7 +139,7 @@ def _map_name(classifier: Classifier, wanted: str) -> str:
     known = [name for name in placed if shapes[name].shape[-1] > len(classifier.labels)]
     if not known:
         raise ConfigError(f"{classifier.name!r} names no map of features; take another classifier, or pixel")
-    return known[-1]
+    return min(known, key=lambda name: math.prod(shapes[name].shape[1:3]))
 
 
 def _lpips(config: ObserveConfig) -> Feature:
@@ -147,7 +147,7 @@ def _lpips(config: ObserveConfig) -> Feature:
         raise ConfigError(
             "feature 'lpips' wants AlexNet's weights, as torchvision publishes them: --alexnet FILE"
         )
-    distance = importlib.import_module("jaxface.classify.lpips").load(config.alexnet)
+    distance = lpips.load(config.alexnet)
 
     def measure(crops: Array) -> Array:
         return _lpips_distance(distance, crops)
@@ -156,5 +156,5 @@ def _lpips(config: ObserveConfig) -> Feature:
 
 
 @jax.jit
-def _lpips_distance(distance: Any, crops: Array) -> Array:
+def _lpips_distance(distance: lpips.Lpips, crops: Array) -> Array:
     return distance.distance(*halves(crops))
