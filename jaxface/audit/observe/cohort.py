@@ -184,16 +184,14 @@ def _landmarks(
     side: Side,
 ) -> Array:
     vertices = geometry.vertices(head, params, symmetry, time, side)
-    eyes = jnp.stack(
-        [head.skinning_weights[:, head.joint_names.index(name)] for name in ("left_eye", "right_eye")]
-    )
-    centres = eyes @ vertices / eyes.sum(-1, keepdims=True)
+    eyes = jnp.stack([head.joint_regressor[head.joint_names.index(f"{one}_eye")] for one in ("left", "right")])
+    centres = eyes @ vertices  # a head that turns as one takes its joints along
     camera = render.frame(head, params.identity, view.framing)
     return render.project(camera, jnp.concatenate([centres, vertices[marks]]), view.size).xy
 
 
 def mark_vertices(head: FaceModel) -> dict[str, int]:
-    """Vertices that a landmark detector could find on both sides: mouth corners, brows, lids, nostrils.
+    """Vertices that a landmark detector could find on both sides: mouth corners, brows, lids, nose.
 
     Each is the vertex on the left that one facial unit moves most, and its mirror image; none for heads
     without units or a mirror.
