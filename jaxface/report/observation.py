@@ -142,11 +142,10 @@ def headline(result: ObserveResult) -> list[str]:
     sizes = ", ".join(f"{table.group.count(name)} {name}" for name in groups(table))
     tested = [v for v in result.verdicts if v.dependent is not None]
     found = [v for v in tested if v.dependent]
-    lower = sum(v.association < 0 for v in found)
     return [
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",
-        f"In {len(found)} of {len(tested)} combinations of classifier, logit, feature and photographs, most "
-        f"tests reject that logit and feature are independent; in {lower} of these it falls as that grows.",
+        f"In {len(found)} of {len(tested)} combinations of classifier, logit, feature and samples most tests "
+        "reject that logit and feature are independent.",
         "This is an association: whatever else goes along with the feature may be the reason. An audit, which "
         "changes nothing but symmetry, tells more.",
     ]

@@ -49,13 +49,13 @@ class CohortConfig:
     head: str = "bundled"
     """"bundled", or a face model with hand-set expressions."""
 
-    people: int = 400
+    people: int = 600
     """An even number: half of them patients."""
 
     photographs: int = 1
     """Of each person; several are no independent samples."""
 
-    expressions: tuple[str, ...] = ("happiness", "sadness", "surprise", "anger")
+    expressions: tuple[str, ...] = ("happiness", "sadness", "surprise")
     """What people are asked for, in turn."""
 
     symmetry: tuple[float, float] = (0.0, 0.6)
