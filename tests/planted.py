@@ -46,9 +46,9 @@ class GuessingSearcher:
     head: Any
     scene: Any
 
-    def run(self, key: jax.Array, params: Any, targets: np.ndarray) -> SearchResult:
+    def run(self, keys: jax.Array, params: Any, targets: np.ndarray) -> SearchResult:
         count, size = params.expression.shape
-        drawn = jax.vmap(lambda i: jax.random.uniform(jax.random.fold_in(key, i), (size,)))(jnp.arange(count))
+        drawn = jax.vmap(lambda key: jax.random.uniform(key, (size,)))(keys)
         blank = jnp.full((1, self.scene.size, self.scene.size, 3), 0.35)
         answers = np.asarray(self.classifier.probabilities(blank))[0, targets]
         finite = np.isfinite(answers)
@@ -68,6 +68,8 @@ class GuessingSearcher:
         )
 
 
-def build(classifier: classify.Classifier, head: Any, scene: Any, config: SearchConfig) -> GuessingSearcher:
+def build(
+    classifier: classify.Classifier, head: Any, scene: Any, config: SearchConfig, spread: Any
+) -> GuessingSearcher:
     """In place of `jaxface.search.build`."""
     return GuessingSearcher(classifier, head, scene)

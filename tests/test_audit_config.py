@@ -66,8 +66,26 @@ def test_people_are_those_of_sample_population() -> None:
 
 
 def test_search_keys_are_all_different() -> None:
-    keys = [plan.search_key(seed, name, i) for seed in (0, 1) for name in ("a", "b") for i in range(3)]
-    assert len({tuple(np.asarray(jax.random.key_data(key))) for key in keys}) == len(keys)
+    cells = [(identity, position) for identity in range(3) for position in range(2)]
+    keys = [plan.search_keys(seed, name, cells) for seed in (0, 1) for name in ("a", "b")]
+    numbers = np.concatenate([jax.random.key_data(some) for some in keys])
+    assert len(np.unique(numbers, axis=0)) == len(numbers) == 24
+
+
+def test_a_search_key_belongs_to_its_cell_alone() -> None:
+    alone, among = plan.search_keys(3, "a", [(5, 1)]), plan.search_keys(3, "a", [(4, 0), (5, 1), (9, 9)])
+    np.testing.assert_array_equal(jax.random.key_data(alone)[0], jax.random.key_data(among)[1])
+
+
+def test_work_is_shared_by_people_and_cut_into_blocks_of_one_classifier() -> None:
+    groups = [plan.Group(classifier, identity, (0,)) for classifier in (0, 1) for identity in range(5)]
+    shares = [plan.share(groups, process, 2) for process in (0, 1)]
+    assert sorted(shares[0] + shares[1]) == groups
+    assert {group.identity for group in shares[1]} == {1, 3}
+    blocks = list(plan.blocks(groups, 3))
+    assert [group for block in blocks for group in block] == groups
+    assert [len(block) for block in blocks] == [3, 2, 3, 2]
+    assert all(len({group.classifier for group in block}) == 1 for block in blocks)
 
 
 def test_config_is_frozen() -> None:

@@ -77,7 +77,7 @@ def test_neutral_is_neutral_at_every_symmetry(finished: audit.AuditResult) -> No
 
 def test_a_finished_run_is_only_read(finished: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
-    monkeypatch.setattr("jaxface.audit.runner.examine", None)
+    monkeypatch.setattr("jaxface.audit.runner.Examiner", None)
     same(audit.run(CONFIG, finished.folder), finished)
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
     same(audit.load(finished.folder), finished)

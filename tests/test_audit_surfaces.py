@@ -7,6 +7,8 @@ import pytest
 
 from jaxface import classify, render
 from jaxface.audit import Intervention, surfaces
+from jaxface.core.clock import Clock
+from jaxface.core.spread import over_devices
 from jaxface.face import sample_population
 from tests import planted
 
@@ -28,14 +30,15 @@ def test_a_symmetric_classifier_does_not_tell_left_from_right() -> None:
 
     config = dataclasses.replace(planted.CONFIG.render, lights=(LIGHT,))
     head, scene = planted.CONFIG.head, render.scene(config)
-    face = jax.tree.map(lambda leaf: leaf[0], sample_population(jax.random.key(1), head, 1))
-    face = dataclasses.replace(face, expression=jnp.array([0.9, 0.3, 0.0, 0.7]))
+    face = sample_population(jax.random.key(1), head, 1)
+    face = dataclasses.replace(face, expression=jnp.array([[0.9, 0.3, 0.0, 0.7]]))
     clf = classify.from_function(both_ways, planted.LABELS, name="both ways")
-    left, right = (
-        surfaces.surface(clf, head, face, scene, Intervention(side, 3, 3), 0).logit
+    panels = (
+        surfaces.Panel(head, scene, Intervention(side, 3, 3), (clf,), over_devices(1), Clock())
         for side in ("left", "right")
     )
-    assert np.ptp(left, axis=0).max() > 1e-3  # the intervention does something
+    left, right = (panel.surfaces(0, face, np.array([0])).logit for panel in panels)
+    assert left.shape == (1, 3, 3) and np.ptp(left, axis=1).max() > 1e-3  # the intervention does something
     np.testing.assert_allclose(left, right, atol=1e-4)
 
 
@@ -46,13 +49,8 @@ def test_softmax_of_what_is_not_finite_is_not_finite() -> None:
 
 
 def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
-    clf = classify.from_function(
-        lambda images: jnp.stack([images[:, 0, 0, 0], images[:, 0, 0, 1]], axis=-1), ("surprise", "anger")
-    )
-    pictures = jnp.stack(
-        [jnp.full((4, 4, 3), 0.2).at[..., 0].set(0.9), jnp.full((4, 4, 3), 0.2).at[..., 1].set(0.9)]
-    )
-    answers, top = surfaces.vocabulary_answers(clf, pictures)
+    logits = np.array([[0.9, 0.2], [0.2, 0.9]], np.float32)
+    answers, top = surfaces.vocabulary_answers(("surprise", "anger"), logits)
     np.testing.assert_array_equal(top, [5, 0])
     np.testing.assert_array_equal(np.isfinite(answers).sum(-1), [2, 2])
     np.testing.assert_allclose(np.nansum(answers, axis=-1), 1.0, rtol=1e-6)

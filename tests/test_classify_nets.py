@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from jaxface import classify
-from jaxface.classify.nets import convolution, pooling
+from jaxface.classify.nets import convolution, pooling, winograd
 from jaxface.core.types import expression_names
 
 REFERENCE = Path(__file__).parent / "data" / "classifier_reference.npz"
@@ -98,6 +98,41 @@ def test_convolution_is_that_of_lax(
     )
     got = jax.jit(lambda maps: convolution.convolution(maps, kernel, stride, padding))(maps)
     np.testing.assert_allclose(got, wanted, atol=5e-5)
+
+
+@pytest.mark.parametrize("pairs", [((1, 1), (1, 1)), ((2, 0), (0, 1))])
+@pytest.mark.parametrize("shape", [(2, 8, 13, 5)])
+def test_winograds_form_and_its_gradients_are_those_of_lax(
+    pairs: convolution.Pairs, shape: tuple[int, ...], key: jax.Array
+) -> None:
+    maps = jax.random.normal(key, shape)
+    kernel = jax.random.normal(jax.random.fold_in(key, 1), (3, 3, shape[-1], 4))
+
+    def by_lax(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        return lax.conv_general_dilated(maps, kernel, (1, 1), pairs, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+
+    def by_tiles(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        return winograd.convolution(maps, kernel, pairs)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def both_ways(function: Callable, maps: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
+        out, back = jax.vjp(function, maps, kernel)
+        return out, back(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))
+
+    chex.assert_trees_all_close(both_ways(by_tiles, maps, kernel), both_ways(by_lax, maps, kernel), atol=5e-5)
+
+
+def test_large_convolutions_take_winograds_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    def products(edge: int, channels: int) -> int:
+        maps = jax.ShapeDtypeStruct((1, edge, edge, channels), jnp.float32)
+        kernel = jax.ShapeDtypeStruct((3, 3, channels, channels), jnp.float32)
+        program = jax.make_jaxpr(lambda maps, kernel: convolution.convolution(maps, kernel))(maps, kernel)
+        return str(program).count("dot_general")
+
+    assert products(56, 256) == 16
+    assert products(28, 256) == products(112, 128) == 0
+    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    assert products(56, 256) == 0
 
 
 def test_accelerators_get_lax(monkeypatch: pytest.MonkeyPatch, key: jax.Array) -> None:

@@ -1,6 +1,7 @@
 """Each command does its job on a small head: files are written, stdout has results, exit codes tell."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -172,7 +173,15 @@ def test_audit_ends_with_a_table_and_a_report_and_is_not_done_twice(
     assert "fer-mini-xception  happiness" in out
     assert out.endswith("report: run/report.html\n")
     assert "<img" in Path("run/report.html").read_text(encoding="utf-8")
-    for name in ("run.toml", "environment.json", "scores.csv", "significance.csv", "surfaces.zarr"):
+    assert re.search(r"\ntime: [\d.]+ s \(search [\d.]+, render .*\), .* programs, \d+ of them compiled\n", out)
+    for name in (
+        "run.toml",
+        "environment.json",
+        "timing.json",
+        "scores.csv",
+        "significance.csv",
+        "surfaces.zarr",
+    ):
         assert Path("run", name).exists()
 
     monkeypatch.setattr(jf.search, "build", lambda *_: pytest.fail("searched again"))
@@ -188,7 +197,7 @@ def test_a_stopped_audit_says_that_it_resumes(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxface.audit.runner.examine", stop)
+    monkeypatch.setattr("jaxface.audit.runner.Examiner", stop)
     assert run(SMALL) == 130
     error = capsys.readouterr().err
     assert error.count("\n") == 1

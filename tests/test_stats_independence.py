@@ -10,6 +10,7 @@ from scipy import stats as scipy_stats
 from scipy.special import digamma
 
 from jaxface import stats
+from jaxface.bench import independence
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.stats.independence import TESTS, common, shuffle
 from tests.shared import shared_file
@@ -211,6 +212,17 @@ def test_fcit_predicts_the_variable_with_fewer_columns(key) -> None:
     assert stats.fcit(x, y, None, key) == stats.fcit(y, x, None, key)
 
 
+@pytest.mark.parametrize("name", sorted(TESTS))
+def test_an_offset_of_all_variables_changes_no_decision(name: str, key) -> None:
+    """Beyond float32's precision. In a tree, rounding breaks the ties of equally good splits."""
+    z, own, noise = np.random.default_rng(0).normal(size=(3, 40))
+    x, y = z + own, z + 2 * own + 0.5 * noise
+    plain, moved = TESTS[name](x, y, z, key), TESTS[name](x + 2**26, y + 2**26, z + 2**26, key)
+    assert plain.p_value < 0.1 and moved.p_value < 0.1
+    if name != "fcit":
+        assert moved.statistic == pytest.approx(plain.statistic, rel=1e-4)
+
+
 def test_widths_do_not_see_ties() -> None:
     """Of a binary variable most distances may be 0."""
     squared = common.squared_distances(np.array([0.0] * 9 + [3.0])[:, None])
@@ -330,3 +342,29 @@ def test_level_and_power(name: str, condition: str) -> None:
         rates[dependent] = rejected, sets
     assert rates[False][0] <= scipy_stats.binom.ppf(0.999, rates[False][1], ALPHA), rates
     assert rates[True][0] >= 6, rates
+
+
+@pytest.mark.parametrize("condition", independence.CONDITIONS)
+def test_simulated_truth_is_what_the_bench_says(condition: str) -> None:
+    """What is left of X and Y beside the mean at their Z correlates only in dependent sets."""
+    for dependent in (False, True):
+        x, y, z = independence.simulated(condition, dependent, 20_000, 0.5, np.random.default_rng(0))
+        place = np.zeros(len(x), int) if z is None else np.argsort(np.argsort(z, kind="stable")) // 50
+        if condition.startswith("label"):
+            place = z
+        count = np.bincount(place)
+        left = [values - (np.bincount(place, values) / count)[place] for values in (x, y)]
+        correlation = np.corrcoef(*left)[0, 1]
+        # 1 / sqrt(n) = .007; inside a bin of fifty, Z moves both a little
+        assert (correlation > 0.2) if dependent else (abs(correlation) < 0.03)
+    with pytest.raises(ConfigError, match="unknown condition"):
+        independence.simulated("labels", False, 100, 0.5, np.random.default_rng(0))
+
+
+def test_bench_counts_rejections() -> None:
+    settings = independence.Settings(samples=100, sets=2, effect=3.0)
+    rows = {row["name"]: row for row in independence._rejections("continuous", True, settings)}
+    assert set(rows) == {f"rejections/{name}" for name in (*TESTS, "chsic, 10 clusters", "majority")}
+    for name in ("cmiknn", "chsic", "majority"):
+        row = rows[f"rejections/{name}"]
+        assert row["at_0.05"] == row["high_0.05"] == 1.0 and row["low_0.05"] == pytest.approx(0.158, abs=1e-3)

@@ -85,6 +85,9 @@ class AuditConfig:
     correction: Correction = "holm"
     """For many people: "holm" (no false alarm at all, with 1 - alpha) or "benjamini-hochberg" (their share)."""
 
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What the classifiers compute in; `jaxface bench audit` says what bfloat16 changes."""
+
     seed: int = 0
     """Everything random follows from it."""
 
@@ -109,6 +112,7 @@ class AuditConfig:
         choices: dict[str, Collection[str]] = {
             "side": ("left", "right"),
             "estimate": ("valid", "paper"),
+            "precision": ("float32", "bfloat16"),
             "scheme": SCHEMES,
             "estimator": ESTIMATORS,
             "per": ("step", "unit"),

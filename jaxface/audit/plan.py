@@ -1,17 +1,19 @@
 """From a config to the work: which groups there are, and which random keys they get.
 
 A group is one identity before one classifier, with all its expressions; a cell is one expression of it.
-Groups are searched, rendered and written as one, whatever else has been done already, so that a resumed run
-computes exactly what an uninterrupted one does.
+Everything random in a cell follows from its own key, and groups are worked on in blocks of any composition, so
+that a resumed run computes exactly what an uninterrupted one does, on any number of devices and processes.
 """
 
 from __future__ import annotations
 
+import itertools
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from jaxface.audit.config import AuditConfig
 from jaxface.core.types import Array
@@ -42,6 +44,19 @@ def groups(config: AuditConfig, labels: Sequence[Sequence[str]]) -> tuple[Group,
     )
 
 
+def share(todo: Sequence[Group], process: int, processes: int) -> list[Group]:
+    """The groups of one process of several: every person belongs to one process, with all classifiers."""
+    return [group for group in todo if group.identity % processes == process]
+
+
+def blocks(todo: Sequence[Group], size: int) -> Iterator[list[Group]]:
+    """Runs of at most `size` groups of one classifier."""
+    for _, same in itertools.groupby(todo, key=lambda group: group.classifier):
+        rest = list(same)
+        for start in range(0, len(rest), size):
+            yield rest[start : start + size]
+
+
 def population_key(seed: int, identity: int) -> Array:
     """The key of a person: the same for all classifiers and population sizes.
 
@@ -55,12 +70,20 @@ def population_root(seed: int) -> Array:
     return jax.random.fold_in(jax.random.key(seed), _POPULATION)
 
 
-def search_key(seed: int, classifier: str, identity: int) -> Array:
-    """The key of a group's search: by the classifier's name, so that other classifiers do not matter."""
+def search_keys(seed: int, classifier: str, cells: Sequence[tuple[int, int]]) -> Array:
+    """The keys of the searches of (identity, position among the group's expressions), one each.
+
+    By the classifier's name, so that other classifiers do not matter.
+    """
     named = jax.random.fold_in(
         jax.random.fold_in(jax.random.key(seed), _SEARCH), zlib.crc32(classifier.encode())
     )
-    return jax.random.fold_in(named, identity)
+    return _folded_twice(named, jnp.asarray(cells, jnp.uint32))
+
+
+@jax.jit
+def _folded_twice(key: Array, numbers: Array) -> Array:
+    return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 
 
 def judging_key(seed: int) -> Array:

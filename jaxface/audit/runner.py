@@ -4,30 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxface import classify, face
-from jaxface.audit import judge, plan, result, store, surfaces
+from jaxface.audit import judge, plan, result, store, timing
 from jaxface.audit.config import AuditConfig
+from jaxface.audit.examine import Examiner
 from jaxface.audit.interventions import Intervention
-from jaxface.audit.layout import CELLS, CellStatus, Layout
+from jaxface.audit.layout import Layout
 from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
+from jaxface.core import processes
+from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import Progress, Silent
-from jaxface.core.types import EXPRESSIONS, Array
-from jaxface.face import FaceModel, FaceParams
-from jaxface.face.population import sample_person
-from jaxface.render import Scene, scene
-from jaxface.search import Searcher, Status, build
+from jaxface.face import FaceModel
+from jaxface.search import build
+
+_LOOK_EVERY = 1.0  # seconds
 
 
 def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) -> AuditResult:
@@ -36,6 +36,11 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     A run that was stopped, killed or is complete may be called again with the same config: it goes on where
     it was, and its numbers (but not the processor times) are those of an uninterrupted run, bit for bit, on
     the same machine and versions. A cell that fails is a status in the result, not an error.
+
+    All local devices work on it, each on people of its own; a process on a CPU has one device unless
+    `jax.config.update("jax_num_cpu_devices", n)` said otherwise before JAX started. After
+    `jax.distributed.initialize` every process calls this with the same arguments and a folder that all of
+    them see: each works on its share of the people, process 0 judges, all return the result.
 
     Args:
         out: a folder, made if need be; `audit.store` says what lies in it.
@@ -53,28 +58,37 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     store.check_config(folder, named)
     if named == config and store.is_judged(folder) and judge.has_tables(folder):
         return result.load(folder)
-    classifiers = _classifiers(config)
-    head = load_head(config)
-    run_store = store.open_run(folder, named, layout(config, head, classifiers))
+    classifiers, head = processes.together(
+        lambda: (_classifiers(config), load_head(config)), "load what is audited"
+    )
+    wanted = layout(config, head, classifiers)
+    processes.together(
+        lambda: store.open_run(folder, named, wanted) if processes.is_first() else None, "begin the run"
+    )
+    run_store = processes.together(lambda: store.join_run(folder, named, wanted), "join the run")
     groups = plan.groups(config, [classifier.labels for classifier in classifiers])
-    waiting = [group for group in groups if not run_store.is_done(group)]
-    total = sum(len(group.expressions) for group in groups)
+    mine = plan.share(groups, jax.process_index(), jax.process_count())
+    waiting = [group for group in mine if not run_store.is_done(group)]
+    total = sum(len(group.expressions) for group in mine)
     left = sum(len(group.expressions) for group in waiting)
     progress.start("audit", total, total - left)
-    searchers: dict[int, Searcher] = {}
-    view = scene(config.render)
     try:
-        for group in waiting:
-            if group.classifier not in searchers:  # what one compiled is not kept beside the next
-                searchers = {group.classifier: build(classifiers[group.classifier], head, view, config.search)}
-            cells, person = examine(config, group, head, view, classifiers, searchers[group.classifier])
-            run_store.write(group, cells, person)
-            left -= len(group.expressions)
-            progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
-        if not run_store.judged:
-            judge.judge(run_store, config)
-        if not judge.has_tables(folder):
-            judge.write_tables(result.load(folder))
+        with Clock() as clock:
+            session = timing.Session(folder, clock)
+            if waiting:
+                asked = [_precise(config, classifier) for classifier in classifiers]
+                for group, cells, person in Examiner(config, head, asked, clock, build).examine(waiting):
+                    run_store.write(group, cells, person)
+                    left -= len(group.expressions)
+                    session.cells += len(group.expressions)
+                    session.save()
+                    progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
+            _wait_for_others(run_store, groups)
+            ready = run_store.judged and judge.has_tables(folder)
+            with clock.during("statistics"):
+                processes.together(lambda: _judge(run_store, config, folder), "judge the run")
+            if waiting or not ready:
+                session.save()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
             f"stopped with {total - left} of {total} cells done; the same command goes on in {folder}"
@@ -84,58 +98,24 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     return dataclasses.replace(result.load(folder), config=config)
 
 
-def examine(
-    config: AuditConfig,
-    group: plan.Group,
-    head: FaceModel,
-    view: Scene,
-    classifiers: Sequence[Classifier],
-    searcher: Searcher,
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """One group: search its expressions, render their surfaces, ask the other classifiers.
+def _precise(config: AuditConfig, classifier: Classifier) -> Classifier:
+    return classify.in_bfloat16(classifier) if config.precision == "bfloat16" else classifier
 
-    Returns:
-        the variables of `layout.SURFACES` and `layout.CELLS`, each with a leading axis over the group's
-        expressions, and those of `layout.PEOPLE`.
-    """
-    classifier = classifiers[group.classifier]
-    person, population = _person(plan.population_key(config.seed, group.identity), head)
-    expressions = [config.expressions[index] for index in group.expressions]
-    targets = np.array([classifier.index(name) for name in expressions])
-    same = jax.tree.map(lambda leaf: jnp.repeat(leaf[None], len(targets), axis=0), person)
-    found = searcher.run(plan.search_key(config.seed, classifier.name, group.identity), same, targets)
-    faces = dataclasses.replace(same, expression=jnp.asarray(found.expression))
-    intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
 
-    def drawn_one(index: int) -> surfaces.Surface:
-        one = jax.tree.map(lambda leaf: leaf[index], faces)
-        return surfaces.surface(classifier, head, one, view, intervention, int(targets[index]))
+def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.Group]) -> None:
+    """Until the other processes have written their groups; JAX ends this one if another is lost."""
+    missing = list(groups)
+    while missing := [group for group in missing if not run_store.is_done(group)]:
+        time.sleep(_LOOK_EVERY)
 
-    with ThreadPoolExecutor(_workers()) as pool:
-        drawn = list(pool.map(drawn_one, range(len(targets))))
-    cells = {
-        "probability": np.stack([answer.probability for answer in drawn]),
-        "logit": np.stack([answer.logit for answer in drawn]),
-        "expression_parameters": np.asarray(found.expression),
-    }
-    for name in CELLS:
-        if name.startswith("search_"):
-            cells[name] = np.asarray(getattr(found, name.removeprefix("search_")))
-    pictures = surfaces.found_images(head, faces, view, config.side)
-    cells |= _witnesses(group.classifier, classifiers, expressions, pictures)
-    failed = ~np.isfinite(cells["search_probability"]) | (cells["search_status"] == Status.FAILED)
-    finite = np.isfinite(cells["probability"]).all((1, 2)) & np.isfinite(cells["logit"]).all((1, 2))
-    status = np.where(
-        failed, CellStatus.SEARCH_FAILED, np.where(finite, CellStatus.DONE, CellStatus.NOT_FINITE)
-    )
-    cells["status"] = status.astype(np.int8)
-    for name in ("probability", "logit"):
-        cells[name][failed] = np.nan
-    return cells, {
-        "identity_parameters": np.asarray(person.identity),
-        "albedo_parameters": np.asarray(person.albedo),
-        "population": int(population),
-    }
+
+def _judge(run_store: store.RunStore, config: AuditConfig, folder: Path) -> None:
+    if not processes.is_first():
+        return
+    if not run_store.judged:
+        judge.judge(run_store, config)
+    if not judge.has_tables(folder):
+        judge.write_tables(result.load(folder))
 
 
 def names_only(config: AuditConfig) -> AuditConfig:
@@ -170,7 +150,8 @@ def layout(config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifie
                     "labels": list(classifier.labels),
                     "licence": classifier.card.licence,
                     "source": classifier.card.source,
-                    "sha256": _fingerprint(classifier.state),
+                    # a model on the host keeps its numbers in its file
+                    "sha256": classifier.card.sha256 if classifier.on_host else _fingerprint(classifier.state),
                 }
                 for classifier in classifiers
             },
@@ -204,35 +185,6 @@ def load_head(config: AuditConfig) -> FaceModel:
         masks=config.masks,
         midline_width=config.midline_width,
     )
-
-
-@jax.jit
-def _person(key: Array, head: FaceModel) -> tuple[FaceParams, Array]:
-    return sample_person(key, head)
-
-
-def _witnesses(
-    own: int, classifiers: Sequence[Classifier], expressions: Sequence[str], pictures: Array
-) -> dict[str, np.ndarray]:
-    """The group's classifier at the checked symmetries, and what all say of the found faces."""
-    count, checked = pictures.shape[:2]
-    flat = pictures.reshape(-1, *pictures.shape[2:])  # all of them to all: one shape, one program
-    said = []
-    for classifier in classifiers:
-        whole, top = surfaces.vocabulary_answers(classifier, flat)
-        said.append((whole.reshape(count, checked, -1), top.reshape(count, checked)))
-    asked = np.arange(count), np.array([EXPRESSIONS.index(name) for name in expressions])
-    return {
-        "checked_probability": said[own][0],
-        "predicted": said[own][1],
-        "judge_probability": np.stack([whole[:, -1][asked] for whole, _ in said], axis=-1),
-        "judge_predicted": np.stack([top[:, -1] for _, top in said], axis=-1),
-    }
-
-
-def _workers() -> int:
-    """Surfaces drawn at a time: a CPU draws each picture on one core; an accelerator is full with one."""
-    return min(os.cpu_count() or 1, 8) if jax.default_backend() == "cpu" else 1
 
 
 def _fingerprint(tree: Any) -> str:

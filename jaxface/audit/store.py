@@ -140,13 +140,24 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
         raise StoreError(
             f"{folder} cannot be written: {error.strerror or error}; name another folder"
         ) from None
+    run = join_run(folder, config, layout)
+    _note_environment(folder / ENVIRONMENT)
+    return run
+
+
+def join_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
+    """The store that `open_run` made, in this process or another.
+
+    Raises:
+        StoreError: it belongs to another configuration, head or classifier, or is damaged.
+    """
+    check_config(folder, config)
     attributes = read(folder).attrs
     for name, wanted in layout.attributes.items():
         if (found := attributes.get(name)) != wanted:
             raise StoreError(
                 f"{folder} was begun with another {name}: {_difference(found, wanted)}; name another folder"
             )
-    _note_environment(folder / ENVIRONMENT)
     return RunStore(folder, layout)
 
 

@@ -1,9 +1,12 @@
-"""From a found face to answers: the surface over symmetry and time, and whole answers at a few symmetries."""
+"""From found faces to answers: surfaces over symmetry and time, and whole answers at a few symmetries.
+
+Each device draws and asks about one face at a time; images stay where they were drawn. Drawing and asking
+are two programs, so that what each costs is known.
+"""
 
 from __future__ import annotations
 
-from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +14,9 @@ import numpy as np
 
 from jaxface.audit.interventions import CHECKED, Intervention
 from jaxface.classify import Classifier
+from jaxface.core.clock import Clock
+from jaxface.core.pytree import pytree, static
+from jaxface.core.spread import Deal, Spread, each_case
 from jaxface.core.types import EXPRESSIONS, Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
@@ -21,69 +27,120 @@ _BYTES_AT_ONCE = 2**26  # of images between renderer and classifier
 
 
 class Surface(NamedTuple):
-    """One cell's answers for the target expression: probability and logit, each (S, T) float32."""
+    """Answers for the target expression: probability and logit, each (..., S, T) float32."""
 
     probability: np.ndarray
     logit: np.ndarray
 
 
-def surface(
-    classifier: Classifier,
-    head: FaceModel,
-    params: FaceParams,
-    scene: Scene,
-    intervention: Intervention,
-    target: int,
-) -> Surface:
-    """Render the face at every (symmetry, time) step and ask the classifier for the class `target`.
+@pytree
+class Studio:
+    """What all faces are drawn with.
 
-    Images stay on the device, in chunks of time steps whose size depends on the grid and the scene alone;
-    nothing is traced again for another face, expression or target.
+    Attributes:
+        symmetry: (S,).
+        times: (chunks, chunk), the last time repeated where they do not come out even.
+    """
+
+    head: FaceModel
+    scene: Scene
+    symmetry: Array
+    times: Array
+    side: Side = static()
+
+
+class Panel:
+    """A studio and classifiers on all devices of a spread with one slot: draws faces and asks about them.
 
     Args:
-        params: one face, whose expression is the full one.
-        target: index into the classifier's labels.
+        clock: told how long drawing and asking take.
     """
-    times, steps = intervention.time, intervention.symmetry_steps
-    chunk = time_chunk(steps, len(times), scene.size)
-    padded = np.pad(times, (0, -len(times) % chunk), mode="edge").reshape(-1, chunk)
-    symmetry, side = jnp.asarray(intervention.symmetry), intervention.side
-    if classifier.on_host:
-        answers = [
-            classifier.logits(_flat_grid(head, params, scene, symmetry, jnp.asarray(part), side))
-            for part in padded
-        ]
-        logits = np.stack([np.asarray(answer) for answer in answers])
-    else:
-        logits = np.asarray(_answers(classifier, head, params, scene, symmetry, jnp.asarray(padded), side))
-    logits = logits.reshape(len(padded), steps, chunk, -1).swapaxes(0, 1)
-    logits = logits.reshape(steps, padded.size, -1)[:, : len(times)].astype(np.float32)
-    return Surface(softmax(logits)[..., target], logits[..., target])
+
+    def __init__(
+        self,
+        head: FaceModel,
+        scene: Scene,
+        intervention: Intervention,
+        classifiers: tuple[Classifier, ...],
+        spread: Spread,
+        clock: Clock,
+    ) -> None:
+        self.spread, self.clock, self.classifiers = spread, clock, classifiers
+        self.steps = len(intervention.time)
+        chunk = time_chunk(intervention.symmetry_steps, self.steps, scene.size)
+        times = np.pad(intervention.time, (0, -self.steps % chunk), mode="edge").reshape(-1, chunk)
+        studio = Studio(head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side)
+        self.chunks = len(times)
+        self._studio = spread.place(studio)
+        self._placed = [None if one.on_host else spread.place(one) for one in classifiers]
+
+    def surfaces(self, classifier: int, faces: FaceParams, targets: np.ndarray) -> Surface:
+        """The answers of one classifier for n faces, at most one a device.
+
+        Nothing is traced again for other faces or targets.
+
+        Args:
+            faces: fields with a leading axis n; expressions are the full ones.
+            targets: (n,) indices into the classifier's labels.
+        """
+        deal, given = self._given(faces)
+        answers = []
+        for part in range(self.chunks):
+            drawn = self._drawn(_grid, (self._studio, self.spread.place(np.int32(part))), given)
+            answers.append(self._answers(classifier, drawn, given[-1], deal))
+        steps = len(self._studio.symmetry)
+        logits = np.stack(answers, axis=1)  # (n, chunks, S * chunk, K)
+        logits = logits.reshape(len(targets), self.chunks, steps, -1, logits.shape[-1]).swapaxes(1, 2)
+        logits = logits.reshape(len(targets), steps, -1, logits.shape[-1])[:, :, : self.steps]
+        which = targets[:, None, None, None]
+        probability = np.take_along_axis(softmax(logits), which, axis=-1)[..., 0]
+        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0])
+
+    def checked(self, faces: FaceParams) -> list[np.ndarray]:
+        """The logits of every classifier for n groups of faces, at most one group a device.
+
+        Args:
+            faces: fields with leading axes (n, X).
+
+        Returns:
+            for each classifier (n, X, len(CHECKED), K): full expression at the checked symmetries.
+        """
+        deal, given = self._given(faces)
+        drawn = self._drawn(_checked, self._studio, given)
+        shape = (*faces.expression.shape[:2], len(CHECKED))
+        every = range(len(self.classifiers))
+        return [self._answers(index, drawn, given[-1], deal).reshape(*shape, -1) for index in every]
+
+    def _given(self, faces: FaceParams) -> tuple[Deal, tuple[Any, ...]]:
+        deal = self.spread.deal(np.ones(len(faces.expression), bool))
+        return deal, self.spread.put((faces,), deal)
+
+    def _drawn(self, program: Any, shared: Any, given: tuple[Any, ...]) -> Array:
+        """Pictures (devices, n, H, W, 3), on the devices."""
+        with self.clock.during("render"):
+            return jax.block_until_ready(self.spread.start(program, shared, *given))
+
+    def _answers(self, index: int, drawn: Array, busy: Array, deal: Deal) -> np.ndarray:
+        """Logits (n, B, K) float32 of pictures in their slots."""
+        classifier = self.classifiers[index]
+        with self.clock.during("classify"):
+            if not classifier.on_host:
+                placed = self._placed[index]
+                return self.spread.fetch(self.spread.start(_asked, placed, drawn, busy), deal)
+            pictures = self.spread.fetch(drawn, deal)
+            return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
 
 
-def found_images(head: FaceModel, params: FaceParams, scene: Scene, side: Side) -> Array:
-    """Faces at full expression and the checked symmetries, (n, len(CHECKED), size, size, 3).
-
-    Args:
-        params: fields with a leading axis n.
-    """
-    count = params.expression.shape[0]
-    several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(CHECKED), axis=0), params)
-    symmetry = jnp.tile(jnp.array(CHECKED, jnp.float32), count)
-    drawn = images(head, several, scene, symmetry, jnp.ones(len(symmetry)), side)
-    return drawn.reshape(count, len(CHECKED), *drawn.shape[1:])
-
-
-def vocabulary_answers(classifier: Classifier, pictures: Array) -> tuple[np.ndarray, np.ndarray]:
-    """A classifier's answers to (n, H, W, 3) in the order of `core.types.EXPRESSIONS`.
+def vocabulary_answers(labels: tuple[str, ...], logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A classifier's answers (..., K) in the order of `core.types.EXPRESSIONS`.
 
     Returns:
-        (n, 8) float32 probabilities, NaN where the classifier has no such class, and (n,) int8 positions of
-        the top class, -1 where the answers are not finite.
+        (..., 8) float32 probabilities, NaN where the classifier has no such class, and (...) int8 positions
+        of the top class, -1 where the answers are not finite.
     """
-    probability = softmax(np.asarray(classifier.logits(pictures), np.float32))
-    whole = np.full((len(probability), len(EXPRESSIONS)), np.nan, np.float32)
-    whole[:, [EXPRESSIONS.index(label) for label in classifier.labels]] = probability
+    probability = softmax(logits)
+    whole = np.full((*probability.shape[:-1], len(EXPRESSIONS)), np.nan, np.float32)
+    whole[..., [EXPRESSIONS.index(label) for label in labels]] = probability
     finite = np.isfinite(probability).all(-1)
     top = np.argmax(np.where(np.isnan(whole), -1.0, whole), axis=-1)
     return whole, np.where(finite, top, -1).astype(np.int8)
@@ -104,27 +161,51 @@ def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:
     return -(-time_steps // -(-time_steps // most))
 
 
-@partial(jax.jit, static_argnames="side")
-def _flat_grid(
-    head: FaceModel, params: FaceParams, scene: Scene, symmetry: Array, time: Array, side: Side
-) -> Array:
-    drawn = grid(head, params, scene, symmetry, time, side)
-    return drawn.reshape(-1, *drawn.shape[2:])
+def _grid(shared: tuple[Studio, Array], faces: FaceParams, active: Array) -> Array:
+    """Every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
+    studio, part = shared
+
+    def one(face: FaceParams, busy: Array) -> Array:
+        def draw(face: FaceParams) -> Array:
+            drawn = grid(studio.head, face, studio.scene, studio.symmetry, studio.times[part], studio.side)
+            return drawn.reshape(-1, *drawn.shape[2:])
+
+        size = studio.scene.size
+        count = studio.symmetry.shape[0] * studio.times.shape[1]
+        return _where(busy, draw, face, (count, size, size, 3))
+
+    return each_case(one, faces, active)
 
 
-@partial(jax.jit, static_argnames="side")
-def _answers(
-    classifier: Classifier,
-    head: FaceModel,
-    params: FaceParams,
-    scene: Scene,
-    symmetry: Array,
-    times: Array,
-    side: Side,
-) -> Array:
-    """Logits (chunks, S * chunk, K) of times (chunks, chunk)."""
+def _checked(studio: Studio, faces: FaceParams, active: Array) -> Array:
+    """Groups of X faces at full expression and the checked symmetries, (slots, X * len(CHECKED), H, W, 3)."""
 
-    def one(part: Array) -> Array:
-        return classifier.apply(classifier.state, _flat_grid(head, params, scene, symmetry, part, side))
+    def one(group: FaceParams, busy: Array) -> Array:
+        def draw(group: FaceParams) -> Array:
+            count = group.expression.shape[0]
+            several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(CHECKED), axis=0), group)
+            symmetry = jnp.tile(jnp.array(CHECKED, jnp.float32), count)
+            ones = jnp.ones(len(symmetry))
+            return images(studio.head, several, studio.scene, symmetry, ones, studio.side)
 
-    return jax.lax.map(one, times)
+        size = studio.scene.size
+        return _where(busy, draw, group, (group.expression.shape[0] * len(CHECKED), size, size, 3))
+
+    return each_case(one, faces, active)
+
+
+def _asked(classifier: Classifier, pictures: Array, active: Array) -> Array:
+    """Logits (slots, B, K) of pictures (slots, B, H, W, 3)."""
+
+    def one(some: Array, busy: Array) -> Array:
+        def ask(some: Array) -> Array:
+            return classifier.apply(classifier.state, some).astype(jnp.float32)
+
+        return _where(busy, ask, some, (some.shape[0], len(classifier.labels)))
+
+    return each_case(one, pictures, active)
+
+
+def _where(busy: Array, function: Any, argument: Any, shape: tuple[int, ...]) -> Array:
+    """`function(argument)`, float32 of that shape, where `busy`; else zeros that cost nothing."""
+    return jax.lax.cond(busy, function, lambda _: jnp.zeros(shape, jnp.float32), argument)

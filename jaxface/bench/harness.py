@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import os
 import platform
 import sys
 import time
@@ -14,7 +13,7 @@ from typing import Any
 
 import jax
 
-from jaxface.core.runtime import git_commit
+from jaxface.core.runtime import cores, git_commit
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
@@ -63,7 +62,7 @@ def stamp(row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()},
         "device": f"{device.platform}:{device.device_kind}",
         "devices": jax.local_device_count(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores(),
         "machine": platform.machine(),
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "git": commit(),

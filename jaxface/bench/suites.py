@@ -13,6 +13,7 @@ SUITES: dict[str, str] = {
     "render": "pictures of one person at many expressions, and value with gradient",
     "classify": "logits, and value with gradient, of each classifier",
     "search": "renders and CPU time until a search succeeds, against scipy's",
+    "audit": "whole audits: cost by the number of people, memory, the classifier's share, bfloat16",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",
     "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
     "independence": "tests of conditional independence: time, level and power",

@@ -4,6 +4,7 @@ from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.classifier import Classifier
 from jaxface.classify.custom import from_function
 from jaxface.classify.loading import from_state_dict, import_checkpoint, load
+from jaxface.classify.precision import in_bfloat16
 from jaxface.classify.registry import describe, names
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "from_function",
     "from_state_dict",
     "import_checkpoint",
+    "in_bfloat16",
     "load",
     "names",
     "read_card",

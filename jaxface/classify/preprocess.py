@@ -63,5 +63,7 @@ def normalise(images: Array, card: Card) -> Array:
     return images
 
 
-def _by_channel(numbers: tuple[float, ...]) -> Array:
+def _by_channel(numbers: tuple[float, ...]) -> Array | float:
+    if len(set(numbers)) == 1:
+        return numbers[0]
     return jnp.asarray(np.asarray(numbers, np.float32).reshape(1, 1, 1, -1))

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
+import jax
 import tyro
 
 import jaxface as jf
-from jaxface.audit import AuditConfig, plan
+from jaxface.audit import AuditConfig, plan, timing
 from jaxface.cli import gate, options
-from jaxface.core import progress, runtime
+from jaxface.core import processes, progress, runtime
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,18 @@ class Audit:
     """Exit with 1 when a classifier and expression exceeds a limit: score>0.01, or significant>0.5 for the
     share of people."""
 
+    coordinator: str | None = None
+    """HOST:PORT at which process 0 of several is reached; all of them write to the same --out."""
+
+    processes: int | None = None
+    """How many processes there are; start one on each machine."""
+
+    process: int | None = None
+    """Which one this is, from 0."""
+
+    distributed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Several processes, told by JAX's environment variables or by the cluster: Slurm, MPI, Kubernetes, TPU."""
+
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """No progress on stderr."""
 
@@ -50,12 +63,17 @@ def main(argv: Sequence[str]) -> int:
     if command.dry_run:
         print(work(command.settings, folder))
         return 0
+    runtime.use_all_cores()
     runtime.enable_compile_cache()
+    told = (command.coordinator, command.processes, command.process)
+    if command.distributed or told != (None, None, None):
+        processes.join(*told)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
     result = jf.audit.run(command.settings, out=folder, progress=meter)
-    report = jf.report.write(result)
-    print(jf.report.score_table(result))
-    print(f"\nreport: {report}")
+    if jax.process_index() == 0:
+        report = jf.report.write(result)
+        print(jf.report.score_table(result))
+        print(f"\n{timing.line(folder)}\nreport: {report}")
     return gate.judge(limits, jf.report.score_rows(result)) if limits else 0
 
 

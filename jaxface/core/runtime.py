@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -27,6 +28,26 @@ def enable_compile_cache(folder: str | Path | None = None) -> Path:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     return chosen
+
+
+def use_all_cores() -> None:
+    """One JAX CPU device for each core that this process may use, so that work which is spread over devices
+    uses them all; and two at least, because XLA compiles for several devices otherwise than for one.
+
+    The command line calls this before JAX's backend starts; later it does nothing. `JAX_NUM_CPU_DEVICES` and
+    XLA's `--xla_force_host_platform_device_count` win.
+    """
+    import jax
+
+    told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not told and "JAX_NUM_CPU_DEVICES" not in os.environ:
+        with contextlib.suppress(RuntimeError):  # the backend has started
+            jax.config.update("jax_num_cpu_devices", max(cores(), 2))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
@@ -62,7 +83,7 @@ def environment() -> dict[str, Any]:
         "versions": versions(),
         "devices": [f"{device.platform}:{device.device_kind}" for device in jax.local_devices()],
         "processes": jax.process_count(),
-        "cores": os.cpu_count(),
+        "cores": cores(),
         "platform": platform.platform(),
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "commit": git_commit(Path(__file__).parent),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxface import __version__
+from jaxface.audit import timing
 from jaxface.audit.result import AuditResult, load
 from jaxface.audit.runner import load_head, names_only
 from jaxface.audit.store import ENVIRONMENT
@@ -73,7 +74,7 @@ def page(result: AuditResult) -> str:
         scheme=words.SCHEMES[config.scheme],
         head=words.head(result),
         run=config,
-        environment=words.environment(read_environment(result.folder)),
+        environment=[*words.environment(read_environment(result.folder)), *spent(result.folder)],
         config=dump_toml(names_only(config)),
     )
 
@@ -92,6 +93,12 @@ def read_environment(folder: Path) -> dict[str, Any]:
         return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
+
+
+def spent(folder: Path) -> list[tuple[str, str]]:
+    """What the run's time went into, as a row of the facts; none where it is not known."""
+    said = timing.line(folder)
+    return [("time", said.removeprefix("time: "))] if said else []
 
 
 def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str], per: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from jaxface.audit.config import AuditConfig
@@ -93,7 +94,7 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
         return [("unknown", "environment.json is missing")]
     shown = [
         ("command", " ".join(facts.get("command", []))),
-        ("devices", ", ".join(facts.get("devices", []))),
+        ("devices", ", ".join(f"{n} x {name}" for name, n in Counter(facts.get("devices", [])).items())),
         ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
         ("commit", str(facts.get("commit") or "not a checkout")),
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from jaxface.search.objective import Scores
 UNREACHED = 100.0
 """Added to the rank of candidates below the target: more than any loss, so that reaching it comes first."""
 
-Evaluate = Callable[[Array, Array], Scores]
+Evaluate = Callable[[Any, np.ndarray], Scores]
 """(candidates (n, P, E), active (n,) bool) -> scores (n, P); inactive cases cost nothing and score infinity."""
 
 

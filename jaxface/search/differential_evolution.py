@@ -7,31 +7,45 @@ objective lies on the faces of the box, where drawing anew wastes two calls of t
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from evosax.algorithms import DifferentialEvolution
 
+from jaxface.core.pytree import pytree, static
+from jaxface.core.spread import Spread, each_case, for_cases
 from jaxface.core.types import Array
 from jaxface.search.best import Best, Evaluate, Ledger, improve
 from jaxface.search.config import SearchConfig
-from jaxface.search.space import SearchSpace, clip, expand
+from jaxface.search.space import SearchSpace, clip
+
+if TYPE_CHECKING:
+    from evosax.algorithms import DifferentialEvolution
+
+
+@pytree
+class Evolution:
+    """What all cases share: the space, and evosax's strategy with its parameters."""
+
+    space: SearchSpace
+    parameters: Any
+    strategy: DifferentialEvolution = static()
 
 
 def evolve(
     keys: Array,
     evaluate: Evaluate,
-    first: Array,
+    first: Array | np.ndarray,
     space: SearchSpace,
     best: Best,
     active: np.ndarray,
     config: SearchConfig,
     ledger: Ledger,
-    ceiling: Array | None = None,
+    ceiling: Array | np.ndarray | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
+    spread: Spread | None = None,
 ) -> Best:
     """Evolve each active case until it reaches the target, stalls, or has spent its calls.
 
@@ -43,10 +57,12 @@ def evolve(
         ledger: calls are entered here; it also says what they were before.
         ceiling: (n, N) how far each unit may be activated; None = 1.
         advance: told after each generation which cases have finished in it, (n,) bool.
+        spread: the devices that work on it.
     """
     members = config.population
+    spread = spread or for_cases(len(active))
     strategy = _strategy(members, first.shape[-1])
-    parameters = _parameters(strategy, config)
+    rules = spread.place(Evolution(space, _parameters(strategy, config), strategy))
     state, trials = None, first
     affordable = ledger.calls + members <= config.max_evaluations
     advance(active & ~affordable)
@@ -55,9 +71,10 @@ def evolve(
     generation = 0
     while active.any():
         if state is not None:
-            trials = _ask(strategy, keys, generation, state, space, ceiling, parameters)
-        scores = evaluate(trials, jnp.asarray(active))
-        state = _tell(strategy, keys, trials, scores.loss, state, parameters)
+            generations = np.full(len(active), generation)
+            trials = spread(_ask, rules, keys, generations, state, ceiling, active=active)
+        scores = evaluate(trials, active)
+        state = spread(_tell, rules, keys, trials, scores.loss, state, active=active)
         before = np.asarray(best.loss)
         best = jax.block_until_ready(improve(best, trials, scores, config.target))
         ledger.charge(active, forward=members)
@@ -75,6 +92,10 @@ def evolve(
 @lru_cache(maxsize=8)
 def _strategy(members: int, size: int) -> DifferentialEvolution:
     """evosax compiles anew for each strategy object (some ten seconds), so equal ones are the same object."""
+    from evosax.algorithms import (
+        DifferentialEvolution,
+    )  # its import starts JAX's backend: not before it is used
+
     with jax.ensure_compile_time_eval():
         return DifferentialEvolution(population_size=members, solution=jnp.zeros(size))
 
@@ -89,38 +110,27 @@ def _parameters(strategy: DifferentialEvolution, config: SearchConfig) -> Any:
     )
 
 
-@partial(jax.jit, static_argnums=0)
 def _ask(
-    strategy: DifferentialEvolution,
-    keys: Array,
-    generation: int,
-    state: Any,
-    space: SearchSpace,
-    ceiling: Array | None,
-    parameters: Any,
+    rules: Evolution, keys: Array, generations: Array, state: Any, ceiling: Array | None, active: Array
 ) -> Array:
-    def one(key: Array, state: Any) -> Array:
-        trials, _ = strategy.ask(jax.random.fold_in(key, generation), state, parameters)
-        return trials
+    """The trials of the next generation, (n, population, E)."""
 
-    return clip(space, jax.vmap(one)(keys, state), expand(ceiling, 1))
+    def one(key: Array, generation: Array, state: Any, ceiling: Array | None) -> Array:
+        trials, _ = rules.strategy.ask(jax.random.fold_in(key, generation), state, rules.parameters)
+        return clip(rules.space, trials, None if ceiling is None else ceiling[None])
+
+    return each_case(one, keys, generations, state, ceiling)
 
 
-@partial(jax.jit, static_argnums=0)
-def _tell(
-    strategy: DifferentialEvolution,
-    keys: Array,
-    trials: Array,
-    losses: Array,
-    state: Any | None,
-    parameters: Any,
-) -> Any:
+def _tell(rules: Evolution, keys: Array, trials: Array, losses: Array, state: Any | None, active: Array) -> Any:
     """The state after the trials have been scored; the state of the first generation where `state` is None."""
-    losses = jnp.where(jnp.isnan(losses), jnp.inf, losses)
-    if state is None:
-        state = jax.vmap(lambda key, trial, loss: strategy.init(key, trial, loss, parameters))(
-            keys, trials, losses
-        )
-    else:
-        state, _ = jax.vmap(lambda *one: strategy.tell(*one, parameters))(keys, trials, losses, state)
-    return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, leaf.dtype), state)
+
+    def one(key: Array, trials: Array, losses: Array, state: Any | None) -> Any:
+        losses = jnp.where(jnp.isnan(losses), jnp.inf, losses)
+        if state is None:
+            state = rules.strategy.init(key, trials, losses, rules.parameters)
+        else:
+            state, _ = rules.strategy.tell(key, trials, losses, state, rules.parameters)
+        return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), state)
+
+    return each_case(one, keys, trials, losses, state)

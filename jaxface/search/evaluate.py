@@ -127,14 +127,20 @@ def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array
 
 
 @jax.jit
-def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array) -> Array:
-    """(n, 4) probabilities of the targets on `shifted_images` of expressions (n, E)."""
+def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array, active: Array) -> Array:
+    """(n, 4) probabilities of the targets on `shifted_images` of expressions (n, E); zero where not active."""
 
-    def one(case: tuple[Cases, Array]) -> Array:
+    def work(case: tuple[Cases, Array]) -> Array:
         logits = _logits(stage, shifted_images(stage, case[0].params, case[1]))
         return jax.nn.softmax(logits, axis=-1)[:, case[0].targets]
 
-    return jax.lax.map(one, (cases, expressions))
+    def idle(case: tuple[Cases, Array]) -> Array:
+        return jnp.zeros(len(SHIFTS))
+
+    def either(case: tuple[Array, tuple[Cases, Array]]) -> Array:
+        return jax.lax.cond(case[0], work, idle, case[1])
+
+    return jax.lax.map(either, (active, (cases, expressions)))
 
 
 def shifted(camera: Camera, pixels: Array, size: int) -> Camera:

@@ -3,33 +3,51 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
+from jaxface.core.pytree import pytree, static
+from jaxface.core.spread import Spread, each_case, for_cases
 from jaxface.core.types import Array
 from jaxface.search.best import Best, Ledger, improve
 from jaxface.search.config import SearchConfig
 from jaxface.search.objective import Scores, Slopes
 from jaxface.search.space import SearchSpace, clip
 
-Slope = Callable[[Array, Array], Slopes]
+Slope = Callable[[Any, np.ndarray], Slopes]
 """(candidates (n, E), active (n,) bool) -> slopes (n, ...); inactive cases cost nothing."""
+
+
+@pytree
+class Walk:
+    """The space, and Adam's step in it, in standard deviations: from `first` to `last` along a cosine."""
+
+    space: SearchSpace
+    first: float = static()
+    last: float = static()
+    steps: int = static()
+
+    @property
+    def optimizer(self) -> optax.GradientTransformation:
+        rate = optax.cosine_decay_schedule(self.first, max(self.steps - 1, 1), alpha=self.last / self.first)
+        return optax.adam(rate, b1=0.9, b2=0.99)
 
 
 def descend(
     slope: Slope,
-    starts: Array,
+    starts: Array | np.ndarray,
     space: SearchSpace,
     best: Best,
     active: np.ndarray,
     config: SearchConfig,
     ledger: Ledger,
-    ceiling: Array | None = None,
+    ceiling: Array | np.ndarray | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
+    spread: Spread | None = None,
 ) -> Best:
     """Follow the gradient from one start of each active case, until the target or `gradient_steps`.
 
@@ -43,40 +61,36 @@ def descend(
         ledger: calls are entered here.
         ceiling: (n, N) how far each unit may be activated; None = 1.
         advance: told after each step which cases have finished in it, (n,) bool.
+        spread: the devices that work on it.
     """
-    rates = (config.learning_rate, config.final_learning_rate, config.gradient_steps)
-    points, moments = starts, _optimizer(*rates).init(starts)
+    spread = spread or for_cases(len(active))
+    walk = spread.place(Walk(space, config.learning_rate, config.final_learning_rate, config.gradient_steps))
+    points, moments = starts, jax.vmap(walk.optimizer.init)(jnp.asarray(starts))
     for _ in range(config.gradient_steps):
         active = active & (ledger.calls + 1 <= config.max_evaluations)
         if not active.any():
             break
-        slopes = slope(points, jnp.asarray(active))
+        slopes = slope(points, active)
         scores = Scores(slopes.scores.loss[:, None], slopes.scores.probability[:, None])
         best = jax.block_until_ready(improve(best, points[:, None], scores, config.target))
         ledger.charge(active, gradient=1)
         finished = active & (np.asarray(best.probability) > config.target)
         advance(finished)
         active = active & ~finished
-        points, moments = _step(points, moments, slopes.gradient, space, ceiling, rates)
+        points, moments = spread(_step, walk, points, moments, slopes.gradient, ceiling, active=active)
     return best
 
 
-def _optimizer(first: float, last: float, steps: int) -> optax.GradientTransformation:
-    return optax.adam(
-        optax.cosine_decay_schedule(first, max(steps - 1, 1), alpha=last / first), b1=0.9, b2=0.99
-    )
-
-
-@partial(jax.jit, static_argnums=5)
 def _step(
-    points: Array,
-    moments: optax.OptState,
-    gradient: Array,
-    space: SearchSpace,
-    ceiling: Array | None,
-    rates: tuple[float, float, int],
+    walk: Walk, points: Array, moments: optax.OptState, gradient: Array, ceiling: Array | None, active: Array
 ) -> tuple[Array, optax.OptState]:
-    """One step of Adam in standard units; elementwise, so one state serves all cases."""
-    standard = jnp.where(jnp.isfinite(gradient), gradient, 0.0) * space.deviation[None, :]
-    updates, moments = _optimizer(*rates).update(standard, moments)
-    return clip(space, points + updates * space.deviation[None, :], ceiling), moments
+    """One step of Adam in standard units."""
+
+    def one(
+        point: Array, moments: optax.OptState, slope: Array, ceiling: Array | None
+    ) -> tuple[Array, optax.OptState]:
+        standard = jnp.where(jnp.isfinite(slope), slope, 0.0) * walk.space.deviation
+        updates, moments = walk.optimizer.update(standard, moments)
+        return clip(walk.space, point + updates * walk.space.deviation, ceiling), moments
+
+    return each_case(one, points, moments, gradient, ceiling)

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxface.classify.nets import winograd
 from jaxface.core.types import Array
 
 Padding = Literal["SAME", "VALID"] | int | Sequence[tuple[int, int]]
@@ -91,6 +92,8 @@ def convolution(maps: Array, kernel: Array, stride: int = 1, padding: Padding = 
     copies = kernel.shape[0] * kernel.shape[1] / stride**2
     if maps.shape[-1] <= _FEW_CHANNELS and copies <= _MOST_COPIES and on_cpu():
         return _gathered(maps, kernel, stride, pairs)
+    if on_cpu() and winograd.pays(maps, kernel, stride, pairs):
+        return winograd.convolution(maps, kernel, pairs)
     return lax.conv_general_dilated(
         maps, kernel, (stride, stride), pairs, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )

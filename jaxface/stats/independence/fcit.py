@@ -32,8 +32,7 @@ def fcit(
     for a few hundred samples. The splits overlap, so that p-values are no more than a guide.
 
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Not standardised, except
-            the variable that is predicted.
+        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Standardised here.
         key: draws the splits and the trees; the same key gives the same answer.
         splits: how many times the samples are parted into training and test data.
         test_share: part of the samples that is test data.
@@ -55,8 +54,9 @@ def fcit(
     tested, target = data.x, data.y
     if tested.shape[1] < target.shape[1]:
         tested, target = target, tested
-    target = (target - target.mean(0)) / target.std(0)
-    without, with_x = data.z, np.hstack([tested, data.z])
+    # Trees do not mind scales, but scikit-learn's hold their inputs in float32.
+    tested, target, without = (_standardised(values) for values in (tested, target, data.z))
+    with_x = np.hstack([tested, without])
     test_size = min(max(1, int(np.ceil(test_share * len(target)))), len(target) - 2)
     shuffled = without.shape[1] == 0
     if shuffled:
@@ -82,6 +82,10 @@ def vote(without: np.ndarray, with_x: np.ndarray) -> IndependenceResult:
     mean = excess.mean()
     statistic = mean / spread if spread > 0 else np.copysign(np.inf, mean) if mean else 0.0
     return IndependenceResult(float(statistic), float(stdtr(len(excess) - 1, -statistic)))
+
+
+def _standardised(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean(0)) / values.std(0)
 
 
 def _chosen(inputs: np.ndarray, target: np.ndarray, test_size: int, rng: np.random.Generator) -> int | float:

@@ -1,0 +1,48 @@
+"""Classifiers in half the bits: weights cast once, images on the way in, logits back to float32."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.classify.classifier import Classifier, Network
+from jaxface.core.errors import ConfigError
+from jaxface.core.types import Array
+
+
+@dataclasses.dataclass(frozen=True)
+class InBfloat16:
+    """A `Network` that is given images in bfloat16 and answers in float32."""
+
+    network: Network
+
+    @property
+    def together(self) -> int | None:
+        return self.network.together
+
+    def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
+        logits, maps = self.network(state, images.astype(jnp.bfloat16))
+        return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), (logits, maps))
+
+
+def in_bfloat16(classifier: Classifier) -> Classifier:
+    """The same classifier with its floating-point numbers in bfloat16: half the memory, and faster where the
+    device multiplies in it (TPUs, GPUs; hardly any CPU). Answers change in the third digit.
+
+    Raises:
+        ConfigError: the classifier lives on the host.
+    """
+    if classifier.network is None:
+        raise ConfigError(
+            f"classifier {classifier.name!r} runs on the host, where jaxface cannot change its precision; "
+            'use precision = "float32"'
+        )
+
+    def cast(leaf: Any) -> Any:
+        return leaf.astype(jnp.bfloat16) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf
+
+    state = jax.tree.map(cast, classifier.state)
+    return dataclasses.replace(classifier, state=state, network=InBfloat16(classifier.network))

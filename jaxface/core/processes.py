@@ -1,0 +1,73 @@
+"""Several processes of one run, through `jax.distributed`: who they are, and what they wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+from jaxface.core.errors import ConfigError, StoreError
+
+T = TypeVar("T")
+
+
+def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
+    """Make this process one of several; before JAX's backend starts.
+
+    With None for all three, JAX takes them from its environment (`JAX_COORDINATOR_ADDRESS`,
+    `JAX_NUM_PROCESSES`, `JAX_PROCESS_ID`) or from the cluster (Slurm, MPI, Kubernetes, TPU).
+
+    Args:
+        coordinator: HOST:PORT, where process 0 will listen.
+        processes: how many there are.
+        process: which one this is, from 0.
+
+    Raises:
+        ConfigError: only some of the three, numbers that make no sense, or JAX cannot connect.
+    """
+    given = {"coordinator": coordinator, "processes": processes, "process": process}
+    missing = [name for name, value in given.items() if value is None]
+    if missing and len(missing) < 3:
+        raise ConfigError(
+            "a run of several processes wants coordinator, processes and process; "
+            f"missing: {', '.join(missing)}"
+        )
+    if processes is not None and process is not None and not 0 <= process < processes:
+        raise ConfigError(f"process = {process} of {processes} processes: they count from 0 to {processes - 1}")
+    if coordinator is not None and not coordinator.rpartition(":")[2].isdigit():
+        raise ConfigError(f"coordinator = {coordinator!r} wants to be HOST:PORT, such as 10.0.0.1:1234")
+    try:
+        jax.distributed.initialize(coordinator, processes, process)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"JAX cannot join the other processes: {reason}") from None
+
+
+def together(action: Callable[[], T], what: str) -> T:
+    """What `action` gives, on every process; where it fails on one, all of them fail, and none waits for ever.
+
+    Args:
+        what: for the message of the others.
+    """
+    if jax.process_count() == 1:
+        return action()
+    from jax.experimental import multihost_utils
+
+    failure: Exception | None = None
+    try:
+        done = action()
+    except Exception as error:  # told to the others before it is raised
+        failure = error
+    failed = multihost_utils.process_allgather(np.int32(failure is not None))
+    if failure is not None:
+        raise failure
+    if failed.any():
+        raise StoreError(f"process {int(np.argmax(failed))} could not {what}; its own message says why")
+    return done
+
+
+def is_first() -> bool:
+    """Whether this process does what only one may do."""
+    return jax.process_index() == 0

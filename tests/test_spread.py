@@ -1,0 +1,111 @@
+"""Cases over devices: every case gets its own result, wherever it sits."""
+
+import os
+import subprocess
+import sys
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.core import processes
+from jaxface.core.clock import Clock
+from jaxface.core.errors import ConfigError
+from jaxface.core.spread import compiled, each_case, for_cases, over_devices
+
+
+def scaled(shared, numbers, keys, active):
+    def one(number, key):
+        return number * shared, jax.random.uniform(key, (3,)) + number
+
+    return each_case(one, numbers, keys)
+
+
+@pytest.mark.parametrize("slots", [2, 3])
+def test_every_case_gets_its_own_result(key, slots: int) -> None:
+    spread = over_devices(slots)
+    assert spread.mesh.size == 2 and spread.capacity == 2 * slots
+    numbers, keys = np.arange(1, 5, dtype=np.float32), jax.random.split(key, 4)
+    drawn = np.stack([jax.random.uniform(one, (3,)) for one in keys])
+    shared = spread.place(np.float32(10.0))
+    for active in (None, [True] * 4, [False, True, False, True]):
+        chosen = np.ones(4, bool) if active is None else np.array(active)
+        times, moved = spread(scaled, shared, numbers, keys, active=None if active is None else chosen)
+        np.testing.assert_array_equal(times[chosen], 10 * numbers[chosen])
+        np.testing.assert_allclose(moved[chosen], (drawn + numbers[:, None])[chosen], rtol=1e-6)
+    assert compiled(scaled, spread.mesh)._cache_size() >= 1
+
+
+def test_active_cases_are_dealt_evenly() -> None:
+    spread = over_devices(3)
+    deal = spread.deal(np.array([True, False, True, True, False, True]))
+    assert sorted(deal.case_of) == list(range(6))
+    np.testing.assert_array_equal(deal.busy.reshape(2, 3).sum(axis=1), [2, 2])
+    np.testing.assert_array_equal(deal.busy[deal.slot_of], [True, False, True, True, False, True])
+    np.testing.assert_array_equal(deal.case_of[deal.slot_of], np.arange(6))
+    with pytest.raises(ValueError, match="7 cases want as many slots, there are 6"):
+        spread.deal(np.ones(7, bool))
+
+
+def test_a_batch_of_one_case_takes_one_device() -> None:
+    assert (for_cases(1).mesh.size, for_cases(1).slots) == (1, 1)
+    assert (for_cases(5).mesh.size, for_cases(5).slots) == (2, 3)
+
+
+def test_cpu_devices_share_what_is_placed() -> None:
+    placed = over_devices(1).place(jnp.ones(1000))
+    assert len({shard.data.unsafe_buffer_pointer() for shard in placed.addressable_shards}) == 1
+
+
+def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None:
+    @jax.jit
+    def inner(x):
+        time.sleep(0.1)  # while it is traced
+        return x + 1
+
+    @jax.jit
+    def outer(x):
+        time.sleep(0.1)
+        return inner(x) * 2
+
+    with Clock() as clock:
+        with clock.during("work"):
+            jax.block_until_ready(outer(jnp.ones(3)))
+            time.sleep(0.05)
+        spent = sum(clock.seconds.values())
+        programs = clock.programs
+        with clock.during("work"):
+            jax.block_until_ready(outer(jnp.ones(3)))
+    assert 0.2 <= clock.seconds["compile"] <= spent - 0.05
+    assert clock.seconds["work"] >= 0.05
+    assert clock.programs == programs >= 1
+    outer(jnp.ones(4))
+    assert clock.programs == programs  # it is closed
+
+
+@pytest.mark.parametrize(
+    ("told", "message"),
+    [
+        (("host:1", None, 0), "missing: processes"),
+        (("host:1", 2, 2), "process = 2 of 2 processes: they count from 0 to 1"),
+        (("host", 2, 1), r"coordinator = 'host' wants to be HOST:PORT"),
+    ],
+)
+def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        processes.join(*told)
+
+
+def test_importing_everything_leaves_the_backend_alone() -> None:
+    """Else neither the number of CPU devices nor `jax.distributed` could be set any more."""
+    script = (
+        "import jax, jaxface.cli.audit, jaxface.cli.search, jaxface.bench\n"
+        "from jaxface.core import runtime\n"
+        "runtime.use_all_cores()\n"
+        "assert jax.local_device_count() == max(runtime.cores(), 2)"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
+    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
