@@ -158,6 +158,20 @@ def test_two_classifiers_one_of_which_lacks_the_expression(tmp_path: Path) -> No
         observe.run(dataclasses.replace(config, classifiers=(other,)), tmp_path / "third")
 
 
+def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def notes(images: np.ndarray) -> np.ndarray:
+        seen.append(images.shape)
+        return images[:, 0, 0, :2]
+
+    large = classify.from_function(notes, ["happy", "sad"], name="large", size=40, on_host=True)
+    config = dataclasses.replace(write_table(tmp_path, 4), classifiers=(large,), tests=("kci",))
+    observe.run(config, tmp_path / "out")
+    assert seen == [(measure.CHUNK, 40, 40, 3)]
+    assert config.crop.size_for(40) == 40 and config.crop.size_for(None) == config.crop.size_for(8) == SIZE
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

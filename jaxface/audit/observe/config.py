@@ -20,7 +20,7 @@ class CropConfig:
     """How a photograph becomes the square that a classifier sees; the defaults are the renderer's framing."""
 
     size: int = 112
-    """Pixels along an edge of the crop."""
+    """Pixels along an edge of the crop; a classifier whose input is larger gets crops of its own size."""
 
     height: float = HEIGHT
     """Where eyes are given: image height in interocular distances."""
@@ -40,6 +40,10 @@ class CropConfig:
         for name in ("height", "box_scale"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"crop.{name} = {getattr(self, name)} wants a positive number")
+
+    def size_for(self, input_size: int | None) -> int:
+        """Pixels of the crops for a classifier with this input; None = it takes any."""
+        return max(self.size, input_size or 0)
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ def build(name: str, config: ObserveConfig, classifiers: Sequence[Classifier]) -
     if name == "lpips":
         return _lpips(config)
     if kind == "maps" and rest:
-        return _maps(name, rest, classifiers)
+        return _maps(name, rest, config, classifiers)
     raise ConfigError(
         f"unknown feature {name!r}; known: group, pixel, landmarks, lpips, maps:CLASSIFIER, "
         "maps:CLASSIFIER:MAP, column:NAME"
@@ -95,18 +95,18 @@ def _unit(maps: Array) -> Array:
     return maps / (jnp.sqrt(jnp.square(maps).sum(-1, keepdims=True)) + _EPSILON)
 
 
-def _maps(name: str, rest: str, classifiers: Sequence[Classifier]) -> Feature:
+def _maps(name: str, rest: str, config: ObserveConfig, classifiers: Sequence[Classifier]) -> Feature:
     """A distance between what a classifier's net makes of the two chimeras: whole faces, as it knows them."""
     known = {classifier.name: classifier for classifier in classifiers}
     model, wanted = rest, ""
     if rest not in known and ":" in rest:
         model, _, wanted = rest.rpartition(":")
-    classifier = known.get(model) or classify.load(model)
+    classifier = known[model] if model in known else classify.load(model)
     if classifier.on_host:
         raise ConfigError(f"feature {name!r}: {classifier.name!r} runs on the host and has no maps")
     chosen = _map_name(classifier, wanted)
-
-    return Feature(name, None, partial(_chimera_distance, classifier, chosen))
+    size = config.crop.size_for(classifier.card.size)
+    return Feature(name, size, partial(_chimera_distance, classifier, chosen))
 
 
 @partial(jax.jit, static_argnums=1)

@@ -119,7 +119,8 @@ def _chunk(
 ) -> dict[str, np.ndarray]:
     """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
     stamps = np.array(_stamps(photographs, rows), dtype=np.str_)  # before the files are opened
-    sizes = {config.size} | {feature.size for feature in features if feature.size is not None}
+    wanted = {classifier.name: config.size_for(classifier.card.size) for classifier in classifiers}
+    sizes = {config.size, *wanted.values()} | {feature.size for feature in features if feature.size is not None}
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
         taken = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
     used = np.array([not reason for reason, _ in taken])
@@ -132,7 +133,7 @@ def _chunk(
         batches[size] = jnp.asarray(batch)
     values = {"stamp": stamps, "reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
     for classifier in classifiers:
-        logits = np.asarray(classifier.logits(batches[config.size]), np.float64)[: len(rows)]
+        logits = np.asarray(classifier.logits(batches[wanted[classifier.name]]), np.float64)[: len(rows)]
         values[f"logits {classifier.name}"] = np.where(used[:, None], logits, np.nan)
     for feature in features:
         numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]
