@@ -12,7 +12,8 @@ from PIL import Image
 from jaxface import classify
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig, ObserveResult, measure
-from jaxface.audit.observe.judge import Samples, association, verdict_key
+from jaxface.audit.observe.judge import association, verdict_key
+from jaxface.audit.observe.samples import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
 from jaxface.stats import chsic

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from jaxface import __version__
 from jaxface.audit.observe import ObserveResult, crops
-from jaxface.audit.observe.judge import Curve, groups
+from jaxface.audit.observe.judge import Curve
 from jaxface.audit.observe.runner import names_only
+from jaxface.audit.observe.samples import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
 from jaxface.report import observation_figures, observation_tables, pictures, words

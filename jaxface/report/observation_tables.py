@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from jaxface.audit.observe import ObserveResult
 from jaxface.audit.observe.demo import Rate
-from jaxface.audit.observe.judge import AccuracyRow, Verdict, groups
+from jaxface.audit.observe.judge import AccuracyRow, Verdict
+from jaxface.audit.observe.samples import groups
 from jaxface.report.tables import percent
 
 YES, NO, UNKNOWN = "✓", "×", "–"

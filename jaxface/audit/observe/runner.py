@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxface import classify
 from jaxface.audit import store
-from jaxface.audit.observe import features, judge, tables
+from jaxface.audit.observe import features, judge, samples, tables
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.judge import AccuracyRow, Curve, Distribution, Verdict
 from jaxface.audit.observe.measure import Measured, measure
@@ -82,8 +82,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
     photographs = read_table(config.table, config.labels)
     classifiers, skipped = _classifiers(config)
-    names = judge.feature_names(config, photographs)
-    given = judge.table_features(photographs)
+    names = samples.feature_names(config, photographs)
+    given = samples.table_features(photographs)
     built = [features.build(name, config, classifiers) for name in names if name not in given]
     _begin(folder, config, classifiers, [feature.name for feature in built])
     try:
@@ -129,7 +129,7 @@ def _judged(
     for classifier, expression in pairs:
         logit = measured.logits[classifier.name][:, classifier.index(expression)]
         for name, feature in values.items():
-            data = judge.samples(photographs, measured, logit, feature, config.unit)
+            data = samples.samples(photographs, measured, logit, feature, config.unit)
             for among in config.among:
                 verdicts.append(judge.examine(name, classifier.name, expression, among, data, config))
                 progress.advance(1, f"{classifier.name}, {expression}, {name}")
