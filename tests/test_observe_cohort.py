@@ -13,8 +13,9 @@ import pytest
 import jaxface as jf
 from jaxface.audit import observe
 from jaxface.audit.observe import CohortConfig, ObserveConfig, cohort
-from jaxface.cli import main
+from jaxface.cli import main, options
 from jaxface.core import runtime
+from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Silent
 from tests.heads import toy_head
@@ -132,6 +133,11 @@ def test_expressions_without_a_prototype_are_refused() -> None:
 def test_cohorts_that_cannot_be_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=f"cohort.{next(iter(wrong))}"):
         CohortConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_bundled_config_is_a_demonstration() -> None:
+    config = load_toml(ObserveConfig, options.find_config("observe"))
+    assert config == ObserveConfig(demo=True)  # it writes the defaults out
 
 
 def command(arguments: Sequence[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> int:
