@@ -3,44 +3,85 @@
 import dataclasses
 import json
 import os
+import random
+import signal
 import socket
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import pytest
 import xarray
+from jax.experimental.compilation_cache import compilation_cache
 
 from jaxface import audit
 from jaxface.cli import main
-from jaxface.core.errors import StoreError
+from jaxface.search import SearchConfig
 from tests import planted
 
 REPOSITORY = Path(__file__).parent.parent
-SEARCHED = """
-import dataclasses, sys
+THRESHOLD = "jax_persistent_cache_min_compile_time_secs"
+PEOPLE = 10
+SEARCHED = dataclasses.replace(
+    planted.CONFIG, identities=5, search=SearchConfig(method="gradient", gradient_steps=3, starts=1)
+)
+"""With a search by gradient: on two devices one after another, on eight side by side."""
+
+SEARCHES = """
+import sys
 from jaxface import audit
 from jaxface.core.runtime import enable_compile_cache
-from jaxface.search import SearchConfig
-from tests import planted
-search = SearchConfig(method="gradient", gradient_steps=3, starts=1)
+from tests.test_audit_devices import SEARCHED
 enable_compile_cache()
-config = dataclasses.replace(planted.CONFIG, identities=6, search=search)
-audit.run(config, sys.argv[1])
+audit.run(SEARCHED, sys.argv[1])
 """
-"""With a search by gradient: on one device in two blocks, on eight in one."""
 
-JOINED = """
+GUESSES = f"""
 import dataclasses, sys
-from jaxface.core import processes
-processes.join(sys.argv[2], 2, int(sys.argv[3]))
 from jaxface.audit import runner
+from jaxface.core import processes
+from jaxface.core.errors import StoreError
+if len(sys.argv) > 2:
+    process = int(sys.argv[3])
+    processes.join(sys.argv[2], 2, process)
 from tests import planted
 runner.build = planted.build
-config = dataclasses.replace(planted.CONFIG, identities=5)
-result = runner.run(dataclasses.replace(config, alpha=float(sys.argv[4])), sys.argv[1])
+config = dataclasses.replace(planted.CONFIG, identities={PEOPLE})
+if len(sys.argv) > 2:
+    try:
+        runner.run(dataclasses.replace(config, alpha=(0.05, 0.01)[process]), sys.argv[1] + "-refused")
+    except StoreError as error:
+        print(error)
+result = runner.run(config, sys.argv[1])
 assert result.data["done"].all()
 """
+"""Without a search; as one of two processes, which differ at first."""
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """One compile cache for this process and all that it starts."""
+    folder = tmp_path_factory.mktemp("cache")
+    before = {name: getattr(jax.config, name) for name in ("jax_compilation_cache_dir", THRESHOLD)}
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update(THRESHOLD, 0.0)
+    compilation_cache.reset_cache()
+    yield folder
+    for name, value in before.items():
+        jax.config.update(name, value)
+    compilation_cache.reset_cache()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[audit.AuditResult]:
+    """The audit of `GUESSES`, uninterrupted, in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("jaxface.audit.runner.build", planted.build)
+        config = dataclasses.replace(planted.CONFIG, identities=PEOPLE)
+        yield audit.run(config, tmp_path_factory.mktemp("whole"))
 
 
 def start(script: str, devices: int, cache: Path, *arguments: object) -> subprocess.Popen:
@@ -51,12 +92,16 @@ def start(script: str, devices: int, cache: Path, *arguments: object) -> subproc
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }
     command = [sys.executable, "-c", script, *map(str, arguments)]
-    return subprocess.Popen(command, cwd=REPOSITORY, env=environment, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=REPOSITORY, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
 def finish(process: subprocess.Popen) -> str:
-    _, said = process.communicate(timeout=300)
-    return "" if process.returncode == 0 else said.decode()
+    """What it printed."""
+    said, complained = process.communicate(timeout=300)
+    assert process.returncode == 0, complained.decode()
+    return said.decode()
 
 
 def session(path: Path) -> dict[str, float]:
@@ -72,15 +117,17 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
 
 
 @pytest.mark.slow
-def test_one_and_eight_devices_give_the_same_bits_and_nothing_is_compiled_twice(tmp_path: Path) -> None:
-    started = [start(SEARCHED, devices, tmp_path, tmp_path / str(devices)) for devices in (1, 8)]
-    assert [finish(process) for process in started] == ["", ""]
-    one, eight = audit.load(tmp_path / "1"), audit.load(tmp_path / "8")
-    assert (one.data["search_forward_calls"] > 0).all() and (one.data["search_gradient_calls"] > 0).any()
-    same(one, eight)
-    first = session(tmp_path / "8" / "timing.json")
-    assert first["cells"] == 12 and first["compiled"] > 5
-    assert finish(start(SEARCHED, 8, tmp_path, tmp_path / "again")) == ""
+def test_two_and_eight_devices_give_the_same_bits_and_nothing_is_compiled_twice(
+    tmp_path: Path, cache: Path
+) -> None:
+    assert jax.local_device_count() == 2
+    two = audit.run(SEARCHED, tmp_path / "two")
+    assert (two.data["search_forward_calls"] > 0).all() and (two.data["search_gradient_calls"] > 0).any()
+    finish(start(SEARCHES, 8, cache, tmp_path / "eight"))
+    same(two, audit.load(tmp_path / "eight"))
+    first = session(tmp_path / "eight" / "timing.json")
+    assert first["devices"] == 8 and first["cells"] == 10 and first["compiled"] > 5
+    finish(start(SEARCHES, 8, cache, tmp_path / "again"))
     second = session(tmp_path / "again" / "timing.json")
     assert second["programs"] == first["programs"] and second["compiled"] == 0
     assert second["compile"] < first["compile"]
@@ -93,29 +140,44 @@ def free_port() -> int:
 
 
 @pytest.mark.slow
-def test_two_processes_write_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
-    whole = audit.run(dataclasses.replace(planted.CONFIG, identities=5), tmp_path / "alone")
+def test_two_processes_write_one_store_and_all_refuse_where_one_must(
+    tmp_path: Path, cache: Path, whole: audit.AuditResult
+) -> None:
     out, meet = tmp_path / "together", f"localhost:{free_port()}"
-    both = [start(JOINED, 1, tmp_path, out, meet, number, whole.config.alpha) for number in (0, 1)]
-    assert [finish(process) for process in both] == ["", ""]
-    together = audit.load(out)
-    same(whole, together)
+    both = [start(GUESSES, 2, cache, out, meet, number) for number in (0, 1)]
+    said = [finish(process) for process in both]
+    assert "process 1 could not join the run; its own message says why" in said[0]
+    assert "alpha was 0.05, is now 0.01" in said[1]
+    same(whole, audit.load(out))
     cells = [session(out / name)["cells"] for name in ("timing.json", "timing-1.json")]
-    assert cells == [6, 4]  # three and two people of two expressions
+    assert cells == [PEOPLE, PEOPLE]  # half of the people each, two expressions
+
+
+def groups_done(folder: Path) -> int:
+    return len(list((folder / "surfaces.zarr" / "done" / "c").rglob("[0-9]*/*/[0-9]*")))
 
 
 @pytest.mark.slow
-def test_processes_with_other_configs_are_refused_all(tmp_path: Path) -> None:
-    meet = f"localhost:{free_port()}"
-    both = [
-        start(JOINED, 1, tmp_path, tmp_path / "out", meet, number, alpha)
-        for number, alpha in ((0, 0.05), (1, 0.01))
-    ]
-    said = [finish(process) for process in both]
-    assert all(StoreError.__name__ in text for text in said)
-    assert "process 1 could not join the run; its own message says why" in said[0]
-    assert "alpha was 0.05, is now 0.01" in said[1]
+def test_killed_at_random_and_resumed_is_bit_identical(
+    tmp_path: Path, cache: Path, whole: audit.AuditResult
+) -> None:
+    """At moments nobody chose: a kill that came too late is none."""
+    out, killed = tmp_path / "killed", False
+    for _ in range(3):
+        process, before = start(GUESSES, 2, cache, out), groups_done(out)
+        while groups_done(out) <= before and process.poll() is None:
+            time.sleep(0.002)
+        time.sleep(random.random() * 0.1)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        killed = process.returncode == -signal.SIGKILL
+        if killed:
+            break
+    assert killed
+    finish(start(GUESSES, 2, cache, out))
+    resumed = audit.load(out)
+    assert bool(whole.data["done"].all())
+    same(whole, resumed)
 
 
 def test_processes_that_cannot_meet_end_the_command(capsys: pytest.CaptureFixture[str]) -> None:

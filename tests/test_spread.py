@@ -12,7 +12,7 @@ import pytest
 
 from jaxface.core import processes
 from jaxface.core.clock import Clock
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.spread import compiled, each_case, for_cases, over_devices
 
 
@@ -96,6 +96,21 @@ def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None
 def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         processes.join(*told)
+
+
+def test_a_process_that_is_lost_is_told_of_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*_: object) -> None:
+        raise ValueError("UNKNOWN: Gloo AllGather failed:\nConnection reset by peer")
+
+    def fails() -> None:
+        raise ConfigError("no such head")
+
+    monkeypatch.setattr(jax, "process_count", lambda: 2)
+    monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", gone)
+    with pytest.raises(StoreError, match=r"lost before all could judge the run.*reset by peer"):
+        processes.together(lambda: 1, "judge the run")
+    with pytest.raises(ConfigError, match="no such head"):
+        processes.together(fails, "load")
 
 
 def test_importing_everything_leaves_the_backend_alone() -> None:

@@ -48,8 +48,14 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
 def together(action: Callable[[], T], what: str) -> T:
     """What `action` gives, on every process; where it fails on one, all of them fail, and none waits for ever.
 
+    A process that dies between two calls is noticed by JAX (heartbeats, 100 s; process 0: at once), which then
+    aborts the others: "another task died". One that dies in here is noticed at once.
+
     Args:
         what: for the message of the others.
+
+    Raises:
+        StoreError: another process failed, or was lost.
     """
     if jax.process_count() == 1:
         return action()
@@ -60,7 +66,16 @@ def together(action: Callable[[], T], what: str) -> T:
         done = action()
     except Exception as error:  # told to the others before it is raised
         failure = error
-    failed = multihost_utils.process_allgather(np.int32(failure is not None))
+    try:
+        failed = multihost_utils.process_allgather(np.int32(failure is not None))
+    except (RuntimeError, ValueError) as error:  # Gloo's: the connection is gone
+        if failure is not None:
+            raise failure from None
+        reason = " ".join(str(error).split())
+        raise StoreError(
+            f"another process was lost before all could {what}; see its own messages, then start all of them "
+            f"again with the same command, which goes on where it was ({reason})"
+        ) from None
     if failure is not None:
         raise failure
     if failed.any():

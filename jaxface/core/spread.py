@@ -1,7 +1,9 @@
 """Cases over devices: each device works on cases of its own, with JAX's mesh and `shard_map`.
 
 A device always works on the same number of slots, some of which may be idle. The program of one device is
-therefore the same however many devices and cases there are, and so are a case's numbers.
+therefore the same however many cases and devices there are, from two on, and so are a case's numbers. For a
+mesh of one device XLA fuses otherwise and may round otherwise in the last bit: so measured, with normalisation
+by scalars and by arrays, as constants and as arguments, and without any.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class Searcher:
         """Search each case: the person `params[i]`, the class index `targets[i]`, on all devices.
 
         The same key and batch give the same bits, and with a `spread` of its own the searcher gives a case
-        the same bits in any batch, on any number of devices. A case that fails is reported in `status` and
-        does not disturb the others.
+        the same bits in any batch, on any number of devices from two on (`core.spread`). A case that fails is
+        reported in `status` and does not disturb the others.
 
         Args:
             key: one for the batch, case i draws from `fold_in(key, i)`; or (n,) keys, one a case.
