@@ -60,10 +60,10 @@ class Graph:
         )  # fmt: skip
 
     def separable(self, maps: str, name: str, size: int, stride: int = 1) -> str:
-        taps = self.weights[f"{name}/depthwise"].transpose(2, 0, 1)[:, None]
+        taps, edges = self.weights[f"{name}/depthwise"].transpose(2, 0, 1)[:, None], {"kernel_shape": [3, 3]}
         pads = _same(size, 3, stride)
         maps = self.node(
-            "Conv", maps, self.constant(taps), group=len(taps), strides=[stride] * 2, pads=pads, kernel_shape=[3, 3]
+            "Conv", maps, self.constant(taps), group=len(taps), strides=[stride] * 2, pads=pads, **edges
         )  # fmt: skip
         return self.convolution(maps, name, -(-size // stride), kernel="pointwise")
 
@@ -172,7 +172,7 @@ def compare(name: str, batch: int, threads: int, rounds: int) -> dict[str, Any]:
     difference = float(np.abs(wanted - got).max() / np.abs(wanted).max())
     if not difference <= TOLERANCE:
         raise SystemExit(f"{name}: our logits differ from onnxruntime's by {difference:.2g} of the largest")
-    best = {what: (np.inf, np.inf) for what in calls}
+    best = dict.fromkeys(calls, (np.inf, np.inf))
     for _ in range(rounds):
         for what, call in calls.items():
             best[what] = tuple(map(min, best[what], _cost(call, 1 + 20 // batch)))
