@@ -61,7 +61,10 @@ def test_defaults_then_file_then_flags(tmp_path: Path) -> None:
         (["--seed"], "Missing value for argument '--seed'"),
         (["--config"], "Missing value for argument '--config'"),
         (["--config", "absent.toml"], "no config file at absent.toml"),
-        (["--config", "."], r"\. is a folder; --config wants a TOML file, or one of: paper, quick, smoke"),
+        (
+            ["--config", "."],
+            r"\. is a folder; --config wants a TOML file, or one of: observe, paper, quick, smoke",
+        ),
         (["--config", "quik"], "no bundled config 'quik', did you mean 'quick'"),
         (["stray"], "Unrecognized options: stray"),
     ],

@@ -87,12 +87,47 @@ def test_fetch_is_bilinear_with_v_up_and_a_clamped_border() -> None:
     wanted = (1 - b) * ((1 - a) * texture[i, j] + a * texture[i, right])
     wanted += b * ((1 - a) * texture[below, j] + a * texture[below, right])
     got = fetch(jnp.asarray(texture), jnp.asarray(uv[:, 0]), jnp.asarray(uv[:, 1]))
-    np.testing.assert_allclose(jnp.stack(got, axis=-1), wanted, atol=2e-6)
+    np.testing.assert_allclose(got, wanted, atol=2e-6)
 
 
 def test_a_texture_of_one_texel_is_one_colour() -> None:
     got = fetch(jnp.full((1, 1, 2), 0.3), jnp.linspace(0, 1, 5), jnp.linspace(0, 1, 5))
-    np.testing.assert_allclose(jnp.stack(got), 0.3, rtol=1e-6)
+    np.testing.assert_allclose(got, 0.3, rtol=1e-6)
+
+
+def test_fetch_has_the_gradient_of_its_formula() -> None:
+    k_texture, k_place, k_outer = jax.random.split(jax.random.key(0), 3)
+    texture, outer = jax.random.uniform(k_texture, (5, 7, 4)), jax.random.normal(k_outer, (60, 4))
+    u, v = jax.random.uniform(k_place, (2, 60), minval=-0.2, maxval=1.2)
+
+    def formula(texture: jax.Array, u: jax.Array, v: jax.Array) -> jax.Array:
+        at = (1.0 - v) * 5 - 0.5, u * 7 - 0.5
+        planes = [
+            jax.scipy.ndimage.map_coordinates(texture[..., k], at, order=1, mode="nearest") for k in range(4)
+        ]
+        return jnp.stack(planes, axis=-1)
+
+    got, wanted = (jax.vjp(function, texture, u, v)[1](outer) for function in (fetch, formula))
+    for one, other in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-5)
+
+
+def test_normals_have_the_gradient_of_their_formula() -> None:
+    head = toy_head()
+    outer = jax.random.normal(jax.random.key(0), head.template.shape)
+
+    def formula(points: jax.Array) -> jax.Array:
+        a, b, c = (points[head.faces[:, k]] for k in range(3))
+        total = jnp.zeros_like(points)
+        for k in range(3):
+            total = total.at[head.faces[:, k]].add(jnp.cross(b - a, c - a))
+        return total / jnp.linalg.norm(total, axis=1, keepdims=True)
+
+    (got,), (wanted,) = (
+        jax.vjp(function, head.template)[1](outer)
+        for function in (lambda points: vertex_normals(points, head.faces), formula)
+    )
+    np.testing.assert_allclose(got, wanted, atol=1e-5 * float(jnp.abs(wanted).max()))
 
 
 def test_normals_of_a_sphere_are_radial() -> None:
@@ -113,7 +148,7 @@ def test_normals_are_weighted_by_area_and_zero_without_area() -> None:
 
 
 def test_samples_are_averaged_in_linear_light() -> None:
-    half = jnp.zeros((3, 2, 2)).at[:, :, 0].set(1.0)
+    half = jnp.zeros((2, 2, 3)).at[:, 0].set(1.0)
     np.testing.assert_allclose(display(average(half, 2), jnp.float32(2.2)), 0.5 ** (1 / 2.2), rtol=1e-6)
 
 

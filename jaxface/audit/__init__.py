@@ -13,12 +13,13 @@ from jaxface.audit.config import AuditConfig
 from jaxface.audit.interventions import Intervention
 
 if TYPE_CHECKING:
+    from jaxface.audit import observe
     from jaxface.audit.judge import summary
     from jaxface.audit.layout import CellStatus
     from jaxface.audit.result import AuditResult, load
     from jaxface.audit.runner import run
 
-__all__ = ["AuditConfig", "AuditResult", "CellStatus", "Intervention", "load", "run", "summary"]
+__all__ = ["AuditConfig", "AuditResult", "CellStatus", "Intervention", "load", "observe", "run", "summary"]
 
 _HOMES = {
     "AuditResult": "result",
@@ -30,6 +31,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "observe":
+        return importlib.import_module("jaxface.audit.observe")
     if name in _HOMES:
         return getattr(importlib.import_module(f"jaxface.audit.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'jaxface.audit' has no attribute {name!r}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -152,7 +152,7 @@ def _cards_of(name: str, labels: Sequence[str] | None) -> list[Card]:
     return [dataclasses.replace(card, **ARCHITECTURES[name].preprocessing)]
 
 
-def _first_that_fits(cards: Sequence[Card], make: Any) -> Classifier:
+def _first_that_fits(cards: Sequence[Card], make: Callable[[Card], Classifier]) -> Classifier:
     """The first of several nets that a checkpoint is of; the last one's complaint where it is of none."""
     for card in cards[:-1]:
         try:
@@ -183,7 +183,7 @@ def _fitted(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: boo
 
 
 def _renamed(
-    published: Any, wanted: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Any]
+    published: Callable[[str], str], wanted: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Arrays under the names of a Keras or TensorFlow file; only axes of length one differ from ours."""
     theirs = {published(name): name for name in wanted}

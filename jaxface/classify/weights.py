@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax.numpy as jnp
+import jax
+import ml_dtypes
 import numpy as np
 from flax import nnx
 from safetensors.numpy import save_file
@@ -15,6 +17,8 @@ from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
 _SHOWN = 3
+_ALIGNMENT = 64  # bytes, as XLA wants them
+_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
@@ -55,7 +59,7 @@ def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
 
     def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
         name = _name(path)
-        return leaf.replace(jnp.asarray(_checked(arrays[name], name, wanted[name], origin)))
+        return leaf.replace(jax.device_put(_checked(arrays[name], name, wanted[name], origin)))
 
     return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
@@ -76,14 +80,22 @@ def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wan
 def _checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
     if tuple(tensor.shape) != shape:  # before anything of that size is read
         raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net wants {shape}")
-    array = np.asarray(tensor)
-    if array.dtype.kind != "f":
-        raise CheckpointError(f"{origin}: {name!r} has type {array.dtype}, wanted floating point")
+    if np.dtype(tensor.dtype).kind != "f" and tensor.dtype != _BFLOAT16:
+        raise CheckpointError(f"{origin}: {name!r} has type {tensor.dtype}, wanted floating point")
+    array = _aligned(shape)
     with np.errstate(over="ignore"):  # what overflows float32 is refused here, too
-        array = np.asarray(array, np.float32)
+        np.copyto(array, np.asarray(tensor), casting="unsafe")
     if not (np.isfinite(array.min(initial=0)) and np.isfinite(array.max(initial=0))):
         raise CheckpointError(f"{origin}: {name!r} holds NaN or infinite numbers")
     return array
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """Uninitialised float32 that JAX takes over on the CPU without a copy: a large net is there once."""
+    size = 4 * math.prod(shape)
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)
 
 
 def _name(path: tuple[Any, ...]) -> str:

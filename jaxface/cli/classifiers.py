@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxface as jf
-from jaxface.classify.registry import folders
 from jaxface.cli import options
 from jaxface.core.errors import ConfigError
 
@@ -68,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
 def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
     """The card of a classifier as it loads; without weights, as it comes with the package."""
     if checkpoint is None:
-        found = [jf.classify.read_card(folder) for folder in folders(name)]
+        found = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
         if not found[0].weights:
             return found
     return [jf.classify.load(name, checkpoint=checkpoint).card]

@@ -18,6 +18,7 @@ from jaxface.core.errors import JaxfaceError, suggestion
 
 COMMANDS: dict[str, str] = {
     "audit": "measure how classifiers' answers depend on the symmetry of the face",
+    "observe": "ask whether classifiers' answers to photographs depend on the symmetry of the face",
     "render": "draw one face, a strip or a sheet of faces to PNG",
     "search": "find the face that a classifier takes most surely for an expression",
     "classifiers": "list the classifiers that are known, or show one",

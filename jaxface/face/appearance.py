@@ -70,7 +70,7 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
         albedo: (A,) coefficients.
     """
     size = appearance.basis.shape[-1]
-    colour = appearance.mean + appearance.basis @ albedo[:size]
+    colour = appearance.mean + appearance.basis @ albedo[:size] if size else appearance.mean
     affine = jnp.concatenate([albedo, jnp.ones(1, albedo.dtype)])
 
     def coat(below: Array, layer: tuple[Array, Array, Array]) -> tuple[Array, None]:
@@ -81,7 +81,8 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
 
     layers = (appearance.masks, appearance.colours, appearance.opacities)
     colour, _ = jax.lax.scan(coat, jnp.clip(colour, 0.0, 1.0), layers)
-    return jnp.concatenate([srgb_to_linear(colour), appearance.line_pattern[..., None]], axis=-1)
+    linear = srgb_to_linear(colour.reshape(-1)).reshape(colour.shape)
+    return jnp.concatenate([linear, appearance.line_pattern[..., None]], axis=-1)
 
 
 def line_weights(lines: Lines | None, displacement: Array) -> Array:
@@ -92,13 +93,17 @@ def line_weights(lines: Lines | None, displacement: Array) -> Array:
     """
     if lines is None:
         return jnp.zeros(displacement.shape[0], displacement.dtype)
-    strength = jnp.einsum("vc,vcl->l", displacement, lines.feature)
+    return line_pattern_weights(lines, jnp.einsum("vc,vcl->l", displacement, lines.feature))
+
+
+def line_pattern_weights(lines: Lines, strength: Array) -> Array:
+    """`line_weights` of lines (L,) of known strength."""
     return lines.region @ jnp.clip(strength, 0.0, 1.2)
 
 
 def srgb_to_linear(colour: Array) -> Array:
     """Display value in [0, 1] to linear light by the exponent 2.2 that `render` undoes."""
-    return jnp.maximum(colour, 1e-6) ** 2.2
+    return jnp.exp(2.2 * jnp.log(jnp.maximum(colour, 1e-6)))  # faster on the CPU than a power
 
 
 def plain(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:

@@ -18,10 +18,11 @@ from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.rasterize import Corners, barycentric, corner_planes, interpolate, visible
+from jaxface.render.rasterize import visible
 from jaxface.render.scene import Camera, Scene
 from jaxface.render.shade import average, display, fetch, move_silhouettes, vertex_normals
 from jaxface.render.stages import stage
+from jaxface.render.surface import Mesh, surface
 
 T = TypeVar("T")
 _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
@@ -82,10 +83,25 @@ def draw(
     _check(head, "expression", expression, head.expression_basis.shape[-1:])
     _check(head, "pose", pose, (len(head.parents), 3))
     displacement = geometry.expression_displacement(head, expression, symmetry, time, side)
-    vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     lines = line_weights(head.appearance.lines, displacement)
+    return draw_displaced(head, prepared, displacement, lines, pose, scene)
+
+
+def draw_displaced(
+    head: FaceModel, prepared: Prepared, displacement: Array, lines: Array, pose: Array, scene: Scene
+) -> Array:
+    """`draw`, given what the expression does to the vertices.
+
+    Args:
+        displacement: (V, 3) metres.
+        lines: (V,) from `appearance.line_weights`.
+        pose: (J, 3).
+    """
+    vertices = geometry.skin(head, prepared.neutral + displacement, prepared.joints, pose)
     linear = _linear(head, vertices, lines, prepared, scene)
-    return jnp.moveaxis(display(average(linear, scene.supersample), scene.gamma), 0, -1)
+    return stage(
+        vertices[0, 0] < jnp.inf, functools.partial(_displayed, scene.supersample), linear, scene.gamma
+    )
 
 
 @functools.partial(jax.jit, static_argnames="side")
@@ -201,7 +217,7 @@ def _map(one: Callable[[T], Array], varying: T) -> Array:
 
 
 def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
-    """Linear-light samples, (3, n size, n size) with n = supersample."""
+    """Linear-light samples, (n size, n size, 3) with n = supersample."""
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
@@ -211,26 +227,27 @@ def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, 
     def light(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
 
-    def interpolated(weights: Corners, planes: tuple[Corners, ...]) -> tuple[Array, ...]:
-        return tuple(interpolate(weights, corners) for corners in planes)
-
     received = stage(anything, light, vertices)
-    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, *received, lines)
-    xs, ys, inverse_w, *shading = stage(anything, corner_planes, columns, head.faces, triangle)
-    flat, weights = stage(anything, barycentric, xs, ys, inverse_w, covered)
-    texture_corners = stage(anything, corner_planes, tuple(head.uv.T), head.uv_faces, triangle)
-    u, v, *shade = stage(anything, interpolated, weights, (*texture_corners, *shading))
+    columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
+    shape = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
+    u, v, shade, x, y, depth = surface(columns, (*received, lines), shape, triangle)
     sample = stage(anything, fetch, prepared.texture, u, v)
-    colour = stage(anything, _colour, sample, shade)
-    colour = jnp.where(covered[None], colour, (scene.background**scene.gamma)[:, None, None])
+    always = triangle[0, 0] > -2
+    colour = stage(always, _colour, sample, shade, covered, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour
-    x, y = interpolated(jax.lax.stop_gradient(flat), (xs, ys))
-    depth = jnp.where(covered, -interpolate(weights, inverse_w), jnp.inf)
+    depth = jnp.where(covered, depth, jnp.inf)
     return stage(anything, move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
 
 
-def _colour(sample: tuple[Array, ...], shade: tuple[Array, ...]) -> Array:
-    """Skin in linear light (3, H, W), from texture (RGB, line pattern) and light (RGB, line weight)."""
-    skin = 1.0 - sample[3] * shade[3]
-    return jnp.stack([sample[k] * shade[k] * skin for k in range(3)])
+def _colour(sample: Array, shade: tuple[Array, ...], covered: Array, background: Array) -> Array:
+    """Skin in linear light (H, W, 3), from texture (RGB, line pattern) and light (one or RGB, line weight)."""
+    *light, lines = shade
+    skin = 1.0 - sample[..., 3] * lines
+    lit = sample[..., :3] * jnp.stack([one * skin for one in light], axis=-1)
+    return jnp.where(covered[..., None], lit, background[None, None])
+
+
+def _displayed(supersample: int, linear: Array, gamma: Array) -> Array:
+    mean = average(linear, supersample)
+    return display(mean.reshape(-1), gamma).reshape(mean.shape)  # flat: a loop over three is not vectorised

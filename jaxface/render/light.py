@@ -56,7 +56,7 @@ def irradiance(light: Array, normals: Array) -> Array:
     """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
 
     Args:
-        light: (9, 3) as `environment` makes it.
+        light: (9, 3) as `environment` makes it, or (9, 1), which gives (V, 1).
         normals: (V, 3).
     """
     return jnp.maximum(harmonics(normals) @ light, 0.0)

@@ -17,7 +17,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 DASHES = ("-", "--", ":", "-.")
 INK = "#010203"  # stands for the page's text colour until the SVG is written
 
-_STYLE: Any = {
+STYLE: Any = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 10.0,
@@ -50,7 +50,7 @@ def activation_panel(
     Returns:
         SVG text, without a legend: the page has one for all panels.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(3.4, 2.5), layout="constrained")
         panel = figure.subplots()
         for index, name in enumerate(classifiers):
@@ -85,7 +85,7 @@ def forest(
         SVG text, without a legend.
     """
     many, count = mean.shape
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 0.7 + count * max(0.42, 0.16 * many)), layout="constrained")
         panel = figure.subplots()
         panel.axvline(0.0, color=INK, linewidth=0.8)

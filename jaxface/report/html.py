@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
-from markupsafe import Markup
 
 from jaxface import __version__
 from jaxface.audit import timing
@@ -22,6 +19,7 @@ from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import write_text
 from jaxface.report import faces, figures, tables, words
 from jaxface.report.tables import ScoreRow, names
+from jaxface.report.template import render
 
 
 def write(result: AuditResult | str | Path, path: str | Path | None = None) -> Path:
@@ -50,16 +48,11 @@ def page(result: AuditResult) -> str:
     classifiers, expressions = names(data, "classifier"), names(data, "expression")
     rows = tables.score_rows(result)
     shown, missing_head = galleries(result)
-    environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"signed": signed, "fixed": fixed, "percent": tables.percent, "p_value": p_value}
-    folder = resources.files("jaxface.report") / "templates"
-    template = environment.from_string((folder / "report.html").read_text(encoding="utf-8"))
-    return template.render(
+    return render(
+        "report",
+        {"signed": signed, "fixed": fixed, "percent": tables.percent, "p_value": p_value},
         title=words.title(result),
         version=__version__,
-        style=Markup((folder / "report.css").read_text(encoding="utf-8")),
         headline=words.headline(result, rows),
         level="95 %",
         alpha=config.alpha,

@@ -7,7 +7,8 @@ second searcher with an equal classifier and config compiles nothing.
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+from functools import partial
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +16,15 @@ import jax.numpy as jnp
 from jaxface.classify import Classifier
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
-from jaxface.face.model import FaceModel, FaceParams
-from jaxface.render.image import Prepared, draw, prepare
+from jaxface.face.appearance import line_pattern_weights
+from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
+from jaxface.render.image import Prepared, draw_displaced, prepare
 from jaxface.render.scene import Camera, Orthographic, Scene
 from jaxface.search.objective import Scores, Slopes, score, slope_objective
 from jaxface.search.space import SearchSpace
 from jaxface.search.views import views
+
+_UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which a found face is moved to see whether its score is pixel luck."""
@@ -28,12 +32,19 @@ SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 
 @pytree
 class Stage:
-    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`."""
+    """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`.
+
+    Both halves of a face move alike here, so what an expression does is linear: `basis` (E, V, 3) displaces
+    the vertices, `line_strengths` (E, L) draws the lines of the skin; None for a head without lines. The
+    head's own bases are empty. Coefficients come first: the gradient would else copy the basis on every call.
+    """
 
     classifier: Classifier
     head: FaceModel
     scene: Scene
     space: SearchSpace
+    basis: Array
+    line_strengths: Array | None
     views: Literal["plain", "robust"] = static()
     chunk: int = static()
 
@@ -49,22 +60,25 @@ class Cases:
 @jax.jit
 def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Array) -> Scores:
     """Scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
-    members, size = candidates.shape[1:]
+    members = candidates.shape[1]
     chunk = min(stage.chunk, members)
     padding = -members % chunk
 
     def work(case: tuple[Cases, Array]) -> Scores:
         one, population = case
         prepared = prepare(stage.head, one.params, stage.scene)
-        padded = jnp.concatenate([population, population[:padding]]).reshape(-1, chunk, size)
+        padded = jnp.concatenate([population, population[:padding]])
 
-        def some(batch: Array) -> Scores:
-            images = _views(stage, prepared, one.params.pose, batch)
+        def some(batch: tuple[Array, Moved]) -> Scores:
+            images = _views(stage, prepared, one.params.pose, batch[1])
             logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
-            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch)
+            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch[0])
 
-        scores = jax.lax.map(some, padded)
+        chunks = jax.tree.map(
+            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage, padded))
+        )
+        scores = jax.lax.map(some, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
     def idle(case: tuple[Cases, Array]) -> Scores:
@@ -86,7 +100,8 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
         prepared = prepare(stage.head, one.params, stage.scene)
 
         def loss(phi: Array) -> tuple[Array, Scores]:
-            logits = _logits(stage, _views(stage, prepared, one.params.pose, phi[None])[0])
+            moved = _moved(stage, phi[None])
+            logits = _logits(stage, _views(stage, prepared, one.params.pose, moved)[0])
             scores = score(logits, one.targets, phi, stage.space)
             return slope_objective(logits, one.targets, phi, stage.space), scores
 
@@ -105,7 +120,8 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
 @jax.jit
 def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
     """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
-    return _views(stage, prepare(stage.head, params, stage.scene), params.pose, candidates)
+    prepared = prepare(stage.head, params, stage.scene)
+    return _views(stage, prepared, params.pose, _moved(stage, candidates))
 
 
 @jax.jit
@@ -118,10 +134,11 @@ def population_scores_of(stage: Stage, target: Array, candidates: Array, logits:
 def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array:
     """(4, H, W, 3): one face with the picture moved by a third of a pixel in four directions."""
     prepared = prepare(stage.head, params, stage.scene)
+    face: Moved = jax.tree.map(lambda leaf: leaf[0], _moved(stage, expression[None]))
 
     def one(pixels: Array) -> Array:
         moved = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, stage.scene.size))
-        return draw(stage.head, moved, expression, params.pose, stage.scene)
+        return draw_displaced(stage.head, moved, face.displacement, face.lines, params.pose, stage.scene)
 
     return jax.lax.map(one, jnp.asarray(SHIFTS))
 
@@ -155,10 +172,52 @@ def _logits(stage: Stage, images: Array) -> Array:
     return stage.classifier.apply(stage.classifier.state, images)
 
 
-def _views(stage: Stage, prepared: Prepared, pose: Array, candidates: Array) -> Array:
-    """(P, views, H, W, 3) of candidates (P, E), drawn one after another: a CPU's cache holds one picture."""
+class Moved(NamedTuple):
+    """What expressions do to the head: displacement (P, V, 3), and the lines on the skin (P, V)."""
 
-    def one(expression: Array) -> Array:
-        return views(draw(stage.head, prepared, expression, pose, stage.scene), stage.views)
+    displacement: Array
+    lines: Array
 
-    return jax.lax.map(one, candidates)
+
+def _moved(stage: Stage, candidates: Array) -> Moved:
+    """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
+    head = stage.head
+    displacement = jnp.tensordot(candidates, stage.basis, 1)
+    if head.appearance.lines is None or stage.line_strengths is None:
+        return Moved(displacement, jnp.zeros(displacement.shape[:2]))
+    weights = partial(line_pattern_weights, head.appearance.lines)
+    return Moved(displacement, jax.vmap(weights)(candidates @ stage.line_strengths))
+
+
+def _views(stage: Stage, prepared: Prepared, pose: Array, moved: Moved) -> Array:
+    """(P, views, H, W, 3) of P candidates, drawn one after another: a CPU's cache holds one picture."""
+
+    def one(member: Moved) -> Array:
+        image = draw_displaced(stage.head, prepared, member.displacement, member.lines, pose, stage.scene)
+        return views(image, stage.views)
+
+    return jax.lax.map(one, moved)
+
+
+def stage(
+    classifier: Classifier,
+    head: FaceModel,
+    scene: Scene,
+    space: SearchSpace,
+    views: Literal["plain", "robust"],
+    chunk: int,
+) -> Stage:
+    """A stage in which all that a search does not vary is folded away; the pictures are the same.
+
+    Both halves of an expression move alike, so the bases are added; light of one colour is carried in one
+    channel; the expression space would key what is compiled, and is not read here.
+    """
+    both = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
+    lines, basis = head.appearance.lines, jnp.moveaxis(both, -1, 0)
+    strengths = None if lines is None else jnp.einsum("evc,vcl->el", basis, lines.feature)
+    if bool((scene.light == scene.light[:, :1]).all()):
+        scene = dataclasses.replace(scene, light=scene.light[:, :1])
+    drawn = dataclasses.replace(
+        head, expression_basis=head.expression_basis[..., :0], whole_basis=None, expressions=_UNREAD
+    )
+    return Stage(classifier, drawn, scene, space, basis, strengths, views, chunk)

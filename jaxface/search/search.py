@@ -13,15 +13,13 @@ from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.progress import Progress, Silent
 from jaxface.core.spread import Spread, for_cases
 from jaxface.core.types import Array
-from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
+from jaxface.face.model import FaceModel, FaceParams
 from jaxface.render.scene import Scene
-from jaxface.search import space
+from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
 from jaxface.search.config import Method, SearchConfig
 from jaxface.search.evaluate import Cases, Stage
 from jaxface.search.result import SearchResult
-
-_UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,8 +107,8 @@ def build(
             "the host; use method 'differential-evolution'"
         )
     searched = space.of_model(head.expressions, tuple(classifier.labels), config)
-    drawn = dataclasses.replace(head, expressions=_UNREAD)  # so that it does not key what is compiled
-    return Searcher(Stage(classifier, drawn, scene, searched, config.views, config.chunk), config, spread)
+    staged = evaluate.stage(classifier, head, scene, searched, config.views, config.chunk)
+    return Searcher(staged, config, spread)
 
 
 def maximise(

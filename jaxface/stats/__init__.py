@@ -13,6 +13,7 @@ from jaxface.stats.independence import (
 from jaxface.stats.multiple import CORRECTIONS, adjust, benjamini_hochberg, holm
 from jaxface.stats.permutation import SCHEMES, PermutationResult, permutation_test
 from jaxface.stats.population import sign_flip_test
+from jaxface.stats.regression import WindowRegression, window_regression
 from jaxface.stats.score import ESTIMATORS, population_score, symmetry_score
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Interval",
     "MajorityResult",
     "PermutationResult",
+    "WindowRegression",
     "adjust",
     "benjamini_hochberg",
     "chsic",
@@ -36,4 +38,5 @@ __all__ = [
     "population_score",
     "sign_flip_test",
     "symmetry_score",
+    "window_regression",
 ]

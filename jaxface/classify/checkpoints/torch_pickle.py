@@ -36,6 +36,13 @@ _ELEMENTS: Mapping[str, Any] = MappingProxyType(
         "Bool": np.bool_,
     }
 )
+_STORAGES = {
+    "float32": "Float",
+    "float64": "Double",
+    "float16": "Half",
+    "bfloat16": "BFloat16",
+    "int64": "Long",
+}
 # What real checkpoints name of the standard library; all of it becomes stand-ins.
 _HARMLESS = frozenset(
     {"__main__", "_codecs", "argparse", "collections", "copyreg", "copy_reg", "datetime", "enum"}
@@ -171,11 +178,8 @@ def _kind(module: str, name: str) -> type[StandIn]:
 
 
 def _element(name: str) -> type[_Element]:
-    known = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_TYPES.get(name, ""))
+    known = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_STORAGES.get(name, ""))
     return type(name, (_Element,), {"dtype": None if known is None else np.dtype(known)})
-
-
-_TYPES = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long"}
 
 
 def _is_harmless(module: str, name: str) -> bool:

@@ -56,8 +56,8 @@ def chsic(
         shuffle_neighbours: a sample is exchanged with one of that many nearest in a continuous Z, itself
             included. Under a discrete Z whole classes are shuffled, which is exact.
         clusters: shuffle a continuous Z within that many k-means clusters instead, as implementations of the
-            past do. What depends on Z inside a cluster is then taken for dependence: with sharp relations,
-            10 clusters of 400 samples reject nine true nulls of ten.
+            past do. What depends on Z inside a cluster is then taken for dependence: where X and Y follow Z
+            closely, 10 clusters of 200 samples reject 59 % of true nulls at .05 (docs/statistics.md).
         ridge: of the regression on Z.
         discrete: see `common.samples`.
 

@@ -1,0 +1,96 @@
+"""The demonstration: cohorts whose truth is known, and how often the tests say it."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from jaxface import face
+from jaxface.audit import store
+from jaxface.audit.observe import cohort
+from jaxface.audit.observe.config import CohortConfig, ObserveConfig
+from jaxface.audit.observe.runner import ObserveResult, names_only, run
+from jaxface.audit.observe.tables import write_csv
+from jaxface.core import io
+from jaxface.core.config import dump_toml
+from jaxface.core.progress import Progress, Silent
+
+KINDS = ("palsy", "null")
+RATES = "rates.csv"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often one combination was called dependent, over simulated cohorts of one kind.
+
+    Attributes:
+        test: one test's name, or "majority".
+        low, high: 95 % Wilson interval of the share.
+    """
+
+    cohort: str
+    classifier: str
+    expression: str
+    feature: str
+    among: str
+    test: str
+    cohorts: int
+    found: int
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """Every cohort's observation by kind, in the order of their seeds, and the rates over them."""
+
+    folder: Path
+    results: dict[str, tuple[ObserveResult, ...]]
+    rates: tuple[Rate, ...]
+
+
+def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> Demonstration:
+    """Simulate a cohort with palsy and one without, observe both, and again for `config.repeats` seeds.
+
+    `out` gets, for each kind and seed, a folder such as `palsy-0` with the cohort and its observation, and
+    `rates.csv`. It goes on with what is there, as `run` does; more repeats may be asked for later.
+
+    Raises:
+        StoreError: `out` holds another cohort.
+    """
+    progress, folder = progress or Silent(), Path(out)
+    io.write_text(folder / store.CONFIG, dump_toml(names_only(config)))
+    head = face.load(config.cohort.head)
+    results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}
+    for seed in range(config.seed, config.seed + config.repeats):
+        for kind, found in results.items():
+            place = folder / f"{kind}-{seed}"
+            drawn = dataclasses.replace(config.cohort, null=kind == "null")
+            table = cohort.make(drawn, head, place / "cohort", seed, progress)
+            one = dataclasses.replace(
+                config, table=str(table), demo=False, pictures=True, repeats=1, seed=seed, cohort=CohortConfig()
+            )
+            found.append(run(one, place, progress))
+    counted = rates({kind: tuple(found) for kind, found in results.items()}, config.alpha)
+    names = [field.name for field in dataclasses.fields(Rate)]
+    write_csv(folder / RATES, [names, *([getattr(rate, name) for name in names] for rate in counted)])
+    return Demonstration(folder, {kind: tuple(found) for kind, found in results.items()}, counted)
+
+
+def rates(results: dict[str, tuple[ObserveResult, ...]], alpha: float) -> tuple[Rate, ...]:
+    """How often each test, and their majority, rejected independence."""
+    from scipy.stats import binomtest  # slow to import
+
+    found = []
+    for kind, runs in results.items():
+        for verdicts in zip(*(result.verdicts for result in runs), strict=True):
+            first = verdicts[0]
+            votes = {test: sum(v.p_value.get(test, 1.0) <= alpha for v in verdicts) for test in first.p_value}
+            votes["majority"] = sum(bool(v.dependent) for v in verdicts)
+            for test, count in votes.items():
+                interval = binomtest(count, len(verdicts)).proportion_ci(0.95, "wilson")
+                low, high = float(interval.low), float(interval.high)
+                where = (kind, first.classifier, first.expression, first.feature, first.among, test)
+                found.append(Rate(*where, len(verdicts), count, low, high))
+    return tuple(found)

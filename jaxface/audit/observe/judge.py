@@ -1,0 +1,201 @@
+"""From logits and features to the paper's tables: independence (Table 1), accuracy (Table 4), Fig. 7 and 8."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import jax
+import numpy as np
+
+from jaxface.audit.observe.config import ObserveConfig
+from jaxface.audit.observe.measure import Measured
+from jaxface.audit.observe.samples import Samples, groups, only
+from jaxface.audit.observe.table import Photographs
+from jaxface.classify import Classifier
+from jaxface.core.types import Array
+from jaxface.stats.independence.majority import TESTS
+from jaxface.stats.regression import WindowRegression, window_regression
+
+FEWEST = 20  # samples that the tests of independence want
+_DISCRETE = ("chsic", "cmiknn")  # tests that ask whether the condition is a label
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One classifier, expression and feature before the tests.
+
+    Attributes:
+        among: "own" photographs of the expression, or "all".
+        given: "label", or "nothing" where all samples have the same.
+        samples: how many entered.
+        association: correlation of logit and feature within labels; for two groups positive where the second
+            (in order of names) is answered more strongly.
+        statistic, p_value: by test; empty where nothing was tested.
+        dependent: most tests reject independence; None where nothing was tested.
+        remark: why not, "" where it was.
+    """
+
+    classifier: str
+    expression: str
+    feature: str
+    among: str
+    given: str
+    samples: int
+    association: float
+    statistic: dict[str, float]
+    p_value: dict[str, float]
+    dependent: bool | None
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class AccuracyRow:
+    """How often the label is the first answer, in one group; with its 95 % Wilson interval."""
+
+    classifier: str
+    label: str
+    group: str
+    photographs: int
+    right: int
+    accuracy: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The logits of one classifier and expression in one group, over photographs of one label."""
+
+    classifier: str
+    expression: str
+    label: str
+    group: str
+    logits: np.ndarray
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean and deviation of a logit over a continuous feature, with the samples beneath it.
+
+    Attributes:
+        feature, logit: (n,) the samples; group: their groups.
+    """
+
+    classifier: str
+    expression: str
+    name: str
+    feature: np.ndarray
+    logit: np.ndarray
+    group: tuple[str, ...]
+    regression: WindowRegression
+
+
+def examine(
+    name: str, classifier: str, expression: str, among: str, data: Samples, config: ObserveConfig
+) -> Verdict:
+    """The tests of one classifier, expression and feature, and what most of them say."""
+    if among == "own":
+        data = only(data, data.label == expression)
+    labels, codes = np.unique(data.label, return_inverse=True)
+    given = codes.reshape(-1).astype(np.float64) if len(labels) > 1 else None
+    count, condition = len(data.logit), "nothing" if given is None else "label"
+    if count < FEWEST:
+        remark = f"{count} samples; the tests want {FEWEST}"
+        return Verdict(
+            classifier, expression, name, among, condition, count, float("nan"), {}, {}, None, remark
+        )
+    keys = jax.random.split(verdict_key(config.seed, f"{classifier}/{expression}/{name}/{among}"), len(TESTS))
+    order = list(TESTS)
+    results = {}
+    for one in config.tests:
+        options = {"discrete": True} if one in _DISCRETE else {}
+        key = keys[order.index(one)]  # whatever other tests are asked for
+        results[one] = TESTS[one](data.feature, data.logit, given, key, **options)
+    rejected = sum(result.p_value <= config.alpha for result in results.values())
+    return Verdict(
+        classifier=classifier,
+        expression=expression,
+        feature=name,
+        among=among,
+        given=condition,
+        samples=count,
+        association=association(data),
+        statistic={one: result.statistic for one, result in results.items()},
+        p_value={one: result.p_value for one, result in results.items()},
+        dependent=2 * rejected > len(results),
+    )
+
+
+def verdict_key(seed: int, name: str) -> Array:
+    """The key of one combination: others do not matter to it."""
+    return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
+
+
+def association(data: Samples) -> float:
+    """Pearson correlation of logit and feature after subtracting each label's means; NaN for many columns."""
+    if data.feature.ndim > 1:
+        return float("nan")
+    logit, feature = data.logit.copy(), data.feature.astype(np.float64)
+    for label in np.unique(data.label):
+        own = data.label == label
+        logit[own] -= logit[own].mean()
+        feature[own] -= feature[own].mean()
+    spread = np.sqrt((logit**2).sum() * (feature**2).sum())
+    return float((logit * feature).sum() / spread) if spread > 0 else 0.0
+
+
+def accuracy(
+    photographs: Photographs, measured: Measured, classifiers: Sequence[Classifier]
+) -> list[AccuracyRow]:
+    """Table 4: a row for each classifier, label that it knows, and group."""
+    from scipy.stats import binomtest  # slow to import
+
+    rows = []
+    labels, group = np.array(photographs.label), np.array(photographs.group)
+    for classifier in classifiers:
+        logits = measured.logits[classifier.name]
+        finite = measured.used & np.isfinite(logits).all(1)
+        first = np.array(classifier.labels)[np.argmax(np.where(np.isfinite(logits), logits, -np.inf), axis=1)]
+        for label in sorted(set(photographs.label) & set(classifier.labels)):
+            for one in groups(photographs):
+                own = finite & (labels == label) & (group == one)
+                total, right = int(own.sum()), int((first[own] == label).sum())
+                if not total:
+                    continue
+                interval = binomtest(right, total).proportion_ci(0.95, "wilson")
+                low, high = float(interval.low), float(interval.high)
+                rows.append(AccuracyRow(classifier.name, label, one, total, right, right / total, low, high))
+    return rows
+
+
+def distributions(
+    photographs: Photographs, measured: Measured, classifiers: Sequence[Classifier], config: ObserveConfig
+) -> list[Distribution]:
+    """Fig. 7: the logits of each classifier and expression, by label and group."""
+    found = []
+    labels, group = np.array(photographs.label), np.array(photographs.group)
+    for classifier in classifiers:
+        for expression in config.expressions:
+            if expression not in classifier.labels:
+                continue
+            logit = measured.logits[classifier.name][:, classifier.index(expression)]
+            for label in sorted(set(photographs.label)):
+                for one in groups(photographs):
+                    own = np.isfinite(logit) & (labels == label) & (group == one)
+                    if own.any():
+                        found.append(Distribution(classifier.name, expression, label, one, logit[own]))
+    return found
+
+
+def curve(name: str, classifier: str, expression: str, data: Samples, config: ObserveConfig) -> Curve:
+    """Fig. 8: the regression of one logit over one continuous feature.
+
+    Among the expression's own photographs, or all where there are none.
+    """
+    own = data.label == expression
+    data = only(data, own if own.any() else ~own)
+    regression = window_regression(data.feature, data.logit, config.window)
+    group = tuple(map(str, data.group))
+    return Curve(classifier, expression, name, data.feature, data.logit, group, regression)

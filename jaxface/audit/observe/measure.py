@@ -1,0 +1,153 @@
+"""Photographs to numbers: crops, logits of every classifier, image features; chunk by chunk, resumable.
+
+Each chunk is a file that appears whole, with size and time of the photographs in it: while these stay, it is
+not measured again.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.audit.observe.config import CropConfig
+from jaxface.audit.observe.crops import PhotographError, crop, load_photograph
+from jaxface.audit.observe.features import Feature
+from jaxface.audit.observe.table import Photographs
+from jaxface.classify import Classifier
+from jaxface.core.io import atomic_path
+from jaxface.core.progress import Progress
+
+CHUNK = 32
+FOLDER = "measured"
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What n photographs gave.
+
+    Attributes:
+        reason: why a photograph could not be used, "" where it could.
+        logits: by classifier (n, K) float64, NaN for what could not be used.
+        features: by name (n,).
+    """
+
+    reason: tuple[str, ...]
+    logits: dict[str, np.ndarray]
+    features: dict[str, np.ndarray]
+
+    @property
+    def used(self) -> np.ndarray:
+        """(n,) bool."""
+        return np.array([not reason for reason in self.reason])
+
+
+def measure(
+    photographs: Photographs,
+    classifiers: Sequence[Classifier],
+    features: Sequence[Feature],
+    config: CropConfig,
+    folder: Path,
+    progress: Progress,
+) -> Measured:
+    """Measure all photographs, or what `folder` does not hold yet.
+
+    Args:
+        folder: of the run; the caller vouches that what lies there is of the same table and config.
+    """
+    starts = range(0, len(photographs), CHUNK)
+    chunks = [range(start, min(start + CHUNK, len(photographs))) for start in starts]
+    files = [folder / FOLDER / f"{start:08d}.npz" for start in starts]
+    parts = [_kept(file, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
+    done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
+    progress.start("photographs", len(photographs), done)
+    whole = []
+    for rows, file, part in zip(chunks, files, parts, strict=True):
+        if part is None:
+            part = _chunk(photographs, rows, classifiers, features, config)
+            with atomic_path(file) as temporary, temporary.open("wb") as opened:
+                np.savez(opened, allow_pickle=False, **part)
+            lost = sum(bool(reason) for reason in part["reason"])
+            progress.advance(len(rows), f"{lost} of the last {len(rows)} left out" if lost else "")
+        whole.append(part)
+    progress.close()
+
+    def joined(name: str) -> np.ndarray:
+        return np.concatenate([part[name] for part in whole])
+
+    return Measured(
+        reason=tuple(map(str, joined("reason"))),
+        logits={c.name: joined(f"logits {c.name}") for c in classifiers},
+        features={f.name: joined(f"feature {f.name}") for f in features},
+    )
+
+
+def _stamps(photographs: Photographs, rows: range) -> list[str]:
+    """Size and time of the files of some photographs."""
+    found = []
+    for row in rows:
+        try:
+            facts = (photographs.folder / photographs.path[row]).stat()
+            found.append(f"{facts.st_size} {facts.st_mtime_ns}")
+        except OSError:
+            found.append("missing")
+    return found
+
+
+def _kept(file: Path, stamps: list[str]) -> dict[str, np.ndarray] | None:
+    """What was measured of photographs that have not changed since; None where there is nothing."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            part = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        return None  # not measured yet, or damaged: it is measured anew
+    return part if [str(stamp) for stamp in part["stamp"]] == stamps else None
+
+
+def _chunk(
+    photographs: Photographs,
+    rows: range,
+    classifiers: Sequence[Classifier],
+    features: Sequence[Feature],
+    config: CropConfig,
+) -> dict[str, np.ndarray]:
+    """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
+    stamps = np.array(_stamps(photographs, rows), dtype=np.str_)  # before the files are opened
+    wanted = {classifier.name: config.size_for(classifier.card.size) for classifier in classifiers}
+    sizes = {config.size, *wanted.values()} | {feature.size for feature in features if feature.size is not None}
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        taken = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
+    used = np.array([not reason for reason, _ in taken])
+    batches = {}
+    for size in sizes:
+        batch = np.zeros((CHUNK, size, size, 3), np.float32)
+        for index, (_, crops) in enumerate(taken):
+            if crops:
+                batch[index] = crops[size]
+        batches[size] = jnp.asarray(batch)
+    values = {"stamp": stamps, "reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
+    for classifier in classifiers:
+        logits = np.asarray(classifier.logits(batches[wanted[classifier.name]]), np.float64)[: len(rows)]
+        values[f"logits {classifier.name}"] = np.where(used[:, None], logits, np.nan)
+    for feature in features:
+        numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]
+        values[f"feature {feature.name}"] = np.where(used, numbers, np.nan)
+    return values
+
+
+def _crops(
+    photographs: Photographs, row: int, config: CropConfig, sizes: Sequence[int]
+) -> tuple[str, dict[int, np.ndarray]]:
+    """Why a photograph cannot be used, or "" and its crops by size."""
+    eyes = photographs.eyes(row)
+    try:
+        image = load_photograph(photographs.folder / photographs.path[row])
+        return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
+    except PhotographError as error:
+        return str(error), {}

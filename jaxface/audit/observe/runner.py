@@ -1,0 +1,191 @@
+"""An observation, end to end: table, crops, logits, features, tests, tables; resumable at any moment."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxface import classify
+from jaxface.audit import store
+from jaxface.audit.observe import features, judge, samples, tables
+from jaxface.audit.observe.config import ObserveConfig
+from jaxface.audit.observe.judge import AccuracyRow, Curve, Distribution, Verdict
+from jaxface.audit.observe.measure import Measured, measure
+from jaxface.audit.observe.table import Photographs, read_table
+from jaxface.classify import Classifier
+from jaxface.core import io, runtime
+from jaxface.core.config import dump_toml
+from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core.progress import Progress, Silent
+
+INPUTS = "inputs.json"
+
+
+@dataclass(frozen=True)
+class ObserveResult:
+    """What an observation found.
+
+    Attributes:
+        folder: where it lies.
+        config: what it was made with.
+        photographs: the table.
+        measured: logits and image features of each photograph, and why some have none.
+        verdicts: Table 1, a row for each classifier, expression and feature.
+        accuracy: Table 4.
+        distributions: Fig. 7.
+        curves: Fig. 8, for continuous features.
+        skipped: classifier and expression pairs that were left out: no such output.
+    """
+
+    folder: Path
+    config: ObserveConfig
+    photographs: Photographs
+    measured: Measured
+    verdicts: tuple[Verdict, ...]
+    accuracy: tuple[AccuracyRow, ...]
+    distributions: tuple[Distribution, ...]
+    curves: tuple[Curve, ...]
+    skipped: tuple[tuple[str, str], ...]
+
+    @property
+    def left_out(self) -> list[tuple[str, str]]:
+        """(path, reason) of every photograph that could not be used."""
+        pairs = zip(self.photographs.path, self.measured.reason, strict=True)
+        return [(path, reason) for path, reason in pairs if reason]
+
+
+def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> ObserveResult:
+    """Do the observation that `config` describes, or what is left of it, in the folder `out`.
+
+    Photographs that are missing or damaged are left out, named in `left_out.csv` and counted in the result.
+    A run that was stopped goes on with the same config. What was measured is kept: another call may change how
+    it is judged, and measures again only photographs whose files have changed.
+
+    Args:
+        out: a folder, made if need be. It gets run.toml, inputs.json, environment.json, measured/, and the
+            tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
+        progress: told of photographs, then of tests.
+
+    Raises:
+        ConfigError: the table, a classifier or a feature cannot be used, or no photograph can be read.
+        LabelError: the table has a label that the vocabulary does not know.
+        StoreError: `out` holds measurements of another table or of other classifiers, crops or features.
+        CheckpointError: a classifier cannot be read.
+    """
+    progress, folder = progress or Silent(), Path(out)
+    if config.table is None:
+        raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
+    photographs = read_table(config.table, config.labels)
+    classifiers, skipped = _classifiers(config)
+    names = samples.feature_names(config, photographs)
+    given = samples.table_features(photographs)
+    built = [features.build(name, config, classifiers) for name in names if name not in given]
+    _begin(folder, config, classifiers, [feature.name for feature in built])
+    try:
+        measured = measure(photographs, classifiers, built, config.crop, folder, progress)
+        if not measured.used.any():
+            raise ConfigError(
+                f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
+                f"{photographs.path[0]}: {measured.reason[0]}"
+            )
+        values = {name: (given | measured.features)[name] for name in names}
+        verdicts, curves = _judged(config, photographs, measured, classifiers, values, progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"stopped; the same command goes on in {folder}") from None
+    finally:
+        progress.close()
+    result = ObserveResult(
+        folder=folder,
+        config=config,
+        photographs=photographs,
+        measured=measured,
+        verdicts=tuple(verdicts),
+        accuracy=tuple(judge.accuracy(photographs, measured, classifiers)),
+        distributions=tuple(judge.distributions(photographs, measured, classifiers, config)),
+        curves=tuple(curves),
+        skipped=tuple(skipped),
+    )
+    tables.write(result, {c.name: c.labels for c in classifiers}, values)
+    return result
+
+
+def _judged(
+    config: ObserveConfig,
+    photographs: Photographs,
+    measured: Measured,
+    classifiers: Sequence[Classifier],
+    values: dict[str, np.ndarray],
+    progress: Progress,
+) -> tuple[list[Verdict], list[Curve]]:
+    """All verdicts and curves, classifier by classifier."""
+    pairs = [(c, e) for c in classifiers for e in config.expressions if e in c.labels]
+    progress.start("tests", len(pairs) * len(values) * len(config.among))
+    verdicts, curves = [], []
+    for classifier, expression in pairs:
+        logit = measured.logits[classifier.name][:, classifier.index(expression)]
+        for name, feature in values.items():
+            data = samples.samples(photographs, measured, logit, feature, config.unit)
+            for among in config.among:
+                verdicts.append(judge.examine(name, classifier.name, expression, among, data, config))
+                progress.advance(1, f"{classifier.name}, {expression}, {name}")
+            if name != "group":
+                curves.append(judge.curve(name, classifier.name, expression, data, config))
+    progress.close()
+    return verdicts, curves
+
+
+def _classifiers(config: ObserveConfig) -> tuple[list[Classifier], list[tuple[str, str]]]:
+    """The classifiers, and which expressions each lacks."""
+    loaded = [c if isinstance(c, Classifier) else classify.load(c) for c in config.classifiers]
+    names = [classifier.name for classifier in loaded]
+    for classifier in loaded:
+        if names.count(classifier.name) > 1:
+            raise ConfigError(f"two classifiers are called {classifier.name!r}; rename one in its card")
+    skipped = [(c.name, e) for c in loaded for e in config.expressions if e not in c.labels]
+    if len(skipped) == len(loaded) * len(config.expressions):
+        raise ConfigError(f"none of {', '.join(names)} knows {' or '.join(config.expressions)}")
+    return loaded, skipped
+
+
+def _begin(
+    folder: Path, config: ObserveConfig, classifiers: Sequence[Classifier], image_features: Sequence[str]
+) -> None:
+    """Claim the folder: what was measured there is of this table and these classifiers, crops and features.
+
+    How it is judged may change from one call to the next.
+
+    Raises:
+        StoreError: it is of others, or the folder cannot be written.
+    """
+    named = names_only(config)
+    inputs = {
+        "table": io.sha256(str(config.table)),
+        "labels": list(config.labels),
+        "crop": dataclasses.asdict(config.crop) | {"background": list(config.crop.background)},
+        "features": list(image_features),
+        "alexnet": io.sha256(config.alexnet) if "lpips" in image_features and config.alexnet else None,
+        "classifiers": {c.name: json.loads(json.dumps(dataclasses.asdict(c.card))) for c in classifiers},
+    }
+    path = folder / INPUTS
+    try:
+        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else inputs
+        if changed := [key for key in inputs if found.get(key) != inputs[key]]:
+            raise StoreError(
+                f"{folder} holds measurements of another {' and '.join(changed)}; name another folder"
+            )
+        io.write_text(path, json.dumps(inputs, indent=2) + "\n")
+        io.write_text(folder / store.CONFIG, dump_toml(named))
+        io.write_text(folder / store.ENVIRONMENT, json.dumps(runtime.environment(), indent=2) + "\n")
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder} cannot be used: {error}; name another folder") from None
+
+
+def names_only(config: ObserveConfig) -> ObserveConfig:
+    """The config with names in place of `Classifier` objects: what a file can hold."""
+    names = tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers)
+    return dataclasses.replace(config, classifiers=names)

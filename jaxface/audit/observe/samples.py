@@ -1,0 +1,103 @@
+"""What enters a test: groups, features that the table gives, and logits beside them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxface.audit.observe import landmarks
+from jaxface.audit.observe.config import ObserveConfig
+from jaxface.audit.observe.measure import Measured
+from jaxface.audit.observe.table import Photographs
+from jaxface.core.errors import ConfigError, suggestion
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What enters one test: (n,) logits, (n,) or (n, k) feature, (n,) labels, n groups."""
+
+    logit: np.ndarray
+    feature: np.ndarray
+    label: np.ndarray
+    group: np.ndarray
+
+
+def groups(photographs: Photographs) -> tuple[str, ...]:
+    """The groups of a table, in order of names."""
+    return tuple(sorted(set(photographs.group)))
+
+
+def table_features(photographs: Photographs) -> dict[str, np.ndarray]:
+    """Features that need no picture, by name, (n,) or (n, k): group, landmarks, and columns of numbers."""
+    found: dict[str, np.ndarray] = {}
+    known = groups(photographs)
+    if len(known) > 1:
+        member = np.array([[name == one for one in known[1:]] for name in photographs.group], np.float64)
+        found["group"] = member[:, 0] if len(known) == 2 else member
+    if sum(name.startswith("left_") for name in photographs.landmarks) >= 2:
+        order = landmarks.mirror_order(list(photographs.landmarks))
+        found["landmarks"] = landmarks.asymmetry(landmarks.stacked(photographs.landmarks), order)
+    return found | {f"column:{name}": values for name, values in photographs.columns.items()}
+
+
+def feature_names(config: ObserveConfig, photographs: Photographs) -> tuple[str, ...]:
+    """The features of a run: those that the config names, or all that can be had.
+
+    Raises:
+        ConfigError: one that the table cannot give.
+    """
+    given = table_features(photographs)
+    if not config.features:
+        image = ("pixel", "maps:face-api", *(("lpips",) if config.alexnet else ()))
+        return (*(name for name in given if not name.startswith("column:")), *image, *_columns(given))
+    for name in config.features:
+        if name == "group" and name not in given:
+            raise ConfigError("feature 'group': all photographs are of one group; the table wants two")
+        if name == "landmarks" and name not in given:
+            landmarks.mirror_order(list(photographs.landmarks))  # says what is missing
+        if name.startswith("column:") and name not in given:
+            has = [column.removeprefix("column:") for column in _columns(given)]
+            wanted = name.removeprefix("column:")
+            raise ConfigError(f"the table has no column of numbers {wanted!r}{suggestion(wanted, has)}")
+    return config.features
+
+
+def _columns(given: dict[str, np.ndarray]) -> list[str]:
+    return [name for name in given if name.startswith("column:")]
+
+
+def samples(
+    photographs: Photographs, measured: Measured, logit: np.ndarray, feature: np.ndarray, unit: str
+) -> Samples:
+    """What is known of a logit (n,) and a feature (n,) or (n, k) together, as photographs or as people.
+
+    Raises:
+        ConfigError: people are asked for where the table names none, or one belongs to two groups.
+    """
+    wide = feature.reshape(len(feature), -1)
+    known = measured.used & np.isfinite(logit) & np.isfinite(wide).all(1)
+    label, group = np.array(photographs.label)[known], np.array(photographs.group)[known]
+    logit, wide = logit[known], wide[known]
+    if unit == "person":
+        if photographs.person is None:
+            raise ConfigError("unit = 'person' wants a column person in the table")
+        person = np.array(photographs.person)[known]
+        keys = np.stack([person, label], axis=-1)
+        _, first, member = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+        member = member.reshape(-1)
+        for one in np.unique(person):
+            if len(set(group[person == one])) > 1:
+                raise ConfigError(
+                    f"person {str(one)!r} is in two groups: {', '.join(sorted(set(group[person == one])))}"
+                )
+        count = np.bincount(member)
+        logit = np.bincount(member, logit) / count
+        wide = np.stack([np.bincount(member, column) / count for column in wide.T], axis=-1)
+        label, group = label[first], group[first]
+    return Samples(logit, wide[:, 0] if feature.ndim == 1 else wide, label, group)
+
+
+def only(data: Samples, rows: np.ndarray) -> Samples:
+    """The samples of these rows, (n,) bool."""
+    return Samples(data.logit[rows], data.feature[rows], data.label[rows], data.group[rows])

@@ -1,0 +1,172 @@
+"""The table of photographs: one row each, read from CSV and checked before anything is opened."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from jaxface.audit.observe import landmarks
+from jaxface.core.errors import ConfigError, LabelError
+from jaxface.core.types import expression_name
+
+BOX = ("box_left", "box_top", "box_right", "box_bottom")
+_OWN = ("path", "label", "group", "person", *BOX)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """n photographs and what is known of them.
+
+    Attributes:
+        folder: where relative paths start: the table's own.
+        path: as in the table.
+        label: expressions, in the vocabulary's names.
+        group: such as "proband" and "patient"; all "all" where the table has none.
+        person: who it is; None where the table does not tell.
+        boxes: (n, 4) left, top, right, bottom in pixels; NaN = none.
+        landmarks: by name (n, 2), pixels from the upper left corner, x right, y down; NaN = unknown.
+        columns: other columns of numbers, (n,); NaN = empty.
+        ignored: other columns, which hold no numbers.
+    """
+
+    folder: Path
+    path: tuple[str, ...]
+    label: tuple[str, ...]
+    group: tuple[str, ...]
+    person: tuple[str, ...] | None
+    boxes: np.ndarray
+    landmarks: Mapping[str, np.ndarray]
+    columns: Mapping[str, np.ndarray]
+    ignored: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.path)
+
+    def eyes(self, row: int) -> np.ndarray | None:
+        """Left and right eye of a photograph, (2, 2) pixels; None where the table has no eyes."""
+        if {"left_eye", "right_eye"} <= self.landmarks.keys():
+            return np.stack([self.landmarks["left_eye"][row], self.landmarks["right_eye"][row]])
+        return None
+
+
+def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
+    """The photographs that a CSV names.
+
+    Columns: `path` (relative to the table, or absolute) and `label` (any known spelling) must be there;
+    `group`, `person` may be. `box_left`, `box_top`, `box_right`, `box_bottom`: the face, pixels.
+    `left_eye_x`, `left_eye_y`, `right_eye_x`, ...: landmarks, named by the person's own sides, with `middle_`
+    for the midline; or `x_0` ... `y_67`, the 68 points of iBUG 300-W. Every other column of numbers is a
+    feature.
+
+    Args:
+        labels: expressions whose photographs are kept; none = all.
+
+    Raises:
+        ConfigError: no such file, no CSV, a missing column, no rows.
+        LabelError: labels that the vocabulary does not know, with the line of the first.
+    """
+    path = Path(path)
+    names, rows = _read(path)
+    known = [_label(path, line, row["label"]) for line, row in rows]
+    kept = [row for (_, row), name in zip(rows, known, strict=True) if not labels or name in labels]
+    if not kept:
+        raise ConfigError(
+            f"{path} has no photograph of {', '.join(labels)}; it has {', '.join(sorted(set(known)))}"
+        )
+    try:
+        points, used = _landmarks(kept, names)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    others = [name for name in names if name not in _OWN and name not in used]
+    numbers = {name: values for name in others if (values := _numbers(kept, name)) is not None}
+    boxes = np.stack([_wanted(path, kept, name) for name in BOX], 1) if set(BOX) <= set(names) else None
+    return Photographs(
+        folder=path.parent,
+        path=tuple(row["path"] for row in kept),
+        label=tuple(name for name in known if not labels or name in labels),
+        group=tuple(row.get("group") or "all" for row in kept),
+        person=tuple(row["person"] for row in kept) if "person" in names else None,
+        boxes=np.full((len(kept), 4), np.nan) if boxes is None else boxes,
+        landmarks=points,
+        columns=numbers,
+        ignored=tuple(name for name in others if name not in numbers),
+    )
+
+
+def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
+    """Column names, and for each row its line and cells."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, skipinitialspace=True)
+            names = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = names
+            rows = [(reader.line_num, row) for row in reader]
+    except FileNotFoundError:
+        raise ConfigError(f"no table of photographs at {path}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ConfigError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+    for name in ("path", "label"):
+        if name not in names:
+            raise ConfigError(f"{path} has no column {name!r}; it has: {', '.join(names) or 'none'}")
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConfigError(f"{path} has two columns {twice!r}; rename one")
+    for line, row in rows:
+        if None in row or None in row.values():
+            raise ConfigError(f"{path}, line {line}: wanted {len(names)} cells, as in the first line")
+        if not row["path"].strip():
+            raise ConfigError(f"{path}, line {line}: the path is empty")
+    if not rows:
+        raise ConfigError(f"{path} has no rows")
+    return names, [(line, {name: cell.strip() for name, cell in row.items()}) for line, row in rows]
+
+
+def _label(path: Path, line: int, text: str) -> str:
+    try:
+        return expression_name(text)
+    except LabelError as error:
+        raise LabelError(f"{path}, line {line}: {error}") from None
+
+
+def _landmarks(rows: Sequence[dict[str, str]], names: list[str]) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Points by name, and the columns that they took."""
+    if landmarks.is_numbered(names):
+        used = landmarks.numbered_columns()
+        flat = np.stack([_needed(rows, name) for name in used], axis=-1)
+        points = flat.reshape(len(rows), 2, -1).swapaxes(1, 2)
+        return landmarks.from_numbered(points), set(used)
+    found = {}
+    for name in landmarks.landmark_names(names):
+        found[name] = np.stack([_needed(rows, f"{name}_{axis}") for axis in "xy"], axis=-1)
+    return found, {f"{name}_{axis}" for name in found for axis in "xy"}
+
+
+def _needed(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
+    values = _numbers(rows, name)
+    if values is None:
+        raise ConfigError(f"column {name!r} wants pixels, got what is no number")
+    return values
+
+
+def _wanted(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
+    try:
+        return _needed(rows, name)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+
+
+def _numbers(rows: Sequence[dict[str, str]], name: str) -> np.ndarray | None:
+    """A column as float64, NaN where it is empty; None where a cell is no finite number, or all are empty."""
+    values = []
+    for row in rows:
+        try:
+            values.append(float(row[name]) if row[name] else math.nan)
+        except ValueError:
+            return None
+    array = np.array(values)
+    return None if np.isinf(array).any() or np.isnan(array).all() else array

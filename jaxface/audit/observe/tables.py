@@ -1,0 +1,135 @@
+"""The CSV tables of an observation, each written whole or not at all."""
+
+from __future__ import annotations
+
+import csv
+import io as text
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxface.core import io
+
+if TYPE_CHECKING:
+    from jaxface.audit.observe.runner import ObserveResult
+
+TABLES = ("photographs", "left_out", "independence", "accuracy", "distributions", "regression")
+_QUARTILES = (0.25, 0.5, 0.75)
+
+
+def write(
+    result: ObserveResult, labels: Mapping[str, Sequence[str]], values: Mapping[str, np.ndarray]
+) -> list[Path]:
+    """Write `TABLES` into the run's folder.
+
+    Args:
+        labels: of each classifier.
+        values: of each feature, (n,) or (n, k).
+    """
+    rows = {
+        "photographs": _photographs(result, labels, values),
+        "left_out": [["path", "reason"], *map(list, result.left_out)],
+        "independence": _independence(result),
+        "accuracy": _accuracy(result),
+        "distributions": _distributions(result),
+        "regression": _regression(result),
+    }
+    return [write_csv(result.folder / f"{name}.csv", rows[name]) for name in TABLES]
+
+
+def write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> Path:
+    """Rows as CSV, the first of them the names; NaN and None become empty cells."""
+    buffer = text.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([[_cell(value) for value in row] for row in rows])
+    io.write_text(path, buffer.getvalue())
+    return path
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    return f"{value:.8g}" if isinstance(value, float) else str(value)
+
+
+def _photographs(
+    result: ObserveResult, labels: Mapping[str, Sequence[str]], values: Mapping[str, np.ndarray]
+) -> list[list[Any]]:
+    """What every photograph gave: first answers, the examined logits, features."""
+    table, measured = result.photographs, result.measured
+    columns: dict[str, Sequence[Any]] = {"path": table.path, "label": table.label, "group": table.group}
+    if table.person is not None:
+        columns["person"] = table.person
+    columns["left_out"] = measured.reason
+    for name, logits in measured.logits.items():
+        known = np.isfinite(logits).all(1)
+        first = np.array(labels[name])[np.argmax(np.where(known[:, None], logits, 0.0), axis=1)]
+        columns[f"first {name}"] = [str(one) if ok else "" for one, ok in zip(first, known, strict=True)]
+        for expression in result.config.expressions:
+            if expression in labels[name]:
+                columns[f"logit {name} {expression}"] = logits[:, labels[name].index(expression)].tolist()
+    for name, feature in values.items():
+        if name != "group":
+            columns[f"feature {name}"] = feature.tolist()
+    return [list(columns), *map(list, zip(*columns.values(), strict=True))]
+
+
+def _independence(result: ObserveResult) -> list[list[Any]]:
+    tests = result.config.tests
+    head = [
+        "classifier",
+        "expression",
+        "feature",
+        "among",
+        "given",
+        "samples",
+        "unit",
+        "association",
+        "dependent",
+        "alpha",
+    ]
+    rows: list[list[Any]] = [
+        [*head, *(f"{test}_{part}" for test in tests for part in ("statistic", "p")), "remark"]
+    ]
+    for v in result.verdicts:
+        found = [part.get(test) for test in tests for part in (v.statistic, v.p_value)]
+        known = [v.classifier, v.expression, v.feature, v.among, v.given, v.samples, result.config.unit]
+        rows.append([*known, v.association, v.dependent, result.config.alpha, *found, v.remark])
+    return rows
+
+
+def _accuracy(result: ObserveResult) -> list[list[Any]]:
+    head = ["classifier", "label", "group", "photographs", "right", "accuracy", "low", "high"]
+    return [head, *([getattr(row, name) for name in head] for row in result.accuracy)]
+
+
+def _distributions(result: ObserveResult) -> list[list[Any]]:
+    rows: list[list[Any]] = [
+        [
+            "classifier",
+            "expression",
+            "label",
+            "group",
+            "photographs",
+            "mean",
+            "deviation",
+            "q25",
+            "median",
+            "q75",
+        ]
+    ]
+    for one in result.distributions:
+        logits = one.logits
+        shape = [float(logits.mean()), float(logits.std()), *map(float, np.quantile(logits, _QUARTILES))]
+        rows.append([one.classifier, one.expression, one.label, one.group, len(logits), *shape])
+    return rows
+
+
+def _regression(result: ObserveResult) -> list[list[Any]]:
+    rows: list[list[Any]] = [["classifier", "expression", "feature", "position", "mean", "deviation", "count"]]
+    for one in result.curves:
+        for step in zip(*one.regression, strict=True):
+            rows.append([one.classifier, one.expression, one.name, *map(float, step[:3]), int(step[3])])
+    return rows

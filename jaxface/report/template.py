@@ -1,0 +1,21 @@
+"""From a template's name and values to HTML text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import resources
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+
+def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
+    """The page `templates/NAME.html` with the style sheet as `style`; values are escaped, unless `Markup`."""
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= filters
+    folder = resources.files("jaxface.report") / "templates"
+    template = environment.from_string((folder / f"{name}.html").read_text(encoding="utf-8"))
+    return template.render(style=Markup((folder / "report.css").read_text(encoding="utf-8")), **values)

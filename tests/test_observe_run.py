@@ -1,0 +1,250 @@
+"""An observation from a table to verdicts: what is found, what is lost, what is kept."""
+
+import csv
+import dataclasses
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxface import classify
+from jaxface.audit import observe
+from jaxface.audit.observe import ObserveConfig, ObserveResult, measure
+from jaxface.audit.observe.judge import association, verdict_key
+from jaxface.audit.observe.samples import Samples
+from jaxface.core.errors import ConfigError, StoreError
+from jaxface.report import observation_tables, write_observation
+from jaxface.stats import chsic
+from tests.photographs import CLASSIFIER, SIZE, write_table
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory) -> ObserveResult:
+    """80 people, one photograph each, two of which are lost."""
+    folder = tmp_path_factory.mktemp("observed")
+    config = write_table(folder / "in", 80)
+    (folder / "in" / "003-0.png").unlink()
+    (folder / "in" / "010-0.png").write_bytes(b"not a picture")
+    return observe.run(config, folder / "out")
+
+
+def table(result: ObserveResult, name: str) -> list[dict[str, str]]:
+    with (result.folder / f"{name}.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_what_is_there_is_found_and_the_rest_is_counted_and_named(found: ObserveResult) -> None:
+    assert [(path, reason.partition(":")[0]) for path, reason in found.left_out] == [
+        ("003-0.png", "missing"),
+        ("010-0.png", "unreadable"),
+    ]
+    verdicts = {(v.feature, v.among): v for v in found.verdicts}
+    assert set(verdicts) == {(f, a) for f in ("group", "pixel", "column:grade") for a in ("own", "all")}
+    assert all(v.dependent for v in verdicts.values())
+    assert {v.samples for key, v in verdicts.items() if key[1] == "all"} == {78}
+    assert {v.given for key, v in verdicts.items() if key[1] == "own"} == {"nothing"}
+    assert {v.given for key, v in verdicts.items() if key[1] == "all"} == {"label"}
+    assert verdicts["group", "own"].association > 0.9  # probands, the second group, are answered more strongly
+    assert verdicts["pixel", "own"].association < -0.9
+
+
+def test_logits_and_features_are_those_of_the_pictures(found: ObserveResult) -> None:
+    with Image.open(found.photographs.folder / "004-0.png") as opened:
+        image = np.asarray(opened, np.float32) / 255
+    logits = np.asarray(CLASSIFIER.logits(image[None]))[0]
+    np.testing.assert_allclose(found.measured.logits["brightness"][4], logits, rtol=1e-5)
+    difference = image[:, : SIZE // 2] - image[:, : SIZE // 2 - 1 : -1]
+    np.testing.assert_allclose(found.measured.features["pixel"][4], np.sqrt((difference**2).mean()), rtol=1e-5)
+    assert np.isnan(found.measured.logits["brightness"][[3, 10]]).all()
+
+
+def test_a_verdict_is_the_test_of_logit_and_feature(found: ObserveResult) -> None:
+    (verdict,) = [v for v in found.verdicts if (v.feature, v.among) == ("pixel", "all")]
+    used = found.measured.used
+    codes = np.unique(found.photographs.label, return_inverse=True)[1][used].astype(float)
+    logit, pixel = found.measured.logits["brightness"][used, 0], found.measured.features["pixel"][used]
+    keys = jax.random.split(verdict_key(0, "brightness/happiness/pixel/all"), 4)
+    wanted = chsic(pixel, logit, codes, keys[0], discrete=True)
+    assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (wanted.statistic, wanted.p_value)
+
+
+def test_accuracy_by_group_counts_first_answers(found: ObserveResult) -> None:
+    rows = {(row.label, row.group): row for row in found.accuracy}
+    first = np.where(found.measured.logits["brightness"][:, 0] > 10, "happiness", "sadness")
+    for (label, group), row in rows.items():
+        own = (np.array(found.photographs.label) == label) & (np.array(found.photographs.group) == group)
+        own &= found.measured.used
+        assert (row.photographs, row.right) == (own.sum(), (first[own] == label).sum())
+        assert row.low <= row.accuracy <= row.high
+    assert rows["happiness", "proband"].accuracy == 1 and rows["happiness", "patient"].accuracy == 0
+
+
+def test_tables_hold_it_all(found: ObserveResult) -> None:
+    photographs = table(found, "photographs")
+    assert len(photographs) == 80 and photographs[3]["left_out"].startswith("missing")
+    assert photographs[3]["logit brightness happiness"] == photographs[3]["first brightness"] == ""
+    assert photographs[6]["first brightness"] == "sadness" and photographs[5]["first brightness"] == "happiness"
+    independence = table(found, "independence")
+    assert len(independence) == 6 and {row["dependent"] for row in independence} == {"True"}
+    assert all(0 < float(row["chsic_p"]) <= 0.02 for row in independence)
+    assert [row["path"] for row in table(found, "left_out")] == ["003-0.png", "010-0.png"]
+    assert {row["group"] for row in table(found, "distributions")} == {"patient", "proband"}
+    curve = [row for row in table(found, "regression") if row["feature"] == "pixel" and row["mean"]]
+    assert float(curve[0]["mean"]) > float(curve[-1]["mean"]) + 3
+
+
+def test_a_second_call_measures_only_what_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 70), tests=("kci",))
+    (tmp_path / "001-0.png").unlink()
+    began = observe.run(config, tmp_path / "out")
+    asked: list[range] = []
+    original = measure._chunk
+    monkeypatch.setattr(
+        measure, "_chunk", lambda table, rows, *rest: asked.append(rows) or original(table, rows, *rest)
+    )
+    again = observe.run(config, tmp_path / "out")
+    assert not asked and again.verdicts == began.verdicts
+    judged = observe.run(dataclasses.replace(config, among=("own",)), tmp_path / "out")
+    assert not asked and judged.verdicts == tuple(v for v in began.verdicts if v.among == "own")
+    Image.new("RGB", (SIZE, SIZE), "white").save(tmp_path / "001-0.png")
+    (tmp_path / "out" / "measured" / "00000064.npz").write_bytes(b"cut off")
+    mended = observe.run(config, tmp_path / "out")
+    assert asked == [range(0, 32), range(64, 70)]
+    assert not mended.left_out and mended.measured.logits["brightness"][1, 0] == pytest.approx(20)
+
+
+def test_a_folder_of_other_photographs_is_refused(tmp_path: Path) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 24), tests=("kci",))
+    observe.run(config, tmp_path / "out")
+    smaller = dataclasses.replace(config, crop=dataclasses.replace(config.crop, size=8))
+    with pytest.raises(StoreError, match="measurements of another crop"):
+        observe.run(smaller, tmp_path / "out")
+    with (tmp_path / "table.csv").open("a") as file:
+        file.write("000-0.png,happy,patient,p0,1\n")
+    with pytest.raises(StoreError, match="measurements of another table"):
+        observe.run(config, tmp_path / "out")
+
+
+def test_people_are_the_samples_where_that_is_asked(tmp_path: Path) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 40, 4), unit="person", tests=("kci",))
+    result = observe.run(config, tmp_path / "out")
+    counts = {(v.feature, v.among): v.samples for v in result.verdicts}
+    assert counts["group", "own"] == 40 and counts["group", "all"] == 80  # of 80 and 160 photographs
+    text = (tmp_path / "table.csv").read_text()
+    (tmp_path / "table.csv").write_text(text.replace("patient", "proband", 1))
+    with pytest.raises(ConfigError, match="person 'p0' is in two groups: patient, proband"):
+        observe.run(config, tmp_path / "other")
+
+
+def test_too_few_samples_are_no_verdict(tmp_path: Path) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 30), tests=("kci",))
+    result = observe.run(config, tmp_path / "out")
+    own = [v for v in result.verdicts if v.among == "own"]
+    assert all(v.dependent is None and "the tests want 20" in v.remark for v in own)
+    assert all(v.dependent is not None for v in result.verdicts if v.among == "all")
+    assert "–" in observation_tables.significance_text(result)
+
+
+def test_two_classifiers_one_of_which_lacks_the_expression(tmp_path: Path) -> None:
+    other = classify.from_function(lambda images: images[:, 0, 0, :2], ["sad", "fear"], name="other")
+    config = dataclasses.replace(write_table(tmp_path, 24), classifiers=(CLASSIFIER, other), tests=("kci",))
+    result = observe.run(config, tmp_path / "out")
+    assert result.skipped == (("other", "happiness"),) and {v.classifier for v in result.verdicts} == {
+        "brightness"
+    }
+    assert {row.classifier for row in result.accuracy} == {"brightness", "other"}
+    with pytest.raises(ConfigError, match="none of other knows happiness"):
+        observe.run(dataclasses.replace(config, classifiers=(other,)), tmp_path / "third")
+
+
+def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def notes(images: np.ndarray) -> np.ndarray:
+        seen.append(images.shape)
+        return images[:, 0, 0, :2]
+
+    large = classify.from_function(notes, ["happy", "sad"], name="large", size=40, on_host=True)
+    config = dataclasses.replace(write_table(tmp_path, 4), classifiers=(large,), tests=("kci",))
+    observe.run(config, tmp_path / "out")
+    assert seen == [(measure.CHUNK, 40, 40, 3)]
+    assert config.crop.size_for(40) == 40 and config.crop.size_for(None) == config.crop.size_for(8) == SIZE
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"features": ("column:grad",)}, "no column of numbers 'grad', did you mean 'grade'"),
+        ({"features": ("landmarks",)}, "two pairs or more, got 0"),
+        ({"classifiers": (CLASSIFIER, CLASSIFIER)}, "two classifiers are called 'brightness'"),
+        ({"table": None}, "no table of photographs"),
+    ],
+)
+def test_what_cannot_be_observed_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 4), **change)
+    with pytest.raises(ConfigError, match=message):
+        observe.run(config, tmp_path / "out")
+
+
+def test_no_photograph_at_all_is_an_error(tmp_path: Path) -> None:
+    config = write_table(tmp_path, 2)
+    for path in tmp_path.glob("*.png"):
+        path.unlink()
+    with pytest.raises(
+        ConfigError, match=r"none of the 2 photographs .* can be used; the first, 000-0\.png: missing"
+    ):
+        observe.run(config, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"alpha": 0.0},
+        {"window": 0.0},
+        {"unit": "people"},
+        {"tests": ("fcti",)},
+        {"among": ("none",)},
+        {"features": "pixel"},
+        {"expressions": ()},
+        {"labels": ("hapy",)},
+        {"repeats": 0},
+        {"seed": -1},
+    ],
+)
+def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
+        ObserveConfig(**wrong)  # type: ignore[arg-type]
+
+
+def test_association_is_within_labels() -> None:
+    label = np.repeat(["a", "b"], 3)
+    feature = np.array([1.0, 2, 3, 11, 12, 13])
+    logit = np.array([3.0, 2, 1, 30, 29, 28])  # falls within each, rises between them
+    assert association(Samples(logit, feature, label, label)) == pytest.approx(-1)
+    assert association(Samples(np.ones(6), feature, label, label)) == 0
+
+
+def test_the_report_is_one_file_with_figures(found: ObserveResult) -> None:
+    page = write_observation(found)
+    text = page.read_text(encoding="utf-8")
+    for word in ("80 photographs", "2 of them left out", "003-0.png", "✓", "<svg", "grade"):
+        assert word in text
+    assert "<img" not in text and "http://" not in text.replace("http://www.w3.org", "")
+    names = {path.name for path in (found.folder / "figures").iterdir()}
+    assert {"distribution-happiness.svg", "distribution-happiness.png"} <= names
+    assert "regression-brightness-happiness-pixel.png" in names and not (found.folder / "crops.png").exists()
+    with_pictures = dataclasses.replace(found, config=dataclasses.replace(found.config, pictures=True))
+    assert "data:image/png" in write_observation(with_pictures).read_text(encoding="utf-8")
+    with Image.open(found.folder / "crops.png") as sheet:
+        assert sheet.size[0] > 8 * SIZE
+
+
+def test_terminal_tables(found: ObserveResult) -> None:
+    significance = observation_tables.significance_text(found)
+    assert "all (78), given the label" in significance and "✓ +0.9" in significance
+    assert "100 % of 19" in observation_tables.accuracy_text(found)
+    assert observation_tables.left_out_text(found).startswith(
+        "2 of 80 photographs left out:\n  003-0.png: missing"
+    )

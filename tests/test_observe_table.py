@@ -1,0 +1,125 @@
+"""The table of photographs: what is read, and what is refused with its line."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxface.audit.observe import landmarks
+from jaxface.audit.observe.table import Photographs, read_table
+from jaxface.core.errors import ConfigError, LabelError
+
+
+def table(folder: Path, text: str, labels: tuple[str, ...] = ()) -> Photographs:
+    path = folder / "t.csv"
+    path.write_text(text, encoding="utf-8")
+    return read_table(path, labels)
+
+
+def test_columns_find_their_places(tmp_path: Path) -> None:
+    found = table(
+        tmp_path,
+        "path,label,group,person,box_left,box_top,box_right,box_bottom,left_eye_x,left_eye_y,grade,camera\n"
+        'a.png,happy,patient,p1,1,2,3,4,50,40,4,one\n"b, c.png",Surprised,proband,p2,,,,,,,,two\n',
+    )
+    assert found.path == ("a.png", "b, c.png") and found.folder == tmp_path
+    assert found.label == ("happiness", "surprise")
+    assert found.group == ("patient", "proband") and found.person == ("p1", "p2")
+    np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4], [np.nan] * 4])
+    np.testing.assert_array_equal(found.landmarks["left_eye"], [[50, 40], [np.nan, np.nan]])
+    np.testing.assert_array_equal(found.columns["grade"], [4, np.nan])
+    assert list(found.columns) == ["grade"] and found.ignored == ("camera",)
+    assert found.eyes(0) is None  # one eye is none
+
+
+def test_group_and_person_may_be_missing_and_labels_choose_rows(tmp_path: Path) -> None:
+    found = table(tmp_path, "\ufeffpath, label\na, sad\nb, fear\nc, sadness\n", ("sadness",))
+    assert found.path == ("a", "c") and found.group == ("all", "all") and found.person is None
+    assert np.isnan(found.boxes).all() and not found.landmarks and not found.columns
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "path,label\na,happy\nb,hapy\n",
+            r"t\.csv, line 3: unknown expression label 'hapy', did you mean 'happy'",
+        ),
+        ("path,group\na,b\n", r"t\.csv has no column 'label'; it has: path, group"),
+        ("path,label\n", "has no rows"),
+        ("", "has no column 'path'; it has: none"),
+        ("path,label\na\n", r"line 2: wanted 2 cells"),
+        ("path,label\na,happy,x\n", r"line 2: wanted 2 cells"),
+        ("path,label\n,happy\n", r"line 2: the path is empty"),
+        ("path,label,x,x\na,happy,1,2\n", "two columns 'x'"),
+        ("path,label,left_eye_x\na,happy,1\n", "'left_eye' has one of its columns"),
+        ("path,label,left_eye_x,left_eye_y\na,happy,1,u\n", "'left_eye_y' wants pixels"),
+        ("path,label,box_left,box_top,box_right,box_bottom\na,happy,1,2,3,u\n", "'box_bottom' wants pixels"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises((ConfigError, LabelError), match=message):
+        table(tmp_path, text)
+
+
+def test_no_table_and_no_photograph_of_a_label_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="no table of photographs at"):
+        read_table(tmp_path / "absent.csv")
+    with pytest.raises(ConfigError, match="no photograph of fear; it has happiness"):
+        table(tmp_path, "path,label\na,happy\n", ("fear",))
+
+
+def test_numbered_points_are_named_by_the_persons_own_sides(tmp_path: Path) -> None:
+    names = landmarks.numbered_columns()
+    values = [*range(68), *range(100, 168)]
+    found = table(tmp_path, f"path,label,{','.join(names)}\na,happy,{','.join(map(str, values))}\n")
+    points = found.landmarks
+    assert len(points) == 2 * 29 + 10 + 2
+    np.testing.assert_array_equal(points["right_eye"], [[38.5, 138.5]])
+    np.testing.assert_array_equal(points["left_eye"], [[44.5, 144.5]])
+    np.testing.assert_array_equal(points["right_48"], [[48, 148]])
+    np.testing.assert_array_equal(points["left_48"], [[54, 154]])
+    used = np.concatenate([row[:, 0] for name, row in points.items() if not name.endswith("eye")])
+    assert sorted(used) == list(range(68)) and not found.columns
+    landmarks.mirror_order(list(points))
+
+
+NAMES = ["left_a", "right_a", "left_b", "right_b", "middle_c"]
+FACE = np.array([[[3.0, 0.0], [-3.0, 0.0], [2.0, 4.0], [-2.0, 4.0], [0.0, 7.0]]])
+
+
+def test_a_symmetric_face_has_no_asymmetry_wherever_it_is() -> None:
+    order = landmarks.mirror_order(NAMES)
+    turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
+    moved = 9 * FACE @ turn.T + np.array([50.0, -20.0])
+    np.testing.assert_allclose(landmarks.asymmetry(np.concatenate([FACE, moved]), order), 0.0, atol=1e-7)
+
+
+def test_asymmetry_is_the_same_on_both_sides_and_grows() -> None:
+    order = landmarks.mirror_order(NAMES)
+    left, right, more = FACE.copy(), FACE.copy(), FACE.copy()
+    left[0, 2] += [0.5, -1.0]
+    right[0, 3] += [-0.5, -1.0]
+    more[0, 2] += [1.0, -2.0]
+    found = landmarks.asymmetry(np.concatenate([left, right, more]), order)
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+    assert 0.05 < found[0] < found[2]
+    # the best turn, found by trying
+    face = left[0] - left[0].mean(0)
+    mirrored = face[order] * [-1, 1]
+    angles = np.linspace(-np.pi, np.pi, 20001)
+    turned = [mirrored @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) for a in angles]
+    best = min(np.linalg.norm(face - one) for one in turned)
+    np.testing.assert_allclose(found[0], best / np.linalg.norm(face), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["left_a", "right_a"], "two pairs or more, got 1"),
+        (["left_a", "left_b", "right_a"], "'left_b' has no 'right_b'"),
+    ],
+)
+def test_points_that_cannot_tell_asymmetry_are_refused(names: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        landmarks.mirror_order(names)
