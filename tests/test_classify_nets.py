@@ -100,6 +100,28 @@ def test_convolution_is_that_of_lax(
     np.testing.assert_allclose(got, wanted, atol=5e-5)
 
 
+@pytest.mark.parametrize(("inputs", "stride"), [(1, 2), (5, 1)])
+def test_few_channels_to_few_and_their_gradients_are_those_of_lax(
+    inputs: int, stride: int, key: jax.Array
+) -> None:
+    maps = jax.random.normal(key, (2, 8, 13, inputs))
+    kernel = jax.random.normal(jax.random.fold_in(key, 1), (3, 3, inputs, 4))
+
+    def by_lax(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        layout = ("NHWC", "HWIO", "NHWC")
+        return lax.conv_general_dilated(maps, kernel, (stride, stride), "SAME", dimension_numbers=layout)
+
+    def ours(maps: jax.Array, kernel: jax.Array) -> jax.Array:
+        return convolution.convolution(maps, kernel, stride)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def both_ways(function: Callable, maps: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
+        out, back = jax.vjp(function, maps, kernel)
+        return out, back(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))
+
+    chex.assert_trees_all_close(both_ways(ours, maps, kernel), both_ways(by_lax, maps, kernel), atol=5e-5)
+
+
 @pytest.mark.parametrize("pairs", [((1, 1), (1, 1)), ((2, 0), (0, 1))])
 @pytest.mark.parametrize("shape", [(2, 8, 13, 5)])
 def test_winograds_form_and_its_gradients_are_those_of_lax(

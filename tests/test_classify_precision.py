@@ -14,7 +14,7 @@ SEEN = []
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    each: bool = True
+    together: int | None = 1
 
     def __call__(self, state, images):
         SEEN.append((images.dtype, state["weights"].dtype, state["steps"].dtype))

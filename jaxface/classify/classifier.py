@@ -109,14 +109,7 @@ class Classifier:
         def answer(images: Array) -> Array:
             return self._checked(network(state, prepare(images, self.card))[0], images)
 
-        count, together = len(images), network.together
-        if together is None or not on_cpu() or (count <= together and together > 1):
-            return answer(images)
-        groups = -(-count // together)
-        rest = jnp.zeros((groups * together - count, *images.shape[1:]), images.dtype)
-        images = jnp.concatenate([images, rest]).reshape(groups, together, *images.shape[1:])
-        logits = lax.map(answer, images)
-        return logits.reshape(groups * together, logits.shape[-1])[:count]
+        return in_groups(answer, images, network.together)
 
     def features(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         """Logits (B, K) and the net's named maps, each (B, ...): for distances, saliency, training. Pure."""
@@ -165,6 +158,18 @@ class Classifier:
             images = prepared[start : start + HOST_BATCH]
             out[start : start + HOST_BATCH] = self._checked(np.asarray(host(images)), images)
         return out
+
+
+def in_groups(answer: Callable[[Array], Array], images: Array, together: int | None) -> Array:
+    """`answer` (B, ...) -> (B, K) of all images; on the CPU so many at a time, the last group filled up."""
+    count = len(images)
+    if together is None or not on_cpu() or (count <= together and together > 1):
+        return answer(images)
+    groups = -(-count // together)
+    rest = jnp.zeros((groups * together - count, *images.shape[1:]), images.dtype)
+    images = jnp.concatenate([images, rest]).reshape(groups, together, *images.shape[1:])
+    logits = lax.map(answer, images)
+    return logits.reshape(groups * together, logits.shape[-1])[:count]
 
 
 @jax.jit
