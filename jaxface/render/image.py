@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -17,6 +17,9 @@ from jaxface.face.appearance import albedo_size, line_weights, texture
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.camera import frame, project
+from jaxface.render.candidates import fits
+from jaxface.render.deferred import LANES
+from jaxface.render.group import frames, gather, in_lanes
 from jaxface.render.light import irradiance
 from jaxface.render.rasterize import visible
 from jaxface.render.scene import Camera, Scene
@@ -188,15 +191,96 @@ def grid(
 ) -> Array:
     """One person and expression at every symmetry and time step, (S, T, size, size, 3).
 
+    From `LANES` pictures on by candidate lists (`render.group`), whose triangles are those of `image` and
+    whose colours differ from it by quantisation, 0.1 / 255 in the mean; lists that do not fit are noticed,
+    and `draw_many` draws instead. Reverse-mode differentiable as `image` is, at `image`'s cost.
+
     Args:
         symmetry: (S,); time: (T,).
     """
-    everywhere, always = jnp.meshgrid(_steps(symmetry), _steps(time), indexing="ij")
-    expression = jnp.broadcast_to(params.expression, (everywhere.size, *params.expression.shape))
-    pose = jnp.broadcast_to(params.pose, (everywhere.size, *params.pose.shape))
     prepared = prepare(head, params, scene)
-    drawn = draw_many(head, prepared, expression, pose, scene, everywhere.ravel(), always.ravel(), side)
-    return drawn.reshape(*everywhere.shape, *drawn.shape[1:])
+    symmetry, time = _steps(symmetry), _steps(time)
+    _check(head, "expression", params.expression, head.expression_basis.shape[-1:])
+    _check(head, "pose", params.pose, (len(head.parents), 3))
+    few = symmetry.shape[0] * time.shape[0] < LANES
+    crowded = not fits(scene.size * scene.supersample, head.faces.shape[0])
+    draw_all = _one_by_one if few or crowded else _by_lists
+    return draw_all(side, head, prepared, params.expression, params.pose, scene, symmetry, time)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _by_lists(side: Side, *arguments: Any) -> Array:
+    return _grid(side, *arguments)
+
+
+def _by_lists_forward(side: Side, *arguments: Any) -> tuple[Array, tuple[Any, ...]]:
+    return _grid(side, *arguments), arguments
+
+
+def _by_lists_backward(side: Side, arguments: tuple[Any, ...], cotangent: Array) -> tuple[Any, ...]:
+    """The gradient of the same pictures drawn one by one: words of packed bits have none."""
+    return jax.vjp(functools.partial(_one_by_one, side), *arguments)[1](cotangent)
+
+
+_by_lists.defvjp(_by_lists_forward, _by_lists_backward)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _grid(
+    side: Side,
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    symmetry: Array,
+    time: Array,
+) -> Array:
+    """(S, T, size, size, 3). Compiled apart from `_by_lists`, so that gradients compile it no second time."""
+    shared = gather(head, prepared, expression, pose, scene, symmetry, time, side)
+
+    def some(s: Array, t: Array) -> Array:
+        def quick(s: Array, t: Array) -> Array:
+            return frames(head, shared, prepared, scene, s, t)
+
+        def safe(s: Array, t: Array) -> Array:
+            return _each(side, head, prepared, expression, pose, scene, s, t)
+
+        return jax.lax.cond(shared.lists.sound, quick, safe, s, t)
+
+    drawn = in_lanes(some, symmetry, time)
+    return drawn.reshape(symmetry.shape[0], time.shape[0], *drawn.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _one_by_one(
+    side: Side,
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    symmetry: Array,
+    time: Array,
+) -> Array:
+    s, t = (each.ravel() for each in jnp.meshgrid(symmetry, time, indexing="ij"))
+    drawn = _each(side, head, prepared, expression, pose, scene, s, t)
+    return drawn.reshape(symmetry.shape[0], time.shape[0], *drawn.shape[1:])
+
+
+def _each(
+    side: Side,
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    s: Array,
+    t: Array,
+) -> Array:
+    expressions = jnp.broadcast_to(expression, (s.shape[0], *expression.shape))
+    poses = jnp.broadcast_to(pose, (s.shape[0], *pose.shape))
+    return draw_many(head, prepared, expressions, poses, scene, s, t, side)
 
 
 def _steps(values: Array | float) -> Array:

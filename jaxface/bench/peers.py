@@ -1,0 +1,148 @@
+"""Other renderers on the same frames: a plain C z-buffer of our own, and Mesa's llvmpipe through moderngl."""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface import face, render
+from jaxface.core.errors import ConfigError
+from jaxface.face import geometry
+from jaxface.face.appearance import line_weights
+from jaxface.render.light import irradiance
+from jaxface.render.shade import vertex_normals
+
+_VERTEX = """#version 330
+in vec3 position; in vec2 uv; in vec4 shade; out vec2 at; out vec4 light; uniform vec4 camera;
+void main() {
+    float z = camera.z - position.z;
+    at = uv; light = shade;
+    gl_Position = vec4(camera.w * (position.xy - camera.xy), z * (z - 0.6) / 0.6, z);
+}"""
+_FRAGMENT = """#version 330
+in vec2 at; in vec4 light; out vec4 colour; uniform sampler2D skin;
+void main() {
+    vec4 s = texture(skin, vec2(at.x, 1.0 - at.y));
+    colour = vec4(pow(s.rgb * light.rgb * (1.0 - s.a * light.a), vec3(1.0 / 2.2)), 1.0);
+}"""
+
+
+class Frames:
+    """One person at a few times, as numbers: what the peers are given free of charge."""
+
+    def __init__(self, head: face.FaceModel, params: face.FaceParams, scene: render.Scene, times: Any) -> None:
+        prepared = render.prepare(head, params, scene)
+        camera = prepared.camera
+        if not isinstance(camera, render.Perspective):
+            raise ConfigError("the peers draw with a perspective camera; set the scene's distance above 0")
+        self.head, self.scene = head, scene
+        moved = [geometry.expression_displacement(head, params.expression, 1.0, time) for time in times]
+        self.vertices = [np.asarray(geometry.pose_head(head, params, each), np.float32) for each in moved]
+        self.lines = [np.asarray(line_weights(head.appearance.lines, each), np.float32) for each in moved]
+        self.texture = np.asarray(prepared.texture, np.float32)
+        self.camera = np.asarray([*camera.position, camera.focal], np.float32)
+
+
+def plain_c(frames: Frames) -> Callable[[], np.ndarray]:
+    """All frames by `zbuffer.c`, compiled now, one thread; (frames, size, size, 3).
+
+    Raises:
+        ConfigError: there is no C compiler.
+    """
+    source = Path(__file__).with_name("zbuffer.c")
+    folder = tempfile.mkdtemp()
+    library = Path(folder) / "zbuffer.so"
+    command = [
+        "cc",
+        "-O3",
+        "-march=native",
+        "-ffast-math",
+        "-shared",
+        "-fPIC",
+        "-o",
+        str(library),
+        str(source),
+        "-lm",
+    ]
+    try:
+        subprocess.run(command, check=True, capture_output=True, text=True)
+    except (OSError, subprocess.CalledProcessError) as problem:
+        raise ConfigError(f"the C peer wants a compiler called cc: {problem}") from problem
+    draw = ctypes.CDLL(str(library)).draw
+    head, size = frames.head, frames.scene.size
+    faces, uv_faces = (np.ascontiguousarray(each, np.int32) for each in (head.faces, head.uv_faces))
+    given = (head.uv, frames.scene.light, frames.scene.background)
+    uv, light, background = (np.ascontiguousarray(each, np.float32) for each in given)
+    table = (np.linspace(0.0, 1.0, 4096) ** (1.0 / float(frames.scene.gamma))).astype(np.float32)
+    count = len(frames.vertices[0])
+    work, depth = np.empty(10 * count, np.float32), np.empty(size * size, np.float32)
+    owner, out = np.empty(size * size, np.int32), np.empty((len(frames.vertices), size, size, 3), np.float32)
+
+    def pointer(array: np.ndarray) -> ctypes.c_void_p:
+        return ctypes.c_void_p(array.ctypes.data)
+
+    def run() -> np.ndarray:
+        for number, (vertices, line) in enumerate(zip(frames.vertices, frames.lines, strict=True)):
+            draw(
+                *(ctypes.c_int(count), pointer(vertices), ctypes.c_int(len(faces)), pointer(faces)),
+                *(pointer(uv), pointer(uv_faces), pointer(line), *map(ctypes.c_int, frames.texture.shape[:2])),
+                *(pointer(each) for each in (frames.texture, light, frames.camera, table, background)),
+                *(ctypes.c_int(size), *(pointer(each) for each in (work, depth, owner, out[number]))),
+            )
+        return out
+
+    return run
+
+
+def llvmpipe(frames: Frames) -> Callable[[], np.ndarray]:
+    """All frames by OpenGL on the CPU, (frames, size, size, 3); uploads and read-back count, vertex light not.
+
+    Raises:
+        ConfigError: moderngl or a software driver is missing.
+    """
+    try:
+        moderngl: Any = importlib.import_module("moderngl")
+        context = moderngl.create_context(standalone=True, backend="egl")
+    except Exception as problem:  # what a missing driver raises differs from driver to driver
+        raise ConfigError(f"llvmpipe wants the extra `bench` and Mesa's EGL: {problem}") from problem
+    head, size = frames.head, frames.scene.size
+    corners = np.stack([np.asarray(head.faces).ravel(), np.asarray(head.uv_faces).ravel()], axis=1)
+    pairs, index = np.unique(corners, axis=0, return_inverse=True)
+    shades = []
+    for vertices, line in zip(frames.vertices, frames.lines, strict=True):
+        light = np.asarray(irradiance(frames.scene.light, vertex_normals(jnp.asarray(vertices), head.faces)))
+        shades.append(np.concatenate([vertices, light, line[:, None]], axis=1)[pairs[:, 0]].astype("f4"))
+    program = context.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
+    program["camera"].value = tuple(map(float, frames.camera))
+    height, width = frames.texture.shape[:2]
+    texture = context.texture((width, height), 4, frames.texture.tobytes(), dtype="f4")
+    texture.repeat_x = texture.repeat_y = False
+    texture.use()
+    varying = context.buffer(reserve=shades[0].nbytes, dynamic=True)
+    uv = context.buffer(np.asarray(head.uv)[pairs[:, 1]].astype("f4").tobytes())
+    elements = context.buffer(index.astype("i4").tobytes())
+    content = [(varying, "3f 4f", "position", "shade"), (uv, "2f", "uv")]
+    mesh = context.vertex_array(program, content, elements)
+    target = context.framebuffer(context.renderbuffer((size, size)), context.depth_renderbuffer((size, size)))
+    target.use()
+    context.enable(moderngl.DEPTH_TEST | moderngl.CULL_FACE)
+    background = tuple(map(float, frames.scene.background))
+
+    def run() -> np.ndarray:
+        out = []
+        for shade in shades:
+            varying.write(shade)
+            target.clear(*background)
+            mesh.render()
+            out.append(np.frombuffer(target.read(components=3), np.uint8).reshape(size, size, 3)[::-1])
+        return np.stack(out)
+
+    return run

@@ -1,0 +1,226 @@
+"""Candidate lists: for each pixel the triangles that it may see in any frame of a group.
+
+Frames of one topology and camera whose vertices all stay in the convex hull of a few extreme frames
+(`motion.extremes`). A triangle goes into the lists of the pixel centres inside of a hexagon or so around its
+swept corners: a box and three slabs along its own edges. Everything that a frame can show is in a list by
+construction, and a covered pixel has two to five candidates. Built on the device by one sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.render.scene import Camera, Orthographic
+from jaxface.render.stages import stage
+
+MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
+TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists that are worked off unrolled; longer lists come last
+LONGEST = 254  # slots that a packed word can name
+CAPACITIES = (2.5, 5.0, 20.0)  # entries a pixel, on average: the least that fits is sorted
+_NEVER = 0xFFFFFFFF
+_BLOCK = 64
+
+
+@pytree
+class Lists:
+    """Pixels in the order in which they are drawn, and their candidates.
+
+    Attributes:
+        triangle: (E,) int32, pixel by pixel.
+        pixel: (P + spare,) int32 row * size + column, by length of list, then by number.
+        start, count: (P + spare,) int32 first entry and number of entries of those pixels.
+        position: (P,) int32 where a pixel stands in that order; P for pixels without candidates.
+        first: (tiers + 2,) int32 where the pixels of each tier begin.
+        sound: () bool; False = a capacity was exceeded, and these lists must not be used.
+    """
+
+    triangle: Array
+    pixel: Array
+    start: Array
+    count: Array
+    position: Array
+    first: Array
+    sound: Array
+
+
+class _Outline(NamedTuple):
+    """What a triangle covers in any frame: first row, number of rows, box and slabs; (F,) each."""
+
+    top: Array
+    rows: Array
+    left: Array
+    right: Array
+    slabs: tuple[tuple[Array, Array, Array, Array], ...]
+
+
+def fits(size: int, triangles: int) -> bool:
+    """Whether a pixel and a triangle fit into one word, which is what is sorted."""
+    return size * size * triangles < _NEVER
+
+
+def lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> Lists:
+    """Candidates of all pixels.
+
+    Args:
+        xy: (K, V, 2) pixels: the vertices at the extreme frames.
+        faces: (F, 3) int32.
+        facing: (F,) bool: False for triangles that face the camera in no frame.
+        spare: entries of `pixel`, `start`, `count` after the last pixel.
+    """
+    seen = jnp.any(facing)
+    outline = stage(seen, partial(_outline, size), xy, faces, facing)
+    pixels, triangles = size * size, faces.shape[0]
+    row_capacity = 2 * (triangles + pixels)
+    (owner, line), row_total = _expand(outline.rows, row_capacity)
+    y = outline.top[owner] + line
+    left, width = stage(seen, partial(_span, size), outline, owner, y)
+    width = jnp.where(jnp.arange(row_capacity) < row_total, width, 0)
+    total = jnp.sum(width)
+
+    def build(capacity: int) -> Lists:
+        (which, step), _ = _expand(width, capacity)
+        place = (y[which] * size + left[which] + step).astype(jnp.uint32)
+        key = place * jnp.uint32(triangles) + owner[which].astype(jnp.uint32)
+        key = jnp.sort(jnp.where(jnp.arange(capacity) < total, key, jnp.uint32(_NEVER)))
+        return _ordered(key, triangles, size, spare, sound, capacities[-1] - capacity)
+
+    capacities = [int(each * pixels) for each in CAPACITIES]
+    level = sum((total > each).astype(jnp.int32) for each in capacities[:-1])
+    sound = (row_total <= row_capacity) & (total <= capacities[-1])
+    return jax.lax.switch(level, [partial(build, each) for each in capacities])
+
+
+def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, unused: int) -> Lists:
+    pixels = size * size
+    used = key != jnp.uint32(_NEVER)
+    place = jnp.where(used, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
+    triangle = jnp.where(used, key % jnp.uint32(triangles), 0).astype(jnp.int32)
+    count = jnp.zeros(pixels, jnp.int32).at[place].add(1, mode="drop")
+    start = _running(jnp.add, count) - count
+    tier = sum((count > each).astype(jnp.uint32) for each in TIERS)
+    passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], LONGEST), 0).astype(jnp.uint32)
+    last = jnp.uint32(len(TIERS) + LONGEST + 1)
+    number = jnp.arange(pixels, dtype=jnp.uint32)
+    key = jnp.where(count > 0, tier + passes, last) * jnp.uint32(pixels) + number
+    order = (jnp.sort(key) % jnp.uint32(pixels)).astype(jnp.int32)
+    tier = jnp.where(count > 0, tier, jnp.uint32(len(TIERS) + 1))
+    position = jnp.zeros(pixels, jnp.int32).at[order].set(jnp.arange(pixels, dtype=jnp.int32))
+    first = jnp.zeros(len(TIERS) + 2, jnp.int32).at[tier + 1].add(1, mode="drop")
+    return Lists(
+        triangle=jnp.pad(triangle, (0, unused)),
+        pixel=jnp.pad(order, (0, spare)),
+        start=jnp.pad(start[order], (0, spare)),
+        count=jnp.pad(count[order], (0, spare)),
+        position=jnp.where(count > 0, position, pixels),
+        first=jnp.cumsum(first),
+        sound=sound & (jnp.max(count) <= LONGEST),
+    )
+
+
+def facing(vertices: Array, faces: Array, camera: Camera) -> Array:
+    """(F,) bool: whether a triangle may face the camera in a frame between the extremes (K, V, 3).
+
+    The volume that a triangle spans with the camera's centre is trilinear in the weights of the extremes:
+    it is positive everywhere when it is positive for every combination of extremes.
+    """
+    centre = None if isinstance(camera, Orthographic) else camera.position
+    ids = [faces[:, i] for i in range(3)]
+    extremes = range(len(vertices))
+    corners = [[[vertices[k, :, axis][i] for axis in range(3)] for i in ids] for k in extremes]
+    first, second = ([_difference(each[i], each[0]) for each in corners] for i in (1, 2))
+    rays = []
+    if centre is not None:
+        rays = [[each - centre[axis] for axis, each in enumerate(one[0])] for one in corners]
+    most = jnp.full(faces.shape[0], -jnp.inf)
+    for i in extremes:
+        for j in range(i + 1):
+            one, other = _cross(first[i], second[j]), _cross(first[j], second[i])
+            normal = [a + b for a, b in zip(one, other, strict=True)]
+            if centre is None:
+                most = jnp.maximum(most, normal[2])
+            for ray in rays:
+                most = jnp.maximum(most, -(normal[0] * ray[0] + normal[1] * ray[1] + normal[2] * ray[2]))
+    return most > 0.0
+
+
+def _difference(a: list[Array], b: list[Array]) -> list[Array]:
+    return [one - other for one, other in zip(a, b, strict=True)]
+
+
+def _cross(a: list[Array], b: list[Array]) -> list[Array]:
+    return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+
+
+def _outline(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
+    extremes = len(xy)
+    xs = [xy[k, :, 0][faces[:, i]] for k in range(extremes) for i in range(3)]
+    ys = [xy[k, :, 1][faces[:, i]] for k in range(extremes) for i in range(3)]
+    left, right = _least(jnp.minimum, xs) - MARGIN, _least(jnp.maximum, xs) + MARGIN
+    top = jnp.clip(jnp.ceil(_least(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
+    bottom = jnp.clip(jnp.floor(_least(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
+    seen = facing & (right > 0.5) & (left < size - 0.5)
+    slabs = []
+    for i in range(3):
+        across = sum(ys[3 * k + (i + 1) % 3] - ys[3 * k + i] for k in range(extremes))
+        down = -sum(xs[3 * k + (i + 1) % 3] - xs[3 * k + i] for k in range(extremes))
+        length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)
+        across, down = across / length, down / length
+        along = [across * x + down * y for x, y in zip(xs, ys, strict=True)]
+        slabs.append((across, down, _least(jnp.minimum, along) - MARGIN, _least(jnp.maximum, along) + MARGIN))
+    rows = jnp.where(seen, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
+    return _Outline(top.astype(jnp.int32), rows.astype(jnp.int32), left, right, tuple(slabs))
+
+
+def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, Array]:
+    """First column and number of columns of one row of a triangle's outline."""
+    centre = y.astype(jnp.float32) + 0.5
+    left, right = outline.left[owner], outline.right[owner]
+    for slab in outline.slabs:
+        across, down, low, high = (each[owner] for each in slab)
+        steep = jnp.abs(across) > 0.02  # a slab along the row bounds nothing there that rounding would not blur
+        inverse = 1.0 / jnp.where(steep, across, 1.0)
+        one, other = (low - down * centre) * inverse, (high - down * centre) * inverse
+        left = jnp.where(steep, jnp.maximum(left, jnp.minimum(one, other)), left)
+        right = jnp.where(steep, jnp.minimum(right, jnp.maximum(one, other)), right)
+    first = jnp.clip(jnp.ceil(left - 0.5), 0.0, size)
+    last = jnp.clip(jnp.floor(right - 0.5), -1.0, size - 1.0)
+    return first.astype(jnp.int32), jnp.maximum(last - first + 1.0, 0.0).astype(jnp.int32)
+
+
+def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
+    """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the total."""
+    ends = _running(jnp.add, counts)
+    starts = ends - counts
+    number = jnp.arange(counts.shape[0], dtype=jnp.int32)
+    marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
+    owner = _running(jnp.maximum, marks)
+    return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
+
+
+def _running(operation: Callable[[Array, Array], Array], values: Array) -> Array:
+    """Cumulative sum or maximum of (n,) integers >= 0; in blocks, several times faster than XLA's on a CPU."""
+    count = values.shape[0]
+    blocks = jnp.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK).T
+
+    def step(carry: Array, row: Array) -> tuple[Array, Array]:
+        carry = operation(carry, row)
+        return carry, carry
+
+    last, within = jax.lax.scan(step, jnp.zeros_like(blocks[0]), blocks)
+    cumulative = jax.lax.cumsum(last) if operation is jnp.add else jax.lax.cummax(last)
+    before = jnp.concatenate([jnp.zeros(1, values.dtype), cumulative[:-1]])
+    return operation(within, before[None]).T.reshape(-1)[:count]
+
+
+def _least(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:
+    least = values[0]
+    for each in values[1:]:
+        least = operation(least, each)
+    return least

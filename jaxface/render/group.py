@@ -1,0 +1,359 @@
+"""All frames of one person's expression: lists once, then LANES frames after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.face.model import FaceModel
+from jaxface.face.sides import Side
+from jaxface.render.camera import project
+from jaxface.render.candidates import TIERS, Lists, facing, lists
+from jaxface.render.deferred import (
+    LANES,
+    MOST_LINE,
+    NOTHING,
+    Rows,
+    Slots,
+    Texture,
+    colour_word,
+    fetch_rows,
+    is_nothing,
+    mixed,
+    nearest,
+    nearness,
+    pick_slot,
+    planar,
+    shown_word,
+    slot_of,
+    texture_coordinates,
+    unpack,
+    visibility_word,
+)
+from jaxface.render.light import harmonics
+from jaxface.render.motion import Motion, extremes, motion
+from jaxface.render.scene import Camera, Orthographic, Scene
+from jaxface.render.stages import stage
+
+if TYPE_CHECKING:
+    from jaxface.render.image import Prepared
+
+_HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
+
+_PASS = 8  # slots of a long list that are tested at once
+
+
+@pytree
+class Group:
+    """What all frames of a group share.
+
+    Attributes:
+        motion, lists: as their modules say.
+        corners: (3, F) vertices of each face in ascending order.
+        turn: (F,) 1 where the ascending order of a face's vertices is counter-clockwise, else -1.
+        uv: (3, 2, F) texture coordinates of the corners in that order.
+        texture: albedo and line pattern.
+        brightest: () more than any vertex receives.
+    """
+
+    motion: Motion
+    lists: Lists
+    corners: Array
+    turn: Array
+    uv: Array
+    texture: Texture
+    brightest: Array
+
+
+def chunk_size(samples: int) -> int:
+    """Pixels that are worked on at once: few enough for the cache, enough to outweigh a loop's step."""
+    return max(128, min(1024, samples * samples // 64 // 64 * 64))
+
+
+def gather(
+    head: FaceModel,
+    prepared: Prepared,
+    expression: Array,
+    pose: Array,
+    scene: Scene,
+    symmetry: Array,
+    time: Array,
+    side: Side,
+) -> Group:
+    """The group of all frames within the ranges of symmetry (S,) and time (T,)."""
+    samples = scene.size * scene.supersample
+    moving = motion(head, prepared.neutral, prepared.joints, expression, pose, side)
+    outer = extremes(moving, symmetry, time)
+    screens = [project(prepared.camera, each, samples) for each in outer]
+    xy = jnp.stack([screen.xy for screen in screens])
+    seen = facing(outer, head.faces, prepared.camera)
+    found = lists(xy, head.faces, seen, samples, chunk_size(samples))
+    ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
+    corners, turn, uv = _ascending(head)
+    bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
+    return Group(
+        motion=moving,
+        lists=Lists(**{**vars(found), "sound": found.sound & ahead}),
+        corners=corners,
+        turn=turn,
+        uv=uv,
+        texture=planar(prepared.texture),
+        brightest=jnp.maximum(jnp.max(bound), 1e-6),
+    )
+
+
+def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
+    """Faces with their corners in ascending order, (3, F), the turn of that order, and uv (3, 2, F)."""
+    corner = [head.faces[:, i] for i in range(3)]
+    uv = [[head.uv[:, axis][head.uv_faces[:, i]] for axis in range(2)] for i in range(3)]
+    turn = jnp.ones(head.faces.shape[0])
+    for i, j in ((0, 1), (1, 2), (0, 1)):
+        swap = corner[i] > corner[j]
+        turn = jnp.where(swap, -turn, turn)
+        corner[i], corner[j] = jnp.where(swap, corner[j], corner[i]), jnp.where(swap, corner[i], corner[j])
+        for axis in range(2):
+            one, other = uv[i][axis], uv[j][axis]
+            uv[i][axis], uv[j][axis] = jnp.where(swap, other, one), jnp.where(swap, one, other)
+    return jnp.stack(corner), turn, jnp.stack([jnp.stack(each) for each in uv])
+
+
+def frames(
+    head: FaceModel, group: Group, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+) -> Array:
+    """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
+    samples = scene.size * scene.supersample
+    rows = _rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+
+    def paint(go: Array, seen: _Seen) -> Array:
+        return _shade(group, rows, go, seen)
+
+    buffer = _drawn(group, rows, samples, paint)
+    planes = unpack(_resolve(buffer, group.lists.position, scene).T)
+    return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
+
+
+def triangles(
+    head: FaceModel, group: Group, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+) -> Array:
+    """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
+    samples = scene.size * scene.supersample
+    rows = _rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+
+    def paint(go: Array, seen: _Seen) -> Array:
+        found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
+        return jnp.where(is_nothing(seen.word), jnp.uint32(NOTHING), found)
+
+    buffer = _drawn(group, rows, samples, paint)
+    place = jnp.where(group.lists.position < samples * samples, group.lists.position, buffer.shape[0] - 1)
+    return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
+
+
+class _Seen(NamedTuple):
+    """What a chunk of P pixels sees.
+
+    Attributes:
+        word: (P, LANES) visibility words.
+        entry: (P, LANES) the visible entries of the lists.
+        slots: the pixels' candidates; None where they are too many to look through again.
+    """
+
+    word: Array
+    entry: Array
+    slots: Slots | None
+
+
+def _drawn(group: Group, rows: Rows, samples: int, paint: Callable[[Array, _Seen], Array]) -> Array:
+    """(more than samples^2, LANES) words in the order of the lists; the last row is NOTHING.
+
+    A tier's last chunk reaches into the next tier's pixels, which are drawn again afterwards.
+    """
+    pixels, chunk = samples * samples, chunk_size(samples)
+    buffer = jnp.full((pixels + chunk + 1, LANES), NOTHING, jnp.uint32)
+    first = group.lists.first
+    for tier, length in enumerate((*TIERS, None)):
+        # Long lists are few and of very different lengths, and a chunk goes as far as its longest.
+        many = chunk if length is not None else chunk // 8
+        draw = partial(_draw_chunk, group, rows, samples, paint, first[tier], many, length)
+        buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + many - 1) // many, draw, buffer)
+    return buffer
+
+
+def in_lanes(draw: Callable[[Array, Array], Array], symmetry: Array, time: Array) -> Array:
+    """`draw` (LANES symmetries, LANES times -> LANES pictures) at all pairs of (S,) and (T,), (S T, ...)."""
+    s, t = (each.ravel() for each in jnp.meshgrid(symmetry, time, indexing="ij"))
+    count = s.shape[0]
+    s, t = (jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES) for each in (s, t))
+    drawn = jax.lax.map(lambda steps: draw(*steps), (s, t))
+    return drawn.reshape(-1, *drawn.shape[2:])[:count]
+
+
+def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
+    """(size * size, LANES) display words in the order of the image."""
+    size, fine = scene.size, scene.supersample
+    place = position.reshape(size, fine, size, fine)
+    nothing = buffer.shape[0] - 1
+    place = jnp.where(place < position.shape[0], place, nothing)
+    background = scene.background**scene.gamma
+
+    def resolve(buffer: Array, place: Array) -> Array:
+        samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
+        return shown_word(samples, background, scene.gamma)
+
+    return stage(position[0] >= 0, resolve, buffer, place)
+
+
+def _rows(head: FaceModel, moving: Motion, camera: Camera, scene: Scene, t: Array, u: Array, size: int) -> Rows:
+    """Vertex rows of frames at times t and products u, (LANES,) each."""
+    go = jnp.all(jnp.isfinite(t))
+
+    def position(axis: int) -> Array:
+        still, by_time, by_product = moving.position[:, :, axis]
+        return still[:, None] + by_time[:, None] * t[None] + by_product[:, None] * u[None]
+
+    half = 0.5 * size
+    if isinstance(camera, Orthographic):
+        weight, near = None, stage(go, lambda: position(2))
+        x = stage(go, lambda: half + half * camera.scale * (position(0) + camera.translation[0]))
+        y = stage(go, lambda: half - half * camera.scale * (position(1) + camera.translation[1]))
+    else:
+        near = stage(go, lambda: 1.0 / (camera.position[2] - position(2)))
+        weight = near
+
+        def plane(axis: int, near: Array) -> Array:
+            return camera.focal * (position(axis) - camera.position[axis]) * near + camera.shift[axis]
+
+        x = stage(go, lambda near: half + half * plane(0, near), near)
+        y = stage(go, lambda near: half - half * plane(1, near), near)
+    monomials = (jnp.ones_like(t), t, u, t * t, t * u, u * u)
+    normal = [
+        stage(
+            go,
+            lambda axis=axis: sum(
+                moving.normal[k, :, axis][:, None] * each[None] for k, each in enumerate(monomials)
+            ),
+        )
+        for axis in range(3)
+    ]
+    red, green, blue = (stage(go, _receive, normal, scene.light[:, k]) for k in range(3))
+    line, pattern = None, head.appearance.lines
+    if moving.line is not None and pattern is not None:
+        strength = jnp.clip(moving.line[0][:, None] * t[None] + moving.line[1][:, None] * u[None], 0.0, 1.2)
+        line = pattern.region @ strength
+    return Rows(x, y, near, weight, (red, green, blue), line)
+
+
+def _receive(normal: list[Array], light: Array) -> Array:
+    x, y, z = normal
+    squared = x * x + y * y + z * z
+    inverse = jnp.where(squared > 0.0, jax.lax.rsqrt(jnp.maximum(squared, 1e-30)), 0.0)
+    unit = jnp.stack([x * inverse, y * inverse, z * inverse], axis=-1)
+    basis = harmonics(unit)
+    return jnp.maximum(sum(light[k] * basis[..., k] for k in range(9)), 0.0)
+
+
+def _draw_chunk(
+    group: Group,
+    rows: Rows,
+    samples: int,
+    paint: Callable[[Array, _Seen], Array],
+    first: Array,
+    chunk: int,
+    length: int | None,
+    number: Array,
+    buffer: Array,
+) -> Array:
+    at = first + number * chunk
+    words = _chunk(group, rows, at, chunk, samples, length, paint)
+    return jax.lax.dynamic_update_slice(buffer, words, (at, 0))
+
+
+def _chunk(
+    group: Group,
+    rows: Rows,
+    at: Array,
+    chunk: int,
+    samples: int,
+    length: int | None,
+    paint: Callable[[Array, _Seen], Array],
+) -> Array:
+    """Words (chunk, LANES) of the pixels from `at` on, whose lists have at most `length` entries."""
+    go = at >= 0
+    found = group.lists
+    pixel, start, count = (
+        jax.lax.dynamic_slice(each, (at,), (chunk,)) for each in (found.pixel, found.start, found.count)
+    )
+
+    def slots(first: Array, many: int) -> Slots:
+        step = first + jnp.arange(many, dtype=jnp.int32)[:, None]
+        triangle = fetch_rows(found.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
+        return Slots(
+            x=(pixel % samples).astype(jnp.float32) + 0.5,
+            y=(pixel // samples).astype(jnp.float32) + 0.5,
+            corners=jnp.stack([fetch_rows(group.corners[i], triangle) for i in range(3)]),
+            turn=fetch_rows(group.turn, triangle),
+            uv=jnp.stack(
+                [jnp.stack([fetch_rows(group.uv[i, j], triangle) for j in range(2)]) for i in range(3)]
+            ),
+        )
+
+    if length is not None:
+        table = stage(go, lambda: slots(jnp.int32(0), length))
+        word = stage(go, lambda table: visibility_word(nearest(table, rows)), table)
+        return paint(go, _Seen(word, _entry(word, start, count), table))
+
+    def more(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+        table = stage(go, lambda first: slots(first, _PASS), _PASS * number)
+        word = stage(go, lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
+        near = stage(go, lambda table: nearness(nearest(table, rows)), table)
+        closer = near > best[1]
+        return jnp.where(closer, word, best[0]), jnp.where(closer, near, best[1])
+
+    nothing = (jnp.full((chunk, LANES), NOTHING, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
+    word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, more, nothing)
+    return paint(go, _Seen(word, _entry(word, start, count), None))
+
+
+def _entry(word: Array, start: Array, count: Array) -> Array:
+    return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
+
+
+def _shade(group: Group, rows: Rows, go: Array, seen: _Seen) -> Array:
+    scale = 1.0 / group.brightest
+    given = seen.slots if seen.slots is not None else stage(go, partial(_visible_corners, group), seen.entry)
+
+    def at_corner(word: Array, given: Any) -> tuple[Callable, Callable]:
+        return pick_slot(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
+
+    def pair(first: Array, second: Array | None, factors: tuple[Any, Any]) -> Array:
+        def mix(word: Array, given: Any) -> Array:
+            return mixed(word, at_corner(word, given)[0], (first, second), factors)
+
+        return stage(go, mix, seen.word, given)
+
+    red, green, blue = rows.light
+    uv = stage(go, lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
+    blue_line = pair(blue, rows.line, (scale, 1.0 / MOST_LINE))
+    red_green = pair(red, green, (scale, scale))
+    return stage(go, colour_word, seen.word, uv, red_green, blue_line, group.texture, group.brightest)
+
+
+def _visible_corners(group: Group, entry: Array) -> tuple[Array, Array, Array, Array]:
+    triangle = fetch_rows(group.lists.triangle, entry)
+    first, second, third = (fetch_rows(group.corners[i], triangle) for i in range(3))
+    return first, second, third, triangle
+
+
+def _pick_lane(uv: Array, given: tuple[Array, Array, Array, Array]) -> tuple[Callable, Callable]:
+    """As `pick_slot`, where each lane fetches for itself: for lists too long to look through again."""
+    *corners, triangle = given
+    lane = jnp.broadcast_to(jnp.arange(LANES, dtype=jnp.int32)[None], triangle.shape)
+    return (
+        lambda plane, corner: plane.at[corners[corner], lane].get(mode="promise_in_bounds"),
+        lambda corner, axis: fetch_rows(uv[corner, axis], triangle),
+    )

@@ -1,0 +1,151 @@
+"""The grid by candidate lists: triangles against float64 brute force, colours against the general path."""
+
+import dataclasses
+import functools
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
+from jaxface.render import Perspective, Scene, draw_many, frame, grid, prepare
+from jaxface.render.group import gather, triangles
+from tests.heads import toy_head
+from tests.test_render_rasterize import brute_force
+
+module = importlib.import_module("jaxface.render.image")  # `jaxface.render.image` is the function
+SYMMETRY, TIME = jnp.linspace(0.0, 1.0, 4), jnp.array([0.2, 0.5, 0.8, 0.9, 1.0])
+LEVEL = 1 / 255
+
+
+@functools.cache
+def scene() -> Scene:
+    """A camera of its own, so that tests may move it without compiling anew."""
+    protocol = Scene(size=24, supersample=2)
+    camera = frame(toy_head(), jnp.zeros(2), protocol.framing)
+    return dataclasses.replace(protocol, camera=camera)
+
+
+def smiling() -> FaceParams:
+    albedo, pose = jnp.array([0.5, -0.5]), jnp.full((5, 3), 0.05, jnp.float32)
+    expression = jnp.array([1.0, 0.2, 0.3, 0.8])
+    return dataclasses.replace(neutral(toy_head()), expression=expression, albedo=albedo, pose=pose)
+
+
+def one_by_one(head: FaceModel, params: FaceParams, scene: Scene) -> np.ndarray:
+    s, t = (each.ravel() for each in jnp.meshgrid(SYMMETRY, TIME, indexing="ij"))
+    count = s.shape[0]
+    expression = jnp.broadcast_to(params.expression, (count, *params.expression.shape))
+    pose = jnp.broadcast_to(params.pose, (count, *params.pose.shape))
+    drawn = draw_many(head, prepare(head, params, scene), expression, pose, scene, s, t)
+    return np.asarray(drawn).reshape(len(SYMMETRY), len(TIME), *drawn.shape[1:])
+
+
+def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
+    prepared = prepare(head, params, scene)
+    shared = _gather(head, prepared, params.expression, params.pose, scene, SYMMETRY, TIME, "left")
+    return bool(shared.lists.sound)
+
+
+_gather = jax.jit(gather, static_argnums=7)
+
+
+def test_colours_are_those_of_the_general_path() -> None:
+    params = smiling()
+    drawn, wanted = grid(toy_head(), params, scene(), SYMMETRY, TIME), one_by_one(toy_head(), params, scene())
+    assert (
+        sound(toy_head(), params, scene()) and drawn.shape == (4, 5, 24, 24, 3) and drawn.dtype == jnp.float32
+    )
+    difference = np.abs(drawn - wanted)
+    assert difference.mean() < 0.2 * LEVEL and difference.max() < 1.5 * LEVEL
+    assert np.abs(drawn[0, -1] - drawn[-1, -1]).max() > 10 * LEVEL
+
+
+@pytest.mark.parametrize("case", ["behind the camera", "lists too long"])
+def test_what_does_not_fit_is_drawn_by_the_general_path(case: str) -> None:
+    """The same shapes, and so the same program as elsewhere here: what decides is known when it runs."""
+    head, params, room = toy_head(), smiling(), scene()
+    if case == "behind the camera":
+        assert isinstance(room.camera, Perspective)
+        near = dataclasses.replace(
+            room.camera,
+            position=room.camera.position * jnp.array([1.0, 1.0, 0.125]),
+            focal=0.02 * room.camera.focal,
+        )
+        room = dataclasses.replace(room, camera=near)
+    else:
+        wild = 0.1 * jax.random.normal(jax.random.key(0), head.expression_basis.shape)
+        head = dataclasses.replace(head, expression_basis=wild)
+    assert not sound(head, params, room)
+    drawn = np.asarray(grid(head, params, room, SYMMETRY, TIME))
+    np.testing.assert_allclose(drawn, one_by_one(head, params, room), atol=1e-5)
+    assert drawn.std() > 0.01
+
+
+def test_other_faces_and_steps_trace_nothing_anew() -> None:
+    head = toy_head()
+    grid(head, smiling(), scene(), SYMMETRY, TIME)
+    compiled = module._grid._cache_size()
+    other = jax.tree.map(lambda leaf: leaf[0], sample_population(jax.random.key(3), head, 1))
+    darker = dataclasses.replace(scene(), light=0.5 * scene().light)
+    drawn = grid(head, other, darker, SYMMETRY * 0.5, TIME * 0.9)
+    assert module._grid._cache_size() == compiled and np.isfinite(drawn).all()
+
+
+def test_gradients_are_those_of_the_pictures() -> None:
+    """Light and albedo, which move no edge, against differences of the fast pictures themselves."""
+    head, base, room = toy_head(), smiling(), scene()
+    weight = jax.random.uniform(jax.random.key(0), (24, 24, 3))
+
+    def loss(params: FaceParams, light: jax.Array) -> jax.Array:
+        lit = dataclasses.replace(room, light=light, gamma=jnp.float32(1.0))
+        return jnp.mean(weight[None, None] * grid(head, params, lit, SYMMETRY, TIME))
+
+    slopes = jax.grad(loss, argnums=(0, 1))(base, room.light)
+    for name, size in (("light", 0.05), ("albedo", 0.1)):
+        varied = room.light if name == "light" else base.albedo
+        step = size * jnp.ones_like(varied)
+
+        def moved(sign: float, name: str = name, step: jax.Array = step) -> jax.Array:
+            if name == "light":
+                return loss(base, room.light + sign * step)
+            return loss(dataclasses.replace(base, albedo=base.albedo + sign * step), room.light)
+
+        slope = slopes[1] if name == "light" else slopes[0].albedo
+        difference = 0.5 * (moved(1.0) - moved(-1.0))
+        np.testing.assert_allclose(jnp.sum(slope * step), difference, rtol=0.02, err_msg=name)
+        assert abs(difference) > 1e-3
+    assert all(np.abs(each).max() > 0 for each in (slopes[0].expression, slopes[0].identity, slopes[0].pose))
+
+
+@functools.cache
+def bundled() -> FaceModel:
+    return load("bundled")
+
+
+def test_triangles_are_those_of_brute_force() -> None:
+    """Random people, expressions and steps of the bundled head, in float64 over all triangles."""
+    head, room = bundled(), Scene(size=64, supersample=1)
+    look = jax.jit(triangles)
+    space = head.expressions
+    random = np.random.default_rng(0)
+    people = sample_population(jax.random.key(5), head, 2)
+    for number in range(2):
+        drawn = random.uniform(size=len(space.lower)) * (random.uniform(size=len(space.lower)) < 0.3)
+        params = dataclasses.replace(
+            jax.tree.map(lambda leaf, i=number: leaf[i], people),
+            expression=space.lower + (space.upper - space.lower) * jnp.asarray(drawn, jnp.float32),
+        )
+        prepared = prepare(head, params, room)
+        symmetry, time = (jnp.asarray(random.uniform(size=16), jnp.float32) for _ in range(2))
+        shared = _gather(head, prepared, params.expression, params.pose, room, symmetry, time, "left")
+        assert shared.lists.sound
+        found = np.asarray(look(head, shared, prepared, room, symmetry, time))
+        for lane in (0, 9):
+            points = geometry.vertices(head, params, symmetry[lane], time[lane])
+            truth = brute_force(np.asarray(points), np.asarray(head.faces), prepared.camera, 64, True)
+            sure = ~truth.excused
+            assert sure.mean() > 0.98 and (found[lane] >= 0).mean() > 0.5
+            np.testing.assert_array_equal(found[lane][sure], truth.triangle[sure])
