@@ -1,6 +1,9 @@
 """Strict JAX for all tests: silent broadcasting across ranks is an error."""
 
+import gc
 import os
+from collections.abc import Iterator
+from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", "--xla_force_host_platform_device_count=2")
@@ -9,6 +12,19 @@ import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+_MAPS = Path("/proc/self/maps")
+_MANY = 16_000  # a quarter of what Linux gives a process
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs() -> Iterator[None]:
+    """Every compiled program holds mapped memory; a thousand tests' run into the kernel's limit, and crash."""
+    yield
+    if _MAPS.exists() and _MAPS.read_bytes().count(b"\n") > _MANY:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture
