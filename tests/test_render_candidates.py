@@ -16,7 +16,7 @@ from tests.heads import toy_head
 from tests.test_render_rasterize import brute_force
 
 module = importlib.import_module("jaxface.render.image")  # `jaxface.render.image` is the function
-SYMMETRY, TIME = jnp.linspace(0.0, 1.0, 4), jnp.array([0.2, 0.5, 0.8, 0.9, 1.0])
+SYMMETRY, TIME = jnp.linspace(0.0, 1.0, 4), jnp.array([0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 LEVEL = 1 / 255
 
 
@@ -56,7 +56,7 @@ def test_colours_are_those_of_the_general_path() -> None:
     params = smiling()
     drawn, wanted = grid(toy_head(), params, scene(), SYMMETRY, TIME), one_by_one(toy_head(), params, scene())
     assert (
-        sound(toy_head(), params, scene()) and drawn.shape == (4, 5, 24, 24, 3) and drawn.dtype == jnp.float32
+        sound(toy_head(), params, scene()) and drawn.shape == (4, 8, 24, 24, 3) and drawn.dtype == jnp.float32
     )
     difference = np.abs(drawn - wanted)
     assert difference.mean() < 0.2 * LEVEL and difference.max() < 1.5 * LEVEL

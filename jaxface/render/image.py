@@ -191,7 +191,7 @@ def grid(
 ) -> Array:
     """One person and expression at every symmetry and time step, (S, T, size, size, 3).
 
-    From `LANES` pictures on by candidate lists (`render.group`), whose triangles are those of `image` and
+    From 32 pictures on by candidate lists (`render.group`), whose triangles are those of `image` and
     whose colours differ from it by quantisation, 0.1 / 255 in the mean; lists that do not fit are noticed,
     and `draw_many` draws instead. Reverse-mode differentiable as `image` is, at `image`'s cost.
 
@@ -202,7 +202,7 @@ def grid(
     symmetry, time = _steps(symmetry), _steps(time)
     _check(head, "expression", params.expression, head.expression_basis.shape[-1:])
     _check(head, "pose", params.pose, (len(head.parents), 3))
-    few = symmetry.shape[0] * time.shape[0] < LANES
+    few = symmetry.shape[0] * time.shape[0] < 2 * LANES  # what lists save is not worth compiling them
     crowded = not fits(scene.size * scene.supersample, head.faces.shape[0])
     draw_all = _one_by_one if few or crowded else _by_lists
     return draw_all(side, head, prepared, params.expression, params.pose, scene, symmetry, time)
