@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.candidates import LONGEST
+from jaxface.render.rows import Rows
 
 LANES = 16  # frames: one cache line of float32
 NOTHING = 0xFFFFFFFF  # the word of a sample that no triangle covers
@@ -33,25 +34,6 @@ _LOGARITHM = (
     -0.02456854,
 )  # log2(1.5 + x), |x| <= .5
 _EXPONENTIAL = (1.414214, 0.9802212, 0.3397273, 0.07908562, 0.01367031)  # 2 ** (.5 + x), |x| <= .5
-
-
-class Rows(NamedTuple):
-    """What varies over the frames, vertex by vertex: (V, LANES) each.
-
-    Attributes:
-        x, y: pixels.
-        near: larger is nearer, linear on the screen.
-        weight: 1 / distance of a perspective camera, None for an orthographic one.
-        light: three channels of what the vertex receives.
-        line: how strongly expression lines show; None for a model without lines.
-    """
-
-    x: Array
-    y: Array
-    near: Array
-    weight: Array | None
-    light: tuple[Array, Array, Array]
-    line: Array | None
 
 
 @pytree
