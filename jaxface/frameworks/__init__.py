@@ -1,7 +1,7 @@
 """Learning frameworks: what trains a network whose answers can then be audited.
 
-Each is a folder of its own with `config`, `networks`, `losses` and `train`, and one `FRAMEWORK`; what they share is
-in `common`. They are imported when they are asked for.
+Each is a folder of its own with `config`, `networks`, `losses` and `train`, and one `FRAMEWORK`; what they
+share is in `common`. They are imported when they are asked for.
 """
 
 from __future__ import annotations

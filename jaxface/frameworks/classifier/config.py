@@ -16,8 +16,8 @@ class ClassifierConfig:
     """One of the classifiers' architectures."""
 
     start: str | None = None
-    """Weights to begin with: a classifier's name or folder, or a checkpoint of the architecture as it is published;
-    arrays of another shape (the head of other classes) begin anew. None = all begin anew."""
+    """Weights to begin with: a classifier's name or folder, or a checkpoint of the architecture as it is
+    published; arrays of another shape (the head of other classes) begin anew. None = all begin anew."""
 
     size: int | None = None
     """Pixels along an edge of what the network sees; None = what the architecture was made for."""
@@ -26,7 +26,8 @@ class ClassifierConfig:
     """Share of the target that is spread over all classes."""
 
     attention_variance: float = 0.0
-    """Weight of the attention-variance loss of EmoNeXt (its recipe has 1); needs an architecture with `embedding`."""
+    """Weight of the attention-variance loss of EmoNeXt (its recipe has 1); needs an architecture with
+    `embedding`."""
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:

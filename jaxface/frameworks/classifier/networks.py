@@ -1,4 +1,5 @@
-"""The network of a plain classifier as it is trained: an architecture of `classify`, and what its loss looks at."""
+"""The network of a plain classifier as it is trained: an architecture of `classify`, and what its loss looks
+at."""
 
 from __future__ import annotations
 
@@ -39,8 +40,8 @@ class Student(nnx.Module):
 class BatchAttention(nnx.Module):
     """Attention weights between the embeddings of a batch, the batch being the sequence: (B, C) -> (B, B).
 
-    As EmoNeXt's checkpoints lay it out: LayerNorm, then queries and keys. Their values feed nothing, so there are
-    none here.
+    As EmoNeXt's checkpoints lay it out: LayerNorm, then queries and keys. Their values feed nothing, so there
+    are none here.
     """
 
     def __init__(self, width: int, *, rngs: nnx.Rngs) -> None:

@@ -60,7 +60,8 @@ class TrainConfig:
     """What networks compute in. Parameters, their updates and the losses are float32."""
 
     average: float = 0.0
-    """Decay of the parameters' exponential moving average, which is then what is measured and exported; 0 = none."""
+    """Decay of the parameters' exponential moving average, which is then what is measured and exported; 0 =
+    none."""
 
     evaluate_every: int = 100
     """Steps between two looks at the validation set; the last step is always followed by one."""

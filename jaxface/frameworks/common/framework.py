@@ -1,7 +1,7 @@
 """The protocol: a framework is a config, networks, and a pure training step.
 
-Everything here is read by the loop (`fit`), which owns data, keys, devices, checkpoints and measures; a framework
-owns none of them.
+Everything here is read by the loop (`fit`), which owns data, keys, devices, checkpoints and measures; a
+framework owns none of them.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Step(NamedTuple):
 
     Attributes:
         init: the network's state as `build` made it (float32) -> the state of training.
-        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch spread over the devices and
-            the state on all of them. The key is the step's own.
+        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch spread over the devices
+            and the state on all of them. The key is the step's own.
     """
 
     init: Callable[[nnx.State], TrainState]

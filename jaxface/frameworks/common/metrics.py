@@ -1,7 +1,8 @@
 """Measures of answers, as pure functions of arrays: JAX's or NumPy's, jitted or not.
 
-Shapes: N examples, K classes, U action units. Predictions and truths of units are 0 or 1 (or bool); a `known` of
-the same shape says which truths there are, and the others count nowhere. A measure without any example is NaN.
+Shapes: N examples, K classes, U action units. Predictions and truths of units are 0 or 1 (or bool); a `known`
+of the same shape says which truths there are, and the others count nowhere. A measure without any example is
+NaN.
 """
 
 from __future__ import annotations
@@ -79,7 +80,8 @@ def equal_opportunity(first: Array, second: Array) -> Array:
 
 
 def statistical_parity_difference(first: Array, second: Array) -> Array:
-    """How far apart the shares of positive predictions of two groups are, of each unit: (U,) in [0, 1], 0 is fair.
+    """How far apart the shares of positive predictions of two groups are, of each unit: (U,) in [0, 1], 0 is
+    fair.
 
     Args:
         first, second: `unit_counts` of the groups, (U, 4).

@@ -17,8 +17,8 @@ from jaxface.core.types import Array
 def training(module: nnx.Module, trained: nnx.State, key: Array) -> Iterator[None]:
     """Switch the layers of a merged module that have the attribute `training` on, while the block lasts.
 
-    A layer is switched on where it holds a trained parameter; a layer without parameters of its own (`Dropout`),
-    where the module around it does. So frozen parts keep their statistics.
+    A layer is switched on where it holds a trained parameter; a layer without parameters of its own
+    (`Dropout`), where the module around it does. So frozen parts keep their statistics.
 
     Args:
         trained: the state of what is trained.

@@ -16,14 +16,15 @@ from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
 from jaxface.frameworks.common.modes import training
 
 Loss = Callable[[nnx.Module, Batch, Array], tuple[Array, Info]]
-"""(networks in training mode, batch, key) -> the mean loss of the batch and what else is worth a line in the log."""
+"""(networks in training mode, batch, key) -> the mean loss of the batch and what else is worth a line in the
+log."""
 
 
 def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trainable: Any = nnx.Param) -> Step:
     """A step that follows the gradient of one loss with the optimiser of the config.
 
-    What is trained is switched to training mode (batch statistics, dropout) and keeps float32 parameters; networks
-    compute in `train.dtype`. What is frozen stays in inference mode.
+    What is trained is switched to training mode (batch statistics, dropout) and keeps float32 parameters;
+    networks compute in `train.dtype`. What is frozen stays in inference mode.
 
     Args:
         graphdef: of the networks.
@@ -60,7 +61,8 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
 
 
 def in_parts(slope: Callable[..., Any], parts: int, params: Any, rest: Any, batch: Batch, key: Array) -> Any:
-    """The mean gradient and info of the parts of a batch, computed one after another; the statistics of the last.
+    """The mean gradient and info of the parts of a batch, computed one after another; the statistics of the
+    last.
 
     Args:
         slope: (params, rest, batch, key) -> (gradient, (rest, info)).
