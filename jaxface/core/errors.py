@@ -30,6 +30,10 @@ class LabelError(JaxfaceError):
     """An expression label that the vocabulary does not know."""
 
 
+class TrainingError(JaxfaceError):
+    """A training that cannot go on: numbers that are not finite, or a checkpoint that cannot be read."""
+
+
 class StoreError(JaxfaceError):
     """A run folder that cannot be read, or that belongs to another configuration."""
 
