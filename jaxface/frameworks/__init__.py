@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REGISTRY: dict[str, str] = {
     "classifier": "one of the classifiers' architectures, with cross-entropy or its authors' recipe",
+    "grefel": "GReFEL: anchors correct what the network answers; and cross-entropy, POSTER++ and SCN beside it",
 }
 """Name of each framework, which is its module here too -> what it is, in a line."""
 

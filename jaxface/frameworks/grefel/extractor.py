@@ -1,0 +1,202 @@
+"""The feature extractor: POSTER++ (Mao et al. 2023, arXiv:2301.12149), in its own size or a smaller one.
+
+Two backbones see the face. At three levels, a quarter, an eighth and a sixteenth of the edge, landmarks ask the
+image; a transformer joins what they found to one embedding. The parts are those of `classify.nets`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxface.classify.nets.attention import Block, attend, relative_position_bias
+from jaxface.classify.nets.ir50 import Ir50
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout, LayerNorm, Pointwise, PReLU
+from jaxface.classify.nets.mobile_facenet import InvertedResidual, MobileFaceNet
+from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
+from jaxface.core.types import Array
+from jaxface.frameworks.grefel.config import SmallConfig
+
+DROPPED = (0.0, 0.125, 0.25)  # share of examples without a level's attention, and without its MLP
+_EPSILON = 1e-6  # of the transformer's LayerNorm
+_start = nnx.initializers.truncated_normal(0.02)
+
+
+class Shape(NamedTuple):
+    """How large an extractor is.
+
+    Attributes:
+        inside: pixels along an edge of what the backbones see; divisible by 16.
+        channels, heads: of the three levels.
+        width, depth, token_heads: of the transformer.
+        landmarks: channels of the landmark net's last map.
+        small: whether the backbones are the small ones.
+    """
+
+    inside: int
+    channels: tuple[int, int, int]
+    heads: tuple[int, int, int]
+    width: int
+    depth: int
+    token_heads: int
+    landmarks: int
+    small: bool
+
+    @property
+    def tokens(self) -> int:
+        """How many the transformer sees, the class token among them."""
+        return 1 + 3 * (self.inside // 16) ** 2
+
+
+POSTER = Shape(112, (64, 128, 256), (2, 4, 8), 768, 2, 8, 512, small=False)
+
+
+def small_shape(config: SmallConfig, size: int) -> Shape:
+    """For faces of `size` pixels; an edge that 16 does not divide becomes the nearest that it does."""
+    inside = 16 * max(round(size / 16), 1)
+    widths = (config.width, config.depth, config.token_heads)
+    return Shape(inside, config.channels, config.heads, *widths, config.channels[2], small=True)
+
+
+class DropPath(Dropout):
+    """Leaves a whole branch out for some examples while `training` (Huang et al. 2016, arXiv:1603.09382)."""
+
+    def __call__(self, features: Array) -> Array:
+        if not self.training or self.key is None or not self.rate:
+            return features
+        shape = (len(features), *(1,) * (features.ndim - 1))
+        kept = jax.random.bernoulli(self.key, 1.0 - self.rate, shape)
+        return jnp.where(kept, features / (1.0 - self.rate), 0.0)
+
+
+class CrossAttention(WindowCrossAttention):
+    """`WindowCrossAttention` as it is trained: branches are sometimes dropped, positions begin at random."""
+
+    def __init__(self, width: int, window: int, heads: int, dropped: float, *, rngs: nnx.Rngs) -> None:
+        super().__init__(width, window, heads, rngs=rngs)
+        self.position_bias[...] = _start(rngs.params(), self.position_bias.shape)
+        self.attention_drop = DropPath(dropped)
+        self.mlp_drop = DropPath(dropped)
+
+    def __call__(self, image: Array, landmark: Array) -> Array:
+        batch, height, width, channels = image.shape
+        shortcut = self.norm(image).reshape(batch, height * width, channels)
+        key, value = jnp.split(self.key_value(shortcut), 2, axis=-1)
+        bias = relative_position_bias(self.position_bias[...], self.window)
+        query = landmark.reshape(shortcut.shape)
+        attended = self.project(attend(query, key, value, self.heads, bias[None]))
+        tokens = shortcut + self.attention_drop(attended * self.attention_scale[...].reshape(1, 1, -1))
+        changed = self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
+        return (tokens + self.mlp_drop(changed)).reshape(image.shape)
+
+
+class SmallImageNet(nnx.Module):
+    """(B, S, S, 3) -> the stem and three stages of S/2, S/4 and S/8 pixels, as `Ir50` gives twice as large."""
+
+    def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
+        first, second, third = channels
+        self.stem = Convolution(3, first, bias=False, rngs=rngs)
+        self.stem_norm = BatchNorm(first)
+        self.stem_prelu = PReLU(first)
+        self.stage1 = InvertedResidual(first, first, 2 * first, rngs=rngs)
+        self.stage2 = InvertedResidual(first, second, 2 * second, 2, rngs=rngs)
+        self.stage3 = InvertedResidual(second, third, 2 * third, 2, rngs=rngs)
+
+    def __call__(self, images: Array) -> tuple[Array, Array, Array, Array]:
+        stem = self.stem_prelu(self.stem_norm(self.stem(images, 2, 1)))
+        first = self.stage1(stem)
+        second = self.stage2(first)
+        return stem, first, second, self.stage3(second)
+
+
+class SmallLandmarkNet(nnx.Module):
+    """(B, S, S, 3) -> maps of S/4, S/8 and S/16 pixels, as `MobileFaceNet` gives of 112."""
+
+    def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
+        first, second, third = channels
+        self.stem = Convolution(3, first, bias=False, rngs=rngs)
+        self.stem_norm = BatchNorm(first)
+        self.stem_prelu = PReLU(first)
+        self.down1 = InvertedResidual(first, first, 2 * first, 2, rngs=rngs)
+        self.down2 = InvertedResidual(first, second, 2 * first, 2, rngs=rngs)
+        self.down3 = InvertedResidual(second, third, 2 * second, 2, rngs=rngs)
+
+    def __call__(self, images: Array) -> tuple[Array, Array, Array]:
+        first = self.down1(self.stem_prelu(self.stem_norm(self.stem(images, 2, 1))))
+        second = self.down2(first)
+        return first, second, self.down3(second)
+
+
+class TokenTransformer(nnx.Module):
+    """Tokens (B, N - 1, width) -> what the class token has become (B, width)."""
+
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs) -> None:
+        self.class_token = nnx.Param(_start(rngs.params(), (1, 1, shape.width)))
+        self.positions = nnx.Param(_start(rngs.params(), (1, shape.tokens, shape.width)))
+        blocks = [Block(shape.width, shape.token_heads, _EPSILON, rngs=rngs) for _ in range(shape.depth)]
+        self.blocks = nnx.List(blocks)
+        self.norm = LayerNorm(shape.width, _EPSILON)
+
+    def __call__(self, tokens: Array) -> Array:
+        first = jnp.broadcast_to(self.class_token[...], (len(tokens), 1, tokens.shape[-1]))
+        tokens = jnp.concatenate([first, tokens], 1) + self.positions[...]
+        for block in self.blocks:
+            tokens = block(tokens)
+        return self.norm(tokens[:, 0])
+
+
+class Extractor(nnx.Module):
+    """Prepared faces (B, inside, inside, 3) -> embeddings (B, width) and named maps.
+
+    `attended0` ... `attended2` where landmarks and image met, finest first; `tokens` (B, N - 1, width).
+    """
+
+    def __init__(self, shape: Shape, *, rngs: nnx.Rngs) -> None:
+        self.landmark: SmallLandmarkNet | MobileFaceNet
+        self.image: SmallImageNet | Ir50
+        if shape.small:
+            self.landmark = SmallLandmarkNet(shape.channels, rngs=rngs)
+            self.image = SmallImageNet(shape.channels, rngs=rngs)
+        else:
+            self.landmark = MobileFaceNet(rngs=rngs)
+            self.image = Ir50(rngs=rngs)
+        first, second, third = shape.channels
+        self.landmark_last = Convolution(shape.landmarks, third, rngs=rngs)
+        self.shrinks = nnx.List([Convolution(width, width, rngs=rngs) for width in shape.channels])
+        levels = zip(shape.channels, (4, 8, 16), shape.heads, DROPPED, strict=True)
+        self.attentions = nnx.List(
+            [
+                CrossAttention(width, shape.inside // part, heads, dropped, rngs=rngs)
+                for width, part, heads, dropped in levels
+            ]
+        )
+        self.embed_first = Convolution(first, shape.width, rngs=rngs)
+        self.embed0 = Convolution(shape.width, shape.width, rngs=rngs)
+        self.embed1 = Convolution(second, shape.width, rngs=rngs)
+        self.embed2 = Pointwise(third, shape.width, rngs=rngs)
+        self.transformer = TokenTransformer(shape, rngs=rngs)
+        self.squeeze = Dense(shape.width, shape.width, rngs=rngs)
+        self.excite = Dense(shape.width, shape.width, rngs=rngs)
+
+    def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
+        *fine, coarse = self.landmark(images)
+        landmarks = (*fine, self.landmark_last(coarse, 1, 1))
+        stages = self.image(images)[1:]
+        attended = [
+            attention(shrink(stage, 2, 1), landmark)
+            for attention, shrink, stage, landmark in zip(
+                self.attentions, self.shrinks, stages, landmarks, strict=True
+            )
+        ]
+        embedded = (
+            self.embed0(self.embed_first(attended[0], 2, 1), 2, 1),
+            self.embed1(attended[1], 2, 1),
+            self.embed2(attended[2]),
+        )
+        tokens = jnp.concatenate([level.reshape(len(images), -1, level.shape[-1]) for level in embedded], 1)
+        token = self.transformer(tokens)
+        embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
+        return embedding, {f"attended{level}": maps for level, maps in enumerate(attended)} | {"tokens": tokens}

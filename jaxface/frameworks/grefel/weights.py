@@ -1,0 +1,78 @@
+"""Where training begins: backbones, or all of POSTER++, from the files that their authors publish."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from flax import nnx
+
+from jaxface.classify import checkpoints
+from jaxface.classify.checkpoints.state_dict import Translated
+from jaxface.classify.nets import ir50, mobile_facenet, poster_v2
+from jaxface.classify.nets.ir50 import Ir50
+from jaxface.classify.nets.mobile_facenet import MobileFaceNet
+from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.weights import fill
+from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.grefel.config import GrefelConfig
+from jaxface.frameworks.grefel.extractor import POSTER, Extractor
+
+_LEVELS = ((28, 0), (14, 1), (7, 2))  # what POSTER++ calls its levels, and what we call them
+
+WHOLE = TorchLayout(
+    rename=(
+        *poster_v2.TORCH.rename,
+        (r"^embed28_first\.", "embed_first."),
+        *((rf"^embed{edge}\.", f"embed{level}.") for edge, level in _LEVELS),
+        *((rf"^shrink{edge}\.", f"shrinks.{level}.") for edge, level in _LEVELS),
+        *((rf"^attention{edge}\.", f"attentions.{level}.") for edge, level in _LEVELS),
+    ),
+    dead=(*poster_v2.TORCH.dead, r"VIT\.head\."),
+)
+"""A checkpoint of POSTER++ without its head, as an extractor."""
+
+
+def _alone(rename: tuple[tuple[str, str], ...], dead: tuple[str, ...]) -> TorchLayout:
+    """The layout of a backbone in a file of its own: `rename` is written for one inside of a net."""
+    return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), dead=dead)
+
+
+IMAGE = _alone(
+    (
+        *((rf"^\.body\.{unit}\.", f".body1.{unit}.") for unit in range(3)),
+        *((rf"^\.body\.{unit + 3}\.", f".body2.{unit}.") for unit in range(4)),
+        *((rf"^\.body\.{unit + 7}\.", f".body3.{unit}.") for unit in range(14)),
+        *ir50.TORCH_NAMES,
+    ),
+    (r"output_layer\.", r"body4\.", r"body\.2[123]\."),
+)
+"""IR-50, its units numbered through or stage by stage; what comes after the third stage is dropped."""
+
+LANDMARK = _alone(mobile_facenet.TORCH_NAMES, (r"output_layer\.",))
+"""MobileFaceNet."""
+
+
+def started(config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
+    """The network's state with what the config reads from files; the rest as it began.
+
+    Raises:
+        CheckpointError: a file that is missing or damaged, or holds another net.
+    """
+    if config.start is not None:
+        state["extractor"] = _read(Path(config.start), nnx.eval_shape(_extractor), WHOLE, state["extractor"])
+    for name, net, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
+        path = getattr(config, f"{name}_weights")
+        if path is not None:
+            backbone = nnx.eval_shape(functools.partial(net, rngs=nnx.Rngs(0)))
+            part = state["extractor"][name]
+            state["extractor"][name] = _read(Path(path), backbone, layout, part)
+    return state
+
+
+def _extractor() -> Extractor:
+    return Extractor(POSTER, rngs=nnx.Rngs(0))
+
+
+def _read(path: Path, net: nnx.Module, layout: TorchLayout, part: nnx.State) -> nnx.State:
+    return fill(part, Translated(net, layout, checkpoints.read(path), str(path)), str(path))
