@@ -39,6 +39,7 @@ class Reader:
 
 READERS: dict[str, Reader] = {
     "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
+    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
 }
 
 

@@ -14,6 +14,8 @@ from jaxface.core.errors import ConfigError, suggestion
 if TYPE_CHECKING:
     from jaxface.frameworks.common.framework import Framework
 
+__all__ = ["REGISTRY", "Framework", "load"]
+
 REGISTRY: dict[str, str] = {
     "classifier": "one of the classifiers' architectures, with cross-entropy or its authors' recipe",
     "grefel": "GReFEL: anchors correct what the network answers; and cross-entropy, POSTER++ and SCN beside it",

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import cast
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxface.classify import Card, write_card
 from jaxface.classify.preprocess import prepare
+from jaxface.classify.weights import flat_arrays, write_safetensors
+from jaxface.core.io import sha256
 from jaxface.core.types import Array
+from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import Student, card_of
@@ -17,6 +23,12 @@ from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network, unit_range
 from jaxface.frameworks.common.step import supervised_step
+
+
+def seen_size(config: ClassifierConfig) -> int | None:
+    """Pixels along an edge of the images that augmentation is given: before the middle is cut out."""
+    card = card_of(config, Task(labels=("neutral",)))
+    return card.resized or card.size
 
 
 def build(config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
@@ -30,7 +42,8 @@ def make_step(config: ClassifierConfig, task: Task, train: TrainConfig, graphdef
 
     def loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
         student = cast(Student, module)
-        images = prepare(colour(unit_range(batch["image"])), card)
+        pictures = augment(key, unit_range(batch["image"]), config.augment)
+        images = prepare(colour(pictures), card)
         logits, maps = student.net(for_network(images, student.net))
         value = cross_entropy(logits, batch["label"], config.label_smoothing)
         info = {"accuracy": (logits.argmax(-1) == batch["label"]).mean()}
@@ -63,6 +76,23 @@ def fixture(key: Array) -> Fixture:
     )
 
 
+def export(config: ClassifierConfig, task: Task, state: nnx.State, card: Card, folder: Path) -> None:
+    """Write the net alone, as the classifiers' other weights lie: the card then names its architecture."""
+    path = folder / "weights.safetensors"
+    arrays = flat_arrays(state["net"])
+    write_safetensors(path, arrays)
+    sees = card_of(config, task)
+    known: dict[str, Any] = {
+        "name": card.name,
+        "dataset": card.dataset,
+        "licence": card.licence,
+        "source": card.source,
+    }
+    parameters = sum(array.size for array in arrays.values())
+    own: dict[str, Any] = {"weights": path.name, "sha256": sha256(path), "parameters": parameters}
+    write_card(dataclasses.replace(sees, **known, **own), folder)
+
+
 FRAMEWORK = Framework(
     name="classifier",
     config=ClassifierConfig,
@@ -70,4 +100,6 @@ FRAMEWORK = Framework(
     make_step=make_step,
     predict=predict,
     fixture=fixture,
+    size=seen_size,
+    export=export,
 )
