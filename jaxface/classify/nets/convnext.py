@@ -40,7 +40,7 @@ class Block(nnx.Module):
         self.norm = LayerNorm(width, EPSILON)
         self.expand = Dense(width, 4 * width, rngs=rngs)
         self.project = Dense(4 * width, width, rngs=rngs)
-        self.scale = nnx.Param(jnp.full(width, 1e-6))
+        self.scale = nnx.Param(jnp.full(width, 1e-6, jnp.float32))
 
     def __call__(self, maps: Array) -> Array:
         inner = self.expand(self.norm(self.depthwise(maps)))

@@ -159,7 +159,7 @@ class PReLU(nnx.Module):
     """ReLU with a learnt slope below zero for each channel; `slope` (channels,)."""
 
     def __init__(self, channels: int) -> None:
-        self.slope = nnx.Param(jnp.full(channels, 0.25))
+        self.slope = nnx.Param(jnp.full(channels, 0.25, jnp.float32))
 
     def __call__(self, maps: Array) -> Array:
         return jnp.where(maps >= 0, maps, maps * _like(maps, self.slope[...]))

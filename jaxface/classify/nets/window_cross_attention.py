@@ -27,10 +27,10 @@ class WindowCrossAttention(nnx.Module):
         self.position_bias = nnx.Param(jnp.zeros(((2 * window - 1) ** 2, heads)))
         self.key_value = Dense(width, 2 * width, rngs=rngs)
         self.project = Dense(width, width, rngs=rngs)
-        self.attention_scale = nnx.Param(jnp.full(width, 1e-5))
+        self.attention_scale = nnx.Param(jnp.full(width, 1e-5, jnp.float32))
         self.mlp_norm = LayerNorm(width, EPSILON)
         self.mlp = Mlp(width, rngs=rngs)
-        self.mlp_scale = nnx.Param(jnp.full(width, 1e-5))
+        self.mlp_scale = nnx.Param(jnp.full(width, 1e-5, jnp.float32))
         self.window = window
         self.heads = heads
 
