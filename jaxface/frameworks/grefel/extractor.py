@@ -15,7 +15,7 @@ from flax import nnx
 from jaxface.classify.nets.attention import Block, attend, relative_position_bias
 from jaxface.classify.nets.ir50 import Ir50
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout, LayerNorm, Pointwise, PReLU
-from jaxface.classify.nets.mobile_facenet import InvertedResidual, MobileFaceNet
+from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
 from jaxface.core.types import Array
 from jaxface.frameworks.grefel.config import SmallConfig
@@ -93,20 +93,31 @@ class CrossAttention(WindowCrossAttention):
         return (tokens + self.mlp_drop(changed)).reshape(image.shape)
 
 
+class Layer(nnx.Module):
+    """A 3 x 3 convolution, BatchNorm, PReLU."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int, *, rngs: nnx.Rngs) -> None:
+        self.convolution = Convolution(inputs, outputs, bias=False, rngs=rngs)
+        self.norm = BatchNorm(outputs)
+        self.prelu = PReLU(outputs)
+        self.stride = stride
+
+    def __call__(self, maps: Array) -> Array:
+        return self.prelu(self.norm(self.convolution(maps, self.stride, 1)))
+
+
 class SmallImageNet(nnx.Module):
     """(B, S, S, 3) -> the stem and three stages of S/2, S/4 and S/8 pixels, as `Ir50` gives twice as large."""
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
-        self.stem = Convolution(3, first, bias=False, rngs=rngs)
-        self.stem_norm = BatchNorm(first)
-        self.stem_prelu = PReLU(first)
-        self.stage1 = InvertedResidual(first, first, 2 * first, rngs=rngs)
-        self.stage2 = InvertedResidual(first, second, 2 * second, 2, rngs=rngs)
-        self.stage3 = InvertedResidual(second, third, 2 * third, 2, rngs=rngs)
+        self.stem = Layer(3, first, 2, rngs=rngs)
+        self.stage1 = Layer(first, first, 1, rngs=rngs)
+        self.stage2 = Layer(first, second, 2, rngs=rngs)
+        self.stage3 = Layer(second, third, 2, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, Array, Array, Array]:
-        stem = self.stem_prelu(self.stem_norm(self.stem(images, 2, 1)))
+        stem = self.stem(images)
         first = self.stage1(stem)
         second = self.stage2(first)
         return stem, first, second, self.stage3(second)
@@ -117,15 +128,13 @@ class SmallLandmarkNet(nnx.Module):
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
-        self.stem = Convolution(3, first, bias=False, rngs=rngs)
-        self.stem_norm = BatchNorm(first)
-        self.stem_prelu = PReLU(first)
-        self.down1 = InvertedResidual(first, first, 2 * first, 2, rngs=rngs)
-        self.down2 = InvertedResidual(first, second, 2 * first, 2, rngs=rngs)
-        self.down3 = InvertedResidual(second, third, 2 * second, 2, rngs=rngs)
+        self.stem = Layer(3, first, 2, rngs=rngs)
+        self.down1 = Layer(first, first, 2, rngs=rngs)
+        self.down2 = Layer(first, second, 2, rngs=rngs)
+        self.down3 = Layer(second, third, 2, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, Array, Array]:
-        first = self.down1(self.stem_prelu(self.stem_norm(self.stem(images, 2, 1))))
+        first = self.down1(self.stem(images))
         second = self.down2(first)
         return first, second, self.down3(second)
 
