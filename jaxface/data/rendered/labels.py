@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered.people import Style, person, style
+from jaxface.data.rendered.recipe import within
 from jaxface.data.rendered.studio import Studio
 
 
@@ -35,11 +36,12 @@ def sample_labels(key: Array, studio: Studio) -> Labels:
     k_person, k_label, k_shown = jax.random.split(key, 3)
     number = sample_identity(k_person, studio)
     manner = style(studio, number)
-    label = jax.random.choice(k_label, studio.class_weights.shape[0], p=studio.class_weights)
+    label = jnp.sum(jax.random.uniform(k_label) > jnp.cumsum(studio.class_weights)[:-1])
     if studio.recipe.expressions.labels:
         activations = express(k_shown, studio, label, manner)
     else:
-        activations = realise(k_shown, studio, sample_units(k_shown, studio), manner)
+        k_wanted, k_made = jax.random.split(k_shown)
+        activations = realise(k_made, studio, sample_units(k_wanted, studio), manner)
     return labels_of(studio, activations, number, label)
 
 
@@ -64,40 +66,38 @@ def sample_identity(key: Array, studio: Studio) -> Array:
     """The number of a person of the recipe, () int32."""
     config = studio.recipe.people
     count = config.identities or 2**31 - 1 - config.first
-    return config.first + jax.random.randint(key, (), 0, count)
+    return config.first + (jax.random.bits(key) % jnp.uint32(count)).astype(jnp.int32)
 
 
 def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
     """Activations (N,) of an expression: a person's mixture of its prototypes, never twice the same."""
-    k_first, k_second, k_mix, k_strength, k_jitter, k_drop, k_stray, k_amount = jax.random.split(key, 8)
-    config, count = studio.recipe.expressions, studio.prototypes.shape[-1:]
+    k_even, k_jitter = jax.random.split(key)
+    config, (prototypes, count) = studio.recipe.expressions, studio.prototypes.shape
+    even = jax.random.uniform(k_even, (2 * prototypes + 3 * count + 2,), minval=1e-6)
+    first, second = even[: 2 * prototypes].reshape(2, prototypes)
+    drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
-    odds = jnp.where(jnp.any(shown), odds, 0.0)
-    first, second = (studio.prototypes[jax.random.categorical(k, odds)] for k in (k_first, k_second))
-    mix = jax.random.uniform(k_mix, maxval=config.mixing)
-    strength = jax.random.uniform(k_strength, minval=config.strength[0], maxval=config.strength[1])
-    factor = strength * manner.gain * jnp.exp(config.jitter * jax.random.normal(k_jitter, count))
-    kept = jax.random.bernoulli(k_drop, 1.0 - config.drop, count)
-    prototype = jnp.where(jnp.any(shown), (1.0 - mix) * first + mix * second, 0.0)
-    stray = jax.random.bernoulli(k_stray, config.stray, count)
-    amount = jax.random.uniform(k_amount, count, maxval=config.stray_strength)
-    return jnp.clip(jnp.maximum(prototype * factor * kept, stray * amount), 0.0, 1.0)
+    one, other = (studio.prototypes[jnp.argmax(odds - jnp.log(-jnp.log(u)))] for u in (first, second))
+    mix, strength = config.mixing * even[-2], within(even[-1], config.strength)
+    factor = strength * manner.gain * jnp.exp(config.jitter * jax.random.normal(k_jitter, (count,)))
+    prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
+    strays = jnp.where(stray < config.stray, config.stray_strength * amount, 0.0)
+    return jnp.clip(jnp.maximum(prototype * factor * (drop >= config.drop), strays), 0.0, 1.0)
 
 
 def sample_units(key: Array, studio: Studio) -> Array:
     """Wanted intensities (A,) of the recipe's action units, each for itself, as far as they go together."""
-    k_wanted, k_intensity, k_order = jax.random.split(key, 3)
-    config, count = studio.recipe.units, (len(studio.action_units),)
+    config, count = studio.recipe.units, len(studio.action_units)
+    chance, intensity, order = jax.random.uniform(key, (3, count))
     known = jnp.zeros(count).at[studio.labelled].set(1.0)
-    wanted = jax.random.bernoulli(k_wanted, config.rate, count) * known
-    rank = jax.random.uniform(k_order, count) * wanted
+    wanted = (chance < config.rate) * known
+    rank = order * wanted
     for group in range(studio.exclusive.shape[0]):
         member = studio.exclusive[group]
         alive = rank * member * wanted
         wanted = jnp.where((member > 0.0) & (alive < jnp.max(alive)), 0.0, wanted)
-    low, high = config.intensity
-    return wanted * jax.random.uniform(k_intensity, count, minval=low, maxval=high)
+    return wanted * within(intensity, config.intensity)
 
 
 def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = None) -> Array:

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.data.rendered.studio import Studio
 
+_A_THIRD = 0.4307  # of a normal distribution lies above
+
 
 class Person(NamedTuple):
     """Who somebody is.
@@ -57,14 +59,12 @@ def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
 
 def style(studio: Studio, number: Array) -> Style:
     """The manner of person `number`."""
-    k_gain, k_rest, k_which, k_preference = jax.random.split(
-        jax.random.fold_in(jax.random.fold_in(studio.people, 1), number), 4
-    )
-    config = studio.recipe.people
-    count = studio.resting.shape
-    some = studio.resting * jax.random.bernoulli(k_which, 1 / 3, count)
+    config, (count,) = studio.recipe.people, studio.resting.shape
+    key = jax.random.fold_in(jax.random.fold_in(studio.people, 1), number)
+    normal = jax.random.normal(key, (3 * count + studio.prototypes.shape[0],))
+    gain, rest, which, preference = jnp.split(normal, [count, 2 * count, 3 * count])
     return Style(
-        gain=jnp.exp(config.style * jax.random.normal(k_gain, count)),
-        rest=config.rest * jnp.abs(jax.random.normal(k_rest, count)) * some,
-        preference=config.preference * jax.random.normal(k_preference, studio.prototypes.shape[:1]),
+        gain=jnp.exp(config.style * gain),
+        rest=config.rest * jnp.abs(rest) * studio.resting * (which > _A_THIRD),
+        preference=config.preference * preference,
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.core.types import EXPRESSIONS, expression_names
+from jaxface.core.types import EXPRESSIONS, Array, expression_names
 
 Range = tuple[float, float]
 
@@ -241,6 +241,11 @@ class Recipe:
             "background",
         ):
             _check_ranges(f"recipe {self.name}: {table}", getattr(self, table))
+
+
+def within(share: Array, ends: Range) -> Array:
+    """Where a share in [0, 1] lies between the ends."""
+    return ends[0] + (ends[1] - ends[0]) * share
 
 
 def recipe(name: str | Path) -> Recipe:
