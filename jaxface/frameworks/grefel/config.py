@@ -16,7 +16,7 @@ class SmallConfig:
     """The extractor for small faces: as POSTER++, with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
-    """Of the maps at a quarter, an eighth and a sixteenth of the edge: the three levels."""
+    """Of the three levels: maps of an eighth, a sixteenth and a thirty-second of the edge."""
 
     heads: tuple[int, int, int] = (1, 2, 4)
     """Of the attention between landmarks and image, level by level."""
@@ -158,7 +158,7 @@ class GrefelConfig:
     `scn`: self-cure."""
 
     extractor: Literal["poster-v2", "small"] = "poster-v2"
-    """POSTER++'s (112 pixels inside), or the same at the faces' own size for faces of 48 to 64 pixels."""
+    """POSTER++'s (112 pixels inside), or the same in small, for faces of 64 pixels."""
 
     image_weights: str | None = None
     """File of IR-50 as POSTER++'s authors publish it; None = begins anew."""

@@ -1,11 +1,12 @@
 """The feature extractor: POSTER++ (Mao et al. 2023, arXiv:2301.12149), in its own size or a smaller one.
 
-Two backbones see the face. At three levels, a quarter, an eighth and a sixteenth of the edge, landmarks ask the
-image; a transformer joins what they found to one embedding. The parts are those of `classify.nets`.
+Two backbones see the face. At three levels, each half as large as the one before, landmarks ask the image; a
+transformer joins what they found to one embedding. The parts are those of `classify.nets`.
 """
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import jax
@@ -29,7 +30,8 @@ class Shape(NamedTuple):
     """How large an extractor is.
 
     Attributes:
-        inside: pixels along an edge of what the backbones see; divisible by 16.
+        inside: pixels along an edge of what the backbones see.
+        finest: how many of them become one of the finest level; four times as many one of the coarsest.
         channels, heads: of the three levels.
         width, depth, token_heads: of the transformer.
         landmarks: channels of the landmark net's last map.
@@ -37,6 +39,7 @@ class Shape(NamedTuple):
     """
 
     inside: int
+    finest: int
     channels: tuple[int, int, int]
     heads: tuple[int, int, int]
     width: int
@@ -48,17 +51,17 @@ class Shape(NamedTuple):
     @property
     def tokens(self) -> int:
         """How many the transformer sees, the class token among them."""
-        return 1 + 3 * (self.inside // 16) ** 2
+        return 1 + 3 * (self.inside // (4 * self.finest)) ** 2
 
 
-POSTER = Shape(112, (64, 128, 256), (2, 4, 8), 768, 2, 8, 512, small=False)
+POSTER = Shape(112, 4, (64, 128, 256), (2, 4, 8), 768, 2, 8, 512, small=False)
 
 
 def small_shape(config: SmallConfig, size: int) -> Shape:
-    """For faces of `size` pixels; an edge that 16 does not divide becomes the nearest that it does."""
-    inside = 16 * max(round(size / 16), 1)
+    """For faces of `size` pixels; an edge that 32 does not divide becomes the nearest that it does."""
+    inside = 32 * max(math.floor(size / 32 + 0.5), 1)
     widths = (config.width, config.depth, config.token_heads)
-    return Shape(inside, config.channels, config.heads, *widths, config.channels[2], small=True)
+    return Shape(inside, 8, config.channels, config.heads, *widths, config.channels[2], small=True)
 
 
 class DropPath(Dropout):
@@ -107,12 +110,12 @@ class Layer(nnx.Module):
 
 
 class SmallImageNet(nnx.Module):
-    """(B, S, S, 3) -> the stem and three stages of S/2, S/4 and S/8 pixels, as `Ir50` gives twice as large."""
+    """(B, S, S, 3) -> the stem and three stages of S/4, S/8 and S/16 pixels, as `Ir50` gives twice as large."""
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
         self.stem = Layer(3, first, 2, rngs=rngs)
-        self.stage1 = Layer(first, first, 1, rngs=rngs)
+        self.stage1 = Layer(first, first, 2, rngs=rngs)
         self.stage2 = Layer(first, second, 2, rngs=rngs)
         self.stage3 = Layer(second, third, 2, rngs=rngs)
 
@@ -124,17 +127,18 @@ class SmallImageNet(nnx.Module):
 
 
 class SmallLandmarkNet(nnx.Module):
-    """(B, S, S, 3) -> maps of S/4, S/8 and S/16 pixels, as `MobileFaceNet` gives of 112."""
+    """(B, S, S, 3) -> maps of S/8, S/16 and S/32 pixels, as `MobileFaceNet` gives twice as large."""
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
         self.stem = Layer(3, first, 2, rngs=rngs)
+        self.down0 = Layer(first, first, 2, rngs=rngs)
         self.down1 = Layer(first, first, 2, rngs=rngs)
         self.down2 = Layer(first, second, 2, rngs=rngs)
         self.down3 = Layer(second, third, 2, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, Array, Array]:
-        first = self.down1(self.stem(images))
+        first = self.down1(self.down0(self.stem(images)))
         second = self.down2(first)
         return first, second, self.down3(second)
 
@@ -175,12 +179,10 @@ class Extractor(nnx.Module):
         first, second, third = shape.channels
         self.landmark_last = Convolution(shape.landmarks, third, rngs=rngs)
         self.shrinks = nnx.List([Convolution(width, width, rngs=rngs) for width in shape.channels])
-        levels = zip(shape.channels, (4, 8, 16), shape.heads, DROPPED, strict=True)
+        edges = (shape.inside // (shape.finest * part) for part in (1, 2, 4))
+        levels = zip(shape.channels, edges, shape.heads, DROPPED, strict=True)
         self.attentions = nnx.List(
-            [
-                CrossAttention(width, shape.inside // part, heads, dropped, rngs=rngs)
-                for width, part, heads, dropped in levels
-            ]
+            [CrossAttention(width, edge, heads, dropped, rngs=rngs) for width, edge, heads, dropped in levels]
         )
         self.embed_first = Convolution(first, shape.width, rngs=rngs)
         self.embed0 = Convolution(shape.width, shape.width, rngs=rngs)
