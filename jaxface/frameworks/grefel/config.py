@@ -16,7 +16,8 @@ class SmallConfig:
     """The extractor for small faces: as POSTER++, with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
-    """Of the three levels: maps of an eighth, a sixteenth and a thirty-second of the edge."""
+    """Of the three levels: maps of an eighth, a sixteenth and a thirty-second of the edge. The stems have half
+    as many as the first."""
 
     heads: tuple[int, int, int] = (1, 2, 4)
     """Of the attention between landmarks and image, level by level."""
@@ -33,7 +34,7 @@ class SmallConfig:
     def __post_init__(self) -> None:
         pairs = [*zip(self.channels, self.heads, strict=True), (self.width, self.token_heads)]
         for width, heads in pairs:
-            if heads < 1 or width < 1 or width % heads:
+            if heads < 1 or width < 2 or width % heads:
                 raise ConfigError(f"small: {width} channels do not divide into {heads} heads")
         if self.depth < 1:
             raise ConfigError(f"small: depth = {self.depth}; wanted 1 or more")

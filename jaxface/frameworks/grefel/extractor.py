@@ -114,8 +114,8 @@ class SmallImageNet(nnx.Module):
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
-        self.stem = Layer(3, first, 2, rngs=rngs)
-        self.stage1 = Layer(first, first, 2, rngs=rngs)
+        self.stem = Layer(3, first // 2, 2, rngs=rngs)
+        self.stage1 = Layer(first // 2, first, 2, rngs=rngs)
         self.stage2 = Layer(first, second, 2, rngs=rngs)
         self.stage3 = Layer(second, third, 2, rngs=rngs)
 
@@ -131,8 +131,8 @@ class SmallLandmarkNet(nnx.Module):
 
     def __init__(self, channels: tuple[int, int, int], *, rngs: nnx.Rngs) -> None:
         first, second, third = channels
-        self.stem = Layer(3, first, 2, rngs=rngs)
-        self.down0 = Layer(first, first, 2, rngs=rngs)
+        self.stem = Layer(3, first // 2, 2, rngs=rngs)
+        self.down0 = Layer(first // 2, first, 2, rngs=rngs)
         self.down1 = Layer(first, first, 2, rngs=rngs)
         self.down2 = Layer(first, second, 2, rngs=rngs)
         self.down3 = Layer(second, third, 2, rngs=rngs)
