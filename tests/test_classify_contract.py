@@ -2,8 +2,8 @@
 
 Seven networks are held to all of it by what the originals compute on generated weights: these go into a file as
 the authors publish theirs, through `import` into a folder, and the folder answers. Nobody recorded HSEmotion-B2
-and EmoNeXt-S/B/L; they are B0 and EmoNeXt-T by the same code with another table of widths and depths, so what
-can go wrong is that table. It shows in the number of parameters, in the keys and shapes of the published tensors
+and EmoNeXt-S/B/L; they are B0 and EmoNeXt-T by the same code with another table of widths and depths, so
+what can go wrong is that table. It shows in the number of parameters, in keys and shapes of published tensors
 and in the shapes of the maps: no weights are made and nothing is compiled for them.
 """
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -35,14 +34,6 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file = generated.checkpoint(name, str(root / f"{name}.file"), seed)
         assert main.run(["classifiers", "import", name, file, "--out", str(root / name)]) == 0
     return root
-
-
-@pytest.fixture
-def compiled_soon() -> Iterator[None]:
-    """XLA compiles sooner what then runs slower."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize("name", IMPORTED)
@@ -91,7 +82,6 @@ def test_an_audit_over_three_of_them_runs_by_config(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    compiled_soon: None,
 ) -> None:
     monkeypatch.setattr(jf.face, "load", lambda source="bundled", **options: toy_head())
     monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path / "cache")
@@ -102,7 +92,7 @@ def test_an_audit_over_three_of_them_runs_by_config(
         head="bundled",
         classifiers=tuple(str(imported / name) for name in IMPORTED),
         identities=1,
-        expressions=("happiness", "contempt"),
+        expressions=("happiness", "surprise"),
         symmetry_steps=3,
         time_steps=2,  # as many pictures as two expressions are checked with: one program for both
         permutations=19,
@@ -114,10 +104,8 @@ def test_an_audit_over_three_of_them_runs_by_config(
     assert code == 0, capsys.readouterr().err
     result = audit.load(tmp_path / "run")
     assert list(result.surfaces.classifier.values) == list(IMPORTED)
-    shown = np.asarray(result.surfaces.sel(expression="happiness"))
+    shown = np.asarray(result.surfaces)
     assert np.isfinite(shown).all() and ((shown >= 0) & (shown <= 1)).all()
-    knows = np.isfinite(np.asarray(result.surfaces.sel(expression="contempt"))).reshape(3, -1).any(1)
-    assert list(knows) == ["8" in name for name in IMPORTED]
 
 
 def test_the_list_tells_where_files_are(capsys: pytest.CaptureFixture[str]) -> None:
