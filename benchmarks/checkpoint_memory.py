@@ -3,8 +3,8 @@
     JAXFACE_SHARED=../shared python -m benchmarks.checkpoint_memory --out benchmarks/results
 
 The file is written as its authors' training script does it, with the fixture's generated weights, and loaded in
-a process of its own. `peak_mb` is all that this process held, the interpreter and JAX with it (`before_mb`); the
-goal is less than twice the file.
+a process of its own. `peak_mb` is all that this process held, the interpreter and JAX with it (`before_mb`);
+the goal is less than twice the file.
 """
 
 from __future__ import annotations
