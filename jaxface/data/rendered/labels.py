@@ -11,6 +11,8 @@ from jaxface.data.rendered.people import Style, person, style
 from jaxface.data.rendered.recipe import within
 from jaxface.data.rendered.studio import Studio
 
+_PURE = 1e3  # more than chance can outweigh
+
 
 @pytree
 class Labels:
@@ -103,9 +105,9 @@ def sample_units(key: Array, studio: Studio) -> Array:
 def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = None) -> Array:
     """Activations (N,) that show wanted action units and no others.
 
-    Each action unit is made by one of the facial units that carry it, chosen at random among those that
-    carry nothing unwanted that the recipe labels. What no facial unit can make so is not shown: read
-    `intensities`.
+    Each action unit is made by one of the facial units that carry nothing else, chosen at random; where there
+    is none, by one that carries nothing unwanted which the recipe labels. What no facial unit can make so is
+    not shown: read `intensities`.
 
     Args:
         wanted: (A,) intensities in [0, 1], by `Studio.action_units`; 0 = not wanted.
@@ -114,7 +116,8 @@ def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = No
     labelled = jnp.zeros(wanted.shape).at[studio.labelled].set(1.0)
     unwanted = studio.carries.T @ jnp.where(wanted > 0.0, 0.0, labelled) > 0.0
     able = (studio.carries > 0.0) & ~unwanted[None]
-    odds = jnp.where(able, jax.random.gumbel(key, able.shape), -jnp.inf)
+    impurity = jnp.sum(studio.carries, axis=0)
+    odds = jnp.where(able, jax.random.gumbel(key, able.shape) - _PURE * impurity[None], -jnp.inf)
     chosen = jax.nn.one_hot(jnp.argmax(odds, axis=1), able.shape[1]) * jnp.any(able, axis=1)[:, None]
     activations = jnp.max(chosen * wanted[:, None], axis=0)
     return jnp.clip(activations if manner is None else activations * manner.gain, 0.0, 1.0)

@@ -23,7 +23,6 @@ from jaxface.data.rendered.studio import Studio, studio
 from jaxface.data.report import Report
 from jaxface.data.sources import Arrays
 
-_AT_ONCE = 64
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
 
 
@@ -88,19 +87,22 @@ def stream(
     return RenderedStream(_studio(of), batch, seed, sampler)
 
 
-def dataset(of: Recipe | str | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample) -> Dataset:
+def dataset(
+    of: Recipe | str | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
+) -> Dataset:
     """The first n examples of a stream, in memory.
 
     Args:
         sampler: as `stream`'s; its examples must have one image, called `image`.
+        batch: images drawn at a time.
     """
     made = _studio(of)
-    parts = list(_parts(made, n, seed, sampler))
+    parts = list(_parts(made, n, seed, sampler, batch))
     drawn = {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
     return _assembled(made.recipe, drawn.pop("image"), drawn)
 
 
-def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0) -> Dataset:
+def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
     """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
 
     The folder holds `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and `recipe.toml`;
@@ -111,9 +113,9 @@ def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0) -> D
     size, rows = made.recipe.size, []
     with atomic_path(out / IMAGES) as path:
         images = np.lib.format.open_memmap(path, "w+", np.uint8, (n, size, size, 3))
-        for number, part in enumerate(_parts(made, n, seed, sample)):
-            first = number * _AT_ONCE
-            images[first : first + _AT_ONCE] = part.pop("image")[: n - first]
+        for number, part in enumerate(_parts(made, n, seed, sample, batch)):
+            first = number * batch
+            images[first : first + batch] = part.pop("image")[: n - first]
             rows.append(part)
         images.flush()
         del images
@@ -146,11 +148,11 @@ def read_rendered(root: Path) -> Dataset:
         raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
 
 
-def _parts(made: Studio, n: int, seed: int, sampler: Sampler) -> Iterator[dict[str, np.ndarray]]:
+def _parts(made: Studio, n: int, seed: int, sampler: Sampler, batch: int) -> Iterator[dict[str, np.ndarray]]:
     if n < 1:
         raise ConfigError(f"n = {n} examples, wanted at least 1")
-    batches = stream(made, _AT_ONCE, seed, sampler=sampler)
-    for _ in range(-(-n // _AT_ONCE)):
+    batches = stream(made, batch, seed, sampler=sampler)
+    for _ in range(-(-n // batch)):
         yield jax.device_get(next(batches))
 
 
