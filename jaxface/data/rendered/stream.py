@@ -18,7 +18,7 @@ from jaxface.core.spread import Spread, compiled, for_cases
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.example import Sampler, examples, sample
-from jaxface.data.rendered.recipe import Recipe, recipe
+from jaxface.data.rendered.recipe import Recipe
 from jaxface.data.rendered.studio import Studio, studio
 from jaxface.data.report import Report
 from jaxface.data.sources import Arrays
@@ -69,7 +69,7 @@ class RenderedStream:
 
 
 def stream(
-    of: Recipe | str | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
+    of: Recipe | str | Path | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
 ) -> RenderedStream:
     """Batches of a recipe, for ever.
 
@@ -88,7 +88,7 @@ def stream(
 
 
 def dataset(
-    of: Recipe | str | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
+    of: Recipe | str | Path | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
 ) -> Dataset:
     """The first n examples of a stream, in memory.
 
@@ -102,7 +102,9 @@ def dataset(
     return _assembled(made.recipe, drawn.pop("image"), drawn)
 
 
-def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
+def draw(
+    of: Recipe | str | Path | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64
+) -> Dataset:
     """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
 
     The folder holds `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and `recipe.toml`;
@@ -160,10 +162,8 @@ def _assembled(of: Recipe, images: np.ndarray, columns: dict[str, np.ndarray]) -
     return Dataset(of.name, Arrays(images), columns, of.expressions.labels, of.units.numbers)
 
 
-def _studio(of: Recipe | str | Studio) -> Studio:
-    if isinstance(of, Studio):
-        return of
-    return studio(of if isinstance(of, Recipe) else recipe(of))
+def _studio(of: Recipe | str | Path | Studio) -> Studio:
+    return of if isinstance(of, Studio) else studio(of)
 
 
 def _spread(batch: int) -> Spread:
