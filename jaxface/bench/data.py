@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxface.bench.harness import measure
+from jaxface.core.runtime import use_all_cores
 from jaxface.data import AugmentConfig, augment, batches, rendered
 
 
@@ -35,6 +36,7 @@ class Settings:
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """A row for each recipe, size and supersampling; then augmentation and batches of the last one's images."""
+    use_all_cores()
     for name in settings.recipes:
         for size in settings.sizes:
             for supersample in settings.supersample:
