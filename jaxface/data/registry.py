@@ -86,4 +86,8 @@ def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     for option in options:
         if option not in known:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    return function(Path(root), **options) if reader.rooted and root is not None else function(**options)
+    return (
+        function(Path(root).expanduser(), **options)
+        if reader.rooted and root is not None
+        else function(**options)
+    )
