@@ -11,6 +11,7 @@ from jaxface.core.errors import ConfigError, suggestion
 
 SUITES: dict[str, str] = {
     "render": "pictures of one person at many expressions, and value with gradient",
+    "data": "rendered training sets, augmentation and batches, by the image",
     "classify": "logits, and value with gradient, of each classifier",
     "search": "renders and CPU time until a search succeeds, against scipy's",
     "audit": "whole audits: cost by the number of people, memory, the classifier's share, bfloat16",

@@ -216,13 +216,12 @@ def texture_coordinates(word: Array, coordinate: Callable[[int, int], Array]) ->
     return _pair(u, v)
 
 
-def colour_word(
-    word: Array, uv: Array, red_green: Array, blue_line: Array, texture: Texture, brightest: Array
-) -> Array:
+def colour_word(word: Array, uv: Array, light: tuple[Array, ...], texture: Texture, brightest: Array) -> Array:
     """Linear light of the samples, 11 + 11 + 10 bits of its root; NOTHING where there is no triangle.
 
     Args:
-        brightest: () what `red_green` and `blue_line` count in.
+        light: words of two: blue and expression line, red and green; or white and line alone.
+        brightest: () what light counts in.
     """
     height, width = texture.height, texture.width
     u, v = _unpair(uv)
@@ -240,10 +239,10 @@ def colour_word(
         upper, lower = a + across * (b - a), c + across * (d - c)
         return upper + down * (lower - upper)
 
-    red, green = _unpair(red_green)
-    blue, line = _unpair(blue_line)
+    last, line = _unpair(light[0])
+    red, green = _unpair(light[1]) if len(light) > 1 else (last, last)
     skin = (1.0 - blend(3) * line * MOST_LINE) * brightest
-    linear = [blend(k) * light * skin for k, light in enumerate((red, green, blue))]
+    linear = [blend(k) * received * skin for k, received in enumerate((red, green, last))]
     roots = [jnp.sqrt(jnp.maximum(each, 0.0)) / _BRIGHTEST for each in linear]
     return jnp.where(is_nothing(word), jnp.uint32(NOTHING), _code(roots))
 

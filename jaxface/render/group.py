@@ -286,11 +286,12 @@ def _shade(group: Group, rows: Rows, go: Array, seen: _Seen) -> Array:
 
         return stage(go, mix, seen.word, given)
 
-    red, green, blue = rows.light
     uv = stage(go, lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
-    blue_line = pair(blue, rows.line, (scale, 1.0 / MOST_LINE))
-    red_green = pair(red, green, (scale, scale))
-    return stage(go, colour_word, seen.word, uv, red_green, blue_line, group.texture, group.brightest)
+    *others, last = rows.light
+    light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
+    if others:
+        light += (pair(others[0], others[1], (scale, scale)),)
+    return stage(go, colour_word, seen.word, uv, light, group.texture, group.brightest)
 
 
 def _visible_corners(group: Group, entry: Array) -> tuple[Array, Array, Array, Array]:

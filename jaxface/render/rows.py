@@ -22,7 +22,7 @@ class Rows(NamedTuple):
         x, y: pixels.
         near: larger is nearer, linear on the screen.
         weight: 1 / distance of a perspective camera, None for an orthographic one.
-        light: three channels of what the vertex receives.
+        light: what the vertex receives, in each channel of the light: one or three.
         line: how strongly expression lines show; None for a model without lines.
     """
 
@@ -30,7 +30,7 @@ class Rows(NamedTuple):
     y: Array
     near: Array
     weight: Array | None
-    light: tuple[Array, Array, Array]
+    light: tuple[Array, ...]
     line: Array | None
 
 
@@ -68,12 +68,12 @@ def vertex_rows(
         )
         for axis in range(3)
     ]
-    red, green, blue = (stage(go, _receive, normal, scene.light[:, k]) for k in range(3))
+    light = tuple(stage(go, _receive, normal, channel) for channel in scene.light.T)
     line, pattern = None, head.appearance.lines
     if moving.line is not None and pattern is not None:
         strength = jnp.clip(moving.line[0][:, None] * t[None] + moving.line[1][:, None] * u[None], 0.0, 1.2)
         line = pattern.region @ strength
-    return Rows(x, y, near, weight, (red, green, blue), line)
+    return Rows(x, y, near, weight, light, line)
 
 
 def _receive(normal: list[Array], light: Array) -> Array:

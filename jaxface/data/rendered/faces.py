@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
+from jaxface.data.rendered import chance
 from jaxface.data.rendered.labels import Labels
-from jaxface.data.rendered.people import person, style
+from jaxface.data.rendered.people import person
 from jaxface.data.rendered.recipe import within
 from jaxface.data.rendered.studio import Studio
 
@@ -37,15 +37,13 @@ class Face:
 
 def sample_face(key: Array, studio: Studio, labels: Labels) -> Face:
     """A face that shows the labels: the person with that number and sex, at rest as they are, in some pose."""
-    k_normal, k_even = jax.random.split(key)
     who, config = person(studio, labels.identity, labels.sex), studio.recipe.pose
-    normal = jnp.clip(jax.random.normal(k_normal, (5,)), -2.0, 2.0)
-    even = jax.random.uniform(k_even, (3,))
-    rest = style(studio, labels.identity).rest
+    even, normal = chance.draw(key, 3, 5)
+    normal = jnp.clip(normal, -2.0, 2.0)
     return Face(
         identity=who.identity,
         albedo=who.albedo,
-        activations=jnp.clip(jnp.maximum(labels.activations, rest), 0.0, 1.0),
+        activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
         turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
         gaze=jnp.deg2rad(config.gaze) * normal[3:],
         symmetry=jnp.where(even[0] < config.asymmetric, within(even[1], config.symmetry), 1.0),

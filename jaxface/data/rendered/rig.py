@@ -82,29 +82,32 @@ class Columns(NamedTuple):
 def rig(head: FaceModel) -> Rig:
     """The rig of a head whose expression coefficients are facial units."""
     eyes = [head.joint_names.index(name) for name in ("left_eye", "right_eye")]
-    regressor = head.joint_regressor[jnp.asarray(eyes)]
-    own = head.expression_basis
-    whole = jnp.zeros_like(own) if head.whole_basis is None else head.whole_basis
-    lines = head.appearance.lines
-    count = head.template.shape[0]
-    feature = jnp.zeros((count, 3, 0)) if lines is None else lines.feature
-    line_own = jnp.einsum("vcl,vcn->ln", feature, own)
-    return Rig(
-        template=head.template.T.reshape(-1),
-        identity=_coordinates_first(head.identity_basis),
-        own=_coordinates_first(own),
-        whole=_coordinates_first(whole),
-        left=head.left_weight,
-        eyes=regressor @ head.template,
-        eyes_identity=jnp.einsum("ev,vci->eci", regressor, head.identity_basis),
-        eye_weight=head.skinning_weights[:, jnp.asarray(eyes)],
-        line_all=line_own + jnp.einsum("vcl,vcn->ln", feature, whole),
-        line_left=jnp.einsum("v,vcl,vcn->ln", head.left_weight, feature, own),
-        line_own=line_own,
-        region=jnp.zeros((count, 0)) if lines is None else lines.region,
-        corners=head.faces.T,
-        around=jnp.asarray(_around(np.asarray(head.faces), count)),
+    template, identity, own, left, faces = (
+        np.asarray(each)
+        for each in (head.template, head.identity_basis, head.expression_basis, head.left_weight, head.faces)
     )
+    regressor = np.asarray(head.joint_regressor)[eyes]
+    whole = np.zeros_like(own) if head.whole_basis is None else np.asarray(head.whole_basis)
+    lines, count = head.appearance.lines, len(template)
+    feature = np.zeros((count, 3, 0), np.float32) if lines is None else np.asarray(lines.feature)
+    line_own = _strengths(feature, own)
+    parts: dict[str, np.ndarray] = {
+        "template": template.T.reshape(-1),
+        "identity": _coordinates_first(identity),
+        "own": _coordinates_first(own),
+        "whole": _coordinates_first(whole),
+        "left": left,
+        "eyes": regressor @ template,
+        "eyes_identity": np.tensordot(regressor, identity, 1),
+        "eye_weight": np.asarray(head.skinning_weights)[:, eyes],
+        "line_all": line_own + _strengths(feature, whole),
+        "line_left": _strengths(left[:, None, None] * feature, own),
+        "line_own": line_own,
+        "region": np.zeros((count, 0), np.float32) if lines is None else np.asarray(lines.region),
+        "corners": faces.T,
+        "around": _around(faces, count),
+    }
+    return Rig(**{name: jnp.asarray(part) for name, part in parts.items()})
 
 
 def columns(rig: Rig, faces: Face, shots: Shot, samples: int) -> Columns:
@@ -199,8 +202,13 @@ def _lines(rig: Rig, faces: Face, factor: Array) -> Array:
     return rig.region @ (factor[None] * jnp.clip(strength, 0.0, _STRONGEST))
 
 
-def _coordinates_first(basis: Array) -> Array:
-    return jnp.moveaxis(basis, 0, 1).reshape(-1, basis.shape[-1])
+def _coordinates_first(basis: np.ndarray) -> np.ndarray:
+    return np.moveaxis(basis, 0, 1).reshape(-1, basis.shape[-1])
+
+
+def _strengths(feature: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """(L, N) strength of each line by activation, from (V, 3, L) and (V, 3, N)."""
+    return np.tensordot(feature, basis, ((0, 1), (0, 1)))
 
 
 def _around(faces: np.ndarray, vertices: int) -> np.ndarray:

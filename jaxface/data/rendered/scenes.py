@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
+from jaxface.data.rendered import chance
 from jaxface.data.rendered.recipe import Background, Light, within
 from jaxface.data.rendered.studio import Studio
 from jaxface.face.appearance import srgb_to_linear
@@ -50,9 +50,7 @@ class Shot:
 
 def sample_scene(key: Array, studio: Studio) -> Shot:
     """The circumstances of one image by the recipe."""
-    k_even, k_normal, k_grain = jax.random.split(key, 3)
-    even = jax.random.uniform(k_even, (18,))
-    normal = jax.random.normal(k_normal, (14 + _PATCHES * _PATCHES * 4,))
+    even, normal = chance.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
     recipe = studio.recipe
     camera, sensor = recipe.camera, recipe.sensor
     return Shot(
@@ -65,7 +63,7 @@ def sample_scene(key: Array, studio: Studio) -> Shot:
         gain=jnp.exp2(sensor.exposure * normal[3]) * jnp.exp(sensor.white_balance * normal[4:7]),
         blur=within(even[12], sensor.blur),
         noise=within(even[13], sensor.noise),
-        grain=jax.random.randint(k_grain, (2,), 0, studio.noise.shape[1]),
+        grain=(even[16:] * studio.noise.shape[1]).astype(jnp.int32),
         grey=(even[14] < sensor.grey).astype(jnp.float32),
         lines=within(even[15], recipe.lines),
     )

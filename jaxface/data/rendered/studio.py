@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.data.rendered.lean import lean
 from jaxface.data.rendered.recipe import Recipe
+from jaxface.data.rendered.recipe import recipe as named
 from jaxface.data.rendered.rig import Rig, rig
 
 _NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
@@ -64,15 +66,17 @@ class Studio:
     action_units: tuple[int, ...] = static(default=())
 
 
-def studio(recipe: Recipe, head: face.FaceModel | None = None) -> Studio:
+def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studio:
     """The studio of a recipe.
 
     Args:
+        of: a recipe, or the name or file of one.
         head: in place of the recipe's; its expression coefficients must be facial units.
 
     Raises:
         ConfigError: a head without facial units, or a class, action unit, sex or tone that it does not have.
     """
+    recipe = of if isinstance(of, Recipe) else named(of)
     if head is None:
         head = face.load(recipe.head, expression_space="units")
     head = lean(head, recipe)
