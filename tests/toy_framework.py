@@ -69,7 +69,7 @@ def examples(count: int, seed: int = 0) -> data.Dataset:
     """Noise with one of three colours in it."""
     random = np.random.default_rng(seed)
     label = random.integers(0, 3, count).astype(np.int32)
-    images = random.integers(0, 200, (count, SIZE, SIZE, 3)) + 55 * np.eye(3, dtype=int)[label][:, None, None]
+    images = random.integers(0, 100, (count, SIZE, SIZE, 3)) + 100 * np.eye(3, dtype=int)[label][:, None, None]
     return data.Dataset("toy", data.Arrays(images.astype(np.uint8)), {"label": label}, LABELS)
 
 
@@ -95,5 +95,6 @@ TOY = Framework(
     predict=predict,
     fixture=fixture,
 )
+TOY_CONFIG = ToyConfig()
 PLAIN = dataclasses.replace(ToyConfig(), dropout=0.0, norm=False)
 """Without anything that depends on how a batch is divided."""
