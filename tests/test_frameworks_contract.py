@@ -205,5 +205,5 @@ def test_what_was_trained_can_be_audited(
         time_steps=2,
     )
     result = audit.run(config, tmp_path / "audit")
-    assert bool(result.data["done"].all()) and np.isfinite(result.surfaces["probability"]).all()
+    assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()
     assert classify.load(folder).card == classifier.card

@@ -20,7 +20,7 @@ from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.step import supervised_step
 
 LABELS = ("happiness", "sadness", "surprise")
-SIZE = 6
+SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ToyConfig:
 
 
 class Toy(nnx.Module):
-    """(B, 6, 6, 3) -> (B, K)."""
+    """(B, 8, 8, 3) -> (B, K)."""
 
     def __init__(self, config: ToyConfig, classes: int, *, rngs: nnx.Rngs) -> None:
         self.frozen = Dense(3 * SIZE * SIZE, config.hidden, rngs=rngs)
@@ -93,6 +93,7 @@ TOY = Framework(
     build=lambda config, task, rngs: Toy(config, len(task.labels), rngs=rngs),
     make_step=make_step,
     predict=predict,
+    size=lambda config: SIZE,
     fixture=fixture,
 )
 TOY_CONFIG = ToyConfig()

@@ -52,7 +52,7 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
     task = Task(labels=BASE_EXPRESSIONS, size=settings.size)
     random = np.random.default_rng(0)
     shape = (settings.batch, settings.size, settings.size, 3)
-    batch = {
+    batch: dict[str, np.ndarray] = {
         "image": random.integers(0, 256, shape).astype(np.uint8),
         "label": random.integers(0, len(task.labels), settings.batch).astype(np.int32),
     }
@@ -106,7 +106,8 @@ def plain(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], se
     for _, layer in nnx.iter_modules(net):
         if isinstance(layer, BatchNorm):
             layer.training = True
-    graphdef, params, statistics = nnx.split(net, nnx.Param, ...)
+    graphdef, state = nnx.split(net)
+    params, statistics = nnx.split_state(state, nnx.Param, ...)
     optimiser = optax.adamw(1e-3)
     moments = optimiser.init(params)
 
