@@ -88,7 +88,7 @@ def test_a_missing_or_damaged_network_is_told(damaged: Path) -> None:
     path = damaged / exported.FORWARD_FILE
     for content in (path.read_bytes()[:200], b"", b"nonsense" * 50):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match="is no network that jax.export wrote, or is damaged"):
+        with pytest.raises(CheckpointError, match=r"is no network that jax\.export wrote, or is damaged"):
             classify.load(damaged)
     path.unlink()
     with pytest.raises(CheckpointError, match=r"no network at .*forward\.stablehlo"):

@@ -42,7 +42,7 @@ class Toy(nnx.Module):
         self.head = Dense(config.hidden, classes, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        features = self.frozen_norm(jnp.tanh(self.frozen(images.reshape(len(images), -1))))
+        features = self.frozen_norm(jnp.tanh(self.frozen(images.reshape(images.shape[0], -1))))
         features = self.middle(features)
         features = features if self.norm is None else self.norm(features)
         return self.head(self.dropout(jax.nn.relu(features)))
