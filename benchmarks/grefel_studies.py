@@ -54,17 +54,17 @@ class Study:
     seeds: int = 3
     """0, 1, ...: of flips, order and parameters."""
 
-    images: int = 2000
+    images: int = 1000
     """Rendered training images."""
 
-    people: int = 250
+    people: int = 200
     """How many people they are of."""
 
-    test_images: int = 1400
+    test_images: int = 1000
     """Rendered test images, of as many other people; of a data set a fifth of the people is the test set."""
 
-    size: int = 48
-    """Pixels along an edge of rendered images."""
+    size: int = 64
+    """Pixels along an edge."""
 
     grid: Annotated[studies.Grid, tyro.conf.arg(name="")] = field(default_factory=studies.Grid)
     out: Path = Path("runs")
@@ -103,7 +103,7 @@ def examples(asked: Study) -> tuple[Dataset, Dataset]:
         whole = data.open(settings.data, settings.root, **parsed(settings.options))
         test, training = whole.split(0.2, 0, by="identity" if "identity" in whole.columns else None)
         return in_memory(training, asked.size), in_memory(test, asked.size)
-    recipe = rendered.recipe(str(settings.root))
+    recipe = rendered.recipe(settings.root)
     recipe = dataclasses.replace(recipe, size=asked.size)
 
     def drawn(images: int, people: int, first: int) -> Dataset:

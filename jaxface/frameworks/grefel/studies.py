@@ -23,7 +23,7 @@ from jaxface.frameworks.common.framework import Info, Task, programs
 from jaxface.frameworks.common.images import colour, for_network, unit_range
 from jaxface.frameworks.common.inputs import task_of
 from jaxface.frameworks.grefel import reliability
-from jaxface.frameworks.grefel.config import GrefelConfig
+from jaxface.frameworks.grefel.config import METHODS, GrefelConfig
 from jaxface.frameworks.grefel.networks import Grefel, prepared, shape_of
 from jaxface.frameworks.grefel.train import FRAMEWORK
 
@@ -45,6 +45,9 @@ class Grid:
 
     weights: tuple[float, ...] = (0.1, 0.5, 1.0)
     """Of each loss in turn."""
+
+    methods: tuple[str, ...] = METHODS
+    """What is compared under noise."""
 
 
 class Variant(NamedTuple):
@@ -115,7 +118,7 @@ def _confidence(base: GrefelConfig, grid: Grid) -> Iterator[Variant]:
 
 
 def _methods(base: GrefelConfig, grid: Grid) -> Iterator[Variant]:
-    for method in ("grefel", "cross-entropy", "poster", "scn"):
+    for method in grid.methods:
         for share in grid.noise:
             yield Variant(f"{method} noise={share:g}", against(base, method), share)
 

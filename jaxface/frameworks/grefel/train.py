@@ -24,6 +24,11 @@ from jaxface.frameworks.grefel.weights import started
 _RAMP = "ramp"  # column of a batch: the share of the steps that are done
 
 
+def size(config: GrefelConfig) -> int:
+    """Pixels along an edge of the images it is to be given."""
+    return 224 if config.extractor == "poster-v2" else 64
+
+
 def build(config: GrefelConfig, task: Task, rngs: nnx.Rngs) -> Grefel:
     """The network, whichever the method."""
     return Grefel(config, task, rngs=rngs)
@@ -174,5 +179,6 @@ FRAMEWORK = Framework(
     make_step=make_step,
     predict=predict,
     fixture=fixture,
+    size=size,
     start=started,
 )
