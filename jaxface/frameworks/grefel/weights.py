@@ -64,7 +64,7 @@ def started(config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
     for name, net, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
         path = getattr(config, f"{name}_weights")
         if path is not None:
-            backbone = nnx.eval_shape(functools.partial(net, rngs=nnx.Rngs(0)))
+            backbone = nnx.eval_shape(functools.partial(_begun, net))
             part = state["extractor"][name]
             state["extractor"][name] = _read(Path(path), backbone, layout, part)
     return state
@@ -72,6 +72,10 @@ def started(config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
 
 def _extractor() -> Extractor:
     return Extractor(POSTER, rngs=nnx.Rngs(0))
+
+
+def _begun(net: type[Ir50] | type[MobileFaceNet]) -> Ir50 | MobileFaceNet:
+    return net(rngs=nnx.Rngs(0))
 
 
 def _read(path: Path, net: nnx.Module, layout: TorchLayout, part: nnx.State) -> nnx.State:
