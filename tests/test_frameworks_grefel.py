@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Any, Literal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -132,29 +136,36 @@ EXTREMES = {
 }
 
 
-@pytest.mark.parametrize("weights", ["confidence", "relative"])
-@pytest.mark.parametrize("name", EXTREMES)
-def test_values_and_slopes_are_finite(numbers: dict[str, np.ndarray], name: str, weights: str) -> None:
-    far, spread, sharp = EXTREMES[name]
-    labels = jnp.asarray(numbers["labels"])
+@functools.cache
+def slopes_of(weights: Literal["confidence", "relative"]) -> Callable[..., Any]:
+    """(logits, embeddings, anchors, ramp, labels) -> the whole loss and its slopes, compiled."""
 
-    def loss(logits: jax.Array, embeddings: jax.Array, anchors: jax.Array, ramp: float) -> jax.Array:
+    def loss(
+        logits: jax.Array, embeddings: jax.Array, anchors: jax.Array, ramp: jax.Array, labels: jax.Array
+    ) -> jax.Array:
         def one(logits: jax.Array, embedding: jax.Array) -> balancing.Balanced:
             distance = balancing.distances(embedding, anchors)
             attentive = balancing.by_class(-(distance**2))
             return balancing.balance(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
 
         found = jax.vmap(one)(logits, embeddings)
-        answers = jax.vmap(balancing.mixture, (None, 0, 0))(
-            1.0 - jnp.float32(ramp), found.primary, found.corrected
-        )
+        answers = jax.vmap(balancing.mixture, (None, 0, 0))(1.0 - ramp, found.primary, found.corrected)
         near = losses.centre_loss(found.primary, found.distances, labels, WIDTH)
         return losses.class_loss(answers, labels, 0.11) + losses.anchor_loss(anchors) + near
 
+    return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))
+
+
+@pytest.mark.parametrize("weights", ["confidence", "relative"])
+@pytest.mark.parametrize("name", EXTREMES)
+def test_values_and_slopes_are_finite(
+    numbers: dict[str, np.ndarray], name: str, weights: Literal["confidence", "relative"]
+) -> None:
+    far, spread, sharp = EXTREMES[name]
     arrays = (sharp * numbers["logits"], spread * numbers["embeddings"], far * numbers["anchors"])
-    given = [jnp.asarray(array, jnp.float32) for array in arrays]
+    given = [array.astype(np.float32) for array in arrays]
     for ramp in (0.0, 0.5, 1.0):
-        value, slopes = jax.value_and_grad(loss, argnums=(0, 1, 2))(*given, ramp)
+        value, slopes = slopes_of(weights)(*given, np.float32(ramp), numbers["labels"])
         assert np.isfinite(value)
         assert all(np.isfinite(slope).all() for slope in slopes), name
 
@@ -176,12 +187,19 @@ def test_answers_are_their_own_unless_the_batch_attends(
 ) -> None:
     config = BalanceConfig(anchors=ANCHORS, attention=attention, attention_width=4, anchor_start=0.5)
     module = Anchors(config, CLASSES, WIDTH, rngs=nnx.Rngs(key))
-    logits, embeddings = (jnp.asarray(numbers[name], jnp.float32) for name in ("logits", "embeddings"))
-    whole, alone = module(logits, embeddings), module(logits[:2], embeddings[:2])
+    graphdef, state = nnx.split(module)
+    answer = jax.jit(
+        lambda logits, embeddings, attentive: nnx.merge(graphdef, state)(
+            logits, embeddings, attentive=attentive
+        ),
+        static_argnums=2,
+    )
+    logits, embeddings = (numbers[name].astype(np.float32) for name in ("logits", "embeddings"))
+    whole, alone = answer(logits, embeddings, True), answer(logits[:2], embeddings[:2], True)
     same = np.allclose(whole.corrected[:2], alone.corrected, atol=1e-5)
     assert same == (attention != "batch")
     np.testing.assert_allclose(np.exp(whole.corrected).sum(-1), 1.0, rtol=1e-5)
-    plain = module(logits, embeddings, attentive=False)
+    plain = answer(logits, embeddings, False)
     np.testing.assert_array_equal(plain.combined, plain.geometric)
 
 

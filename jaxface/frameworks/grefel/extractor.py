@@ -70,7 +70,7 @@ class DropPath(Dropout):
     def __call__(self, features: Array) -> Array:
         if not self.training or self.key is None or not self.rate:
             return features
-        shape = (len(features), *(1,) * (features.ndim - 1))
+        shape = (features.shape[0], *(1,) * (features.ndim - 1))
         kept = jax.random.bernoulli(self.key, 1.0 - self.rate, shape)
         return jnp.where(kept, features / (1.0 - self.rate), 0.0)
 
@@ -154,7 +154,7 @@ class TokenTransformer(nnx.Module):
         self.norm = LayerNorm(shape.width, _EPSILON)
 
     def __call__(self, tokens: Array) -> Array:
-        first = jnp.broadcast_to(self.class_token[...], (len(tokens), 1, tokens.shape[-1]))
+        first = jnp.broadcast_to(self.class_token[...], (tokens.shape[0], 1, tokens.shape[-1]))
         tokens = jnp.concatenate([first, tokens], 1) + self.positions[...]
         for block in self.blocks:
             tokens = block(tokens)
@@ -207,7 +207,7 @@ class Extractor(nnx.Module):
             self.embed1(attended[1], 2, 1),
             self.embed2(attended[2]),
         )
-        tokens = jnp.concatenate([level.reshape(len(images), -1, level.shape[-1]) for level in embedded], 1)
+        tokens = jnp.concatenate([level.reshape(images.shape[0], -1, level.shape[-1]) for level in embedded], 1)
         token = self.transformer(tokens)
         embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
         return embedding, {f"attended{level}": maps for level, maps in enumerate(attended)} | {"tokens": tokens}

@@ -150,7 +150,7 @@ class Grefel(nnx.Module):
     def trust(self, embeddings: Array) -> Array:
         """SCN's importance weights, (B,) in (0, 1)."""
         if self.importance is None:
-            return jnp.ones(len(embeddings), embeddings.dtype)
+            return jnp.ones(embeddings.shape[:1], embeddings.dtype)
         return jax.nn.sigmoid(self.importance(embeddings)[:, 0])
 
 
@@ -164,7 +164,7 @@ def prepared(images: Array, shape: Shape) -> Array:
 
     POSTER++ brings all to 224 pixels and takes every second one; faces of 112 pixels are left as they are.
     """
-    batch, size, inside = len(images), images.shape[1], shape.inside
+    batch, size, inside = images.shape[0], images.shape[1], shape.inside
     if size != inside:
         whole = inside if shape.small else 2 * inside
         images = jax.image.resize(images, (batch, whole, whole, 3), "linear")
