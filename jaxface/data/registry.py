@@ -39,6 +39,18 @@ class Reader:
 
 READERS: dict[str, Reader] = {
     "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
+    "rafdb": Reader("readers.rafdb", "read_rafdb", "RAF-DB: EmoLabel/list_patition_label.txt and Image/"),
+    "affectnet7": Reader("readers.affectnet", "read_affectnet7", "AffectNet without contempt, either layout"),
+    "affectnet8": Reader("readers.affectnet", "read_affectnet8", "AffectNet with contempt, either layout"),
+    "expw": Reader("readers.expw", "read_expw", "ExpW: label/label.lst and image/origin/"),
+    "fer2013": Reader("readers.fer2013", "read_fer2013", "FER2013: fer2013.csv or class folders"),
+    "ferplus": Reader("readers.fer2013", "read_ferplus", "FER+: fer2013new.csv beside fer2013.csv"),
+    "affwild2": Reader("readers.affwild2", "read_affwild2", "Aff-Wild2's expressions, cropped_aligned/"),
+    "affwild2-units": Reader("readers.affwild2", "read_affwild2_units", "Aff-Wild2's action units"),
+    "bp4d": Reader("readers.subjects", "read_bp4d", "BP4D: AUCoding/ and Sequences/"),
+    "disfa": Reader("readers.subjects", "read_disfa", "DISFA: ActionUnit_Labels/ and frames in Images/"),
+    "gft": Reader("readers.subjects", "read_gft", "GFT: AUcoding/, frames in Images/, lists of subjects"),
+    "emotionet": Reader("readers.subjects", "read_emotionet", "EmotioNet: a table and images/"),
     "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
 }
 
@@ -74,4 +86,8 @@ def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     for option in options:
         if option not in known:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    return function(Path(root), **options) if reader.rooted and root is not None else function(**options)
+    return (
+        function(Path(root).expanduser(), **options)
+        if reader.rooted and root is not None
+        else function(**options)
+    )
