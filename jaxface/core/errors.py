@@ -30,6 +30,10 @@ class LabelError(JaxfaceError):
     """An expression label that the vocabulary does not know."""
 
 
+class DataError(JaxfaceError):
+    """A data set whose files are missing, of another layout, or damaged."""
+
+
 class StoreError(JaxfaceError):
     """A run folder that cannot be read, or that belongs to another configuration."""
 

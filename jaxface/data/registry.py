@@ -1,0 +1,76 @@
+"""The data sets that jaxface can read, by name."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxface.core.errors import DataError, suggestion
+from jaxface.data.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class Reader:
+    """A reader's place, which is imported when it is first asked for.
+
+    Attributes:
+        home: module within `jaxface.data`.
+        function: its name there; it takes the root folder and keyword options.
+        about: one line: what it reads, from which layout.
+        rooted: whether it reads from a folder or file of the user's.
+    """
+
+    home: str
+    function: str
+    about: str
+    rooted: bool = True
+
+    def load(self) -> Callable[..., Dataset]:
+        """The function itself."""
+        function: Callable[..., Dataset] = getattr(
+            importlib.import_module(f"jaxface.data.{self.home}"), self.function
+        )
+        return function
+
+
+READERS: dict[str, Reader] = {
+    "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
+}
+
+
+def names() -> tuple[str, ...]:
+    """Every name that `open` knows."""
+    return tuple(READERS)
+
+
+def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+    """The data set of this name, as its publishers lay it out under `root`.
+
+    Args:
+        root: the folder or file that the reader's docstring describes; None for those that make their own.
+        options: the reader's own, such as `split="test"`; `check` ("quick", "full" or "none") says how images
+            are looked at before any is read.
+
+    Raises:
+        DataError: no such data set, folder, file or option, or nothing to read in it.
+        LabelError: a label that the layout does not have.
+    """
+    if name not in READERS:
+        raise DataError(f"no data set {name!r}{suggestion(name, READERS)}")
+    reader = READERS[name]
+    if reader.rooted and root is None:
+        raise DataError(f"{name} is read from a folder of yours ({reader.about}); give its path")
+    function = reader.load()
+    known = [
+        option.name
+        for option in inspect.signature(function).parameters.values()
+        if option.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    for option in options:
+        if option not in known:
+            raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
+    return function(Path(root), **options) if reader.rooted and root is not None else function(**options)
