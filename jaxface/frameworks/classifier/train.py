@@ -1,0 +1,73 @@
+"""The training step of a plain classifier, and its entry in the registry of frameworks."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxface.classify.preprocess import prepare
+from jaxface.core.types import Array
+from jaxface.frameworks.classifier.config import ClassifierConfig
+from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
+from jaxface.frameworks.classifier.networks import Student, card_of
+from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
+from jaxface.frameworks.common.images import colour, for_network, unit_range
+from jaxface.frameworks.common.step import supervised_step
+
+
+def build(config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
+    """The network, and the attention of its loss."""
+    return Student(config, task, rngs=rngs)
+
+
+def make_step(config: ClassifierConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
+    """Cross-entropy of the column `label`, with what the config adds."""
+    card = card_of(config, task)
+
+    def loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
+        student = cast(Student, module)
+        images = prepare(colour(unit_range(batch["image"])), card)
+        logits, maps = student.net(for_network(images, student.net))
+        value = cross_entropy(logits, batch["label"], config.label_smoothing)
+        info = {"accuracy": (logits.argmax(-1) == batch["label"]).mean()}
+        if student.attention is not None:
+            info["cross_entropy"] = value
+            info["attention_variance"] = attention_variance(student.attention(maps["embedding"]))
+            value = value + config.attention_variance * info["attention_variance"]
+        return value, info
+
+    return supervised_step(graphdef, loss, train)
+
+
+def predict(config: ClassifierConfig, task: Task, module: nnx.Module, images: Array) -> Array:
+    """Logits (B, K) of images (B, H, W, 3 or 1) in [0, 1]."""
+    student = cast(Student, module)
+    prepared = prepare(colour(images), card_of(config, task))
+    return student.net(for_network(prepared, student.net))[0].astype(jnp.float32)
+
+
+def fixture(key: Array) -> Fixture:
+    """Sixteen noisy pictures of three colours, for the smallest of the nets."""
+    labels = jnp.arange(16) % 3
+    noise = jax.random.uniform(key, (16, 64, 64, 3), maxval=0.5)
+    images = noise + 0.5 * jax.nn.one_hot(labels, 3)[:, None, None, :]
+    return Fixture(
+        ClassifierConfig(),
+        TrainConfig(steps=8, batch=16, optimiser=OptimiserConfig(learning_rate=3e-3, schedule="constant")),
+        Task(labels=("happiness", "sadness", "surprise"), size=64, channels=3),
+        {"image": (255 * images).astype(jnp.uint8), "label": labels},
+    )
+
+
+FRAMEWORK = Framework(
+    name="classifier",
+    config=ClassifierConfig,
+    build=build,
+    make_step=make_step,
+    predict=predict,
+    fixture=fixture,
+)

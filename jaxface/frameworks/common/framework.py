@@ -1,0 +1,163 @@
+"""The protocol: a framework is a config, networks, and a pure training step.
+
+Everything here is read by the loop (`fit`), which owns data, keys, devices, checkpoints and measures; a
+framework owns none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import jax
+from flax import nnx
+
+from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.types import Array
+from jaxface.frameworks.common.config import TrainConfig
+
+Batch = Mapping[str, Array]
+"""`image` (B, H, W, C) uint8 or float32 in [0, 1], and the data set's columns, each (B, ...)."""
+
+Info = Mapping[str, Array]
+"""What a step tells of itself: float32 scalars by name, `loss` among them."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the data ask of a network.
+
+    Attributes:
+        labels: names of the classes, in the order of the column `label`; () where there are none.
+        units: numbers of the action units, in the order of the column `units`; () where there are none.
+        size: pixels along an edge of the images.
+        channels: 3, or 1 for grey.
+        extras: (column, classes) of each further column of whole numbers, such as `identity` and `exogenous`.
+    """
+
+    labels: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
+    size: int = 64
+    channels: int = 3
+    extras: tuple[tuple[str, int], ...] = ()
+
+    def classes(self, column: str) -> int:
+        """How many classes a further column has.
+
+        Raises:
+            ConfigError: the data have no such column.
+        """
+        known = dict(self.extras)
+        if column not in known:
+            raise ConfigError(f"the data have no column {column!r}{suggestion(column, known)}")
+        return known[column]
+
+
+class TrainState(NamedTuple):
+    """All that a step changes; a pytree of arrays, none of them a random key.
+
+    Attributes:
+        params: what is trained, float32.
+        rest: frozen parameters and running statistics.
+        optimiser: the optimisers' states, in whatever shape the framework wants.
+        step: () int32, updates so far.
+        average: the moving average of `params`; None where none is kept.
+    """
+
+    params: Any
+    rest: Any
+    optimiser: Any
+    step: Array
+    average: Any = None
+
+    def best(self) -> nnx.State:
+        """What is measured and exported: the network's state, with the averaged parameters if there are any."""
+        return nnx.merge_state(self.params if self.average is None else self.average, self.rest)
+
+
+class Step(NamedTuple):
+    """A framework's training as two pure functions.
+
+    Attributes:
+        init: the network's state as `build` made it (float32) -> the state of training.
+        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch spread over the devices
+            and the state on all of them. The key is the step's own.
+    """
+
+    init: Callable[[nnx.State], TrainState]
+    update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
+
+
+class Fixture(NamedTuple):
+    """Something tiny that a framework can train on, for the contract tests.
+
+    Attributes:
+        config: the framework's.
+        train: with a batch as large as `batch`, divisible by 8.
+        task: of the batch.
+        batch: NumPy or JAX arrays; a few steps on it lower the loss.
+    """
+
+    config: Any
+    train: TrainConfig
+    task: Task
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Framework:
+    """One way to train; `FRAMEWORK` of each folder.
+
+    Attributes:
+        name: its key in `frameworks.REGISTRY`.
+        config: its frozen config dataclass.
+        build: (config, task, rngs) -> the networks as one module, in inference mode; pure, and jitted.
+        make_step: (config, task, train, graphdef) -> its `Step`.
+        predict: (config, task, module, images (B, size, size, channels) float32 in [0, 1]) -> logits (B, K) or
+            (B, U); each image for itself, in inference mode.
+        fixture: key -> something to test it on.
+        defaults: the `TrainConfig` it is trained with unless told otherwise.
+        start: (config, task, state) -> the state with what is read from files; None = nothing is.
+        export: (config, task, state, folder) writes the trained network as a classifier; None = the common way,
+            `predict` as StableHLO.
+    """
+
+    name: str
+    config: type[Any]
+    build: Callable[[Any, Task, nnx.Rngs], nnx.Module]
+    make_step: Callable[[Any, Task, TrainConfig, nnx.GraphDef], Step]
+    predict: Callable[[Any, Task, nnx.Module, Array], Array]
+    fixture: Callable[[Array], Fixture]
+    defaults: TrainConfig = field(default_factory=TrainConfig)
+    start: Callable[[Any, Task, nnx.State], nnx.State] | None = None
+    export: Callable[[Any, Task, nnx.State, Any], Any] | None = None
+
+
+def begin(
+    framework: Framework, config: Any, task: Task, train: TrainConfig, seed: int
+) -> tuple[nnx.GraphDef, Step, TrainState]:
+    """The network's structure, its step, and the state before the first one; a pure function of the seed."""
+
+    def made(key: Array) -> tuple[nnx.GraphDef, nnx.State]:
+        return nnx.split(framework.build(config, task, nnx.Rngs(key)))
+
+    graphdef, state = jax.jit(made)(jax.random.key(seed))  # layer by layer it would take a minute
+    if framework.start is not None:
+        state = framework.start(config, task, state)
+    step = framework.make_step(config, task, train, graphdef)
+    return graphdef, step, step.init(state)
+
+
+def predictor(framework: Framework, config: Any, task: Task, graphdef: nnx.GraphDef) -> Callable[..., Array]:
+    """`framework.predict` as a pure function (state, images) -> logits."""
+
+    def predict(state: nnx.State, images: Array) -> Array:
+        return framework.predict(config, task, nnx.merge(graphdef, state), images)
+
+    return predict
+
+
+def step_key(seed: int, step: Array | int) -> Array:
+    """The key of one step: the same however often training was stopped before."""
+    return jax.random.fold_in(jax.random.key(seed), step)
