@@ -42,9 +42,8 @@ def start(config: ThinConfig, task: Task, state: nnx.State) -> nnx.State:
     if not config.exogenous_weights:
         if config.gated_by == "exogenous" or config.start_from_exogenous:
             raise ConfigError(
-                f"variant {config.variant!r} stands on trained networks of {list(config.exogenous)}: train each "
-                "with variant = 'exogenous' and name their folders in exogenous_weights (or 'untrained', as a "
-                "control)"
+                f"variant {config.variant!r} stands on networks of {list(config.exogenous)}: train each with "
+                "variant = 'exogenous' and name its folder in exogenous_weights (or 'untrained', as a control)"
             )
         return state
     return with_states(config, state, exogenous_states(config, task))
