@@ -66,7 +66,8 @@ def similarity(exogenous: Array, endogenous: Array) -> Array:
 
     Its gradient is 0 where the two are parallel, orthogonal or without length.
     """
-    return jnp.abs(_unit(exogenous) @ _unit(endogenous))
+    cosine = _unit(exogenous) @ _unit(endogenous)
+    return cosine * jax.lax.stop_gradient(jnp.sign(cosine))  # |.| would pull at 0, 1e5 without length
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:

@@ -77,7 +77,11 @@ def with_states(config: ThinConfig, state: nnx.State, exogenous: list[nnx.State 
 
 def _read_vgg(classes: int, tensors: Mapping[str, Any], origin: str) -> nnx.State:
     module = nnx.eval_shape(lambda: vgg.Vgg16(classes, rngs=nnx.Rngs(0)))
-    state = fill(nnx.state(module), Translated(module, vgg.TORCH, tensors, origin), origin)
+    return of_vgg(fill(nnx.state(module), Translated(module, vgg.TORCH, tensors, origin), origin))
+
+
+def of_vgg(state: nnx.State) -> nnx.State:
+    """VGG-16's state as an `ExogenousNetwork`'s: the convolutions are gamma_tau, the dense layers c_sigma."""
     return nnx.from_flat_state(
         [((*_VGG[str(path[0])], *path[1:]), leaf) for path, leaf in nnx.to_flat_state(state)]
     )
