@@ -2,8 +2,8 @@
 
 The rooms are imported when first touched, so that `import jaxface` starts no JAX backend:
 `face` builds heads, `render` draws them, `classify` asks, `search` finds expressions, `audit` runs
-the grid, `stats` judges it, `report` shows it; `data` reads and draws what networks are trained on,
-`frameworks` train them.
+the grid, `stats` judges it, `report` shows it; `frameworks` train networks on what `data` reads and
+draws.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@
 device, `rendered` makes faces on the fly or on disk.
 """
 
+from jaxface.data import rendered
 from jaxface.data.augment import AugmentConfig, augment
 from jaxface.data.dataset import Dataset
 from jaxface.data.pipeline import Stream, batches
@@ -23,4 +24,5 @@ __all__ = [
     "batches",
     "names",
     "open",
+    "rendered",
 ]

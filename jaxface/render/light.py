@@ -52,6 +52,18 @@ def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
     return jnp.asarray(np.repeat(coefficients[:, None], 3, axis=1), jnp.float32)
 
 
+def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
+    """`environment` as a function of arrays: coloured light, (9, 3), under `jit` and `vmap`.
+
+    Args:
+        ambient: (3,) what every surface gets.
+        colour: (n, 3) strength of each light in each channel.
+        direction: (n, 3) unit vectors towards the lights.
+    """
+    directed = jnp.asarray(_LOBE, colour.dtype)[:, None] * (harmonics(direction).T @ colour)
+    return directed.at[0].add(ambient / 0.28209479)
+
+
 def irradiance(light: Array, normals: Array) -> Array:
     """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+import dataclasses
+from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxface.classify import Card, write_card
 from jaxface.classify.preprocess import prepare
+from jaxface.classify.weights import flat_arrays, write_safetensors
+from jaxface.core.io import sha256
 from jaxface.core.types import Array
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
@@ -63,6 +68,23 @@ def fixture(key: Array) -> Fixture:
     )
 
 
+def export(config: ClassifierConfig, task: Task, state: nnx.State, card: Card, folder: Path) -> None:
+    """Write the net alone, as the classifiers' other weights lie: the card then names its architecture."""
+    path = folder / "weights.safetensors"
+    arrays = flat_arrays(state["net"])
+    write_safetensors(path, arrays)
+    sees = card_of(config, task)
+    known: dict[str, Any] = {
+        "name": card.name,
+        "dataset": card.dataset,
+        "licence": card.licence,
+        "source": card.source,
+    }
+    parameters = sum(array.size for array in arrays.values())
+    own: dict[str, Any] = {"weights": path.name, "sha256": sha256(path), "parameters": parameters}
+    write_card(dataclasses.replace(sees, **known, **own), folder)
+
+
 FRAMEWORK = Framework(
     name="classifier",
     config=ClassifierConfig,
@@ -70,4 +92,5 @@ FRAMEWORK = Framework(
     make_step=make_step,
     predict=predict,
     fixture=fixture,
+    export=export,
 )

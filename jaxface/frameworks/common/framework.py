@@ -6,16 +6,20 @@ framework owns none of them.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 from flax import nnx
 
+from jaxface.classify.card import Card
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.images import unit_range
 
 Batch = Mapping[str, Array]
 """`image` (B, H, W, C) uint8 or float32 in [0, 1], and the data set's columns, each (B, ...)."""
@@ -119,8 +123,8 @@ class Framework:
         fixture: key -> something to test it on.
         defaults: the `TrainConfig` it is trained with unless told otherwise.
         start: (config, task, state) -> the state with what is read from files; None = nothing is.
-        export: (config, task, state, folder) writes the trained network as a classifier; None = the common way,
-            `predict` as StableHLO.
+        export: (config, task, state, card, folder) writes the trained network as a classifier, whose card is
+            told as far as it is known; None = the common way, `predict` as StableHLO.
     """
 
     name: str
@@ -131,22 +135,60 @@ class Framework:
     fixture: Callable[[Array], Fixture]
     defaults: TrainConfig = field(default_factory=TrainConfig)
     start: Callable[[Any, Task, nnx.State], nnx.State] | None = None
-    export: Callable[[Any, Task, nnx.State, Any], Any] | None = None
+    export: Callable[[Any, Task, nnx.State, Card, Path], None] | None = None
 
 
-def begin(
-    framework: Framework, config: Any, task: Task, train: TrainConfig, seed: int
-) -> tuple[nnx.GraphDef, Step, TrainState]:
-    """The network's structure, its step, and the state before the first one; a pure function of the seed."""
+class Programs(NamedTuple):
+    """What a framework's training runs, compiled when it is first called and once for all that is equal.
 
-    def made(key: Array) -> tuple[nnx.GraphDef, nnx.State]:
-        return nnx.split(framework.build(config, task, nnx.Rngs(key)))
+    Attributes:
+        graphdef: the networks' structure.
+        first: seed -> the state before the first step, a pure function of it.
+        update: (state, batch, root key) -> (state, info): one step, with a key of its own; the state that goes
+            in is used up.
+        predict: (state of the networks, images (B, H, W, C) uint8 or in [0, 1]) -> logits.
+    """
 
-    graphdef, state = jax.jit(made)(jax.random.key(seed))  # layer by layer it would take a minute
-    if framework.start is not None:
-        state = framework.start(config, task, state)
+    graphdef: nnx.GraphDef
+    first: Callable[[int], TrainState]
+    update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
+    predict: Callable[[nnx.State, Array], Array]
+
+
+@functools.lru_cache(maxsize=16)
+def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) -> Programs:
+    """The programs of one framework, config, task and way of training.
+
+    Raises:
+        ConfigError: what does not go together.
+    """
+
+    def made(key: Array) -> nnx.State:
+        return nnx.state(framework.build(config, task, nnx.Rngs(key)))
+
+    abstract = nnx.eval_shape(lambda: framework.build(config, task, nnx.Rngs(0)))
+    graphdef = nnx.graphdef(abstract)
     step = framework.make_step(config, task, train, graphdef)
-    return graphdef, step, step.init(state)
+    answer = predictor(framework, config, task, graphdef)
+    # It runs once, and layer by layer or with all optimisations it would take longer to compile than to train.
+    fast = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    build = jax.jit(made, compiler_options=fast)
+
+    def first(seed: int) -> TrainState:
+        state = build(jax.random.key(seed))
+        if framework.start is not None:
+            state = framework.start(config, task, state)
+        return step.init(state)
+
+    def update(state: TrainState, batch: Batch, root: Array) -> tuple[TrainState, Info]:
+        return step.update(state, batch, jax.random.fold_in(root, state.step))
+
+    return Programs(
+        graphdef,
+        first,
+        jax.jit(update, donate_argnums=0),
+        jax.jit(lambda state, images: answer(state, unit_range(images))),
+    )
 
 
 def predictor(framework: Framework, config: Any, task: Task, graphdef: nnx.GraphDef) -> Callable[..., Array]:
@@ -156,8 +198,3 @@ def predictor(framework: Framework, config: Any, task: Task, graphdef: nnx.Graph
         return framework.predict(config, task, nnx.merge(graphdef, state), images)
 
     return predict
-
-
-def step_key(seed: int, step: Array | int) -> Array:
-    """The key of one step: the same however often training was stopped before."""
-    return jax.random.fold_in(jax.random.key(seed), step)
