@@ -52,11 +52,12 @@ def names() -> tuple[str, ...]:
     return tuple(READERS)
 
 
-def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+def open(name: str, root: str | Path | None = None, *, label: str | None = None, **options: Any) -> Dataset:
     """The data set of this name, as its publishers lay it out under `root`.
 
     Args:
         root: the folder or file that the reader's docstring describes; None for those that make their own.
+        label: a column that is to be the label, such as "identity" (`Dataset.labelled_by`); None = as read.
         options: the reader's own, such as `split="test"`; `check` ("quick", "full" or "none") says how images
             are looked at before any is read.
 
@@ -78,4 +79,6 @@ def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     for option in options:
         if option not in known:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    return function(Path(root), **options) if reader.rooted and root is not None else function(**options)
+    rooted = reader.rooted and root is not None
+    dataset = function(Path(root), **options) if rooted else function(**options)  # type: ignore[arg-type]
+    return dataset if label is None else dataset.labelled_by(label)
