@@ -45,12 +45,12 @@ class ExogenousNetwork(nnx.Module):
     """gamma_tau and c_sigma of Section 3.1: a representation of an exogenous variable, and its classifier.
 
     Args:
-        which: place of the variable in `config.exogenous`.
+        classes: of the variable.
     """
 
-    def __init__(self, config: ThinConfig, task: Task, which: int, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: ThinConfig, task: Task, classes: int, *, rngs: nnx.Rngs) -> None:
         self.encoder = encoder(config, task, rngs)
-        inputs, classes = math.prod(map_shape(config, task)), exogenous_classes(config, task)[which]
+        inputs = math.prod(map_shape(config, task))
         self.head: Committee | VggTop = (
             VggTop(classes, inputs, rngs=rngs)
             if config.encoder == "vgg16-face"
@@ -81,8 +81,8 @@ class Thin(nnx.Module):
         self.committee = Committee(inputs, hidden, len(task.labels), config.experts, rngs=rngs)
         self.gated_by, self.gate_average = config.gated_by, config.gate_average
         self.dispels = config.variant == "thin"
-        looks = range(len(config.exogenous)) if self.gated_by == "exogenous" else ()
-        self.exogenous = nnx.List([ExogenousNetwork(config, task, which, rngs=rngs) for which in looks])
+        looks = exogenous_classes(config, task) if self.gated_by == "exogenous" else ()
+        self.exogenous = nnx.List([ExogenousNetwork(config, task, classes, rngs=rngs) for classes in looks])
         self.truth_classes = exogenous_classes(config, task) if self.gated_by == "truth" else ()
         seen = depth if config.gate_average else height * width * depth
         widths = {"endogenous": seen, "exogenous": seen * len(looks), "truth": sum(self.truth_classes)}

@@ -26,7 +26,7 @@ TRAINABLE = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("exogenous")))
 def build(config: ThinConfig, task: Task, rngs: nnx.Rngs) -> Thin | ExogenousNetwork:
     """The networks of the variant; the exogenous ones untrained, see `start`."""
     if config.variant == "exogenous":
-        return ExogenousNetwork(config, task, 0, rngs=rngs)
+        return ExogenousNetwork(config, task, len(task.labels), rngs=rngs)
     return Thin(config, task, rngs=rngs)
 
 
@@ -50,12 +50,11 @@ def start(config: ThinConfig, task: Task, state: nnx.State) -> nnx.State:
 
 
 def make_step(config: ThinConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    """Eq. 8 over all but the exogenous networks; for `exogenous`, the cross-entropy of its variable."""
+    """Eq. 8 over all but the exogenous networks; `exogenous` learns what its data call the label."""
 
     def exogenous_loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
         logits = cast(ExogenousNetwork, module)(for_network(unit_range(batch["image"]), module))
-        truth = batch[config.exogenous[0]]
-        return mean_cross_entropy(logits, truth), {"accuracy": right(logits, truth)}
+        return mean_cross_entropy(logits, batch["label"]), {"accuracy": right(logits, batch["label"])}
 
     def loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
         answer = respond(config, cast(Thin, module), batch)
@@ -80,7 +79,7 @@ def respond(config: ThinConfig, module: Thin, batch: Batch) -> Answer:
 
 
 def predict(config: ThinConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-    """Logits (B, K), for `exogenous` of its variable, of images (B, H, W, C) in [0, 1].
+    """Logits (B, K) of images (B, H, W, C) in [0, 1].
 
     Raises:
         ConfigError: the oracle, which cannot answer to images alone.

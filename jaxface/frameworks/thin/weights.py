@@ -1,4 +1,4 @@
-"""Trained exogenous networks from their files, and where they go in THIN's state."""
+"""Trained exogenous networks from where they lie, and where they go in THIN's state."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ def exogenous_states(config: ThinConfig, task: Task) -> list[nnx.State | None]:
 
     Raises:
         CheckpointError: a file that is missing or does not fit.
+        StoreError, TrainingError: a training's folder that cannot be read.
     """
     return [
-        None if place == UNTRAINED else read_exogenous(config, task, which, Path(place))
-        for which, place in enumerate(config.exogenous_weights)
+        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place))
+        for classes, place in zip(exogenous_classes(config, task), config.exogenous_weights, strict=True)
     ]
 
 
