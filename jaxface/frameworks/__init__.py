@@ -14,6 +14,8 @@ from jaxface.core.errors import ConfigError, suggestion
 if TYPE_CHECKING:
     from jaxface.frameworks.common.framework import Framework
 
+__all__ = ["REGISTRY", "Framework", "load"]
+
 REGISTRY: dict[str, str] = {
     "classifier": "one of the classifiers' architectures, with cross-entropy or its authors' recipe",
     "thin": "an ensemble gated by an exogenous variable, such as identity, which a loss removes (THIN)",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.core.errors import ConfigError, suggestion
+from jaxface.data import AugmentConfig
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,9 @@ class ClassifierConfig:
     attention_variance: float = 0.0
     """Weight of the attention-variance loss of EmoNeXt (its recipe has 1); needs an architecture with
     `embedding`."""
+
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    """How training images are varied."""
 
     def __post_init__(self) -> None:
         if self.architecture not in ARCHITECTURES:

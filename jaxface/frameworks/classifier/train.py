@@ -15,6 +15,7 @@ from jaxface.classify.preprocess import prepare
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.io import sha256
 from jaxface.core.types import Array
+from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import Student, card_of
@@ -22,6 +23,12 @@ from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network, unit_range
 from jaxface.frameworks.common.step import supervised_step
+
+
+def seen_size(config: ClassifierConfig) -> int | None:
+    """Pixels along an edge of the images that augmentation is given: before the middle is cut out."""
+    card = card_of(config, Task(labels=("neutral",)))
+    return card.resized or card.size
 
 
 def build(config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
@@ -35,7 +42,8 @@ def make_step(config: ClassifierConfig, task: Task, train: TrainConfig, graphdef
 
     def loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
         student = cast(Student, module)
-        images = prepare(colour(unit_range(batch["image"])), card)
+        pictures = augment(key, unit_range(batch["image"]), config.augment)
+        images = prepare(colour(pictures), card)
         logits, maps = student.net(for_network(images, student.net))
         value = cross_entropy(logits, batch["label"], config.label_smoothing)
         info = {"accuracy": (logits.argmax(-1) == batch["label"]).mean()}
@@ -92,5 +100,6 @@ FRAMEWORK = Framework(
     make_step=make_step,
     predict=predict,
     fixture=fixture,
+    size=seen_size,
     export=export,
 )

@@ -15,7 +15,7 @@ from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.frameworks.common import metrics
 from jaxface.frameworks.common.devices import shared_out
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.framework import Answers, Task
 
 Predict = Callable[[Any, Array], Array]
 """(state, images (B, H, W, C)) -> logits; pure, and compiled."""
@@ -32,6 +32,7 @@ class Evaluator:
 
     predict: Predict
     task: Task
+    answers: Answers
     batch: int
     mesh: Mesh
 
@@ -46,18 +47,20 @@ class Evaluator:
 
     def __call__(self, state: Any, dataset: Dataset) -> dict[str, float]:
         """Every measure that the task and the columns allow: `measures`."""
-        return measures(self.task, self.logits(state, dataset), dataset.columns)
+        return measures(self.task, self.answers, self.logits(state, dataset), dataset.columns)
 
 
-def known_measures(task: Task) -> tuple[str, ...]:
+def known_measures(task: Task, answers: Answers) -> tuple[str, ...]:
     """Names of what `measures` can say of a task."""
-    if task.units:
+    if answers == "units":
         per_unit = tuple(f"f1_au{unit}" for unit in task.units)
         return ("f1", *per_unit, "equal_opportunity", "parity_difference")
     return ("accuracy", "mean_class_accuracy", "f1", "loss", "calibration_error")
 
 
-def measures(task: Task, logits: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, float]:
+def measures(
+    task: Task, answers: Answers, logits: np.ndarray, columns: Mapping[str, np.ndarray]
+) -> dict[str, float]:
     """What there is to say of answers, by name; the first is what a framework is judged by unless told
     otherwise.
 
@@ -70,7 +73,7 @@ def measures(task: Task, logits: np.ndarray, columns: Mapping[str, np.ndarray]) 
         logits: (N, K) or (N, U).
         columns: `label` (N,), or `units` and perhaps `units_known` (N, U).
     """
-    found = _of_units(task, logits, columns) if task.units else _of_classes(task, logits, columns)
+    found = _of_units(task, logits, columns) if answers == "units" else _of_classes(task, logits, columns)
     return {name: float(value) for name, value in found.items()}
 
 

@@ -13,9 +13,9 @@ from jaxface.core.types import Array, expression_names
 from jaxface.frameworks.common.framework import Framework, Task
 
 
-def exportable(task: Task) -> str:
+def exportable(framework: Framework, task: Task) -> str:
     """Why a network for this task cannot be audited as an expression classifier; empty = it can."""
-    if not task.labels:
+    if framework.answers == "units":
         return "it answers with action units, not with expressions"
     try:
         expression_names(task.labels)
@@ -43,7 +43,7 @@ def export(
     Raises:
         LabelError: the task's labels are no expressions.
     """
-    if reason := exportable(task):
+    if reason := exportable(framework, task):
         raise LabelError(f"no classifier to export: {reason}")
     folder = Path(out)
     card = Card(

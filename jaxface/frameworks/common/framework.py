@@ -10,7 +10,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 from flax import nnx
@@ -26,6 +26,10 @@ Batch = Mapping[str, Array]
 
 Info = Mapping[str, Array]
 """What a step tells of itself: float32 scalars by name, `loss` among them."""
+
+
+Answers = Literal["labels", "units"]
+"""Whether logits are of classes or of action units."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +113,10 @@ class Fixture(NamedTuple):
     batch: Batch
 
 
+def _as_they_are(config: Any) -> None:
+    return None
+
+
 @dataclass(frozen=True)
 class Framework:
     """One way to train; `FRAMEWORK` of each folder.
@@ -121,6 +129,8 @@ class Framework:
         predict: (config, task, module, images (B, size, size, channels) float32 in [0, 1]) -> logits (B, K) or
             (B, U); each image for itself, in inference mode.
         fixture: key -> something to test it on.
+        answers: what its logits are of.
+        size: config -> pixels along an edge of the images it is to be given; None = as they are.
         defaults: the `TrainConfig` it is trained with unless told otherwise.
         start: (config, task, state) -> the state with what is read from files; None = nothing is.
         export: (config, task, state, card, folder) writes the trained network as a classifier, whose card is
@@ -133,6 +143,8 @@ class Framework:
     make_step: Callable[[Any, Task, TrainConfig, nnx.GraphDef], Step]
     predict: Callable[[Any, Task, nnx.Module, Array], Array]
     fixture: Callable[[Array], Fixture]
+    answers: Answers = "labels"
+    size: Callable[[Any], int | None] = _as_they_are
     defaults: TrainConfig = field(default_factory=TrainConfig)
     start: Callable[[Any, Task, nnx.State], nnx.State] | None = None
     export: Callable[[Any, Task, nnx.State, Card, Path], None] | None = None
