@@ -7,6 +7,7 @@ Nothing is chosen by the test images: no early stopping, the last parameters cou
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,18 +73,21 @@ class Trainer:
         self, config: ThinConfig, data: Part, seed: int, exogenous: Sequence[nnx.State] = ()
     ) -> Trained:
         """Train one network from a seed, on trained networks of the exogenous variables if it looks at them."""
+        task = self.task
+        if config.variant == "exogenous":  # its variable is the label, as in a training of its own
+            task = dataclasses.replace(task, labels=tuple(map(str, range(task.classes(config.exogenous[0])))))
+            data = Part(*({**images, "label": images[config.exogenous[0]]} for images in data))
         if config not in self._programs:
-            self._programs[config] = self._compiled(config)
+            self._programs[config] = self._compiled(config, task)
         program = self._programs[config]
         state = program.begin(jax.random.key(seed))
         if exogenous:
-            state = with_states(config, state, list(exogenous))
+            state = with_states(config, state, jax.tree.map(jnp.array, list(exogenous)))  # a step uses them up
         state = program.steps(
             state, data.train, self._order(len(data.train["image"]), seed), jax.random.key(seed)
         )
-        column = config.exogenous[0] if config.variant == "exogenous" else "label"
         shares = [
-            float(np.mean(in_parts(program.answers, state, images).argmax(-1) == np.asarray(images[column])))
+            float(np.mean(in_parts(program.answers, state, images).argmax(-1) == np.asarray(images["label"])))
             for images in (data.test, jax.tree.map(lambda leaf: leaf[:2000], data.train))
         ]
         return Trained(program.structure, state, *shares)
@@ -95,12 +99,12 @@ class Trainer:
         rows = np.random.default_rng(seed).permuted(passes, axis=1).reshape(-1)[:wanted]
         return rows.reshape(self.train.steps, self.train.batch)
 
-    def _compiled(self, config: ThinConfig) -> Program:
-        structure = nnx.graphdef(nnx.eval_shape(lambda: FRAMEWORK.build(config, self.task, nnx.Rngs(0))))
-        step = FRAMEWORK.make_step(config, self.task, self.train, structure)
+    def _compiled(self, config: ThinConfig, task: Task) -> Program:
+        structure = nnx.graphdef(nnx.eval_shape(lambda: FRAMEWORK.build(config, task, nnx.Rngs(0))))
+        step = FRAMEWORK.make_step(config, task, self.train, structure)
 
         def begin(key: jax.Array) -> nnx.State:
-            return nnx.state(FRAMEWORK.build(config, self.task, nnx.Rngs(key)))
+            return nnx.state(FRAMEWORK.build(config, task, nnx.Rngs(key)))
 
         def one(state: Any, data: Mapping[str, jax.Array], rows: jax.Array, key: jax.Array) -> Any:
             batch = {name: column[rows] for name, column in data.items()}
@@ -119,7 +123,7 @@ class Trainer:
         def ask(state: nnx.State, batch: Mapping[str, jax.Array]) -> jax.Array:
             module = nnx.merge(structure, state)
             if isinstance(module, ExogenousNetwork):
-                return predict(config, self.task, module, batch["image"].astype(jnp.float32) / 255)
+                return predict(config, task, module, batch["image"].astype(jnp.float32) / 255)
             return respond(config, module, batch).logits
 
         return Program(jax.jit(begin), run, jax.jit(ask), structure)

@@ -13,14 +13,14 @@ import pytest
 from flax import nnx
 
 from jaxface.classify.nets import vgg
-from jaxface.classify.weights import flat_arrays
+from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Task, TrainState
 from jaxface.frameworks.thin import FRAMEWORK, VARIANTS, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, weights_of
 from jaxface.frameworks.thin.train import respond
-from jaxface.frameworks.thin.weights import of_vgg, write_exogenous
+from jaxface.frameworks.thin.weights import of_vgg
 from tests import thin_reference as reference
 
 SMALL = ThinConfig(
@@ -54,9 +54,9 @@ def variant(name: Any) -> ThinConfig:
     return dataclasses.replace(SMALL, variant=name)
 
 
-def lively(config: ThinConfig) -> tuple[nnx.GraphDef, nnx.State]:
+def lively(config: ThinConfig, task: Task = TASK) -> tuple[nnx.GraphDef, nnx.State]:
     """A network whose every array is a random one: stored statistics and biases, too."""
-    graphdef, state = nnx.split(nnx.eval_shape(lambda: FRAMEWORK.build(config, TASK, nnx.Rngs(0))))
+    graphdef, state = nnx.split(nnx.eval_shape(lambda: FRAMEWORK.build(config, task, nnx.Rngs(0))))
     random = np.random.default_rng(1)
 
     def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
@@ -190,16 +190,17 @@ def test_face_networks_have_the_papers_size() -> None:
 
 def test_vggface_fits_where_the_exogenous_network_is() -> None:
     whole = nnx.eval_shape(lambda: vgg.Vgg16(2622, rngs=nnx.Rngs(0)))
-    ours = nnx.eval_shape(lambda: ExogenousNetwork(FACES, FACE_TASK, 0, rngs=nnx.Rngs(0)))
+    ours = nnx.eval_shape(lambda: ExogenousNetwork(FACES, FACE_TASK, 2622, rngs=nnx.Rngs(0)))
     wanted = {path: leaf.shape for path, leaf in nnx.to_flat_state(nnx.state(ours))}
     assert {path: leaf.shape for path, leaf in nnx.to_flat_state(of_vgg(nnx.state(whole)))} == wanted
 
 
 def test_start_reads_what_was_trained(tmp_path: Path) -> None:
-    config = variant("exogenous")
-    exogenous = lively(config)[1]
-    folder = write_exogenous(exogenous, tmp_path / "rotation")
-    config = dataclasses.replace(SMALL, exogenous_weights=(str(folder),), start_from_exogenous=True)
+    classes = dataclasses.replace(TASK, labels=("0", "1", "2", "3"))
+    exogenous = lively(variant("exogenous"), classes)[1]
+    file = tmp_path / "rotation.safetensors"
+    write_safetensors(file, flat_arrays(exogenous))
+    config = dataclasses.replace(SMALL, exogenous_weights=(str(file),), start_from_exogenous=True)
     state = FRAMEWORK.start(config, TASK, lively(config)[1])
     arrays, wanted = flat_arrays(state), flat_arrays(exogenous)
     for name, array in wanted.items():

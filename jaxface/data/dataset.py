@@ -137,8 +137,9 @@ class Dataset:
         return self.columns[name]
 
     def labelled_by(self, column: str) -> Dataset:
-        """The same images with another column of whole numbers from 0 as the `label`; its classes are called by
-        their numbers. What was the label becomes the column `former_label`.
+        """The same images with another column of whole numbers from 0 as the `label`, classes called by number.
+
+        What was the label is the column `former_label` then.
 
         Raises:
             DataError: there is no such column.
@@ -150,7 +151,8 @@ class Dataset:
                 f"{self.name}: column {column!r} holds no class numbers from 0; it cannot be the label"
             )
         former = {"former_label": self.columns["label"]} if "label" in self.columns else {}
-        columns = {**self.columns, **former, "label": values.astype(np.int32)}
+        others = {name: each for name, each in self.columns.items() if name != column}
+        columns = {**others, **former, "label": values.astype(np.int32)}
         classes = int(values.max(initial=-1)) + 1
         return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
 

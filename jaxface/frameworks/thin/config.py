@@ -24,9 +24,9 @@ class ThinConfig:
         exogenous: columns of the data set that hold the exogenous variables (class numbers from 0); the gate
             sees all of their representations side by side (Table 3).
         exogenous_classes: how many classes each of them has; () = as the data. VGGFace knows 2622 people.
-        exogenous_weights: where the trained networks of these variables lie, one each: folders that
-            `variant = "exogenous"` wrote, or for `vgg16-face` a VGGFace checkpoint with torchvision's names;
-            or `untrained`.
+        exogenous_weights: where the trained networks of these variables lie, one each: the folder of a training
+            with `variant = "exogenous"` (whose data have the variable as their label), a file of its arrays, or
+            for `vgg16-face` a VGGFace checkpoint with torchvision's names; or `untrained`.
         encoder: `small`: a 3 x 3 convolution, normalisation, ReLU and 2 x 2 pooling for each of `widths`;
             `vgg16-face`: thirteen convolutions, of 224-pixel faces.
         widths: channels of the small encoder's convolutions.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, cast
 
 import jax
@@ -13,6 +14,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import for_network, unit_range
+from jaxface.frameworks.common.run import restore
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.losses import cross_entropy
@@ -36,6 +38,7 @@ def start(config: ThinConfig, task: Task, state: nnx.State) -> nnx.State:
     Raises:
         ConfigError: the variant stands on exogenous networks and the config names none.
         CheckpointError: weights that are missing or do not fit.
+        StoreError, TrainingError: the folder of a training that cannot be read.
     """
     if config.variant == "exogenous":
         return state
@@ -46,7 +49,11 @@ def start(config: ThinConfig, task: Task, state: nnx.State) -> nnx.State:
                 "variant = 'exogenous' and name its folder in exogenous_weights (or 'untrained', as a control)"
             )
         return state
-    return with_states(config, state, exogenous_states(config, task))
+
+    def trained(folder: Path) -> nnx.State:
+        return restore(FRAMEWORK, folder).fitted.state
+
+    return with_states(config, state, exogenous_states(config, task, trained))
 
 
 def make_step(config: ThinConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
@@ -89,6 +96,11 @@ def predict(config: ThinConfig, task: Task, module: nnx.Module, images: Array) -
     return (answer if config.variant == "exogenous" else answer.logits).astype(jnp.float32)
 
 
+def seen_size(config: ThinConfig) -> int | None:
+    """Pixels along an edge: VGG's 224; the small encoders take what there is."""
+    return 224 if config.encoder == "vgg16-face" else None
+
+
 def mean_cross_entropy(logits: Array, labels: Array) -> Array:
     """Over a batch, () float32."""
     return jax.vmap(cross_entropy)(logits.astype(jnp.float32), labels).mean()
@@ -123,6 +135,7 @@ FRAMEWORK = Framework(
     make_step=make_step,
     predict=predict,
     fixture=fixture,
+    size=seen_size,
     defaults=TrainConfig(
         steps=10_000, batch=32, optimiser=OptimiserConfig("adam", learning_rate=1e-3, schedule="constant")
     ),

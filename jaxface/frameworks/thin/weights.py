@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +12,43 @@ from flax import nnx
 from jaxface.classify import checkpoints
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.nets import vgg
-from jaxface.classify.weights import fill, flat_arrays, write_safetensors
+from jaxface.classify.weights import fill, flat_arrays
 from jaxface.core.errors import CheckpointError
 from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, exogenous_classes
 
-WEIGHTS_FILE = "weights.safetensors"
-
 _VGG = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16 -> where an exogenous network has it
 
 
-def exogenous_states(config: ThinConfig, task: Task) -> list[nnx.State | None]:
+def exogenous_states(
+    config: ThinConfig, task: Task, trained: Callable[[Path], nnx.State]
+) -> list[nnx.State | None]:
     """The state of each exogenous network that the config names; None where it is to stay untrained.
 
+    Args:
+        trained: what reads the folder of a training.
     Raises:
         CheckpointError: a file that is missing or does not fit.
         StoreError, TrainingError: a training's folder that cannot be read.
     """
     return [
-        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place))
+        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place), trained)
         for classes, place in zip(exogenous_classes(config, task), config.exogenous_weights, strict=True)
     ]
 
 
-def read_exogenous(config: ThinConfig, task: Task, which: int, place: Path) -> nnx.State:
-    """The state of an `ExogenousNetwork`, from a folder or file of ours, or from VGGFace's checkpoint."""
-    path = place / WEIGHTS_FILE if place.is_dir() else place
-    tensors = checkpoints.read(path)
+def read_exogenous(
+    config: ThinConfig, task: Task, classes: int, place: Path, trained: Callable[[Path], nnx.State]
+) -> nnx.State:
+    """The state of an `ExogenousNetwork`: a training's folder, a file of its arrays, or VGGFace's checkpoint."""
+    abstract = nnx.eval_shape(lambda: ExogenousNetwork(config, task, classes, rngs=nnx.Rngs(0)))
+    if place.is_dir():
+        return fill(nnx.state(abstract), flat_arrays(trained(place)), str(place))
+    tensors = checkpoints.read(place)
     if config.encoder == "vgg16-face":
-        return _read_vgg(exogenous_classes(config, task)[which], tensors, str(path))
-    abstract = nnx.eval_shape(lambda: ExogenousNetwork(config, task, which, rngs=nnx.Rngs(0)))
-    return fill(nnx.state(abstract), tensors, str(path))
-
-
-def write_exogenous(state: nnx.State, folder: str | Path) -> Path:
-    """Write a trained exogenous network for `exogenous_weights`; returns the folder."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(folder / WEIGHTS_FILE, flat_arrays(state))
-    return folder
+        return _read_vgg(classes, tensors, str(place))
+    return fill(nnx.state(abstract), tensors, str(place))
 
 
 def with_states(config: ThinConfig, state: nnx.State, exogenous: list[nnx.State | None]) -> nnx.State:
