@@ -17,17 +17,17 @@ from jaxface.frameworks.thin import VARIANTS, ThinConfig
 
 
 def main() -> None:
-    options = arguments(__doc__, steps=1500, copies=12, test_copies=5)
+    options = arguments(__doc__, steps=1500, exogenous_steps=3000, copies=12, test_copies=5)
     sheet = Sheet(
         "thin_mnist", options.out, {"data": "mnist-r, 4,000 + 1,000 digits", **vars(options), "out": ""}
     )
     task = Task(tuple("0123456789"), size=28, channels=1, extras=(("rotation", ROTATION_BINS),))
-    trainer = Trainer(task, adam(options.steps))
+    trainer, before = Trainer(task, adam(options.steps)), Trainer(task, adam(options.exogenous_steps))
     for seed in options.seeds:
         digits = read_mnist_5k(vary="rotation", copies=options.copies, seed=seed)
         train, test = digits.split(0.8, seed, by="original")
         data = part(train, test.take(np.arange(len(test)) % options.copies < options.test_copies))
-        exogenous = trainer(ThinConfig(variant="exogenous"), data, seed)
+        exogenous = before(ThinConfig(variant="exogenous"), data, seed)
         sheet.add("exogenous: rotation", exogenous)
         for variant in VARIANTS:
             sheet.add(variant, trainer(ThinConfig(variant=variant), data, seed, [exogenous.state]))

@@ -41,7 +41,7 @@ def exogenous_states(
 def read_exogenous(
     config: ThinConfig, task: Task, classes: int, place: Path, trained: Callable[[Path], nnx.State]
 ) -> nnx.State:
-    """The state of an `ExogenousNetwork`: a training's folder, a file of its arrays, or VGGFace's checkpoint."""
+    """The state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's checkpoint."""
     abstract = nnx.eval_shape(lambda: ExogenousNetwork(config, task, classes, rngs=nnx.Rngs(0)))
     if place.is_dir():
         return fill(nnx.state(abstract), flat_arrays(trained(place)), str(place))
