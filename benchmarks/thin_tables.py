@@ -144,10 +144,12 @@ class Sheet:
     def __init__(self, suite: str, out: Path, settings: Mapping[str, Any]) -> None:
         self.file, self.settings, self.suite = results_file(out, suite), dict(settings), suite
         self.rows: dict[str, list[Trained]] = {}
+        self.more: dict[str, list[Mapping[str, float]]] = {}
         self._start = time.process_time()
 
-    def add(self, name: str, trained: Trained) -> None:
+    def add(self, name: str, trained: Trained, **more: float) -> None:
         self.rows.setdefault(name, []).append(trained)
+        self.more.setdefault(name, []).append(more)
         shares = f"{100 * trained.accuracy:.2f} (training {100 * trained.train_accuracy:.2f})"
         print(f"{self.suite} {name}: {shares}", file=sys.stderr)
 
@@ -160,6 +162,7 @@ class Sheet:
                 "deviation": float(shares.std(ddof=1)) if len(shares) > 1 else 0.0,
                 "by_seed": [round(float(share), 3) for share in shares],
                 "training_accuracy": float(100 * np.mean([trained.train_accuracy for trained in each])),
+                **{key: float(np.mean([more[key] for more in self.more[name]])) for key in self.more[name][0]},
                 **self.settings,
                 "cpu_s": time.process_time() - self._start,
                 "command": f"python -m benchmarks.{self.suite} " + " ".join(sys.argv[1:]),
@@ -167,11 +170,12 @@ class Sheet:
             append(self.file, stamp(row))
 
 
-def arguments(about: str, **defaults: int) -> argparse.Namespace:
-    """`--out`, `--seeds` and whole numbers by name."""
+def arguments(about: str | None, rows: Sequence[str], **defaults: int) -> argparse.Namespace:
+    """`--out`, `--seeds`, `--rows` and whole numbers by name."""
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--seeds", type=int, nargs="+", default=list(SEEDS))
+    parser.add_argument("--rows", nargs="+", choices=rows, default=list(rows))
     for name, value in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=value)
     return parser.parse_args()

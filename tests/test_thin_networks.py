@@ -55,17 +55,7 @@ def variant(name: Any) -> ThinConfig:
 
 
 def lively(config: ThinConfig, task: Task = TASK) -> tuple[nnx.GraphDef, nnx.State]:
-    """A network whose every array is a random one: stored statistics and biases, too."""
-    graphdef, state = nnx.split(nnx.eval_shape(lambda: FRAMEWORK.build(config, task, nnx.Rngs(0))))
-    random = np.random.default_rng(1)
-
-    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
-        low, high = (0.5, 1.5) if path[-1] in ("variance", "scale") else (-0.5, 0.5)
-        return leaf.replace(jnp.asarray(random.uniform(low, high, leaf.shape), jnp.float32))
-
-    return graphdef, nnx.from_flat_state(
-        [(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)]
-    )
+    return reference.lively(lambda: FRAMEWORK.build(config, task, nnx.Rngs(0)))
 
 
 def doubled(state: nnx.State) -> reference.Arrays:

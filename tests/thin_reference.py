@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
+from flax import nnx
 
 EPSILON = 1e-3
 
@@ -17,6 +20,20 @@ class Expected(NamedTuple):
     logits: np.ndarray
     gate: np.ndarray
     similarity: np.ndarray
+
+
+def lively(build: Callable[[], nnx.Module], seed: int = 1) -> tuple[nnx.GraphDef, nnx.State]:
+    """A network whose every array is a random one: stored statistics and biases, too."""
+    graphdef, state = nnx.split(nnx.eval_shape(build))
+    random = np.random.default_rng(seed)
+
+    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+        low, high = (0.5, 1.5) if path[-1] in ("variance", "scale") else (-0.5, 0.5)
+        return leaf.replace(jnp.asarray(random.uniform(low, high, leaf.shape), jnp.float32))
+
+    return graphdef, nnx.from_flat_state(
+        [(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)]
+    )
 
 
 def encoded(arrays: Arrays, name: str, images: np.ndarray, training: bool) -> np.ndarray:

@@ -125,5 +125,5 @@ def _ellipse(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The sextic heart, pointing down, within the unit circle about the middle."""
-    x, y = 1.14 * x, 0.1 - 1.14 * y
+    x, y = 1.26 * x, 0.24 - 1.26 * y
     return (x**2 + y**2 - 1) ** 3 <= x**2 * y**3

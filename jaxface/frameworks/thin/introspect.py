@@ -19,6 +19,7 @@ from jaxface.frameworks.thin.losses import node_probabilities
 from jaxface.frameworks.thin.networks import Answer
 
 AT_ONCE = 64  # images of one call
+FEW = 500  # features of which t-SNE needs no approximation
 TINY = 1e-12
 
 
@@ -163,7 +164,9 @@ def plane(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: i
     from sklearn.manifold import TSNE
 
     near = min(30.0, (len(features) - 1) / 3)
-    return Plane(TSNE(perplexity=near, init="pca", random_state=seed).fit_transform(features), explained)
+    way = "exact" if len(features) < FEW else "barnes_hut"
+    embedding = TSNE(perplexity=near, init="pca", method=way, random_state=seed)
+    return Plane(embedding.fit_transform(features), explained)
 
 
 def class_separation(features: np.ndarray, label: np.ndarray) -> float:
