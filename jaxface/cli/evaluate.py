@@ -15,6 +15,7 @@ from jaxface import classify, data, frameworks
 from jaxface.classify.card import CARD_FILE
 from jaxface.cli import options
 from jaxface.core import io, runtime
+from jaxface.core.errors import ConfigError
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
@@ -52,7 +53,7 @@ class Evaluate:
     """Measure a trained network or any classifier on a data set: accuracy, F1, calibration; per action unit,
     and fairness between the sexes, where the data know them."""
 
-    network: tyro.conf.Positional[str]
+    network: tyro.conf.Positional[str] = ""
     """Folder of a training, folder of a classifier, or a classifier's name."""
 
     settings: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = field(default_factory=EvaluateSettings)
@@ -66,7 +67,9 @@ class Evaluate:
 
 def main(argv: Sequence[str]) -> int:
     """Run the command; returns its exit code."""
-    command = options.parse(Evaluate(""), "evaluate", argv)
+    command = options.parse(Evaluate(), "evaluate", argv)
+    if not command.network:
+        raise ConfigError("name what is to be measured: the folder of a training or of a classifier, or a name")
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     found = evaluated(command.network, command.settings)
