@@ -20,7 +20,7 @@ from jaxface.core.errors import LabelError
 from jaxface.frameworks.common.devices import mesh_for, on_all, shared_out
 from jaxface.frameworks.common.export import export, exportable
 from jaxface.frameworks.common.fit import Fitted, fit
-from jaxface.frameworks.common.framework import Fixture, Framework, programs
+from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
 from jaxface.frameworks.common.record import read_log
 from tests import planted
 
@@ -84,15 +84,33 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
     framework, given = one
     run = programs(framework, given.config, given.task, given.train)
     mesh = mesh_for(given.train.batch // given.train.accumulate, devices)
-    state, root = on_all(run.first(0), mesh), on_all(jax.random.key(0), mesh)
+    root = on_all(jax.random.key(0), mesh)
     batch = shared_out({name: np.asarray(column) for name, column in given.batch.items()}, mesh)
-    arrays, infos = [jax.device_get(jax.tree.leaves(state))], []
-    for _ in range(steps):
-        state, info = run.update(state, batch, root)
-        arrays.append(jax.device_get(jax.tree.leaves(state)))
-        infos.append(jax.device_get(dict(info)))
-    moments = [len(jax.tree.leaves(part)) for part in state[:2]]
-    return {"first": arrays[0], "second": arrays[1], "infos": infos, "parameters": moments[0]}
+
+    def follow(state: TrainState, steps: int) -> tuple[list[Any], list[Any]]:
+        states, infos = [jax.device_get(state)], []
+        for _ in range(steps):
+            state, info = run.update(state, batch, root)
+            states.append(jax.device_get(state))
+            infos.append(jax.device_get(dict(info)))
+        return states, infos
+
+    states, infos = follow(on_all(run.first(0), mesh), steps)
+    shaken, _ = follow(on_all(shake(run.first(0)), mesh), 1)
+    leaves = jax.tree.leaves
+    told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
+    # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
+    return told | {"rest": leaves(states[1][1:3]), "shaken": leaves(shaken[1][1:3])}
+
+
+def shake(state: TrainState) -> TrainState:
+    """The state with the last bit of its parameters up or down."""
+    random = np.random.default_rng(0)
+
+    def moved(leaf: Any) -> Any:
+        return leaf * (1 + 2.0**-23 * random.choice([-1, 1], leaf.shape)).astype(np.float32)
+
+    return state._replace(params=jax.tree.map(moved, state.params))
 
 
 @pytest.fixture(scope="module")
@@ -141,8 +159,8 @@ def test_resumed_is_bit_identical_and_nothing_is_traced_twice(
 
 
 def test_one_device_and_eight_give_the_same_numbers(one: Case, stepped: dict[str, Any], tmp_path: Path) -> None:
-    """What they told of the first step, and everything after it but the parameters: the first step of an Adam
-    is the sign of the gradient, which is a matter of the last bit where that is zero."""
+    """Where a ReLU or a maximum is near its kink, the last bit decides, and the gradient jumps: numbers may
+    differ by a few times as much as they do when the last bits of the parameters change."""
     environment = os.environ | {
         "PYTHONPATH": str(REPOSITORY),
         "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
@@ -155,10 +173,9 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, stepped: dict[str
         np.testing.assert_allclose(value, stepped["infos"][0][name], rtol=1e-4, err_msg=name)
     for ours, theirs in zip(eight["first"], stepped["first"], strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    after = slice(stepped["parameters"], None)
-    largest = max(np.abs(leaf).max(initial=0) for leaf in stepped["second"][after] if leaf.dtype == np.float32)
-    for ours, theirs in zip(eight["second"][after], stepped["second"][after], strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.abs(theirs).max(initial=0) + 1e-6 * largest)
+    for ours, theirs, shaken in zip(eight["rest"], stepped["rest"], stepped["shaken"], strict=True):
+        rounding = np.abs(shaken - theirs).max(initial=0) + 1e-6 * np.abs(theirs).max(initial=0)
+        np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
 def test_what_was_trained_can_be_audited(
@@ -188,5 +205,5 @@ def test_what_was_trained_can_be_audited(
         time_steps=2,
     )
     result = audit.run(config, tmp_path / "audit")
-    assert bool(result.data["done"].all()) and np.isfinite(result.surfaces["probability"]).all()
+    assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()
     assert classify.load(folder).card == classifier.card

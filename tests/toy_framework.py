@@ -20,7 +20,7 @@ from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.step import supervised_step
 
 LABELS = ("happiness", "sadness", "surprise")
-SIZE = 6
+SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class ToyConfig:
 
 
 class Toy(nnx.Module):
-    """(B, 6, 6, 3) -> (B, K)."""
+    """(B, 8, 8, 3) -> (B, K)."""
 
     def __init__(self, config: ToyConfig, classes: int, *, rngs: nnx.Rngs) -> None:
         self.frozen = Dense(3 * SIZE * SIZE, config.hidden, rngs=rngs)
@@ -42,7 +42,7 @@ class Toy(nnx.Module):
         self.head = Dense(config.hidden, classes, rngs=rngs)
 
     def __call__(self, images: jax.Array) -> jax.Array:
-        features = self.frozen_norm(jnp.tanh(self.frozen(images.reshape(len(images), -1))))
+        features = self.frozen_norm(jnp.tanh(self.frozen(images.reshape(images.shape[0], -1))))
         features = self.middle(features)
         features = features if self.norm is None else self.norm(features)
         return self.head(self.dropout(jax.nn.relu(features)))
@@ -69,7 +69,7 @@ def examples(count: int, seed: int = 0) -> data.Dataset:
     """Noise with one of three colours in it."""
     random = np.random.default_rng(seed)
     label = random.integers(0, 3, count).astype(np.int32)
-    images = random.integers(0, 200, (count, SIZE, SIZE, 3)) + 55 * np.eye(3, dtype=int)[label][:, None, None]
+    images = random.integers(0, 100, (count, SIZE, SIZE, 3)) + 100 * np.eye(3, dtype=int)[label][:, None, None]
     return data.Dataset("toy", data.Arrays(images.astype(np.uint8)), {"label": label}, LABELS)
 
 
@@ -93,7 +93,9 @@ TOY = Framework(
     build=lambda config, task, rngs: Toy(config, len(task.labels), rngs=rngs),
     make_step=make_step,
     predict=predict,
+    size=lambda config: SIZE,
     fixture=fixture,
 )
+TOY_CONFIG = ToyConfig()
 PLAIN = dataclasses.replace(ToyConfig(), dropout=0.0, norm=False)
 """Without anything that depends on how a batch is divided."""

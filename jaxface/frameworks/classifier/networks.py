@@ -32,9 +32,8 @@ class Student(nnx.Module):
         self.net = ARCHITECTURES[config.architecture].net(len(task.labels), rngs=rngs)
         if isinstance(self.net, EmoNext):
             see_straight(self.net)
-        self.attention = None
-        if config.attention_variance:
-            self.attention = BatchAttention(embedding_width(self.net, card_of(config, task)), rngs=rngs)
+        width = embedding_width(self.net, card_of(config, task)) if config.attention_variance else 0
+        self.attention = BatchAttention(width, rngs=rngs) if width else None
 
 
 class BatchAttention(nnx.Module):

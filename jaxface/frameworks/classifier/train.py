@@ -22,6 +22,7 @@ from jaxface.frameworks.classifier.networks import Student, card_of
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network, unit_range
+from jaxface.frameworks.common.start import started
 from jaxface.frameworks.common.step import supervised_step
 
 
@@ -34,6 +35,19 @@ def seen_size(config: ClassifierConfig) -> int | None:
 def build(config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
     """The network, and the attention of its loss."""
     return Student(config, task, rngs=rngs)
+
+
+def start(config: ClassifierConfig, task: Task, state: nnx.State) -> nnx.State:
+    """The state with the weights of `config.start` in the net."""
+    if config.start is None:
+        return state
+    net = nnx.eval_shape(lambda: Student(config, task, rngs=nnx.Rngs(0)).net)
+    own = [(path, leaf) for path, leaf in nnx.to_flat_state(state) if path[0] == "net"]
+    others = [(path, leaf) for path, leaf in nnx.to_flat_state(state) if path[0] != "net"]
+    part = nnx.from_flat_state([(path[1:], leaf) for path, leaf in own])
+    begun = started(net, part, config.architecture, config.start)
+    whole = [(("net", *path), leaf) for path, leaf in nnx.to_flat_state(begun)]
+    return nnx.from_flat_state(sorted([*whole, *others], key=lambda entry: tuple(map(str, entry[0]))))
 
 
 def make_step(config: ClassifierConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
@@ -101,5 +115,6 @@ FRAMEWORK = Framework(
     predict=predict,
     fixture=fixture,
     size=seen_size,
+    start=start,
     export=export,
 )

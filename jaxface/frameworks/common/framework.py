@@ -127,7 +127,8 @@ class Framework:
         build: (config, task, rngs) -> the networks as one module, in inference mode; pure, and jitted.
         make_step: (config, task, train, graphdef) -> its `Step`.
         predict: (config, task, module, images (B, size, size, channels) float32 in [0, 1]) -> logits (B, K) or
-            (B, U); each image for itself, in inference mode.
+            (B, U); each image for itself, in inference mode. Its export leaves B open: write `images.shape[0]`,
+            not `len(images)`.
         fixture: key -> something to test it on.
         answers: what its logits are of.
         size: config -> pixels along an edge of the images it is to be given; None = as they are.
