@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from jaxface.core.errors import ConfigError
+from jaxface.data import AugmentConfig
 
 Variant = Literal["baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin", "exogenous"]
 VARIANTS: tuple[Variant, ...] = ("baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin")
@@ -39,6 +40,7 @@ class ThinConfig:
         gate_average: the gate sees the mean of each channel, not the whole map.
         gate_norm: batch normalisation before the gate's sigmoid (the authors' code has it, Eq. 3 has not).
         dispelling: lambda of Eq. 8; only `thin` has the loss.
+        augment: how images are varied while training; all networks see the same.
     """
 
     variant: Variant = "thin"
@@ -56,6 +58,7 @@ class ThinConfig:
     gate_average: bool = False
     gate_norm: bool = False
     dispelling: float = 0.005
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
         if not self.exogenous:

@@ -11,6 +11,7 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
+from jaxface.data import augment
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import for_network, unit_range
@@ -60,11 +61,13 @@ def make_step(config: ThinConfig, task: Task, train: TrainConfig, graphdef: nnx.
     """Eq. 8 over all but the exogenous networks; `exogenous` learns what its data call the label."""
 
     def exogenous_loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
-        logits = cast(ExogenousNetwork, module)(for_network(unit_range(batch["image"]), module))
+        images = augment(key, unit_range(batch["image"]), config.augment)
+        logits = cast(ExogenousNetwork, module)(for_network(images, module))
         return mean_cross_entropy(logits, batch["label"]), {"accuracy": right(logits, batch["label"])}
 
     def loss(module: nnx.Module, batch: Batch, key: Array) -> tuple[Array, Info]:
-        answer = respond(config, cast(Thin, module), batch)
+        images = augment(key, unit_range(batch["image"]), config.augment)
+        answer = respond(config, cast(Thin, module), {**batch, "image": images})
         supervised = mean_cross_entropy(answer.logits, batch["label"])
         info = {"accuracy": right(answer.logits, batch["label"]), "cross_entropy": supervised}
         if config.variant != "thin":
