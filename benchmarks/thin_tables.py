@@ -40,12 +40,14 @@ class Part(NamedTuple):
 
 
 class Trained(NamedTuple):
-    """A trained network: its structure, its state, and how often it is right on the test images."""
+    """A trained network: its structure and state, how often it is right on the test images, and to how many
+    experts it listens at a time (exp of the gate's entropy, the mean over the test images)."""
 
     graphdef: nnx.GraphDef
     state: nnx.State
     accuracy: float
     train_accuracy: float
+    experts_heard: float
 
 
 def part(train: Dataset, test: Dataset) -> Part:
@@ -54,7 +56,7 @@ def part(train: Dataset, test: Dataset) -> Part:
 
 
 class Program(NamedTuple):
-    """Of a config: (key) -> state, (state, data, order, key) -> trained state, (state, batch) -> logits."""
+    """Of a config: (key) -> state, (state, data, order, key) -> trained state, (state, batch) -> (logits, gate)."""
 
     begin: Callable[..., Any]
     steps: Callable[..., Any]
@@ -86,11 +88,12 @@ class Trainer:
         state = program.steps(
             state, data.train, self._order(len(data.train["image"]), seed), jax.random.key(seed)
         )
-        shares = [
-            float(np.mean(in_parts(program.answers, state, images).argmax(-1) == np.asarray(images["label"])))
-            for images in (data.test, jax.tree.map(lambda leaf: leaf[:2000], data.train))
-        ]
-        return Trained(program.structure, state, *shares)
+        shares, heard = [], 0.0
+        for images in (jax.tree.map(lambda leaf: leaf[:2000], data.train), data.test):
+            logits, gate = in_parts(program.answers, state, images)
+            shares.append(float(np.mean(logits.argmax(-1) == np.asarray(images["label"]))))
+            heard = float(np.exp(-(gate * np.log(np.maximum(gate, 1e-12))).sum(1)).mean())
+        return Trained(program.structure, state, shares[1], shares[0], heard)
 
     def _order(self, count: int, seed: int) -> np.ndarray:
         """(steps, batch) rows: every image once, in a new order each time all have been."""
@@ -120,22 +123,25 @@ class Trainer:
                 state = one(state, data, rows, key)
             return state.best()
 
-        def ask(state: nnx.State, batch: Mapping[str, jax.Array]) -> jax.Array:
+        def ask(state: nnx.State, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
             module = nnx.merge(structure, state)
             if isinstance(module, ExogenousNetwork):
-                return predict(config, task, module, batch["image"].astype(jnp.float32) / 255)
-            return respond(config, module, batch).logits
+                logits = predict(config, task, module, batch["image"].astype(jnp.float32) / 255)
+                return logits, jnp.ones_like(logits[:, :1])
+            answer = respond(config, module, batch)
+            return answer.logits, answer.gate
 
         return Program(jax.jit(begin), run, jax.jit(ask), structure)
 
 
-def in_parts(answers: Callable[..., Any], state: nnx.State, data: Mapping[str, jax.Array]) -> np.ndarray:
+def in_parts(answers: Callable[..., Any], state: nnx.State, data: Mapping[str, jax.Array]) -> Any:
+    """`answers` of all images, in calls of one size."""
     count = len(data["image"])
     parts = [
         answers(state, {name: column[first : first + ASKED_AT_ONCE] for name, column in data.items()})
         for first in range(0, count, ASKED_AT_ONCE)
     ]
-    return np.concatenate([np.asarray(each) for each in parts])
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
 class Sheet:
@@ -161,6 +167,7 @@ class Sheet:
                 "accuracy": float(shares.mean()),
                 "deviation": float(shares.std(ddof=1)) if len(shares) > 1 else 0.0,
                 "by_seed": [round(float(share), 3) for share in shares],
+                "experts_heard": float(np.mean([trained.experts_heard for trained in each])),
                 "training_accuracy": float(100 * np.mean([trained.train_accuracy for trained in each])),
                 **{key: float(np.mean([more[key] for more in self.more[name]])) for key in self.more[name][0]},
                 **self.settings,
