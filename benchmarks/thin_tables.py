@@ -56,7 +56,7 @@ def part(train: Dataset, test: Dataset) -> Part:
 
 
 class Program(NamedTuple):
-    """Of a config: (key) -> state, (state, data, order, key) -> trained state, (state, batch) -> (logits, gate)."""
+    """Of a config: (key) -> state, (state, data, order, key) -> trained, (state, batch) -> (logits, gate)."""
 
     begin: Callable[..., Any]
     steps: Callable[..., Any]

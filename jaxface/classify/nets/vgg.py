@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import jax
 from flax import nnx
 
@@ -62,7 +64,7 @@ class VggTop(nnx.Module):
         self.head = Dense(hidden, classes, rngs=rngs)
 
     def __call__(self, maps: Array) -> tuple[Array, list[Array]]:
-        features, answers = maps.reshape(len(maps), -1), []
+        features, answers = maps.reshape(-1, math.prod(maps.shape[1:])), []
         for layer in self.hidden:
             features = jax.nn.relu(layer(features))
             answers.append(features)

@@ -64,7 +64,7 @@ class ExogenousNetwork(nnx.Module):
         """c_sigma: a representation (B, h, w, C), of either encoder -> logits (B, N), no softmax."""
         if isinstance(self.head, VggTop):
             return self.head(maps)[0]
-        return self.head(maps.reshape(len(maps), -1))[:, 0]
+        return self.head(flat(maps))[:, 0]
 
 
 class Thin(nnx.Module):
@@ -101,7 +101,7 @@ class Thin(nnx.Module):
         maps = self.endogenous(images)
         others = tuple(network.encoder(images) for network in self.exogenous)
         seen = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
-        logits = self.committee(seen.reshape(len(seen), -1))
+        logits = self.committee(flat(seen))
         if self.gate is None:
             gate = jnp.full(logits.shape[:2], 1 / logits.shape[1], logits.dtype)
         else:
@@ -116,7 +116,7 @@ class Thin(nnx.Module):
             gate=gate,
             endogenous=maps,
             exogenous=others,
-            similarity=jnp.stack(alike, 1) if alike else jnp.zeros((len(images), 0), logits.dtype),
+            similarity=jnp.stack(alike, 1) if alike else logits[:, :0],
         )
 
     def _gate_sees(self, maps: Array, others: tuple[Array, ...], truth: Array | None) -> Array:
@@ -132,7 +132,7 @@ class Thin(nnx.Module):
             ]
             return jnp.concatenate(codes, 1)
         seen = (maps,) if self.gated_by == "endogenous" else others
-        features = [each.mean((1, 2)) if self.gate_average else each.reshape(len(each), -1) for each in seen]
+        features = [each.mean((1, 2)) if self.gate_average else flat(each) for each in seen]
         return jnp.concatenate(features, 1)
 
 
@@ -171,6 +171,11 @@ def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
         ConfigError: neither knows.
     """
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
+
+
+def flat(maps: Array) -> Array:
+    """(B, h, w, C) -> (B, h w C); B may be a symbol, as where networks are exported."""
+    return maps.reshape(-1, math.prod(maps.shape[1:]))
 
 
 def weights_of(module: nnx.Module) -> int:

@@ -75,8 +75,9 @@ class Committee(nnx.Module):
         answers = features @ kernel.transpose(1, 0, 2).reshape(inputs, experts * outputs)
         answers = answers.reshape(-1, experts, outputs) + self.biases[0][...][None]
         for norm, after, bias in zip(self.norms, self.kernels[1:], self.biases[1:], strict=True):
-            flat = norm(answers.reshape(len(answers), -1))
-            answers = jnp.einsum("bli,lio->blo", jax.nn.relu(flat).reshape(answers.shape), after[...])
+            normal = jax.nn.relu(norm(answers.reshape(-1, experts * outputs)))
+            answers = jnp.einsum("bli,lio->blo", normal.reshape(-1, experts, outputs), after[...])
+            outputs = after[...].shape[-1]
             answers = answers + bias[...][None]
         return answers
 

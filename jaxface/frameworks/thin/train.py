@@ -125,7 +125,10 @@ def fixture(key: Array) -> Fixture:
         ThinConfig(
             exogenous=("shade",), exogenous_weights=(UNTRAINED,), widths=(4, 4), depth=2, expert_hidden=(6,)
         ),
-        TrainConfig(steps=8, batch=16, optimiser=OptimiserConfig(learning_rate=3e-3, schedule="constant")),
+        # not Adam, which makes steps of a bias before a normalisation: its gradient is what rounding leaves
+        TrainConfig(
+            steps=8, batch=16, optimiser=OptimiserConfig("sgd", learning_rate=0.05, schedule="constant")
+        ),
         Task(("happiness", "sadness", "surprise"), size=16, channels=3, extras=(("shade", 2),)),
         {"image": (255 * images).astype(jnp.uint8), "label": label, "shade": shade},
     )
