@@ -116,7 +116,7 @@ class Thin(nnx.Module):
             gate=gate,
             endogenous=maps,
             exogenous=others,
-            similarity=jnp.stack(alike, 1) if alike else logits[:, :0],
+            similarity=jnp.stack(alike, 1) if alike else gate[:, :0],
         )
 
     def _gate_sees(self, maps: Array, others: tuple[Array, ...], truth: Array | None) -> Array:
