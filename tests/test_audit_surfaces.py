@@ -16,9 +16,10 @@ LIGHT = (0.6, 0.0, 0.3, 0.9)  # from the front: the picture of a mirrored face i
 
 
 @pytest.mark.parametrize(
-    ("steps", "times", "size", "chunk"), [(10, 90, 112, 10), (10, 15, 112, 8), (4, 5, 24, 5), (200, 7, 112, 1)]
+    ("steps", "times", "size", "chunk"),
+    [(10, 90, 112, 30), (10, 15, 112, 15), (4, 5, 24, 5), (200, 7, 112, 1), (10, 90, 224, 18)],
 )
-def test_chunks_divide_the_time_steps_evenly(steps: int, times: int, size: int, chunk: int) -> None:
+def test_chunks_fill_the_lanes_of_few_grids(steps: int, times: int, size: int, chunk: int) -> None:
     assert surfaces.time_chunk(steps, times, size) == chunk
 
 

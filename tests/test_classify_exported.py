@@ -15,6 +15,7 @@ from jaxface import classify
 from jaxface.classify import Card, exported
 from jaxface.classify.card import write_card
 from jaxface.classify.weights import write_safetensors
+from jaxface.core import spread
 from jaxface.core.errors import CheckpointError, ConfigError
 
 CARD = Card("small", "", ("happy", "sad", "fear"), size=4, weights="")
@@ -72,6 +73,22 @@ def test_gradients_and_maps_over_it(folder: Path, images: jax.Array) -> None:
     twice = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), classifier.state)
     both = jax.vmap(lambda state: classifier.network(state, images)[0])(twice)
     np.testing.assert_allclose(both[1], forward({k: 2 * v for k, v in WEIGHTS.items()}, images), atol=1e-5)
+
+
+def slopes(classifier: classify.Classifier, images: jax.Array, active: jax.Array) -> jax.Array:
+    def top(image: jax.Array) -> jax.Array:
+        return classifier.apply(classifier.state, image[None])[0, 1]
+
+    return spread.each_case(jax.grad(top), images)
+
+
+def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, images: jax.Array) -> None:
+    classifier = classify.load(folder)
+    over = spread.for_cases(4)
+    assert over.mesh.size == 2
+    found = over(slopes, over.place(classifier), images[:4])
+    wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_a_network_without_a_size_is_not_exported() -> None:

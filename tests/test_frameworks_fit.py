@@ -186,7 +186,7 @@ def test_what_is_frozen_stays_and_statistics_of_the_rest_move() -> None:
 
 
 def test_dropout_follows_the_key_and_is_off_in_answers() -> None:
-    run = programs(TOY, ToyConfig(dropout=0.5), TASK, TRAIN)
+    run = programs(TOY, TOY_CONFIG, TASK, TRAIN)
     batch = examples(16).rows(range(16))
     losses = [float(run.update(run.first(0), batch, jax.random.key(seed))[1]["loss"]) for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
@@ -195,7 +195,7 @@ def test_dropout_follows_the_key_and_is_off_in_answers() -> None:
 
 
 def test_the_average_follows_the_parameters() -> None:
-    run = programs(TOY, PLAIN, TASK, dataclasses.replace(TRAIN, average=0.9))
+    run = programs(TOY, TOY_CONFIG, TASK, dataclasses.replace(TRAIN, average=0.9))
     state, batch = run.first(0), examples(16).rows(range(16))
     wanted = np.asarray(state.params["head"]["kernel"][...])
     for step in range(3):

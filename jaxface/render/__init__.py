@@ -1,6 +1,7 @@
 """Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
 
 from jaxface.render.camera import Screen, frame, project
+from jaxface.render.deferred import LANES
 from jaxface.render.image import Prepared, draw, draw_many, grid, image, images, prepare
 from jaxface.render.rasterize import Fragments, rasterize
 from jaxface.render.scene import (
@@ -14,6 +15,7 @@ from jaxface.render.scene import (
 )
 
 __all__ = [
+    "LANES",
     "Camera",
     "Fragments",
     "Framing",

@@ -35,7 +35,7 @@ def harmonics(directions: Array) -> Array:
 
 
 def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
-    """White light from everywhere and from directional lights, (9, 3).
+    """White light from everywhere and from directional lights, (9, 1): one channel stands for all three.
 
     Each light's clamped cosine is expanded to the second order, scaled so that a surface that faces a
     light of strength k alone gets about k (1.06 k: the expansion overshoots there).
@@ -49,7 +49,7 @@ def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
     for strength, *direction in lights:
         towards = np.asarray(direction, np.float64) / np.linalg.norm(direction)
         coefficients += strength * _LOBE * np.asarray(harmonics(jnp.asarray(towards, jnp.float32)))
-    return jnp.asarray(np.repeat(coefficients[:, None], 3, axis=1), jnp.float32)
+    return jnp.asarray(coefficients[:, None], jnp.float32)
 
 
 def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
@@ -65,10 +65,10 @@ def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
 
 
 def irradiance(light: Array, normals: Array) -> Array:
-    """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
+    """What surfaces with these unit normals receive, (V, 3) -> (V, C), never below zero.
 
     Args:
-        light: (9, 3) as `environment` makes it, or (9, 1), which gives (V, 1).
+        light: (9, C), one channel or three.
         normals: (V, 3).
     """
     return jnp.maximum(harmonics(normals) @ light, 0.0)

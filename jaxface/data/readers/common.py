@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import csv
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxface.core.errors import DataError
+from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset
 from jaxface.data.pictures import Check, fault
 from jaxface.data.report import Report, grouped
@@ -92,15 +93,103 @@ def folder(root: Path, *parts: str, wanted: str) -> Path:
     return path
 
 
-def lines(path: Path, wanted: str) -> list[str]:
-    """Lines of a text file that must be there, without empty ones.
+def lines(path: Path, wanted: str) -> list[tuple[int, str]]:
+    """Lines of a text file that must be there, with their numbers, without empty ones.
 
     Raises:
-        DataError: it is not there, or no text in UTF-8.
+        DataError: it is not there, empty, or no text in UTF-8.
     """
     try:
-        return [line for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise DataError(f"no file {path}, wanted {wanted}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as text: {error}") from None
+    found = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not found:
+        raise DataError(f"{path} is empty, wanted {wanted}")
+    return found
+
+
+def table(
+    path: Path, columns: Sequence[str], header: Sequence[str] | None = None
+) -> Iterator[tuple[int, dict[str, str]]]:
+    """Rows of a CSV with their lines.
+
+    Args:
+        columns: that must be there.
+        header: names of the columns where the file has no first line with them.
+
+    Raises:
+        DataError: the file or a column is missing, or a row has another number of cells.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file, header, skipinitialspace=True)
+            names = [name.strip() for name in reader.fieldnames or []]
+            reader.fieldnames = names
+            for name in columns:
+                if name not in names:
+                    raise DataError(f"{path} has no column {name!r}{suggestion(name, names)}")
+            for row in reader:
+                if None in row or None in row.values():
+                    raise DataError(f"{path}, line {reader.line_num}: wanted {len(names)} cells")
+                yield reader.line_num, row
+    except FileNotFoundError:
+        raise DataError(f"no file {path}, wanted a table with the columns {', '.join(columns)}") from None
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+
+
+def fields(path: Path, number: int, found: list[str], wanted: int) -> list[str]:
+    """The cells of a line, which must be this many.
+
+    Raises:
+        DataError: they are not.
+    """
+    if len(found) != wanted:
+        raise DataError(f"{path}, line {number}: {len(found)} fields, wanted {wanted}")
+    return found
+
+
+def number_of(path: Path, number: int, text: str) -> float:
+    """The number in a cell.
+
+    Raises:
+        DataError: it holds none.
+    """
+    try:
+        return float(text)
+    except ValueError:
+        raise DataError(f"{path}, line {number}: {text!r} is no number") from None
+
+
+def code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
+    """The place in `labels` that a code stands for.
+
+    Args:
+        first: the code of the first label.
+
+    Raises:
+        LabelError: it stands for none.
+    """
+    last = first + len(labels) - 1
+    try:
+        place = int(text)
+    except ValueError:
+        place = first - 1
+    if not first <= place <= last:
+        raise LabelError(
+            f"{path}, line {number}: label {text!r}, wanted {first} to {last}: {', '.join(labels)}"
+        )
+    return place - first
+
+
+def chosen(name: str, value: str, known: Sequence[str]) -> None:
+    """An option's value must be one of those known.
+
+    Raises:
+        DataError: it is not.
+    """
+    if value not in known:
+        raise DataError(f"{name} = {value!r}{suggestion(str(value), known)}")

@@ -17,7 +17,7 @@ from jaxface.data.rendered.labels import (
     sample_units,
 )
 from jaxface.data.rendered.people import person, style
-from jaxface.data.rendered.picture import picture, pictures
+from jaxface.data.rendered.photograph import picture, pictures
 from jaxface.data.rendered.recipe import Recipe, recipe, recipe_names
 from jaxface.data.rendered.scenes import Shot, sample_scene
 from jaxface.data.rendered.stream import RenderedStream, dataset, draw, stream

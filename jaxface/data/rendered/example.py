@@ -10,7 +10,7 @@ import jax
 from jaxface.core.types import Array
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import Labels, sample_labels
-from jaxface.data.rendered.picture import pictures
+from jaxface.data.rendered.photograph import pictures
 from jaxface.data.rendered.scenes import Shot, sample_scene
 from jaxface.data.rendered.studio import Studio
 

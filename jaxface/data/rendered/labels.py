@@ -7,8 +7,13 @@ import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
+from jaxface.data.rendered import chance
 from jaxface.data.rendered.people import Style, person, style
+from jaxface.data.rendered.recipe import within
 from jaxface.data.rendered.studio import Studio
+
+_PEOPLE = 2**23  # so many numbers a uniform one tells apart
+_PURE = 1e3  # more than chance can outweigh
 
 
 @pytree
@@ -20,6 +25,7 @@ class Labels:
         identity: () int32, number of the person.
         sex: () int32, 0 female, 1 male, -1 where the head does not tell.
         activations: (N,) of the facial units in [0, 1], without what the face shows at rest.
+        rest: (N,) what the face shows at rest, of which no label tells.
         intensity: (U,) of the recipe's action units, in [0, 1].
     """
 
@@ -27,85 +33,93 @@ class Labels:
     identity: Array
     sex: Array
     activations: Array
+    rest: Array
     intensity: Array
 
 
 def sample_labels(key: Array, studio: Studio) -> Labels:
     """Labels of one image by the recipe: a person, and an expression or action units in their manner."""
-    k_person, k_label, k_shown = jax.random.split(key, 3)
-    number = sample_identity(k_person, studio)
+    k_who, k_shown = jax.random.split(key)
+    (who, which), _ = chance.draw(k_who, 2)
+    number = sample_identity(who, studio)
+    label = jnp.sum(which > jnp.cumsum(studio.class_weights)[:-1])
     manner = style(studio, number)
-    label = jax.random.choice(k_label, studio.class_weights.shape[0], p=studio.class_weights)
     if studio.recipe.expressions.labels:
         activations = express(k_shown, studio, label, manner)
     else:
-        activations = realise(k_shown, studio, sample_units(k_shown, studio), manner)
-    return labels_of(studio, activations, number, label)
+        k_wanted, k_made = jax.random.split(k_shown)
+        activations = realise(k_made, studio, sample_units(k_wanted, studio), manner)
+    return labels_of(studio, activations, number, label, rest=manner.rest)
 
 
 def labels_of(
-    studio: Studio, activations: Array, identity: Array, label: Array | int = 0, sex: Array | int = -1
+    studio: Studio,
+    activations: Array,
+    identity: Array,
+    label: Array | int = 0,
+    sex: Array | int = -1,
+    rest: Array | None = None,
 ) -> Labels:
     """The labels of a face that shows these activations (N,); for samplers of your own.
 
     Args:
         identity: () number of the person; sex: 0 or 1 turns them into a person of that sex, -1 = their own.
+        rest: (N,) what the face shows at rest; None = as that person does.
     """
+    number = jnp.asarray(identity, jnp.int32)
     return Labels(
         label=jnp.asarray(label, jnp.int32),
-        identity=jnp.asarray(identity, jnp.int32),
-        sex=person(studio, jnp.asarray(identity, jnp.int32), sex).sex,
+        identity=number,
+        sex=person(studio, number, sex).sex,
         activations=activations,
+        rest=style(studio, number).rest if rest is None else rest,
         intensity=intensities(studio, activations)[studio.labelled],
     )
 
 
-def sample_identity(key: Array, studio: Studio) -> Array:
-    """The number of a person of the recipe, () int32."""
+def sample_identity(even: Array, studio: Studio) -> Array:
+    """The number of a person of the recipe, () int32, from a number in (0, 1)."""
     config = studio.recipe.people
-    count = config.identities or 2**31 - 1 - config.first
-    return config.first + jax.random.randint(key, (), 0, count)
+    count = config.identities or _PEOPLE
+    return config.first + jnp.minimum(even * count, count - 1).astype(jnp.int32)
 
 
 def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
     """Activations (N,) of an expression: a person's mixture of its prototypes, never twice the same."""
-    k_first, k_second, k_mix, k_strength, k_jitter, k_drop, k_stray, k_amount = jax.random.split(key, 8)
-    config, count = studio.recipe.expressions, studio.prototypes.shape[-1:]
+    config, (prototypes, count) = studio.recipe.expressions, studio.prototypes.shape
+    even, jitter = chance.draw(key, 2 * prototypes + 3 * count + 2, count)
+    first, second = even[: 2 * prototypes].reshape(2, prototypes)
+    drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
-    odds = jnp.where(jnp.any(shown), odds, 0.0)
-    first, second = (studio.prototypes[jax.random.categorical(k, odds)] for k in (k_first, k_second))
-    mix = jax.random.uniform(k_mix, maxval=config.mixing)
-    strength = jax.random.uniform(k_strength, minval=config.strength[0], maxval=config.strength[1])
-    factor = strength * manner.gain * jnp.exp(config.jitter * jax.random.normal(k_jitter, count))
-    kept = jax.random.bernoulli(k_drop, 1.0 - config.drop, count)
-    prototype = jnp.where(jnp.any(shown), (1.0 - mix) * first + mix * second, 0.0)
-    stray = jax.random.bernoulli(k_stray, config.stray, count)
-    amount = jax.random.uniform(k_amount, count, maxval=config.stray_strength)
-    return jnp.clip(jnp.maximum(prototype * factor * kept, stray * amount), 0.0, 1.0)
+    one, other = (studio.prototypes[jnp.argmax(odds + chance.gumbel(u))] for u in (first, second))
+    mix, strength = config.mixing * even[-2], within(even[-1], config.strength)
+    factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
+    prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
+    strays = jnp.where(stray < config.stray, config.stray_strength * amount, 0.0)
+    return jnp.clip(jnp.maximum(prototype * factor * (drop >= config.drop), strays), 0.0, 1.0)
 
 
 def sample_units(key: Array, studio: Studio) -> Array:
     """Wanted intensities (A,) of the recipe's action units, each for itself, as far as they go together."""
-    k_wanted, k_intensity, k_order = jax.random.split(key, 3)
-    config, count = studio.recipe.units, (len(studio.action_units),)
+    config, count = studio.recipe.units, len(studio.action_units)
+    odds, intensity, order = chance.draw(key, 3 * count)[0].reshape(3, count)
     known = jnp.zeros(count).at[studio.labelled].set(1.0)
-    wanted = jax.random.bernoulli(k_wanted, config.rate, count) * known
-    rank = jax.random.uniform(k_order, count) * wanted
+    wanted = (odds < config.rate) * known
+    rank = order * wanted
     for group in range(studio.exclusive.shape[0]):
         member = studio.exclusive[group]
         alive = rank * member * wanted
         wanted = jnp.where((member > 0.0) & (alive < jnp.max(alive)), 0.0, wanted)
-    low, high = config.intensity
-    return wanted * jax.random.uniform(k_intensity, count, minval=low, maxval=high)
+    return wanted * within(intensity, config.intensity)
 
 
 def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = None) -> Array:
     """Activations (N,) that show wanted action units and no others.
 
-    Each action unit is made by one of the facial units that carry it, chosen at random among those that
-    carry nothing unwanted that the recipe labels. What no facial unit can make so is not shown: read
-    `intensities`.
+    Each action unit is made by one of the facial units that carry nothing else, chosen at random; where there
+    is none, by one that carries nothing unwanted which the recipe labels. What no facial unit can make so is
+    not shown: read `intensities`.
 
     Args:
         wanted: (A,) intensities in [0, 1], by `Studio.action_units`; 0 = not wanted.
@@ -114,7 +128,12 @@ def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = No
     labelled = jnp.zeros(wanted.shape).at[studio.labelled].set(1.0)
     unwanted = studio.carries.T @ jnp.where(wanted > 0.0, 0.0, labelled) > 0.0
     able = (studio.carries > 0.0) & ~unwanted[None]
-    odds = jnp.where(able, jax.random.gumbel(key, able.shape), -jnp.inf)
+    impurity = jnp.sum(studio.carries, axis=0)
+    odds = jnp.where(
+        able,
+        chance.gumbel(chance.draw(key, able.size)[0]).reshape(able.shape) - _PURE * impurity[None],
+        -jnp.inf,
+    )
     chosen = jax.nn.one_hot(jnp.argmax(odds, axis=1), able.shape[1]) * jnp.any(able, axis=1)[:, None]
     activations = jnp.max(chosen * wanted[:, None], axis=0)
     return jnp.clip(activations if manner is None else activations * manner.gain, 0.0, 1.0)

@@ -10,15 +10,15 @@ from jaxface import face
 from jaxface.core.types import Array
 from jaxface.data.rendered.recipe import Recipe
 
-_TEXELS = 2.0  # along an edge of a ray's share of the image; the face takes about half of the texture
+_TEXELS = 2  # for a pixel, along an edge of the texture: the face takes about half of it
 
 
 def lean(head: face.FaceModel, recipe: Recipe) -> face.FaceModel:
     """The same head with a texture of fewer texels, which is painted anew for every person."""
-    rays = recipe.size * recipe.supersample
+    wanted = _TEXELS * recipe.size
     texels = head.appearance.masks.shape[-1] or head.appearance.mean.shape[0]
     factor = 1
-    while texels // (2 * factor) >= rays and texels % (2 * factor) == 0:
+    while texels // (2 * factor) >= wanted and texels % (2 * factor) == 0:
         factor *= 2
     return dataclasses.replace(head, appearance=coarser(head.appearance, factor))
 

@@ -8,7 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.data.rendered import chance
 from jaxface.data.rendered.studio import Studio
+
+_A_THIRD = 0.4307  # of a normal distribution lies above
 
 
 class Person(NamedTuple):
@@ -44,27 +47,28 @@ def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
     Args:
         sex: 0 or 1 = as a person of that sex: what is not their group's mean stays theirs; -1 = their own.
     """
-    k_group, k_normal = jax.random.split(jax.random.fold_in(jax.random.fold_in(studio.people, 0), number))
     prior = studio.head.population
+    even, normal = chance.draw(_key(studio, number, 0), prior.weights.shape[0], prior.mean.shape[1])
     allowed = (sex == -1) | (studio.group_sex == sex)
     weights = jnp.where(allowed, studio.group_weights, 0.0)
     odds = jnp.where(weights > 0.0, jnp.log(jnp.maximum(weights, 1e-9)), -jnp.inf)
-    group = jnp.argmax(odds + jax.random.gumbel(k_group, odds.shape))
-    drawn = prior.mean[group] + prior.deviation[group] * jax.random.normal(k_normal, prior.mean.shape[1:])
+    group = jnp.argmax(odds + chance.gumbel(even))
+    drawn = prior.mean[group] + prior.deviation[group] * normal
     size = studio.head.identity_basis.shape[-1]
     return Person(drawn[:size], drawn[size:], studio.group_sex[group])
 
 
 def style(studio: Studio, number: Array) -> Style:
     """The manner of person `number`."""
-    k_gain, k_rest, k_which, k_preference = jax.random.split(
-        jax.random.fold_in(jax.random.fold_in(studio.people, 1), number), 4
-    )
-    config = studio.recipe.people
-    count = studio.resting.shape
-    some = studio.resting * jax.random.bernoulli(k_which, 1 / 3, count)
+    config, (count,) = studio.recipe.people, studio.resting.shape
+    _, normal = chance.draw(_key(studio, number, 1), 0, 3 * count + studio.prototypes.shape[0])
+    gain, rest, which, preference = jnp.split(normal, [count, 2 * count, 3 * count])
     return Style(
-        gain=jnp.exp(config.style * jax.random.normal(k_gain, count)),
-        rest=config.rest * jnp.abs(jax.random.normal(k_rest, count)) * some,
-        preference=config.preference * jax.random.normal(k_preference, studio.prototypes.shape[:1]),
+        gain=jnp.exp(config.style * gain),
+        rest=config.rest * jnp.abs(rest) * studio.resting * (which > _A_THIRD),
+        preference=config.preference * preference,
     )
+
+
+def _key(studio: Studio, number: Array, purpose: int) -> Array:
+    return jax.random.fold_in(studio.people, 2 * jnp.asarray(number, jnp.uint32) + purpose)

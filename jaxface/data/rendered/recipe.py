@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.core.types import EXPRESSIONS, expression_names
+from jaxface.core.types import EXPRESSIONS, Array, expression_names
 
 Range = tuple[float, float]
 
@@ -164,10 +164,10 @@ class Sensor:
     white_balance: float = 0.03
     """Deviation of the logarithm of each channel's gain."""
 
-    blur: Range = (0.0, 0.6)
+    blur: Range = (0.3, 0.7)
     """Deviation of the blur, pixels."""
 
-    noise: Range = (0.0, 0.03)
+    noise: Range = (0.0, 0.025)
     """Deviation of the noise at middle grey, of the display's range."""
 
     grey: float = 0.0
@@ -200,8 +200,8 @@ class Recipe:
     size: int = 64
     """Pixels along an edge."""
 
-    supersample: int = 2
-    """Rays along an edge of a pixel."""
+    supersample: int = 1
+    """Rays along an edge of a pixel; 2 costs half as much again to twice as much, and edges are smoother."""
 
     lines: Range = (0.7, 1.2)
     """Factor on the lines that an expression draws on the skin."""
@@ -241,6 +241,11 @@ class Recipe:
             "background",
         ):
             _check_ranges(f"recipe {self.name}: {table}", getattr(self, table))
+
+
+def within(share: Array, ends: Range) -> Array:
+    """Where a share in [0, 1] lies between the ends."""
+    return ends[0] + (ends[1] - ends[0]) * share
 
 
 def recipe(name: str | Path) -> Recipe:

@@ -18,12 +18,11 @@ from jaxface.core.spread import Spread, compiled, for_cases
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.example import Sampler, examples, sample
-from jaxface.data.rendered.recipe import Recipe, recipe
+from jaxface.data.rendered.recipe import Recipe
 from jaxface.data.rendered.studio import Studio, studio
 from jaxface.data.report import Report
 from jaxface.data.sources import Arrays
 
-_AT_ONCE = 64
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
 
 
@@ -70,7 +69,7 @@ class RenderedStream:
 
 
 def stream(
-    of: Recipe | str | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
+    of: Recipe | str | Path | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
 ) -> RenderedStream:
     """Batches of a recipe, for ever.
 
@@ -88,19 +87,24 @@ def stream(
     return RenderedStream(_studio(of), batch, seed, sampler)
 
 
-def dataset(of: Recipe | str | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample) -> Dataset:
+def dataset(
+    of: Recipe | str | Path | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
+) -> Dataset:
     """The first n examples of a stream, in memory.
 
     Args:
         sampler: as `stream`'s; its examples must have one image, called `image`.
+        batch: images drawn at a time.
     """
     made = _studio(of)
-    parts = list(_parts(made, n, seed, sampler))
+    parts = list(_parts(made, n, seed, sampler, batch))
     drawn = {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
     return _assembled(made.recipe, drawn.pop("image"), drawn)
 
 
-def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0) -> Dataset:
+def draw(
+    of: Recipe | str | Path | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64
+) -> Dataset:
     """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
 
     The folder holds `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and `recipe.toml`;
@@ -111,9 +115,9 @@ def draw(of: Recipe | str | Studio, n: int, out: str | Path, seed: int = 0) -> D
     size, rows = made.recipe.size, []
     with atomic_path(out / IMAGES) as path:
         images = np.lib.format.open_memmap(path, "w+", np.uint8, (n, size, size, 3))
-        for number, part in enumerate(_parts(made, n, seed, sample)):
-            first = number * _AT_ONCE
-            images[first : first + _AT_ONCE] = part.pop("image")[: n - first]
+        for number, part in enumerate(_parts(made, n, seed, sample, batch)):
+            first = number * batch
+            images[first : first + batch] = part.pop("image")[: n - first]
             rows.append(part)
         images.flush()
         del images
@@ -146,11 +150,11 @@ def read_rendered(root: Path) -> Dataset:
         raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
 
 
-def _parts(made: Studio, n: int, seed: int, sampler: Sampler) -> Iterator[dict[str, np.ndarray]]:
+def _parts(made: Studio, n: int, seed: int, sampler: Sampler, batch: int) -> Iterator[dict[str, np.ndarray]]:
     if n < 1:
         raise ConfigError(f"n = {n} examples, wanted at least 1")
-    batches = stream(made, _AT_ONCE, seed, sampler=sampler)
-    for _ in range(-(-n // _AT_ONCE)):
+    batches = stream(made, batch, seed, sampler=sampler)
+    for _ in range(-(-n // batch)):
         yield jax.device_get(next(batches))
 
 
@@ -158,10 +162,8 @@ def _assembled(of: Recipe, images: np.ndarray, columns: dict[str, np.ndarray]) -
     return Dataset(of.name, Arrays(images), columns, of.expressions.labels, of.units.numbers)
 
 
-def _studio(of: Recipe | str | Studio) -> Studio:
-    if isinstance(of, Studio):
-        return of
-    return studio(of if isinstance(of, Recipe) else recipe(of))
+def _studio(of: Recipe | str | Path | Studio) -> Studio:
+    return of if isinstance(of, Studio) else studio(of)
 
 
 def _spread(batch: int) -> Spread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,8 @@ from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.data.rendered.lean import lean
 from jaxface.data.rendered.recipe import Recipe
+from jaxface.data.rendered.recipe import recipe as named
+from jaxface.data.rendered.rig import Rig, rig
 
 _NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
 
@@ -28,6 +31,7 @@ class Studio:
 
     Attributes:
         head: its expression coefficients are activations of facial units.
+        rig: its bases, laid out for drawing.
         people: key of the people.
         shows: (A, N) how much of each action unit a facial unit shows at full activation.
         carries: (A, N) 1 where a facial unit is one of those that make an action unit.
@@ -39,12 +43,13 @@ class Studio:
         resting: (N,) 1 for units that a face at rest may show.
         group_weights: (G,) of the groups that the recipe draws from; 0 for the others.
         group_sex: (G,) int32, 0 female, 1 male, -1 where the head does not tell.
-        noise: (_NOISE, _NOISE, 3) normal numbers.
+        noise: (3, _NOISE, _NOISE) normal numbers.
         recipe: as given.
         action_units: A numbers.
     """
 
     head: face.FaceModel
+    rig: Rig
     people: Array
     shows: Array
     carries: Array
@@ -61,17 +66,20 @@ class Studio:
     action_units: tuple[int, ...] = static(default=())
 
 
-def studio(recipe: Recipe, head: face.FaceModel | None = None) -> Studio:
+def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studio:
     """The studio of a recipe.
 
     Args:
+        of: a recipe, or the name or file of one.
         head: in place of the recipe's; its expression coefficients must be facial units.
 
     Raises:
         ConfigError: a head without facial units, or a class, action unit, sex or tone that it does not have.
     """
+    recipe = of if isinstance(of, Recipe) else named(of)
     if head is None:
         head = face.load(recipe.head, expression_space="units")
+    head = lean(head, recipe)
     space = head.expressions
     if space.units is None or space.units.shape[0] != len(space.unit_names) or not space.unit_names:
         raise ConfigError(
@@ -83,7 +91,8 @@ def studio(recipe: Recipe, head: face.FaceModel | None = None) -> Studio:
     carries = np.array([[number in numbers for numbers in space.action_units] for number in units], np.float32)
     meaning = tomllib.loads(files("jaxface.data.rendered").joinpath("units.toml").read_text("utf-8"))
     return Studio(
-        head=lean(head, recipe),
+        head=head,
+        rig=rig(head),
         people=jax.random.key(recipe.people.seed),
         shows=jnp.asarray(_shows(carries, units, space.unit_names, meaning)),
         carries=jnp.asarray(carries),
@@ -97,7 +106,7 @@ def studio(recipe: Recipe, head: face.FaceModel | None = None) -> Studio:
         resting=jnp.asarray([float(name in recipe.people.resting) for name in space.unit_names]),
         group_weights=group_weights,
         group_sex=group_sex,
-        noise=jax.random.normal(jax.random.key(0), (_NOISE, _NOISE, 3)),
+        noise=jax.random.normal(jax.random.key(0), (3, _NOISE, _NOISE)),
         recipe=recipe,
         action_units=units,
     )

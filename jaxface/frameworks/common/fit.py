@@ -117,6 +117,7 @@ def fit(
         memory = Memory(**notes["memory"])
         stream.set_state(notes["input"])
     log = record.Log(folder, memory.step)
+    info: Info = {}
 
     def checkpoint() -> None:
         if memory.step not in saved.steps():
@@ -128,6 +129,7 @@ def fit(
         with interruptible() as interrupted:
             while memory.step < train.steps and not _patience_lost(memory, train):
                 if interrupted():
+                    _finite(info, memory.step, saved)
                     checkpoint()
                     raise KeyboardInterrupt(
                         f"stopped after {memory.step} of {train.steps} steps; the same command goes on in "
