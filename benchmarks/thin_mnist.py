@@ -27,7 +27,7 @@ def main() -> None:
     trainer, before = Trainer(task, adam(options.steps)), Trainer(task, adam(options.exogenous_steps))
     for seed in options.seeds:
         digits = read_mnist_5k(vary="rotation", copies=options.copies, seed=seed)
-        train, test = digits.split(0.8, seed, by="original")
+        train, test = digits.split(0.8, seed, by="identity")
         train = train.take(np.arange(len(train)) // options.copies % (4000 // options.digits) == 0)
         data = part(train, test.take(np.arange(len(test)) % options.copies < options.test_copies))
         exogenous = before(ThinConfig(variant="exogenous"), data, seed)

@@ -26,7 +26,7 @@ def main() -> None:
     trainer, before = Trainer(task, adam(options.steps)), Trainer(task, adam(options.exogenous_steps))
     for seed in options.seeds:
         digits = read_mnist_5k(vary="rotation-scale", copies=options.copies, seed=seed)
-        train, test = digits.split(0.8, seed, by="original")
+        train, test = digits.split(0.8, seed, by="identity")
         data = part(train, test.take(np.arange(len(test)) % options.copies < options.test_copies))
         states = {}
         for factor, _ in extras:

@@ -59,8 +59,8 @@ def test_angles_and_sizes_fall_in_their_classes(digits: tuple[np.ndarray, np.nda
     assert (np.abs(made.column("scale") - (size - 0.5) / 0.05 + 0.5) <= 0.5001).all()
     assert set(made.column("rotation")) == set(range(18)) and set(made.column("scale")) == set(range(10))
     assert degrees.min() > -90 and degrees.max() < 90 and abs(degrees.mean()) < 5
-    np.testing.assert_array_equal(made.column("original"), np.repeat(np.arange(6), 200))
-    np.testing.assert_array_equal(made.column("label"), digits[1][made.column("original")])
+    np.testing.assert_array_equal(made.column("identity"), np.repeat(np.arange(6), 200))
+    np.testing.assert_array_equal(made.column("label"), digits[1][made.column("identity")])
 
 
 def test_centres_are_the_middles_of_the_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
@@ -71,8 +71,8 @@ def test_centres_are_the_middles_of_the_classes(digits: tuple[np.ndarray, np.nda
 def test_same_seed_same_digits_and_no_digit_in_both_parts(digits: tuple[np.ndarray, np.ndarray]) -> None:
     first, again = (mnist.varied(*digits, vary="rotation", copies=4, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first.source.images, again.source.images)
-    train, test = first.split(0.5, 0, by="original")
-    assert not set(train.column("original")) & set(test.column("original"))
+    train, test = first.split(0.5, 0, by="identity")
+    assert not set(train.column("identity")) & set(test.column("identity"))
 
 
 def test_quarter_turns_are_exact(digits: tuple[np.ndarray, np.ndarray]) -> None:

@@ -95,7 +95,7 @@ def varied(
         draw: `continuous`, or `centres` of the classes.
         seed: of angles and scales.
     Returns:
-        images (N copies, 28, 28, 1) and the columns `label`; `original` int32, which digit it is of (split by
+        images (N copies, 28, 28, 1) and the columns `label`; `identity` int32, which digit it is of (split by
         it); and as `vary` says `rotation` and `scale` int32, the classes, `degrees` and `size` float32.
     Raises:
         DataError: an option out of range.
@@ -113,7 +113,7 @@ def varied(
     if copies < 1 or (vary == "none" and copies > 1):
         raise DataError(f"copies = {copies} with vary = {vary!r}; wanted 1 or more, 1 where nothing varies")
     original = np.repeat(np.arange(len(images), dtype=np.int32), copies)
-    columns = {"label": labels[original].astype(np.int32), "original": original}
+    columns = {"label": labels[original].astype(np.int32), "identity": original}
     random = np.random.default_rng(seed)
     angles, sizes = np.zeros(len(original)), np.ones(len(original))
     if vary != "none":
