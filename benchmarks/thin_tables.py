@@ -172,9 +172,16 @@ class Sheet:
                 **{key: float(np.mean([more[key] for more in self.more[name]])) for key in self.more[name][0]},
                 **self.settings,
                 "cpu_s": time.process_time() - self._start,
-                "command": f"python -m benchmarks.{self.suite} " + " ".join(sys.argv[1:]),
+                "command": " ".join([f"python -m benchmarks.{self.suite}", *_told()]),
             }
             append(self.file, stamp(row))
+
+
+def _told() -> list[str]:
+    """The command's arguments, without the place of its results."""
+    given = sys.argv[1:]
+    place = given.index("--out") if "--out" in given else len(given)
+    return given[:place] + given[place + 2 :]
 
 
 def arguments(about: str | None, rows: Sequence[str], **defaults: int) -> argparse.Namespace:
