@@ -83,7 +83,7 @@ def work(config: AuditConfig, folder: Path) -> str:
     groups = plan.groups(config, labels)
     cells = sum(len(group.expressions) for group in groups)
     surface = config.symmetry_steps * config.time_steps
-    megabytes = 2 * 4 * cells * surface / 1e6
+    megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two answers and the first one's name
     facts = {
         "cells": f"{cells:,} (classifier x expression x person)",
         "searches": f"{cells:,}, each of at most {config.search.max_evaluations:,} renders",
