@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import base64
+import functools
+import gzip
 import json
-import math
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from jaxface import __version__
 from jaxface.audit import timing
@@ -17,17 +18,44 @@ from jaxface.audit.store import ENVIRONMENT
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import write_text
-from jaxface.report import faces, figures, tables, words
-from jaxface.report.tables import ScoreRow, names
-from jaxface.report.template import render
+from jaxface.core.progress import Progress, Silent
+from jaxface.report import drawings, explorer, faces, figures, matrix, sprites, tables, text, verdict, words
+from jaxface.report.drawings import Drawing
+from jaxface.report.studio import Studio
+from jaxface.report.tables import names
+from jaxface.report.template import read, render
+
+FILTERS = {
+    "signed": text.signed,
+    "fixed": text.fixed,
+    "percent": text.percent,
+    "p_value": text.p_value,
+    "tint": matrix.tint,
+}
+_SECTIONS = {
+    "verdict": "Verdict",
+    "explore": "Explore",
+    "scores": "Scores",
+    "curves": "Curves",
+    "faces": "Faces",
+    "surfaces": "Surfaces",
+    "transfer": "Transfer",
+    "search": "Search",
+    "tests": "Tests",
+    "method": "Method",
+    "run": "Run",
+}
 
 
-def write(result: AuditResult | str | Path, path: str | Path | None = None) -> Path:
+def write(
+    result: AuditResult | str | Path, path: str | Path | None = None, progress: Progress | None = None
+) -> Path:
     """Write the report of a run as one HTML file, whole or not at all.
 
     Args:
         result: what `audit.run` returned, or the run's folder.
         path: the file; None = report.html in the run's folder.
+        progress: told of the report's parts as they are made.
 
     Returns:
         where it lies.
@@ -38,36 +66,70 @@ def write(result: AuditResult | str | Path, path: str | Path | None = None) -> P
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
-    write_text(path, page(result))
+    write_text(path, page(result, progress))
     return path
 
 
-def page(result: AuditResult) -> str:
+def page(result: AuditResult, progress: Progress | None = None) -> str:
     """The report of a run as HTML text."""
+    progress = progress or Silent()
+    progress.start("report", 6)
     data, config = result.data, result.config
-    classifiers, expressions = names(data, "classifier"), names(data, "expression")
+    classifiers = names(data, "classifier")
     rows = tables.score_rows(result)
-    shown, missing_head = galleries(result)
-    return render(
+    ordered = verdict.verdicts(result, rows)
+    known = [one.name for one in ordered if one.effect.known]
+    compared = verdict.comparison(result, known[0], known[-1]) if len(known) > 1 else None
+    progress.advance(1, "verdict")
+    studio, missing_head = open_studio(result)
+    drawn = sprites.sprites(result, studio) if studio else None
+    progress.advance(1, "faces under the sliders")
+    shown = faces.galleries(result, studio) if studio else []
+    progress.advance(1, "faces")
+    strips = {gallery.name: gallery for gallery in shown}
+    cards = [(one, strips[one.name].strip(one.strongest) if one.name in strips else None) for one in ordered]
+    curves = inline(drawings.curves(result))
+    progress.advance(1, "curves")
+    surfaces, impacts = inline(drawings.surfaces(result)), inline(drawings.impacts(result))
+    nulls = inline(drawings.nulls(result))
+    progress.advance(1, "surfaces")
+    transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
+    search = tables.search_rows(result)
+    absent = {name for name, some in (("transfer", transfer), ("search", search)) if not some}
+    html = render(
         "report",
-        {"signed": signed, "fixed": fixed, "percent": tables.percent, "p_value": p_value},
+        FILTERS,
         title=words.title(result),
         version=__version__,
-        headline=words.headline(result, rows),
+        headline=verdict.headline(ordered, compared),
+        compared=compared,
+        summary=words.headline(result, rows),
+        verdicts=cards,
+        sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor not in absent],
         level="95 %",
         alpha=config.alpha,
         checked=[f"{value:g}" for value in data["checked_symmetry"].values],
-        classifiers=[
-            {"name": name, "colour": figures.style_of(index)["color"]} for index, name in enumerate(classifiers)
-        ],
+        classifiers=[{"name": name, "colour": figures.colour(i)} for i, name in enumerate(classifiers)],
         scores=rows,
-        forest=forest(rows, len(classifiers), expressions, config.per),
-        panels=panels(result, classifiers, expressions),
+        matrices={
+            "scores": matrix.scores(rows),
+            "accuracy": matrix.accuracy(rows),
+            "activation": matrix.activation(rows),
+        },
+        forest=figures.svg(drawings.forest(result, rows), "forest", "scores with their intervals"),
+        curves=curves,
+        surfaces=surfaces,
+        impacts=impacts,
+        nulls=nulls,
         galleries=shown,
         missing_head=missing_head,
-        transfer=tables.transfer_rows(result) if len(classifiers) > 1 else [],
+        face_size=drawn.size if drawn else 1,
+        answers=explorer.data(result, drawn),
+        plotly=plotly(),
+        script=read("report.js"),
+        transfer=transfer,
         search_columns=tables.SEARCH_COLUMNS,
-        search=tables.search_rows(result),
+        search=search,
         schemes=names(data, "scheme"),
         tests=tables.test_rows(result),
         score=words.score(config),
@@ -77,14 +139,37 @@ def page(result: AuditResult) -> str:
         environment=[*words.environment(read_environment(result.folder)), *spent(result.folder)],
         config=dump_toml(names_only(config)),
     )
+    progress.advance(1, "page")
+    progress.close()
+    return html
 
 
-def galleries(result: AuditResult) -> tuple[list[faces.Gallery], str]:
-    """The faces of the run, or why they cannot be drawn: its head may not be where it was."""
+def open_studio(result: AuditResult) -> tuple[Studio | None, str]:
+    """What draws the run's faces, or why nothing can: its head may not be where it was."""
     try:
-        return faces.galleries(result, load_head(result.config)), ""
+        return Studio(result, load_head(result.config)), ""
     except JaxfaceError as error:
-        return [], str(error)
+        return None, str(error)
+
+
+def inline(drawn: Iterable[Drawing]) -> list[dict[str, str]]:
+    """Figures as parts of the page."""
+    return [
+        {
+            "classifier": drawing.classifier,
+            "colour": drawing.colour,
+            "svg": figures.svg(drawing.figure, drawing.name, drawing.about),
+        }
+        for drawing in drawn
+    ]
+
+
+@functools.cache
+def plotly() -> str:
+    """plotly.js, packed; the page unpacks it when the surface comes into sight."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode("ascii")
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
@@ -99,40 +184,3 @@ def spent(folder: Path) -> list[tuple[str, str]]:
     """What the run's time went into, as a row of the facts; none where it is not known."""
     said = timing.line(folder)
     return [("time", said.removeprefix("time: "))] if said else []
-
-
-def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str], per: str) -> str:
-    """The figure of all scores with their intervals; expressions that nobody knows are left out."""
-    shape = (classifiers, len(expressions))
-    score, low, high = (
-        np.array([getattr(row, name) for row in rows]).reshape(shape) for name in ("score", "low", "high")
-    )
-    known = np.isfinite(score).any(axis=0)
-    named = [name for name, some in zip(expressions, known, strict=True) if some]
-    return figures.forest(score[:, known], low[:, known], high[:, known], named, per)
-
-
-def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) -> list[str]:
-    """The curves at full expression, a figure for each expression."""
-    peak = result.data["probability"].isel(time=-1).values
-    symmetry = result.data["symmetry"].values
-    return [
-        figures.activation_panel(symmetry, peak[:, index], classifiers, name)
-        for index, name in enumerate(expressions)
-        if np.isfinite(peak[:, index]).any()
-    ]
-
-
-def signed(value: float) -> str:
-    """A score: sign and four decimals."""
-    return "–" if math.isnan(value) else f"{value:+.4f}".replace("-", "−")
-
-
-def p_value(value: float) -> str:
-    """A p-value: two digits that count."""
-    return "–" if math.isnan(value) else f"{value:.2g}"
-
-
-def fixed(value: float) -> str:
-    """A probability."""
-    return "–" if math.isnan(value) else f"{value:.2f}"

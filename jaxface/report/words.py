@@ -7,7 +7,8 @@ from typing import Any
 
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.result import AuditResult
-from jaxface.report.tables import ScoreRow, names, percent
+from jaxface.report.tables import ScoreRow, names
+from jaxface.report.text import percent
 
 FEW = 10
 

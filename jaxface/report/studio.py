@@ -1,0 +1,75 @@
+"""Faces for the report, drawn again from the parameters that the run kept; one program for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import jaxface as jf
+from jaxface.audit.result import AuditResult
+from jaxface.face import FaceModel, FaceParams
+
+_BATCH = 16  # faces a call: always the same shape, so that one program draws everything
+LARGEST = 224  # pixels along an edge
+
+
+class Studio:
+    """Draws people of a run, twice as large as classifiers saw them but no larger than `LARGEST`.
+
+    Args:
+        result: whose people, light and camera they are.
+        head: the run's.
+    """
+
+    def __init__(self, result: AuditResult, head: FaceModel) -> None:
+        seen = result.config.render.size
+        self.result, self.head = result, head
+        self.size = max(seen, min(2 * seen, LARGEST))
+        self.scene = jf.render.scene(dataclasses.replace(result.config.render, size=self.size))
+        self._pose = np.asarray(jf.face.neutral(head).pose)
+
+    def person(self, identity: int, expression: np.ndarray | None = None) -> FaceParams:
+        """One of the run's people.
+
+        Args:
+            expression: (E,) coefficients; None = neutral.
+        """
+        person = self.result.data[["identity_parameters", "albedo_parameters"]].isel(identity=identity)
+        return self.face(person["identity_parameters"].values, person["albedo_parameters"].values, expression)
+
+    def average(self, expression: np.ndarray | None = None) -> FaceParams:
+        """The head's own face, with the run's mean skin and an expression (E,)."""
+        albedo = self.result.data["albedo_parameters"].values.mean(0)
+        return self.face(np.zeros(self.head.identity_basis.shape[-1], np.float32), albedo, expression)
+
+    def face(self, identity: np.ndarray, albedo: np.ndarray, expression: np.ndarray | None) -> FaceParams:
+        """A face of these coefficients in the neutral pose."""
+        still = np.zeros(self.head.expression_basis.shape[-1], np.float32)
+        leaves = identity, still if expression is None else expression, self._pose, albedo
+        return FaceParams(*leaves)  # type: ignore[arg-type]  # NumPy until a batch is drawn
+
+    def draw(
+        self,
+        faces: Sequence[FaceParams],
+        symmetry: Sequence[float] | np.ndarray | None = None,
+        time: Sequence[float] | np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Pictures (n, size, size, 3) uint8 of n faces, each at its own symmetry and time, else 1."""
+        count = len(faces)
+        if not count:
+            return np.zeros((0, self.size, self.size, 3), np.uint8)
+        steps = [np.ones(count) if values is None else np.asarray(values) for values in (symmetry, time)]
+        drawn = []
+        for start in range(0, count, _BATCH):
+            rows = np.minimum(np.arange(start, start + _BATCH), count - 1)
+            some = jax.tree.map(
+                lambda *leaves: jnp.asarray(np.stack(leaves), jnp.float32), *(faces[row] for row in rows)
+            )
+            s, t = (jnp.asarray(values[rows], jnp.float32) for values in steps)
+            drawn.append(jf.render.images(self.head, some, self.scene, s, t, self.result.config.side))
+        images = np.concatenate([np.asarray(part) for part in drawn])[:count]
+        return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
