@@ -6,7 +6,7 @@ import base64
 import functools
 import gzip
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +19,34 @@ from jaxface.core.config import dump_toml
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import write_text
 from jaxface.core.progress import Progress, Silent
-from jaxface.report import drawings, explorer, faces, figures, matrix, sprites, tables, text, verdict, words
+from jaxface.report import (
+    averages,
+    drawings,
+    explained,
+    explorer,
+    faces,
+    figures,
+    matrix,
+    pictures,
+    sprites,
+    tables,
+    text,
+    verdict,
+    words,
+)
 from jaxface.report.drawings import Drawing
+from jaxface.report.explained import Depth
 from jaxface.report.studio import Studio
 from jaxface.report.tables import names
 from jaxface.report.template import read, render
 
-FILTERS = {
+FILTERS: dict[str, Callable[..., Any]] = {
     "signed": text.signed,
     "fixed": text.fixed,
     "percent": text.percent,
     "p_value": text.p_value,
     "tint": matrix.tint,
+    "picture": pictures.webp_uri,
 }
 _SECTIONS = {
     "verdict": "Verdict",
@@ -38,6 +54,8 @@ _SECTIONS = {
     "scores": "Scores",
     "curves": "Curves",
     "faces": "Faces",
+    "found": "Expressions",
+    "saliency": "Saliency",
     "surfaces": "Surfaces",
     "transfer": "Transfer",
     "search": "Search",
@@ -48,7 +66,10 @@ _SECTIONS = {
 
 
 def write(
-    result: AuditResult | str | Path, path: str | Path | None = None, progress: Progress | None = None
+    result: AuditResult | str | Path,
+    path: str | Path | None = None,
+    progress: Progress | None = None,
+    saliency: Depth = "occlusion",
 ) -> Path:
     """Write the report of a run as one HTML file, whole or not at all.
 
@@ -56,6 +77,7 @@ def write(
         result: what `audit.run` returned, or the run's folder.
         path: the file; None = report.html in the run's folder.
         progress: told of the report's parts as they are made.
+        saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
 
     Returns:
         where it lies.
@@ -66,14 +88,14 @@ def write(
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
-    write_text(path, page(result, progress))
+    write_text(path, page(result, progress, saliency))
     return path
 
 
-def page(result: AuditResult, progress: Progress | None = None) -> str:
-    """The report of a run as HTML text."""
+def page(result: AuditResult, progress: Progress | None = None, saliency: Depth = "occlusion") -> str:
+    """The report of a run as HTML text; arguments as of `write`."""
     progress = progress or Silent()
-    progress.start("report", 6)
+    progress.start("report", 7 + (len(result.config.classifiers) if saliency != "none" else 0))
     data, config = result.data, result.config
     classifiers = names(data, "classifier")
     rows = tables.score_rows(result)
@@ -88,6 +110,13 @@ def page(result: AuditResult, progress: Progress | None = None) -> str:
     progress.advance(1, "faces")
     strips = {gallery.name: gallery for gallery in shown}
     cards = [(one, strips[one.name].strip(one.strongest) if one.name in strips else None) for one in ordered]
+    loaded, unloaded = explained.load_classifiers(result)
+    averaged = averages.averages(result, studio, loaded) if studio else []
+    population = averages.population(result, studio) if studio else None
+    progress.advance(1, "average expressions")
+    known_maps = []
+    if studio and saliency != "none":
+        known_maps = explained.explain(result, studio, loaded, saliency, progress)
     curves = inline(drawings.curves(result))
     progress.advance(1, "curves")
     surfaces, impacts = inline(drawings.surfaces(result)), inline(drawings.impacts(result))
@@ -95,7 +124,12 @@ def page(result: AuditResult, progress: Progress | None = None) -> str:
     progress.advance(1, "surfaces")
     transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
     search = tables.search_rows(result)
-    absent = {name for name, some in (("transfer", transfer), ("search", search)) if not some}
+    optional = {
+        "transfer": transfer,
+        "search": search,
+        "found": averaged,
+        "saliency": known_maps or (unloaded if studio and saliency != "none" else {}),
+    }
     html = render(
         "report",
         FILTERS,
@@ -105,7 +139,7 @@ def page(result: AuditResult, progress: Progress | None = None) -> str:
         compared=compared,
         summary=words.headline(result, rows),
         verdicts=cards,
-        sections=[(anchor, name) for anchor, name in _SECTIONS.items() if anchor not in absent],
+        sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
         level="95 %",
         alpha=config.alpha,
         checked=[f"{value:g}" for value in data["checked_symmetry"].values],
@@ -123,6 +157,10 @@ def page(result: AuditResult, progress: Progress | None = None) -> str:
         nulls=nulls,
         galleries=shown,
         missing_head=missing_head,
+        averages=averaged,
+        population=population,
+        explained=known_maps,
+        unexplained=unloaded if studio and saliency != "none" else {},
         face_size=drawn.size if drawn else 1,
         answers=explorer.data(result, drawn),
         plotly=plotly(),

@@ -88,3 +88,10 @@ def uri(data: bytes, kind: str) -> str:
 def png_uri(image: np.ndarray) -> str:
     """An (H, W, 3) image, floats in [0, 1] or uint8, as the source of an `img`, without loss."""
     return uri(png(sheet(image[None, None])), "png")
+
+
+def resized(picture: np.ndarray, size: int) -> np.ndarray:
+    """A square (H, H, 3) uint8 picture with another edge."""
+    if picture.shape[0] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from jaxface.audit.result import AuditResult
 from jaxface.report import pictures
@@ -49,7 +48,7 @@ def sprites(result: AuditResult, studio: Studio, identity: int = 0) -> Sprites:
             size -= 16
     return Sprites(
         size,
-        pictures.webp_uri(_resized(neutral, size)),
+        pictures.webp_uri(pictures.resized(neutral, size)),
         {key: pictures.uri(_encoded(drawn, size), "webp") for key, drawn in found.items()},
     )
 
@@ -76,11 +75,7 @@ def _sheet(result: AuditResult, studio: Studio, identity: int, classifier: str, 
 
 
 def _encoded(sheet: np.ndarray, size: int) -> bytes:
-    joined = np.concatenate([np.concatenate([_resized(one, size) for one in row], axis=1) for row in sheet])
+    joined = np.concatenate(
+        [np.concatenate([pictures.resized(one, size) for one in row], axis=1) for row in sheet]
+    )
     return pictures.webp(joined, _QUALITY)
-
-
-def _resized(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[0] == size:
-        return image
-    return np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.LANCZOS))

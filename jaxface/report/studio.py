@@ -18,19 +18,24 @@ LARGEST = 224  # pixels along an edge
 
 
 class Studio:
-    """Draws people of a run, twice as large as classifiers saw them but no larger than `LARGEST`.
+    """Draws people of a run.
 
     Args:
         result: whose people, light and camera they are.
         head: the run's.
+        size: pixels along an edge; None = twice as many as classifiers saw, but no more than `LARGEST`.
     """
 
-    def __init__(self, result: AuditResult, head: FaceModel) -> None:
+    def __init__(self, result: AuditResult, head: FaceModel, size: int | None = None) -> None:
         seen = result.config.render.size
         self.result, self.head = result, head
-        self.size = max(seen, min(2 * seen, LARGEST))
+        self.size = size or max(seen, min(2 * seen, LARGEST))
         self.scene = jf.render.scene(dataclasses.replace(result.config.render, size=self.size))
         self._pose = np.asarray(jf.face.neutral(head).pose)
+
+    def with_silhouettes(self) -> jf.render.Scene:
+        """The scene, whose gradient knows that edges move."""
+        return dataclasses.replace(self.scene, silhouette=True)
 
     def person(self, identity: int, expression: np.ndarray | None = None) -> FaceParams:
         """One of the run's people.
