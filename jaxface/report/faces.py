@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxface.audit.result import AuditResult
-from jaxface.report import pictures
 from jaxface.report.sprites import searched
 from jaxface.report.studio import Studio
 from jaxface.report.tables import names
@@ -18,15 +17,13 @@ class Face:
     """One picture and what the classifier said of it.
 
     Attributes:
-        source: a data URI.
-        size: pixels along an edge.
+        picture: (size, size, 3) uint8.
         symmetry: as text.
         top: the classifier's first answer.
         probability: of the expression that was asked for.
     """
 
-    source: str
-    size: int
+    picture: np.ndarray
     symmetry: str
     top: str
     probability: float
@@ -79,8 +76,7 @@ def _faces(images: np.ndarray, checked: np.ndarray, cell, expression: str) -> tu
         said = cell.sel(checked_symmetry=symmetry)
         found.append(
             Face(
-                source=pictures.webp_uri(image),
-                size=image.shape[0],
+                picture=image,
                 symmetry=f"{symmetry:g}",
                 top=answers[int(said["predicted"])],
                 probability=float(said["checked_probability"].sel(answer=expression)),

@@ -17,7 +17,6 @@ from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
 from jaxface.report import observation_figures, observation_tables, pictures, words
 from jaxface.report.figures import COLOURS
-from jaxface.report.html import read_environment
 from jaxface.report.observation_tables import among_words, feature_words, mark
 from jaxface.report.template import render
 from jaxface.report.text import fixed, p_value, percent, signed
@@ -131,7 +130,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
         skipped=result.skipped,
         ignored=table.ignored,
         run=config,
-        environment=words.environment(read_environment(result.folder)),
+        environment=words.environment(words.read_environment(result.folder)),
         config=dump_toml(names_only(config)),
     )
 

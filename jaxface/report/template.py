@@ -23,6 +23,13 @@ def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) 
     return environment.get_template(f"{name}.html").render(style=Markup(read("report.css")), **values)
 
 
+def render_text(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
+    """The text `templates/NAME`; nothing is escaped."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters |= filters
+    return environment.from_string(read(name)).render(**values)
+
+
 def read(name: str) -> str:
     """The text of a file in `templates/`."""
     return (resources.files("jaxface.report") / "templates" / name).read_text(encoding="utf-8")

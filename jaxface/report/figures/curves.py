@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from jaxface.report.figures.style import INK, STYLE, quiet
+from jaxface.report.figures.style import INK, STYLE, colour, quiet
 
 
 def curves(
@@ -54,3 +54,28 @@ def _draw(panel: Axes, symmetry: np.ndarray, values: np.ndarray, missed: np.ndar
         fine, 0, line, where=wrong, facecolor="none", edgecolor=accent, hatch="////", linewidth=0, alpha=0.8
     )
     panel.plot(symmetry, mean, color=accent, linewidth=2)
+
+
+def paired_curves(symmetry: np.ndarray, before: np.ndarray, after: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Means of two runs over falling symmetry, the first dashed, the second with one deviation.
+
+    Args:
+        symmetry: (S,).
+        before, after: (X, N, S) probabilities at time 1.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(0.5 + 1.75 * len(labels), 1.9), layout="constrained")
+        panels = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+        nobody = np.zeros(len(symmetry))
+        for panel, label, old, new in zip(panels, labels, before, after, strict=True):
+            _draw(panel, symmetry, new, nobody, colour(0))
+            known = old[np.isfinite(old).all(axis=-1)]
+            if len(known):
+                panel.plot(symmetry, known.mean(axis=0), color=colour(1), linewidth=2, linestyle="--")
+            panel.set_title(label)
+            panel.set(xlim=(1.0, 0.0), ylim=(0.0, 1.0), xticks=(1, 0.5, 0), yticks=(0, 0.5, 1))
+            panel.set_xticklabels(["1", ".5", "0"])
+            quiet(panel)
+        panels[0].set_ylabel("probability")
+        figure.supxlabel("symmetry", fontsize=10)
+    return figure
