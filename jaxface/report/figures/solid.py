@@ -45,6 +45,6 @@ def solids(
                 if sheets is not None:
                     panel.plot_surface(x, y, sheets[index], color="#7fb2ff", alpha=0.35, rcount=8, ccount=16)
             panel.set(xlabel="time", ylabel="symmetry", zlim=(low, high), xticks=(0, 1), yticks=(0, 1))
-            panel.set_zlabel(label if index == count - 1 else "")
             panel.view_init(elev=25, azim=-125)
+        figure.text(0.01, 0.5, label, rotation=90, va="center")
     return figure
