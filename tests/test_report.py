@@ -103,7 +103,10 @@ def test_the_planted_effect_is_told(result: AuditResult, page: str) -> None:
 
 
 def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> None:
-    images = re.findall(r'<img src="data:image/webp;base64,[^"]+" width="48" height="48" loading', page)
+    images = re.findall(
+        r'<img src="data:image/webp;base64,[^"]+" width="48" height="48" loading="lazy"\s+alt="\w+ at symmetry',
+        page,
+    )
     assert len(images) == 2 * 2 * 3  # classifiers x expressions that they know x symmetry 1, .5, 0
     assert len(set(images)) > 3
     assert 'class="lost">neutral' in page
