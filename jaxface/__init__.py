@@ -2,7 +2,8 @@
 
 The rooms are imported when first touched, so that `import jaxface` starts no JAX backend:
 `face` builds heads, `render` draws them, `classify` asks, `search` finds expressions, `audit` runs
-the grid, `stats` judges it, `report` shows it.
+the grid, `stats` judges it, `report` shows it; `frameworks` train networks on what `data` reads and
+draws.
 """
 
 from __future__ import annotations
@@ -11,10 +12,21 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxface import audit, classify, face, render, report, search, stats
+    from jaxface import audit, classify, data, face, frameworks, render, report, search, stats
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "audit", "classify", "face", "render", "report", "search", "stats"]
+__all__ = [
+    "__version__",
+    "audit",
+    "classify",
+    "data",
+    "face",
+    "frameworks",
+    "render",
+    "report",
+    "search",
+    "stats",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -6,18 +6,26 @@ import functools
 import math
 
 import numpy as np
+from flax import nnx
 from safetensors.numpy import save_file
 
 from jaxface import classify
-from jaxface.classify.loading import build
+from jaxface.classify.card import Card
+from jaxface.classify.loading import abstract_module
 from jaxface.classify.registry import folders
 from jaxface.classify.weights import wanted_arrays
+from jaxface.core.types import EXPRESSIONS
 
 
-@functools.cache
+def module(name: str) -> nnx.Module:
+    """The abstract net of a known classifier."""
+    card = classify.read_card(folders(name)[0])
+    return _module(card.architecture, len(card.labels))
+
+
 def shapes(name: str) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array that a known classifier's net wants."""
-    return wanted_arrays(build(classify.read_card(folders(name)[0]))[1])
+    return wanted_arrays(nnx.state(module(name)))
 
 
 def arrays(name: str, seed: int = 0) -> dict[str, np.ndarray]:
@@ -32,6 +40,13 @@ def arrays(name: str, seed: int = 0) -> dict[str, np.ndarray]:
         return rng.normal(0, spread, shape).astype(np.float32)
 
     return {key: one(key, shape) for key, shape in shapes(name).items()}
+
+
+@functools.cache
+def _module(architecture: str, classes: int) -> nnx.Module:
+    """Two classifiers with the same net share it: a deep one takes seconds."""
+    labels = EXPRESSIONS[:classes]
+    return abstract_module(Card(name=architecture, architecture=architecture, native_labels=labels))
 
 
 def checkpoint(name: str, path: str, seed: int = 0) -> str:

@@ -3,15 +3,19 @@
 import dataclasses
 import json
 import time
+import tomllib
 from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxface import bench
-from jaxface.bench import audit, harness
+from jaxface import bench, classify
+from jaxface.bench import audit, harness, originals
+from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.cli import main
+from jaxface.core.errors import ConfigError
+from tests import planted
 
 
 @pytest.mark.parametrize("name", bench.SUITES)
@@ -71,6 +75,26 @@ def test_compile_time_is_told_apart_and_memory_is_the_peak() -> None:
 def test_classifiers_are_timed_by_default_if_they_bring_their_weights() -> None:
     suite = bench.load("classify")
     assert suite.settings().names == ("face-api", "fer-mini-xception")
+
+
+def test_networks_stand_beside_pytorchs_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a net of one number in the place of DAN."""
+    small = classify.Classifier({}, planted.CLASSIFIER.network, planted.CLASSIFIER.card)
+    monkeypatch.setattr(originals, "generated", lambda card: small)
+    suite = bench.load("classify")
+    first, second = suite.run(suite.settings(architectures=("dan",), repeats=6, seconds=0.0))
+    assert (first["batch"], first["calls"], second["batch"], second["calls"]) == (1, 5, 32, 1)
+    assert first["torch_images_per_s"] == 29.33 and second["torch_images_per_s_median"] == 29.07
+    assert second["ratio"] == pytest.approx(32 / second["run_s"] / 31.56) and first["size"] == 224
+    with pytest.raises(ConfigError, match="no figures of PyTorch for 'dann', did you mean 'dan'"):
+        next(suite.run(suite.settings(architectures=("dann",))))
+
+
+def test_pytorchs_figures_are_of_nets_that_are_there() -> None:
+    table = tomllib.loads(Path(originals.__file__).with_name("torch.toml").read_text())
+    assert len(table) == 11 and set(table) <= set(ARCHITECTURES)
+    for row in table.values():
+        assert all(row[batch]["best"] >= row[batch]["median"] for batch in ("batch_1", "batch_32"))
 
 
 def test_the_line_through_two_audits_leads_to_the_paper() -> None:

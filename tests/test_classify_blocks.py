@@ -55,19 +55,6 @@ def test_attention_is_a_softmax_over_the_keys_of_each_head() -> None:
         np.testing.assert_allclose(got[:, own], wanted, atol=1e-5)
 
 
-# parameters of the published network (millions), and the width of its attention, which ours leaves out
-SIZES = {"tiny": (30.56, 768), "small": (52.20, 768), "base": (91.77, 1024), "large": (204.58, 1536)}
-
-
-@pytest.mark.parametrize("size", SIZES)
-def test_emonext_is_as_large_as_the_original(size: str) -> None:
-    net = nnx.eval_shape(lambda: ARCHITECTURES[f"emonext-{size}"].net(7, rngs=nnx.Rngs(0)))
-    ours = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(net, nnx.Param)))
-    published, width = SIZES[size]
-    left_out = 3 * (width**2 + width) + 2 * width
-    assert round((ours + left_out) / 1e6, 2) == published
-
-
 def timm_convnext(classes: int) -> dict[str, tuple[int, ...]]:
     """timm's keys of ConvNeXt-B and their shapes."""
 

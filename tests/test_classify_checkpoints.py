@@ -20,7 +20,6 @@ from jaxface.classify import checkpoints
 from jaxface.classify.nets import face_api, mini_xception
 from jaxface.classify.weights import flat_arrays
 from tests import torch_files
-from tests.shared import shared_file
 from tests.torch_files import Stored, Tensor, save_legacy, save_zip, tensor, tensors
 
 ARRAYS = torch_files.arrays()
@@ -178,17 +177,3 @@ def test_shards_of_face_api(tmp_path: Path) -> None:
     loaded = flat_arrays(classify.load("face-api", path).state)
     for name, array in expected.items():
         np.testing.assert_array_equal(loaded[name], array, err_msg=name)
-
-
-def test_the_published_container_holds_the_weights_of_the_fixture() -> None:
-    path = shared_file("fixtures/classifiers/ddamfn_7.pth")
-    sys.path.insert(0, str(path.parent))
-    try:
-        import generate
-    finally:
-        sys.path.remove(str(path.parent))
-    manifest, overrides, _ = generate.load_fixture(path.with_suffix(".npz"))
-    wanted = classify.from_state_dict("ddamfn-affectnet7", generate.state_dict("ddamfn_7", manifest, overrides))
-    found = classify.load("ddamfn-affectnet7", checkpoint=path)
-    jax.tree.map(np.testing.assert_array_equal, found.state, wanted.state)
-    assert found.card.licence == "none stated by its authors" and found.card.weights == "ddamfn_7.pth"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -13,7 +12,6 @@ import pytest
 
 import jaxface as jf
 from jaxface import audit, classify
-from jaxface.classify.classifier import _logits
 from jaxface.classify.weights import flat_arrays
 from jaxface.cli import main
 from jaxface.core import runtime
@@ -36,14 +34,6 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file = generated.checkpoint(name, str(root / f"{name}.file"), seed)
         assert main.run(["classifiers", "import", name, file, "--out", str(root / name)]) == 0
     return root
-
-
-@pytest.fixture
-def compiled_soon() -> Iterator[None]:
-    """XLA compiles sooner what then runs slower."""
-    jax.config.update("jax_disable_most_optimizations", True)
-    yield
-    jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.mark.parametrize("name", IMPORTED)
@@ -86,23 +76,12 @@ def test_other_classes_than_the_card_has(imported: Path) -> None:
         classify.load("dan-affectnet7", imported / "dan-affectnet8.file")
 
 
-def test_an_answer_does_not_depend_on_the_batch(imported: Path, compiled_soon: None) -> None:
-    classifier = classify.load(imported / "hsemotion-b0-affectnet7")
-    images = np.random.default_rng(0).random((3, 40, 40, 3), np.float32)
-    together = np.asarray(classifier.logits(images))
-    np.testing.assert_allclose(classifier.logits(images[1:2]), together[1:2], atol=1e-6)
-    compiled = _logits._cache_size()
-    classify.load(imported / "hsemotion-b0-affectnet7").logits(images[::-1])
-    assert _logits._cache_size() == compiled and np.ptp(together) > 1e-3
-
-
 @pytest.mark.slow
 def test_an_audit_over_three_of_them_runs_by_config(
     imported: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    compiled_soon: None,
 ) -> None:
     monkeypatch.setattr(jf.face, "load", lambda source="bundled", **options: toy_head())
     monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path / "cache")
@@ -113,9 +92,9 @@ def test_an_audit_over_three_of_them_runs_by_config(
         head="bundled",
         classifiers=tuple(str(imported / name) for name in IMPORTED),
         identities=1,
-        expressions=("happiness", "contempt"),
-        symmetry_steps=2,
-        time_steps=2,
+        expressions=("happiness", "surprise"),
+        symmetry_steps=3,
+        time_steps=2,  # as many pictures as two expressions are checked with: one program for both
         permutations=19,
     )
     (tmp_path / "three.toml").write_text(dump_toml(config), encoding="utf-8")
@@ -125,10 +104,8 @@ def test_an_audit_over_three_of_them_runs_by_config(
     assert code == 0, capsys.readouterr().err
     result = audit.load(tmp_path / "run")
     assert list(result.surfaces.classifier.values) == list(IMPORTED)
-    shown = np.asarray(result.surfaces.sel(expression="happiness"))
+    shown = np.asarray(result.surfaces)
     assert np.isfinite(shown).all() and ((shown >= 0) & (shown <= 1)).all()
-    knows = np.isfinite(np.asarray(result.surfaces.sel(expression="contempt"))).reshape(3, -1).any(1)
-    assert list(knows) == ["8" in name for name in IMPORTED]
 
 
 def test_the_list_tells_where_files_are(capsys: pytest.CaptureFixture[str]) -> None:

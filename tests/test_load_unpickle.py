@@ -12,6 +12,7 @@ import pytest
 from scipy import sparse
 
 from jaxface.core.errors import ModelFileError
+from jaxface.face.load import unpickle
 from jaxface.face.load.unpickle import array, read_pickle
 from tests import flame_files as files
 
@@ -68,6 +69,28 @@ def test_instructions_that_no_model_needs_are_refused(tmp_path: Path, program: b
     path.write_bytes(b"\x80\x02N" + program + b".")
     with pytest.raises(ModelFileError, match=r"not allowed|reaches out"):
         read_pickle(path)
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("_codecs", "encode"),
+        ("numpy.core.multiarray", "_reconstruct"),
+        ("copy_reg", "_reconstructor"),
+        ("numpy.core.multiarray", "scalar"),
+        ("numpy", "ndarray"),
+        ("__builtin__", "object"),
+    ],
+)
+@pytest.mark.parametrize("attribute", ["__kwdefaults__", "__doc__"])
+def test_what_a_file_names_it_cannot_change(tmp_path: Path, module: str, name: str, attribute: str) -> None:
+    """BUILD with (None, attributes) sets them on what lies below; on ours they would stay for the next file."""
+    changed = files.named(module, name) + b"N}" + files.text(attribute) + b"}s\x86b"
+    path = files.write_pickle(tmp_path / "flame.pkl", {"v_template": changed})
+    before = [(stand_in, getattr(stand_in, attribute, None)) for *_, stand_in in unpickle._ALLOWED]
+    with pytest.raises(ModelFileError, match=r"changes a function|no whole pickle"):
+        read_pickle(path)
+    assert [(stand_in, getattr(stand_in, attribute, None)) for stand_in, _ in before] == before
 
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])

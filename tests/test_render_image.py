@@ -134,9 +134,10 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
             lit = dataclasses.replace(scene, light=light)
             return jnp.sum(weight * module.image(head, params, lit, jnp.float64(0.6), jnp.float64(0.9)))
 
+        light = scene.light * jnp.array([[1.0, 0.9, 0.8]])  # three channels; elsewhere one stands for all
         measured = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-        slopes = measured(params, scene.light)[1]
-        base = (params, scene.light)
+        slopes = measured(params, light)[1]
+        base = (params, light)
         for name in ("identity", "expression", "pose", "albedo", "light"):
             varied = base[1] if name == "light" else getattr(params, name)
             slope = slopes[1] if name == "light" else getattr(slopes[0], name)

@@ -8,11 +8,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxface import classify
+from jaxface.bench import originals
 from jaxface.bench.harness import measure
-from jaxface.classify.loading import build
 from jaxface.classify.registry import folders
 
 
@@ -35,9 +34,19 @@ class Settings:
     repeats: int = 7
     """Calls, of which the quickest counts."""
 
+    architectures: tuple[str, ...] = ()
+    """Instead of `names`: networks of the paper with generated weights, one image and 32 at their native size,
+    beside PyTorch's figures for the originals. `all` = all eleven."""
+
+    seconds: float = 8.0
+    """No further call of one of these `architectures` begins after so long."""
+
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """Logits, and the value and gradient of one logit, for each classifier, size and batch."""
+    if settings.architectures:
+        yield from originals.run(settings.architectures, settings.repeats, settings.seconds)
+        return
     questions = {"logits": logits, "value-and-gradient": slope}
     if not settings.gradient:
         del questions["value-and-gradient"]
@@ -76,13 +85,4 @@ def _classifier(name: str) -> classify.Classifier:
     card = classify.read_card(folders(name)[0])
     if card.weights:
         return classify.load(name)
-    network, abstract = build(card)
-    draw = np.random.default_rng(0)
-
-    def arbitrary(leaf: Any) -> jax.Array:
-        if len(leaf.shape) < 2:
-            return jnp.ones(leaf.shape)
-        fan_in = float(np.prod(leaf.shape[:-1]))
-        return jnp.asarray(draw.standard_normal(leaf.shape, np.float32) / np.sqrt(fan_in, dtype=np.float32))
-
-    return classify.Classifier(jax.tree.map(arbitrary, abstract), network, card)
+    return originals.generated(card)

@@ -79,7 +79,7 @@ def plain_c(frames: Frames) -> Callable[[], np.ndarray]:
     draw = ctypes.CDLL(str(library)).draw
     head, size = frames.head, frames.scene.size
     faces, uv_faces = (np.ascontiguousarray(each, np.int32) for each in (head.faces, head.uv_faces))
-    given = (head.uv, frames.scene.light, frames.scene.background)
+    given = (head.uv, np.broadcast_to(frames.scene.light, (9, 3)), frames.scene.background)
     uv, light, background = (np.ascontiguousarray(each, np.float32) for each in given)
     table = (np.linspace(0.0, 1.0, 4096) ** (1.0 / float(frames.scene.gamma))).astype(np.float32)
     count = len(frames.vertices[0])
@@ -118,7 +118,8 @@ def llvmpipe(frames: Frames) -> Callable[[], np.ndarray]:
     pairs, index = np.unique(corners, axis=0, return_inverse=True)
     shades = []
     for vertices, line in zip(frames.vertices, frames.lines, strict=True):
-        light = np.asarray(irradiance(frames.scene.light, vertex_normals(jnp.asarray(vertices), head.faces)))
+        white = irradiance(frames.scene.light, vertex_normals(jnp.asarray(vertices), head.faces))
+        light = np.broadcast_to(white, vertices.shape)
         shades.append(np.concatenate([vertices, light, line[:, None]], axis=1)[pairs[:, 0]].astype("f4"))
     program = context.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
     program["camera"].value = tuple(map(float, frames.camera))

@@ -11,7 +11,9 @@ from jaxface.core.errors import ConfigError, suggestion
 
 SUITES: dict[str, str] = {
     "render": "pictures of one person at many expressions, and value with gradient",
+    "data": "rendered training sets, augmentation and batches, by the image",
     "classify": "logits, and value with gradient, of each classifier",
+    "train": "a training step, against the same step in a plain Flax and optax loop",
     "search": "renders and CPU time until a search succeeds, against scipy's",
     "audit": "whole audits: cost by the number of people, memory, the classifier's share, bfloat16",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",

@@ -13,7 +13,7 @@ import jax
 import numpy as np
 from flax import nnx
 
-from jaxface.classify import checkpoints, onnx_host
+from jaxface.classify import checkpoints, exported, onnx_host
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.checkpoints.state_dict import Translated
@@ -124,6 +124,8 @@ def _load_folder(folder: Path) -> Classifier:
         raise CheckpointError(f"no weights at {path}; the card beside names the file it wants")
     if onnx_host.is_onnx(path):
         classifier = onnx_host.classifier(card, path)
+    elif card.architecture == exported.ARCHITECTURE:
+        classifier = exported.read(card, folder, checkpoints.read(path))
     else:
         classifier = _fitted(card, checkpoints.read(path), str(path))
     if card.sha256 and sha256(path) != card.sha256:

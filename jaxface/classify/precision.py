@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.classify.classifier import Classifier, Network
+from jaxface.classify.exported import ExportedNetwork
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 
@@ -33,11 +34,16 @@ def in_bfloat16(classifier: Classifier) -> Classifier:
     device multiplies in it (TPUs, GPUs; hardly any CPU). Answers change in the third digit.
 
     Raises:
-        ConfigError: the classifier lives on the host.
+        ConfigError: the classifier lives on the host, or was exported as StableHLO.
     """
     if classifier.network is None:
         raise ConfigError(
             f"classifier {classifier.name!r} runs on the host, where jaxface cannot change its precision; "
+            'use precision = "float32"'
+        )
+    if isinstance(classifier.network, ExportedNetwork):
+        raise ConfigError(
+            f"classifier {classifier.name!r} was exported in the precision it was trained for; "
             'use precision = "float32"'
         )
 

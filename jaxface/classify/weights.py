@@ -59,7 +59,7 @@ def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
 
     def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
         name = _name(path)
-        return leaf.replace(jax.device_put(_checked(arrays[name], name, wanted[name], origin)))
+        return leaf.replace(jax.device_put(checked(arrays[name], name, wanted[name], origin)))
 
     return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
@@ -77,7 +77,12 @@ def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wan
         )
 
 
-def _checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+def checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+    """One array as finite float32 of a shape.
+
+    Raises:
+        CheckpointError: another shape or type, or numbers that are not finite.
+    """
     if tuple(tensor.shape) != shape:  # before anything of that size is read
         raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net wants {shape}")
     if np.dtype(tensor.dtype).kind != "f" and tensor.dtype != _BFLOAT16:

@@ -21,6 +21,8 @@ COMMANDS: dict[str, str] = {
     "observe": "ask whether classifiers' answers to photographs depend on the symmetry of the face",
     "render": "draw one face, a strip or a sheet of faces to PNG",
     "search": "find the face that a classifier takes most surely for an expression",
+    "train": "train a classifier or a learning framework on photographs or rendered faces",
+    "evaluate": "measure how good a trained network or a classifier is on a data set",
     "classifiers": "list the classifiers that are known, or show one",
     "report": "write the HTML report of a run again",
     "bench": "measure what rendering, classifying, searching and testing cost on this machine",

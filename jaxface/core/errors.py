@@ -30,6 +30,14 @@ class LabelError(JaxfaceError):
     """An expression label that the vocabulary does not know."""
 
 
+class DataError(JaxfaceError):
+    """A data set whose files are missing, of another layout, or damaged."""
+
+
+class TrainingError(JaxfaceError):
+    """A training that cannot go on: numbers that are not finite, or a checkpoint that cannot be read."""
+
+
 class StoreError(JaxfaceError):
     """A run folder that cannot be read, or that belongs to another configuration."""
 

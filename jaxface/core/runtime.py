@@ -11,7 +11,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_LIBRARIES = ("jaxface", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "scipy", "xarray", "zarr")
+_LIBRARIES = (
+    *("jaxface", "jax", "jaxlib", "flax", "optax", "evosax", "numpy", "scipy", "xarray", "zarr"),
+    *("grain", "orbax-checkpoint"),
+)
 
 
 def enable_compile_cache(folder: str | Path | None = None) -> Path:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import pickle
 import pickletools
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import IO, Any
 
 _FORBIDDEN = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
@@ -27,6 +27,22 @@ class Inert:
 
     def __init__(self, *_: Any, **__: Any) -> None:
         pass
+
+    def __setstate__(self, _: Any) -> None:
+        """Nothing; without it a pickle could set attributes, of the class itself too, for all files to come."""
+
+
+class Allowed:
+    """What a file may call; unlike a Python function it cannot be changed from a pickle."""
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self._call = call
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._call(*arguments)
+
+    def __setstate__(self, _: Any) -> None:
+        raise UnsafePickle("it changes a function")
 
 
 def check_program(stream: IO[bytes], allowed: Collection[str] = ()) -> None:

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.candidates import LONGEST
+from jaxface.render.rows import Rows
 
 LANES = 16  # frames: one cache line of float32
 NOTHING = 0xFFFFFFFF  # the word of a sample that no triangle covers
@@ -33,25 +34,6 @@ _LOGARITHM = (
     -0.02456854,
 )  # log2(1.5 + x), |x| <= .5
 _EXPONENTIAL = (1.414214, 0.9802212, 0.3397273, 0.07908562, 0.01367031)  # 2 ** (.5 + x), |x| <= .5
-
-
-class Rows(NamedTuple):
-    """What varies over the frames, vertex by vertex: (V, LANES) each.
-
-    Attributes:
-        x, y: pixels.
-        near: larger is nearer, linear on the screen.
-        weight: 1 / distance of a perspective camera, None for an orthographic one.
-        light: three channels of what the vertex receives.
-        line: how strongly expression lines show; None for a model without lines.
-    """
-
-    x: Array
-    y: Array
-    near: Array
-    weight: Array | None
-    light: tuple[Array, Array, Array]
-    line: Array | None
 
 
 @pytree
@@ -234,13 +216,12 @@ def texture_coordinates(word: Array, coordinate: Callable[[int, int], Array]) ->
     return _pair(u, v)
 
 
-def colour_word(
-    word: Array, uv: Array, red_green: Array, blue_line: Array, texture: Texture, brightest: Array
-) -> Array:
+def colour_word(word: Array, uv: Array, light: tuple[Array, ...], texture: Texture, brightest: Array) -> Array:
     """Linear light of the samples, 11 + 11 + 10 bits of its root; NOTHING where there is no triangle.
 
     Args:
-        brightest: () what `red_green` and `blue_line` count in.
+        light: words of two: blue and expression line, red and green; or white and line alone.
+        brightest: () what light counts in.
     """
     height, width = texture.height, texture.width
     u, v = _unpair(uv)
@@ -258,10 +239,10 @@ def colour_word(
         upper, lower = a + across * (b - a), c + across * (d - c)
         return upper + down * (lower - upper)
 
-    red, green = _unpair(red_green)
-    blue, line = _unpair(blue_line)
+    last, line = _unpair(light[0])
+    red, green = _unpair(light[1]) if len(light) > 1 else (last, last)
     skin = (1.0 - blend(3) * line * MOST_LINE) * brightest
-    linear = [blend(k) * light * skin for k, light in enumerate((red, green, blue))]
+    linear = [blend(k) * received * skin for k, received in enumerate((red, green, last))]
     roots = [jnp.sqrt(jnp.maximum(each, 0.0)) / _BRIGHTEST for each in linear]
     return jnp.where(is_nothing(word), jnp.uint32(NOTHING), _code(roots))
 

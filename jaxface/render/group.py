@@ -19,7 +19,6 @@ from jaxface.render.deferred import (
     LANES,
     MOST_LINE,
     NOTHING,
-    Rows,
     Slots,
     Texture,
     colour_word,
@@ -36,9 +35,9 @@ from jaxface.render.deferred import (
     unpack,
     visibility_word,
 )
-from jaxface.render.light import harmonics
 from jaxface.render.motion import Motion, extremes, motion
-from jaxface.render.scene import Camera, Orthographic, Scene
+from jaxface.render.rows import Rows, vertex_rows
+from jaxface.render.scene import Scene
 from jaxface.render.stages import stage
 
 if TYPE_CHECKING:
@@ -128,7 +127,7 @@ def frames(
 ) -> Array:
     """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
     samples = scene.size * scene.supersample
-    rows = _rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
 
     def paint(go: Array, seen: _Seen) -> Array:
         return _shade(group, rows, go, seen)
@@ -143,7 +142,7 @@ def triangles(
 ) -> Array:
     """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    rows = _rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
 
     def paint(go: Array, seen: _Seen) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
@@ -206,55 +205,6 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
         return shown_word(samples, background, scene.gamma)
 
     return stage(position[0] >= 0, resolve, buffer, place)
-
-
-def _rows(head: FaceModel, moving: Motion, camera: Camera, scene: Scene, t: Array, u: Array, size: int) -> Rows:
-    """Vertex rows of frames at times t and products u, (LANES,) each."""
-    go = jnp.all(jnp.isfinite(t))
-
-    def position(axis: int) -> Array:
-        still, by_time, by_product = moving.position[:, :, axis]
-        return still[:, None] + by_time[:, None] * t[None] + by_product[:, None] * u[None]
-
-    half = 0.5 * size
-    if isinstance(camera, Orthographic):
-        weight, near = None, stage(go, lambda: position(2))
-        x = stage(go, lambda: half + half * camera.scale * (position(0) + camera.translation[0]))
-        y = stage(go, lambda: half - half * camera.scale * (position(1) + camera.translation[1]))
-    else:
-        near = stage(go, lambda: 1.0 / (camera.position[2] - position(2)))
-        weight = near
-
-        def plane(axis: int, near: Array) -> Array:
-            return camera.focal * (position(axis) - camera.position[axis]) * near + camera.shift[axis]
-
-        x = stage(go, lambda near: half + half * plane(0, near), near)
-        y = stage(go, lambda near: half - half * plane(1, near), near)
-    monomials = (jnp.ones_like(t), t, u, t * t, t * u, u * u)
-    normal = [
-        stage(
-            go,
-            lambda axis=axis: sum(
-                moving.normal[k, :, axis][:, None] * each[None] for k, each in enumerate(monomials)
-            ),
-        )
-        for axis in range(3)
-    ]
-    red, green, blue = (stage(go, _receive, normal, scene.light[:, k]) for k in range(3))
-    line, pattern = None, head.appearance.lines
-    if moving.line is not None and pattern is not None:
-        strength = jnp.clip(moving.line[0][:, None] * t[None] + moving.line[1][:, None] * u[None], 0.0, 1.2)
-        line = pattern.region @ strength
-    return Rows(x, y, near, weight, (red, green, blue), line)
-
-
-def _receive(normal: list[Array], light: Array) -> Array:
-    x, y, z = normal
-    squared = x * x + y * y + z * z
-    inverse = jnp.where(squared > 0.0, jax.lax.rsqrt(jnp.maximum(squared, 1e-30)), 0.0)
-    unit = jnp.stack([x * inverse, y * inverse, z * inverse], axis=-1)
-    basis = harmonics(unit)
-    return jnp.maximum(sum(light[k] * basis[..., k] for k in range(9)), 0.0)
 
 
 def _draw_chunk(
@@ -336,11 +286,12 @@ def _shade(group: Group, rows: Rows, go: Array, seen: _Seen) -> Array:
 
         return stage(go, mix, seen.word, given)
 
-    red, green, blue = rows.light
     uv = stage(go, lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
-    blue_line = pair(blue, rows.line, (scale, 1.0 / MOST_LINE))
-    red_green = pair(red, green, (scale, scale))
-    return stage(go, colour_word, seen.word, uv, red_green, blue_line, group.texture, group.brightest)
+    *others, last = rows.light
+    light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
+    if others:
+        light += (pair(others[0], others[1], (scale, scale)),)
+    return stage(go, colour_word, seen.word, uv, light, group.texture, group.brightest)
 
 
 def _visible_corners(group: Group, entry: Array) -> tuple[Array, Array, Array, Array]:

@@ -35,7 +35,7 @@ def harmonics(directions: Array) -> Array:
 
 
 def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
-    """White light from everywhere and from directional lights, (9, 3).
+    """White light from everywhere and from directional lights, (9, 1): one channel stands for all three.
 
     Each light's clamped cosine is expanded to the second order, scaled so that a surface that faces a
     light of strength k alone gets about k (1.06 k: the expansion overshoots there).
@@ -49,14 +49,26 @@ def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
     for strength, *direction in lights:
         towards = np.asarray(direction, np.float64) / np.linalg.norm(direction)
         coefficients += strength * _LOBE * np.asarray(harmonics(jnp.asarray(towards, jnp.float32)))
-    return jnp.asarray(np.repeat(coefficients[:, None], 3, axis=1), jnp.float32)
+    return jnp.asarray(coefficients[:, None], jnp.float32)
+
+
+def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
+    """`environment` as a function of arrays: coloured light, (9, 3), under `jit` and `vmap`.
+
+    Args:
+        ambient: (3,) what every surface gets.
+        colour: (n, 3) strength of each light in each channel.
+        direction: (n, 3) unit vectors towards the lights.
+    """
+    directed = jnp.asarray(_LOBE, colour.dtype)[:, None] * (harmonics(direction).T @ colour)
+    return directed.at[0].add(ambient / 0.28209479)
 
 
 def irradiance(light: Array, normals: Array) -> Array:
-    """What surfaces with these unit normals receive, (V, 3) -> (V, 3), never below zero.
+    """What surfaces with these unit normals receive, (V, 3) -> (V, C), never below zero.
 
     Args:
-        light: (9, 3) as `environment` makes it, or (9, 1), which gives (V, 1).
+        light: (9, C), one channel or three.
         normals: (V, 3).
     """
     return jnp.maximum(harmonics(normals) @ light, 0.0)

@@ -80,7 +80,7 @@ class Scene:
     Attributes:
         framing: how the camera is placed when `camera` is None.
         camera: a fixed camera, for all faces alike.
-        light: (9, 3) spherical-harmonics coefficients per colour channel, or (9, 1) for all three, order
+        light: (9, 1) spherical-harmonics coefficients of white light, or (9, 3) of each channel, order
             [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual real-SH constants.
         background: (3,) sRGB in [0, 1].
         gamma: () display exponent: 2.2 with linear light, 1 as DECA shades.

@@ -209,14 +209,12 @@ def stage(
 ) -> Stage:
     """A stage in which all that a search does not vary is folded away; the pictures are the same.
 
-    Both halves of an expression move alike, so the bases are added; light of one colour is carried in one
-    channel; the expression space would key what is compiled, and is not read here.
+    Both halves of an expression move alike, so the bases are added; the expression space would key what is
+    compiled, and is not read here.
     """
     both = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
     lines, basis = head.appearance.lines, jnp.moveaxis(both, -1, 0)
     strengths = None if lines is None else jnp.einsum("evc,vcl->el", basis, lines.feature)
-    if bool((scene.light == scene.light[:, :1]).all()):
-        scene = dataclasses.replace(scene, light=scene.light[:, :1])
     drawn = dataclasses.replace(
         head, expression_basis=head.expression_basis[..., :0], whole_basis=None, expressions=_UNREAD
     )

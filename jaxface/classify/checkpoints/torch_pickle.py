@@ -17,7 +17,7 @@ import ml_dtypes
 import numpy as np
 
 from jaxface.classify.checkpoints.tensor import FileTensor, Storage
-from jaxface.core.unpickle import Inert, UnsafePickle, check_program
+from jaxface.core.unpickle import Allowed, Inert, UnsafePickle, check_program
 
 OpenStorage = Callable[[str, np.dtype, int], Storage]
 """(key, element type, number of elements) -> the stretch of the file that it names."""
@@ -104,19 +104,6 @@ class _Dict(dict):
         pass
 
 
-class _Function:
-    """What a file may call; unlike a Python function it cannot be changed from a pickle."""
-
-    def __init__(self, call: Callable[..., Any]) -> None:
-        self._call = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._call(*arguments)
-
-    def __setstate__(self, _: Any) -> None:
-        raise UnsafePickle("it changes a function")
-
-
 class _Element(StandIn):
     """A storage's class or a tensor's type: what its elements are."""
 
@@ -131,16 +118,16 @@ class _Reader(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if module in ("torch", "torch.storage"):
             if name == "Size":
-                return _Function(_tuple)
+                return Allowed(_tuple)
             return _element(name)
         if module == "torch._utils" and name.startswith("_rebuild"):
-            return _Function(_REBUILD[name]) if name in _REBUILD else _kind(module, name)
+            return Allowed(_REBUILD[name]) if name in _REBUILD else _kind(module, name)
         if module == "torch._tensor" and name == "_rebuild_from_type_v2":
-            return _Function(_rebuild_from_type)
+            return Allowed(_rebuild_from_type)
         if module == "collections" and name in ("OrderedDict", "defaultdict"):
             return _Dict
         if module in ("copyreg", "copy_reg") and name == "_reconstructor":
-            return _Function(_instance)
+            return Allowed(_instance)
         if not _is_harmless(module, name):
             raise UnsafePickle(
                 f"it asks for {module}.{name}, which no checkpoint needs; do not trust this file"
@@ -213,7 +200,7 @@ def _first(*arguments: Any) -> Any:
 
 
 def _rebuild_from_type(*arguments: Any) -> Any:
-    if len(arguments) > 2 and isinstance(arguments[0], _Function) and isinstance(arguments[2], tuple):
+    if len(arguments) > 2 and isinstance(arguments[0], Allowed) and isinstance(arguments[2], tuple):
         return arguments[0](*arguments[2])
     return StandIn()
 

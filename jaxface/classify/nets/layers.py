@@ -1,10 +1,11 @@
-"""Layers that several nets share, in Flax NNX; inference only.
+"""Layers that several nets share, in Flax NNX; for inference unless their `training` is switched on.
 
 `checkpoints/state_dict.py` lists every class with what PyTorch calls its arrays and how it lays them out.
 """
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
@@ -13,6 +14,7 @@ from jaxface.classify.nets.convolution import Padding, convolution, depthwise, p
 from jaxface.core.types import Array
 
 _kernel = nnx.initializers.he_normal()
+_MOMENTUM = 0.1  # of running statistics, as PyTorch counts it
 
 Size = int | tuple[int, int]
 """Of a kernel: both edges, or (height, width)."""
@@ -85,7 +87,11 @@ class TransposedConvolution(nnx.Module):
 
 
 class BatchNorm(nnx.Module):
-    """Normalisation by stored statistics: one multiply-add a channel. Keras' `epsilon` is 1e-3."""
+    """Normalisation by stored statistics: one multiply-add a channel. Keras' `epsilon` is 1e-3.
+
+    While `training`, by the statistics of the batch, and the stored ones move a tenth of the way to these, as
+    PyTorch's do (Ioffe & Szegedy 2015, arXiv:1502.03167).
+    """
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
         self.scale = nnx.Param(jnp.ones(channels))
@@ -93,11 +99,46 @@ class BatchNorm(nnx.Module):
         self.mean = nnx.BatchStat(jnp.zeros(channels))
         self.variance = nnx.BatchStat(jnp.ones(channels))
         self.epsilon = epsilon
+        self.training = False
 
     def __call__(self, maps: Array) -> Array:
-        scale = self.scale[...] * lax.rsqrt(self.variance[...] + self.epsilon)
-        shift = self.bias[...] - self.mean[...] * scale
-        return maps * _like(maps, scale) + _like(maps, shift)
+        mean, variance = self._moments(maps) if self.training else (self.mean[...], self.variance[...])
+        scale = self.scale[...] * lax.rsqrt(variance + self.epsilon)
+        shift = self.bias[...] - mean * scale
+        return maps * _like(maps, scale.astype(maps.dtype)) + _like(maps, shift.astype(maps.dtype))
+
+    def _moments(self, maps: Array) -> tuple[Array, Array]:
+        """Of the batch, float32, (channels,) each; the stored ones follow, with the unbiased variance."""
+        exact = maps.astype(jnp.float32).reshape(-1, maps.shape[-1])
+        mean = exact.mean(0)
+        variance = ((exact - mean[None]) ** 2).mean(0)
+        count = len(exact)
+        self._follow(self.mean, mean)
+        self._follow(self.variance, variance * (count / max(count - 1, 1)))
+        return mean, variance
+
+    @staticmethod
+    def _follow(stored: nnx.BatchStat, seen: Array) -> None:
+        stored[...] = stored[...] + _MOMENTUM * (lax.stop_gradient(seen) - stored[...])
+
+
+class Dropout(nnx.Module):
+    """Zeros in the place of some numbers while `training`, the others scaled up; else nothing.
+
+    Args:
+        rate: share of the numbers that become zero.
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.training = False
+        self.key: Array | None = nnx.data(None)
+
+    def __call__(self, features: Array) -> Array:
+        if not self.training or self.key is None:
+            return features
+        kept = jax.random.bernoulli(self.key, 1.0 - self.rate, features.shape)
+        return jnp.where(kept, features / (1.0 - self.rate), 0.0)
 
 
 class LayerNorm(nnx.Module):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from flax import nnx
 
-from jaxface.classify.nets.layers import Dense
+from jaxface.classify.nets.layers import Dense, Dropout
 from jaxface.classify.nets.masking import Masking, masked, masking_keys
 from jaxface.classify.nets.residual import BLOCK_KEYS, WIDTHS, ResNet
 from jaxface.classify.nets.torch_layout import TorchLayout
@@ -40,6 +40,7 @@ class ResidualMaskingNet(nnx.Module):
         self.masks = nnx.List(
             [Masking(width, depth, rngs=rngs) for width, depth in zip(WIDTHS, DEPTHS, strict=True)]
         )
+        self.dropout = Dropout(0.4)
         self.head = Dense(WIDTHS[-1], classes, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
@@ -50,4 +51,4 @@ class ResidualMaskingNet(nnx.Module):
             taps[f"mask{number}"] = mask(maps)
             maps = masked(maps, taps[f"mask{number}"])
         taps["embedding"] = maps.mean((1, 2))
-        return self.head(taps["embedding"]), taps
+        return self.head(self.dropout(taps["embedding"])), taps

@@ -9,7 +9,7 @@ from __future__ import annotations
 import jax
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout
 from jaxface.classify.nets.masking import Masking, masked, masking_keys
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.residual import BLOCK_KEYS
@@ -75,6 +75,7 @@ class SegmentationVgg19(nnx.Module):
         self.hidden = nnx.List(
             [Dense(inputs * EDGE * EDGE, HIDDEN, rngs=rngs), Dense(HIDDEN, HIDDEN, rngs=rngs)]
         )
+        self.dropout = nnx.List([Dropout(0.5), Dropout(0.5)])
         self.head = Dense(HIDDEN, classes, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
@@ -88,7 +89,7 @@ class SegmentationVgg19(nnx.Module):
                 maps = masked(maps, mask)
             maps = taps[f"stage{number + 1}"] = max_pool(maps, 2, 2)
         features = maps.reshape(len(maps), -1)
-        for layer in self.hidden:
-            features = jax.nn.relu(layer(features))
+        for layer, dropout in zip(self.hidden, self.dropout, strict=True):
+            features = dropout(jax.nn.relu(layer(features)))
         taps["embedding"] = features
         return self.head(features), taps

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import ModelFileError
-from jaxface.core.unpickle import Inert, UnsafePickle, check_program, one_line
+from jaxface.core.unpickle import Allowed, Inert, UnsafePickle, check_program, one_line
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 _LARGEST_DENSE = 50_000_000
@@ -74,7 +74,7 @@ class _Reader(pickle.Unpickler):
             return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
         for modules, known, stand_in in _ALLOWED:
             if name == known and module in modules:
-                return stand_in
+                return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
         raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
 
     def persistent_load(self, pid: Any) -> Any:

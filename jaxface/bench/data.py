@@ -1,0 +1,65 @@
+"""What training images cost: rendered ones, augmentation, and batches of images in memory."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+
+from jaxface.bench.harness import measure
+from jaxface.core.runtime import use_all_cores
+from jaxface.data import AugmentConfig, augment, batches, rendered
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is measured."""
+
+    recipes: tuple[str, ...] = ("expressions", "units")
+    """Names or files of recipes."""
+
+    sizes: tuple[int, ...] = (64,)
+    """Pixels along an edge, in place of the recipes' own."""
+
+    supersample: tuple[int, ...] = (1, 2)
+    """Rays along an edge of a pixel, in place of the recipes' own."""
+
+    batch: int = 128
+    """Images of one call."""
+
+    repeats: int = 5
+    """Calls, of which the quickest counts."""
+
+
+def run(settings: Settings) -> Iterator[dict[str, Any]]:
+    """A row for each recipe, size and supersampling; then augmentation and batches of the last one's images."""
+    use_all_cores()
+    for name in settings.recipes:
+        for size in settings.sizes:
+            for supersample in settings.supersample:
+                recipe = dataclasses.replace(rendered.recipe(name), size=size, supersample=supersample)
+                stream = rendered.stream(recipe, settings.batch)
+                timing = measure(stream.at, 0, repeats=settings.repeats)
+                yield _row("rendered", settings, timing, recipe=name, size=size, supersample=supersample)
+    drawn = rendered.dataset(stream.studio, settings.batch, batch=settings.batch)
+    images = jax.device_put(drawn.rows(range(settings.batch))["image"])
+    config = AugmentConfig(True, 10.0, 0.9, 0.2, 0.2, 0.2, 0.05, 0.25)
+    vary = jax.jit(augment, static_argnums=2)
+    timing = measure(vary, jax.random.key(0), images, config, repeats=settings.repeats)
+    yield _row("augment", settings, timing, size=size)
+    reader = batches(drawn, settings.batch)
+    yield _row("batches", settings, measure(lambda: next(reader), repeats=settings.repeats), size=size)
+
+
+def _row(name: str, settings: Settings, timing: dict[str, float], **about: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        **about,
+        "batch": settings.batch,
+        **timing,
+        "images_per_s": settings.batch / timing["run_s"],
+        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / settings.batch,
+    }

@@ -1,0 +1,185 @@
+"""Augmentation on the device: pure functions of a key, for use inside a training step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.core.types import Array
+
+_GREY = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True)
+class AugmentConfig:
+    """How images are varied; the defaults change nothing. Each image draws its own numbers."""
+
+    flip: bool = False
+    """Mirror every second image, left to right."""
+
+    rotation: float = 0.0
+    """Turn by U(-rotation, rotation) degrees about the centre."""
+
+    crop: float = 1.0
+    """Cut out a square window of U(crop, 1) of the edge, at random, and stretch it to the full size; .9 is
+    "resize to 1.1 times, random crop" with a random scale."""
+
+    brightness: float = 0.0
+    """Multiply by U(1 - brightness, 1 + brightness)."""
+
+    contrast: float = 0.0
+    """Stretch about the image's mean grey by U(1 - contrast, 1 + contrast)."""
+
+    saturation: float = 0.0
+    """Stretch about each pixel's grey by U(1 - saturation, 1 + saturation)."""
+
+    hue: float = 0.0
+    """Turn the colours about the grey axis by U(-hue, hue) of a full turn; at most .5."""
+
+    erase: float = 0.0
+    """Share of images of which a rectangle is replaced by noise (Zhong et al. 2020, Random Erasing)."""
+
+    erase_area: tuple[float, float] = (0.02, 0.33)
+    """Least and largest share of the image that is erased."""
+
+    def __post_init__(self) -> None:
+        limits = {
+            "rotation": 180.0,
+            "brightness": 1.0,
+            "contrast": 1.0,
+            "saturation": 1.0,
+            "hue": 0.5,
+            "erase": 1.0,
+        }
+        for name, high in limits.items():
+            if not 0.0 <= getattr(self, name) <= high:
+                raise ConfigError(f"augment: {name} = {getattr(self, name)} is not in [0, {high:g}]")
+        if not 0.0 < self.crop <= 1.0:
+            raise ConfigError(
+                f"augment: crop = {self.crop} is not in (0, 1]: the smallest share of the edge kept"
+            )
+        low, high = self.erase_area
+        if not 0.0 < low <= high <= 1.0:
+            raise ConfigError(f"augment: erase_area = {self.erase_area} wants 0 < least <= largest <= 1")
+
+
+def augment(key: Array, images: Array, config: AugmentConfig) -> Array:
+    """Varied images, (B, H, W, C) float32 in [0, 1].
+
+    Image i depends on the key, on i and on its pixels alone.
+
+    Args:
+        images: (B, H, W, C) uint8, or float in [0, 1]; C is 3 or 1, and with 1 colours stay out of it.
+        config: fixed under `jit`.
+
+    Raises:
+        ShapeError: images of another shape.
+    """
+    if images.ndim != 4 or images.shape[-1] not in (1, 3):
+        raise ShapeError(f"images have shape {images.shape}, wanted (batch, height, width, 3 or 1)")
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(images.shape[0]))
+    return jax.vmap(lambda k, image: augment_one(k, image, config))(keys, images)
+
+
+def augment_one(key: Array, image: Array, config: AugmentConfig) -> Array:
+    """`augment` of one image (H, W, C) with its own key."""
+    k_flip, k_place, k_colour, k_erase = jax.random.split(key, 4)
+    image = as_float(image)
+    if config.flip:
+        image = jnp.where(jax.random.bernoulli(k_flip), image[:, ::-1], image)
+    if config.rotation or config.crop < 1.0:
+        image = _moved(k_place, image, config)
+    image = _coloured(k_colour, image, config)
+    return _erased(k_erase, image, config) if config.erase else image
+
+
+def as_float(image: Array) -> Array:
+    """Float32 in [0, 1] from uint8; floats as they are."""
+    if image.dtype == jnp.uint8:
+        return image.astype(jnp.float32) / 255.0
+    return image.astype(jnp.float32)
+
+
+def _moved(key: Array, image: Array, config: AugmentConfig) -> Array:
+    """Turned and cropped in one bilinear resampling; the border pixels go on outside."""
+    k_angle, k_zoom, k_shift = jax.random.split(key, 3)
+    height, width, _ = image.shape
+    angle = jnp.deg2rad(_signed(k_angle, config.rotation))
+    zoom = jax.random.uniform(k_zoom, minval=config.crop, maxval=1.0)
+    shift = (1.0 - zoom) * jax.random.uniform(k_shift, (2,), minval=-0.5, maxval=0.5)
+    y = (jnp.arange(height) + 0.5 - 0.5 * height)[:, None]
+    x = (jnp.arange(width) + 0.5 - 0.5 * width)[None, :]
+    cosine, sine = zoom * jnp.cos(angle), zoom * jnp.sin(angle)
+    rows = cosine * y + sine * x + (0.5 + shift[0]) * height - 0.5
+    columns = cosine * x - sine * y + (0.5 + shift[1]) * width - 0.5
+    return bilinear(image, rows, columns)
+
+
+def bilinear(image: Array, rows: Array, columns: Array) -> Array:
+    """Bilinear samples of an image (H, W, C) at planes of pixel places (h, w), clamped at the border.
+
+    Place 0 is the centre of the first pixel.
+    """
+    height, width, channels = image.shape
+    rows, columns = jnp.clip(rows, 0.0, height - 1.0), jnp.clip(columns, 0.0, width - 1.0)
+    top = jnp.clip(jnp.floor(rows), 0, max(height - 2, 0))
+    left = jnp.clip(jnp.floor(columns), 0, max(width - 2, 0))
+    down, across = (rows - top)[..., None], (columns - left)[..., None]
+    first = top.astype(jnp.int32) * width + left.astype(jnp.int32)
+    flat = image.reshape(-1, channels)
+    right, below = min(1, width - 1), width * min(1, height - 1)
+    upper = (1.0 - across) * flat[first] + across * flat[first + right]
+    lower = (1.0 - across) * flat[first + below] + across * flat[first + below + right]
+    return (1.0 - down) * upper + down * lower
+
+
+def _coloured(key: Array, image: Array, config: AugmentConfig) -> Array:
+    k_brightness, k_contrast, k_saturation, k_hue = jax.random.split(key, 4)
+    colour = image.shape[-1] == 3
+    if config.brightness:
+        image = jnp.clip(image * (1.0 + _signed(k_brightness, config.brightness)), 0.0, 1.0)
+    if config.contrast:
+        mean = jnp.mean(_grey(image))
+        image = jnp.clip(mean + (image - mean) * (1.0 + _signed(k_contrast, config.contrast)), 0.0, 1.0)
+    if config.saturation and colour:
+        grey = _grey(image)
+        image = jnp.clip(grey + (image - grey) * (1.0 + _signed(k_saturation, config.saturation)), 0.0, 1.0)
+    if config.hue and colour:
+        image = jnp.clip(image @ _turned(2.0 * jnp.pi * _signed(k_hue, config.hue)).T, 0.0, 1.0)
+    return image
+
+
+def _turned(angle: Array) -> Array:
+    """The rotation (3, 3) of colours about the axis of greys."""
+    cosine, sine = jnp.cos(angle), jnp.sin(angle)
+    axis = jnp.sqrt(1.0 / 3.0)
+    cross = jnp.asarray([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
+    return cosine * jnp.eye(3) + (1.0 - cosine) / 3.0 * jnp.ones((3, 3)) + sine * axis * cross
+
+
+def _erased(key: Array, image: Array, config: AugmentConfig) -> Array:
+    k_whether, k_area, k_shape, k_place, k_noise = jax.random.split(key, 5)
+    height, width, _ = image.shape
+    low, high = config.erase_area
+    area = jax.random.uniform(k_area, minval=low, maxval=high)
+    aspect = jnp.exp(_signed(k_shape, jnp.log(3.3)))
+    tall = jnp.minimum(jnp.sqrt(area * aspect), 1.0) * height
+    wide = jnp.minimum(jnp.sqrt(area / aspect), 1.0) * width
+    place = jax.random.uniform(k_place, (2,))
+    top, left = place[0] * (height - tall), place[1] * (width - wide)
+    row, column = jnp.arange(height) + 0.5, jnp.arange(width) + 0.5
+    inside = ((row >= top) & (row < top + tall))[:, None] & ((column >= left) & (column < left + wide))[None, :]
+    inside &= jax.random.bernoulli(k_whether, config.erase)
+    return jnp.where(inside[..., None], jax.random.uniform(k_noise, image.shape), image)
+
+
+def _signed(key: Array, amount: float | Array) -> Array:
+    return amount * jax.random.uniform(key, minval=-1.0, maxval=1.0)
+
+
+def _grey(image: Array) -> Array:
+    """(H, W, 1) luminance."""
+    return (image @ jnp.asarray(_GREY) if image.shape[-1] == 3 else image[..., 0])[..., None]

@@ -1,0 +1,91 @@
+"""Pictures on disk: checked cheaply, decoded with Pillow, brought to one size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from jaxface.core.errors import DataError
+
+Check = Literal["quick", "full", "none"]
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+_ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+_TAIL = 4096  # some cameras and editors write behind the end marker
+
+
+def fault(path: Path, check: Check) -> str | None:
+    """What is wrong with a picture file, or None.
+
+    Args:
+        check: "quick" reads the header and, of JPEG and PNG, looks for the end marker, which a truncated file
+            lacks; "full" decodes; "none" looks only whether the file is there.
+    """
+    if not path.is_file():
+        return "no such file"
+    if check == "none":
+        return None
+    try:
+        if check == "full":
+            decode(path)
+            return None
+        with Image.open(path) as image:
+            kind = image.format or ""
+        return None if _ended(path, _ENDS.get(kind, b"")) else "truncated"
+    except DataError:
+        return "unreadable"
+    except Exception:  # Pillow's decoders raise what they happen to raise on damaged files
+        return "unreadable"
+
+
+def decode(path: Path, box: np.ndarray | None = None) -> np.ndarray:
+    """The picture upright as its camera noted, (H, W, 3) uint8 RGB.
+
+    Args:
+        box: (4,) left, top, right, bottom in pixels of the upright picture; the square of its longer edge
+            around its middle is cut out, black where it leaves the picture.
+
+    Raises:
+        DataError: missing, or no readable picture.
+    """
+    try:
+        with Image.open(path) as image:
+            upright = ImageOps.exif_transpose(image).convert("RGB")
+            return np.asarray(upright if box is None else upright.crop(_square(box)))
+    except FileNotFoundError:
+        raise DataError(f"no image at {path}") from None
+    except Exception as error:
+        raise DataError(f"{path} is no readable image: {error}; check='full' names all of them") from None
+
+
+def fitted(image: np.ndarray, size: int | None) -> np.ndarray:
+    """The largest central square, resampled to `size` pixels along an edge: (size, size, C) uint8.
+
+    Args:
+        image: (H, W, C) uint8 with one or three channels.
+        size: None = as it is.
+    """
+    if size is None or image.shape[:2] == (size, size):
+        return image
+    height, width, channels = image.shape
+    half = 0.5 * min(height, width)
+    square = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
+    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
+    scaled = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=square))
+    return scaled[..., None] if channels == 1 else scaled
+
+
+def _ended(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - _TAIL))
+        return mark in file.read()
+
+
+def _square(box: np.ndarray) -> tuple[int, int, int, int]:
+    left, top, right, bottom = (float(edge) for edge in box)
+    edge = round(max(right - left, bottom - top))
+    x, y = round((left + right - edge) / 2), round((top + bottom - edge) / 2)
+    return x, y, x + edge, y + edge

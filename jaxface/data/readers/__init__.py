@@ -1,0 +1,1 @@
+"""One reader a layout. The data sets themselves are their publishers'; none comes with jaxface."""

@@ -1,0 +1,101 @@
+"""Aff-Wild2 (Kollias & Zafeiriou 2019), cropped and aligned frames, as in the ABAW competitions.
+
+As commonly known, not checked against the publishers' files: annotations `*EXPR*/Train_Set/VIDEO.txt` (and
+`Validation_Set`; likewise `*AU*`) anywhere below the root's `annotations`, whose first line names the columns
+and whose line k + 1 tells frame k; -1 = not annotated. Frames `cropped_aligned/VIDEO/00001.jpg`. The first
+line of the expressions reads Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from jaxface.core.errors import DataError, LabelError
+from jaxface.core.types import expression_name
+from jaxface.data.dataset import Dataset
+from jaxface.data.pictures import Check
+from jaxface.data.readers.common import Found, chosen, code, dataset, folder, lines, number_of
+
+_PARTS = {"train": "Train_Set", "val": "Validation_Set"}
+OTHER = "other"
+
+
+def read_affwild2(root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick") -> Dataset:
+    """Frames with expressions; the class "other" is no expression of the vocabulary, `relabel` leaves it out.
+
+    `identity` is the video's number, `frame` the frame's.
+
+    Raises:
+        DataError: a folder is missing, or a line is damaged.
+        LabelError: a header with an unknown expression, or another header than the first video's.
+    """
+    home, found = _home(root, "EXPR", split), Found()
+    labels: tuple[str, ...] = ()
+    for video, path in enumerate(sorted(home.glob("*.txt"))):
+        header, *rows = lines(path, "annotations of a video")
+        names = tuple(_label(path, name) for name in header[1].split(","))
+        if labels and names != labels:
+            raise LabelError(f"{path} has the classes {', '.join(names)}, other videos {', '.join(labels)}")
+        labels = names
+        for frame, (number, text) in enumerate(rows, 1):
+            name = _frame(root, path.stem, frame)
+            if text.strip() == "-1":
+                found.leave("not annotated", name)
+            else:
+                label = code(path, number, text, labels)
+                found.add(name, {"label": label, "identity": video, "frame": frame})
+    return dataset("affwild2", root, found, check=check, labels=labels)
+
+
+def read_affwild2_units(
+    root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick"
+) -> Dataset:
+    """Frames with action units, whose header reads AU1,AU2,AU4,...; -1 = unknown.
+
+    Raises:
+        DataError: a folder is missing, or a line or header is damaged.
+    """
+    home, found = _home(root, "AU", split), Found()
+    units: tuple[int, ...] = ()
+    for video, path in enumerate(sorted(home.glob("*.txt"))):
+        header, *rows = lines(path, "annotations of a video")
+        numbers = tuple(int(number) for number in re.findall(r"AU\s*(\d+)", header[1]))
+        if not numbers or (units and numbers != units):
+            raise DataError(
+                f"{path} begins with {header[1]!r}, wanted the same action units as in other videos"
+            )
+        units = numbers
+        for frame, (number, text) in enumerate(rows, 1):
+            values = np.array([number_of(path, number, each) for each in text.split(",")])
+            if len(values) != len(units):
+                raise DataError(f"{path}, line {number}: {len(values)} values for {len(units)} action units")
+            row = {"units": values == 1, "units_known": values >= 0, "identity": video, "frame": frame}
+            found.add(_frame(root, path.stem, frame), row)
+    return dataset("affwild2-units", root, found, check=check, units=units)
+
+
+def _home(root: Path, task: str, split: str) -> Path:
+    chosen("split", split, tuple(_PARTS))
+    notes = folder(root, "annotations", wanted="Aff-Wild2's annotations")
+    folder(root, "cropped_aligned", wanted="Aff-Wild2's cropped and aligned frames")
+    homes = [path for path in sorted(notes.rglob(_PARTS[split])) if task in path.parent.name.split("_")]
+    if not homes:
+        raise DataError(f"no folder *{task}*/{_PARTS[split]} below {notes}")
+    return homes[0]
+
+
+def _label(path: Path, name: str) -> str:
+    if name.strip().lower() == OTHER:
+        return OTHER
+    try:
+        return expression_name(name)
+    except LabelError as error:
+        raise LabelError(f"{path}, line 1: {error}") from None
+
+
+def _frame(root: Path, video: str, frame: int) -> str:
+    name = f"cropped_aligned/{video}/{frame:05d}"
+    return f"{name}.png" if (root / f"{name}.png").is_file() else f"{name}.jpg"

@@ -1,0 +1,45 @@
+"""ExpW, Expression in-the-Wild (Zhang et al. 2018).
+
+As commonly known, not checked against the publishers' files: `label/label.lst` (or at the root) with lines
+`name face_id top left right bottom confidence code`, images in `image/origin` (or `origin`), several faces an
+image; codes 0 to 6 = anger, disgust, fear, happiness, sadness, surprise, neutral. There is no official split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from jaxface.core.errors import DataError
+from jaxface.data.dataset import Dataset
+from jaxface.data.pictures import Check
+from jaxface.data.readers.common import Found, code, dataset, fields, lines, number_of
+
+LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+
+
+def read_expw(root: Path, *, confidence: float = 0.0, check: Check = "quick") -> Dataset:
+    """ExpW's faces, cut out by their boxes.
+
+    Args:
+        confidence: of the face detector; faces below it are left out and counted.
+
+    Raises:
+        DataError: the list or the images are missing, or a line is damaged.
+        LabelError: a code outside 0 to 6.
+    """
+    path = next(
+        (p for p in (root / "label" / "label.lst", root / "label.lst") if p.is_file()), root / "label.lst"
+    )
+    base = next((base for base in ("image/origin", "origin") if (root / base).is_dir()), None)
+    if base is None:
+        raise DataError(f"no folder {root / 'image' / 'origin'}, wanted ExpW's images")
+    found = Found()
+    for number, line in lines(path, "ExpW's list of faces"):
+        name, face, *edges, text = fields(path, number, line.split(), 8)
+        top, left, right, bottom, sure = (number_of(path, number, edge) for edge in edges)
+        label = code(path, number, text, LABELS)
+        if sure < confidence:
+            found.leave(f"confidence below {confidence:g}", f"{base}/{name} (face {face})")
+        else:
+            found.add(f"{base}/{name}", {"label": label}, (left, top, right, bottom))
+    return dataset("expw", root, found, check=check, labels=LABELS)

@@ -1,0 +1,51 @@
+"""The face that shows given labels."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.data.rendered import chance
+from jaxface.data.rendered.labels import Labels
+from jaxface.data.rendered.people import person
+from jaxface.data.rendered.recipe import within
+from jaxface.data.rendered.studio import Studio
+
+
+@pytree
+class Face:
+    """One face before the camera.
+
+    Attributes:
+        identity: (I,), albedo: (A,) of the head.
+        activations: (N,) of facial units in [0, 1], rest included.
+        turn: (3,) axis-angle of the head, radians: pitch, yaw, roll.
+        gaze: (2,) pitch and yaw of both eyes, radians.
+        symmetry: () how far the frozen side follows.
+        frozen_left: () bool, which side that is, from the subject's point of view.
+    """
+
+    identity: Array
+    albedo: Array
+    activations: Array
+    turn: Array
+    gaze: Array
+    symmetry: Array
+    frozen_left: Array
+
+
+def sample_face(key: Array, studio: Studio, labels: Labels) -> Face:
+    """A face that shows the labels: the person with that number and sex, at rest as they are, in some pose."""
+    who, config = person(studio, labels.identity, labels.sex), studio.recipe.pose
+    even, normal = chance.draw(key, 3, 5)
+    normal = jnp.clip(normal, -2.0, 2.0)
+    return Face(
+        identity=who.identity,
+        albedo=who.albedo,
+        activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
+        turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
+        gaze=jnp.deg2rad(config.gaze) * normal[3:],
+        symmetry=jnp.where(even[0] < config.asymmetric, within(even[1], config.symmetry), 1.0),
+        frozen_left=even[2] < 0.5,
+    )

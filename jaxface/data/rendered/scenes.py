@@ -1,0 +1,105 @@
+"""Where and with what a face is photographed."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.data.rendered import chance
+from jaxface.data.rendered.recipe import Background, Light, within
+from jaxface.data.rendered.studio import Studio
+from jaxface.face.appearance import srgb_to_linear
+from jaxface.render.light import lamps
+
+_PATCHES = 4  # of the background, along an edge
+_CHROMA = 0.3  # deviation of a patch's colour relative to that of its lightness
+_WARM = (0.18, 0.0, -0.3)  # logarithm of a warm light's channels
+
+
+@pytree
+class Shot:
+    """One photograph's circumstances.
+
+    Attributes:
+        height, eye_line, distance: () as in `render.Framing`, distance positive.
+        shift: () of the face to the right, in image widths.
+        light: (9, 3) spherical harmonics.
+        background: (_PATCHES, _PATCHES, 3) linear light.
+        gain: (3,) exposure and white balance.
+        blur: () deviation, pixels.
+        noise: () deviation at middle grey, of the display's range.
+        grain: (2,) int32 where in the studio's bank the noise is cut.
+        grey: () 1 = without colour.
+        lines: () factor on expression lines.
+    """
+
+    height: Array
+    eye_line: Array
+    distance: Array
+    shift: Array
+    light: Array
+    background: Array
+    gain: Array
+    blur: Array
+    noise: Array
+    grain: Array
+    grey: Array
+    lines: Array
+
+
+def sample_scene(key: Array, studio: Studio) -> Shot:
+    """The circumstances of one image by the recipe."""
+    even, normal = chance.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
+    recipe = studio.recipe
+    camera, sensor = recipe.camera, recipe.sensor
+    return Shot(
+        height=within(even[0], camera.height),
+        eye_line=within(even[1], camera.eye_line),
+        distance=within(even[2], camera.distance),
+        shift=camera.shift * (2.0 * even[3] - 1.0),
+        light=light_of(recipe.light, even[4:10], normal[:3]),
+        background=background_of(recipe.background, even[10:12], normal[10:]),
+        gain=jnp.exp2(sensor.exposure * normal[3]) * jnp.exp(sensor.white_balance * normal[4:7]),
+        blur=within(even[12], sensor.blur),
+        noise=within(even[13], sensor.noise),
+        grain=(even[16:] * studio.noise.shape[1]).astype(jnp.int32),
+        grey=(even[14] < sensor.grey).astype(jnp.float32),
+        lines=within(even[15], recipe.lines),
+    )
+
+
+def light_of(config: Light, even: Array, normal: Array) -> Array:
+    """(9, 3): ambient, a key light from above on either side, a fill light from the other side.
+
+    Args:
+        even: (6,) in [0, 1]: three strengths, then where the key and the fill light stand, and how high.
+        normal: (3,) colour temperatures.
+    """
+    colour = jnp.exp(jnp.clip(config.warmth * normal, -1.0, 1.0)[:, None] * jnp.asarray(_WARM)[None])
+    azimuth = jnp.deg2rad(config.azimuth) * (2.0 * even[3] - 1.0)
+    other = -jnp.sign(azimuth) * jnp.deg2rad(config.azimuth) * even[4]
+    elevation = jnp.deg2rad(within(even[5], config.elevation))
+    towards = jnp.stack([_towards(azimuth, elevation), _towards(other, 0.3 * elevation)])
+    strengths = jnp.stack([within(even[1], config.key), within(even[2], config.fill)])
+    return lamps(within(even[0], config.ambient) * colour[0], strengths[:, None] * colour[1:], towards)
+
+
+def background_of(config: Background, even: Array, normal: Array) -> Array:
+    """Soft patches of light and shade, less of colour, (_PATCHES, _PATCHES, 3) linear light.
+
+    Args:
+        even: (2,) in [0, 1]: level and contrast.
+        normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then the patches' lightness and colours.
+    """
+    mean = within(even[0], config.level) + config.colour * normal[:3]
+    patches = normal[3 : 3 + _PATCHES * _PATCHES * 4].reshape(_PATCHES, _PATCHES, 4)
+    varied = patches[..., :1] + _CHROMA * patches[..., 1:]
+    srgb = mean[None, None] + within(even[1], config.contrast) * varied
+    return srgb_to_linear(jnp.clip(srgb, 0.0, 1.0))
+
+
+def _towards(azimuth: Array, elevation: Array) -> Array:
+    """(3,) unit vector in the head's frame; azimuth 0 is straight ahead."""
+    flat = jnp.cos(elevation)
+    return jnp.stack([flat * jnp.sin(azimuth), jnp.sin(elevation), flat * jnp.cos(azimuth)])

@@ -1,0 +1,180 @@
+"""Rendered examples as a stream, as a data set in memory, and as one on disk."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxface.core.config import dump_toml
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.io import atomic_path, write_text
+from jaxface.core.spread import Spread, compiled, for_cases
+from jaxface.core.types import Array
+from jaxface.data.dataset import Dataset
+from jaxface.data.rendered.example import Sampler, examples, sample
+from jaxface.data.rendered.recipe import Recipe
+from jaxface.data.rendered.studio import Studio, studio
+from jaxface.data.report import Report
+from jaxface.data.sources import Arrays
+
+IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
+
+
+class RenderedStream:
+    """Batches of a recipe without end, made on the devices; `pipeline.Stream`.
+
+    Batch b holds examples b B to (b + 1) B - 1 of the seed, whatever was asked for before.
+
+    Attributes:
+        studio: what all pictures share.
+        batch: B, examples a batch.
+    """
+
+    def __init__(self, studio: Studio, batch: int, seed: int, sampler: Sampler) -> None:
+        self.studio, self.batch = studio, batch
+        self._spread = _spread(batch)
+        key = jax.random.fold_in(jax.random.key(studio.recipe.seed), seed)
+        self._shared = self._spread.place((studio, key))
+        self._program = _program(sampler)
+        self._next = 0
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        return self
+
+    def __next__(self) -> dict[str, Array]:
+        """`image` (B, size, size, 3) uint8 and the columns, (B, ...), spread over this process's devices."""
+        drawn = self.at(self._next)
+        self._next += 1
+        return drawn
+
+    def at(self, number: int) -> dict[str, Array]:
+        """Batch `number`; the stream stays where it is."""
+        numbers = np.arange(number * self.batch, (number + 1) * self.batch, dtype=np.int32)
+        drawn: dict[str, Array] = compiled(self._program, self._spread.mesh)(self._shared, numbers)
+        return drawn
+
+    def get_state(self) -> dict[str, Any]:
+        """The place: the number of the next batch."""
+        return {"next_index": self._next}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from a place that `get_state` told."""
+        self._next = int(state["next_index"])
+
+
+def stream(
+    of: Recipe | str | Path | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
+) -> RenderedStream:
+    """Batches of a recipe, for ever.
+
+    Args:
+        of: a recipe, the name or file of one, or its studio.
+        batch: B; spread over as many of this process's devices as divide it.
+        seed: of the stream; the recipe's own seed and this one tell a stream from others.
+        sampler: what an example is; `example.sample` unless you write one of your own.
+
+    Raises:
+        ConfigError: no such recipe, or a recipe that the head cannot serve, or no batch.
+    """
+    if batch < 1:
+        raise ConfigError(f"batch = {batch} wants at least 1")
+    return RenderedStream(_studio(of), batch, seed, sampler)
+
+
+def dataset(
+    of: Recipe | str | Path | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
+) -> Dataset:
+    """The first n examples of a stream, in memory.
+
+    Args:
+        sampler: as `stream`'s; its examples must have one image, called `image`.
+        batch: images drawn at a time.
+    """
+    made = _studio(of)
+    parts = list(_parts(made, n, seed, sampler, batch))
+    drawn = {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
+    return _assembled(made.recipe, drawn.pop("image"), drawn)
+
+
+def draw(
+    of: Recipe | str | Path | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64
+) -> Dataset:
+    """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
+
+    The folder holds `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and `recipe.toml`;
+    what stands there under these names is replaced.
+    """
+    made, out = _studio(of), Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    size, rows = made.recipe.size, []
+    with atomic_path(out / IMAGES) as path:
+        images = np.lib.format.open_memmap(path, "w+", np.uint8, (n, size, size, 3))
+        for number, part in enumerate(_parts(made, n, seed, sample, batch)):
+            first = number * batch
+            images[first : first + batch] = part.pop("image")[: n - first]
+            rows.append(part)
+        images.flush()
+        del images
+    with atomic_path(out / COLUMNS) as path:
+        columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
+        np.savez(path, **columns)
+    about = {"seed": seed, "labels": made.recipe.expressions.labels, "units": made.recipe.units.numbers}
+    write_text(out / RECIPE, dump_toml(made.recipe))
+    write_text(out / ABOUT, json.dumps({"name": made.recipe.name, **about}) + "\n")
+    return read_rendered(out)
+
+
+def read_rendered(root: Path) -> Dataset:
+    """The folder that `draw` wrote; images stay on disk, mapped into memory.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    for name in (IMAGES, COLUMNS, ABOUT):
+        if not (root / name).is_file():
+            raise DataError(f"no file {root / name}, wanted a folder that data.rendered.draw wrote")
+    try:
+        about = json.loads((root / ABOUT).read_text("utf-8"))
+        with np.load(root / COLUMNS) as archive:
+            columns = {name: archive[name] for name in archive.files}
+        images = np.load(root / IMAGES, mmap_mode="r")
+        labels, units = tuple(about["labels"]), tuple(about["units"])
+        return Dataset(about["name"], Arrays(images), columns, labels, units, Report(len(images)))
+    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
+
+
+def _parts(made: Studio, n: int, seed: int, sampler: Sampler, batch: int) -> Iterator[dict[str, np.ndarray]]:
+    if n < 1:
+        raise ConfigError(f"n = {n} examples, wanted at least 1")
+    batches = stream(made, batch, seed, sampler=sampler)
+    for _ in range(-(-n // batch)):
+        yield jax.device_get(next(batches))
+
+
+def _assembled(of: Recipe, images: np.ndarray, columns: dict[str, np.ndarray]) -> Dataset:
+    return Dataset(of.name, Arrays(images), columns, of.expressions.labels, of.units.numbers)
+
+
+def _studio(of: Recipe | str | Path | Studio) -> Studio:
+    return of if isinstance(of, Studio) else studio(of)
+
+
+def _spread(batch: int) -> Spread:
+    """As many devices as divide the batch."""
+    count = len(jax.local_devices())
+    while batch % count:
+        count -= 1
+    return for_cases(count)
+
+
+@functools.lru_cache(maxsize=64)
+def _program(sampler: Sampler) -> Any:
+    """The same function object for the same sampler, so that it is compiled once."""
+    return lambda shared, numbers: examples(shared, sampler, numbers)

@@ -1,0 +1,74 @@
+"""Where the images of a data set lie: in one array, or in files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from jaxface.data import pictures
+
+
+class Source(Protocol):
+    """Images by their place."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, index: int) -> np.ndarray:
+        """Image `index`, (H, W, C) uint8 with C = 3 (RGB) or 1 (grey)."""
+
+    def name(self, index: int) -> str:
+        """What a message calls image `index`."""
+
+    def take(self, indices: np.ndarray) -> Source:
+        """These images alone, in this order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """Images (N, H, W, C) uint8 in memory, or memory-mapped; `order` (N',) of them, in this order."""
+
+    images: np.ndarray
+    order: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.images) if self.order is None else len(self.order)
+
+    def read(self, index: int) -> np.ndarray:
+        return np.asarray(self.images[index if self.order is None else self.order[index]])
+
+    def name(self, index: int) -> str:
+        return f"image {index if self.order is None else self.order[index]}"
+
+    def take(self, indices: np.ndarray) -> Arrays:
+        return Arrays(self.images, indices if self.order is None else self.order[indices])
+
+
+@dataclass(frozen=True, eq=False)
+class Files:
+    """Image files.
+
+    Attributes:
+        root: folder that the names start from.
+        names: (N,) of str.
+        boxes: (N, 4) the square to cut out, as in `pictures.decode`; None = all of the image.
+    """
+
+    root: Path
+    names: np.ndarray
+    boxes: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def read(self, index: int) -> np.ndarray:
+        box = None if self.boxes is None else self.boxes[index]
+        return pictures.decode(self.root / self.names[index], box)
+
+    def name(self, index: int) -> str:
+        return str(self.names[index])
+
+    def take(self, indices: np.ndarray) -> Files:
+        return Files(self.root, self.names[indices], None if self.boxes is None else self.boxes[indices])

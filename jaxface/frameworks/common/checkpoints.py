@@ -1,0 +1,91 @@
+"""Checkpoints through Orbax: the state of training, the place in the input, and what the loop remembers."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import orbax.checkpoint as ocp
+
+from jaxface.core.errors import TrainingError
+
+State = TypeVar("State")
+
+
+class Checkpoints:
+    """The newest few checkpoints in a folder; each appears complete or not at all.
+
+    Args:
+        folder: made if need be.
+        keep: how many of them stay.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax tells of every step it takes
+        self.folder = folder.absolute()
+        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False, create=True)
+        self._manager = ocp.CheckpointManager(self.folder, options=options)
+
+    def steps(self) -> list[int]:
+        """Of which steps there are checkpoints, the oldest first."""
+        return sorted(self._manager.all_steps())
+
+    def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
+        """Write a checkpoint; one of the same or a later step, from before training was set back, goes.
+
+        Args:
+            state: a pytree of arrays.
+            notes: what JSON can hold.
+        """
+        for later in self.steps():
+            if later >= step:
+                self._manager.delete(later)
+        self._manager.save(
+            step,
+            args=ocp.args.Composite(
+                state=ocp.args.StandardSave(_named(state)), notes=ocp.args.JsonSave({"json": json.dumps(notes)})
+            ),
+        )
+
+    def restore(self, step: int, like: State) -> tuple[State, dict[str, Any]]:
+        """The state of one step, on the devices where `like` lies, and its notes.
+
+        Raises:
+            TrainingError: a checkpoint that is damaged, or of another network.
+        """
+        wanted = {
+            name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
+            for name, leaf in _named(like).items()
+        }
+        try:
+            found = self._manager.restore(
+                step,
+                args=ocp.args.Composite(state=ocp.args.StandardRestore(wanted), notes=ocp.args.JsonRestore()),
+            )
+        except Exception as error:  # what Orbax and TensorStore raise has no common name
+            reason = " ".join(str(error).split())[:200]
+            raise TrainingError(
+                f"the checkpoint of step {step} in {self.folder} cannot be read ({reason}); remove its folder "
+                "to go on from the one before, or name another --out"
+            ) from None
+        leaves, structure = jax.tree.flatten(like)
+        names = _names(like)
+        read = [found.state.get(name, leaf) for name, leaf in zip(names, leaves, strict=True)]
+        return jax.tree.unflatten(structure, read), json.loads(found.notes["json"])
+
+    def close(self) -> None:
+        """Let go of the folder."""
+        self._manager.close()
+
+
+def _named(tree: Any) -> dict[str, Any]:
+    """The leaves of a pytree by their paths, without those of no size, which Orbax refuses."""
+    return {name: leaf for name, leaf in zip(_names(tree), jax.tree.leaves(tree), strict=True) if leaf.size}
+
+
+def _names(tree: Any) -> list[str]:
+    paths, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return [jax.tree_util.keystr(path, simple=True, separator=".") for path, _ in paths]

@@ -1,0 +1,170 @@
+"""From the settings of a training to its batches, its validation set and its task."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxface import data
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.data import Dataset, Stream, rendered
+from jaxface.frameworks.common.framework import Answers, Task
+
+RECIPE = "recipe"
+_ELSEWHERE = 1  # stream of a recipe that validation images are of, beside the training's own
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Which examples."""
+
+    data: str = RECIPE
+    """A data set's name (folder, rendered, ...), or `recipe`: faces that are rendered while training goes
+    on."""
+
+    root: Path = Path("expressions")
+    """Folder or file of the data set; of a recipe, its name or its TOML file."""
+
+    options: tuple[str, ...] = ()
+    """NAME=VALUE for the data set's reader, such as split=train."""
+
+    validation: tuple[str, ...] = ()
+    """NAME=VALUE for the reader of the validation set, such as split=val; none = some of the examples are held
+    out."""
+
+    held_out: float = 0.1
+    """Share of the examples that are held out for validation, of people where the data know them; 0 = none."""
+
+    validation_images: int = 512
+    """Images of a recipe that are drawn for validation; 0 = none."""
+
+    workers: int = 2
+    """Threads that read images ahead."""
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.held_out < 1.0:
+            raise ConfigError(f"held_out = {self.held_out}; wanted 0 <= held_out < 1")
+        if self.validation_images < 0 or self.workers < 0:
+            raise ConfigError("validation_images and workers want to be 0 or more")
+
+
+class Inputs(NamedTuple):
+    """What a training is given.
+
+    Attributes:
+        stream: of batches, at its beginning.
+        validation: None where nothing is held out.
+        task: of both.
+        name: of the data set, for the card.
+        examples: how many there are to train on; 0 = without end.
+        notes: what a reader left out and why, a line each.
+    """
+
+    stream: Stream
+    validation: Dataset | None
+    task: Task
+    name: str
+    examples: int
+    notes: tuple[str, ...] = ()
+
+
+def open_inputs(config: DataConfig, batch: int, size: int | None, answers: Answers, seed: int) -> Inputs:
+    """The examples that a config names.
+
+    Args:
+        batch: examples of a batch.
+        size: pixels along an edge; None = as they are.
+        answers: what is to be learnt.
+        seed: of the order, and of what is held out.
+
+    Raises:
+        DataError: the data set is missing, or has not what is to be learnt.
+        ConfigError: no such recipe, or data sets of different classes.
+    """
+    if config.data == RECIPE:
+        return _of_recipe(config, batch, size, answers, seed)
+    whole = data.open(config.data, config.root, **parsed(config.options))
+    if config.validation:
+        train, held = whole, data.open(config.data, config.root, **parsed(config.validation))
+        if held.labels != train.labels and held.labels:
+            held = held.relabel(train.labels)
+    elif config.held_out:
+        by = "identity" if "identity" in whole.columns else None
+        held, train = whole.split(config.held_out, seed, by=by)
+    else:
+        train, held = whole, None
+    task = task_of(train, size, answers)
+    stream = data.batches(train, batch, seed, size=task.size, workers=config.workers)
+    return Inputs(stream, held, task, whole.name, len(train), tuple(str(whole.report).splitlines()))
+
+
+def _of_recipe(config: DataConfig, batch: int, size: int | None, answers: Answers, seed: int) -> Inputs:
+    recipe = recipe_at(config.root, size)
+    studio = rendered.studio(recipe)
+    stream = rendered.stream(studio, batch, 2 * seed)
+    held = None
+    if config.validation_images:
+        held = rendered.dataset(studio, config.validation_images, 2 * seed + _ELSEWHERE)
+    task = task_of(held or rendered.dataset(studio, 1), None, answers)
+    return Inputs(stream, held, task, f"rendered faces, recipe {recipe.name}", 0)
+
+
+def recipe_at(root: Path, size: int | None) -> rendered.Recipe:
+    """A recipe by its name or file, with images of a size.
+
+    Raises:
+        ConfigError: no such recipe.
+    """
+    found = rendered.recipe(root if root.suffix else str(root))
+    return found if size is None else dataclasses.replace(found, size=size)
+
+
+def task_of(dataset: Dataset, size: int | None, answers: Answers) -> Task:
+    """What a data set asks of a network.
+
+    Args:
+        size: pixels along an edge that images are brought to; None = they have one.
+
+    Raises:
+        DataError: the data set does not say what is to be learnt.
+    """
+    column = {"labels": "label", "units": "units"}[answers]
+    if column not in dataset.columns:
+        raise DataError(
+            f"{dataset.name} has no column {column!r}, which is to be learnt; it has {_known(dataset)}"
+        )
+    height, width, channels = dataset[0]["image"].shape
+    if size is None and height != width:
+        raise DataError(f"{dataset.name} has images of {height} x {width} pixels; wanted square ones")
+    extras = tuple(
+        (name, int(values.max()) + 1)
+        for name, values in sorted(dataset.columns.items())
+        if name != "label"
+        and values.ndim == 1
+        and np.issubdtype(values.dtype, np.integer)
+        and values.min() >= 0
+    )
+    return Task(dataset.labels, dataset.units, size or height, channels, extras)
+
+
+def parsed(options: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE pairs as a reader takes them: whole numbers as such.
+
+    Raises:
+        ConfigError: without an equals sign.
+    """
+    found: dict[str, Any] = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"option {text!r} wants to be NAME=VALUE, such as split=train")
+        found[name] = int(value) if value.lstrip("-").isdigit() else value
+    return found
+
+
+def _known(dataset: Dataset) -> str:
+    return ", ".join(dataset.columns) or "none"

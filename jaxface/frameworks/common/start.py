@@ -1,0 +1,76 @@
+"""Networks that begin with published or earlier weights instead of drawn ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jax
+from flax import nnx
+
+from jaxface.classify import checkpoints, load
+from jaxface.classify.architectures import ARCHITECTURES
+from jaxface.classify.checkpoints.state_dict import Translated
+from jaxface.classify.registry import names
+from jaxface.classify.weights import checked, flat_arrays, wanted_arrays
+from jaxface.core.errors import CheckpointError, ConfigError
+
+
+def started(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> nnx.State:
+    """The state of a net with the numbers of a classifier or a published checkpoint.
+
+    One layer may be of another shape, the head of other classes: it stays as it was drawn.
+
+    Args:
+        net: abstract or not.
+        state: of the net, filled.
+        architecture: the net's name in `ARCHITECTURES`.
+        start: a classifier's name or folder, or a checkpoint file of the architecture.
+
+    Raises:
+        ConfigError: a classifier of another architecture, or nothing of this name.
+        CheckpointError: a file that cannot be read, or more than one layer that does not fit.
+    """
+    arrays = _arrays(net, state, architecture, start)
+    wanted = wanted_arrays(state)
+    missing = sorted(wanted.keys() - arrays.keys())
+    if missing:
+        raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} wants")
+    kept: list[str] = []
+
+    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+        name = "/".join(map(str, path))
+        try:
+            return leaf.replace(jax.device_put(checked(arrays[name], name, wanted[name], start)))
+        except CheckpointError:
+            kept.append(name)
+            return leaf
+
+    begun = nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+    layers = {name.rpartition("/")[0] for name in kept}
+    if len(layers) > 1:
+        raise CheckpointError(
+            f"{start} is no {architecture}: {len(kept)} arrays do not fit, such as {', '.join(kept[:3])}"
+        )
+    return begun
+
+
+def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> Mapping[str, Any]:
+    """The arrays of `start` under our names."""
+    path = Path(start)
+    if start in names() or path.is_dir():
+        classifier = load(start)
+        if classifier.card.architecture != architecture:
+            raise ConfigError(
+                f"start = {start!r} is of the architecture {classifier.card.architecture!r}, wanted "
+                f"{architecture!r}"
+            )
+        return flat_arrays(classifier.state)
+    if not path.is_file():
+        raise ConfigError(f"start = {start!r} is no classifier's name, no folder and no file")
+    tensors = checkpoints.read(path)
+    layout = ARCHITECTURES[architecture].torch
+    if layout is None or not wanted_arrays(state).keys().isdisjoint(tensors):
+        return tensors
+    return Translated(net, layout, tensors, start)

@@ -1,0 +1,232 @@
+"""Rendered training sets: examples, their labels, and the streams of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface import data
+from jaxface.core.errors import ConfigError, DataError, LabelError
+from jaxface.data import rendered
+from jaxface.data.rendered import Example, Face, Recipe, Studio
+from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Pose
+from jaxface.data.rendered.rig import LANES, Columns, columns
+from jaxface.face import FaceModel, geometry, load
+from jaxface.face.appearance import line_weights
+from jaxface.face.sides import Side
+from jaxface.render import Framing, Perspective, frame, project
+from jaxface.render.light import irradiance
+from jaxface.render.shade import vertex_normals
+
+BATCH = 16
+RECIPE = Recipe(name="small", size=16, supersample=1, people=People(identities=5, first=3))
+
+
+@pytest.fixture(scope="module")
+def head() -> FaceModel:
+    return load("bundled", expression_space="units")
+
+
+@pytest.fixture(scope="module")
+def studio(head: FaceModel) -> Studio:
+    return rendered.studio(RECIPE, head)
+
+
+@pytest.fixture(scope="module")
+def stream(studio: Studio) -> rendered.RenderedStream:
+    return rendered.stream(studio, BATCH, seed=4)
+
+
+@pytest.fixture(scope="module")
+def batch(stream: rendered.RenderedStream) -> dict[str, np.ndarray]:
+    return jax.device_get(stream.at(0))
+
+
+@pytest.fixture(scope="module")
+def many(studio: Studio) -> Example:
+    """The first examples of `stream`, before they are drawn."""
+    key = jax.random.fold_in(jax.random.key(RECIPE.seed), 4)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(300))
+    return jax.device_get(jax.jit(jax.vmap(rendered.sample, (0, None)))(keys, studio))
+
+
+def test_a_batch_holds_images_and_all_labels(batch: dict[str, np.ndarray]) -> None:
+    units = len(RECIPE.units.numbers)
+    assert {name: (column.shape[1:], column.dtype) for name, column in batch.items()} == {
+        "image": ((16, 16, 3), np.uint8),
+        "label": ((), np.int32),
+        "identity": ((), np.int32),
+        "sex": ((), np.int32),
+        "intensity": ((units,), np.float32),
+        "units": ((units,), np.float32),
+        "units_known": ((units,), np.bool_),
+    }
+    assert all(len(column) == BATCH for column in batch.values())
+    assert set(batch["identity"]) <= {3, 4, 5, 6, 7} and set(batch["sex"]) <= {0, 1}
+    assert batch["image"].std(axis=(1, 2, 3)).min() > 10  # faces, not flat fields
+
+
+def test_a_stream_resumes_and_its_examples_do_not_depend_on_the_way_there(
+    stream: rendered.RenderedStream, batch: dict[str, np.ndarray]
+) -> None:
+    first = jax.device_get(next(stream))
+    state = json.loads(json.dumps(stream.get_state()))
+    second = jax.device_get(next(stream))
+    stream.set_state(state)
+    for name, column in jax.device_get(next(stream)).items():
+        np.testing.assert_array_equal(column, second[name])
+        np.testing.assert_array_equal(first[name], batch[name])
+    assert (first["image"] != second["image"]).any()
+
+
+def test_one_picture_is_the_one_of_its_batch(
+    studio: Studio, many: Example, batch: dict[str, np.ndarray]
+) -> None:
+    for name, column in many.columns.items():
+        np.testing.assert_allclose(column[:BATCH], batch[name], rtol=1e-6)
+    face, shot = jax.tree.map(lambda leaf: leaf[11], many.shots["image"])
+    alone = np.asarray(jax.jit(rendered.picture)(studio, face, shot), int)
+    # Another program may round a sample across an edge or a level.
+    assert np.abs(alone - batch["image"][11]).mean() < 0.2
+    assert np.abs(alone - batch["image"][10]).mean() > 5
+
+
+def test_drawn_to_disk_it_is_read_back_the_same(studio: Studio, tmp_path: Path) -> None:
+    in_memory = rendered.dataset(studio, 20, seed=4, batch=BATCH)
+    written = rendered.draw(studio, 20, tmp_path / "set", seed=4, batch=BATCH)
+    read = data.open("rendered", tmp_path / "set")
+    assert len(read) == len(written) == 20 and read.labels == in_memory.labels and read.units == in_memory.units
+    for name, column in in_memory.columns.items():
+        np.testing.assert_array_equal(read.columns[name], column)
+    np.testing.assert_array_equal(read.rows(range(20))["image"], in_memory.rows(range(20))["image"])
+    assert rendered.recipe(tmp_path / "set" / "recipe.toml") == RECIPE
+    (tmp_path / "set" / "columns.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match="draw it again"):
+        data.open("rendered", tmp_path / "set")
+
+
+def test_action_units_are_read_off_the_expression(many: Example) -> None:
+    names, numbers, label = RECIPE.expressions.labels, list(RECIPE.units.numbers), many.columns["label"]
+    present = many.columns["units"]
+    np.testing.assert_array_equal(present, many.columns["intensity"] >= RECIPE.units.threshold)
+    rate = {
+        name: dict(zip(numbers, present[label == place].mean(0), strict=True))
+        for place, name in enumerate(names)
+    }
+    assert max(rate["neutral"].values()) == 0.0
+    assert rate["happiness"][12] > 0.8 and rate["happiness"][15] == 0.0
+    assert rate["surprise"][2] > 0.7 and rate["surprise"][25] > 0.7
+    assert rate["anger"][4] > 0.8 and rate["disgust"][9] > 0.8 and rate["sadness"][15] > 0.6
+    assert np.bincount(label).min() > 20 and np.bincount(label).max() < 70
+
+
+def test_people_keep_their_look_and_manner(studio: Studio, many: Example) -> None:
+    number, sex = many.columns["identity"], many.columns["sex"]
+    faces, _ = many.shots["image"]
+    for one in range(3, 8):
+        assert len(np.unique(faces.identity[number == one], axis=0)) == 1
+        assert len(np.unique(sex[number == one])) == 1
+    assert set(number.tolist()) == {3, 4, 5, 6, 7}
+    look = jax.jit(rendered.person)
+    man, woman = (look(studio, jnp.int32(6), jnp.int32(sex)) for sex in (1, 0))
+    assert (int(man.sex), int(woman.sex)) == (1, 0)
+    shapes = slice(3, None)  # behind sex, age and length of hair
+    np.testing.assert_allclose(man.identity[shapes], woman.identity[shapes])
+    assert float(man.identity[0]) > 0.2 > -0.2 > float(woman.identity[0])
+
+
+def test_units_alone_are_drawn_as_wanted_and_exclude_each_other(head: FaceModel) -> None:
+    units = Recipe(expressions=Expressions(labels=()), units=ActionUnits(rate=0.5), people=People(style=0.0))
+    studio = rendered.studio(units, head)
+
+    def both(key: jax.Array) -> tuple[jax.Array, jax.Array]:
+        k_wanted, k_made = jax.random.split(key)
+        wanted = rendered.sample_units(k_wanted, studio)
+        return wanted, rendered.intensities(studio, rendered.realise(k_made, studio, wanted))
+
+    wanted, shown = jax.device_get(jax.jit(jax.vmap(both))(jax.random.split(jax.random.key(2), 200)))
+    together = (wanted > 0.0).astype(np.float32) @ np.asarray(studio.exclusive).T
+    assert together.max() <= 1.0 and (wanted > 0.0).sum(1).max() >= 4
+    labelled = np.asarray(studio.labelled)
+    opened = studio.action_units.index(25)  # comes with the jaw, wanted or not
+    rest = [place for place in labelled if place != opened]
+    np.testing.assert_allclose(shown[:, rest], wanted[:, rest], atol=1e-6)
+    jaw = wanted[:, studio.action_units.index(26)] > 0.0
+    assert (shown[jaw, opened] > 0.25).all()
+
+
+@pytest.fixture(scope="module")
+def placed() -> Callable[..., Columns]:
+    return jax.jit(columns, static_argnums=3)
+
+
+def test_vertices_of_many_are_those_of_one(
+    studio: Studio, head: FaceModel, many: Example, placed: Callable[..., Columns]
+) -> None:
+    """Geometry, lines, normals, light and camera against the rooms that define them."""
+    faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
+    still = np.zeros_like(faces.turn)
+    symmetry = np.linspace(0.0, 1.0, LANES, dtype=np.float32)
+    faces = dataclasses.replace(faces, turn=still, gaze=still[:, :2], symmetry=symmetry)
+    shots = dataclasses.replace(shots, shift=still[:, 0], lines=np.ones(LANES, np.float32))
+    found = placed(studio.rig, faces, shots, 32)
+
+    @partial(jax.jit, static_argnames="side")
+    def expected(face: Face, light: jax.Array, camera: Perspective, side: Side) -> tuple[jax.Array, ...]:
+        displacement = geometry.expression_displacement(head, face.activations, face.symmetry, 1.0, side)
+        vertices = geometry.shape(head, face.identity) + displacement
+        screen = project(camera, vertices, 32)
+        received = irradiance(light, vertex_normals(vertices, head.faces))
+        return *screen.xy.T, screen.inverse_w, *received.T, line_weights(head.appearance.lines, displacement)
+
+    left = int(np.argmax(faces.frozen_left))
+    for lane, side in ((left, "left"), (int(np.argmin(faces.frozen_left)), "right")):
+        face, shot = jax.tree.map(lambda leaf, lane=lane: leaf[lane], (faces, shots))
+        framing = Framing(jnp.asarray(shot.height), jnp.asarray(shot.eye_line), float(shot.distance))
+        wanted = expected(face, shot.light, frame(head, jnp.asarray(face.identity), framing), side)
+        for column, value in zip(found, wanted, strict=True):
+            np.testing.assert_allclose(column[:, lane], value, atol=2e-4, rtol=2e-4)
+
+
+def test_turned_heads_stay_in_the_picture(
+    studio: Studio, many: Example, placed: Callable[..., Columns]
+) -> None:
+    faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
+    turned = dataclasses.replace(faces, turn=np.tile(np.float32([0.2, 0.4, 0.1]), (LANES, 1)))
+    found = placed(studio.rig, turned, shots, 32)
+    nose = int(np.argmax(np.asarray(studio.head.template)[:, 2]))
+    assert np.asarray(found.x)[nose].min() > 8 and np.asarray(found.x)[nose].max() < 28
+
+
+@pytest.mark.parametrize("name", rendered.recipe_names())
+def test_named_recipes_load(name: str) -> None:
+    assert rendered.recipe(name).name == name
+
+
+def test_recipes_that_cannot_be_drawn_are_refused(head: FaceModel, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'units'"):
+        rendered.recipe("unit")
+    file = tmp_path / "mine.toml"
+    file.write_text("[pose]\nyow = 3.0\n")
+    with pytest.raises(ConfigError, match=r"unknown key 'pose\.yow', did you mean 'yaw'"):
+        rendered.recipe(file)
+    with pytest.raises(ConfigError, match="smaller number first"):
+        Recipe(pose=Pose(symmetry=(1.0, 0.0)))
+    with pytest.raises(LabelError, match="bored"):
+        Recipe(expressions=Expressions(labels=("bored",)))
+    with pytest.raises(ConfigError, match="no prototype of 'contempt'"):
+        rendered.studio(Recipe(expressions=Expressions(labels=("contempt",))), head)
+    with pytest.raises(ConfigError, match="no action unit 11"):
+        rendered.studio(Recipe(units=ActionUnits(numbers=(11,))), head)
+    with pytest.raises(ConfigError, match="no skin tone 'green'"):
+        rendered.studio(Recipe(people=People(tones=("green",))), head)
+    with pytest.raises(ConfigError, match="batch = 0"):
+        rendered.stream("expressions", 0)

@@ -1,0 +1,81 @@
+"""The circle: faces are rendered, a network learns from them, and what it has become is searched and
+audited."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxface import audit, classify
+from jaxface.cli import evaluate
+from jaxface.frameworks.common.config import OptimiserConfig
+from jaxface.frameworks.common.inputs import DataConfig
+from jaxface.frameworks.common.run import run
+from tests import planted
+from tests.toy_framework import PLAIN, TOY, TRAIN
+
+RECIPE = """
+name = "two"
+supersample = 1
+[people]
+identities = 1
+[expressions]
+labels = ["happiness", "surprise"]
+strength = [1.0, 1.0]
+mixing = 0.0
+[pose]
+yaw = 0.0
+pitch = 0.0
+roll = 0.0
+[light]
+ambient = [0.5, 0.5]
+key = [0.5, 0.5]
+azimuth = 0.0
+elevation = [20.0, 20.0]
+[camera]
+height = [3.0, 3.0]
+eye_line = [0.4, 0.4]
+shift = 0.0
+[sensor]
+exposure = 0.0
+noise = [0.0, 0.0]
+[background]
+level = [0.5, 0.5]
+contrast = [0.0, 0.0]
+"""
+"""One person, always lit and framed alike: what differs is the expression."""
+
+
+@pytest.mark.slow
+def test_rendered_trained_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
+    (tmp_path / "two.toml").write_text(RECIPE)
+    given = DataConfig(root=tmp_path / "two.toml", validation_images=64)
+    fast = OptimiserConfig(learning_rate=0.03)
+    train = dataclasses.replace(TRAIN, steps=60, batch=64, evaluate_every=30, log_every=5, optimiser=fast)
+    outcome = run(TOY, PLAIN, train, given, tmp_path / "net", seed=0)
+    losses = [json.loads(line).get("loss") for line in (tmp_path / "net/log.jsonl").read_text().splitlines()]
+    told = [loss for loss in losses if loss is not None]
+    assert np.mean(told[-3:]) < np.mean(told[:3])
+
+    classifier = classify.load(tmp_path / "net")
+    assert outcome.classifier is not None and classifier.card == outcome.classifier.card
+    assert classifier.labels == ("happiness", "surprise") and classifier.card.architecture == "stablehlo"
+    assert classifier.card.dataset == "rendered faces, recipe two"
+    settings = evaluate.EvaluateSettings(root=tmp_path / "two.toml", images=64, seed=1)
+    found = evaluate.evaluated(str(tmp_path / "net"), settings)  # the validation set of seed 0
+    assert found["images"] == 64 and found["left_out"] == 0
+    assert found["accuracy"] == pytest.approx(outcome.fitted.measures["accuracy"])
+
+    config = dataclasses.replace(
+        planted.CONFIG,
+        classifiers=(str(tmp_path / "net"),),
+        identities=1,
+        expressions=("happiness",),
+    )
+    result = audit.run(config, tmp_path / "audit")
+    assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()
