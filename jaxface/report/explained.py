@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
+import jax
 import numpy as np
 from PIL import Image
 
@@ -22,6 +25,7 @@ from jaxface.report.tables import names
 
 Depth = Literal["none", "occlusion", "full"]
 STEPS = (1.0, 0.0)  # of symmetry
+_AT_ONCE = 2  # classifiers on a CPU: each holds its patches in memory
 
 
 @dataclass(frozen=True)
@@ -81,12 +85,18 @@ def explain(
     """
     mean = mean_expressions(result)
     seen = Studio(result, studio.head, result.config.render.size)
+
+    def one(name: str) -> Explained | None:
+        cells = [(expression, found) for (owner, expression), found in mean.items() if owner == name]
+        return _explain(studio, seen, classifiers[name], name, cells, depth) if cells else None
+
+    # a small net keeps one core busy, and compiling another: two classifiers at a time share the machine
+    workers = max(1, min(os.cpu_count() or 1, _AT_ONCE)) if jax.default_backend() == "cpu" else 1
     explained = []
-    for name, classifier in classifiers.items():
-        cells = [(expression, mean[name, expression]) for _, expression in filter(lambda k: k[0] == name, mean)]
-        if cells:
-            explained.append(_explain(studio, seen, classifier, name, cells, depth))
-        progress.advance(1, f"saliency of {name}")
+    with ThreadPoolExecutor(workers) as pool:
+        for name, found in zip(classifiers, pool.map(one, classifiers), strict=True):
+            explained += [found] if found is not None else []
+            progress.advance(1, f"saliency of {name}")
     return explained
 
 

@@ -33,6 +33,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "tint": matrix.tint,
     "picture": pictures.webp_uri,
 }
+_FEW = 6  # classifiers: with more of them, faces in rows are stored smaller
+_EDGE, _SMALL_EDGE = 224, 112  # pixels
 _SECTIONS = {
     "verdict": "Verdict",
     "explore": "Explore",
@@ -131,6 +133,7 @@ def page_of(material: Material) -> str:
         impacts=inline(material.impacts),
         nulls=inline(material.nulls),
         galleries=material.galleries,
+        edge=_EDGE if len(classifiers) <= _FEW else _SMALL_EDGE,
         missing_head=material.missing_head,
         averages=material.averages,
         population=material.population,

@@ -75,8 +75,10 @@ def webp(picture: np.ndarray, quality: int = 85) -> bytes:
     return buffer.getvalue()
 
 
-def webp_uri(picture: np.ndarray, quality: int = 85) -> str:
-    """An (H, W, 3) uint8 picture as the source of an `img`."""
+def webp_uri(picture: np.ndarray, edge: int | None = None, quality: int = 85) -> str:
+    """An (H, W, 3) uint8 picture as the source of an `img`; a square one no larger than `edge`."""
+    if edge is not None and picture.shape[0] > edge:
+        picture = resized(picture, edge)
     return uri(webp(picture, quality), "webp")
 
 

@@ -13,9 +13,9 @@ from jaxface.report.tables import names
 
 SYMMETRY = tuple(np.linspace(0.0, 1.0, 9).tolist())
 TIME = tuple(np.linspace(0.0, 1.0, 8).tolist())
-BYTES = 7_000_000  # of all sheets together, before base64 makes a third more of them
-_QUALITY = 76
-_SMALLEST = 96
+BYTES = 4_000_000  # of all sheets together, before base64 makes a third more of them
+_QUALITIES = (76, 60, 45)
+_SMALLEST, _LARGE = 80, 144  # pixels along an edge; faces of more are not made coarser
 
 
 @dataclass(frozen=True)
@@ -40,17 +40,23 @@ def sprites(result: AuditResult, studio: Studio, identity: int = 0) -> Sprites:
         for classifier, expression in searched(result, identity)
     }
     neutral = studio.draw([studio.person(identity)])[0]
-    size = studio.size
-    allowed = BYTES / max(len(found), 1)
-    if found:
-        first = next(iter(found.values()))
-        while size > _SMALLEST and len(_encoded(first, size)) > allowed:
-            size -= 16
+    size, quality = (
+        _fitting(next(iter(found.values())), studio.size, len(found)) if found else (studio.size, 76)
+    )
     return Sprites(
         size,
-        pictures.webp_uri(pictures.resized(neutral, size)),
-        {key: pictures.uri(_encoded(drawn, size), "webp") for key, drawn in found.items()},
+        pictures.webp_uri(neutral, size),
+        {key: pictures.uri(_encoded(drawn, size, quality), "webp") for key, drawn in found.items()},
     )
+
+
+def _fitting(sheet: np.ndarray, largest: int, count: int) -> tuple[int, int]:
+    """Edge and quality at which `count` sheets like this one keep to `BYTES`: first coarser, then smaller."""
+    for edge in range(largest, _SMALLEST - 1, -16):
+        for quality in _QUALITIES if edge <= _LARGE else _QUALITIES[:1]:
+            if len(_encoded(sheet, edge, quality)) * count <= BYTES:
+                return edge, quality
+    return min(largest, _SMALLEST), _QUALITIES[-1]
 
 
 def searched(result: AuditResult, identity: int) -> list[tuple[str, str]]:
@@ -74,8 +80,8 @@ def _sheet(result: AuditResult, studio: Studio, identity: int, classifier: str, 
     return drawn.reshape(len(SYMMETRY), len(TIME) - 1, *drawn.shape[1:])
 
 
-def _encoded(sheet: np.ndarray, size: int) -> bytes:
+def _encoded(sheet: np.ndarray, size: int, quality: int) -> bytes:
     joined = np.concatenate(
         [np.concatenate([pictures.resized(one, size) for one in row], axis=1) for row in sheet]
     )
-    return pictures.webp(joined, _QUALITY)
+    return pictures.webp(joined, quality)

@@ -32,7 +32,14 @@ def heat_maps(
         panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
         for index, panel in enumerate(panels):
             panel.set_title(expressions[index])
-            shown = panel.imshow(surfaces[index], origin="lower", extent=(0, 1, 0, 1), aspect="auto", **colours)
+            shown = panel.imshow(
+                surfaces[index],
+                origin="lower",
+                extent=(0, 1, 0, 1),
+                aspect="auto",
+                interpolation="none",
+                **colours,
+            )
             panel.set(xticks=(0, 1), yticks=(0, 1))
             panel.spines[:].set_visible(False)
             if not np.isfinite(surfaces[index]).any():

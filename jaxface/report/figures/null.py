@@ -30,7 +30,8 @@ def null_panels(
             panel.spines["left"].set_visible(False)
             if not np.isfinite(score):
                 continue
-            panel.hist(values, bins=np.linspace(-reach, reach, 81), color=INK, alpha=0.35, linewidth=0)
+            bins = np.linspace(-reach, reach, 81)
+            panel.hist(values, bins=bins, histtype="stepfilled", color=INK, alpha=0.35, linewidth=0)
             panel.axvline(score, color=accent, linewidth=2)
             panel.text(0.02, 0.98, f"p = {p:.2g}", transform=panel.transAxes, va="top", fontsize=9)
             panel.locator_params(axis="x", nbins=4)
