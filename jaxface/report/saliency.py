@@ -12,6 +12,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.special import expit
 
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
@@ -43,7 +44,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
     else:
         said = np.asarray(_asked(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
     odds = log_odds(said.astype(np.float64))
-    return 1 / (1 + np.exp(-odds[:, 0])), odds[:, :1] - odds[:, 1:]
+    return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
 
 def log_odds(logits: np.ndarray) -> np.ndarray:
