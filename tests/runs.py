@@ -69,10 +69,13 @@ def _cells(group: plan.Group, intervention: Intervention) -> dict[str, np.ndarra
         answers[row, :, EXPRESSIONS.index("neutral")] = 1.0 - answers[row, :, target]
         predicted[row, -1] = target
     target = [EXPRESSIONS.index(CONFIG.expressions[index]) for index in group.expressions]
+    seen = (symmetry > 0.75) & (time > 0.5)
+    first = np.where(seen, np.array(target)[:, None, None], EXPRESSIONS.index("neutral"))
     constant = {name: np.full(count, 0.25) for name in CELLS if name.startswith("search_")}
     return constant | {
         "probability": probability,
         "logit": np.log(probability),
+        "first": first,
         "expression_parameters": random.random((count, 4)),
         "checked_probability": answers,
         "predicted": predicted,

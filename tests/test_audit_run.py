@@ -114,6 +114,8 @@ def test_accuracy_activation_and_transfer(finished: audit.AuditResult) -> None:
     np.testing.assert_allclose(finished.transfer["probability"][:, 0], finished.activation, atol=1e-6)
     top = finished.data["checked_probability"].fillna(-1).argmax("answer")
     np.testing.assert_array_equal(finished.data["predicted"], top)
+    ends = finished.data["predicted"].isel(checked_symmetry=[0, -1])
+    np.testing.assert_array_equal(finished.first.isel(symmetry=[0, -1], time=-1), ends)
     answers = list(finished.data["answer"].values)
     hits = (top[0, 0, :, -1] == answers.index("happiness")).mean()
     assert finished.accuracy[0, 0, -1] == hits == finished.transfer["accuracy"][0, 0, 0]

@@ -78,7 +78,7 @@ def test_stopped_before_any_write_a_group_is_not_done(tmp_path: Path, monkeypatc
             break
         except KeyboardInterrupt:
             tries += 1
-    assert tries == 2 * len(SURFACES) + len(CELLS) + 2 + 1  # two surfaces of each kind; two of PEOPLE; done
+    assert tries == 2 * len(SURFACES) + len(CELLS) + 2 + 1  # two of each kind of surface; two of PEOPLE; done
     assert run.is_done(GROUP)
     for name, values in cells().items():
         np.testing.assert_array_equal(run.read()[name][1, [0, 2], 0], values, err_msg=name)

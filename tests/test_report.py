@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 
 import jaxface as jf
 from jaxface.audit import AuditResult
 from jaxface.core.errors import ShapeError, StoreError
-from jaxface.report import figures, pictures, tables
+from jaxface.report import drawings, figures, pictures, tables, verdict
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
@@ -30,7 +31,7 @@ def page(result: AuditResult) -> str:
 class Tags(HTMLParser):
     """What a page holds: every tag opened and closed in order, the attributes, the ids."""
 
-    VOID = frozenset({"meta", "img", "link", "br", "path", "use"})
+    VOID = frozenset({"meta", "input", "img", "link", "br", "path", "use"})
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -70,8 +71,8 @@ def test_the_page_is_whole_and_self_contained(page: str) -> None:
     assert tags.open == []
     links = [value for _, name, value in tags.attributes if name in ("src", "href", "xlink:href")]
     assert links
-    assert all(value.startswith(("#", "data:image/png;base64,")) for value in links)
-    assert "<script" not in page
+    assert all(value.startswith(("#", "data:image/png;base64,", "data:image/webp;base64,")) for value in links)
+    assert "<script src" not in page and "<link" not in page and "<iframe" not in page
     assert "@import" not in page and "url(http" not in page
 
 
@@ -97,15 +98,55 @@ def test_the_planted_effect_is_told(result: AuditResult, page: str) -> None:
     assert f"{row.score:+.4f}" in page
     assert "6/6 (100 %)" in page
     assert "It matters most to one for happiness" in page
+    assert "<small>6/6</small>" in page  # the matrix
     assert "does not know this expression" in page
 
 
 def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> None:
-    images = re.findall(r'<img src="data:image/png;base64,[^"]+" width="24" height="24"', page)
+    images = re.findall(
+        r'<img src="data:image/webp;base64,[^"]+" width="48" height="48" loading="lazy"\s+alt="\w+ at symmetry',
+        page,
+    )
     assert len(images) == 2 * 2 * 3  # classifiers x expressions that they know x symmetry 1, .5, 0
     assert len(set(images)) > 3
     assert 'class="lost">neutral' in page
     assert re.findall(r"<span>s = ([^<]+)</span>", page) == ["1", "0.5", "0"] * 4
+
+
+def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResult, page: str) -> None:
+    """`one` and `two` hang on one expression each, by the same 0.075: nobody leans more."""
+    rows = tables.score_rows(result)
+    found = {one.name: one for one in verdict.verdicts(result, rows)}
+    one = found["one"]
+    own = result.scores.sel(classifier="one").values[:2]
+    assert one.effect.mean == pytest.approx(own.mean()) == pytest.approx(0.0375, abs=0.001)
+    assert one.effect.low <= own.mean() <= one.effect.high and one.effect.people == 6
+    assert one.effect.p == 2 / 2**6
+    assert one.significant == 6 + int(result.significant.sel(classifier="one").values[1].sum())
+    assert one.faces == 12 and one.strongest == "happiness" and one.first == (0.0, 1.0)
+    assert one.effect.points == "−15"  # 0.0375 a step, four steps
+    for wanted in ("answers less surely", "+0.03", "95 % interval", "p = 0.031", "n = 6 people", "per-time"):
+        assert wanted in one.sentence, wanted
+    assert one.sentence in page and page.index(one.sentence) < page.index("<nav")
+    compared = verdict.comparison(result, "one", "two")
+    assert compared is not None and compared.expressions == 2
+    assert compared.difference.mean == pytest.approx(0.0, abs=0.003)
+
+
+def test_who_leans_more_is_told_within_people(result: AuditResult) -> None:
+    scores = result.data["score"].load()
+    wanted = xarray.where(scores["classifier"] == "one", 0.05 + 0.01 * scores["identity"], 0.01)
+    data = result.data.assign(score=wanted.where(np.isfinite(scores)).transpose(*scores.dims))
+    changed = dataclasses.replace(result, data=data)
+    compared = verdict.comparison(changed, "one", "two")
+    assert compared is not None
+    np.testing.assert_allclose(compared.difference.mean, 0.065)
+    assert "one loses 26 points of probability more than two" in compared.sentence
+    first = verdict.verdicts(changed, tables.score_rows(changed))
+    assert [one.name for one in first] == ["one", "two"]
+    assert verdict.headline(first, compared) == "one leans on facial symmetry more than two"
+    turned = verdict.comparison(changed, "two", "one")
+    assert turned is not None and "one loses 26 points" in turned.sentence
 
 
 def test_transfer_is_read_the_right_way_round(result: AuditResult) -> None:
@@ -154,18 +195,40 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
 
 def test_figures_take_the_colour_of_the_page() -> None:
     values = np.linspace(0, 1, 5)[None, None].repeat(3, axis=1)
-    text = figures.activation_panel(np.linspace(0, 1, 5), values, ["one"], "fear")
+
+    def drawn() -> str:
+        figure = figures.curves(np.linspace(0, 1, 5), values, np.zeros((1, 5)), ["fear"], "#0072B2")
+        return figures.svg(figure, "curves", "about <fear>")
+
+    text = drawn()
     assert text.startswith("<svg viewBox=") and text.endswith("</svg>\n")
     assert "currentColor" in text and figures.INK not in text
-    assert ">fear<" in text  # text stays text
-    assert text == figures.activation_panel(np.linspace(0, 1, 5), values, ["one"], "fear")
+    assert ">fear<" in text and "about &lt;fear&gt;" in text  # text stays text
+    assert text == drawn()
+
+
+def test_misclassification_is_hatched_where_most_are_wrong() -> None:
+    values = np.full((1, 3, 5), 0.5)
+
+    def text(missed: float) -> str:
+        share = np.array([[missed, missed, 0.0, 0.0, 0.0]])
+        return figures.svg(figures.curves(np.linspace(0, 1, 5), values, share, ["fear"], "#0072B2"), "curves")
+
+    assert "<pattern" in text(0.6) and "<pattern" not in text(0.5)
+
+
+def test_missed_shares_count_people_whose_first_answer_is_another(result: AuditResult) -> None:
+    """The made-up classifiers name the expression at symmetry 1 alone."""
+    missed = drawings.missed_share(result)
+    np.testing.assert_array_equal(missed[:, :2], np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (2, 2, 1)))
 
 
 def test_unknown_cells_are_left_out_of_figures() -> None:
     nothing = np.full((2, 3, 5), np.nan)
-    assert "<svg" in figures.activation_panel(np.linspace(0, 1, 5), nothing, ["one", "two"], "fear")
+    curves = figures.curves(np.linspace(0, 1, 5), nothing, np.zeros((2, 5)), ["one", "two"], "red")
+    assert ">unknown<" in figures.svg(curves, "nothing")
     row = np.array([[0.1, np.nan]])
-    assert "<svg" in figures.forest(row, row, row, ["fear", "anger"])
+    assert "<svg" in figures.svg(figures.forest(row, row, row, ["fear", "anger"]), "forest")
 
 
 def test_a_sheet_puts_every_image_in_its_place() -> None:

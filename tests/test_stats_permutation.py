@@ -130,7 +130,7 @@ def slope(surface: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize(
-    ("scheme", "statistic"), [("whole-row", stats.symmetry_score), ("slope", slope)], ids=lambda x: str(x)
+    ("scheme", "statistic"), [("whole-row", stats.symmetry_score), ("slope", slope)], ids=["whole-row", "slope"]
 )
 def test_exchanged_curves_are_all_looked_at_where_they_are_few(key, scheme: str, statistic) -> None:
     """Six rows: 360 arrangements that the score tells apart, 720 that the slope does; p is exact."""

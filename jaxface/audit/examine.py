@@ -13,7 +13,7 @@ import numpy as np
 from jaxface.audit import plan, surfaces
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.interventions import Intervention
-from jaxface.audit.layout import CELLS, CellStatus
+from jaxface.audit.layout import CELLS, SURFACES, CellStatus
 from jaxface.classify import Classifier
 from jaxface.core.clock import Clock
 from jaxface.core.spread import over_devices
@@ -96,6 +96,7 @@ class Examiner:
                 cells_of = {
                     "probability": drawn.probability[row],
                     "logit": drawn.logit[row],
+                    "first": drawn.first[row],
                     "expression_parameters": faces.expression[start + row],
                     **{name: values[start + row] for name, values in searched.items()},
                     **self._witnesses(index, names, [logits[row] for logits in said]),
@@ -142,7 +143,7 @@ class Examiner:
 
 
 def _with_status(cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The cells with their `status`; surfaces of failed searches are NaN."""
+    """The cells with their `status`; surfaces of failed searches are what stands in an empty store."""
     failed = ~np.isfinite(cells["search_probability"]) | (cells["search_status"] == Status.FAILED)
     finite = np.isfinite(cells["probability"]).all((1, 2)) & np.isfinite(cells["logit"]).all((1, 2))
     status = np.where(
@@ -150,7 +151,8 @@ def _with_status(cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     )
     empty = failed[:, None, None]
     surfaces_only = {
-        name: np.where(empty, np.float32(np.nan), cells[name]) for name in ("probability", "logit")
+        name: np.where(empty, np.asarray(variable.fill, variable.dtype), cells[name])
+        for name, variable in SURFACES.items()
     }
     return {**cells, **surfaces_only, "status": status.astype(np.int8)}
 

@@ -51,6 +51,7 @@ SURFACES: dict[str, Variable] = {
         (*_CELL, "symmetry", "time"), "float32", _NAN, "softmax answer for the target expression"
     ),
     "logit": Variable((*_CELL, "symmetry", "time"), "float32", _NAN, "answer before softmax"),
+    "first": Variable((*_CELL, "symmetry", "time"), "int8", -1, "position in `answer` of the top class"),
 }
 
 CELLS: dict[str, Variable] = {

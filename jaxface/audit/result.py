@@ -40,6 +40,11 @@ class AuditResult:
         return self.data["logit"]
 
     @property
+    def first(self) -> xarray.DataArray:
+        """(classifier, expression, identity, symmetry, time) position in `answer` of the top class, or -1."""
+        return self.data["first"]
+
+    @property
     def scores(self) -> xarray.DataArray:
         """(classifier, expression, identity) Eq. 6: change of probability with symmetry, per step if not asked
         otherwise.

@@ -28,10 +28,14 @@ _LISTS = 24  # images whose drawing takes as long as making a grid's candidate l
 
 
 class Surface(NamedTuple):
-    """Answers for the target expression: probability and logit, each (..., S, T) float32."""
+    """Answers (..., S, T): probability and logit of the target expression, float32, and the top class.
+
+    `first`: int8 positions in `core.types.EXPRESSIONS`, -1 where an answer is not finite.
+    """
 
     probability: np.ndarray
     logit: np.ndarray
+    first: np.ndarray
 
 
 @pytree
@@ -95,7 +99,8 @@ class Panel:
         logits = logits.reshape(len(targets), steps, -1, logits.shape[-1])[:, :, : self.steps]
         which = targets[:, None, None, None]
         probability = np.take_along_axis(softmax(logits), which, axis=-1)[..., 0]
-        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0])
+        first = vocabulary_answers(self.classifiers[classifier].labels, logits)[1]
+        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0], first)
 
     def checked(self, faces: FaceParams) -> list[np.ndarray]:
         """The logits of every classifier for n groups of faces, at most one group a device.

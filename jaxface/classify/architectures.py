@@ -22,6 +22,7 @@ from jaxface.classify.nets import (
     resnet18,
     segmentation_vgg,
     swin,
+    vgg,
 )
 from jaxface.classify.nets.torch_layout import TorchLayout
 
@@ -35,6 +36,14 @@ IMAGENET: dict[str, Any] = {
 
 GREY: dict[str, Any] = {"size": 224, "channels": "grey3"}
 """Luma on all three channels in [0, 1], resized by OpenCV (which does not widen its filter)."""
+
+VGGFACE: dict[str, Any] = {
+    "size": 224,
+    "channels": "bgr",
+    "value_range": 255.0,
+    "mean": (93.5940, 104.7624, 129.1863),
+}
+"""Blue, green, red in 0..255, less the mean of its faces, in that order."""
 
 
 @dataclass(frozen=True)
@@ -81,4 +90,5 @@ ARCHITECTURES: dict[str, Architecture] = {
     "resnet18": Architecture(resnet18.ResNet18, resnet18.TORCH, IMAGENET | {"resized": 256}),
     "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
     "swin-b": Architecture(swin.Swin, swin.TORCH, IMAGENET | {"resized": 248, "resize": "bicubic"}),
+    "vgg16-face": Architecture(vgg.Vgg16, vgg.TORCH, VGGFACE, together=4),
 }

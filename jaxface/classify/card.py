@@ -27,7 +27,7 @@ class Card:
         native_labels: the classes in the order of the outputs, spelled as its authors do.
         size: pixels along an edge of its (square) input; None = whatever comes.
         resized: pixels along an edge before `size` is cut out of the middle; None = nothing is cut.
-        channels: "rgb", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
+        channels: "rgb", "bgr", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
         value_range, mean, deviation: normalisation; one number a channel.
         resize: filter that brings other sizes to `size`, pixel centres aligned.
         antialias: widen the filter where the image is made smaller.
@@ -44,7 +44,7 @@ class Card:
     native_labels: tuple[str, ...]
     size: int | None = None
     resized: int | None = None
-    channels: Literal["rgb", "grey", "grey3"] = "rgb"
+    channels: Literal["rgb", "bgr", "grey", "grey3"] = "rgb"
     value_range: float = 1.0
     mean: tuple[float, ...] = (0.0,)
     deviation: tuple[float, ...] = (1.0,)

@@ -13,7 +13,7 @@ LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey
 
 
 def prepare(images: Array, card: Card) -> Array:
-    """Turn grey, resize, cut out the middle and normalise as the card says.
+    """Turn grey, resize, cut out the middle, put the channels in order and normalise as the card says.
 
     Args:
         images: (B, H, W, 3) float32 sRGB in [0, 1].
@@ -21,13 +21,15 @@ def prepare(images: Array, card: Card) -> Array:
         (B, size, size, 3 or 1) float32. An image that has the size already is not resampled (where the
         middle is cut out: one that has the size before).
     """
-    if card.channels != "rgb":
+    if card.channels in ("grey", "grey3"):
         images = grey(images)
     images = resize(images, card.resized or card.size, card.resize, card.antialias)
     if card.resized is not None and card.size is not None:
         images = cut_middle(images, card.size)
     if card.channels == "grey3":
         images = jnp.repeat(images, 3, axis=-1)
+    if card.channels == "bgr":
+        images = images[..., ::-1]
     return normalise(images, card)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import jax
 import tyro
@@ -51,6 +51,9 @@ class Audit:
     distributed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Several processes, told by JAX's environment variables or by the cluster: Slurm, MPI, Kubernetes, TPU."""
 
+    saliency: Literal["none", "occlusion", "full"] = "occlusion"
+    """Maps of what answers hang on, in the report: none, occlusion, or full, with gradients on the head."""
+
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """No progress on stderr."""
 
@@ -71,7 +74,7 @@ def main(argv: Sequence[str]) -> int:
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
     result = jf.audit.run(command.settings, out=folder, progress=meter)
     if jax.process_index() == 0:
-        report = jf.report.write(result)
+        report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
         print(f"\n{timing.line(folder)}\nreport: {report}")
     return gate.judge(limits, jf.report.score_rows(result)) if limits else 0
@@ -83,7 +86,7 @@ def work(config: AuditConfig, folder: Path) -> str:
     groups = plan.groups(config, labels)
     cells = sum(len(group.expressions) for group in groups)
     surface = config.symmetry_steps * config.time_steps
-    megabytes = 2 * 4 * cells * surface / 1e6
+    megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two answers and the first one's name
     facts = {
         "cells": f"{cells:,} (classifier x expression x person)",
         "searches": f"{cells:,}, each of at most {config.search.max_evaluations:,} renders",

@@ -136,6 +136,26 @@ class Dataset:
             raise DataError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]
 
+    def labelled_by(self, column: str) -> Dataset:
+        """The same images with another column of whole numbers from 0 as the `label`, classes called by number.
+
+        What was the label is the column `former_label` then.
+
+        Raises:
+            DataError: there is no such column.
+            LabelError: it does not hold class numbers.
+        """
+        values = self.column(column)
+        if values.ndim != 1 or values.dtype.kind not in "iu" or (len(values) and values.min() < 0):
+            raise LabelError(
+                f"{self.name}: column {column!r} holds no class numbers from 0; it cannot be the label"
+            )
+        former = {"former_label": self.columns["label"]} if "label" in self.columns else {}
+        others = {name: each for name, each in self.columns.items() if name != column}
+        columns = {**others, **former, "label": values.astype(np.int32)}
+        classes = int(values.max(initial=-1)) + 1
+        return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
+
     def relabel(self, labels: Sequence[str]) -> Dataset:
         """The same images with these classes, in this order, matched by name; images of other classes are
         left out, and the report counts them.

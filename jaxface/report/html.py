@@ -2,32 +2,71 @@
 
 from __future__ import annotations
 
-import json
-import math
+import base64
+import functools
+import gzip
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal
 
 from jaxface import __version__
 from jaxface.audit import timing
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import load_head, names_only
-from jaxface.audit.store import ENVIRONMENT
+from jaxface.audit.runner import names_only
 from jaxface.core.config import dump_toml
-from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import write_text
-from jaxface.report import faces, figures, tables, words
-from jaxface.report.tables import ScoreRow, names
-from jaxface.report.template import render
+from jaxface.core.progress import Progress
+from jaxface.report import drawings, explorer, matrix, methods, pictures, tables, text, verdict, words
+from jaxface.report.drawings import Drawing
+from jaxface.report.explained import Depth
+from jaxface.report.export import export
+from jaxface.report.figures import style
+from jaxface.report.material import Material, gather
+from jaxface.report.tables import names
+from jaxface.report.template import read, render
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "signed": text.signed,
+    "fixed": text.fixed,
+    "percent": text.percent,
+    "p_value": text.p_value,
+    "tint": matrix.tint,
+    "picture": pictures.webp_uri,
+}
+_FEW = 6  # classifiers: with more of them, faces in rows are stored smaller
+_EDGE, _SMALL_EDGE = 224, 112  # pixels
+_SECTIONS = {
+    "verdict": "Verdict",
+    "explore": "Explore",
+    "scores": "Scores",
+    "curves": "Curves",
+    "faces": "Faces",
+    "found": "Expressions",
+    "saliency": "Saliency",
+    "surfaces": "Surfaces",
+    "transfer": "Transfer",
+    "search": "Search",
+    "tests": "Tests",
+    "method": "Method",
+    "run": "Run",
+}
 
 
-def write(result: AuditResult | str | Path, path: str | Path | None = None) -> Path:
+def write(
+    result: AuditResult | str | Path,
+    path: str | Path | None = None,
+    progress: Progress | None = None,
+    saliency: Depth = "occlusion",
+    figures: Literal["none", "paper"] = "none",
+) -> Path:
     """Write the report of a run as one HTML file, whole or not at all.
 
     Args:
         result: what `audit.run` returned, or the run's folder.
         path: the file; None = report.html in the run's folder.
+        progress: told of the report's parts as they are made.
+        saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
+        figures: "paper" also writes every figure and table as files, into `figures` beside the page.
 
     Returns:
         where it lies.
@@ -38,101 +77,109 @@ def write(result: AuditResult | str | Path, path: str | Path | None = None) -> P
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
-    write_text(path, page(result))
+    material = gather(result, saliency, progress)
+    if figures == "paper":
+        export(material, path.parent / "figures", progress)
+    write_text(path, page_of(material))
     return path
 
 
-def page(result: AuditResult) -> str:
-    """The report of a run as HTML text."""
+def page(result: AuditResult, progress: Progress | None = None, saliency: Depth = "occlusion") -> str:
+    """The report of a run as HTML text; arguments as of `write`."""
+    return page_of(gather(result, saliency, progress))
+
+
+def page_of(material: Material) -> str:
+    """The page that shows this material."""
+    result = material.result
     data, config = result.data, result.config
-    classifiers, expressions = names(data, "classifier"), names(data, "expression")
-    rows = tables.score_rows(result)
-    shown, missing_head = galleries(result)
+    classifiers = names(data, "classifier")
+    strips = {gallery.name: gallery for gallery in material.galleries}
+    cards = [
+        (one, strips[one.name].strip(one.strongest) if one.name in strips else None)
+        for one in material.verdicts
+    ]
+    transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
+    search = tables.search_rows(result)
+    optional = {
+        "transfer": transfer,
+        "search": search,
+        "found": material.averages,
+        "saliency": material.explained or material.unexplained,
+    }
     return render(
         "report",
-        {"signed": signed, "fixed": fixed, "percent": tables.percent, "p_value": p_value},
+        FILTERS,
         title=words.title(result),
         version=__version__,
-        headline=words.headline(result, rows),
+        headline=verdict.headline(material.verdicts, material.compared),
+        compared=material.compared,
+        summary=words.headline(result, material.rows),
+        verdicts=cards,
+        sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
         level="95 %",
         alpha=config.alpha,
         checked=[f"{value:g}" for value in data["checked_symmetry"].values],
-        classifiers=[
-            {"name": name, "colour": figures.style_of(index)["color"]} for index, name in enumerate(classifiers)
-        ],
-        scores=rows,
-        forest=forest(rows, len(classifiers), expressions, config.per),
-        panels=panels(result, classifiers, expressions),
-        galleries=shown,
-        missing_head=missing_head,
-        transfer=tables.transfer_rows(result) if len(classifiers) > 1 else [],
+        classifiers=[{"name": name, "colour": style.colour(i)} for i, name in enumerate(classifiers)],
+        scores=material.rows,
+        matrices={
+            "scores": matrix.scores(material.rows),
+            "accuracy": matrix.accuracy(material.rows),
+            "activation": matrix.activation(material.rows),
+        },
+        forest=style.svg(drawings.forest(result, material.rows), "forest", "scores with their intervals"),
+        curves=inline(material.curves),
+        surfaces=inline(material.surfaces),
+        impacts=inline(material.impacts),
+        nulls=inline(material.nulls),
+        galleries=material.galleries,
+        edge=_EDGE if len(classifiers) <= _FEW else _SMALL_EDGE,
+        missing_head=material.missing_head,
+        averages=material.averages,
+        population=material.population,
+        explained=material.explained,
+        unexplained=material.unexplained,
+        face_size=material.sprites.size if material.sprites else 1,
+        answers=explorer.data(result, material.sprites),
+        plotly=plotly(),
+        script=read("report.js"),
+        transfer=transfer,
         search_columns=tables.SEARCH_COLUMNS,
-        search=tables.search_rows(result),
+        search=search,
         schemes=names(data, "scheme"),
         tests=tables.test_rows(result),
         score=words.score(config),
         scheme=words.SCHEMES[config.scheme],
         head=words.head(result),
         run=config,
-        environment=[*words.environment(read_environment(result.folder)), *spent(result.folder)],
+        paragraph=methods.paragraph(result),
+        citations=methods.citations(result),
+        environment=[*words.environment(words.read_environment(result.folder)), *spent(result.folder)],
         config=dump_toml(names_only(config)),
     )
 
 
-def galleries(result: AuditResult) -> tuple[list[faces.Gallery], str]:
-    """The faces of the run, or why they cannot be drawn: its head may not be where it was."""
-    try:
-        return faces.galleries(result, load_head(result.config)), ""
-    except JaxfaceError as error:
-        return [], str(error)
+def inline(drawn: Iterable[Drawing]) -> list[dict[str, str]]:
+    """Figures as parts of the page."""
+    return [
+        {
+            "classifier": drawing.classifier,
+            "colour": drawing.colour,
+            "svg": style.svg(drawing.figure, drawing.name, drawing.about),
+        }
+        for drawing in drawn
+    ]
 
 
-def read_environment(folder: Path) -> dict[str, Any]:
-    """What the run noted of its machine; empty where the file is gone."""
-    try:
-        return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
+@functools.cache
+def plotly() -> str:
+    """plotly.js, packed; the page unpacks it when the surface comes into sight."""
+    from plotly.offline import get_plotlyjs
+
+    return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode("ascii")
 
 
 def spent(folder: Path) -> list[tuple[str, str]]:
     """What the run's time went into, as a row of the facts; none where it is not known."""
     said = timing.line(folder)
     return [("time", said.removeprefix("time: "))] if said else []
-
-
-def forest(rows: list[ScoreRow], classifiers: int, expressions: list[str], per: str) -> str:
-    """The figure of all scores with their intervals; expressions that nobody knows are left out."""
-    shape = (classifiers, len(expressions))
-    score, low, high = (
-        np.array([getattr(row, name) for row in rows]).reshape(shape) for name in ("score", "low", "high")
-    )
-    known = np.isfinite(score).any(axis=0)
-    named = [name for name, some in zip(expressions, known, strict=True) if some]
-    return figures.forest(score[:, known], low[:, known], high[:, known], named, per)
-
-
-def panels(result: AuditResult, classifiers: list[str], expressions: list[str]) -> list[str]:
-    """The curves at full expression, a figure for each expression."""
-    peak = result.data["probability"].isel(time=-1).values
-    symmetry = result.data["symmetry"].values
-    return [
-        figures.activation_panel(symmetry, peak[:, index], classifiers, name)
-        for index, name in enumerate(expressions)
-        if np.isfinite(peak[:, index]).any()
-    ]
-
-
-def signed(value: float) -> str:
-    """A score: sign and four decimals."""
-    return "–" if math.isnan(value) else f"{value:+.4f}".replace("-", "−")
-
-
-def p_value(value: float) -> str:
-    """A p-value: two digits that count."""
-    return "–" if math.isnan(value) else f"{value:.2g}"
-
-
-def fixed(value: float) -> str:
-    """A probability."""
-    return "–" if math.isnan(value) else f"{value:.2f}"

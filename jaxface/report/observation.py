@@ -16,12 +16,10 @@ from jaxface.audit.observe.samples import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
 from jaxface.report import observation_figures, observation_tables, pictures, words
-from jaxface.report.faces import data_uri
 from jaxface.report.figures import COLOURS
-from jaxface.report.html import fixed, p_value, read_environment, signed
 from jaxface.report.observation_tables import among_words, feature_words, mark
-from jaxface.report.tables import percent
 from jaxface.report.template import render
+from jaxface.report.text import fixed, p_value, percent, signed
 
 SHEET = "crops.png"
 _SHOWN = 8  # crops of each group
@@ -100,7 +98,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
     faces = (
         []
         if sheet is None
-        else [(name, [data_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
+        else [(name, [pictures.png_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
     )
     people = len(set(table.person)) if table.person is not None else None
     return render(
@@ -132,7 +130,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
         skipped=result.skipped,
         ignored=table.ignored,
         run=config,
-        environment=words.environment(read_environment(result.folder)),
+        environment=words.environment(words.read_environment(result.folder)),
         config=dump_toml(names_only(config)),
     )
 

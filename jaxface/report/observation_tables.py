@@ -9,7 +9,7 @@ from jaxface.audit.observe import ObserveResult
 from jaxface.audit.observe.demo import Rate
 from jaxface.audit.observe.judge import AccuracyRow, Verdict
 from jaxface.audit.observe.samples import groups
-from jaxface.report.tables import percent
+from jaxface.report.text import percent
 
 YES, NO, UNKNOWN = "✓", "×", "–"
 

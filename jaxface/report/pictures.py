@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,3 +66,34 @@ def png(picture: np.ndarray) -> bytes:
 def save_png(path: str | Path, picture: np.ndarray) -> None:
     """Write an (H, W, 3) uint8 picture, atomically."""
     write_bytes(path, png(picture))
+
+
+def webp(picture: np.ndarray, quality: int = 85) -> bytes:
+    """The bytes of a lossy WebP file of an (H, W, 3) uint8 picture."""
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, format="WEBP", quality=quality, method=4)
+    return buffer.getvalue()
+
+
+def webp_uri(picture: np.ndarray, edge: int | None = None, quality: int = 85) -> str:
+    """An (H, W, 3) uint8 picture as the source of an `img`; a square one no larger than `edge`."""
+    if edge is not None and picture.shape[0] > edge:
+        picture = resized(picture, edge)
+    return uri(webp(picture, quality), "webp")
+
+
+def uri(data: bytes, kind: str) -> str:
+    """The bytes of a picture file, `png` or `webp`, as the source of an `img`."""
+    return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")
+
+
+def png_uri(image: np.ndarray) -> str:
+    """An (H, W, 3) image, floats in [0, 1] or uint8, as the source of an `img`, without loss."""
+    return uri(png(sheet(image[None, None])), "png")
+
+
+def resized(picture: np.ndarray, size: int) -> np.ndarray:
+    """A square (H, H, 3) uint8 picture with another edge."""
+    if picture.shape[0] == size:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))

@@ -10,6 +10,7 @@ import xarray
 from jaxface.audit.judge import summary
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
+from jaxface.report.text import percent
 
 REASONS = {
     CellStatus.PENDING: "not reached yet",
@@ -186,11 +187,6 @@ SEARCH_COLUMNS = (
     "gradients",
     "CPU-s",
 )
-
-
-def percent(share: float) -> str:
-    """A share for a reader."""
-    return "–" if np.isnan(share) else f"{100 * share:.0f} %"
 
 
 def search_rows(result: AuditResult) -> list[tuple[str, ...]]:

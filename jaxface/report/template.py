@@ -13,9 +13,23 @@ from markupsafe import Markup
 def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
     """The page `templates/NAME.html` with the style sheet as `style`; values are escaped, unless `Markup`."""
     environment = jinja2.Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(read),
     )
     environment.filters |= filters
-    folder = resources.files("jaxface.report") / "templates"
-    template = environment.from_string((folder / f"{name}.html").read_text(encoding="utf-8"))
-    return template.render(style=Markup((folder / "report.css").read_text(encoding="utf-8")), **values)
+    return environment.get_template(f"{name}.html").render(style=Markup(read("report.css")), **values)
+
+
+def render_text(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
+    """The text `templates/NAME`; nothing is escaped."""
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
+    environment.filters |= filters
+    return environment.from_string(read(name)).render(**values)
+
+
+def read(name: str) -> str:
+    """The text of a file in `templates/`."""
+    return (resources.files("jaxface.report") / "templates" / name).read_text(encoding="utf-8")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.result import AuditResult
-from jaxface.report.tables import ScoreRow, names, percent
+from jaxface.audit.store import ENVIRONMENT
+from jaxface.report.tables import ScoreRow, names
+from jaxface.report.text import percent
 
 FEW = 10
 
@@ -102,3 +106,11 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts.get("resumed"):
         shown.append(("resumed", f"{len(facts['resumed'])} times in another environment"))
     return shown
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """What the run noted of its machine; empty where the file is gone."""
+    try:
+        return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,6 @@
+"""THIN: an ensemble gated by what is not asked for, and a loss that removes it (Arnaud, Dapogny & Bailly)."""
+
+from jaxface.frameworks.thin.config import VARIANTS, ThinConfig
+from jaxface.frameworks.thin.train import FRAMEWORK
+
+__all__ = ["FRAMEWORK", "VARIANTS", "ThinConfig"]

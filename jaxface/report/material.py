@@ -1,0 +1,110 @@
+"""What a report is made of: what is counted, drawn and asked once, for the page and for the files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxface.audit.result import AuditResult
+from jaxface.audit.runner import load_head
+from jaxface.core.errors import JaxfaceError
+from jaxface.core.progress import Progress, Silent
+from jaxface.report import averages, drawings, explained, faces, sprites, tables, verdict
+from jaxface.report.averages import AverageRow
+from jaxface.report.drawings import Drawing
+from jaxface.report.explained import Depth, Explained
+from jaxface.report.faces import Gallery
+from jaxface.report.sprites import Sprites
+from jaxface.report.studio import Studio
+from jaxface.report.tables import ScoreRow, names
+from jaxface.report.verdict import Comparison, Verdict
+
+
+@dataclass(frozen=True)
+class Material:
+    """A run, told and drawn.
+
+    Attributes:
+        rows: one for each classifier and expression.
+        verdicts: the largest effect first.
+        compared: the classifiers with the largest and the smallest effect.
+        missing_head: why there are no faces; empty where there are.
+        sprites, galleries, averages, population, explained: faces; None or empty where there are none.
+        unexplained: why some classifiers have no saliency.
+        curves, surfaces, impacts, nulls: a figure for each classifier.
+    """
+
+    result: AuditResult
+    rows: list[ScoreRow]
+    verdicts: list[Verdict]
+    compared: Comparison | None
+    missing_head: str
+    sprites: Sprites | None
+    galleries: list[Gallery]
+    averages: list[AverageRow]
+    population: np.ndarray | None
+    explained: list[Explained]
+    unexplained: dict[str, str]
+    curves: list[Drawing]
+    surfaces: list[Drawing]
+    impacts: list[Drawing]
+    nulls: list[Drawing]
+
+
+def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progress | None = None) -> Material:
+    """All of a run's material.
+
+    Args:
+        saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
+        progress: told of the parts as they are made.
+    """
+    progress = progress or Silent()
+    progress.start("report", 6 + (len(names(result.data, "classifier")) if saliency != "none" else 0))
+    rows = tables.score_rows(result)
+    ordered = verdict.verdicts(result, rows)
+    known = [one.name for one in ordered if one.effect.known]
+    compared = verdict.comparison(result, known[0], known[-1]) if len(known) > 1 else None
+    progress.advance(1, "verdict")
+    curves = list(drawings.curves(result))
+    progress.advance(1, "curves")
+    surfaces, impacts = list(drawings.surfaces(result)), list(drawings.impacts(result))
+    nulls = list(drawings.nulls(result))
+    progress.advance(1, "surfaces")
+    studio, missing_head = open_studio(result)
+    drawn = sprites.sprites(result, studio) if studio else None
+    progress.advance(1, "faces under the sliders")
+    shown = faces.galleries(result, studio) if studio else []
+    progress.advance(1, "faces")
+    asked = studio is not None and saliency != "none"
+    loaded, unloaded = explained.load_classifiers(result) if studio else ({}, {})
+    averaged = averages.averages(result, studio, loaded) if studio else []
+    population = averages.population(result, studio) if studio else None
+    progress.advance(1, "average expressions")
+    maps = explained.explain(result, studio, loaded, saliency, progress) if studio and asked else []
+    progress.close()
+    return Material(
+        result=result,
+        rows=rows,
+        verdicts=ordered,
+        compared=compared,
+        missing_head=missing_head,
+        sprites=drawn,
+        galleries=shown,
+        averages=averaged,
+        population=population,
+        explained=maps,
+        unexplained=unloaded if asked else {},
+        curves=curves,
+        surfaces=surfaces,
+        impacts=impacts,
+        nulls=nulls,
+    )
+
+
+def open_studio(result: AuditResult) -> tuple[Studio | None, str]:
+    """What draws the run's faces, or why nothing can: its head may not be where it was."""
+    try:
+        return Studio(result, load_head(result.config)), ""
+    except JaxfaceError as error:
+        return None, str(error)

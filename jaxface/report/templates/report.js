@@ -1,0 +1,214 @@
+// The sliders of the report: face, surface and curve follow symmetry and time. Everything comes from this file.
+"use strict";
+(() => {
+  const byId = (id) => document.getElementById(id);
+  const data = JSON.parse(byId("answers").textContent);
+  if (!data.classifiers.length) { byId("explore").hidden = true; return; }
+  const choice = { classifier: byId("classifier"), expression: byId("expression") };
+  const slider = { symmetry: byId("symmetry"), time: byId("time") };
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const images = new Map();
+  let plotted = false, timer = 0;
+
+  const classifier = () => data.classifiers[choice.classifier.selectedIndex];
+  const cell = () => classifier().cells[choice.expression.value];
+  const everyone = () => byId("everyone").checked || !cell().own;
+  const surface = () => (everyone() ? cell().mean : cell().own);
+  const at = () => ({ s: +slider.symmetry.value, t: +slider.time.value });
+  const nearest = (steps, value) => steps.reduce((best, step, i) => (Math.abs(step - value) < Math.abs(steps[best] - value) ? i : best), 0);
+  const percent = (value) => `${Math.round(100 * value)} %`;
+
+  function between(table, s, t) {  // bilinear
+    const place = (steps, value) => {
+      let i = 0;
+      while (i < steps.length - 2 && steps[i + 1] <= value) i += 1;
+      return [i, Math.min(1, Math.max(0, (value - steps[i]) / (steps[i + 1] - steps[i])))];
+    };
+    const [i, a] = place(data.symmetry, s), [j, b] = place(data.time, t);
+    const row = (k) => table[k][j] * (1 - b) + table[k][j + 1] * b;
+    return row(i) * (1 - a) + row(i + 1) * a;
+  }
+
+  function change(table) {  // numpy.gradient along symmetry, a step
+    const last = table.length - 1;
+    return table.map((row, i) => row.map((_, j) => {
+      const low = Math.max(i - 1, 0), high = Math.min(i + 1, last);
+      return (table[high][j] - table[low][j]) / (high - low);
+    }));
+  }
+
+  // --- the face
+  function picture(source) {
+    if (!images.has(source)) {
+      const image = new Image();
+      image.onload = drawFace;
+      image.src = source;
+      images.set(source, image);
+    }
+    return images.get(source);
+  }
+
+  function drawFace() {
+    const sprites = data.sprites;
+    if (!sprites) return;
+    const { s, t } = at(), canvas = byId("face"), size = sprites.size;
+    const row = nearest(sprites.symmetry, s), column = nearest(sprites.time, t) - 1;
+    const source = column < 0 || !cell().sheet ? sprites.neutral : cell().sheet;
+    const image = picture(source);
+    if (!image.complete) return;
+    const x = source === sprites.neutral ? 0 : column * size, y = source === sprites.neutral ? 0 : row * size;
+    canvas.getContext("2d").drawImage(image, x, y, size, size, 0, 0, canvas.width, canvas.height);
+    canvas.setAttribute("aria-label", `${choice.expression.value}, symmetry ${sprites.symmetry[row].toFixed(2)}, time ${sprites.time[column + 1].toFixed(2)}`);
+  }
+
+  function tell() {
+    const { s, t } = at(), own = cell().own;
+    byId("symmetry-value").textContent = s.toFixed(2);
+    byId("time-value").textContent = t.toFixed(2);
+    const said = own && data.answers[cell().first[nearest(data.symmetry, s)][nearest(data.time, t)]];
+    const shown = own ? `${choice.expression.value} ${percent(between(own, s, t))}` : "unknown for this face";
+    const lost = said && said !== choice.expression.value;
+    byId("readout").innerHTML = "";
+    const strong = document.createElement("b");
+    strong.textContent = shown;
+    byId("readout").append(`${classifier().name}: `, strong);
+    if (said) {
+      const first = document.createElement("span");
+      first.className = lost ? "lost" : "kept";
+      first.textContent = lost ? `, says ${said} first` : ", its first answer";
+      byId("readout").append(first);
+    }
+  }
+
+  // --- the curve over symmetry
+  function profile() {
+    const svg = byId("profile"), { s, t } = at(), colour = classifier().colour;
+    const x = (v) => 40 + 500 * (1 - v), y = (v) => 120 - 108 * Math.min(1, Math.max(0, v));
+    const line = (values) => values.map(([a, b], i) => `${i ? "L" : "M"}${x(a).toFixed(1)},${y(b).toFixed(1)}`).join("");
+    const mean = data.symmetry.map((v) => between(cell().mean, v, t)), spread = data.symmetry.map((v) => between(cell().deviation, v, t));
+    const upper = data.symmetry.map((v, i) => [v, mean[i] + spread[i]]), lower = data.symmetry.map((v, i) => [v, mean[i] - spread[i]]);
+    const own = cell().own && data.symmetry.map((v) => [v, between(cell().own, v, t)]);
+    const column = nearest(data.time, t);
+    const dots = (own || []).map(([a, b], i) => {
+      const right = data.answers[cell().first[i][column]] === choice.expression.value;
+      return `<circle cx="${x(a)}" cy="${y(b)}" r="4" stroke="${colour}" stroke-width="1.6" fill="${right ? colour : "var(--paper)"}"/>`;
+    });
+    const here = between(surface(), s, t);
+    svg.innerHTML =
+      [0, 0.5, 1].map((v) => `<path d="M40,${y(v)}H540" class="rule"/><text x="34" y="${y(v) + 4}" text-anchor="end">${v}</text>`).join("") +
+      [1, 0.5, 0].map((v) => `<text x="${x(v)}" y="137" text-anchor="middle">${v}</text>`).join("") +
+      `<text x="290" y="152" text-anchor="middle">symmetry</text>` +
+      `<path d="${line(upper)}${line([...lower].reverse()).replace("M", "L")}Z" fill="${colour}" opacity=".18"/>` +
+      (own ? `<path d="${line(own)}" fill="none" stroke="${colour}" stroke-width="2"/>${dots.join("")}` : "") +
+      `<path d="M${x(s)},12V120" class="cursor"/><circle id="mark" cx="${x(s)}" cy="${y(here)}" r="6.5" class="mark"/>`;
+  }
+
+  // --- the surface
+  async function library() {
+    const bytes = Uint8Array.from(atob(byId("plotly").textContent.trim()), (c) => c.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const element = document.createElement("script");
+    element.textContent = await new Response(stream).text();
+    document.head.append(element);
+    return window.Plotly;
+  }
+
+  function solid() {
+    const canvas = document.createElement("canvas");
+    return Boolean(canvas.getContext("webgl2") || canvas.getContext("webgl"));
+  }
+
+  function heights() {
+    const shown = surface();
+    return byId("plot").dataset.view === "change" ? change(shown) : shown;
+  }
+
+  function marker() {
+    const { s, t } = at();
+    return { x: [t], y: [s], z: [between(heights(), s, t)] };
+  }
+
+  function plot() {
+    if (!window.Plotly) return;
+    const ink = getComputedStyle(document.body).color, three = plot.solid, z = heights();
+    const changing = byId("plot").dataset.view === "change";
+    const largest = Math.max(0.02, ...z.flat().map(Math.abs));
+    const colours = changing
+      ? { colorscale: "RdBu", reversescale: false, cmin: -largest, cmax: largest, zmin: -largest, zmax: largest }
+      : { colorscale: "Viridis", cmin: 0, cmax: 1, zmin: 0, zmax: 1 };
+    const flat = z.map(() => (changing ? z[0].map(() => 0) : z[z.length - 1]));
+    const name = changing ? "change a step" : "probability";
+    const hover = "symmetry %{y:.2f}, time %{x:.2f}: %{z:.3f}<extra></extra>";
+    const traces = [{ type: three ? "surface" : "heatmap", x: data.time, y: data.symmetry, z, ...colours, hovertemplate: hover,
+      colorbar: { thickness: 10, len: 0.7, outlinewidth: 0, tickfont: { color: ink } } }];
+    if (three && byId("plane").checked) {
+      traces.push({ type: "surface", x: data.time, y: data.symmetry, z: flat, showscale: false, opacity: 0.35, hoverinfo: "skip",
+        colorscale: [[0, "#7fb2ff"], [1, "#7fb2ff"]] });
+    }
+    traces.push({ type: three ? "scatter3d" : "scatter", mode: "markers", ...marker(), hoverinfo: "skip",
+      marker: { size: three ? 7 : 14, color: "#ff3b30", line: { color: "#fff", width: 2 } } });
+    const axis = (title, extra) => ({ title: { text: title }, color: ink, gridcolor: "rgba(128,128,128,.35)", zeroline: false, ...extra });
+    const layout = { margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
+      font: { family: "system-ui, sans-serif", size: 12, color: ink }, uirevision: "kept" };
+    if (three) {
+      layout.scene = { xaxis: axis("time"), yaxis: axis("symmetry"), zaxis: axis(name, changing ? {} : { range: [0, 1] }),
+        camera: { eye: innerWidth < 600 ? { x: -1.8, y: -1.8, z: 1 } : { x: -1.5, y: -1.5, z: 0.85 } }, aspectratio: { x: 1.1, y: 1.1, z: 0.75 }, uirevision: "kept" };
+    } else {
+      layout.margin = { l: 50, r: 10, t: 10, b: 45 };
+      Object.assign(layout, { xaxis: axis("time"), yaxis: axis("symmetry") });
+    }
+    window.Plotly.react("plot", traces, layout, { displaylogo: false, responsive: true, displayModeBar: false });
+    plotted = true;
+  }
+
+  function move() {
+    drawFace(); tell(); profile();
+    if (!plotted) return;
+    const { x, y, z } = marker(), last = byId("plot").data.length - 1;
+    window.Plotly.restyle("plot", plot.solid ? { x: [x], y: [y], z: [z] } : { x: [x], y: [y] }, [last]);
+  }
+
+  function expressions() {
+    const before = choice.expression.value, known = Object.keys(classifier().cells);
+    choice.expression.replaceChildren(...known.map((name) => new Option(name, name)));
+    choice.expression.value = known.includes(before) ? before : known.includes("happiness") ? "happiness" : known[0];
+  }
+
+  function everything() { drawFace(); tell(); profile(); plot(); }
+
+  // --- playing: the expression unfolds, then its side freezes, and back
+  function play(on) {
+    byId("play").setAttribute("aria-pressed", on);
+    byId("play").textContent = on ? "❚❚ Pause" : "▶ Play";
+    clearInterval(timer);
+    if (!on) return;
+    let step = 0;
+    timer = setInterval(() => {
+      step = (step + 1) % 120;
+      const ramp = (from, to) => Math.min(1, Math.max(0, (step - from) / (to - from)));
+      slider.time.value = ramp(0, 40);
+      slider.symmetry.value = 1 - ramp(45, 80) + ramp(90, 115);
+      move();
+    }, calm.matches ? 250 : 60);
+  }
+
+  choice.classifier.replaceChildren(...data.classifiers.map((one) => new Option(one.name, one.name)));
+  expressions();
+  choice.classifier.addEventListener("change", () => { expressions(); everything(); });
+  choice.expression.addEventListener("change", everything);
+  for (const one of Object.values(slider)) one.addEventListener("input", () => { play(false); move(); });
+  for (const one of document.getElementsByName("view")) one.addEventListener("change", () => { byId("plot").dataset.view = one.value; plot(); });
+  for (const id of ["plane", "everyone"]) byId(id).addEventListener("change", everything);
+  byId("play").addEventListener("click", () => play(byId("play").getAttribute("aria-pressed") !== "true"));
+  dark.addEventListener("change", everything);
+  addEventListener("beforeprint", () => { play(false); for (const one of document.querySelectorAll("details")) one.open = true; });
+  byId("plot").dataset.view = "answer";
+  drawFace(); tell(); profile();
+  plot.solid = solid();
+  new IntersectionObserver((seen, observer) => {
+    if (!seen.some((one) => one.isIntersecting)) return;
+    observer.disconnect();
+    library().then(plot).catch(() => { byId("plot").textContent = "This browser cannot show the surface; the curve below and the maps further down do."; });
+  }, { rootMargin: "400px" }).observe(byId("plot"));
+})();

@@ -1,0 +1,160 @@
+"""Figures and tables as files, and two runs compared."""
+
+import csv
+import dataclasses
+import html
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxface as jf
+from jaxface.audit import AuditResult
+from jaxface.cli.main import run
+from jaxface.core.errors import ConfigError
+from jaxface.report import compare, methods, paper_tables, tables
+from jaxface.report.null import shuffled_scores
+from jaxface.stats.score import column_weights
+from tests.runs import CONFIG, finished_run
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    return finished_run(tmp_path_factory.mktemp("runs") / "planted")
+
+
+def pixels(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def test_every_figure_and_table_becomes_a_file(
+    result: AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = f"report {result.folder} --out {tmp_path} --figures paper --saliency none --quiet"
+    assert run(command.split()) == 0
+    said = capsys.readouterr()
+    assert said.err == "" and f"figures: {tmp_path / 'figures'}" in said.out
+    files = {path.name for path in (tmp_path / "figures").iterdir()}
+    pictures = {name.removesuffix(".png") for name in files if name.endswith(".png")}
+    assert pictures == {name.removesuffix(".svg") for name in files if name.endswith(".svg")}
+    for kind in ("curves", "surface", "impact", "null", "surface3d", "impact3d", "unbiased"):
+        assert {f"{kind}-one", f"{kind}-two"} <= pictures
+    assert {name.removesuffix(".csv") for name in files if name.endswith(".csv")} == {
+        name.removesuffix(".tex") for name in files if name.endswith(".tex")
+    }
+    svg = (tmp_path / "figures" / "curves-one.svg").read_text(encoding="utf-8")
+    assert svg.startswith('<svg xmlns="http://www.w3.org/2000/svg"') and "currentColor" not in svg
+    assert pixels(tmp_path / "figures" / "curves-one.png")[0] > 500
+    with (tmp_path / "figures" / "table2-scores.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["classifier"] for row in rows] == ["one", "two"]
+    mean = float(result.scores.sel(classifier="one", expression="happiness").mean())
+    assert rows[0]["happiness"] == f"{mean:+.4f}" and rows[0]["contempt"] == "–"
+
+
+def test_latex_says_what_the_table_says(result: AuditResult) -> None:
+    rows = tables.score_rows(result)
+    made = {table.name: table for table in paper_tables.paper_tables(result, rows)}
+    assert "table4-accuracy-s0.5" in made and "transfer" in made
+    text = paper_tables.as_latex(made["table3-significant"])
+    assert r"\toprule" in text and r"one & 6 & " in text and text.count(r"\\") == 3
+    assert text.count("&") == 3 * 3
+    assert paper_tables.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
+
+
+def test_methods_state_the_run(result: AuditResult) -> None:
+    told = methods.paragraph(result)
+    for wanted in (
+        "2 classifiers (one, two)",
+        "6 people were sampled",
+        "5 x 6 equidistant steps",
+        "500 permutations",
+        "Algorithm 1",
+        "Holm-Bonferroni",
+        "24 x 24 pixels",
+        "0 cells failed",
+    ):
+        assert wanted in told, wanted
+    cited = methods.citations(result)
+    assert "holm1979" in cited and "kingma2015adam" in cited and "benjamini1995" not in cited
+    other = dataclasses.replace(
+        result, config=dataclasses.replace(CONFIG, correction="benjamini-hochberg", scheme="slope")
+    )
+    assert "Benjamini-Hochberg" in methods.paragraph(other) and "slope" in methods.paragraph(other)
+    assert "benjamini1995" in methods.citations(other)
+
+
+@pytest.mark.parametrize("scheme", ["per-time", "whole-row", "slope"])
+@pytest.mark.parametrize("per", ["step", "unit"])
+def test_shuffled_scores_are_scores_of_shuffled_answers(scheme: str, per: str) -> None:
+    """They lie around zero and within what any order could give, in the run's units; 400 come near to it."""
+    config = dataclasses.replace(CONFIG, scheme=scheme, per=per)
+    surface = np.linspace(0, 1, 5)[:, None] * np.linspace(0, 1, 6)
+    scores = shuffled_scores(surface, config, 400)
+    weights = np.sort(column_weights("slope" if scheme == "slope" else "gradient", 5).weights)
+    largest = (weights @ np.sort(surface, axis=0)).mean() * (4 if per == "unit" else 1)
+    assert abs(scores.mean()) < 0.1 * largest
+    assert (0.6 if scheme == "per-time" else 0.95) * largest < np.abs(scores).max() <= largest * (1 + 1e-6)
+
+
+def changed(result: AuditResult, factor: float, **config: object) -> AuditResult:
+    """The run with all scores times a factor."""
+    return dataclasses.replace(
+        result,
+        config=dataclasses.replace(result.config, **config),
+        data=result.data.assign(score=result.data["score"] * factor),
+    )
+
+
+def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
+    after = changed(result, 0.5)
+    one, two = compare.pairs(result, after)
+    assert (one.name, two.name) == ("one", "two")
+    happy = next(change for change in one.changes if change.expression == "happiness")
+    own = result.scores.sel(classifier="one", expression="happiness").values
+    assert happy.before == pytest.approx(own.mean()) and happy.after == pytest.approx(own.mean() / 2)
+    assert happy.difference.mean == pytest.approx(-own.mean() / 2)
+    assert happy.difference.p == 2 / 2**6 and happy.difference.people == 6
+    assert one.whole.difference.direction == -1 and "less" in one.sentence
+    assert compare.headline([one, two]) == "All classifiers lean on facial symmetry less in the second run"
+    same = compare.pairs(result, result)
+    assert compare.headline(same) == "The second run is not surely different from the first"
+    assert same[0].whole.difference.mean == 0.0
+    page = jf.report.comparison_page(result, after)
+    assert (
+        one.sentence in html.unescape(page)
+        and "<script" not in page
+        and "http" not in page.replace("http://www.w3.org", "")
+    )
+
+
+def test_what_cannot_be_paired_is_refused(result: AuditResult, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="side is 'left' and 'right'"):
+        compare.pairs(result, changed(result, 1.0, side="right"))
+    strangers = result.data["identity_parameters"] + 1.0
+    other = dataclasses.replace(result, data=result.data.assign(identity_parameters=strangers))
+    with pytest.raises(ConfigError, match="other people"):
+        compare.pairs(result, other)
+    named = dataclasses.replace(result, data=result.data.assign_coords(classifier=["three", "four"]))
+    with pytest.raises(ConfigError, match="share no classifier"):
+        compare.pairs(result, named)
+
+
+def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
+    alone = [
+        dataclasses.replace(run, data=run.data.isel(classifier=[0], judge=[0]).assign_coords(classifier=[name]))
+        for run, name in ((result, "v1"), (changed(result, 0.5), "v2"))
+    ]
+    (pair,) = compare.pairs(*alone)
+    assert (pair.before, pair.after) == ("v1", "v2")
+    assert compare.headline([pair]) == "v2 leans on facial symmetry less than v1"
+
+
+def test_the_command_compares(result: AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["report", str(result.folder), str(result.folder), "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert out.endswith(f"report: {tmp_path / 'comparison.html'}\n") and "+0.0000" in out
+    assert (tmp_path / "comparison.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert run(["report", *[str(result.folder)] * 3]) == 2

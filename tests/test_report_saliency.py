@@ -1,0 +1,137 @@
+"""What answers hang on: planted in a place of the picture, or in the movement of the head."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface import classify, face, render
+from jaxface.audit import AuditResult
+from jaxface.core.errors import ConfigError
+from jaxface.core.progress import Silent
+from jaxface.report import averages, explained, overlay, saliency
+from jaxface.report.studio import Studio
+from tests.heads import toy_head
+from tests.runs import CONFIG, finished_run
+
+LABELS = ("happy", "surprise", "neutral")
+SIZE = 24
+
+
+def corner(images: jax.Array) -> jax.Array:
+    """Happiness is light in the lower left quarter, surprise its absence."""
+    light = images[:, 12:, :12].mean((1, 2, 3))
+    return jnp.stack([6 * light, -6 * light, 0 * light], axis=-1)
+
+
+CORNER = classify.from_function(corner, LABELS, name="one")
+
+
+def test_hiding_the_place_that_counts_lowers_the_answer() -> None:
+    picture = np.zeros((2, SIZE, SIZE, 3), np.float32)
+    picture[0, 14:20, 2:8] = 1.0
+    said, losses = saliency.occlusion(CORNER, picture)
+    assert said.shape == (2, 3) and losses.shape == (2, saliency.PLACES**2, 3)
+    np.testing.assert_allclose(said[1], 1 / 3, atol=1e-6)
+    heat = saliency.occlusion_map(losses[0, :, 0], SIZE)
+    middle = np.unravel_index(heat.argmax(), heat.shape)
+    assert 13 <= middle[0] <= 20 and 1 <= middle[1] <= 8
+    assert np.abs(heat[:8]).max() < 0.25 * heat.max()  # what is left there: patches of the mean colour
+    against = saliency.occlusion_map(losses[0, :, 1], SIZE)
+    assert against[middle] < 0
+    np.testing.assert_allclose(losses[1], 0.0, atol=1e-6)  # nothing to hide in a black picture
+
+
+def test_host_classifiers_are_explained_alike() -> None:
+    picture = np.random.default_rng(0).random((1, SIZE, SIZE, 3)).astype(np.float32)
+    host = classify.from_function(
+        lambda images: np.asarray(corner(jnp.asarray(images))), LABELS, name="host", on_host=True
+    )
+    for own, other in zip(saliency.occlusion(CORNER, picture), saliency.occlusion(host, picture), strict=True):
+        np.testing.assert_allclose(own, other, atol=1e-4)
+
+
+def test_log_odds_survive_certainty() -> None:
+    odds = saliency.log_odds(np.array([[800.0, 0.0, 0.0], [np.log(2.0), 0.0, 0.0]]))
+    np.testing.assert_allclose(odds[:, 0], [800 - np.log(2), 0.0], atol=1e-9)
+
+
+def test_places_cover_the_picture() -> None:
+    corners, patch = saliency.places(SIZE)
+    assert corners.min() == 0 and corners.max() + patch == SIZE
+    heat = saliency.occlusion_map(np.ones(len(corners)), SIZE)
+    np.testing.assert_allclose(heat, 1.0)
+
+
+def test_vertex_gradients_are_the_change_of_the_answer(key: jax.Array) -> None:
+    """Against the renderer: the smile's own movement, a hundredth of it, forward and back."""
+    head, scene = toy_head(), render.scene(dataclasses.replace(CONFIG.render, size=SIZE))
+    person = jax.tree.map(lambda leaf: leaf[0], face.sample_population(key, head, 1))
+    person = dataclasses.replace(person, expression=jnp.array([0.5, 0.0, 0.0, 0.0]))
+    push = saliency.vertex_push(CORNER, head, person, scene, 1.0, 0)
+    assert push.shape == head.template.shape and np.isfinite(push).all()
+    smile = np.asarray(head.expression_basis[..., 0])
+
+    def odds(amount: float) -> float:
+        moved = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
+        logits = CORNER.logits(render.image(head, moved, scene)[None])
+        return float(saliency.log_odds(np.asarray(logits, np.float64))[0, 0])
+
+    measured = (odds(0.02) - odds(-0.02)) / 0.04
+    assert (push * smile).sum() == pytest.approx(measured, rel=0.25)
+    host = classify.from_function(lambda images: images[:, 0, 0], LABELS, name="host", on_host=True)
+    with pytest.raises(ConfigError, match="no gradient"):
+        saliency.vertex_push(host, head, person, scene, 1.0, 0)
+
+
+def test_skin_density_knows_how_much_skin_a_vertex_carries() -> None:
+    """A push in proportion to the skin that each vertex carries is the same density everywhere."""
+    head = toy_head()
+    corners, at = np.asarray(head.faces), np.asarray(head.template)
+    edges = at[corners[:, 1]] - at[corners[:, 0]], at[corners[:, 2]] - at[corners[:, 0]]
+    carried = np.zeros(len(at))
+    np.add.at(carried, corners, np.linalg.norm(np.cross(*edges), axis=-1)[:, None] / 6)
+    push = carried[:, None] * np.array([0.0, 3.0, 4.0])
+    np.testing.assert_allclose(saliency.skin_density(head, push), 5e-7, rtol=1e-4)
+
+
+def test_overlay_is_red_for_and_blue_against() -> None:
+    heat = np.array([[1.0, -1.0, 0.0]])
+    row = overlay.overlay(np.full((1, 3, 3), 128, np.uint8), heat, 1.0)[0].astype(int)
+    assert row[0, 0] > row[0, 2] + 100 and row[1, 2] > row[1, 0] + 100 and np.ptp(row[2]) == 0
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
+    found = finished_run(tmp_path_factory.mktemp("runs") / "planted")
+    two = classify.from_function(corner, LABELS, name="two")
+    return dataclasses.replace(
+        found, config=dataclasses.replace(found.config, head=toy_head(), classifiers=(CORNER, two))
+    )
+
+
+def test_a_run_is_explained(result: AuditResult) -> None:
+    studio = Studio(result, toy_head())
+    loaded, missing = explained.load_classifiers(result)
+    assert list(loaded) == ["one", "two"] and not missing
+    rows = averages.averages(result, studio, loaded)
+    assert [row.name for row in rows] == ["one", "two"]
+    assert [cell.expression for cell in rows[0].cells] == ["happiness", "surprise"]
+    mean = averages.mean_expressions(result)["one", "happiness"]
+    stored = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
+    np.testing.assert_allclose(mean, stored.transpose("identity", ...).values.mean(0))
+    found = explained.explain(result, studio, {"one": CORNER}, "occlusion", Silent())
+    assert [one.name for one in found] == ["one"] and not found[0].gradient
+    assert [(e.expression, e.symmetry) for e in found[0].occlusion if e.target] == [
+        ("happiness", 1.0),
+        ("happiness", 0.0),
+        ("surprise", 1.0),
+        ("surprise", 0.0),
+    ]
+    assert all(e.answer != e.expression for e in found[0].occlusion if not e.target)
+    # what counts lies in the left half of the picture, the subject's right
+    assert found[0].occlusion[0].left < 0.35
+    sheet = averages.population(result, studio)
+    assert sheet.shape == (studio.size, 6 * studio.size + 5 * 4, 3)
