@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +163,15 @@ def test_flips_are_as_many_as_asked() -> None:
     assert (noisy.column("label") != other.column("label")).any()
 
 
+@pytest.fixture
+def hastily_compiled() -> Iterator[None]:
+    """Programs that run three times are not worth XLA's optimisations."""
+    jax.config.update("jax_disable_most_optimizations", True)
+    yield
+    jax.config.update("jax_disable_most_optimizations", False)
+
+
+@pytest.mark.usefixtures("hastily_compiled")
 def test_a_study_from_training_to_its_row() -> None:
     """SCN: it remembers the labels that it corrects, and its answers have no corrected ones beside them."""
     base = FRAMEWORK.fixture(jax.random.key(0)).config
