@@ -1,0 +1,66 @@
+"""How long the report's occlusion maps take for many classifiers: a finished run's faces, asked as if it had COUNT.
+
+    python -m benchmarks.occlusion RUN --out benchmarks/results
+
+The run's classifiers stand in for one another in turn, each under a name of its own; every expression is asked at
+s = 1 and s = 0, about its target and about what is answered first. Compiling counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import time
+from pathlib import Path
+
+from jaxface import audit, classify, face
+from jaxface.bench import harness
+from jaxface.core.progress import Silent
+from jaxface.report import explained
+from jaxface.report.studio import Studio
+
+
+def repeated(result: audit.AuditResult, count: int) -> audit.AuditResult:
+    """A run as if it had `count` classifiers: its own, one after another, again and again."""
+    own = [str(name) for name in result.data.classifier.values]
+    which = [index % len(own) for index in range(count)]
+    names = [f"{own[index]} {number}" for number, index in enumerate(which)]
+    loaded = [classify.load(name) for name in own]
+    classifiers = tuple(
+        dataclasses.replace(loaded[index], card=dataclasses.replace(loaded[index].card, name=name))
+        for index, name in zip(which, names, strict=True)
+    )
+    data = result.data.load().isel(classifier=which, judge=which)
+    data = data.assign_coords(classifier=names, judge=names)
+    return dataclasses.replace(
+        result, config=dataclasses.replace(result.config, classifiers=classifiers), data=data
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder of a finished audit of bundled classifiers")
+    parser.add_argument("--count", type=int, default=17, help="classifiers")
+    parser.add_argument("--out", type=Path, help="a folder for the dated file of lines")
+    given = parser.parse_args()
+    result = repeated(audit.load(given.run), given.count)
+    studio = Studio(result, face.load("bundled"))
+    loaded, _ = explained.load_classifiers(result)
+    start, cpu = time.perf_counter(), time.process_time()
+    explained.explain(result, studio, loaded, "occlusion", Silent())
+    row = {
+        "name": "occlusion maps",
+        "classifiers": given.count,
+        "expressions": result.data.sizes["expression"],
+        "run_s": time.perf_counter() - start,
+        "cpu_s": time.process_time() - cpu,
+        "peak_mb": harness.peak_memory(),
+    }
+    stamped = harness.stamp(row)
+    print(stamped)
+    if given.out is not None:
+        harness.append(harness.results_file(given.out, "occlusion"), stamped)
+
+
+if __name__ == "__main__":
+    main()
