@@ -1,9 +1,9 @@
-"""How long the report's occlusion maps take for many classifiers: a finished run's faces, asked as if it had COUNT.
+"""How long the report's occlusion maps take for many classifiers, on a finished run's faces.
 
     python -m benchmarks.occlusion RUN --out benchmarks/results
 
-The run's classifiers stand in for one another in turn, each under a name of its own; every expression is asked at
-s = 1 and s = 0, about its target and about what is answered first. Compiling counts.
+The run's classifiers stand in for COUNT, one after another, each under a name of its own; every expression is
+asked at s = 1 and s = 0, about its target and about what is answered first. Compiling counts.
 """
 
 from __future__ import annotations
