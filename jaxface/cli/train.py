@@ -70,13 +70,13 @@ def main(argv: Sequence[str]) -> int:
 def command_of(framework: frameworks.Framework) -> Any:
     """`Train` with the settings of one framework."""
     from jaxface.frameworks.common.config import TrainConfig
-    from jaxface.frameworks.common.inputs import DataConfig
+    from jaxface.frameworks.common.inputs import settings_of
 
-    defaults = framework.defaults
+    defaults, data = framework.defaults, settings_of(framework)
     tables: list[tuple[str, Any, Any]] = [
         ("model", _flat(framework.config), dataclasses.field(default_factory=framework.config)),
         ("train", _flat(TrainConfig), dataclasses.field(default_factory=lambda: defaults)),
-        ("data", _flat(DataConfig), dataclasses.field(default_factory=DataConfig)),
+        ("data", _flat(data), dataclasses.field(default_factory=data)),
         ("seed", int, 0),
     ]
     settings = dataclasses.make_dataclass("Settings", tables, frozen=True)

@@ -136,6 +136,9 @@ class Framework:
         start: (config, task, state) -> the state with what is read from files; None = nothing is.
         export: (config, task, state, card, folder) writes the trained network as a classifier, whose card is
             told as far as it is known; None = the common way, `predict` as StableHLO.
+        data: the frozen dataclass of its `[data]` settings, where it learns from several data sets at once; None
+            = the common one, `inputs.DataConfig`.
+        inputs: (config, data settings, `TrainConfig`, seed) -> `inputs.Inputs`, likewise; None = one data set.
     """
 
     name: str
@@ -149,6 +152,8 @@ class Framework:
     defaults: TrainConfig = field(default_factory=TrainConfig)
     start: Callable[[Any, Task, nnx.State], nnx.State] | None = None
     export: Callable[[Any, Task, nnx.State, Card, Path], None] | None = None
+    data: type[Any] | None = None
+    inputs: Callable[[Any, Any, TrainConfig, int], Any] | None = None
 
 
 class Programs(NamedTuple):

@@ -12,7 +12,8 @@ import numpy as np
 from jaxface import data
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
-from jaxface.frameworks.common.framework import Answers, Task
+from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.framework import Answers, Framework, Task
 
 RECIPE = "recipe"
 _ELSEWHERE = 1  # stream of a recipe that validation images are of, beside the training's own
@@ -70,6 +71,27 @@ class Inputs(NamedTuple):
     name: str
     examples: int
     notes: tuple[str, ...] = ()
+
+
+def inputs_of(framework: Framework, model: Any, train: TrainConfig, settings: Any, seed: int) -> Inputs:
+    """What a framework is trained on: of one data set, or as the framework itself mixes several.
+
+    Args:
+        model: the framework's config.
+        settings: of the kind `settings_of(framework)`.
+
+    Raises:
+        as `open_inputs`.
+    """
+    if framework.inputs is not None:
+        found: Inputs = framework.inputs(model, settings, train, seed)
+        return found
+    return open_inputs(settings, train.batch, framework.size(model), framework.answers, seed)
+
+
+def settings_of(framework: Framework) -> type[Any]:
+    """The dataclass of a framework's `[data]` settings."""
+    return framework.data or DataConfig
 
 
 def open_inputs(config: DataConfig, batch: int, size: int | None, answers: Answers, seed: int) -> Inputs:

@@ -17,7 +17,7 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.export import export, exportable
 from jaxface.frameworks.common.fit import Fitted, fit
 from jaxface.frameworks.common.framework import Framework, Task, programs
-from jaxface.frameworks.common.inputs import DataConfig, open_inputs
+from jaxface.frameworks.common.inputs import inputs_of
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def run(
     framework: Framework,
     model: Any,
     train: TrainConfig,
-    data: DataConfig,
+    data: Any,
     out: str | Path,
     *,
     seed: int = 0,
@@ -51,12 +51,12 @@ def run(
     takes.
 
     Args:
-        model: the framework's config.
+        model, data: the framework's config, and settings of its data.
 
     Raises:
         as `inputs.open_inputs` and `fit.fit`.
     """
-    given = open_inputs(data, train.batch, framework.size(model), framework.answers, seed)
+    given = inputs_of(framework, model, train, data, seed)
     told = {**to_dict(data), "examples": given.examples}
     fitted = fit(
         framework,
