@@ -23,6 +23,7 @@ from jaxface.frameworks.common.fit import Fitted, fit
 from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
 from jaxface.frameworks.common.record import read_log
 from tests import planted
+from tests.devices import xla_flags
 
 REPOSITORY = Path(__file__).parent.parent
 STEPS = 4
@@ -163,7 +164,7 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, stepped: dict[str
     differ by a few times as much as they do when the last bits of the parameters change."""
     environment = os.environ | {
         "PYTHONPATH": str(REPOSITORY),
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
+        "XLA_FLAGS": xla_flags(8),
     }
     command = [sys.executable, "-c", EIGHT, one.framework.name, str(tmp_path / "eight")]
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
