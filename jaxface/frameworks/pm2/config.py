@@ -79,7 +79,7 @@ class Pm2Config:
     repeats: int = 1
     """How often step 3 is done for each time that steps 1 and 2 are; MCD's code has 4."""
 
-    units: Literal["mean", "sum"] = "mean"
+    reduction: Literal["mean", "sum"] = "mean"
     """Over action units, the losses of Eq. 2 and 3 are means, as in the group's earlier code and as the weights
     of the baselines are meant; or sums, as Eq. 2 is written."""
 

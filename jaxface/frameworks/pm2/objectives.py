@@ -147,7 +147,9 @@ def on_units(
     """(L_AU1 + L_AU2) / 2, of the labels of the batch; of features (B, D)."""
     known = batch.get("units_known", jnp.ones_like(batch["units"], bool))
     each = [
-        jax.vmap(unit_loss, (0, 0, 0, None))(logits.astype(jnp.float32), batch["units"], known, config.units)
+        jax.vmap(unit_loss, (0, 0, 0, None))(
+            logits.astype(jnp.float32), batch["units"], known, config.reduction
+        )
         for logits in detector.classify(features)
     ]
     return (mean_of(each[0], counted) + mean_of(each[1], counted)) / 2.0
@@ -156,7 +158,7 @@ def on_units(
 def disagreement(config: Pm2Config, detector: Detector, features: Array) -> Array:
     """L_Dis of a batch's features (B, D)."""
     first, second = (logits.astype(jnp.float32) for logits in detector.classify(features))
-    return jax.vmap(discrepancy, (0, 0, None))(first, second, config.units).mean()
+    return jax.vmap(discrepancy, (0, 0, None))(first, second, config.reduction).mean()
 
 
 def mean_probability(detector: Detector, features: Array) -> Array:
