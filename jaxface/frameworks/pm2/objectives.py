@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -91,7 +92,8 @@ def matched(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> A
     """L_PM2 of a batch (Eq. 6), or M3SDA's distance of three domains: faces, avatars, target."""
     exact = {name: each.astype(jnp.float32) for name, each in features.items()}
     if config.method == "pm2":
-        each = jax.vmap(paired_moments)(*(exact[name] for name in PAIR))
+        distance = functools.partial(paired_moments, over=config.reduction)
+        each = jax.vmap(distance)(*(exact[name] for name in PAIR))
         return mean_of(each, paired(batch))
     settings, there = config.adaptation, paired(batch)
     both = None if there is None else jnp.concatenate([there, there])
@@ -100,7 +102,7 @@ def matched(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> A
         moments.moments(some, settings.moments, settings.centred, counted)
         for some, counted in ((exact["image"], None), (avatars, both), (exact["target"], None))
     ]
-    return moments.multi_source(of[:2], of[2])
+    return moments.multi_source(of[:2], of[2], config.reduction)
 
 
 def second_step(config: Pm2Config) -> Loss:
