@@ -81,10 +81,9 @@ def as_graphml(graph: SignedGraph) -> str:
     for name, of, kind in _KEYS:
         ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
     drawn = ElementTree.SubElement(root, "graph", id="causes", edgedefault="directed")
-    for kind, names in (("unit", graph.units), ("expression", graph.expressions)):
-        for name in names:
-            node = ElementTree.SubElement(drawn, "node", id=_id(name))
-            _data(node, kind=kind, name=str(name))
+    for kind, nodes in (("unit", graph.units), ("expression", graph.expressions)):
+        for node in nodes:
+            _data(ElementTree.SubElement(drawn, "node", id=_id(node)), kind=kind, name=str(node))
     for edge in graph.edges():
         ends = {"source": _id(edge.source), "target": _id(edge.target)}
         polarity = "excitatory" if edge.weight > 0.0 else "inhibitory"
