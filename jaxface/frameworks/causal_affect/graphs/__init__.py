@@ -10,12 +10,14 @@ from jaxface.frameworks.causal_affect.graphs.signed import (
     strongest,
     thresholded,
 )
+from jaxface.frameworks.causal_affect.graphs.truth import of_world
 
 __all__ = [
     "Edge",
     "SignedGraph",
     "empty",
     "mean",
+    "of_world",
     "read",
     "restricted",
     "strongest",
