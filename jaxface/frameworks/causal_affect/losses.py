@@ -82,8 +82,16 @@ def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
     return config.noise * jnp.sqrt((jax.lax.stop_gradient(features) ** 2).mean() + _TINY)
 
 
+def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
+    """epsilon of Eq. 12 for every target, (B, T, S, d), from features (B, S, d): one draw for both branches, and
+    for both levels of each."""
+    batch, sources, width = features.shape
+    noise = jax.random.normal(key, (batch, targets, sources, width), features.dtype)
+    return noise_scale(config, features) * noise
+
+
 def counterfactual_loss(
-    config: CounterfactualConfig, branch: Branch, levels: tuple[Level, ...], features: Array, key: Array
+    config: CounterfactualConfig, branch: Branch, levels: tuple[Level, ...], features: Array, noise: Array
 ) -> Array:
     """Eq. 15, the mean over the levels and the batch. ().
 
@@ -92,11 +100,10 @@ def counterfactual_loss(
 
     Args:
         features: (B, S, d).
+        noise: (B, T, S, d).
     """
-    scale, total = noise_scale(config, features), jnp.zeros(())
-    for number, (reader, level) in enumerate(zip(branch.readers, levels, strict=True)):
-        shape = (*level.logits.shape, *features.shape[1:])
-        noise = scale * jax.random.normal(jax.random.fold_in(key, number), shape, features.dtype)
+    total = jnp.zeros(())
+    for reader, level in zip(branch.readers, levels, strict=True):
         perturbed = reader.perturbed(level.edges, features, noise, config.sharpness)
         answers = Perturbed(*map(reader.classify, perturbed))
         total += level_loss(config, level, perturbed, answers, branch.among_units)
@@ -132,52 +139,49 @@ def total_loss(
 
     Args:
         batch: `units` and `units_known` (B, U); `label` (B,) where expressions are learnt.
+        key: of the perturbations.
     """
-    k_units, k_expressions = jax.random.split(key)
-    units, more = unit_terms(config, network, seen, batch, k_units)
-    expressions = expression_terms(config, network, seen, batch, k_expressions)
+    units, more = unit_terms(config, seen, batch)
+    expressions = expression_terms(config, seen, batch)
+    if config.parts.counterfactual and network.units is not None:
+        there, count = network.expressions, seen.features.shape[1]
+        targets = count + (0 if there is None else seen.expressions[0].logits.shape[1])
+        noise, way = draw_noise(config.counterfactual, seen.features, targets, key), config.counterfactual
+        found = counterfactual_loss(way, network.units, seen.units, seen.features, noise[:, :count])
+        units["unit_counterfactual_loss"] = found
+        if there is not None:
+            found = counterfactual_loss(way, there, seen.expressions, seen.features, noise[:, count:])
+            expressions["expression_counterfactual_loss"] = found
     nothing = jnp.zeros(())
     total = sum(units.values(), nothing) + config.expressions * sum(expressions.values(), nothing)
     return total, {**units, **expressions, **more}
 
 
 def unit_terms(
-    config: CausalAffectConfig, network: CausalAffect, seen: Seen, batch: Batch, key: Array
+    config: CausalAffectConfig, seen: Seen, batch: Batch
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """L_total^AU term by term, and the dependences as they are."""
+    """L_total^AU term by term but for the counterfactuals, and the dependences as they are."""
     units, known = batch["units"].astype(seen.features.dtype), batch["units_known"]
     terms = {"feature_loss": unit_loss(seen.feature_logits, units, known)}
     more: dict[str, Array] = {}
     if config.parts.disentangle:
         terms["bottleneck_loss"], found = bottleneck_loss(config, seen, units, known)
         more = {f"{name}_dependence": value for name, value in found._asdict().items()}
-    for name, level in zip(level_names(config), seen.units, strict=True):
+    for name, level in zip(level_names(config), seen.units, strict=False):
         terms[f"unit_loss_{name}"] = unit_loss(level.logits, units, known)
     if config.parts.acyclic and seen.units:
         terms["acyclic_loss"] = acyclic_loss(config, seen.units)
-    if config.parts.counterfactual and network.units is not None:
-        found_loss = counterfactual_loss(config.counterfactual, network.units, seen.units, seen.features, key)
-        terms["unit_counterfactual_loss"] = found_loss
     return terms, more
 
 
-def expression_terms(
-    config: CausalAffectConfig, network: CausalAffect, seen: Seen, batch: Batch, key: Array
-) -> dict[str, Array]:
-    """L_total^Expr term by term; {} where no expressions are learnt."""
+def expression_terms(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, Array]:
+    """L_total^Expr term by term but for the counterfactuals; {} where no expressions are learnt."""
     if seen.embedding_logits is not None:
         return {"expression_loss": expression_loss(seen.embedding_logits, batch["label"])}
-    if network.expressions is None:
-        return {}
-    levels = seen.expressions
-    terms = {
+    return {
         f"expression_loss_{name}": expression_loss(level.logits, batch["label"])
-        for name, level in zip(level_names(config), levels, strict=True)
+        for name, level in zip(level_names(config), seen.expressions, strict=False)
     }
-    if config.parts.counterfactual:
-        found = counterfactual_loss(config.counterfactual, network.expressions, levels, seen.features, key)
-        terms["expression_counterfactual_loss"] = found
-    return terms
 
 
 def level_names(config: CausalAffectConfig) -> tuple[str, ...]:

@@ -111,8 +111,8 @@ def fixture(key: Array) -> Fixture:
         encoder="small",
         width=8,
         augment=AugmentConfig(),
-        small=SmallConfig(channels=(4, 8), width=16),
-        graph=GraphConfig(width=8),
+        small=SmallConfig(channels=(8,), width=16),
+        graph=GraphConfig(width=8, layers=1),
     )
     rule = OptimiserConfig(name="sgd", learning_rate=0.03, schedule="constant")
     return Fixture(
