@@ -1,0 +1,190 @@
+"""What is minimised (Eqs. 2, 6, 10, 13-16): each loss only where its label is."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from jaxface.core.types import Array
+from jaxface.frameworks.causal_affect import interventions
+from jaxface.frameworks.causal_affect.config import CausalAffectConfig, CounterfactualConfig
+from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
+from jaxface.frameworks.causal_affect.edges import cyclicity
+from jaxface.frameworks.causal_affect.interventions import Perturbed
+from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Level, Seen
+from jaxface.frameworks.common.framework import Batch
+
+_TINY = 1e-12
+
+
+def known_mean(values: Array, known: Array) -> Array:
+    """The mean of the values that are known, of one shape; 0 where none is. ()."""
+    count = known.astype(values.dtype).sum()
+    return jnp.where(known, values, 0.0).sum() / jnp.maximum(count, 1.0)
+
+
+def unit_loss(logits: Array, units: Array, known: Array) -> Array:
+    """Binary cross-entropy over the known units of a batch: ().
+
+    Args:
+        logits: (B, U); units: (B, U) 0 or 1; known: (B, U) bool.
+    """
+    return known_mean(optax.sigmoid_binary_cross_entropy(logits, units), known)
+
+
+def expression_loss(logits: Array, label: Array) -> Array:
+    """Cross-entropy over the examples whose label is known: ().
+
+    Args:
+        logits: (B, C); label: (B,) int32, -1 = unknown.
+    """
+    each = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
+    return known_mean(each, label >= 0)
+
+
+def bottleneck_loss(
+    config: CausalAffectConfig, seen: Seen, units: Array, known: Array
+) -> tuple[Array, Dependences]:
+    """The dependences of Eq. 2, weighted, () and as they are.
+
+    Where a unit's label is not known, the network's own probability takes its place; no gradient flows through
+    it, and nothing but this term sees it.
+    """
+    weights = config.bottleneck
+    guessed = jax.lax.stop_gradient(jax.nn.sigmoid(seen.feature_logits))
+    labels = jnp.where(known, units, guessed).astype(jnp.float32)
+    features = seen.features.astype(jnp.float32).swapaxes(0, 1)
+    found = dependences(features, seen.embedding.astype(jnp.float32), labels.T, weights.normalised)
+    value = (
+        weights.bottleneck * found.bottleneck
+        + weights.alignment * found.alignment
+        + weights.decorrelation * found.decorrelation
+    )
+    return value, found
+
+
+def acyclic_loss(config: CausalAffectConfig, levels: tuple[Level, ...]) -> Array:
+    """Eq. 5 of the graphs among units, weighted; the mean over the faces' own. ()."""
+    total = jnp.zeros(())
+    for level in levels:
+        if level.edges.ndim == 2:
+            total += config.graph.acyclic_global * cyclicity(level.edges)
+        else:
+            total += config.graph.acyclic_sample * jax.vmap(cyclicity)(level.edges).mean()
+    return total
+
+
+def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
+    """tau as it is, or in root mean squares of the features (B, S, d), without gradient. ()."""
+    if config.noise_scale == "absolute":
+        return jnp.full((), config.noise, features.dtype)
+    return config.noise * jnp.sqrt((jax.lax.stop_gradient(features) ** 2).mean() + _TINY)
+
+
+def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
+    """epsilon of Eq. 12 for every target, (B, T, S, d), from features (B, S, d): one draw for both branches, and
+    for both levels of each."""
+    batch, sources, width = features.shape
+    noise = jax.random.normal(key, (batch, targets, sources, width), features.dtype)
+    return noise_scale(config, features) * noise
+
+
+def counterfactual_loss(
+    config: CounterfactualConfig, branch: Branch, levels: tuple[Level, ...], features: Array, noise: Array
+) -> Array:
+    """Eq. 15, the mean over the levels and the batch. ().
+
+    Answers of units are compared one by one; of expressions, the distribution that the perturbed target alone
+    changes.
+
+    Args:
+        features: (B, S, d).
+        noise: (B, T, S, d).
+    """
+    total = jnp.zeros(())
+    for reader, level in zip(branch.readers, levels, strict=True):
+        perturbed = reader.perturbed(level.edges, features, noise, config.sharpness)
+        answers = Perturbed(*map(reader.classify, perturbed))
+        total += level_loss(config, level, perturbed, answers, branch.among_units)
+    return total / len(levels)
+
+
+def level_loss(
+    config: CounterfactualConfig, level: Level, perturbed: Perturbed, answers: Perturbed, units: bool
+) -> Array:
+    """lambda_consist L_consist + lambda_discrep L_discrep of one level: the mean over the batch. ().
+
+    Args:
+        perturbed, answers: messages (B, T, w) and logits (B, T) under the two kinds of noise.
+        units: whether targets are action units; else expressions.
+    """
+    divergence = interventions.unit_divergence if units else jax.vmap(interventions.expression_divergence)
+    like = Perturbed(*(interventions.cosine(level.messages, each) for each in perturbed))
+    away = Perturbed(*(divergence(level.logits, each) for each in answers))
+    apart = away.discrepant if units else interventions.below_ceiling(away.discrepant, config.ceiling)
+    consistent = interventions.consistency_loss(
+        like.consistent, away.consistent, config.consistent_features, config.consistent_answers
+    )
+    discrepant = interventions.discrepancy_loss(
+        like.discrepant, apart, config.discrepant_features, config.discrepant_answers
+    )
+    return config.consistency * consistent + config.discrepancy * discrepant
+
+
+def total_loss(
+    config: CausalAffectConfig, network: CausalAffect, seen: Seen, batch: Batch, key: Array
+) -> tuple[Array, dict[str, Array]]:
+    """Eq. 16 and its parts by name, weighted but for lambda_Expr.
+
+    Args:
+        batch: `units` and `units_known` (B, U); `label` (B,) where expressions are learnt.
+        key: of the perturbations.
+    """
+    units, more = unit_terms(config, seen, batch)
+    expressions = expression_terms(config, seen, batch)
+    if config.parts.counterfactual and network.units is not None:
+        there, count = network.expressions, seen.features.shape[1]
+        targets = count + (0 if there is None else seen.expressions[0].logits.shape[1])
+        noise, way = draw_noise(config.counterfactual, seen.features, targets, key), config.counterfactual
+        found = counterfactual_loss(way, network.units, seen.units, seen.features, noise[:, :count])
+        units["unit_counterfactual_loss"] = found
+        if there is not None:
+            found = counterfactual_loss(way, there, seen.expressions, seen.features, noise[:, count:])
+            expressions["expression_counterfactual_loss"] = found
+    nothing = jnp.zeros(())
+    total = sum(units.values(), nothing) + config.expressions * sum(expressions.values(), nothing)
+    return total, {**units, **expressions, **more}
+
+
+def unit_terms(
+    config: CausalAffectConfig, seen: Seen, batch: Batch
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """L_total^AU term by term but for the counterfactuals, and the dependences as they are."""
+    units, known = batch["units"].astype(seen.features.dtype), batch["units_known"]
+    terms = {"feature_loss": unit_loss(seen.feature_logits, units, known)}
+    more: dict[str, Array] = {}
+    if config.parts.disentangle:
+        terms["bottleneck_loss"], found = bottleneck_loss(config, seen, units, known)
+        more = {f"{name}_dependence": value for name, value in found._asdict().items()}
+    for name, level in zip(level_names(config), seen.units, strict=False):
+        terms[f"unit_loss_{name}"] = unit_loss(level.logits, units, known)
+    if config.parts.acyclic and seen.units:
+        terms["acyclic_loss"] = acyclic_loss(config, seen.units)
+    return terms, more
+
+
+def expression_terms(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, Array]:
+    """L_total^Expr term by term but for the counterfactuals; {} where no expressions are learnt."""
+    if seen.embedding_logits is not None:
+        return {"expression_loss": expression_loss(seen.embedding_logits, batch["label"])}
+    return {
+        f"expression_loss_{name}": expression_loss(level.logits, batch["label"])
+        for name, level in zip(level_names(config), seen.expressions, strict=False)
+    }
+
+
+def level_names(config: CausalAffectConfig) -> tuple[str, ...]:
+    """Of the levels that there are, in order: `global`, `sample`."""
+    there = {"global": config.parts.global_graph, "sample": config.parts.sample_graph}
+    return tuple(name for name, wanted in there.items() if wanted)
