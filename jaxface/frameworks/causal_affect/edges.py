@@ -16,9 +16,9 @@ from jaxface.core.types import Array
 _DEGREE = 8  # of the series, whose argument has a norm of 1/2 at most: exact to float32
 
 
-def polarities(edges: Array) -> tuple[Array, Array]:
-    """Eqs. 4 and 8: excitatory and inhibitory strengths, each of the shape of `edges`, in [0, 1)."""
-    return jax.nn.relu(edges), jax.nn.relu(-edges)
+def polarities(edges: Array) -> Array:
+    """Eqs. 4 and 8: (..., T, S) -> excitatory and inhibitory strengths (2, ..., T, S), in [0, 1)."""
+    return jax.nn.relu(jnp.stack([edges, -edges]))
 
 
 def without_loops(edges: Array) -> Array:
@@ -27,17 +27,16 @@ def without_loops(edges: Array) -> Array:
     return edges * others.reshape(*(1,) * (edges.ndim - 2), *others.shape)
 
 
-def aggregate(edges: Array, sources: Array, excite: Array, inhibit: Array) -> Array:
+def aggregate(edges: Array, sources: Array, values: Array) -> Array:
     """What arrives at the targets, Z = E+ (F W+) + E- (F W-): (T, w).
 
     Args:
         edges: (T, S).
-        sources: (S, d) features F.
-        excite, inhibit: (d, w), W+ and W-.
+        sources: (S, d), features F.
+        values: (2, d, w), W+ and W-.
     """
-    positive, negative = polarities(edges)
-    # sources are summed before they are projected: the same, with fewer products where T < S
-    return (positive @ sources) @ excite + (negative @ sources) @ inhibit
+    # sources are summed before they are projected: the same numbers
+    return jnp.einsum("ptd,pdw->tw", polarities(edges) @ sources[None], values)
 
 
 def exponential(matrix: Array) -> Array:
@@ -56,13 +55,25 @@ def exponential(matrix: Array) -> Array:
     return found
 
 
+@jax.custom_jvp
+def _trace(matrix: Array) -> Array:
+    return jnp.trace(exponential(matrix))
+
+
+@_trace.defjvp
+def _slope(given: tuple[Array], moves: tuple[Array]) -> tuple[Array, Array]:
+    """The slope of tr exp(A) is exp(A) transposed, so that the series need not be gone through again."""
+    found = exponential(given[0])
+    return jnp.trace(found), (found.T * moves[0]).sum()
+
+
 def cyclicity(edges: Array) -> Array:
     """Eq. 5 of one graph (N, N): tr exp(E o E) - N, 0 where there is no cycle and above it otherwise; ().
 
     Self-loops are cycles: mask them first (`without_loops`) if they are not to count.
     """
     weights = edges.astype(jnp.float32) ** 2
-    return jnp.trace(exponential(weights)) - len(weights)
+    return _trace(weights) - len(weights)
 
 
 def importance(edges: Array, thresholds: Array, sharpness: float) -> Array:

@@ -2,51 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect.edges import aggregate
+from jaxface.frameworks.causal_affect.edges import polarities
 
 _TINY = 1e-12
 
 
-class Perturbed(NamedTuple):
-    """What arrives at the targets of one graph, each under noise of its own: (T, w) both.
+def intervene(edges: Array, masks: Array, sources: Array, noise: Array, values: Array) -> Array:
+    """Eq. 12 and the aggregation after it, of one example: (2, T, w).
 
-    Attributes:
-        consistent: noise on the sources that do not cause the target.
-        discrepant: noise on those that do.
-    """
-
-    consistent: Array
-    discrepant: Array
-
-
-def intervene(
-    edges: Array, masks: Array, sources: Array, noise: Array, excite: Array, inhibit: Array
-) -> Perturbed:
-    """Eq. 12 and the aggregation after it, of one example.
-
-    Target j looks at its own row of Z alone, so that a pass for it is one row of the graph.
+    First what arrives under noise on the sources that do not cause the target, then on those that do. Target j
+    looks at its own row of Z alone, so that a pass for it is one row of the graph.
 
     Args:
         edges: (T, S).
         masks: (T, S), `edges.importance`.
         sources: (S, d).
         noise: (T, S, d), with its standard deviation in it.
-        excite, inhibit: (d, w).
+        values: (2, d, w), W+ and W-.
     """
-
-    def row(edges: Array, mask: Array, noise: Array) -> Perturbed:
-        def under(share: Array) -> Array:
-            return aggregate(edges[None], sources + noise * share[:, None], excite, inhibit)[0]
-
-        return Perturbed(under(1.0 - mask), under(mask))
-
-    return jax.vmap(row)(edges, masks, noise)
+    shares = jnp.stack([1.0 - masks, masks])
+    moved = sources[None, None] + noise[None] * shares[..., None]
+    arrived = jnp.einsum("pts,ktsd->kptd", polarities(edges), moved)
+    return jnp.einsum("kptd,pdw->ktw", arrived, values)
 
 
 def cosine(one: Array, other: Array) -> Array:

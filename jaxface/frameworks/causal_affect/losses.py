@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -11,7 +13,6 @@ from jaxface.frameworks.causal_affect import interventions
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, CounterfactualConfig
 from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
 from jaxface.frameworks.causal_affect.edges import cyclicity
-from jaxface.frameworks.causal_affect.interventions import Perturbed
 from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Level, Seen
 from jaxface.frameworks.common.framework import Batch
 
@@ -83,8 +84,7 @@ def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
 
 
 def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
-    """epsilon of Eq. 12 for every target, (B, T, S, d), from features (B, S, d): one draw for both branches, and
-    for both levels of each."""
+    """epsilon of Eq. 12 for every target, (B, T, S, d), from features (B, S, d): one draw for both levels."""
     batch, sources, width = features.shape
     noise = jax.random.normal(key, (batch, targets, sources, width), features.dtype)
     return noise_scale(config, features) * noise
@@ -104,30 +104,39 @@ def counterfactual_loss(
     """
     total = jnp.zeros(())
     for reader, level in zip(branch.readers, levels, strict=True):
-        perturbed = reader.perturbed(level.edges, features, noise, config.sharpness)
-        answers = Perturbed(*map(reader.classify, perturbed))
-        total += level_loss(config, level, perturbed, answers, branch.among_units)
+        messages, logits = reader.perturbed(level.edges, features, noise, config.sharpness)
+        loss = jax.vmap(functools.partial(intervention_loss, config, branch.among_units))
+        total += loss(level.messages, messages, level.logits, logits).mean()
     return total / len(levels)
 
 
-def level_loss(
-    config: CounterfactualConfig, level: Level, perturbed: Perturbed, answers: Perturbed, units: bool
+def intervention_loss(
+    config: CounterfactualConfig,
+    units: bool,
+    messages: Array,
+    perturbed: Array,
+    logits: Array,
+    answers: Array,
 ) -> Array:
-    """lambda_consist L_consist + lambda_discrep L_discrep of one level: the mean over the batch. ().
+    """lambda_consist L_consist + lambda_discrep L_discrep of one example: ().
 
     Args:
-        perturbed, answers: messages (B, T, w) and logits (B, T) under the two kinds of noise.
         units: whether targets are action units; else expressions.
+        messages, logits: (T, w) and (T,) of the facts.
+        perturbed, answers: (2, T, w) and (2, T) under the two kinds of noise.
     """
-    divergence = interventions.unit_divergence if units else jax.vmap(interventions.expression_divergence)
-    like = Perturbed(*(interventions.cosine(level.messages, each) for each in perturbed))
-    away = Perturbed(*(divergence(level.logits, each) for each in answers))
-    apart = away.discrepant if units else interventions.below_ceiling(away.discrepant, config.ceiling)
+    like = interventions.cosine(messages[None], perturbed)
+    if units:
+        away = interventions.unit_divergence(logits[None], answers)
+        apart = away[1]
+    else:
+        away = jax.vmap(interventions.expression_divergence, (None, 0))(logits, answers)
+        apart = interventions.below_ceiling(away[1], config.ceiling)
     consistent = interventions.consistency_loss(
-        like.consistent, away.consistent, config.consistent_features, config.consistent_answers
+        like[0], away[0], config.consistent_features, config.consistent_answers
     )
     discrepant = interventions.discrepancy_loss(
-        like.discrepant, apart, config.discrepant_features, config.discrepant_answers
+        like[1], apart, config.discrepant_features, config.discrepant_answers
     )
     return config.consistency * consistent + config.discrepancy * discrepant
 

@@ -14,7 +14,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect import edges as edge
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead
-from jaxface.frameworks.causal_affect.interventions import Perturbed, intervene
+from jaxface.frameworks.causal_affect.interventions import intervene
 from jaxface.frameworks.common.framework import Task
 
 
@@ -56,13 +56,14 @@ class Reader(nnx.Module):
     """W+, W-, the classifier Phi of what arrives, and the thresholds of the interventions.
 
     Attributes:
+        values: (2, d, w), W+ and W-.
         threshold: (T,), sigma^-1(theta).
     """
 
     def __init__(self, targets: int, width: int, config: CausalAffectConfig, *, rngs: nnx.Rngs) -> None:
-        inner, start = config.graph.width, nnx.initializers.lecun_normal()
-        self.excite = nnx.Param(start(rngs.params(), (width, inner)))
-        self.inhibit = nnx.Param(start(rngs.params(), (width, inner)))
+        inner = config.graph.width
+        start = nnx.initializers.lecun_normal(batch_axis=0)
+        self.values = nnx.Param(start(rngs.params(), (2, width, inner)))
         self.hidden, self.last = Dense(inner, inner, rngs=rngs), Dense(inner, 1, bias=False, rngs=rngs)
         self.bias = nnx.Param(jnp.zeros(targets))
         at = config.counterfactual.threshold
@@ -70,33 +71,34 @@ class Reader(nnx.Module):
 
     def aggregate(self, edges: Array, features: Array) -> Array:
         """Z (B, T, w) of edges (T, S) or (B, T, S) and features (B, S, d)."""
-        axes = (0 if edges.ndim == 3 else None, 0, None, None)
-        return jax.vmap(edge.aggregate, axes)(edges, features, self.excite[...], self.inhibit[...])
+        axes = (0 if edges.ndim == 3 else None, 0, None)
+        return jax.vmap(edge.aggregate, axes)(edges, features, self.values[...])
 
     def classify(self, messages: Array) -> Array:
-        """Phi: the same two layers for every target, and a bias of each: (B, T, w) -> (B, T)."""
-        return self.last(jax.nn.relu(self.hidden(messages)))[..., 0] + self.bias[...][None]
+        """Phi: the same two layers for every target, and a bias of each: (..., T, w) -> (..., T)."""
+        logits = self.last(jax.nn.relu(self.hidden(messages)))[..., 0]
+        return logits + self.bias[...].reshape(*(1,) * (logits.ndim - 1), -1)
 
     def level(self, edges: Array, features: Array) -> Level:
         """What the features become on a graph."""
         messages = self.aggregate(edges, features)
         return Level(edges, messages, self.classify(messages))
 
-    def perturbed(self, edges: Array, features: Array, noise: Array, sharpness: float) -> Perturbed:
-        """Eqs. 11 and 12: (B, T, w) each.
+    def perturbed(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
+        """Eqs. 11 and 12: messages (B, 2, T, w) and logits (B, 2, T), as `interventions.intervene`.
 
         Args:
             noise: (B, T, S, d).
         """
-        axes = 0 if edges.ndim == 3 else None
         thresholds = jax.nn.sigmoid(self.threshold[...])
-        masks = edge.importance
-        if edges.ndim == 3:
-            masks = jax.vmap(masks, (0, None, None))
-        found = jax.vmap(intervene, (axes, axes, 0, 0, None, None))
-        return found(
-            edges, masks(edges, thresholds, sharpness), features, noise, self.excite[...], self.inhibit[...]
-        )
+
+        def one(edges: Array, features: Array, noise: Array) -> Array:
+            masks = edge.importance(edges, thresholds, sharpness)
+            return intervene(edges, masks, features, noise, self.values[...])
+
+        axes = (0 if edges.ndim == 3 else None, 0, 0)
+        messages = jax.vmap(one, axes)(edges, features, noise)
+        return messages, self.classify(messages)
 
 
 class GlobalGraph(nnx.Module):

@@ -12,6 +12,7 @@ from jaxface.core.types import Array
 from jaxface.data.augment import AugmentConfig, augment
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig, SmallConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT, prepared
+from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Seen, expression_answers, unit_answers
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
@@ -137,4 +138,7 @@ FRAMEWORK = Framework(
     fixture=fixture,
     size=size,
     start=start,
+    data=MixedConfig,
+    inputs=open_mixture,
+    units=predict_units,
 )
