@@ -6,7 +6,8 @@ for every target; there is no graph of all faces, no intervention and nothing ag
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+import time
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,9 @@ from flax import nnx
 
 from jaxface.classify.nets.layers import Dense
 from jaxface.core.types import Array
+from jaxface.data import Dataset, batches
 from jaxface.data.augment import augment
+from jaxface.frameworks.causal_affect import studies
 from jaxface.frameworks.causal_affect import train as causal
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead, prepared
@@ -23,8 +26,8 @@ from jaxface.frameworks.causal_affect.graphs.baselines import Found
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 from jaxface.frameworks.causal_affect.losses import expression_loss, unit_loss
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Batch, Framework, Info, Step, Task
-from jaxface.frameworks.common.images import colour, for_network
+from jaxface.frameworks.common.framework import Batch, Framework, Info, Step, Task, programs
+from jaxface.frameworks.common.images import colour, for_network, unit_range
 from jaxface.frameworks.common.step import supervised_step
 
 HEADS = 4
@@ -161,3 +164,53 @@ FRAMEWORK = Framework(
     size=causal.size,
 )
 """For `programs`; it is a baseline of `benchmarks/causal_truth.py` and in no registry."""
+
+
+class Outcome(NamedTuple):
+    """A trained baseline.
+
+    Attributes:
+        found: its graph: the mean attention over the faces whose units were learnt.
+        units, expressions: its logits for a test set, (N, U), of features and graph in the mean, and (N, C).
+        seconds: of CPU time, all threads, for the steps without compiling.
+    """
+
+    found: Found
+    units: np.ndarray
+    expressions: np.ndarray
+    seconds: float
+
+
+def trained(
+    config: CausalAffectConfig, train: TrainConfig, halves: tuple[Dataset, Dataset], test: Dataset, seed: int
+) -> Outcome:
+    """Train on the same batches as `studies.trained`, with the same arguments."""
+    task = studies.task_of_halves(*halves)
+    made = programs(FRAMEWORK, config, task, train)
+    state, root = made.first(seed), jax.random.key(seed)
+    stream, begun = studies.mixture(*halves, task, train.batch, seed), 0.0
+    for step in range(train.steps):
+        batch = {name: jnp.asarray(column) for name, column in next(stream).items()}
+        state, info = made.update(state, batch, root)
+        if step == 0:
+            jax.block_until_ready(info)
+            begun = time.process_time()
+    best = jax.block_until_ready(state.best())
+    seconds = time.process_time() - begun
+    answers = jax.jit(lambda state, images: look(nnx.merge(made.graphdef, state), unit_range(images)))
+    learning, asked = (_looked_at(answers, best, of, train.batch) for of in (halves[0], test))
+    attention = (learning.unit_attention, learning.expression_attention)
+    found = graph(task, *(np.asarray(each).mean(0) for each in attention))
+    units = np.asarray(asked.feature_logits + asked.unit_logits) / 2
+    return Outcome(found, units, np.asarray(asked.expression_logits), seconds)
+
+
+def _looked_at(answers: Any, state: nnx.State, dataset: Dataset, batch: int) -> Attended:
+    """What the network makes of a data set, as NumPy arrays (N, ...)."""
+    parts = []
+    for some in batches(dataset, batch, shuffle=False, epochs=1, remainder="pad"):
+        mask = np.asarray(some["mask"])
+        parts.append(
+            jax.tree.map(lambda leaf, mask=mask: np.asarray(leaf)[mask], answers(state, some["image"]))
+        )
+    return cast(Attended, jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
