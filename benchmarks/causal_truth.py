@@ -5,9 +5,9 @@
 
 Every seed draws faces of its own: half teach CausalAffect and the graph-attention baseline action units alone,
 half expressions alone. Structure learners are given labels: of the first half both kinds ("labels"), which the
-networks never see; or units of the first half and, of the second, expressions beside the units that CausalAffect
-guesses there ("guessed"), which is all that it knows itself. A JSON line for each graph and seed, and one with
-means and sample deviations; the graphs themselves and pictures of them beside.
+networks never see; or units of the first half and, of the second, expressions beside the units that
+CausalAffect guesses there ("guessed"), which is all that it knows itself. A JSON line for each graph and seed,
+and one with means and sample deviations; the graphs themselves and pictures of them beside.
 """
 
 from __future__ import annotations
