@@ -10,8 +10,8 @@ from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
 from jaxface.data.rendered.causes import distribution, weights
 from jaxface.frameworks.causal_affect import graphs
-from jaxface.frameworks.causal_affect.graphs import baselines, notears, pc, scores
-from jaxface.frameworks.causal_affect.graphs.baselines import Labels
+from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
+from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 
 
 @pytest.fixture(scope="module")
@@ -100,9 +100,14 @@ def test_where_the_order_is_known_it_is_a_sparse_regression(seen: Labels) -> Non
     assert not found[~allowed].any()
 
 
+@pytest.fixture(scope="module")
+def found(seen: Labels) -> dict[str, Found]:
+    return contest.on_labels(seen)
+
+
 @pytest.mark.parametrize("loss", ["squares", "logistic"])
-def test_notears_finds_an_acyclic_graph_of_the_known_world(seen: Labels, loss: notears.Loss) -> None:
-    graph, threshold = notears.notears(seen, loss)
+def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Found], loss: str) -> None:
+    graph, threshold = found[f"NOTEARS, {loss}"]
     assert notears.acyclicity(graph.between / threshold * 0.3)[0] < 1e-6
     truth = graphs.of_world(rendered.world("signed"))
     between, to_expressions = scores.score(graph, truth, threshold)
@@ -135,3 +140,23 @@ def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
 def test_without_causal_learn_pc_says_what_to_install(seen: Labels) -> None:
     with pytest.raises(ConfigError, match=r"pip install 'jaxface\[causal\]'"):
         pc.pc(seen)
+
+
+def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
+    truth = graphs.of_world(rendered.world("signed"))
+    assert set(found) == set(contest.ON_LABELS) - (set() if pc.available() else {"PC"})
+    rows = {name: contest.row(each, truth) for name, each in found.items()}
+    assert all(
+        set(row) == set(rows["co-occurrence"]) and np.isfinite(list(row.values())).all()
+        for row in rows.values()
+    )
+    assert rows["partial correlation"]["units_hamming"] < rows["co-occurrence"]["units_hamming"]
+    mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
+    assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
+    assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
+    means = contest.summary([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
+    assert means == {
+        "seeds": 2,
+        "units_auroc": pytest.approx(0.6),
+        "units_auroc_sd": pytest.approx(0.2 / 2**0.5),
+    }
