@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -67,9 +68,11 @@ def cyclicity(edges: np.ndarray) -> float:
     return float(np.trace(scipy.linalg.expm(edges * edges))) - len(edges)
 
 
-def classify(numbers: Numbers, reader: str, messages: np.ndarray) -> np.ndarray:
-    hidden = messages @ numbers[f"{reader}/hidden/kernel"] + numbers[f"{reader}/hidden/bias"]
-    return np.maximum(hidden, 0) @ numbers[f"{reader}/last/kernel"][:, 0] + numbers[f"{reader}/bias"]
+def classify(numbers: Numbers, branch: str, level: int, messages: np.ndarray) -> np.ndarray:
+    hidden, bias, last, targets = (
+        numbers[f"{branch}/readers/{name}"][level] for name in ("hidden", "hidden_bias", "last", "bias")
+    )
+    return np.maximum(messages @ hidden + bias, 0) @ last[:, 0] + targets
 
 
 def everyone(numbers: Numbers, branch: str, same: bool) -> np.ndarray:
@@ -81,7 +84,7 @@ def everyone(numbers: Numbers, branch: str, same: bool) -> np.ndarray:
 
 def own(numbers: Numbers, branch: str, features: np.ndarray, layers: int, same: bool) -> np.ndarray:
     """Eqs. 7 to 9 of one face, target by target and source by source."""
-    values = numbers[f"{branch}/readers/1/values"]
+    values = numbers[f"{branch}/readers/values"][1]
     nodes = features if same else numbers[f"{branch}/own/prototypes"]
     for layer in range(layers):
         query, key = (numbers[f"{branch}/own/{name}/{layer}/kernel"] for name in ("queries", "keys"))
@@ -177,17 +180,14 @@ def terms(
     }
     count = features.shape[1]
     for branch, kind, same in (("units", "unit", True), ("expressions", "expression", False)):
-        part = noise[:, :count] if same else noise[:, count:]
+        part = noise[:count] if same else noise[count:]
         faces = [own(numbers, branch, face, config.graph.layers, same) for face in features]
         levels = {"global": [everyone(numbers, branch, same)] * len(features), "sample": faces}
         out[f"{kind}_counterfactual_loss"] = 0.0
         for place, (level, edges) in enumerate(levels.items()):
-            reader = f"{branch}/readers/{place}"
-            values, thresholds = numbers[f"{reader}/values"], sigmoid(numbers[f"{reader}/threshold"])
-
-            def classifier(messages: np.ndarray, reader: str = reader) -> np.ndarray:
-                return classify(numbers, reader, messages)
-
+            values = numbers[f"{branch}/readers/values"][place]
+            thresholds = sigmoid(numbers[f"{branch}/readers/threshold"][place])
+            classifier = functools.partial(classify, numbers, branch, place)
             answers = np.stack(
                 [classifier(aggregate(e, f, values)) for e, f in zip(edges, features, strict=True)]
             )
@@ -198,8 +198,8 @@ def terms(
             else:
                 out[f"expression_loss_{level}"] = expression_loss(answers, label)
             each = [
-                counterfactual(e, thresholds, f, n, values, classifier, config.counterfactual, same)
-                for e, f, n in zip(edges, features, part, strict=True)
+                counterfactual(e, thresholds, f, part, values, classifier, config.counterfactual, same)
+                for e, f in zip(edges, features, strict=True)
             ]
             out[f"{kind}_counterfactual_loss"] += float(np.mean(each)) / 2
     weighed = {name: value for name, value in out.items() if not name.endswith("_dependence")}

@@ -99,15 +99,15 @@ def test_graphs_are_those_of_their_equations(whole: Whole) -> None:
         features, reference.features_of(numbers, np.asarray(whole.seen.embedding)), atol=1e-4
     )
     for branch, same in (("units", True), ("expressions", False)):
-        first, second = getattr(whole.seen, branch)
-        np.testing.assert_allclose(first.edges, reference.everyone(numbers, branch, same), atol=1e-5)
+        first, second = np.moveaxis(np.asarray(getattr(whole.seen, branch).edges), 1, 0)
         for face in (0, 5):
+            np.testing.assert_allclose(first[face], reference.everyone(numbers, branch, same), atol=1e-5)
             wanted = reference.own(numbers, branch, features[face], 2, same)
-            np.testing.assert_allclose(second.edges[face], wanted, atol=1e-5)
-        assert np.abs(second.edges - first.edges[None]).max() > 0.05  # a face's graph is its own
-        assert np.asarray(second.edges).min() < 0 < np.asarray(second.edges).max()
-    assert not np.diagonal(whole.seen.units[0].edges).any()
-    assert not np.diagonal(whole.seen.units[1].edges, axis1=1, axis2=2).any()
+            np.testing.assert_allclose(second[face], wanted, atol=1e-5)
+        assert np.abs(second - first).max() > 0.05  # a face's graph is its own
+        assert second.min() < 0 < second.max()
+    among = np.asarray(whole.seen.units.edges)  # type: ignore[union-attr]
+    assert not np.diagonal(among, axis1=2, axis2=3).any()
 
 
 def test_every_parameter_has_a_slope_from_the_first_step(whole: Whole) -> None:
