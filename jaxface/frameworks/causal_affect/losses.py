@@ -86,8 +86,8 @@ def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
 
 
 def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
-    """epsilon^(j) of Eq. 12 for every target, (T, S, d): as it is written, the same for all faces of a batch, and
-    for both levels.
+    """epsilon^(j) of Eq. 12 for every target, (T, S, d): as it is written, the same for all faces, and for both
+    levels.
 
     Args:
         features: (B, S, d).
