@@ -43,9 +43,9 @@ def graphs_of_faces(module: nnx.Module, task: Task, features: Array) -> list[Sig
     network = cast(CausalAffect, module)
     if network.units is None or network.units.own is None:
         raise ConfigError("these networks have no graphs of single faces; train with parts.sample_graph")
-    between = np.asarray(network.units(features)[-1].edges)
+    between = np.asarray(network.units(features).edges[:, -1])
     across = network.expressions
-    rules = [None] * len(between) if across is None else np.asarray(across(features)[-1].edges)
+    rules = [None] * len(between) if across is None else np.asarray(across(features).edges[:, -1])
     return [_signed(task, *both) for both in zip(between, rules, strict=True)]
 
 
@@ -90,8 +90,7 @@ def _changes(branch: Branch, features: Array, present: Array, absent: Array) -> 
     """(T, U): the mean change of each target's logit as each unit comes to be present."""
 
     def logits(features: Array) -> Array:
-        levels = branch(features)
-        return sum((level.logits for level in levels[1:]), levels[0].logits).mean(0) / len(levels)
+        return branch(features).logits.mean((0, 1))
 
     def one(unit: Array) -> Array:
         return logits(features.at[:, unit].set(present[unit])) - logits(features.at[:, unit].set(absent[unit]))

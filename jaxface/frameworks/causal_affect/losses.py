@@ -13,7 +13,7 @@ from jaxface.frameworks.causal_affect import interventions
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, CounterfactualConfig
 from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
 from jaxface.frameworks.causal_affect.edges import cyclicity
-from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Level, Seen
+from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Levels, Seen
 from jaxface.frameworks.common.framework import Batch
 
 _TINY = 1e-12
@@ -65,15 +65,17 @@ def bottleneck_loss(
     return value, found
 
 
-def acyclic_loss(config: CausalAffectConfig, levels: tuple[Level, ...]) -> Array:
-    """Eq. 5 of the graphs among units, weighted; the mean over the faces' own. ()."""
-    total = jnp.zeros(())
-    for level in levels:
-        if level.edges.ndim == 2:
-            total += config.graph.acyclic_global * cyclicity(level.edges)
-        else:
-            total += config.graph.acyclic_sample * jax.vmap(cyclicity)(level.edges).mean()
-    return total
+def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
+    """Eq. 5 of the graphs among units, edges (B, K, U, U), weighted: of that of all faces, and the mean
+    of the faces' own. ()."""
+    graphs, weights = [], []
+    if config.parts.global_graph:
+        graphs.append(edges[:1, 0])
+        weights.append(jnp.full(1, config.graph.acyclic_global, jnp.float32))
+    if config.parts.sample_graph:
+        graphs.append(edges[:, -1])
+        weights.append(jnp.full(len(edges), config.graph.acyclic_sample / len(edges), jnp.float32))
+    return jnp.dot(jnp.concatenate(weights), jax.vmap(cyclicity)(jnp.concatenate(graphs)))
 
 
 def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
@@ -84,14 +86,19 @@ def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
 
 
 def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
-    """epsilon of Eq. 12 for every target, (B, T, S, d), from features (B, S, d): one draw for both levels."""
-    batch, sources, width = features.shape
-    noise = jax.random.normal(key, (batch, targets, sources, width), features.dtype)
-    return noise_scale(config, features) * noise
+    """epsilon^(j) of Eq. 12 for every target, (T, S, d): as it is written, the same for all faces, and for both
+    levels.
+
+    Args:
+        features: (B, S, d).
+    """
+    return noise_scale(config, features) * jax.random.normal(
+        key, (targets, *features.shape[1:]), features.dtype
+    )
 
 
 def counterfactual_loss(
-    config: CounterfactualConfig, branch: Branch, levels: tuple[Level, ...], features: Array, noise: Array
+    config: CounterfactualConfig, branch: Branch, levels: Levels, features: Array, noise: Array
 ) -> Array:
     """Eq. 15, the mean over the levels and the batch. ().
 
@@ -100,14 +107,12 @@ def counterfactual_loss(
 
     Args:
         features: (B, S, d).
-        noise: (B, T, S, d).
+        noise: (T, S, d).
     """
-    total = jnp.zeros(())
-    for reader, level in zip(branch.readers, levels, strict=True):
-        messages, logits = reader.perturbed(level.edges, features, noise, config.sharpness)
-        loss = jax.vmap(functools.partial(intervention_loss, config, branch.among_units))
-        total += loss(level.messages, messages, level.logits, logits).mean()
-    return total / len(levels)
+    messages, logits = branch.readers.perturbed(levels.edges, features, noise, config.sharpness)
+    loss = functools.partial(intervention_loss, config, branch.among_units)
+    of_faces = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
+    return of_faces(levels.messages, messages, levels.logits, logits).mean()
 
 
 def intervention_loss(
@@ -152,14 +157,14 @@ def total_loss(
     """
     units, more = unit_terms(config, seen, batch)
     expressions = expression_terms(config, seen, batch)
-    if config.parts.counterfactual and network.units is not None:
+    if config.parts.counterfactual and network.units is not None and seen.units is not None:
         there, count = network.expressions, seen.features.shape[1]
-        targets = count + (0 if there is None else seen.expressions[0].logits.shape[1])
+        targets = count + (0 if seen.expressions is None else seen.expressions.logits.shape[-1])
         noise, way = draw_noise(config.counterfactual, seen.features, targets, key), config.counterfactual
-        found = counterfactual_loss(way, network.units, seen.units, seen.features, noise[:, :count])
+        found = counterfactual_loss(way, network.units, seen.units, seen.features, noise[:count])
         units["unit_counterfactual_loss"] = found
-        if there is not None:
-            found = counterfactual_loss(way, there, seen.expressions, seen.features, noise[:, count:])
+        if there is not None and seen.expressions is not None:
+            found = counterfactual_loss(way, there, seen.expressions, seen.features, noise[count:])
             expressions["expression_counterfactual_loss"] = found
     nothing = jnp.zeros(())
     total = sum(units.values(), nothing) + config.expressions * sum(expressions.values(), nothing)
@@ -176,10 +181,13 @@ def unit_terms(
     if config.parts.disentangle:
         terms["bottleneck_loss"], found = bottleneck_loss(config, seen, units, known)
         more = {f"{name}_dependence": value for name, value in found._asdict().items()}
-    for name, level in zip(level_names(config), seen.units, strict=False):
-        terms[f"unit_loss_{name}"] = unit_loss(level.logits, units, known)
-    if config.parts.acyclic and seen.units:
-        terms["acyclic_loss"] = acyclic_loss(config, seen.units)
+    if seen.units is not None:
+        found_losses = jax.vmap(unit_loss, (1, None, None))(seen.units.logits, units, known)
+        terms |= {
+            f"unit_loss_{name}": each for name, each in zip(level_names(config), found_losses, strict=True)
+        }
+        if config.parts.acyclic:
+            terms["acyclic_loss"] = acyclic_loss(config, seen.units.edges)
     return terms, more
 
 
@@ -187,10 +195,10 @@ def expression_terms(config: CausalAffectConfig, seen: Seen, batch: Batch) -> di
     """L_total^Expr term by term but for the counterfactuals; {} where no expressions are learnt."""
     if seen.embedding_logits is not None:
         return {"expression_loss": expression_loss(seen.embedding_logits, batch["label"])}
-    return {
-        f"expression_loss_{name}": expression_loss(level.logits, batch["label"])
-        for name, level in zip(level_names(config), seen.expressions, strict=False)
-    }
+    if seen.expressions is None:
+        return {}
+    found = jax.vmap(expression_loss, (1, None))(seen.expressions.logits, batch["label"])
+    return {f"expression_loss_{name}": each for name, each in zip(level_names(config), found, strict=True)}
 
 
 def level_names(config: CausalAffectConfig) -> tuple[str, ...]:

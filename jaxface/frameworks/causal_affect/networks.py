@@ -18,13 +18,13 @@ from jaxface.frameworks.causal_affect.interventions import intervene
 from jaxface.frameworks.common.framework import Task
 
 
-class Level(NamedTuple):
-    """One graph's view of a batch.
+class Levels(NamedTuple):
+    """What a batch becomes on the graphs of one kind: K levels, that of all faces before the faces' own.
 
     Attributes:
-        edges: (T, S) of the graph of all faces, (B, T, S) of the faces' own.
-        messages: (B, T, w), Z.
-        logits: (B, T).
+        edges: (B, K, T, S); those of the graph of all faces are the same for every face.
+        messages: (B, K, T, w), Z.
+        logits: (B, K, T).
     """
 
     edges: Array
@@ -39,65 +39,73 @@ class Seen(NamedTuple):
         embedding: (B, D), z_img.
         features: (B, U, d), F_AU.
         feature_logits: (B, U), of each unit's own features.
-        units, expressions: the levels of the two graphs, that of all faces before the faces' own; () where
-            there is no such graph.
+        units, expressions: what the features become on the two kinds of graphs; None where there is none.
         embedding_logits: (B, C), expressions by the embedding; None where a graph tells them.
     """
 
     embedding: Array
     features: Array
     feature_logits: Array
-    units: tuple[Level, ...]
-    expressions: tuple[Level, ...]
+    units: Levels | None
+    expressions: Levels | None
     embedding_logits: Array | None
 
 
-class Reader(nnx.Module):
-    """W+, W-, the classifier Phi of what arrives, and the thresholds of the interventions.
+class Readers(nnx.Module):
+    """W+, W-, the classifier Phi of what arrives, and the thresholds of the interventions, of K levels each.
 
     Attributes:
-        values: (2, d, w), W+ and W-.
-        threshold: (T,), sigma^-1(theta).
+        values: (K, 2, d, w), W+ and W-.
+        hidden, hidden_bias, last, bias: of Phi: the same two layers for every target, and a bias of each.
+        threshold: (K, T), sigma^-1(theta).
     """
 
-    def __init__(self, targets: int, width: int, config: CausalAffectConfig, *, rngs: nnx.Rngs) -> None:
+    def __init__(
+        self, levels: int, targets: int, width: int, config: CausalAffectConfig, *, rngs: nnx.Rngs
+    ) -> None:
         inner = config.graph.width
-        start = nnx.initializers.lecun_normal(batch_axis=0)
-        self.values = nnx.Param(start(rngs.params(), (2, width, inner)))
-        self.hidden, self.last = Dense(inner, inner, rngs=rngs), Dense(inner, 1, bias=False, rngs=rngs)
-        self.bias = nnx.Param(jnp.zeros(targets))
+        of_pairs, of_levels = (nnx.initializers.lecun_normal(batch_axis=axes) for axes in ((0, 1), 0))
+        self.values = nnx.Param(of_pairs(rngs.params(), (levels, 2, width, inner)))
+        self.hidden = nnx.Param(of_levels(rngs.params(), (levels, inner, inner)))
+        self.hidden_bias = nnx.Param(jnp.zeros((levels, inner)))
+        self.last = nnx.Param(of_levels(rngs.params(), (levels, inner, 1)))
+        self.bias = nnx.Param(jnp.zeros((levels, targets)))
         at = config.counterfactual.threshold
-        self.threshold = nnx.Param(jnp.full(targets, jnp.log(at / (1.0 - at)), jnp.float32))
+        self.threshold = nnx.Param(jnp.full((levels, targets), jnp.log(at / (1.0 - at)), jnp.float32))
 
     def aggregate(self, edges: Array, features: Array) -> Array:
-        """Z (B, T, w) of edges (T, S) or (B, T, S) and features (B, S, d)."""
-        axes = (0 if edges.ndim == 3 else None, 0, None)
-        return jax.vmap(edge.aggregate, axes)(edges, features, self.values[...])
+        """Z (B, K, T, w) of edges (B, K, T, S) and features (B, S, d)."""
+        of_levels = jax.vmap(edge.aggregate, (0, None, 0))
+        return jax.vmap(of_levels, (0, 0, None))(edges, features, self.values[...])
 
     def classify(self, messages: Array) -> Array:
-        """Phi: the same two layers for every target, and a bias of each: (..., T, w) -> (..., T)."""
-        logits = self.last(jax.nn.relu(self.hidden(messages)))[..., 0]
-        return logits + self.bias[...].reshape(*(1,) * (logits.ndim - 1), -1)
+        """Phi: (..., K, T, w) -> (..., K, T)."""
+        hidden = jnp.einsum("...ktw,kwv->...ktv", messages, self.hidden[...])
+        hidden = jax.nn.relu(hidden + _under(hidden, self.hidden_bias[...][:, None]))
+        logits = jnp.einsum("...ktv,kv->...kt", hidden, self.last[...][..., 0])
+        return logits + _under(logits, self.bias[...])
 
-    def level(self, edges: Array, features: Array) -> Level:
-        """What the features become on a graph."""
+    def __call__(self, edges: Array, features: Array) -> Levels:
+        """What the features (B, S, d) become on graphs with edges (B, K, T, S)."""
         messages = self.aggregate(edges, features)
-        return Level(edges, messages, self.classify(messages))
+        return Levels(edges, messages, self.classify(messages))
 
     def perturbed(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
-        """Eqs. 11 and 12: messages (B, 2, T, w) and logits (B, 2, T), as `interventions.intervene`.
+        """Eqs. 11 and 12: messages (B, 2, K, T, w) and logits (B, 2, K, T), as `interventions.intervene`.
 
         Args:
-            noise: (B, T, S, d).
+            edges: (B, K, T, S).
+            noise: (T, S, d), the same for all faces and levels.
         """
         thresholds = jax.nn.sigmoid(self.threshold[...])
 
-        def one(edges: Array, features: Array, noise: Array) -> Array:
-            masks = edge.importance(edges, thresholds, sharpness)
-            return intervene(edges, masks, features, noise, self.values[...])
+        def one(edges: Array, features: Array) -> Array:
+            masks = jax.vmap(edge.importance, (0, 0, None))(edges, thresholds, sharpness)
+            return jax.vmap(intervene, (0, 0, None, None, 0), 1)(
+                edges, masks, features, noise, self.values[...]
+            )
 
-        axes = (0 if edges.ndim == 3 else None, 0, 0)
-        messages = jax.vmap(one, axes)(edges, features, noise)
+        messages = jax.vmap(one)(edges, features)
         return messages, self.classify(messages)
 
 
@@ -155,11 +163,11 @@ class SampleGraph(nnx.Module):
         self.gate = nnx.List(layers)
         self.loops = config.self_loops or not own
 
-    def __call__(self, features: Array, reader: Reader, everyone: Array | None) -> Array:
+    def __call__(self, features: Array, values: Array, everyone: Array | None) -> Array:
         """The faces' own edges (B, T, S) from features (B, S, d).
 
         Args:
-            reader: whose values are passed on between layers.
+            values: (2, d, w), W+ and W-, which are passed on between layers.
             everyone: (T, S), the graph of all faces.
         """
         if self.prototypes is None:
@@ -171,7 +179,7 @@ class SampleGraph(nnx.Module):
         edges = jnp.zeros(())
         for number, (query, key) in enumerate(zip(self.queries, self.keys, strict=True)):
             if number:
-                nodes = reader.aggregate(edges, features)
+                nodes = jax.vmap(edge.aggregate, (0, 0, None))(edges, features, values)
             asked = query(nodes)[:, :, None] + key(features)[:, None]
             edges = jnp.tanh(jnp.einsum("btsw,w->bts", jax.nn.leaky_relu(asked), self.attention[...]))
             edges = edges if self.loops else edge.without_loops(edges)
@@ -187,7 +195,7 @@ class Branch(nnx.Module):
 
     Attributes:
         everyone, own: the graph of all faces and that of each; None where the variant has none.
-        readers: of the levels that there are, in this order.
+        readers: of the levels that there are.
         among_units: whether targets are the action units themselves; else expressions.
     """
 
@@ -201,16 +209,17 @@ class Branch(nnx.Module):
         own = SampleGraph(targets, sources, config.width, graph, same, gated, rngs=rngs)
         self.own = own if parts.sample_graph else None
         count = parts.global_graph + parts.sample_graph
-        self.readers = nnx.List([Reader(targets, config.width, config, rngs=rngs) for _ in range(count)])
+        self.readers = Readers(count, targets, config.width, config, rngs=rngs)
 
-    def __call__(self, features: Array) -> tuple[Level, ...]:
-        """The levels that there are."""
+    def __call__(self, features: Array) -> Levels:
+        """The levels that there are, for features (B, S, d)."""
         everyone = None if self.everyone is None else self.everyone()
-        levels = [] if everyone is None else [self.readers[0].level(everyone, features)]
+        edges = []
+        if everyone is not None:
+            edges.append(jnp.broadcast_to(everyone[None], (features.shape[0], *everyone.shape)))
         if self.own is not None:
-            reader = self.readers[-1]
-            levels.append(reader.level(self.own(features, reader, everyone), features))
-        return tuple(levels)
+            edges.append(self.own(features, self.readers.values[...][-1], everyone))
+        return self.readers(jnp.stack(edges, 1), features)
 
 
 class CausalAffect(nnx.Module):
@@ -245,27 +254,32 @@ class CausalAffect(nnx.Module):
             embedding,
             features,
             self.unit_head(features),
-            () if self.units is None else self.units(features),
-            () if self.expressions is None else self.expressions(features),
+            None if self.units is None else self.units(features),
+            None if self.expressions is None else self.expressions(features),
             None if self.classes is None else self.classes(embedding),
         )
 
 
 def unit_answers(seen: Seen, config: CausalAffectConfig) -> Array:
     """Logits of the action units, (B, U)."""
-    return _answers((seen.feature_logits, *(level.logits for level in seen.units)), config)
+    own = seen.feature_logits[:, None]
+    return _answer(own if seen.units is None else jnp.concatenate([own, seen.units.logits], 1), config)
 
 
 def expression_answers(seen: Seen, config: CausalAffectConfig) -> Array:
     """Logits of the expressions, (B, C); (B, 0) where none are learnt."""
     if seen.embedding_logits is not None:
         return seen.embedding_logits
-    if not seen.expressions:
+    if seen.expressions is None:
         return jnp.zeros((seen.embedding.shape[0], 0), seen.embedding.dtype)
-    return _answers(tuple(level.logits for level in seen.expressions), config)
+    return _answer(seen.expressions.logits, config)
 
 
-def _answers(logits: tuple[Array, ...], config: CausalAffectConfig) -> Array:
-    if config.answer == "last":
-        return logits[-1]
-    return sum(logits[1:], logits[0]) / len(logits)
+def _answer(logits: Array, config: CausalAffectConfig) -> Array:
+    """Of the heads' logits (B, H, T)."""
+    return logits[:, -1] if config.answer == "last" else logits.mean(1)
+
+
+def _under(values: Array, bias: Array) -> Array:
+    """A bias of the last axes of `values`, with as many axes."""
+    return bias.reshape(*(1,) * (values.ndim - bias.ndim), *bias.shape)

@@ -19,7 +19,7 @@ from jaxface.frameworks.causal_affect import learnt
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, mean
 from jaxface.frameworks.causal_affect.losses import level_names
-from jaxface.frameworks.causal_affect.networks import Level, Seen, expression_answers, unit_answers
+from jaxface.frameworks.causal_affect.networks import Seen, expression_answers, unit_answers
 from jaxface.frameworks.causal_affect.train import FRAMEWORK, look
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluate import measures
@@ -95,7 +95,7 @@ def trained(
 
 
 def looked_at(answers: Callable[..., Seen], state: nnx.State, dataset: Dataset, batch: int) -> Seen:
-    """What networks make of a whole data set, as NumPy arrays (N, ...); edges (N, T, S) at every level."""
+    """What networks make of a whole data set, as NumPy arrays (N, ...)."""
     parts = []
     for some in batches(dataset, batch, shuffle=False, epochs=1, remainder="pad"):
         mask = np.asarray(some["mask"])
@@ -109,9 +109,11 @@ def heads(config: CausalAffectConfig, seen: Seen) -> tuple[dict[str, np.ndarray]
     """Logits of units and of expressions by who gives them."""
     names = level_names(config)
     units = {"answer": unit_answers(seen, config), "features": seen.feature_logits}
-    units |= {name: level.logits for name, level in zip(names, seen.units, strict=False)}
+    if seen.units is not None:
+        units |= {name: seen.units.logits[:, place] for place, name in enumerate(names)}
     expressions = {"answer": expression_answers(seen, config)}
-    expressions |= {name: level.logits for name, level in zip(names, seen.expressions, strict=False)}
+    if seen.expressions is not None:
+        expressions |= {name: seen.expressions.logits[:, place] for place, name in enumerate(names)}
     first, second = ({name: np.asarray(each) for name, each in of.items()} for of in (units, expressions))
     return first, second
 
@@ -163,13 +165,6 @@ def _looking(config: CausalAffectConfig, task: Task, graphdef: nnx.GraphDef) -> 
     """(state, images uint8) -> what the networks make of them; compiled once."""
 
     def answers(state: nnx.State, images: Array) -> Seen:
-        seen = look(nnx.merge(graphdef, state), unit_range(images))
-        units, expressions = (tuple(map(_of_each, levels)) for levels in (seen.units, seen.expressions))
-        return seen._replace(units=units, expressions=expressions)
+        return look(nnx.merge(graphdef, state), unit_range(images))
 
     return jax.jit(answers)
-
-
-def _of_each(level: Level) -> Level:
-    """A level whose edges have an axis of examples, the graph of all faces too."""
-    return level._replace(edges=jnp.broadcast_to(level.edges, (*level.logits.shape, level.edges.shape[-1])))

@@ -74,7 +74,7 @@ def monitors(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, 
     guessed = seen.feature_logits > 0.0
     hits, marked = (there & guessed & known).sum(), (there & known).sum() + (guessed & known).sum()
     found = {"units_f1": 2.0 * hits / jnp.maximum(marked, 1)}
-    if seen.embedding_logits is None and not seen.expressions:
+    if seen.embedding_logits is None and seen.expressions is None:
         return found
     label = batch["label"]
     right = (expression_answers(seen, config).argmax(-1) == label) & (label >= 0)
