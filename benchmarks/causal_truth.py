@@ -1,69 +1,67 @@
 """The truth test: does CausalAffect find the known causes that rendered faces were drawn by, and who else does?
 
-    python benchmarks/causal_truth.py --out benchmarks/results
-    python benchmarks/causal_truth.py --seeds 1 --train.steps 20 --images 200 --test-images 100   # does it run
+    python benchmarks/causal_affect_studies.py rows --cache runs/faces --out runs/causal
+    python -m benchmarks.causal_truth --cache runs/faces --learnt runs/causal/graphs --out benchmarks/results
 
-Every seed draws faces of its own: half teach CausalAffect and the graph-attention baseline action units alone,
-half expressions alone. Structure learners are given labels: of the first half both kinds ("labels"), which the
-networks never see; or units of the first half and, of the second, expressions beside the units that
-CausalAffect guesses there ("guessed"), which is all that it knows itself. A JSON line for each graph and seed,
-and one with means and sample deviations; the graphs themselves and pictures of them beside.
+The first command trains CausalAffect and keeps its graphs; this one scores them, trains the graph-attention
+baseline on the same halves, and asks structure learners, which are given labels: of the first half both kinds
+("labels"), which the networks never see; or units of the first half and, of the second, expressions beside the
+units that the baseline guesses there ("guessed"), which is all that a network trained on the halves knows. A
+JSON line for each graph and seed, and one with means and deviations; graphs, and pictures of them, in GRAPHS.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import jax
 import numpy as np
 import tyro
 
+from benchmarks.causal_affect_studies import CONFIG, EDGE, Settings, Study, faces
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
-from jaxface.frameworks.causal_affect import CausalAffectConfig, gatv2, graphs, studies, variant
+from jaxface.data.joining import JOINED
+from jaxface.frameworks.causal_affect import gatv2, graphs, studies
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, baselines, contest, figures
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
-from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluate import measures
 
-CONFIG = Path(__file__).parent / "causal_truth.toml"
-RECIPE, WORLD = "causes", "signed"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What `causal_truth.toml` holds."""
-
-    model: CausalAffectConfig = field(default_factory=CausalAffectConfig)
-    train: TrainConfig = field(default_factory=TrainConfig)
+RECIPE = "causes"
+_LEARNT = re.compile(r"row(?P<row>\d+)-seed(?P<seed>\d+)-(?P<kind>\w+)\.json")
+_OTHERS = 5_000_000  # stream of the first draw of other people's labels
 
 
 @dataclass(frozen=True)
 class Contest:
-    """How large the test is."""
+    """How large the test is; as `causal_affect_studies.py` was told."""
 
     settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
+    learnt: Path | None = None
+    """Folder of CausalAffect's graphs; none = it is left out."""
+
     seeds: int = 3
-    """How many: of faces, parameters and order."""
+    """Of networks, their order and parameters. Of labels the first is the networks' faces, others are as many
+    other people."""
 
-    first: int = 0
-    """The first of them; 100 and above were used to choose the settings."""
+    images: int = 3000
+    """Training images, of both halves."""
 
-    rows: tuple[int, ...] = (3, 12, 15)
-    """Of the paper's Table 3: which variants of CausalAffect are trained."""
-
-    images: int = 2000
-    """Of each half."""
-
-    test_images: int = 1000
-    """For F1 and accuracy, which say whether there was anything to find a graph by."""
+    test_images: int = 1200
+    """For the baseline's F1 and accuracy."""
 
     labels_only: bool = False
-    """Leave out the networks."""
+    """Train nothing."""
+
+    cache: Path | None = None
+    """Folder where drawn faces are kept and looked for; none = drawn anew."""
 
     out: Path = Path("runs")
     """Folder of the results."""
@@ -73,65 +71,91 @@ class Contest:
 
 
 class Result(NamedTuple):
-    """A graph of one method and seed, and what else is known of the method.
+    """A graph of one method and seed.
 
     Attributes:
+        given: what it was learnt from: "labels", "guessed" or "halves".
         onwards: whose edges to expressions count, if not those of `found`.
+        about: what else is known of the method.
     """
 
     method: str
     given: str
+    seed: int
     found: Found
     onwards: Found | None = None
     about: dict[str, float] | None = None
 
 
 def main() -> None:
-    asked = tyro.cli(Contest, default=Contest(settings=load_toml(Settings, CONFIG)), prog="causal_truth.py")
-    truth, file = graphs.of_world(rendered.world(WORLD)), results_file(asked.out, "causal_truth")
-    about: dict[str, Any] = {"images": asked.images, "test_images": asked.test_images, "recipe": RECIPE}
+    default = Contest(settings=load_toml(Settings, CONFIG))
+    asked = tyro.cli(Contest, default=default, prog="causal_truth")
+    truth, file = graphs.of_world(rendered.world("signed")), results_file(asked.out, "causal_truth")
+    about: dict[str, Any] = {"recipe": RECIPE, "images": asked.images, "test_images": asked.test_images}
     about |= {"steps": asked.settings.train.steps, "batch": asked.settings.train.batch}
     rows: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
-    for seed in range(asked.first, asked.first + asked.seeds):
-        for result in results(asked, seed):
-            scores = contest.row(result.found, truth, result.onwards) | (result.about or {})
-            rows[result.method, result.given].append(scores)
-            who = {"method": result.method, "given": result.given}
-            append(file, stamp({**about, **who, "seed": seed, **scores}))
-            keep(asked.graphs, f"{result.method}-{result.given}-{seed}", result, truth)
-            print(seed, *who.values(), {name: round(value, 3) for name, value in scores.items()}, flush=True)
+    for result in results(asked):
+        scores = contest.row(result.found, truth, result.onwards) | (result.about or {})
+        rows[result.method, result.given].append(scores)
+        who = {"method": result.method, "given": result.given, "seed": result.seed}
+        append(file, stamp({**about, **who, **scores}))
+        keep(asked.graphs, result, truth)
+        print(*who.values(), flush=True)
     for (method, given), scored in rows.items():
         append(file, stamp({**about, "method": method, "given": given, **contest.summary(scored)}))
     print(table(rows))
 
 
-def results(asked: Contest, seed: int) -> Iterator[Result]:
-    """Every method's graph of the faces of one seed."""
-    whole = rendered.dataset(RECIPE, 2 * asked.images + asked.test_images, seed=seed)
-    places = np.arange(len(whole))
-    units, expressions = whole.take(places[: asked.images]), whole.take(places[asked.images : 2 * asked.images])
-    test = whole.take(places[2 * asked.images :])
+def results(asked: Contest) -> Iterator[Result]:
+    """Every method's graph, seed by seed."""
+    if asked.learnt is not None:
+        yield from causal_affect(asked.learnt)
+    study = Study(asked.settings, test_images=asked.test_images, recipe=RECIPE, cache=asked.cache)
+    units = faces(study, "units", asked.images // 2)
     told = contest.on_labels(labels(units))
-    for name, found in told.items():
-        yield Result(name, "labels", found)
+    for seed in range(asked.seeds):
+        found = contest.on_labels(other_labels(units, seed)) if seed else told
+        for name, each in found.items():
+            yield Result(name, "labels", seed, each)
     if asked.labels_only:
         return
+    expressions, test = faces(study, "label", asked.images // 2), faces(study, "test", asked.test_images)
+    for seed in range(asked.seeds):
+        yield from attention(asked, (units, expressions), test, told, seed)
+
+
+def causal_affect(folder: Path) -> Iterator[Result]:
+    """The graphs in a folder, by row, kind and seed."""
+    files = [(found, path) for path in sorted(folder.iterdir()) if (found := _LEARNT.fullmatch(path.name))]
+    for found, path in sorted(files, key=lambda each: (int(each[0]["row"]), each[0]["kind"], each[0]["seed"])):
+        name = f"CausalAffect row {found['row']}, {found['kind']}"
+        yield Result(name, "halves", int(found["seed"]), Found(graphs.read(path), EDGE))
+
+
+def attention(
+    asked: Contest, halves: tuple[Dataset, Dataset], test: Dataset, told: dict[str, Found], seed: int
+) -> Iterator[Result]:
+    """The graph-attention baseline, and structure learners on the second half's units as it guesses them."""
     config, train = asked.settings.model, asked.settings.train
-    rest = whole.take(places[asked.images :])  # the second half, whose units are guessed, and the test set
-    for row in asked.rows:
-        outcome = studies.trained(variant(config, row), train, (units, expressions), rest, seed)
-        answers = tested(outcome.units["answer"], outcome.expressions["answer"], expressions, test)
-        answers["train_cpu_s"] = outcome.seconds
-        for name, graph in outcome.graphs.items():
-            found = Found(graph, config.counterfactual.threshold)
-            yield Result(f"CausalAffect row {row}, {name}", "halves", found, about=answers)
-        if row == asked.rows[-1]:
-            guessed = labels(expressions, outcome.units["answer"][: asked.images] > 0.0)
-            for name, found in contest.on_labels(guessed).items():
-                yield Result(name, "guessed", told[name], onwards=found)
-    attentive = gatv2.trained(config, train, (units, expressions), rest, seed)
-    answers = tested(attentive.units, attentive.expressions, expressions, test)
-    yield Result("GATv2", "halves", attentive.found, about=answers | {"train_cpu_s": attentive.seconds})
+    both = joined(halves[1], test)
+    outcome = gatv2.trained(config, train, halves, both, seed)
+    count, task = len(halves[1]), studies.task_of_halves(*halves)
+    answers = {
+        "units_f1": measures(task, "units", outcome.units[count:], test.columns)["f1"],
+        "accuracy": measures(task, "labels", outcome.expressions[count:], test.columns)["accuracy"],
+        "train_cpu_s": outcome.seconds,
+    }
+    yield Result("GATv2", "halves", seed, outcome.found, about=answers)
+    for name, found in contest.on_labels(labels(halves[1], outcome.units[:count] > 0.0)).items():
+        yield Result(name, "guessed", seed, told[name], onwards=found)
+
+
+def joined(first: Dataset, second: Dataset) -> Dataset:
+    """Two sets of the same recipe, one after the other."""
+    images = np.concatenate([each.rows(np.arange(len(each)))["image"] for each in (first, second)])
+    columns = {name: np.concatenate([first.columns[name], second.columns[name]]) for name in JOINED}
+    source = dataclasses.replace(first.source, images=images)
+    return dataclasses.replace(first, source=source, columns=columns)
 
 
 def labels(of: Dataset, present: np.ndarray | None = None) -> Labels:
@@ -141,42 +165,46 @@ def labels(of: Dataset, present: np.ndarray | None = None) -> Labels:
     return baselines.labels(of.units, shown, names, of.columns["label"], of.labels)
 
 
-def tested(units: np.ndarray, expressions: np.ndarray, learnt: Dataset, test: Dataset) -> dict[str, float]:
-    """F1 and accuracy of logits on the test set, which come after those of the second half."""
-    task = studies.task_of_halves(test, test)
-    first = len(learnt)
-    f1 = measures(task, "units", units[first:], test.columns)["f1"]
-    return {
-        "f1": f1,
-        "accuracy": measures(task, "labels", expressions[first:], test.columns)["accuracy"],
-    }
+def other_labels(like: Dataset, seed: int) -> Labels:
+    """Labels of as many faces of other people, which nobody draws."""
+    studio = rendered.studio(RECIPE)
+
+    @jax.jit
+    @jax.vmap
+    def drawn(key: jax.Array) -> dict[str, jax.Array]:
+        return rendered.columns(studio, rendered.sample_labels(key, studio))
+
+    columns = jax.device_get(drawn(jax.random.split(jax.random.key(_OTHERS + seed), len(like))))
+    return labels(dataclasses.replace(like, columns={name: columns[name] for name in JOINED}))
 
 
-def keep(folder: Path, name: str, result: Result, truth: SignedGraph) -> None:
+def keep(folder: Path, result: Result, truth: SignedGraph) -> None:
     """The graph as JSON and GraphML, and a picture of as many strongest edges as the truth has."""
-    stem = folder / name.lower().replace(" ", "-").replace(",", "")
+    between, onwards = result.found.graph, (result.onwards or result.found).graph
+    names = truth.expressions
+    shown, other = (graphs.restricted(each, truth.units, names) for each in (between, onwards))
+    whole = SignedGraph(truth.units, names, shown.between, other.to_expressions)
+    stem = re.sub(r"\W+", "-", f"{result.method}-{result.given}-{result.seed}".lower())
     for ending in ("json", "graphml"):
-        graphs.write(result.found.graph, stem.with_name(f"{stem.name}.{ending}"))
-    shown = graphs.restricted(result.found.graph, truth.units, truth.expressions)
+        graphs.write(whole, folder / f"{stem}.{ending}")
     counts = (int((truth.between != 0.0).sum()), int((truth.to_expressions != 0.0).sum()))
-    picture = figures.global_figure(graphs.strongest(shown, *counts), f"{result.method}, {result.given}")
-    picture.savefig(stem.with_name(f"{stem.name}.png"), dpi=80)
+    picture = figures.global_figure(graphs.strongest(whole, *counts), f"{result.method}, {result.given}")
+    picture.savefig(folder / f"{stem}.png", dpi=80)
 
 
 COLUMNS = {
     "units_auroc": "AUROC",
-    "units_skeleton_auroc": "skeleton",
     "units_precision": "AP",
+    "units_skeleton_auroc": "skeleton",
     "units_direction": "direction",
     "units_sign": "sign",
     "units_hamming": "SHD",
-    "units_hamming_own": "SHD, own",
+    "units_hamming_own": "own",
     "expressions_auroc": "AUROC",
     "expressions_precision": "AP",
     "expressions_sign": "sign",
     "expressions_hamming": "SHD",
-    "f1": "F1",
-    "accuracy": "accuracy",
+    "expressions_hamming_own": "own",
 }
 
 
@@ -186,9 +214,9 @@ def table(rows: dict[tuple[str, str], list[dict[str, float]]]) -> str:
     for (method, given), scored in rows.items():
         cells = []
         for name in COLUMNS:
-            values = [row[name] for row in scored if name in row]
-            spread = f" ± {np.std(values, ddof=1):.2f}" if len(values) > 1 else ""
-            cells.append(f"{np.mean(values):.2f}{spread}" if values else "")
+            values, digits = [row[name] for row in scored], 1 if "hamming" in name else 2
+            spread = f" ± {np.std(values, ddof=1):.{digits}f}" if len(values) > 1 else ""
+            cells.append(f"{np.mean(values):.{digits}f}{spread}")
         lines.append(f"| {method} | {given} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
