@@ -18,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -57,8 +57,9 @@ class Contest:
     test_images: int = 1200
     """For the baseline's F1 and accuracy."""
 
-    labels_only: bool = False
-    """Train nothing."""
+    who: tuple[Literal["learnt", "labels", "attention"], ...] = ("learnt", "labels", "attention")
+    """Whose graphs are scored: CausalAffect's, those of the methods on labels, those of the attention baseline
+    with what the methods make of its guesses."""
 
     cache: Path | None = None
     """Folder where drawn faces are kept and looked for; none = drawn anew."""
@@ -108,16 +109,18 @@ def main() -> None:
 
 def results(asked: Contest) -> Iterator[Result]:
     """Every method's graph, seed by seed."""
-    if asked.learnt is not None:
+    if "learnt" in asked.who and asked.learnt is not None:
         yield from causal_affect(asked.learnt)
+    if not {"labels", "attention"} & set(asked.who):
+        return
     study = Study(asked.settings, test_images=asked.test_images, recipe=RECIPE, cache=asked.cache)
     units = faces(study, "units", asked.images // 2)
     told = contest.on_labels(labels(units))
-    for seed in range(asked.seeds):
+    for seed in range(asked.seeds if "labels" in asked.who else 0):
         found = contest.on_labels(other_labels(units, seed)) if seed else told
         for name, each in found.items():
             yield Result(name, "labels", seed, each)
-    if asked.labels_only:
+    if "attention" not in asked.who:
         return
     expressions, test = faces(study, "label", asked.images // 2), faces(study, "test", asked.test_images)
     for seed in range(asked.seeds):
