@@ -6,8 +6,8 @@
 
 Half of the training faces teach action units alone and half expressions alone; networks are judged after the
 last step, whatever the test set says, on people who were not trained on. A JSON line for each network and seed,
-and one with means and sample deviations; the graphs as JSON in OUT/graphs, with their scores against the recipe's
-known world in the lines.
+and one with means and sample deviations; the graphs as JSON in OUT/graphs, with their scores against the known
+world of the recipe in the lines.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def rows(asked: Study) -> None:
         for seed in range(asked.seeds):
             begun = time.process_time()
             outcome = studies.trained(config, train, halves, test, seed)
-            one = studies.measured(outcome, task, test)
+            one = studies.measured(outcome, task, test.columns)
             for kind, graph in outcome.graphs.items():
                 folder = asked.out / "graphs"
                 folder.mkdir(parents=True, exist_ok=True)

@@ -160,6 +160,19 @@ def features_of(numbers: Numbers, embedding: np.ndarray) -> np.ndarray:
     return found / np.sqrt((found**2).mean(-1, keepdims=True) + 1e-5)
 
 
+def levels(
+    numbers: Numbers, branch: str, features: np.ndarray, layers: int
+) -> list[tuple[list[np.ndarray], np.ndarray]]:
+    """Edges (B, T, S) and logits (B, T) of the graph of all faces, and of the faces' own."""
+    same, found = branch == "units", []
+    faces = [own(numbers, branch, face, layers, same) for face in features]
+    for place, edges in enumerate(([everyone(numbers, branch, same)] * len(features), faces)):
+        values = numbers[f"{branch}/readers/values"][place]
+        messages = [aggregate(e, f, values) for e, f in zip(edges, features, strict=True)]
+        found.append((edges, np.stack([classify(numbers, branch, place, each) for each in messages])))
+    return found
+
+
 def terms(
     numbers: Numbers, config: Any, embedding: np.ndarray, batch: dict[str, np.ndarray], noise: np.ndarray
 ) -> dict[str, float]:
@@ -168,29 +181,25 @@ def terms(
     logits = np.einsum("bud,ud->bu", features, numbers["unit_head/kernel"]) + numbers["unit_head/bias"]
     units, known, label = batch["units"].astype(float), batch["units_known"], batch["label"]
     labels = np.where(known, units, sigmoid(logits)).T
-    found = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalised)
+    apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalised)
     weights = (config.bottleneck.bottleneck, config.bottleneck.alignment, config.bottleneck.decorrelation)
     out = {
         "feature_loss": unit_loss(logits, units, known),
-        "bottleneck_loss": float(np.dot(weights, found)),
-        "bottleneck_dependence": found[0],
-        "alignment_dependence": found[1],
-        "decorrelation_dependence": found[2],
+        "bottleneck_loss": float(np.dot(weights, apart)),
+        "bottleneck_dependence": apart[0],
+        "alignment_dependence": apart[1],
+        "decorrelation_dependence": apart[2],
         "acyclic_loss": 0.0,
     }
     count = features.shape[1]
     for branch, kind, same in (("units", "unit", True), ("expressions", "expression", False)):
         part = noise[:count] if same else noise[count:]
-        faces = [own(numbers, branch, face, config.graph.layers, same) for face in features]
-        levels = {"global": [everyone(numbers, branch, same)] * len(features), "sample": faces}
         out[f"{kind}_counterfactual_loss"] = 0.0
-        for place, (level, edges) in enumerate(levels.items()):
+        found = zip(("global", "sample"), levels(numbers, branch, features, config.graph.layers), strict=True)
+        for place, (level, (edges, answers)) in enumerate(found):
             values = numbers[f"{branch}/readers/values"][place]
             thresholds = sigmoid(numbers[f"{branch}/readers/threshold"][place])
             classifier = functools.partial(classify, numbers, branch, place)
-            answers = np.stack(
-                [classifier(aggregate(e, f, values)) for e, f in zip(edges, features, strict=True)]
-            )
             if same:
                 out[f"unit_loss_{level}"] = unit_loss(answers, units, known)
                 rate = getattr(config.graph, f"acyclic_{level}")

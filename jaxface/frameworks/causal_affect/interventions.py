@@ -26,10 +26,11 @@ def intervene(edges: Array, masks: Array, sources: Array, noise: Array, values: 
         noise: (T, S, d), with its standard deviation in it.
         values: (2, d, w), W+ and W-.
     """
-    shares = jnp.stack([1.0 - masks, masks])
-    moved = sources[None, None] + noise[None] * shares[..., None]
-    arrived = jnp.einsum("pts,ktsd->kptd", polarities(edges), moved)
-    return jnp.einsum("kptd,pdw->ktw", arrived, values)
+    strengths, shares = polarities(edges), jnp.stack([1.0 - masks, masks])
+    facts = strengths @ sources[None]
+    # sums are linear: E (F + noise m) = E F + (E m) noise, and the perturbed features need never be written down
+    moved = jnp.einsum("kpts,tsd->kptd", strengths[None] * shares[:, None], noise)
+    return jnp.einsum("kptd,pdw->ktw", facts[None] + moved, values)
 
 
 def cosine(one: Array, other: Array) -> Array:

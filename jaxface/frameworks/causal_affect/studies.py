@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -134,16 +134,20 @@ def graphs(
     return found
 
 
-def measured(outcome: Outcome, task: Task, test: Dataset) -> dict[str, Any]:
-    """What a study reports of one network: F1 of units and accuracy of expressions, by who answers."""
+def measured(outcome: Outcome, task: Task, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """What a study reports of one network: F1 of units and accuracy of expressions, by who answers.
+
+    Args:
+        columns: of the test set.
+    """
     found: dict[str, Any] = {}
     for name, logits in outcome.units.items():
-        every = measures(task, "units", logits, test.columns)
+        every = measures(task, "units", logits, columns)
         found[f"units_f1_{name}"] = every["f1"]
         if name == "answer":
             found["units_f1_each"] = {unit: round(every[f"f1_au{unit}"], 4) for unit in task.units}
     for name, logits in outcome.expressions.items():
-        every = measures(task, "labels", logits, test.columns)
+        every = measures(task, "labels", logits, columns)
         found[f"accuracy_{name}"] = every["accuracy"]
         found[f"mean_class_accuracy_{name}"] = every["mean_class_accuracy"]
     return {**found, "train_cpu_s": outcome.seconds}

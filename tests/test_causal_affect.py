@@ -12,14 +12,15 @@ import pytest
 import scipy.linalg
 from flax import nnx
 
-from jaxface.frameworks.causal_affect import dependence, edges, interventions, losses
+from jaxface.core.errors import ConfigError
+from jaxface.frameworks.causal_affect import dependence, edges, interventions, learnt, losses
 from jaxface.frameworks.causal_affect.config import (
     CausalAffectConfig,
     CounterfactualConfig,
     GraphConfig,
     SmallConfig,
 )
-from jaxface.frameworks.causal_affect.networks import Seen
+from jaxface.frameworks.causal_affect.networks import CausalAffect, Seen
 from jaxface.frameworks.causal_affect.train import build, look
 from jaxface.frameworks.common.framework import Task
 from tests import causal_reference as reference
@@ -45,6 +46,7 @@ class Whole(NamedTuple):
     terms: dict[str, jax.Array]
     noise: jax.Array
     slopes: dict[str, np.ndarray]
+    network: CausalAffect
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +76,7 @@ def whole() -> Whole:
         return value, (seen, parts | {"loss": value}, noise)
 
     slopes, (seen, terms, noise) = jax.jit(jax.grad(objective, has_aux=True), compiler_options=FAST)(state)
-    return Whole(named(state), batch, seen, terms, noise, named(slopes))
+    return Whole(named(state), batch, seen, terms, noise, named(slopes), nnx.merge(graphdef, state))
 
 
 def named(state: nnx.State) -> dict[str, np.ndarray]:
@@ -108,6 +110,40 @@ def test_graphs_are_those_of_their_equations(whole: Whole) -> None:
         assert second.min() < 0 < second.max()
     among = np.asarray(whole.seen.units.edges)  # type: ignore[union-attr]
     assert not np.diagonal(among, axis1=2, axis2=3).any()
+
+
+def test_learnt_graphs_are_the_transposed_edges(whole: Whole) -> None:
+    found = learnt.graph_of_all(whole.network, TASK)
+    assert found.units == TASK.units and found.expressions == TASK.labels
+    np.testing.assert_allclose(found.between.T, reference.everyone(whole.numbers, "units", True), atol=1e-5)
+    wanted = reference.everyone(whole.numbers, "expressions", False)
+    np.testing.assert_allclose(found.to_expressions.T, wanted, atol=1e-5)
+    faces = learnt.graphs_of_faces(whole.network, TASK, whole.seen.features)
+    assert len(faces) == 8
+    for branch, name in (("units", "between"), ("expressions", "to_expressions")):
+        own = np.asarray(getattr(whole.seen, branch).edges)[5, 1]
+        np.testing.assert_allclose(getattr(faces[5], name).T, own, atol=1e-5)
+
+
+def test_effects_are_what_an_intervention_changes(whole: Whole) -> None:
+    units, known = whole.batch["units"], jnp.ones((8, 4), bool)
+    found = learnt.effects(whole.network, TASK, whole.seen.features, units, known)
+    features, there = np.asarray(whole.seen.features, np.float64), np.asarray(units) > 0.5
+    for branch, weights in (("units", found.between), ("expressions", found.to_expressions)):
+        changes = np.zeros(weights.shape)
+        for unit in range(4):
+            logits = []
+            for group in (there[:, unit], ~there[:, unit]):
+                moved = features.copy()
+                moved[:, unit] = features[group, unit].mean(0)
+                answers = reference.levels(whole.numbers, branch, moved, 2)
+                logits.append(np.mean([each[1] for each in answers], axis=(0, 1)))
+            changes[unit] = logits[0] - logits[1]
+        if branch == "units":
+            np.fill_diagonal(changes, 0.0)
+        np.testing.assert_allclose(weights, changes / np.abs(changes).max(), atol=2e-4)
+    with pytest.raises(ConfigError, match="without it: AU4"):
+        learnt.effects(whole.network, TASK, whole.seen.features, units.at[:, 1].set(0.0), known)
 
 
 def test_every_parameter_has_a_slope_from_the_first_step(whole: Whole) -> None:
