@@ -53,8 +53,24 @@ def _samples(studio: Studio) -> int:
     return studio.recipe.size * studio.recipe.supersample
 
 
+def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
+    """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size, size)
+    bool. Reverse-mode differentiable as `render.image` is with `Scene.silhouette`."""
+    alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
+    seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, *alone, _samples(studio)))
+    planes, covered = _developed(studio, seen, face.albedo, shot)
+    fine, size = studio.recipe.supersample, studio.recipe.size
+    return jnp.stack(planes, axis=-1), jnp.all(covered.reshape(size, fine, size, fine), axis=(1, 3))
+
+
 def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Array:
     """One picture of vertices (V,)."""
+    planes, covered = _developed(studio, seen, albedo, shot)
+    return stage(covered[0, 0] | True, _grained, planes, studio.noise, shot)
+
+
+def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tuple[list[Array], Array]:
+    """Three planes (size, size) of display values, and which samples show the head."""
     head, size = studio.head, _samples(studio)
     screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
     triangle = visible(screen, head.faces, size)
@@ -66,9 +82,8 @@ def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Arr
     sample = stage(always, fetch, painted, at.u, at.v)
     exposed = stage(always, _exposed, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
-    shown = [stage(always, partial(_shown, fine), plane) for plane in exposed]
-    blurred = [stage(always, _blurred, plane, shot.blur) for plane in shown]
-    return stage(always, _grained, blurred, studio.noise, shot)
+    developed = [stage(always, partial(_shown, fine), plane) for plane in exposed]
+    return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle >= 0
 
 
 def _exposed(sample: Array, values: tuple[Array, ...], triangle: Array, shot: Shot) -> tuple[Array, ...]:
