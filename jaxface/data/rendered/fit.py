@@ -28,6 +28,10 @@ from jaxface.data.rendered.studio import Studio
 from jaxface.face.landmarks import CONTOUR, COUNT, landmarks
 
 
+_FRAME = (0.1, 0.02, 0.02)
+"""How far the camera may be off what the eyes say: share of the height, then widths of the image."""
+
+
 @dataclass(frozen=True)
 class FitConfig:
     """How images are fitted."""
@@ -35,7 +39,7 @@ class FitConfig:
     steps: int = 300
     """Of Adam."""
 
-    learning_rate: float = 0.05
+    learning_rate: float = 0.1
     """First step, in standard deviations of each parameter's prior; a cosine takes it to a tenth."""
 
     landmark_error: float = 0.006
@@ -56,8 +60,14 @@ class FitConfig:
     yaw: float = 15.0
     """Standard deviation of the angles of the head, degrees; that of the gaze is half of it."""
 
+    height: float = 2.9
+    """Of an image without landmarks, in interocular distances, with some error."""
+
+    eye_line: float = 0.39
+    """Share of such an image above the eyes, with some error."""
+
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "landmark_error", "contour_error", "pixel_error", "yaw"):
+        for name in ("steps", "learning_rate", "landmark_error", "contour_error", "pixel_error", "yaw", "height"):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"fit: {name} = {getattr(self, name)} wants a positive number")
         for name in ("pixels", "sparsity"):
@@ -134,9 +144,9 @@ def fit(
 
 def fitted(studio: Studio, image: Array | None, marks: Array | None, config: FitConfig) -> Fitted:
     """`fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
-    start = _start(studio)
+    start, frame = _start(studio), _framed(config, marks)
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
-    slope = jax.grad(partial(_doubt, studio, config, image, marks))
+    slope = jax.grad(partial(_doubt, studio, config, frame, image, marks))
 
     def step(state: tuple[_Unknowns, optax.OptState], _: None) -> tuple[tuple[_Unknowns, optax.OptState], None]:
         unknowns, moments = state
@@ -146,7 +156,7 @@ def fitted(studio: Studio, image: Array | None, marks: Array | None, config: Fit
         return (_inside(unknowns), moments), None
 
     (found, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=config.steps)
-    face, shot = _meant(studio, config, found)
+    face, shot = _meant(studio, config, frame, found)
     nothing = jnp.zeros(())
     return Fitted(
         face,
@@ -171,6 +181,15 @@ def _start(studio: Studio) -> _Unknowns:
     )
 
 
+def _framed(config: FitConfig, marks: Array | None) -> Array:
+    """(3,) height, eye line and shift: where the landmarks of the eyes are, or as the config says."""
+    if marks is None:
+        return jnp.asarray([config.height, config.eye_line, 0.0], jnp.float32)
+    right, left = marks[36:42].mean(0), marks[42:48].mean(0)
+    middle, apart = 0.5 * (left + right), jnp.maximum(jnp.linalg.norm(left - right), 0.02)
+    return jnp.stack([1.0 / apart, middle[1], middle[0] - 0.5])
+
+
 def _inside(unknowns: _Unknowns) -> _Unknowns:
     """Activations stay in [0, 1]."""
     return _Unknowns(
@@ -178,7 +197,7 @@ def _inside(unknowns: _Unknowns) -> _Unknowns:
     )
 
 
-def _meant(studio: Studio, config: FitConfig, unknowns: _Unknowns) -> tuple[Face, Shot]:
+def _meant(studio: Studio, config: FitConfig, frame: Array, unknowns: _Unknowns) -> tuple[Face, Shot]:
     """The face and the shot that the unknowns stand for."""
     prior, size = studio.head.population, studio.head.identity_basis.shape[-1]
     mean = studio.group_weights @ prior.mean
@@ -194,14 +213,20 @@ def _meant(studio: Studio, config: FitConfig, unknowns: _Unknowns) -> tuple[Face
         symmetry=jnp.ones(()),
         frozen_left=jnp.zeros((), bool),
     )
-    return face, plain_scene(studio, unknowns.frame, unknowns.light)
+    off = jnp.asarray(_FRAME, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
+    return face, plain_scene(studio, frame + off * unknowns.frame, unknowns.light)
 
 
 def _doubt(
-    studio: Studio, config: FitConfig, image: Array | None, marks: Array | None, unknowns: _Unknowns
+    studio: Studio,
+    config: FitConfig,
+    frame: Array,
+    image: Array | None,
+    marks: Array | None,
+    unknowns: _Unknowns,
 ) -> Array:
     """- log of the posterior, but for a constant."""
-    face, shot = _meant(studio, config, unknowns)
+    face, shot = _meant(studio, config, frame, unknowns)
     normal = [
         getattr(unknowns, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")
     ]

@@ -72,21 +72,19 @@ def sample_scene(key: Array, studio: Studio) -> Shot:
 
 
 def plain_scene(studio: Studio, frame: Array, light: Array) -> Shot:
-    """A scene from the middle of the recipe, without noise, before a grey wall; for fitting.
+    """A scene from the middle of the recipe, without noise, before a dark wall; for fitting.
 
     Args:
-        frame: (3,) height, eye line and shift, in standard deviations of the recipe's cameras.
-        light: (9, 3) how far light and exposure differ, in units of a tenth of the light.
+        frame: (3,) height, eye line and shift.
+        light: (9, 3) how far light and exposure differ from the middle, in tenths of its mean.
     """
-    recipe = studio.recipe
-    camera, lamp, half = recipe.camera, recipe.light, jnp.full(6, 0.5)
-    spread = [max((ends[1] - ends[0]) / 12**0.5, 0.01) for ends in (camera.height, camera.eye_line)]
-    usual = light_of(dataclasses.replace(lamp, warmth=0.0), half, jnp.zeros(3))
+    recipe, half = studio.recipe, jnp.full(6, 0.5)
+    usual = light_of(dataclasses.replace(recipe.light, warmth=0.0), half, jnp.zeros(3))
     return Shot(
-        height=within(half[0], camera.height) + spread[0] * frame[0],
-        eye_line=within(half[0], camera.eye_line) + spread[1] * frame[1],
-        distance=within(half[0], camera.distance),
-        shift=max(camera.shift / 3**0.5, 0.01) * frame[2],
+        height=frame[0],
+        eye_line=frame[1],
+        distance=within(half[0], recipe.camera.distance),
+        shift=frame[2],
         light=usual + 0.1 * usual[:1] * light,
         background=jnp.full((_PATCHES, _PATCHES, 3), 0.1, jnp.float32),
         gain=jnp.ones(3),
