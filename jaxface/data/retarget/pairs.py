@@ -52,11 +52,11 @@ def pair(
 
 @lru_cache(maxsize=32)
 def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
-    """(shared, numbers, subjects, payload) -> arrays (B, 2, ...) of B pairs; the same function object for the same
-    arguments, so that it is compiled once.
+    """(shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of each pair side by side;
+    the same function object for the same arguments, so that it is compiled once.
 
-    `shared` is (studio, key, what the transfer shares); `image` is (B, 2, size, size, 3) uint8, `activations`
-    (B, 2, N), `shown` (B, 2, A) how much of each action unit is to be seen.
+    `shared` is (studio, key, what the transfer shares); `image` is (2 B, size, size, 3) uint8, `activations`
+    (2 B, N), `shown` (2 B, A) how much of each action unit is to be seen.
     """
 
     def run(shared: Any, numbers: Array, subjects: Array, payload: Any) -> dict[str, Array]:
@@ -68,12 +68,11 @@ def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[st
             keys, subjects, found
         )
         faces, shots = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), both)
-        drawn = {
+        return {
             "image": pictures(studio, faces, shots),
             "activations": faces.activations,
             "shown": jax.vmap(lambda one: intensities(studio, one))(faces.activations),
             **marked(studio, {"image": (faces, shots)}),
         }
-        return {name: each.reshape(-1, 2, *each.shape[1:]) for name, each in drawn.items()}
 
     return run
