@@ -1,0 +1,91 @@
+"""What turns faces into features, by name; another encoder is another entry in `ENCODERS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from jaxface.classify.architectures import ARCHITECTURES
+from jaxface.classify.nets.layers import Convolution, LayerNorm
+from jaxface.core.types import Array
+from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.pm2.config import Pm2Config
+
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
+
+
+class Encoder(NamedTuple):
+    """An entry of the registry.
+
+    Attributes:
+        build: (config, rngs) -> a module that maps faces (B, size, size, 3), in ImageNet's statistics, to
+            features (B, D), and has D as its attribute `width`.
+        size: pixels along an edge of the faces it wants.
+        mixes: whether, while training, what it makes of an image depends on the others in its batch (batch
+            normalisation): each domain is then encoded by itself.
+        architecture: of the net inside, in `classify.architectures`, whose checkpoints it may begin with.
+        loss: (module, the faces of the labelled source, batch) -> a loss of its own, such as that of
+            landmarks, which is added to the classifiers' on the source; None = none.
+    """
+
+    build: Callable[[Pm2Config, nnx.Rngs], Any]
+    size: int
+    mixes: bool = False
+    architecture: str = ""
+    loss: Callable[[Any, Array, Batch], Array] | None = None
+
+
+class Small(nnx.Module):
+    """Convolutions that halve the size, each with layer normalisation and ReLU; features are the last maps'
+    means. No image knows of another, so no domain leaks into another."""
+
+    def __init__(self, config: Pm2Config, rngs: nnx.Rngs) -> None:
+        edges = zip((3, *config.widths), config.widths, strict=False)
+        self.convolutions = nnx.List([Convolution(a, b, bias=False, rngs=rngs) for a, b in edges])
+        self.norms = nnx.List([LayerNorm(width) for width in config.widths])
+        self.width = config.widths[-1]
+
+    def __call__(self, images: Array) -> Array:
+        maps = images
+        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
+            maps = jax.nn.relu(norm(convolution(maps, 2)))
+        return maps.mean((1, 2))
+
+
+class Headless(nnx.Module):
+    """A net of `classify` without its head: features are its map `embedding`."""
+
+    def __init__(self, architecture: str, rngs: nnx.Rngs) -> None:
+        net: Any = ARCHITECTURES[architecture].net(1, rngs=rngs)
+        self.width = net.head.kernel.shape[0]
+        net.head = Nothing()
+        self.net = net
+
+    def __call__(self, images: Array) -> Array:
+        _, maps = self.net(images)
+        return maps["embedding"]
+
+
+class Nothing(nnx.Module):
+    """In the place of a head: features as they are."""
+
+    def __call__(self, features: Array) -> Array:
+        return features
+
+
+ENCODERS: dict[str, Encoder] = {
+    "small": Encoder(Small, 64),
+    "resnet18": Encoder(lambda _, rngs: Headless("resnet18", rngs), 224, True, "resnet18"),
+    "swin-b": Encoder(lambda _, rngs: Headless("swin-b", rngs), 224, architecture="swin-b"),
+}
+"""By the name in `Pm2Config.encoder`."""
+
+
+def prepared(images: Array) -> Array:
+    """Faces (B, H, W, 3) in [0, 1] as encoders see them: ImageNet's statistics."""
+    mean, deviation = (jnp.array(numbers).reshape(1, 1, 1, 3) for numbers in (_MEAN, _DEVIATION))
+    return (images - mean) / deviation
