@@ -19,15 +19,16 @@ from jaxface.data.retarget import RetargetConfig, retarget
 class Retarget:
     """Draw a woman and a man with the expression of every image of a data set.
 
-    Writes OUT/images.npy and columns.npz (pair, sex, identity, units, ...), which the data set `rendered` reads:
-    data for training that is balanced between the sexes by construction. A run that was stopped goes on with the
-    same command.
+    Writes OUT/images.npy and columns.npz (pair, sex, identity, units, ...), which the data set `rendered`
+    reads: data for training that is balanced between the sexes by construction. A run that was stopped goes on
+    with the same command.
     """
 
     settings: Annotated[RetargetConfig, tyro.conf.arg(name="")] = field(default_factory=RetargetConfig)
 
     config: str | None = None
-    """TOML file with these settings, or the name of a bundled one: retarget, retarget-bp4d. Flags win over it."""
+    """TOML file with these settings, or the name of a bundled one: retarget, retarget-bp4d. Flags win over
+    it."""
 
     out: Path | None = None
     """Folder of the pictures; none = sets/ and the config's name, or retarget."""

@@ -5,7 +5,7 @@ device, `rendered` makes faces on the fly or on disk.
 """
 
 from jaxface.data import rendered
-from jaxface.data.augment import AugmentConfig, augment
+from jaxface.data.augment import AugmentConfig, augment, augment_points
 from jaxface.data.dataset import Dataset
 from jaxface.data.pipeline import Stream, batches
 from jaxface.data.registry import names, open
@@ -21,6 +21,7 @@ __all__ = [
     "Report",
     "Stream",
     "augment",
+    "augment_points",
     "batches",
     "names",
     "open",

@@ -18,6 +18,7 @@ COUNT = 68
 CONTOUR = 17
 """So many of them, the first ones, lie on the outline of the face; the others on its features."""
 _CORNERS = 3
+_INNER = np.array([*range(17, 60), *range(61, 64), *range(65, 68)])
 
 
 @pytree
@@ -56,18 +57,29 @@ def landmarks(head: FaceModel) -> Landmarks:
     )
 
 
-def mirror_order() -> np.ndarray:
-    """(68,) int: for each point the one on the other side of the face; its own number on the midline."""
+def mirror_order(count: int = COUNT) -> np.ndarray:
+    """(68,) int: for each point the one on the other side of the face; its own number on the midline.
+
+    Args:
+        count: 68, or 49 for the points of `inner`.
+
+    Raises:
+        ConfigError: another number.
+    """
     order = np.arange(COUNT)
     for right, left in _layout()["pairs"]:
         order[[right, left]] = left, right
+    if count == len(_INNER):
+        return np.searchsorted(_INNER, order[_INNER])
+    if count != COUNT:
+        raise ConfigError(f"{count} landmarks, wanted the 68 of iBUG 300-W or the {len(_INNER)} inner ones")
     return order
 
 
 def inner(points: Array) -> Array:
     """The 49 points without the outline and the inner corners of the mouth, (..., 68, 2) -> (..., 49, 2); the
     order in which BP4D, DISFA and JAA-Net number them."""
-    return points[..., np.r_[17:60, 61:64, 65:68], :]
+    return points[..., _INNER, :]
 
 
 def _layout() -> dict[str, Any]:

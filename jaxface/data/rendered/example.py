@@ -68,8 +68,8 @@ def examples(shared: tuple[Studio, Array], sampler: Sampler, numbers: Array) -> 
 
 
 def marked(studio: Studio, shots: Mapping[str, tuple[Face, Shot]]) -> dict[str, Array]:
-    """`landmarks` (B, 68, 2) float32 of the pictures called `image`, `NAME_landmarks` of others; x right, y down,
-    in widths of the image, where the recipe asks for them."""
+    """`landmarks` (B, 68, 2) float32 of the pictures called `image`, `NAME_landmarks` of others; x right, y
+    down, in widths of the image, where the recipe asks for them."""
     if not studio.recipe.landmarks:
         return {}
     of = landmarks(studio.head)

@@ -27,7 +27,6 @@ from jaxface.data.rendered.scenes import Shot, plain_scene
 from jaxface.data.rendered.studio import Studio
 from jaxface.face.landmarks import CONTOUR, COUNT, landmarks
 
-
 _FRAME = (0.1, 0.02, 0.02)
 """How far the camera may be off what the eyes say: share of the height, then widths of the image."""
 
@@ -67,7 +66,15 @@ class FitConfig:
     """Share of such an image above the eyes, with some error."""
 
     def __post_init__(self) -> None:
-        for name in ("steps", "learning_rate", "landmark_error", "contour_error", "pixel_error", "yaw", "height"):
+        for name in (
+            "steps",
+            "learning_rate",
+            "landmark_error",
+            "contour_error",
+            "pixel_error",
+            "yaw",
+            "height",
+        ):
             if getattr(self, name) <= 0:
                 raise ConfigError(f"fit: {name} = {getattr(self, name)} wants a positive number")
         for name in ("pixels", "sparsity"):
@@ -227,12 +234,8 @@ def _doubt(
 ) -> Array:
     """- log of the posterior, but for a constant."""
     face, shot = _meant(studio, config, frame, unknowns)
-    normal = [
-        getattr(unknowns, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")
-    ]
-    total = 0.5 * sum(jnp.sum(each * each) for each in normal) + config.sparsity * jnp.sum(
-        unknowns.activations
-    )
+    normal = [getattr(unknowns, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
+    total = 0.5 * sum(jnp.sum(each * each) for each in normal) + config.sparsity * jnp.sum(unknowns.activations)
     if marks is not None:
         contour = jnp.arange(COUNT) < CONTOUR
         deviation = jnp.where(contour, config.contour_error, config.landmark_error)

@@ -54,10 +54,10 @@ def _samples(studio: Studio) -> int:
 
 
 def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
-    """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size, size)
-    bool. Reverse-mode differentiable as `render.image` is with `Scene.silhouette`."""
+    """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
+    size) bool. Reverse-mode differentiable as `render.image` is with `Scene.silhouette`."""
     alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
-    seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, *alone, _samples(studio)))
+    seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
     planes, covered = _developed(studio, seen, face.albedo, shot)
     fine, size = studio.recipe.supersample, studio.recipe.size
     return jnp.stack(planes, axis=-1), jnp.all(covered.reshape(size, fine, size, fine), axis=(1, 3))
@@ -103,8 +103,8 @@ def _shown(fine: int, plane: Array) -> Array:
     if fine > 1:
         size = plane.shape[0] // fine
         blocks = plane.reshape(size, fine, size, fine)
-        plane = sum(blocks[:, i, :, j] for i in range(fine) for j in range(fine)) / fine**2  # type: ignore[assignment]
-    return display(plane, jnp.asarray(GAMMA, plane.dtype))
+        plane = sum(blocks[:, i, :, j] for i in range(fine) for j in range(fine)) / fine**2  # type:
+    ignore[assignment] return display(plane, jnp.asarray(GAMMA, plane.dtype))
 
 
 def _blurred(plane: Array, deviation: Array) -> Array:

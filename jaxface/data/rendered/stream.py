@@ -132,7 +132,9 @@ def draw(
     with atomic_path(out / COLUMNS) as path:
         columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
         np.savez(path, **columns)
-    describe(out, made.recipe, made.recipe.name, seed, made.recipe.expressions.labels, made.recipe.units.numbers)
+    describe(
+        out, made.recipe, made.recipe.name, seed, made.recipe.expressions.labels, made.recipe.units.numbers
+    )
     return read_rendered(out)
 
 
@@ -177,9 +179,15 @@ def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
         raise DataError(f"{root} does not tell its recipe ({type(error).__name__}: {error})") from None
     made, key = studio(recipe), stream_key(recipe, seed)
     first = range(min(len(found), _LOOKED_AT))
-    again = jax.jit(jax.vmap(lambda number, key, studio: sample(jax.random.fold_in(key, number), studio).columns, (0, None, None)))
+    again = jax.jit(
+        jax.vmap(
+            lambda number, key, studio: sample(jax.random.fold_in(key, number), studio).columns, (0, None, None)
+        )
+    )
     for name, column in jax.device_get(again(jnp.arange(len(first)), key, made)).items():
-        if name not in found.columns or not np.allclose(column, found.columns[name][first.start : first.stop], atol=1e-5):
+        if name not in found.columns or not np.allclose(
+            column, found.columns[name][first.start : first.stop], atol=1e-5
+        ):
             raise DataError(f"{root} was not drawn by its recipe alone (column {name!r} differs)")
     return made, key
 

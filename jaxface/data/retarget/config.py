@@ -18,8 +18,8 @@ class RetargetConfig:
     """From a data set of source images to pairs of avatars, a woman and a man for each image."""
 
     data: str = "rendered"
-    """The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: faces that are never drawn
-    themselves, of which labels and expressions are known."""
+    """The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: faces that are never
+    drawn themselves, of which labels and expressions are known."""
 
     root: Path = Path()
     """Folder or file of the data set; of a recipe, its name or its TOML file."""
@@ -37,8 +37,8 @@ class RetargetConfig:
     are twice as many avatars. 0 = all. A source that does not know its people is dealt out to so many pairs."""
 
     images: int = 0
-    """How many of their images, at random by the seed; each becomes two pictures. 0 = all. Of a recipe: how many
-    there are."""
+    """How many of their images, at random by the seed; each becomes two pictures. 0 = all. Of a recipe: how
+    many there are."""
 
     recipe: str = "avatars"
     """How avatars are photographed: the name or file of a recipe of rendered faces."""
@@ -70,7 +70,8 @@ class RetargetConfig:
                 raise ConfigError(f"retarget: {name} = {getattr(self, name)} wants at least {least}")
         if self.data == RECIPE and self.expression == "fit":
             raise ConfigError(
-                "retarget: a recipe has no images to fit; take expression = 'rendered', or draw it to disk first"
+                "retarget: a recipe has no images to fit; take expression = 'rendered', or draw it to "
+                "disk first"
             )
         if self.pose == "source" and self.expression == "labels":
             raise ConfigError("retarget: labels do not tell the pose; take pose = 'recipe'")

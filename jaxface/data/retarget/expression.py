@@ -36,11 +36,13 @@ class Expression:
 
 
 Transfer = Callable[[Studio, Array, Any, Array, Any], Expression]
-"""(studio of the avatars, key, shared, numbers (B,), payload) -> expressions with a leading axis B, of the source
-images with these numbers; `shared` and `payload` are what the way of transfer needs."""
+"""(studio of the avatars, key, shared, numbers (B,), payload) -> expressions with a leading axis B, of the
+source images with these numbers; `shared` and `payload` are what the way of transfer needs."""
 
 
-def from_labels(studio: Studio, key: Array, shared: None, numbers: Array, payload: dict[str, Array]) -> Expression:
+def from_labels(
+    studio: Studio, key: Array, shared: None, numbers: Array, payload: dict[str, Array]
+) -> Expression:
     """Expressions that show labelled action units and none of the others.
 
     Where the source knows no intensities they are drawn from the recipe's range; which facial unit makes an
@@ -75,9 +77,12 @@ def from_rendered(
 
 @lru_cache(maxsize=16)
 def from_fit(config: FitConfig) -> Transfer:
-    """Expressions found in images (B, size, size, 3) uint8, `image`, or by landmarks (B, 68, 2), `landmarks`."""
+    """Expressions found in images (B, size, size, 3) uint8, `image`, or by landmarks (B, 68, 2),
+    `landmarks`."""
 
-    def transfer(studio: Studio, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]) -> Expression:
+    def transfer(
+        studio: Studio, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
+    ) -> Expression:
         images = payload.get("image")
         seen = None if images is None else images.astype(jnp.float32) / 255.0
         return of_face(fit(studio if shared is None else shared, seen, payload.get("landmarks"), config).face)

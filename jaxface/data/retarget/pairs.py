@@ -52,8 +52,8 @@ def pair(
 
 @lru_cache(maxsize=32)
 def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
-    """(shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of each pair side by side;
-    the same function object for the same arguments, so that it is compiled once.
+    """(shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of each pair side by
+    side; the same function object for the same arguments, so that it is compiled once.
 
     `shared` is (studio, key, what the transfer shares); `image` is (2 B, size, size, 3) uint8, `activations`
     (2 B, N), `shown` (2 B, A) how much of each action unit is to be seen.

@@ -92,7 +92,8 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
 
 
 def avatars(config: RetargetConfig, found: Source) -> rendered.Studio:
-    """Where avatars are photographed: the recipe, with the source's action units as far as the head has them."""
+    """Where avatars are photographed: the recipe, with the source's action units as far as the head has
+    them."""
     named = rendered.recipe(config.recipe)
     plain = dataclasses.replace(named, size=config.size, landmarks=config.landmarks)
     studio = rendered.studio(plain)

@@ -85,7 +85,8 @@ def payload_of(config: RetargetConfig, found: Source, studio: rendered.Studio, p
 
 
 def wanted(found: Source, action_units: tuple[int, ...], places: np.ndarray) -> np.ndarray:
-    """(B, A) intensities of the head's action units that labels ask for; -1 = present, nobody knows how much."""
+    """(B, A) intensities of the head's action units that labels ask for; -1 = present, nobody knows how
+    much."""
     columns = {name: found.columns[name][places] for name in found.columns if name in _OF_UNITS}
     present = columns["units"] > 0.5
     known = columns.get("units_known", np.ones_like(present))
@@ -109,8 +110,8 @@ def _of_dataset(config: RetargetConfig) -> Source:
     if config.expression == "rendered":
         if config.data != "rendered":
             raise ConfigError(
-                f"expression = 'rendered' wants data = 'rendered' or 'recipe', got {config.data!r}; take 'labels' "
-                "or 'fit'"
+                f"expression = 'rendered' wants data = 'rendered' or 'recipe', got {config.data!r}; take "
+                "'labels' or 'fit'"
             )
         drawn = of_drawn(config.root, whole)
     generator = np.random.default_rng(config.seed)
@@ -162,8 +163,8 @@ def _of_recipe(config: RetargetConfig) -> Source:
         raise ConfigError("images = 0: say how many examples of the recipe there are to be")
     recipe = rendered.recipe(config.root if config.root.suffix else str(config.root))
     if config.subjects:
-        people = dataclasses.replace(recipe.people, identities=config.subjects)
-        recipe = dataclasses.replace(recipe, people=people)
+        known = dataclasses.replace(recipe.people, identities=config.subjects)
+        recipe = dataclasses.replace(recipe, people=known)
     studio = rendered.studio(recipe)
     key = stream_key(recipe, config.seed)
     columns = _columns(studio, key, config.images)
