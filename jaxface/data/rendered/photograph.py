@@ -55,22 +55,23 @@ def _samples(studio: Studio) -> int:
 
 def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
     """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
-    size) bool. Reverse-mode differentiable as `render.image` is with `Scene.silhouette`."""
+    size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render.image` is."""
     alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
     seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
-    planes, covered = _developed(studio, seen, face.albedo, shot)
+    planes, triangle = _developed(studio, seen, face.albedo, shot)
     fine, size = studio.recipe.supersample, studio.recipe.size
-    return jnp.stack(planes, axis=-1), jnp.all(covered.reshape(size, fine, size, fine), axis=(1, 3))
+    covered = (triangle >= 0).reshape(size, fine, size, fine)
+    return jnp.stack(planes, axis=-1), jnp.all(covered, axis=(1, 3))
 
 
 def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Array:
     """One picture of vertices (V,)."""
-    planes, covered = _developed(studio, seen, albedo, shot)
-    return stage(covered[0, 0] | True, _grained, planes, studio.noise, shot)
+    planes, triangle = _developed(studio, seen, albedo, shot)
+    return stage(triangle[0, 0] > -2, _grained, planes, studio.noise, shot)
 
 
 def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tuple[list[Array], Array]:
-    """Three planes (size, size) of display values, and which samples show the head."""
+    """Three planes (size, size) of display values, and the triangle that each sample shows."""
     head, size = studio.head, _samples(studio)
     screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
     triangle = visible(screen, head.faces, size)
@@ -83,7 +84,7 @@ def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tupl
     exposed = stage(always, _exposed, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
     developed = [stage(always, partial(_shown, fine), plane) for plane in exposed]
-    return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle >= 0
+    return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle
 
 
 def _exposed(sample: Array, values: tuple[Array, ...], triangle: Array, shot: Shot) -> tuple[Array, ...]:
@@ -103,8 +104,8 @@ def _shown(fine: int, plane: Array) -> Array:
     if fine > 1:
         size = plane.shape[0] // fine
         blocks = plane.reshape(size, fine, size, fine)
-        plane = sum(blocks[:, i, :, j] for i in range(fine) for j in range(fine)) / fine**2  # type:
-    ignore[assignment] return display(plane, jnp.asarray(GAMMA, plane.dtype))
+        plane = sum(blocks[:, i, :, j] for i in range(fine) for j in range(fine)) / fine**2  # type: ignore[assignment]
+    return display(plane, jnp.asarray(GAMMA, plane.dtype))
 
 
 def _blurred(plane: Array, deviation: Array) -> Array:

@@ -177,6 +177,8 @@ def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
         recipe, seed = named(root / RECIPE), int(json.loads((root / ABOUT).read_text("utf-8"))["seed"])
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{root} does not tell its recipe ({type(error).__name__}: {error})") from None
+    if "pair" in found.columns:
+        raise DataError(f"{root} was retargeted; name the source that it was made of, or take its labels")
     made, key = studio(recipe), stream_key(recipe, seed)
     first = range(min(len(found), _LOOKED_AT))
     again = jax.jit(
