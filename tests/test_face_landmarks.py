@@ -72,7 +72,10 @@ def test_points_follow_the_image(key: jax.Array) -> None:
 
     varied, found = jax.device_get(both(key, images, np.tile(given[None], (8, 1, 1))))
     weight = varied[..., :2] / varied[..., :2].sum((1, 2), keepdims=True)
-    x, y = (weight * pixels[None, None, :, None]).sum((1, 2)), (weight * pixels[None, :, None, None]).sum((1, 2))
+    x, y = (
+        (weight * pixels[None, None, :, None]).sum((1, 2)),
+        (weight * pixels[None, :, None, None]).sum((1, 2)),
+    )
     seen = np.stack([x, y], axis=-1)
     flipped = seen[:, 0, 0] > seen[:, 1, 0]
     seen = np.where(flipped[:, None, None], seen[:, ::-1], seen)

@@ -17,11 +17,10 @@ from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import Silent
 from jaxface.data import Arrays, Dataset, rendered
-from jaxface.data.rendered.recipe import People
 from jaxface.data.rendered.stream import of_drawn, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget
 from jaxface.data.retarget import source as sources
-from jaxface.data.retarget.expression import from_labels, from_rendered
+from jaxface.data.retarget.expression import from_labels
 
 SMALL = RetargetConfig(
     data="recipe", root=Path("wild"), expression="rendered", subjects=3, images=10, size=16, batch=4, seed=5
@@ -67,9 +66,7 @@ def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(10))
     drawn = jax.device_get(jax.jit(jax.vmap(rendered.sample, (0, None)))(keys, source))
     read = data.open("rendered", written)
-    np.testing.assert_allclose(
-        read.columns["activations"][::2], drawn.shots["image"][0].activations, atol=1e-6
-    )
+    np.testing.assert_allclose(read.columns["activations"][::2], drawn.shots["image"][0].activations, atol=1e-6)
     np.testing.assert_array_equal(read.columns["units"][1::2], drawn.columns["units"])
     np.testing.assert_array_equal(read.columns["source_identity"][::2], drawn.columns["identity"])
 

@@ -38,7 +38,7 @@ class FitConfig:
     steps: int = 300
     """Of Adam."""
 
-    learning_rate: float = 0.1
+    learning_rate: float = 0.2
     """First step, in standard deviations of each parameter's prior; a cosine takes it to a tenth."""
 
     landmark_error: float = 0.006
@@ -91,6 +91,7 @@ class Fitted:
         landmark_error: () root mean square distance of the landmarks that are no contour, widths of the image;
             0 without landmarks.
         pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 where pixels were not used.
+            Both before the last step.
     """
 
     face: Face
@@ -153,24 +154,19 @@ def fitted(studio: Studio, image: Array | None, marks: Array | None, config: Fit
     """`fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
     start, frame = _start(studio), _framed(config, marks)
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
-    slope = jax.grad(partial(_doubt, studio, config, frame, image, marks))
+    slope = jax.grad(partial(_doubt, studio, config, frame, image, marks), has_aux=True)
 
-    def step(state: tuple[_Unknowns, optax.OptState], _: None) -> tuple[tuple[_Unknowns, optax.OptState], None]:
+    def step(
+        state: tuple[_Unknowns, optax.OptState], _: None
+    ) -> tuple[tuple[_Unknowns, optax.OptState], tuple[Array, Array]]:
         unknowns, moments = state
-        gradient = jax.tree.map(lambda each: jnp.where(jnp.isfinite(each), each, 0.0), slope(unknowns))
+        gradient, errors = slope(unknowns)
+        gradient = jax.tree.map(lambda each: jnp.where(jnp.isfinite(each), each, 0.0), gradient)
         updates, moments = optimizer.update(gradient, moments)
-        unknowns = optax.apply_updates(unknowns, updates)
-        return (_inside(unknowns), moments), None
+        return (_inside(optax.apply_updates(unknowns, updates)), moments), errors
 
-    (found, _), _ = jax.lax.scan(step, (start, optimizer.init(start)), None, length=config.steps)
-    face, shot = _meant(studio, config, frame, found)
-    nothing = jnp.zeros(())
-    return Fitted(
-        face,
-        shot,
-        nothing if marks is None else jnp.sqrt(jnp.mean(_distances(studio, face, shot, marks)[CONTOUR:])),
-        nothing if image is None else _pixel_error(studio, face, shot, image),
-    )
+    (found, _), errors = jax.lax.scan(step, (start, optimizer.init(start)), None, length=config.steps)
+    return Fitted(*_meant(studio, config, frame, found), errors[0][-1], errors[1][-1])
 
 
 def _start(studio: Studio) -> _Unknowns:
@@ -231,18 +227,23 @@ def _doubt(
     image: Array | None,
     marks: Array | None,
     unknowns: _Unknowns,
-) -> Array:
-    """- log of the posterior, but for a constant."""
+) -> tuple[Array, tuple[Array, Array]]:
+    """- log of the posterior, but for a constant; and the errors of landmarks and pixels, as in `Fitted`."""
     face, shot = _meant(studio, config, frame, unknowns)
     normal = [getattr(unknowns, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
-    total = 0.5 * sum(jnp.sum(each * each) for each in normal) + config.sparsity * jnp.sum(unknowns.activations)
+    total = 0.5 * sum(jnp.sum(each * each) for each in normal)
+    total += config.sparsity * jnp.sum(unknowns.activations)
+    off = pixels = jnp.zeros(())
     if marks is not None:
+        squared = _distances(studio, face, shot, marks)
         contour = jnp.arange(COUNT) < CONTOUR
         deviation = jnp.where(contour, config.contour_error, config.landmark_error)
-        total += 0.5 * jnp.sum(_distances(studio, face, shot, marks) / deviation**2)
+        total += 0.5 * jnp.sum(squared / deviation**2)
+        off = jnp.sqrt(jnp.mean(squared[CONTOUR:]))
     if image is not None:
-        total += config.pixels * _pixel_error(studio, face, shot, image) / config.pixel_error
-    return total
+        pixels = _pixel_error(studio, face, shot, image)
+        total += config.pixels * pixels / config.pixel_error
+    return total, (off, pixels)
 
 
 def _distances(studio: Studio, face: Face, shot: Shot, marks: Array) -> Array:
