@@ -30,7 +30,6 @@ from jaxface.frameworks.grefel import reliability, studies
 from jaxface.frameworks.grefel.config import GrefelConfig
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-grefel-small.toml"
-_FAR = 1_000_000  # number of the first person of the rendered test set
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,10 @@ class Study:
     test_images: int = 1000
     """Rendered test images, of as many other people; of a data set a fifth of the people is the test set."""
 
+    first_tested: int = 1_000_000
+    """Number of the first person of the rendered test set; with another one, settings are chosen on people who
+    decide nothing."""
+
     size: int = 64
     """Pixels along an edge."""
 
@@ -78,6 +81,7 @@ def main() -> None:
     training, test = examples(asked)
     file = results_file(asked.out, "grefel")
     about = {"study": asked.study, "images": len(training), "test_images": len(test)}
+    about["first_tested"] = asked.first_tested
     about |= {"steps": asked.settings.train.steps, "batch": asked.settings.train.batch}
     for variant in studies.variants(asked.study, asked.settings.model, asked.grid):
         rows = []
@@ -110,7 +114,7 @@ def examples(asked: Study) -> tuple[Dataset, Dataset]:
         who = dataclasses.replace(recipe.people, identities=people, first=first)
         return rendered.dataset(dataclasses.replace(recipe, people=who), images, seed=first)
 
-    return drawn(asked.images, asked.people, 0), drawn(asked.test_images, asked.test_images, _FAR)
+    return drawn(asked.images, asked.people, 0), drawn(asked.test_images, asked.test_images, asked.first_tested)
 
 
 def in_memory(dataset: Dataset, size: int) -> Dataset:

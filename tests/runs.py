@@ -31,6 +31,7 @@ def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
     layout = Layout(
         classifiers=tuple(map(str, config.classifiers)),
         expressions=config.expressions,
+        answers=EXPRESSIONS,
         identities=config.identities,
         symmetry=intervention.symmetry,
         time=intervention.time,

@@ -5,6 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -280,3 +281,24 @@ def test_the_score_is_the_estimator_that_was_asked_for(tmp_path: Path, finished:
     assert ",gradient per step," in (finished.folder / "significance.csv").read_text()
     with pytest.raises(ConfigError, match="did you mean 'slope'"):
         dataclasses.replace(CONFIG, estimator="slop")
+
+
+def test_a_detector_is_audited_per_action_unit(tmp_path: Path) -> None:
+    """Beside a classifier of expressions: each is asked for what it knows, and judged by its own answers."""
+
+    def units(images: jax.Array) -> jax.Array:
+        return bright_corners(images)[:, :2] - jnp.array([1.0, 2.0])[None]
+
+    detector = classify.from_function(units, ("AU12", "AU26"), name="detector")
+    config = dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, detector), expressions=("happiness", "au26"))
+    data = audit.run(config, tmp_path / "run").data
+    assert list(data["expression"].values) == ["happiness", "AU26"]
+    assert list(data["answer"].values[8:]) == ["AU12", "AU26"]
+    done, skipped = CellStatus.DONE, CellStatus.SKIPPED
+    np.testing.assert_array_equal(data["status"].values[..., 0], [[done, skipped], [skipped, done]])
+    logits, probability = data["logit"].values[1, 1], data["probability"].values[1, 1]
+    np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logits)), rtol=1e-5)
+    there = data["first"].values[1, 1] == list(data["answer"].values).index("AU26")
+    np.testing.assert_array_equal(there, probability > 0.5)
+    score = symmetry_score(probability.astype(np.float64))
+    np.testing.assert_allclose(data["score"].values[1, 1], score, atol=1e-9)

@@ -10,11 +10,13 @@ from jaxface.audit import AuditConfig, CellStatus, load, store
 from jaxface.audit.layout import CELLS, SURFACES, Layout
 from jaxface.audit.plan import Group
 from jaxface.core.errors import StoreError
+from jaxface.core.types import EXPRESSIONS
 
 CONFIG = AuditConfig(classifiers=("a", "b"), expressions=("happy", "sad", "fear"), identities=2)
 LAYOUT = Layout(
     classifiers=("a", "b"),
     expressions=CONFIG.expressions,
+    answers=EXPRESSIONS,
     identities=2,
     symmetry=np.linspace(0, 1, 4),
     time=np.linspace(0, 1, 5),

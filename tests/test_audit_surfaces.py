@@ -7,6 +7,8 @@ import pytest
 
 from jaxface import classify, render
 from jaxface.audit import Intervention, surfaces
+from jaxface.audit.layout import vocabulary
+from jaxface.classify.answers import exact_probabilities
 from jaxface.core.clock import Clock
 from jaxface.core.spread import over_devices
 from jaxface.face import sample_population
@@ -43,15 +45,32 @@ def test_a_symmetric_classifier_does_not_tell_left_from_right() -> None:
     np.testing.assert_allclose(left, right, atol=1e-4)
 
 
-def test_softmax_of_what_is_not_finite_is_not_finite() -> None:
-    answers = surfaces.softmax(np.array([[1.0, 2.0], [np.nan, 0.0], [np.inf, 0.0]], np.float32))
-    np.testing.assert_allclose(answers[0], [0.26894142, 0.73105858], rtol=1e-6)
-    assert np.isnan(answers[1:, 0]).all()
+@pytest.mark.parametrize("independent", [False, True])
+def test_what_is_not_finite_stays_that(independent: bool) -> None:
+    logits = np.array([[1.0, 2.0], [np.nan, 0.0], [np.inf, 0.0]], np.float32)
+    found = exact_probabilities(logits, independent)
+    expected = [0.73105858, 0.88079708] if independent else [0.26894142, 0.73105858]
+    np.testing.assert_allclose(found[0], expected, rtol=1e-6)
+    assert np.isnan(found[1:, 0]).all()
 
 
 def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
+    classifier = classify.from_function(lambda images: images[:, 0, 0, :2], ("surprise", "anger"))
     logits = np.array([[0.9, 0.2], [0.2, 0.9]], np.float32)
-    answers, top = surfaces.vocabulary_answers(("surprise", "anger"), logits)
+    answers, top = surfaces.told(classifier, logits, np.array(0), vocabulary([classifier.labels]))
     np.testing.assert_array_equal(top, [5, 0])
     np.testing.assert_array_equal(np.isfinite(answers).sum(-1), [2, 2])
     np.testing.assert_allclose(np.nansum(answers, axis=-1), 1.0, rtol=1e-6)
+
+
+def test_a_detector_answers_each_unit_for_itself() -> None:
+    detector = classify.from_function(lambda images: images[:, 0, 0], ("AU6", "au 12", "AU04"), name="units")
+    assert detector.labels == ("AU6", "AU12", "AU4") and detector.card.independent
+    names = vocabulary([("anger",), detector.labels])
+    assert names[8:] == ("AU4", "AU6", "AU12")
+    logits = np.array([[3.0, 1.0, -2.0], [3.0, -1.0, -2.0], [-3.0, -1.0, -2.0], [np.nan, 1.0, 1.0]], np.float32)
+    answers, first = surfaces.told(detector, logits, np.array(names.index("AU12")), names)
+    np.testing.assert_allclose(answers[:3, [9, 10, 8]], 1 / (1 + np.exp(-logits[:3].astype(float))), rtol=1e-6)
+    assert np.isnan(answers[:, :8]).all()
+    # there; not there, but another; none at all; not finite
+    np.testing.assert_array_equal(first, [names.index("AU12"), names.index("AU6"), names.index("neutral"), -1])

@@ -4,7 +4,7 @@ import pytest
 
 from jaxface.core import errors
 from jaxface.core.errors import JaxfaceError, LabelError, suggestion
-from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name, expression_names
+from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, action_unit, expression_name, expression_names
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_every_error_is_one_that_the_command_line_knows() -> None:
     ]
     assert len(classes) > 5
     assert all(issubclass(value, JaxfaceError) for value in classes)
+
+
+def test_action_units_are_written_one_way() -> None:
+    assert expression_names(["au 6", "AU12", "AU_04"]) == ("AU6", "AU12", "AU4")
+    assert action_unit("AU0") is None and action_unit("aura") is None and action_unit("AU25") == 25

@@ -9,6 +9,7 @@ import pytest
 
 from jaxface import classify, face, render
 from jaxface.audit import AuditResult
+from jaxface.classify.answers import every_log_odds
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import Silent
 from jaxface.report import averages, explained, overlay, saliency
@@ -54,7 +55,7 @@ def test_host_classifiers_are_explained_alike() -> None:
 
 
 def test_log_odds_survive_certainty() -> None:
-    odds = saliency.log_odds(np.array([[800.0, 0.0, 0.0], [np.log(2.0), 0.0, 0.0]]))
+    odds = every_log_odds(np.array([[800.0, 0.0, 0.0], [np.log(2.0), 0.0, 0.0]]), False)
     np.testing.assert_allclose(odds[:, 0], [800 - np.log(2), 0.0], atol=1e-9)
 
 
@@ -77,7 +78,7 @@ def test_vertex_gradients_are_the_change_of_the_answer(key: jax.Array) -> None:
     def odds(amount: float) -> float:
         moved = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
         logits = CORNER.logits(render.image(head, moved, scene)[None])
-        return float(saliency.log_odds(np.asarray(logits, np.float64))[0, 0])
+        return float(every_log_odds(np.asarray(logits, np.float64), False)[0, 0])
 
     measured = (odds(0.02) - odds(-0.02)) / 0.04
     assert (push * smile).sum() == pytest.approx(measured, rel=0.25)

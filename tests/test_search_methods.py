@@ -181,6 +181,13 @@ def test_gradient_lowers_the_margin_inside_the_box():
     assert (ledger.forward_calls == 0).all()
 
 
+def test_a_detector_is_searched_by_the_log_odds_of_one_unit():
+    logits, box = jnp.array([[1.0, 2.0, 5.0], [1.0, 0.5, 5.0]]), wide_box(4)
+    assert margin(logits, 1, independent=True) == pytest.approx(-1.25)
+    found = score(logits, 1, jnp.zeros(4), box, independent=True)
+    assert found.probability == pytest.approx((1 / (1 + np.exp(-2.0)) + 1 / (1 + np.exp(-0.5))) / 2, rel=1e-6)
+
+
 def test_margin_and_score_by_hand():
     logits = jnp.array([[1.0, 2.0, 0.5]])
     assert margin(logits, 1) == pytest.approx(np.log(np.exp(1.0) + np.exp(0.5)) - 2.0, rel=1e-6)
@@ -272,6 +279,11 @@ def test_foreign_units_have_a_low_ceiling_and_prototypes_stand_at_every_strength
     searched = space.of_model(expressions, ("happiness", "anger", "neutral"), config)
     np.testing.assert_allclose(searched.ceilings, [[1, 1, 0.2], [0.2, 0.2, 1], [1, 1, 1]], atol=1e-6)
     np.testing.assert_array_equal(searched.known.sum(axis=1), [4, 2, 0])
+    shown = dataclasses.replace(expressions, action_units=((6, 12), (4,), (12,)))
+    of_units = space.of_model(shown, ("AU12", "AU4", "AU45"), config)
+    np.testing.assert_array_equal(of_units.known.sum(axis=1), [4, 2, 0])
+    np.testing.assert_allclose(of_units.prototypes[0][:2], [[1, 0, 0], [0, 0, 1]], atol=1e-6)
+    np.testing.assert_allclose(of_units.ceilings, [[1, 0.2, 1], [0.2, 1, 0.2], [1, 1, 1]], atol=1e-6)
     wanted = [[0.8, 0, 0], [0.4, 0.4, 0], [0.4, 0, 0], [0.2, 0.2, 0]]
     np.testing.assert_allclose(searched.prototypes[0], wanted, atol=1e-6)
     np.testing.assert_allclose(

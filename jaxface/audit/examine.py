@@ -17,7 +17,7 @@ from jaxface.audit.layout import CELLS, SURFACES, CellStatus
 from jaxface.classify import Classifier
 from jaxface.core.clock import Clock
 from jaxface.core.spread import over_devices
-from jaxface.core.types import EXPRESSIONS, Array
+from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.population import sample_person
 from jaxface.render import scene
@@ -129,16 +129,18 @@ class Examiner:
         Args:
             logits: of each classifier, (X, len(CHECKED), K).
         """
-        answers = [
-            surfaces.vocabulary_answers(classifier.labels, some)
+        vocabulary = self._panel.vocabulary
+        targets = np.array([vocabulary.index(name) for name in names])
+        said = [
+            surfaces.told(classifier, some, targets[:, None], vocabulary)
             for classifier, some in zip(self.classifiers, logits, strict=True)
         ]
-        asked = np.arange(len(names)), np.array([EXPRESSIONS.index(name) for name in names])
+        asked = np.arange(len(names)), targets
         return {
-            "checked_probability": answers[own][0],
-            "predicted": answers[own][1],
-            "judge_probability": np.stack([whole[:, -1][asked] for whole, _ in answers], axis=-1),
-            "judge_predicted": np.stack([top[:, -1] for _, top in answers], axis=-1),
+            "checked_probability": said[own].probability,
+            "predicted": said[own].first,
+            "judge_probability": np.stack([each.probability[:, -1][asked] for each in said], axis=-1),
+            "judge_predicted": np.stack([each.first[:, -1] for each in said], axis=-1),
         }
 
 

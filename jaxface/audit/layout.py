@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, NamedTuple
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxface.audit.interventions import CHECKED
-from jaxface.core.types import EXPRESSIONS
+from jaxface.core.types import EXPRESSIONS, action_unit
 from jaxface.stats import SCHEMES
 
 
@@ -47,10 +48,8 @@ _CELL = ("classifier", "expression", "identity")
 _NAN = float("nan")
 
 SURFACES: dict[str, Variable] = {
-    "probability": Variable(
-        (*_CELL, "symmetry", "time"), "float32", _NAN, "softmax answer for the target expression"
-    ),
-    "logit": Variable((*_CELL, "symmetry", "time"), "float32", _NAN, "answer before softmax"),
+    "probability": Variable((*_CELL, "symmetry", "time"), "float32", _NAN, "answer for the target expression"),
+    "logit": Variable((*_CELL, "symmetry", "time"), "float32", _NAN, "answer before softmax or sigmoid"),
     "first": Variable((*_CELL, "symmetry", "time"), "int8", -1, "position in `answer` of the top class"),
 }
 
@@ -104,6 +103,7 @@ class Layout:
 
     Attributes:
         classifiers, expressions: names.
+        answers: names of all that may be answered: `vocabulary` of the classifiers' labels.
         identities: N.
         symmetry, time: (S,), (T,) steps.
         parameters, shapes, colours: how many expression, identity and albedo coefficients.
@@ -112,6 +112,7 @@ class Layout:
 
     classifiers: tuple[str, ...]
     expressions: tuple[str, ...]
+    answers: tuple[str, ...]
     identities: int
     symmetry: np.ndarray
     time: np.ndarray
@@ -131,7 +132,7 @@ class Layout:
             "symmetry": self.symmetry,
             "time": self.time,
             "checked_symmetry": np.array(CHECKED, np.float32),
-            "answer": np.array(EXPRESSIONS, dtype=text),
+            "answer": np.array(self.answers, dtype=text),
             "judge": np.array(self.classifiers, dtype=text),
             "scheme": np.array(list(SCHEMES), dtype=text),
         }
@@ -151,3 +152,10 @@ class Layout:
             1 if dimension in single else max(size, 1)
             for dimension, size in zip(variable.dimensions, self.shape(variable), strict=True)
         )
+
+
+def vocabulary(labels: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """All names that classifiers with these labels may answer with: the expressions, and after them the action
+    units that any of them detects, by number."""
+    units = {name for each in labels for name in each if action_unit(name) is not None}
+    return (*EXPRESSIONS, *sorted(units, key=lambda name: action_unit(name) or 0))

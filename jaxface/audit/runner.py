@@ -17,7 +17,7 @@ from jaxface.audit import judge, plan, result, store, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.examine import Examiner
 from jaxface.audit.interventions import Intervention
-from jaxface.audit.layout import Layout
+from jaxface.audit.layout import Layout, vocabulary
 from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
 from jaxface.core import processes
@@ -131,6 +131,7 @@ def layout(config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifie
     return Layout(
         classifiers=tuple(classifier.name for classifier in classifiers),
         expressions=config.expressions,
+        answers=vocabulary(classifier.labels for classifier in classifiers),
         identities=config.identities,
         symmetry=intervention.symmetry,
         time=intervention.time,

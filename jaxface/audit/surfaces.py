@@ -13,11 +13,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.audit.interventions import CHECKED, Intervention
+from jaxface.audit.layout import vocabulary
 from jaxface.classify import Classifier
+from jaxface.classify.answers import exact_probabilities
 from jaxface.core.clock import Clock
 from jaxface.core.pytree import pytree, static
 from jaxface.core.spread import Deal, Spread, each_case
-from jaxface.core.types import EXPRESSIONS, Array
+from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render import LANES, Scene, grid, images
@@ -30,7 +32,7 @@ _LISTS = 24  # images whose drawing takes as long as making a grid's candidate l
 class Surface(NamedTuple):
     """Answers (..., S, T): probability and logit of the target expression, float32, and the top class.
 
-    `first`: int8 positions in `core.types.EXPRESSIONS`, -1 where an answer is not finite.
+    `first`: int8 positions in the vocabulary, as in `Told`.
     """
 
     probability: np.ndarray
@@ -71,6 +73,7 @@ class Panel:
         clock: Clock,
     ) -> None:
         self.spread, self.clock, self.classifiers = spread, clock, classifiers
+        self.vocabulary = vocabulary(classifier.labels for classifier in classifiers)
         self.steps = len(intervention.time)
         chunk = time_chunk(intervention.symmetry_steps, self.steps, scene.size)
         times = np.pad(intervention.time, (0, -self.steps % chunk), mode="edge").reshape(-1, chunk)
@@ -98,9 +101,12 @@ class Panel:
         logits = logits.reshape(len(targets), self.chunks, steps, -1, logits.shape[-1]).swapaxes(1, 2)
         logits = logits.reshape(len(targets), steps, -1, logits.shape[-1])[:, :, : self.steps]
         which = targets[:, None, None, None]
-        probability = np.take_along_axis(softmax(logits), which, axis=-1)[..., 0]
-        first = vocabulary_answers(self.classifiers[classifier].labels, logits)[1]
-        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0], first)
+        asked = self.classifiers[classifier]
+        places = np.array([self.vocabulary.index(asked.labels[target]) for target in targets])[:, None, None]
+        said = told(asked, logits, places, self.vocabulary)
+        wanted = np.broadcast_to(places, said.first.shape)[..., None]
+        probability = np.take_along_axis(said.probability, wanted, axis=-1)[..., 0]
+        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0], said.first)
 
     def checked(self, faces: FaceParams) -> list[np.ndarray]:
         """The logits of every classifier for n groups of faces, at most one group a device.
@@ -137,27 +143,39 @@ class Panel:
             return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
 
 
-def vocabulary_answers(labels: tuple[str, ...], logits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A classifier's answers (..., K) in the order of `core.types.EXPRESSIONS`.
+class Told(NamedTuple):
+    """A classifier's answers in a vocabulary of A names.
 
-    Returns:
-        (..., 8) float32 probabilities, NaN where the classifier has no such class, and (...) int8 positions
-        of the top class, -1 where the answers are not finite.
+    Attributes:
+        probability: (..., A) float32, NaN where the classifier has no such answer.
+        first: (...) int8 position of the top class, -1 where the answers are not finite. A detector of action
+            units has no top class; for it the target where that is there (probability above 1/2), else the most
+            probable unit that is, else "neutral".
     """
-    probability = softmax(logits)
-    whole = np.full((*probability.shape[:-1], len(EXPRESSIONS)), np.nan, np.float32)
-    whole[..., [EXPRESSIONS.index(label) for label in labels]] = probability
+
+    probability: np.ndarray
+    first: np.ndarray
+
+
+def told(classifier: Classifier, logits: np.ndarray, targets: np.ndarray, vocabulary: tuple[str, ...]) -> Told:
+    """What logits (..., K) say.
+
+    Args:
+        targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
+    """
+    independent = classifier.card.independent
+    probability = exact_probabilities(logits, independent)
+    whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
+    whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability
+    known = np.where(np.isnan(whole), -1.0, whole)
+    top = np.argmax(known, axis=-1)
+    if independent:
+        targets = np.broadcast_to(targets, top.shape)
+        wanted = np.take_along_axis(known, targets[..., None], axis=-1)[..., 0]
+        other = np.where(known.max(-1) > 0.5, top, vocabulary.index("neutral"))
+        top = np.where(wanted > 0.5, targets, other)
     finite = np.isfinite(probability).all(-1)
-    top = np.argmax(np.where(np.isnan(whole), -1.0, whole), axis=-1)
-    return whole, np.where(finite, top, -1).astype(np.int8)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities (..., K) float32, computed in float64."""
-    exact = logits.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):  # an answer that is not finite stays that: it is data
-        odds = np.exp(exact - exact.max(-1, keepdims=True))
-        return (odds / odds.sum(-1, keepdims=True)).astype(np.float32)
+    return Told(whole, np.where(finite, top, -1).astype(np.int8))
 
 
 def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:

@@ -10,7 +10,7 @@ from typing import Literal
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import CheckpointError, ConfigError, LabelError
 from jaxface.core.io import write_text
-from jaxface.core.types import expression_names
+from jaxface.core.types import action_unit, expression_names
 
 CARD_FILE = "card.toml"
 
@@ -24,7 +24,8 @@ class Card:
     Attributes:
         name: how it is called in commands and results.
         architecture: a key of `registry.ARCHITECTURES`, or "custom".
-        native_labels: the classes in the order of the outputs, spelled as its authors do.
+        native_labels: the classes in the order of the outputs, spelled as its authors do; or action units,
+            "AU12", whose outputs are independent of each other.
         size: pixels along an edge of its (square) input; None = whatever comes.
         resized: pixels along an edge before `size` is cut out of the middle; None = nothing is cut.
         channels: "rgb", "bgr", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
@@ -61,7 +62,11 @@ class Card:
     def __post_init__(self) -> None:
         if not self.native_labels:
             raise ConfigError(f"classifier {self.name!r} has no labels; give one for each output")
-        expression_names(self.native_labels)
+        units = [action_unit(label) is not None for label in expression_names(self.native_labels)]
+        if any(units) and not all(units):
+            raise ConfigError(
+                f"classifier {self.name!r} has both expressions and action units for labels; wanted one kind"
+            )
         if self.size is not None and self.size < 1:
             raise ConfigError(f"classifier {self.name!r}: size = {self.size}; wanted pixels >= 1")
         if self.resized is not None and (self.size is None or self.resized < self.size):
@@ -84,6 +89,11 @@ class Card:
     def labels(self) -> tuple[str, ...]:
         """The classes in the vocabulary's names, in the order of the outputs."""
         return expression_names(self.native_labels)
+
+    @property
+    def independent(self) -> bool:
+        """Whether outputs are of action units, any number of which may be there; of expressions one is."""
+        return action_unit(self.native_labels[0]) is not None
 
     @property
     def depth(self) -> int:

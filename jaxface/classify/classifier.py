@@ -12,6 +12,7 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
+from jaxface.classify import answers
 from jaxface.classify.card import Card
 from jaxface.classify.nets.convolution import on_cpu
 from jaxface.classify.preprocess import prepare
@@ -50,7 +51,8 @@ class FlaxNetwork:
 
 @pytree
 class Classifier:
-    """An expression classifier: from images (B, H, W, 3) float32 sRGB in [0, 1] of any size to K scores.
+    """A classifier of expressions, or a detector of action units: from images (B, H, W, 3) float32 sRGB in
+    [0, 1] of any size to K scores.
 
     Made by `classify.load` and `classify.from_function`. A JAX pytree: pass it through `jit` as it is.
 
@@ -119,7 +121,7 @@ class Classifier:
         return self._checked(logits, images), maps
 
     def logits(self, images: Array | np.ndarray) -> Array:
-        """Scores before the softmax, (B, K) float32.
+        """Scores before softmax or sigmoid, (B, K) float32.
 
         Args:
             images: (B, H, W, 3) float in [0, 1], any size.
@@ -132,8 +134,9 @@ class Classifier:
         return _logits(self, jnp.asarray(images))
 
     def probabilities(self, images: Array | np.ndarray) -> Array:
-        """Softmax of the logits, (B, K) float32; rows sum to one. Arguments and errors as `logits`."""
-        return jax.nn.softmax(self.logits(images), axis=-1)
+        """(B, K) float32: the softmax of the logits, or each action unit's sigmoid. Arguments and errors as
+        `logits`."""
+        return answers.probabilities(self.logits(images), self.card.independent)
 
     def _network(self) -> Network:
         if self.network is None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import tyro
@@ -15,11 +15,12 @@ from jaxface import classify, data, frameworks
 from jaxface.classify.card import CARD_FILE
 from jaxface.cli import options
 from jaxface.core import io, runtime
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.types import action_unit
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
-from jaxface.frameworks.common.framework import Task, programs
+from jaxface.frameworks.common.framework import Answers, Task, programs
 from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at
 from jaxface.frameworks.common.record import RUN, read_settings
 from jaxface.frameworks.common.run import restore
@@ -91,26 +92,52 @@ def evaluated(network: str, settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def _of_classifier(classifier: classify.Classifier, settings: EvaluateSettings) -> dict[str, Any]:
-    """Classes are matched by name; images of classes that the classifier does not know are left out."""
-    dataset = _dataset(settings, classifier.card.resized or classifier.card.size)
-    known = [label in classifier.labels for label in dataset.labels]
-    there = np.array(known)[dataset.column("label")]
-    asked = dataset.take(there)
-    places = np.array(
-        [classifier.labels.index(name) if name in classifier.labels else 0 for name in dataset.labels]
-    )
-    columns = {**asked.columns, "label": places[asked.columns["label"]]}
     size = classifier.card.resized or classifier.card.size
+    dataset = _dataset(settings, size)
+    match = _matched_units if classifier.card.independent else _matched_classes
+    asked, task, answers, outputs, columns = match(classifier, dataset)
     stream = data.batches(asked, settings.batch, shuffle=False, size=size, epochs=1, remainder="pad")
     logits = [np.asarray(classifier.logits(_seen(some["image"])))[some["mask"]] for some in stream]
-    found = measures(Task(labels=classifier.labels), "labels", np.concatenate(logits), columns)
+    found = measures(task, answers, np.concatenate(logits)[:, outputs], columns)
     about = {
         "network": classifier.name,
         "data": dataset.name,
         "images": len(asked),
-        "left_out": int((~there).sum()),
+        "left_out": len(dataset) - len(asked),
     }
     return {**about, **found}
+
+
+class _Matched(NamedTuple):
+    """What a classifier and a data set have in common: images, task, and the outputs that it is of."""
+
+    asked: Dataset
+    task: Task
+    answers: Answers
+    outputs: list[int]
+    columns: Mapping[str, np.ndarray]
+
+
+def _matched_classes(classifier: classify.Classifier, dataset: Dataset) -> _Matched:
+    """Classes are matched by name; images of classes that the classifier does not know are left out."""
+    labels = classifier.labels
+    known = [label in labels for label in dataset.labels]
+    asked = dataset.take(np.array(known)[dataset.column("label")])
+    places = np.array([labels.index(name) if name in labels else 0 for name in dataset.labels])
+    columns = {**asked.columns, "label": places[asked.columns["label"]]}
+    return _Matched(asked, Task(labels=labels), "labels", list(range(len(labels))), columns)
+
+
+def _matched_units(classifier: classify.Classifier, dataset: Dataset) -> _Matched:
+    """Action units are matched by number; those that one of both does not know are left out."""
+    outputs = {action_unit(label): place for place, label in enumerate(classifier.labels)}
+    common = [unit for unit in dataset.units if unit in outputs]
+    if not common:
+        raise DataError(f"{dataset.name} has labels of none of {', '.join(classifier.labels)}")
+    kept = [dataset.units.index(unit) for unit in common]
+    columns = dict(dataset.columns)
+    columns |= {name: columns[name][:, kept] for name in ("units", "units_known") if name in columns}
+    return _Matched(dataset, Task(units=tuple(common)), "units", [outputs[unit] for unit in common], columns)
 
 
 def _of_training(folder: Path, settings: EvaluateSettings) -> dict[str, Any]:

@@ -7,6 +7,7 @@ B a batch, H and W image height and width.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import jax
@@ -40,12 +41,23 @@ _SYNONYMS: dict[str, str] = {
 }
 
 
+_ACTION_UNIT = re.compile(r"au[ _-]?0?([1-9][0-9]?)")
+
+
+def action_unit(label: str) -> int | None:
+    """The number of a facial action unit (FACS) that is written "AU12", "au 12" or "AU06"; None = no such."""
+    found = _ACTION_UNIT.fullmatch(label.strip().lower())
+    return int(found[1]) if found else None
+
+
 def expression_name(label: str) -> str:
-    """The vocabulary's name for a label as a data set or a network spells it.
+    """The vocabulary's name for a label as a data set or a network spells it; of an action unit "AU12".
 
     Raises:
         LabelError: the label is no known synonym; the message names the closest.
     """
+    if (number := action_unit(label)) is not None:
+        return f"AU{number}"
     try:
         return _SYNONYMS[label.strip().lower()]
     except KeyError:

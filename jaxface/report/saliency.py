@@ -15,6 +15,7 @@ import numpy as np
 from scipy.special import expit
 
 from jaxface.classify import Classifier
+from jaxface.classify.answers import every_log_odds, log_odds
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.appearance import line_weights
@@ -43,15 +44,8 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
         said = np.stack([_asked_on_host(classifier, image, corners, patch) for image in images])
     else:
         said = np.asarray(_asked(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
-    odds = log_odds(said.astype(np.float64))
+    odds = every_log_odds(said.astype(np.float64), classifier.card.independent)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
-
-
-def log_odds(logits: np.ndarray) -> np.ndarray:
-    """(..., K) logarithm of each answer's odds against all others, from logits (..., K)."""
-    others = np.where(np.eye(logits.shape[-1], dtype=bool), -np.inf, logits[..., None, :])
-    largest = others.max(-1, keepdims=True)
-    return np.asarray(logits - largest[..., 0] - np.log(np.exp(others - largest).sum(-1)))
 
 
 def places(size: int) -> tuple[np.ndarray, int]:
@@ -149,8 +143,7 @@ def _push(
         lines = line_weights(head.appearance.lines, displacement)
         picture = draw_displaced(head, prepared, displacement, lines, face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
-        others = jnp.where(jnp.arange(len(logits)) == answer, -jnp.inf, logits)
-        return logits[answer] - jax.nn.logsumexp(others)
+        return log_odds(logits, answer, classifier.card.independent)
 
     return jax.grad(odds)(moved)
 

@@ -10,6 +10,7 @@ from typing import Any
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import ENVIRONMENT
+from jaxface.core.types import action_unit
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.text import percent
 
@@ -77,7 +78,9 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
 def score(config: AuditConfig) -> str:
     """What the score is, and over what."""
     steps = config.symmetry_steps - 1
-    meaning = f"Of the softmax probability, {ESTIMATORS[config.estimator]}"
+    units = any(action_unit(name) is not None for name in config.expressions)
+    answer = "probability (softmax; of an action unit its sigmoid)" if units else "softmax probability"
+    meaning = f"Of the {answer}, {ESTIMATORS[config.estimator]}"
     if config.per == "unit":
         return f"{meaning}: the change over the whole range of symmetry, {steps} steps."
     return (

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.classify import Classifier
+from jaxface.classify.answers import probabilities
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.appearance import line_pattern_weights
@@ -73,7 +74,7 @@ def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Arr
             images = _views(stage, prepared, one.params.pose, batch[1])
             logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
-            return jax.vmap(lambda answer, phi: score(answer, one.targets, phi, stage.space))(logits, batch[0])
+            return _scores(stage, one.targets, batch[0], logits)
 
         chunks = jax.tree.map(
             lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage, padded))
@@ -94,6 +95,7 @@ def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Arr
 def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
     """Scores (n,) and gradients (n, E) of points (n, E), through the renderer with its silhouette term."""
     stage = dataclasses.replace(stage, scene=dataclasses.replace(stage.scene, silhouette=True))
+    independent = stage.classifier.card.independent
 
     def work(case: tuple[Cases, Array]) -> Slopes:
         one, point = case
@@ -102,8 +104,8 @@ def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
         def loss(phi: Array) -> tuple[Array, Scores]:
             moved = _moved(stage, phi[None])
             logits = _logits(stage, _views(stage, prepared, one.params.pose, moved)[0])
-            scores = score(logits, one.targets, phi, stage.space)
-            return slope_objective(logits, one.targets, phi, stage.space), scores
+            scores = score(logits, one.targets, phi, stage.space, independent)
+            return slope_objective(logits, one.targets, phi, stage.space, independent), scores
 
         gradient, scores = jax.grad(loss, has_aux=True)(point)
         return Slopes(scores, gradient)
@@ -127,7 +129,7 @@ def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Ar
 @jax.jit
 def population_scores_of(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
     """Scores (P,) of candidates (P, E) whose logits (P, views, K) are known."""
-    return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space))(logits, candidates)
+    return _scores(stage, target, candidates, logits)
 
 
 @jax.jit
@@ -149,7 +151,7 @@ def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array, active
 
     def work(case: tuple[Cases, Array]) -> Array:
         logits = _logits(stage, shifted_images(stage, case[0].params, case[1]))
-        return jax.nn.softmax(logits, axis=-1)[:, case[0].targets]
+        return probabilities(logits, stage.classifier.card.independent)[:, case[0].targets]
 
     def idle(case: tuple[Cases, Array]) -> Array:
         return jnp.zeros(len(SHIFTS))
@@ -166,6 +168,14 @@ def shifted(camera: Camera, pixels: Array, size: int) -> Camera:
     if isinstance(camera, Orthographic):
         return dataclasses.replace(camera, translation=camera.translation + halves / camera.scale)
     return dataclasses.replace(camera, shift=camera.shift + halves)
+
+
+def _scores(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
+    """(P,) of candidates (P, E) with logits (P, views, K)."""
+    independent = stage.classifier.card.independent
+    return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space, independent))(
+        logits, candidates
+    )
 
 
 def _logits(stage: Stage, images: Array) -> Array:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
+from jaxface.classify.answers import log_odds, probabilities
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
 from jaxface.search.space import SearchSpace, penalty
@@ -34,33 +34,36 @@ class Slopes:
     gradient: Array
 
 
-def score(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Scores:
+def score(
+    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, independent: bool = False
+) -> Scores:
     """Scores of one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `space`.
 
     Args:
         logits: (views, K) of the candidate's rendered views; the probability is their mean.
         target: () class index.
         coefficients: (E,).
+        independent: logits are of action units.
     """
-    probability = jnp.mean(jax.nn.softmax(logits, axis=-1)[:, target])
+    probability = jnp.mean(probabilities(logits, independent)[:, target])
     loss = -jnp.log(probability + FLOOR) + penalty(space, target, coefficients)
     return Scores(jnp.where(jnp.isfinite(loss), loss, jnp.inf), probability)
 
 
-def margin(logits: Array, target: Array | int) -> Array:
-    """logsumexp(other logits) - target logit, (): negative when the target wins against all together.
-
-    Unbounded, so its gradient does not vanish where the probability saturates at either end.
+def margin(logits: Array, target: Array | int, independent: bool = False) -> Array:
+    """Minus the log-odds of the target, (): of expressions logsumexp(other logits) - target logit, negative
+    when the target wins against all together.
 
     Args:
         logits: (views, K); the mean over views is returned.
         target: () class index.
+        independent: logits are of action units.
     """
-    classes = jnp.arange(logits.shape[-1])
-    others = jnp.where(classes[None, :] == target, -jnp.inf, logits)
-    return jnp.mean(jax.nn.logsumexp(others, axis=-1) - logits[:, target])
+    return -jnp.mean(log_odds(logits, target, independent))
 
 
-def slope_objective(logits: Array, target: Array | int, coefficients: Array, space: SearchSpace) -> Array:
+def slope_objective(
+    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, independent: bool = False
+) -> Array:
     """What the gradient method descends, (): the margin with the same penalties as `score`."""
-    return margin(logits, target) + penalty(space, target, coefficients)
+    return margin(logits, target, independent) + penalty(space, target, coefficients)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytree import pytree, static
-from jaxface.core.types import Array
+from jaxface.core.types import Array, action_unit
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig
 
@@ -79,15 +79,15 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
 
 
 def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: SearchConfig) -> SearchSpace:
-    """The expression space of a face model, with its hand-set prototypes sorted by the classes `labels`;
-    each stands there once at every strength of the config."""
-    rows = [[i for i, name in enumerate(expressions.prototype_labels) if name == label] for label in labels]
+    """The expression space of a face model, with its prototypes sorted by the classes `labels`; each stands
+    there once at every strength of the config."""
+    rows = [_prototypes(expressions, label) for label in labels]
     most = max([len(found) for found in rows] + [1])
     size = expressions.lower.shape[0]
     prototypes = np.zeros((len(labels), most, size), np.float32)
     known = np.zeros((len(labels), most), bool)
     for index, found in enumerate(rows):
-        prototypes[index, : len(found)] = np.asarray(expressions.prototypes)[found]
+        prototypes[index, : len(found)] = found
         known[index, : len(found)] = True
     strengths = np.asarray(config.strengths, np.float32)
     prototypes = (strengths[None, :, None, None] * prototypes[:, None]).reshape(len(labels), -1, size)
@@ -103,6 +103,18 @@ def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: Sear
     )
     inside = clip(searched, jnp.asarray(prototypes), expand(searched.ceilings, 1))
     return dataclasses.replace(searched, prototypes=inside)
+
+
+def _prototypes(expressions: ExpressionSpace, label: str) -> np.ndarray:
+    """(n, E): those set by hand for an expression; for an action unit, each facial unit that shows it."""
+    number = action_unit(label)
+    if number is None:
+        rows = [i for i, name in enumerate(expressions.prototype_labels) if name == label]
+        return np.asarray(expressions.prototypes)[rows]
+    if expressions.units is None:
+        return np.zeros((0, expressions.lower.shape[0]), np.float32)
+    shows = [i for i, numbers in enumerate(expressions.action_units) if number in numbers]
+    return np.linalg.pinv(np.asarray(expressions.units))[shows]
 
 
 def _ceilings(activations: np.ndarray, known: np.ndarray, config: SearchConfig) -> Array:

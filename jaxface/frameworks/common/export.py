@@ -14,9 +14,9 @@ from jaxface.frameworks.common.framework import Framework, Task
 
 
 def exportable(framework: Framework, task: Task) -> str:
-    """Why a network for this task cannot be audited as an expression classifier; empty = it can."""
+    """Why a network for this task cannot be audited; empty = it can."""
     if framework.answers == "units":
-        return "it answers with action units, not with expressions"
+        return ""
     try:
         expression_names(task.labels)
     except LabelError as error:
@@ -49,7 +49,7 @@ def export(
     card = Card(
         name=name or framework.name,
         architecture=exported.ARCHITECTURE,
-        native_labels=task.labels,
+        native_labels=_labels(framework, task),
         size=task.size,
         channels="rgb" if task.channels == 3 else "grey",
         dataset=dataset,
@@ -69,3 +69,7 @@ def export(
 
         exported.write(folder, card, forward, {name: leaf[...] for name, (_, leaf) in flat.items()})
     return load(folder)
+
+
+def _labels(framework: Framework, task: Task) -> tuple[str, ...]:
+    return task.labels if framework.answers == "labels" else tuple(f"AU{number}" for number in task.units)

@@ -136,8 +136,8 @@ class Framework:
         start: (config, task, state) -> the state with what is read from files; None = nothing is.
         export: (config, task, state, card, folder) writes the trained network as a classifier, whose card is
             told as far as it is known; None = the common way, `predict` as StableHLO.
-        data: the frozen dataclass of its `[data]` settings, where it learns from several data sets at once; None
-            = the common one, `inputs.DataConfig`.
+        data: the frozen dataclass of its `[data]` settings, where it learns from several data sets; None =
+            the common one, `inputs.DataConfig`.
         inputs: (config, data settings, `TrainConfig`, seed) -> `inputs.Inputs`, likewise; None = one data set.
     """
 
