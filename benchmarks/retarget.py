@@ -2,9 +2,10 @@
 
     taskset -c 0 python -m benchmarks.retarget --out benchmarks/results
 
-Rows `pairs`: images a second of the bundled config on a small part, compiling apart, and what all 214,146 would take.
-Rows `fit`: of strangers rendered by the recipe `expressions`, how well action units, angles and landmarks are found,
-beside what an answer that is the same for all of them leaves (`spread`: the mean absolute deviation from the mean).
+Rows `pairs`: images a second of the bundled config on a small part, compiling apart, and how long all 214,146
+would take.
+Rows `fit`: of strangers rendered by the recipe `expressions`, how well action units, angles and landmarks are
+found, beside what one answer for all of them leaves (`spread`: their mean absolute deviation from the mean).
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from jaxface.data.rendered.stream import of_drawn, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget
 from jaxface.data.retarget import source as sources
 from jaxface.data.retarget.expression import from_labels
+from tests import data_trees
 
 SMALL = RetargetConfig(
     data="recipe", root=Path("wild"), expression="rendered", subjects=3, images=10, size=16, batch=4, seed=5
@@ -144,6 +145,29 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
     assert set(dealt.subject.tolist()) == {0, 1, 2, 3} and set(dealt.people.tolist()) == {-1}
     with pytest.raises(ConfigError, match="does not know its people"):
         sources.source(dataclasses.replace(config, subjects=0))
+
+
+def test_landmarks_of_photographs_come_from_a_table(studio: rendered.Studio, tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(0, 40, (2, 68, 2)).astype(np.float32)
+    header = ["path", *(f"{axis}_{index}" for axis in "xy" for index in range(68))]
+    rows = [
+        [name, *map(str, one.T.ravel())] for name, one in zip(("a.png", "happy/b.png"), points, strict=True)
+    ]
+    for name in ("a.png", "b.png"):
+        data_trees.picture(tmp_path / "happy" / name, size=(40, 30))
+    file = tmp_path / "marks.csv"
+    file.write_text("\n".join(", ".join(row) for row in (header, rows[0], rows[1])))
+    config = RetargetConfig(data="folder", root=tmp_path, expression="fit", marks=file, subjects=2)
+    with pytest.raises(DataError, match=r"no row for 1 of 2 images, such as 'happy/a\.png'"):
+        sources.source(config)
+    rows[0][0] = "happy/a.png"
+    file.write_text("\n".join(", ".join(row) for row in (header, rows[1], rows[0])))
+    found = sources.source(config)
+    payload = sources.payload_of(config, found, studio, np.array([0, 1]))
+    wanted = (points - [5, 0]) / 30  # the central square of 40 x 30 pixels
+    np.testing.assert_allclose(payload["landmarks"], wanted, atol=1e-6)
+    with pytest.raises(ConfigError, match="landmarks are for expression = 'fit'"):
+        dataclasses.replace(config, expression="labels")
 
 
 def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path) -> None:

@@ -32,6 +32,10 @@ class RetargetConfig:
     its 68 landmarks (column `landmarks`) where it has them, else by its pixels; or, for rendered sources, the
     expression that they were drawn with."""
 
+    marks: Path | None = None
+    """Table (CSV) of landmarks for a fit: `path`, as the reader calls an image, and x_0 ... x_67, y_0 ... y_67
+    in pixels, as OpenFace and dlib number them."""
+
     subjects: int = 30
     """How many of the source's people, at random by the seed; each has a woman and a man of their own, so there
     are twice as many avatars. 0 = all. A source that does not know its people is dealt out to so many pairs."""
@@ -73,5 +77,7 @@ class RetargetConfig:
                 "retarget: a recipe has no images to fit; take expression = 'rendered', or draw it to "
                 "disk first"
             )
+        if self.marks is not None and self.expression != "fit":
+            raise ConfigError(f"retarget: landmarks are for expression = 'fit', got {self.expression!r}")
         if self.pose == "source" and self.expression == "labels":
             raise ConfigError("retarget: labels do not tell the pose; take pose = 'recipe'")

@@ -16,6 +16,7 @@ from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.stream import of_drawn, stream_key
 from jaxface.data.retarget.config import RECIPE, RetargetConfig
 from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
+from jaxface.data.retarget.marks import in_widths, read_marks
 
 _CHUNK = 1024  # examples of a recipe whose labels are drawn at a time
 
@@ -32,6 +33,7 @@ class Source(NamedTuple):
         labels, units: as in `Dataset`.
         dataset: None for a recipe.
         drawn: the studio and the stream's key of a source that jaxface rendered.
+        marks: (M, 68, 2) landmarks in pixels, of a table of the user's.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Source(NamedTuple):
     units: tuple[int, ...]
     dataset: Dataset | None
     drawn: tuple[rendered.Studio, jax.Array] | None
+    marks: np.ndarray | None = None
 
 
 def source(config: RetargetConfig) -> Source:
@@ -78,6 +81,10 @@ def payload_of(config: RetargetConfig, found: Source, studio: rendered.Studio, p
         return None
     if found.dataset is None:
         raise ConfigError("a recipe has no images to fit")
+    if found.marks is not None:
+        shapes = [found.dataset.source.read(int(number)).shape[:2] for number in found.numbers[places]]
+        pairs = zip(found.marks[places], shapes, strict=True)
+        return {"landmarks": np.stack([in_widths(marks, *shape) for marks, shape in pairs])}
     if "landmarks" in found.columns:
         return {"landmarks": np.asarray(found.columns["landmarks"][places], np.float32)}
     images = found.dataset.rows(found.numbers[places], studio.recipe.size)["image"]
@@ -118,6 +125,8 @@ def _of_dataset(config: RetargetConfig) -> Source:
     people, subject = _people(config, whole.name, whole.columns.get("identity"), len(whole), generator)
     numbers = _images(config, np.flatnonzero(subject >= 0), generator)
     columns = {name: each[numbers] for name, each in whole.columns.items()}
+    names = [whole.source.name(int(number)) for number in numbers]
+    marks = None if config.marks is None else read_marks(config.marks, names)
     return Source(
         whole.name,
         numbers.astype(np.int32),
@@ -128,6 +137,7 @@ def _of_dataset(config: RetargetConfig) -> Source:
         whole.units,
         whole,
         drawn,
+        marks,
     )
 
 
