@@ -59,8 +59,11 @@ class Pm2Config:
     """What turns faces into features. `small`: a few convolutions, for faces of 64 pixels;
     `drml-small` and `jaa-net-small` are the two with fewer channels, for such faces too."""
 
-    widths: tuple[int, ...] = (24, 48, 96, 128)
-    """Channels of the small encoder, each at half the size of the one before; the last are its features."""
+    widths: tuple[int, ...] = (16, 32, 64, 64)
+    """Channels of the small encoder's convolutions, each at half the size of the one before; four at most."""
+
+    features: int = 128
+    """D of the small encoder."""
 
     hidden: tuple[int, ...] = (256,)
     """Hidden layers of each of the two classifiers."""
@@ -78,8 +81,8 @@ class Pm2Config:
     """How often step 3 is done for each time that steps 1 and 2 are; MCD's code has 4."""
 
     units: Literal["mean", "sum"] = "mean"
-    """Over action units, the losses of Eq. 2 and 3 are means, as in the group's earlier code and as the weights of
-    the baselines are meant; or sums, as Eq. 2 is written."""
+    """Over action units, the losses of Eq. 2 and 3 are means, as in the group's earlier code and as the weights
+    of the baselines are meant; or sums, as Eq. 2 is written."""
 
     start: str | None = None
     """What training begins with: the folder of an earlier one (the paper: of `method = "direct"`), or for the
@@ -98,10 +101,10 @@ class Pm2Config:
             raise ConfigError(f"repeats = {self.repeats}; wanted 1 or more (alpha = 0 leaves step 3 out)")
         if not 0.0 <= self.dropout < 1.0:
             raise ConfigError(f"dropout = {self.dropout}; wanted 0 <= dropout < 1")
-        if not self.widths or min((*self.widths, *self.hidden)) < 1:
+        if not 1 <= len(self.widths) <= 4 or min((*self.widths, *self.hidden, self.features)) < 1:
             raise ConfigError(
-                f"widths = {list(self.widths)}, hidden = {list(self.hidden)}; wanted counts from 1 on, and at "
-                "least one width"
+                f"widths = {list(self.widths)}, hidden = {list(self.hidden)}, features = {self.features}; "
+                "wanted counts from 1 on, and one to four widths"
             )
 
     @property

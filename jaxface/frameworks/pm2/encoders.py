@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.classify.nets.layers import Convolution, LayerNorm
+from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm
 from jaxface.core.types import Array
 from jaxface.frameworks.common.framework import Batch
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet
@@ -18,6 +18,7 @@ from jaxface.frameworks.pm2.backbones.losses import jaa_loss
 from jaxface.frameworks.pm2.config import Pm2Config
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
+_PLACES = 4  # along an edge of the small encoder's last maps
 
 
 class Encoder(NamedTuple):
@@ -41,21 +42,40 @@ class Encoder(NamedTuple):
     loss: Callable[[Any, Array, Batch], Array] | None = None
 
 
+class MapNorm(nnx.Module):
+    """Normalisation over all of an image's maps (B, H, W, C) at once, with a scale and a bias for each channel:
+    where an image is flat it stays flat, and no image knows of another."""
+
+    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.epsilon = epsilon
+
+    def __call__(self, maps: Array) -> Array:
+        centred = maps - maps.mean((1, 2, 3), keepdims=True)
+        normal = centred * jax.lax.rsqrt((centred * centred).mean((1, 2, 3), keepdims=True) + self.epsilon)
+        return normal * self.scale[...].reshape(1, 1, 1, -1) + self.bias[...].reshape(1, 1, 1, -1)
+
+
 class Small(nnx.Module):
-    """Convolutions that halve the size, each with layer normalisation and ReLU; features are the last maps'
-    means. No image knows of another, so no domain leaks into another."""
+    """Convolutions that halve the size, each with normalisation and ReLU, and a dense layer on what is left:
+    features know where something was seen, as faces are aligned. Each image for itself."""
 
     def __init__(self, config: Pm2Config, units: tuple[int, ...], rngs: nnx.Rngs) -> None:
         edges = zip((3, *config.widths), config.widths, strict=False)
         self.convolutions = nnx.List([Convolution(a, b, bias=False, rngs=rngs) for a, b in edges])
-        self.norms = nnx.List([LayerNorm(width) for width in config.widths])
-        self.width = config.widths[-1]
+        self.norms = nnx.List([MapNorm(width) for width in config.widths])
+        self.dense = Dense(_PLACES**2 * config.widths[-1], config.features, bias=False, rngs=rngs)
+        self.last = LayerNorm(config.features)
+        self.width = config.features
 
     def __call__(self, images: Array) -> Array:
         maps = images
         for convolution, norm in zip(self.convolutions, self.norms, strict=True):
             maps = jax.nn.relu(norm(convolution(maps, 2)))
-        return maps.mean((1, 2))
+        batch, height, width, channels = maps.shape
+        places = maps.reshape(batch, _PLACES, height // _PLACES, _PLACES, width // _PLACES, channels)
+        return self.last(self.dense(places.mean((2, 4)).reshape(batch, -1)))
 
 
 class Headless(nnx.Module):

@@ -35,7 +35,8 @@ def discrepancy(first: Array, second: Array, over: Over) -> Array:
 
 def moment_distance(one: Array, other: Array) -> Array:
     """Eq. 5: |a - b| + |a^2 - b^2| of two images' features (D,), powers by element; without a slope at 0."""
-    return norm(one - other) + norm(one**2 - other**2)
+    apart = one - other
+    return norm(apart) + norm(apart * (one + other))  # a^2 - b^2 fused by XLA is not 0 where a = b
 
 
 def paired_moments(face: Array, female: Array, male: Array) -> Array:

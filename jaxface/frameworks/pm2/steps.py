@@ -90,7 +90,7 @@ def alternating_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphD
 def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Phases:
     """The three steps of a method, with an optimiser of the encoder and one of the classifiers between them."""
     repeats = config.repeats if config.alpha else 0
-    of_e, of_c = (_optimiser(train, updates) for updates in (1 + repeats, 2))
+    of_e, of_c = (optimiser_of(train, updates) for updates in (1 + repeats, 2))
 
     def begin(params: nnx.State) -> Moments:
         encoder, classifiers = _halves(params)
@@ -136,7 +136,7 @@ def _halves(params: nnx.State) -> tuple[nnx.State, nnx.State]:
     return encoder, classifiers
 
 
-def _optimiser(train: TrainConfig, updates: int) -> optax.GradientTransformation:
+def optimiser_of(train: TrainConfig, updates: int) -> optax.GradientTransformation:
     """With a schedule that counts the updates, of which a step has several."""
     longer = replace(train.optimiser, warmup=updates * train.optimiser.warmup)
     return make_optimiser(longer, updates * train.steps)
