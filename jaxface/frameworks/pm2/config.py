@@ -12,7 +12,7 @@ Method = Literal["direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"]
 METHODS: tuple[Method, ...] = get_args(Method)
 """Rows of Tables 3 to 5, in their order."""
 
-Backbone = Literal["small", "resnet18", "swin-b"]
+Backbone = Literal["small", "resnet18", "swin-b", "drml", "drml-small", "jaa-net", "jaa-net-small"]
 """Keys of `encoders.ENCODERS`."""
 
 
@@ -56,7 +56,8 @@ class Pm2Config:
     """A row of Tables 3 to 5; `direct` learns from the labelled source alone."""
 
     encoder: Backbone = "swin-b"
-    """What turns faces into features. `small`: a few convolutions, for faces of 64 pixels."""
+    """What turns faces into features. `small`: a few convolutions, for faces of 64 pixels;
+    `drml-small` and `jaa-net-small` are the two with fewer channels, for such faces too."""
 
     widths: tuple[int, ...] = (16, 32, 64, 64)
     """Channels of the small encoder's convolutions, each at half the size of the one before; four at most."""

@@ -13,6 +13,8 @@ from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm
 from jaxface.core.types import Array
 from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.pm2.backbones import Drml, JaaNet
+from jaxface.frameworks.pm2.backbones.losses import jaa_loss
 from jaxface.frameworks.pm2.config import Pm2Config
 
 _MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
@@ -23,8 +25,8 @@ class Encoder(NamedTuple):
     """An entry of the registry.
 
     Attributes:
-        build: (config, rngs) -> a module that maps faces (B, size, size, 3), in ImageNet's statistics, to
-            features (B, D), and has D as its attribute `width`.
+        build: (config, numbers of the action units, rngs) -> a module that maps faces (B, size, size, 3), in
+            ImageNet's statistics, to features (B, D), and has D as its attribute `width`.
         size: pixels along an edge of the faces it wants.
         mixes: whether, while training, what it makes of an image depends on the others in its batch (batch
             normalisation): each domain is then encoded by itself.
@@ -33,7 +35,7 @@ class Encoder(NamedTuple):
             landmarks, which is added to the classifiers' on the source; None = none.
     """
 
-    build: Callable[[Pm2Config, nnx.Rngs], Any]
+    build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]
     size: int
     mixes: bool = False
     architecture: str = ""
@@ -59,7 +61,7 @@ class Small(nnx.Module):
     """Convolutions that halve the size, each with normalisation and ReLU, and a dense layer on what is left:
     features know where something was seen, as faces are aligned. Each image for itself."""
 
-    def __init__(self, config: Pm2Config, rngs: nnx.Rngs) -> None:
+    def __init__(self, config: Pm2Config, units: tuple[int, ...], rngs: nnx.Rngs) -> None:
         edges = zip((3, *config.widths), config.widths, strict=False)
         self.convolutions = nnx.List([Convolution(a, b, bias=False, rngs=rngs) for a, b in edges])
         self.norms = nnx.List([MapNorm(width) for width in config.widths])
@@ -99,8 +101,14 @@ class Nothing(nnx.Module):
 
 ENCODERS: dict[str, Encoder] = {
     "small": Encoder(Small, 64),
-    "resnet18": Encoder(lambda _, rngs: Headless("resnet18", rngs), 224, True, "resnet18"),
-    "swin-b": Encoder(lambda _, rngs: Headless("swin-b", rngs), 224, architecture="swin-b"),
+    "resnet18": Encoder(lambda config, units, rngs: Headless("resnet18", rngs), 224, True, "resnet18"),
+    "swin-b": Encoder(lambda config, units, rngs: Headless("swin-b", rngs), 224, architecture="swin-b"),
+    "drml": Encoder(lambda config, units, rngs: Drml(rngs=rngs), 170, True),
+    "drml-small": Encoder(lambda config, units, rngs: Drml(64, "SAME", dense=(256, 128), rngs=rngs), 64, True),
+    "jaa-net": Encoder(lambda config, units, rngs: JaaNet(units, rngs=rngs), 176, True, loss=jaa_loss),
+    "jaa-net-small": Encoder(
+        lambda config, units, rngs: JaaNet(units, 64, 2, rngs=rngs), 64, True, loss=jaa_loss
+    ),
 }
 """By the name in `Pm2Config.encoder`."""
 

@@ -19,7 +19,7 @@ from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.paired import joined, with_pairs
 
 NONE = "none"
-_COLUMNS = ("image", "units", "units_known", "sex", "paired")
+_COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks")
 _ELSEWHERE, _TARGET = 1, 2  # streams of a seed: of what is held out, and of the target
 
 
@@ -163,6 +163,7 @@ Made = tuple[Dataset, Dataset | None, dict[str, Stream]]
 
 def _of_recipes(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int) -> Made:
     source = _with_units(recipe_at(settings.source.root, size), settings.units)
+    source = dataclasses.replace(source, landmarks=ENCODERS[model.encoder].loss is not None)
     common = _common(source.units.numbers, target)
     source = _with_units(source, common)
     studio, sampler = rendered.studio(source), faces(settings.habits)

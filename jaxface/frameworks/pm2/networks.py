@@ -45,7 +45,7 @@ class Detector(nnx.Module):
         units = len(task.units)
         if not units:
             raise ConfigError("pm2 wants data with the column 'units'; these have none")
-        self.encoder = ENCODERS[config.encoder].build(config, rngs)
+        self.encoder = ENCODERS[config.encoder].build(config, task.units, rngs)
         width = self.encoder.width
         self.first, self.second = (
             Head(width, config.hidden, units, config.dropout, rngs=rngs) for _ in range(2)

@@ -12,7 +12,8 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.data.augment import augment
+from jaxface.data.augment import augment, augment_points
+from jaxface.face.landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import for_network
 from jaxface.frameworks.common.step import Loss
@@ -37,7 +38,8 @@ def single(config: Pm2Config) -> Loss:
         names = ("image",) if config.method == "direct" else ("image", "target")
         faces = varied(config, detector, batch, key, names)
         features = encoded(config, detector, faces)
-        value = on_source(config, detector, features["image"], faces["image"], batch)
+        seen = followed(config, batch, key)
+        value = on_source(config, detector, features["image"], faces["image"], seen)
         if config.method == "direct":
             return value, {"unit_loss": value}
         apart = between(config, detector, features["image"], features["target"], batch[PROGRESS][0])
@@ -76,7 +78,8 @@ def first_step(config: Pm2Config) -> Loss:
         names = (*names, "target") if config.method == "m3sda" else names
         faces = varied(config, detector, batch, key, names)
         features = encoded(config, detector, faces)
-        value = on_source(config, detector, features["image"], faces["image"], batch)
+        seen = followed(config, batch, key)
+        value = on_source(config, detector, features["image"], faces["image"], seen)
         if config.method == "m3sda":
             avatars = [on_units(config, detector, features[name], batch, paired(batch)) for name in PAIR[1:]]
             value = (value + sum(avatars) / len(avatars)) / 2.0
@@ -196,6 +199,15 @@ def varied(
         )
         for name in names
     }
+
+
+def followed(config: Pm2Config, batch: Batch, key: Array) -> Batch:
+    """The batch with landmarks where `varied` has moved them, if it has any."""
+    marks = batch.get("landmarks")
+    if marks is None:
+        return batch
+    k_source, _ = jax.random.split(key)
+    return {**batch, "landmarks": augment_points(k_source, marks, config.augment, mirror_order(marks.shape[1]))}
 
 
 def encoded(config: Pm2Config, detector: Detector, faces: Mapping[str, Array]) -> dict[str, Array]:

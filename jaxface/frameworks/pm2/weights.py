@@ -40,7 +40,7 @@ def begun(config: Pm2Config, task: Task, state: nnx.State, trained: Callable[[Pa
             f"start = {config.start!r} is no training's folder, and the encoder {config.encoder!r} has no "
             "published weights"
         )
-    net = nnx.eval_shape(lambda: entry.build(config, nnx.Rngs(0))).net
+    net = nnx.eval_shape(lambda: entry.build(config, task.units, nnx.Rngs(0))).net
     flat = dict(nnx.to_flat_state(state))
     inside = nnx.from_flat_state([(path[2:], leaf) for path, leaf in flat.items() if path[:2] == _NET])
     filled = started(net, inside, entry.architecture, config.start)
