@@ -144,8 +144,11 @@ def _of_training(folder: Path, settings: EvaluateSettings) -> dict[str, Any]:
     framework = frameworks.load(read_settings(folder)["framework"])
     trained = restore(framework, folder)
     dataset = _dataset(settings, trained.task.size)
-    predict = programs(framework, trained.model, trained.task, trained.train).predict
-    ask = Evaluator(predict, trained.task, framework.answers, settings.batch, mesh_for(settings.batch))
+    if framework.units is not None:
+        dataset = data.joined([dataset], trained.task.labels, trained.task.units)
+    run = programs(framework, trained.model, trained.task, trained.train)
+    mesh = mesh_for(settings.batch)
+    ask = Evaluator(run.predict, trained.task, framework.answers, settings.batch, mesh, run.units)
     about = {
         "network": str(folder),
         "data": dataset.name,

@@ -1,12 +1,13 @@
 """What networks are trained on: data sets as their publishers lay them out, and rendered ones; batches of them.
 
-`Dataset` is what everything becomes; `open` reads one, `batches` streams it, `augment` varies images on the
-device, `rendered` makes faces on the fly or on disk.
+`Dataset` is what everything becomes; `open` reads one, `joined` makes one of several, `batches` streams it,
+`augment` varies images on the device, `rendered` makes faces on the fly or on disk.
 """
 
 from jaxface.data import rendered
 from jaxface.data.augment import AugmentConfig, augment, augment_points
 from jaxface.data.dataset import Dataset
+from jaxface.data.joining import Mixture, joined
 from jaxface.data.pipeline import Stream, batches
 from jaxface.data.registry import names, open
 from jaxface.data.report import LeftOut, Report
@@ -18,11 +19,13 @@ __all__ = [
     "Dataset",
     "Files",
     "LeftOut",
+    "Mixture",
     "Report",
     "Stream",
     "augment",
     "augment_points",
     "batches",
+    "joined",
     "names",
     "open",
     "rendered",

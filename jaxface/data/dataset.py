@@ -23,9 +23,9 @@ class Dataset:
     Attributes:
         name: of the data set.
         source: how image i is read.
-        columns: what is known, (N, ...) each. Names with a meaning: `label` int32, an index into `labels`;
-            `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity` (N, U) float32;
-            `identity` int32; `sex` int32, 0 female and 1 male, -1 unknown; `exogenous`.
+        columns: what is known, (N, ...) each. Names with a meaning: `label` int32, an index into `labels`, -1
+            where it is not known; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
+            (N, U) float32; `identity` int32; `sex` int32, 0 female and 1 male, -1 unknown; `exogenous`.
         labels: class names; expressions by the names of `core.types.EXPRESSIONS`.
         units: numbers of the action units (FACS), () without.
         report: what was read, and what was left out and why.
@@ -44,7 +44,7 @@ class Dataset:
             if len(column) != count:
                 raise ShapeError(f"{self.name}: column {name!r} has {len(column)} rows for {count} images")
         label = self.columns.get("label")
-        if label is not None and count and not (label.min() >= 0 and label.max() < len(self.labels)):
+        if label is not None and count and not (label.min() >= -1 and label.max() < len(self.labels)):
             raise LabelError(
                 f"{self.name}: labels from {label.min()} to {label.max()} for {len(self.labels)} classes"
             )

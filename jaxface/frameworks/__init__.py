@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["REGISTRY", "Framework", "load"]
 
 REGISTRY: dict[str, str] = {
+    "causal_affect": "CausalAffect: signed causal graphs among action units and on to expressions",
     "classifier": "one of the classifiers' architectures, with cross-entropy or its authors' recipe",
     "grefel": "GReFEL: anchors correct what the network answers; and cross-entropy, POSTER++ and SCN beside it",
     "pm2": "PM2: action units from paired synthetic faces, fair between the sexes; and DAN to M3SDA beside it",

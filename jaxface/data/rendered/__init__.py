@@ -5,6 +5,7 @@ write a sampler from the pieces: `sample_labels` (or `labels_of(realise(...))`),
 each one example's, and pass it to `stream`.
 """
 
+from jaxface.data.rendered.causes import Causes, world
 from jaxface.data.rendered.example import Example, Sampler, columns, sample
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import (
@@ -24,6 +25,7 @@ from jaxface.data.rendered.stream import RenderedStream, dataset, draw, stream
 from jaxface.data.rendered.studio import Studio, studio
 
 __all__ = [
+    "Causes",
     "Example",
     "Face",
     "Labels",
@@ -52,4 +54,5 @@ __all__ = [
     "stream",
     "studio",
     "style",
+    "world",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered import chance
+from jaxface.data.rendered.causes import Mechanism, expression, present
 from jaxface.data.rendered.people import Style, person, style
 from jaxface.data.rendered.recipe import within
 from jaxface.data.rendered.studio import Studio
@@ -44,12 +47,25 @@ def sample_labels(key: Array, studio: Studio) -> Labels:
     number = sample_identity(who, studio)
     label = jnp.sum(which > jnp.cumsum(studio.class_weights)[:-1])
     manner = style(studio, number)
+    if studio.causes is not None:
+        return sample_caused(k_shown, studio, studio.causes, number, manner)
     if studio.recipe.expressions.labels:
         activations = express(k_shown, studio, label, manner)
     else:
         k_wanted, k_made = jax.random.split(k_shown)
         activations = realise(k_made, studio, sample_units(k_wanted, studio), manner)
     return labels_of(studio, activations, number, label, rest=manner.rest)
+
+
+def sample_caused(key: Array, studio: Studio, causes: Mechanism, identity: Array, manner: Style) -> Labels:
+    """Labels of one image of the recipe's world: its action units, and the expression that is read off them."""
+    k_wanted, k_made = jax.random.split(key)
+    even, intensity = chance.draw(k_wanted, 2 * len(studio.recipe.units.numbers))[0].reshape(2, -1)
+    strength = present(even, causes) * within(intensity, studio.recipe.units.intensity)
+    wanted = jnp.zeros(len(studio.action_units)).at[studio.labelled].set(strength)
+    labels = labels_of(studio, realise(k_made, studio, wanted, manner), identity, rest=manner.rest)
+    shown = labels.intensity >= studio.recipe.units.threshold
+    return dataclasses.replace(labels, label=expression(shown.astype(jnp.float32), causes))
 
 
 def labels_of(

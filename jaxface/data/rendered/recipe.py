@@ -104,6 +104,10 @@ class ActionUnits:
     intensity: Range = (0.35, 1.0)
     """Activation of what is wanted."""
 
+    causes: str = ""
+    """Name or file of a world (`causes.world`) whose units these are: they are drawn by its causes in place of
+    `rate`, and the expression follows from them by its rule."""
+
 
 @dataclass(frozen=True)
 class Pose:

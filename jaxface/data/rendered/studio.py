@@ -14,6 +14,7 @@ from jaxface import face
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytree import pytree, static
 from jaxface.core.types import Array
+from jaxface.data.rendered.causes import Mechanism, mechanism, world
 from jaxface.data.rendered.lean import lean
 from jaxface.data.rendered.recipe import Recipe
 from jaxface.data.rendered.recipe import recipe as named
@@ -44,6 +45,7 @@ class Studio:
         group_weights: (G,) of the groups that the recipe draws from; 0 for the others.
         group_sex: (G,) int32, 0 female, 1 male, -1 where the head does not tell.
         noise: (3, _NOISE, _NOISE) normal numbers.
+        causes: of the recipe's world, for its action units and expressions; None where it has none.
         recipe: as given.
         action_units: A numbers.
     """
@@ -62,6 +64,7 @@ class Studio:
     group_weights: Array
     group_sex: Array
     noise: Array
+    causes: Mechanism | None
     recipe: Recipe = static()
     action_units: tuple[int, ...] = static(default=())
 
@@ -107,6 +110,7 @@ def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studi
         group_weights=group_weights,
         group_sex=group_sex,
         noise=jax.random.normal(jax.random.key(0), (3, _NOISE, _NOISE)),
+        causes=_causes(recipe),
         recipe=recipe,
         action_units=units,
     )
@@ -131,7 +135,7 @@ def _shows(carries: np.ndarray, units: tuple[int, ...], names: tuple[str, ...], 
 def _classes(recipe: Recipe, space: face.ExpressionSpace) -> tuple[Array, Array]:
     labels = recipe.expressions.labels
     for label in labels:
-        if label != "neutral" and label not in space.prototype_labels:
+        if label != "neutral" and label not in space.prototype_labels and not recipe.units.causes:
             known = sorted({*space.prototype_labels, "neutral"})
             raise ConfigError(
                 f"recipe {recipe.name}: the head has no prototype of {label!r}{suggestion(label, known)}"
@@ -141,6 +145,18 @@ def _classes(recipe: Recipe, space: face.ExpressionSpace) -> tuple[Array, Array]
     weights = np.asarray(recipe.expressions.weights or np.ones(len(labels)))
     shown = [[name == label for name in space.prototype_labels] for label in labels]
     return jnp.asarray(shown), jnp.asarray(weights / weights.sum(), jnp.float32)
+
+
+def _causes(recipe: Recipe) -> Mechanism | None:
+    if not recipe.units.causes:
+        return None
+    causes = world(recipe.units.causes)
+    if causes.units != recipe.units.numbers:
+        raise ConfigError(
+            f"recipe {recipe.name}: units.numbers = {list(recipe.units.numbers)}, its world has "
+            f"{list(causes.units)}; they must be the same"
+        )
+    return mechanism(causes, recipe.expressions.labels)
 
 
 def _groups(recipe: Recipe, head: face.FaceModel) -> tuple[Array, Array]:

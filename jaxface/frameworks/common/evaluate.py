@@ -17,6 +17,9 @@ from jaxface.frameworks.common import metrics
 from jaxface.frameworks.common.devices import shared_out
 from jaxface.frameworks.common.framework import Answers, Task
 
+BESIDE = "units_"
+"""What the measures of action units begin with, where a network answers with something else."""
+
 Predict = Callable[[Any, Array], Array]
 """(state, images (B, H, W, C)) -> logits; pure, and compiled."""
 
@@ -28,6 +31,7 @@ class Evaluator:
     Attributes:
         predict: the network.
         batch: examples of one call, spread over the devices of the mesh.
+        units: action units by the same network, beside its answers.
     """
 
     predict: Predict
@@ -35,23 +39,36 @@ class Evaluator:
     answers: Answers
     batch: int
     mesh: Mesh
+    units: Predict | None = None
 
-    def logits(self, state: Any, dataset: Dataset) -> np.ndarray:
-        """Of every example, in order: (N, K) or (N, U) float32."""
+    def logits(self, state: Any, dataset: Dataset, predict: Predict | None = None) -> np.ndarray:
+        """Of every example, in order: (N, K) or (N, U) float32; of another predictor if one is given."""
+        predict = predict or self.predict
         found = []
         stream = batches(dataset, self.batch, shuffle=False, size=self.task.size, epochs=1, remainder="pad")
         for some in stream:
             images = shared_out({"image": some["image"]}, self.mesh)["image"]
-            found.append(np.asarray(self.predict(state, images))[np.asarray(some["mask"])])
+            found.append(np.asarray(predict(state, images))[np.asarray(some["mask"])])
         return np.concatenate(found)
 
     def __call__(self, state: Any, dataset: Dataset) -> dict[str, float]:
-        """Every measure that the task and the columns allow: `measures`."""
-        return measures(self.task, self.answers, self.logits(state, dataset), dataset.columns)
+        """Every measure that the task and the columns allow: `measures`, and those of units beside them with
+        `units_` before their names."""
+        found: dict[str, float] = {}
+        columns = dataset.columns
+        if self.units is None or ("label" in columns and (columns["label"] >= 0).any()):
+            found = measures(self.task, self.answers, self.logits(state, dataset), columns)
+        if self.units is not None and "units_known" in columns and columns["units_known"].any():
+            beside = measures(self.task, "units", self.logits(state, dataset, self.units), columns)
+            found |= {f"{BESIDE}{name}": value for name, value in beside.items()}
+        return found
 
 
-def known_measures(task: Task, answers: Answers) -> tuple[str, ...]:
-    """Names of what `measures` can say of a task."""
+def known_measures(task: Task, answers: Answers, beside: bool = False) -> tuple[str, ...]:
+    """Names of what `measures` can say of a task, and of action units `beside` its answers."""
+    if beside:
+        own = known_measures(task, answers) if task.labels else ()
+        return (*own, *(f"{BESIDE}{name}" for name in known_measures(task, "units")))
     if answers == "units":
         per_unit = tuple(f"f1_au{unit}" for unit in task.units)
         return ("f1", *per_unit, "equal_opportunity", "parity_difference")
@@ -71,14 +88,16 @@ def measures(
 
     Args:
         logits: (N, K) or (N, U).
-        columns: `label` (N,), or `units` and perhaps `units_known` (N, U).
+        columns: `label` (N,), where -1 is not known and counts nowhere, or `units` and perhaps `units_known`
+            (N, U).
     """
     found = _of_units(task, logits, columns) if answers == "units" else _of_classes(task, logits, columns)
     return {name: float(value) for name, value in found.items()}
 
 
 def _of_classes(task: Task, logits: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    scores, truth = jnp.asarray(logits), jnp.asarray(columns["label"])
+    known = columns["label"] >= 0
+    scores, truth = jnp.asarray(logits[known]), jnp.asarray(columns["label"][known])
     matrix = metrics.confusion(scores.argmax(-1), truth, len(task.labels))
     chosen = jnp.take_along_axis(jax.nn.log_softmax(scores), truth[:, None], axis=-1)
     return {

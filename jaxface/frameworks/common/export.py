@@ -17,6 +17,8 @@ def exportable(framework: Framework, task: Task) -> str:
     """Why a network for this task cannot be audited; empty = it can."""
     if framework.answers == "units":
         return ""
+    if not task.labels:
+        return "its data have no expressions"
     try:
         expression_names(task.labels)
     except LabelError as error:

@@ -102,14 +102,14 @@ def fit(
         KeyboardInterrupt: stopped by the user, with a checkpoint; the message says how far it came.
     """
     folder, progress = Path(out), progress or Silent()
-    known = known_measures(task, framework.answers)
+    known = known_measures(task, framework.answers, framework.units is not None)
     if train.monitor and train.monitor not in known:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, known)}")
     record.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
     mesh = mesh_for(train.batch // train.accumulate, devices)
-    graphdef, first, update, predict = programs(framework, config, task, train)
+    graphdef, first, update, predict, units = programs(framework, config, task, train)
     state, root = on_all(first(seed), mesh), on_all(jax.random.key(seed), mesh)
-    evaluator = Evaluator(predict, task, framework.answers, train.batch, mesh)
+    evaluator = Evaluator(predict, task, framework.answers, train.batch, mesh, units)
     saved, best = Checkpoints(folder / record.CHECKPOINTS), Checkpoints(folder / record.BEST, keep=1)
     memory = Memory()
     if saved.steps():

@@ -139,6 +139,8 @@ class Framework:
         data: the frozen dataclass of its `[data]` settings, where it learns from several data sets; None =
             the common one, `inputs.DataConfig`.
         inputs: (config, data settings, `TrainConfig`, seed) -> `inputs.Inputs`, likewise; None = one data set.
+        units: as `predict`, logits (B, U) of action units, where a network that answers with expressions knows
+            them too: they are measured beside its answers.
     """
 
     name: str
@@ -154,6 +156,7 @@ class Framework:
     export: Callable[[Any, Task, nnx.State, Card, Path], None] | None = None
     data: type[Any] | None = None
     inputs: Callable[[Any, Any, TrainConfig, int], Any] | None = None
+    units: Callable[[Any, Task, nnx.Module, Array], Array] | None = None
 
 
 class Programs(NamedTuple):
@@ -165,12 +168,14 @@ class Programs(NamedTuple):
         update: (state, batch, root key) -> (state, info): one step, with a key of its own; the state that goes
             in is used up.
         predict: (state of the networks, images (B, H, W, C) uint8 or in [0, 1]) -> logits.
+        units: likewise, those of the action units; None where the framework has none beside its answers.
     """
 
     graphdef: nnx.GraphDef
     first: Callable[[int], TrainState]
     update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
     predict: Callable[[nnx.State, Array], Array]
+    units: Callable[[nnx.State, Array], Array] | None = None
 
 
 @functools.lru_cache(maxsize=16)
@@ -187,7 +192,8 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
     abstract = nnx.eval_shape(lambda: framework.build(config, task, nnx.Rngs(0)))
     graphdef = nnx.graphdef(abstract)
     step = framework.make_step(config, task, train, graphdef)
-    answer = predictor(framework, config, task, graphdef)
+    answer = predictor(framework.predict, config, task, graphdef)
+    others = None if framework.units is None else predictor(framework.units, config, task, graphdef)
     # It runs once, and layer by layer or with all optimisations it would take longer to compile than to train.
     fast = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
     build = jax.jit(made, compiler_options=fast)
@@ -206,13 +212,16 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
         first,
         jax.jit(update, donate_argnums=0),
         jax.jit(lambda state, images: answer(state, unit_range(images))),
+        None if others is None else jax.jit(lambda state, images: others(state, unit_range(images))),
     )
 
 
-def predictor(framework: Framework, config: Any, task: Task, graphdef: nnx.GraphDef) -> Callable[..., Array]:
-    """`framework.predict` as a pure function (state, images) -> logits."""
+def predictor(
+    answer: Callable[[Any, Task, nnx.Module, Array], Array], config: Any, task: Task, graphdef: nnx.GraphDef
+) -> Callable[..., Array]:
+    """A framework's `predict` or `units` as a pure function (state, images) -> logits."""
 
     def predict(state: nnx.State, images: Array) -> Array:
-        return framework.predict(config, task, nnx.merge(graphdef, state), images)
+        return answer(config, task, nnx.merge(graphdef, state), images)
 
     return predict

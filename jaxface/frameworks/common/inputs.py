@@ -160,6 +160,8 @@ def task_of(dataset: Dataset, size: int | None, answers: Answers) -> Task:
         raise DataError(
             f"{dataset.name} has no column {column!r}, which is to be learnt; it has {_known(dataset)}"
         )
+    if answers == "labels" and dataset.columns[column].min(initial=0) < 0:
+        raise DataError(f"{dataset.name} has images whose label is unknown (-1); leave them out with `take`")
     height, width, channels = dataset[0]["image"].shape
     if size is None and height != width:
         raise DataError(f"{dataset.name} has images of {height} x {width} pixels; wanted square ones")

@@ -130,8 +130,8 @@ def drawn(source: str, target: str, faces_of: Faces, size: int, seed: int) -> Gr
     }
     count = faces_of.target + faces_of.test
     foreign = rendered.dataset(unlabelled, count, 2 * seed + _OTHERS, sampler=faces(habits.fair))
-    kept, held = _by_people(columns, 1.0 - faces_of.held_out)
-    adapt, test = _by_people(foreign.rows(np.arange(count)), faces_of.target / count)
+    kept, held = by_people(columns, 1.0 - faces_of.held_out)
+    adapt, test = by_people(foreign.rows(np.arange(count)), faces_of.target / count)
     return Ground(task_of(images, size, "units"), kept, held, adapt["image"], test)
 
 
@@ -235,7 +235,7 @@ def _recipe(name: str, faces_of: Faces, size: int) -> rendered.Recipe:
     return dataclasses.replace(found, people=people, units=units)
 
 
-def _by_people(columns: Columns, share: float) -> tuple[Columns, Columns]:
+def by_people(columns: Columns, share: float) -> tuple[Columns, Columns]:
     """The faces of the first share of the people, and those of the others."""
     people = np.unique(columns["identity"])
     first = columns["identity"] < people[round(share * len(people))]

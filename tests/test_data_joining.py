@@ -1,0 +1,113 @@
+"""Data sets of different labels as one, and batches mixed of several."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from jaxface import data
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.data import joining
+
+
+def pictures(count: int, value: int) -> data.Arrays:
+    return data.Arrays(
+        np.full((count, 2, 2, 3), value, np.uint8) + np.arange(count, dtype=np.uint8)[:, None, None, None]
+    )
+
+
+@pytest.fixture
+def units() -> data.Dataset:
+    """Three images with AU 12 and 4, of which one code is unknown."""
+    columns = {
+        "units": np.array([[1, 0], [0, 1], [1, 1]], np.float32),
+        "units_known": np.array([[True, True], [True, False], [True, True]]),
+        "identity": np.array([0, 0, 1], np.int32),
+        "sex": np.array([0, 1, 1], np.int32),
+    }
+    return data.Dataset("some units", pictures(3, 0), columns, units=(12, 4))
+
+
+@pytest.fixture
+def others() -> data.Dataset:
+    columns = {"units": np.array([[0, 1], [1, 0]], np.float32), "sex": np.array([1, 0], np.int32)}
+    return data.Dataset("other units", pictures(2, 50), columns, units=(4, 26))
+
+
+@pytest.fixture
+def faces() -> data.Dataset:
+    columns = {"label": np.array([1, 0, 1, 1], np.int32), "sex": np.array([1, 1, 0, 0], np.int32)}
+    return data.Dataset("faces", pictures(4, 100), columns, labels=("anger", "happiness"))
+
+
+def test_units_are_joined_by_number_and_classes_by_name(
+    units: data.Dataset, others: data.Dataset, faces: data.Dataset
+) -> None:
+    whole = data.joined([units, others, faces])
+    assert whole.units == (4, 12, 26) and whole.labels == ("anger", "happiness") and len(whole) == 9
+    assert whole.name == "some units + other units + faces" and whole.report.read == 9
+    np.testing.assert_array_equal(whole.columns["label"], [-1] * 5 + [1, 0, 1, 1])
+    known = [[1, 1, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], *[[0, 0, 0]] * 4]
+    np.testing.assert_array_equal(whole.columns["units_known"], np.array(known, bool))
+    there = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0], *[[0, 0, 0]] * 4]
+    np.testing.assert_array_equal(whole.columns["units"] * known, np.array(there) * known)
+    assert set(whole.columns) == {"label", "units", "units_known", "sex"}  # people of two sets share no numbers
+    assert [int(whole[i]["image"][0, 0, 0]) for i in (0, 2, 3, 8)] == [0, 2, 50, 103]
+    part = whole.take([8, 3])
+    assert [int(part[i]["image"][0, 0, 0]) for i in (0, 1)] == [103, 50]
+    assert whole.source.name(8) == faces.source.name(3)
+
+
+def test_another_choice_of_classes_and_units(units: data.Dataset, faces: data.Dataset) -> None:
+    whole = data.joined([units, faces], ("happiness",), (26, 12))
+    np.testing.assert_array_equal(whole.columns["label"], [-1, -1, -1, 0, -1, 0, 0])
+    np.testing.assert_array_equal(whole.columns["units"][:3], [[0, 1], [0, 0], [0, 1]])
+    np.testing.assert_array_equal(whole.columns["units_known"][:3], [[False, True]] * 3)
+    assert "label" not in data.joined([units]).columns
+    nothing = joining.aligned(whole.columns, ((), ()), (("happiness",), (12,)))
+    assert (nothing["label"] == -1).all() and not nothing["units_known"].any()
+    with pytest.raises(DataError, match="name one or more"):
+        data.joined([])
+
+
+def test_what_is_not_to_be_learnt_is_dropped(units: data.Dataset, faces: data.Dataset) -> None:
+    both = data.joined([units, faces])
+    assert joining.only(both, "units").labels == () and "label" not in joining.only(both, "units").columns
+    assert joining.only(both, "label").units == () and "units" not in joining.only(both, "label").columns
+    assert joining.only(both, "both") is both
+    with pytest.raises(DataError, match="no column 'units'"):
+        joining.only(faces, "units")
+    with pytest.raises(DataError, match="cannot learn 'age'"):
+        joining.only(faces, "age")
+
+
+def test_mixtures_keep_their_shares_and_go_on_where_they_were(units: data.Dataset, faces: data.Dataset) -> None:
+    def begun() -> data.Mixture:
+        streams = [data.batches(units, 2, 0), data.batches(faces, 3, 1)]
+        known = [(units.labels, units.units), (faces.labels, faces.units)]
+        return data.Mixture(streams, known, (("happiness", "anger"), (4, 12)))
+
+    stream = begun()
+    batches = [next(stream) for _ in range(2)]
+    place = stream.get_state()
+    batches += [next(stream) for _ in range(2)]
+    for batch in batches:
+        assert set(batch) == {"image", "label", "units", "units_known"}
+        assert batch["image"].shape == (5, 2, 2, 3) and (batch["label"] >= 0).sum() == 3
+        assert (batch["label"][:2] == -1).all() and not batch["units_known"][2:].any()
+        wanted = np.where(batch["image"][2:, 0, 0, 0] == 101, 1, 0)  # the one that is angry
+        np.testing.assert_array_equal(batch["label"][2:], wanted)
+    again = begun()
+    again.set_state(place)
+    for name, column in next(again).items():
+        np.testing.assert_array_equal(column, batches[2][name])
+
+
+def test_shares_of_a_batch() -> None:
+    assert joining.shares(64, (1.0, 1.0)) == (32, 32)
+    assert joining.shares(10, (1.0, 1.0, 1.0)) == (4, 3, 3)
+    assert joining.shares(9, (1.0, 100.0)) == (1, 8)
+    assert sum(joining.shares(97, (0.3, 2.0, 5.1))) == 97
+    for batch, weights in ((1, (1.0, 1.0)), (8, (1.0, 0.0)), (8, ())):
+        with pytest.raises(ConfigError, match="cannot be shared"):
+            joining.shares(batch, weights)
