@@ -1,0 +1,53 @@
+"""The truth test: every method's graph scored against the known one, by the same rules."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxface.frameworks.causal_affect.graphs import baselines, notears, pc
+from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
+from jaxface.frameworks.causal_affect.graphs.scores import score
+from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
+
+ON_LABELS: dict[str, Callable[[Labels], Found]] = {
+    "co-occurrence": baselines.cooccurrence,
+    "partial correlation": baselines.partial_correlation,
+    "NOTEARS, squares": lambda seen: notears.notears(seen, "squares"),
+    "NOTEARS, logistic": lambda seen: notears.notears(seen, "logistic"),
+    "PC": pc.pc,
+}
+"""Name of each method that is given labels -> the method."""
+
+
+def on_labels(seen: Labels) -> dict[str, Found]:
+    """What each method finds; without PC where causal-learn is not installed."""
+    return {name: method(seen) for name, method in ON_LABELS.items() if method is not pc.pc or pc.available()}
+
+
+def row(found: Found, truth: SignedGraph, onwards: Found | None = None) -> dict[str, float]:
+    """All scores of a graph by name: `units_auroc`, `expressions_sign` ..., without what has no meaning.
+
+    Args:
+        onwards: whose edges to expressions count in place of those of `found`.
+    """
+    between, _ = score(found.graph, truth, found.threshold)
+    other = found if onwards is None else onwards
+    _, rules = score(other.graph, truth, other.threshold)
+    told: dict[str, float] = {}
+    for kind, scores in (("units", between), ("expressions", rules)):
+        told |= {f"{kind}_{name}": float(value) for name, value in dataclasses.asdict(scores).items()}
+    return {name: value for name, value in told.items() if not np.isnan(value)}
+
+
+def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
+    """Mean and sample deviation of every score over seeds."""
+    found: dict[str, Any] = {"seeds": len(rows)}
+    for name in rows[0]:
+        values = np.array([row[name] for row in rows])
+        found[name] = float(values.mean())
+        found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
+    return found

@@ -1,0 +1,80 @@
+"""The graph-attention baseline: its equations in NumPy, and that it learns where to look."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+from jaxface.frameworks.causal_affect import gatv2
+from jaxface.frameworks.causal_affect.gatv2 import HEADS, Attention
+from jaxface.frameworks.common.framework import Task
+
+
+def _softmax(odds: np.ndarray) -> np.ndarray:
+    risen = np.exp(odds - odds.max(-1, keepdims=True))
+    return risen / risen.sum(-1, keepdims=True)
+
+
+def _by_hand(layer: Attention, features: np.ndarray, own: bool) -> tuple[np.ndarray, np.ndarray]:
+    inner, nodes = len(layer.score[...]), features if own else np.asarray(layer.prototypes[...])
+    left, right, score = (
+        np.asarray(kernel[...]) for kernel in (layer.target.kernel, layer.source.kernel, layer.score)
+    )
+    attention, messages = np.zeros((len(nodes), len(features))), np.zeros((len(nodes), inner))
+    for head in range(HEADS):
+        part = slice(head * inner, (head + 1) * inner)
+        asked, told = nodes @ left[:, part], features @ right[:, part]
+        joined = asked[:, None] + told[None]
+        odds = np.where(joined > 0, joined, 0.2 * joined) @ score[:, head]
+        if own:
+            np.fill_diagonal(odds, -np.inf)
+        share = _softmax(odds)
+        attention += share / HEADS
+        messages += share @ told / HEADS
+    hidden = np.maximum(messages @ np.asarray(layer.hidden.kernel[...]) + np.asarray(layer.hidden.bias[...]), 0)
+    return (hidden @ np.asarray(layer.last.kernel[...]))[:, 0], attention
+
+
+def test_attention_is_brodys() -> None:
+    def made(features: jax.Array) -> list[tuple[nnx.State, tuple[jax.Array, jax.Array]]]:
+        layers = [Attention(count, 4, 5, own, rngs=nnx.Rngs(count)) for count, own in ((3, True), (2, False))]
+        return [(nnx.state(layer), layer(features[None])) for layer in layers]
+
+    features = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    found = jax.jit(made, compiler_options={"xla_backend_optimization_level": 0})(jnp.asarray(features))
+    for (state, (logits, attention)), own in zip(found, (True, False), strict=True):
+        layer = nnx.eval_shape(lambda own=own: Attention(3 if own else 2, 4, 5, own, rngs=nnx.Rngs(0)))
+        nnx.update(layer, state)
+        expected_logits, expected = _by_hand(layer, features, own)
+        np.testing.assert_allclose(attention[0], expected, atol=1e-5)
+        np.testing.assert_allclose(logits[0], expected_logits, atol=1e-5)
+
+
+def test_a_step_keeps_shapes_and_types() -> None:
+    """Traced, not compiled: what it learns is in the benchmark's table."""
+    config, train, task, batch = gatv2.FRAMEWORK.fixture(jax.random.key(0))
+    network = nnx.eval_shape(lambda: gatv2.build(config, task, nnx.Rngs(0)))
+    step = gatv2.make_step(config, task, train, nnx.graphdef(network))
+    state = jax.eval_shape(step.init, nnx.state(network))
+    after, info = jax.eval_shape(step.update, state, batch, jax.random.key(0))
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), state
+    )
+    assert {"loss", "feature_loss", "unit_loss", "expression_loss"} <= set(info)
+
+
+def test_more_than_the_mean_is_an_edge() -> None:
+    task = Task(labels=("anger", "neutral"), units=(1, 2, 4), size=16, channels=3)
+    units = np.array([[0.0, 0.7, 0.3], [0.5, 0.0, 0.5], [0.1, 0.9, 0.0]])
+    expressions = np.array([[0.2, 0.2, 0.6], [0.4, 0.3, 0.3]])
+    graph, threshold = gatv2.graph(task, units, expressions)
+    assert {edge[:2] for edge in graph.edges() if edge.weight > threshold + 1e-9} == {
+        (2, 1),
+        (2, 4),
+        (4, "anger"),
+        (1, "neutral"),
+    }
+    assert graph.between[1, 2] == pytest.approx(1.0) and graph.to_expressions.max() == pytest.approx(1.0)

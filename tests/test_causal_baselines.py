@@ -1,0 +1,162 @@
+"""What statistics and structure learners find in labels: against NumPy, scikit-learn, and a known world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
+
+from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.data import rendered
+from jaxface.data.rendered.causes import distribution, weights
+from jaxface.frameworks.causal_affect import graphs
+from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
+from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
+
+
+@pytest.fixture(scope="module")
+def seen() -> Labels:
+    """Two thousand states of the known world."""
+    causes, count = rendered.world("signed"), 2000
+    states, probability = distribution(causes)
+    present = states[np.random.default_rng(0).choice(len(states), count, p=probability)]
+    names = (*causes.expressions, "neutral")
+    sums = present @ weights(causes, names)
+    sums[:, -1] = causes.threshold
+    return baselines.labels(causes.units, present, causes.expressions, sums.argmax(1), names)
+
+
+def test_labels_become_columns() -> None:
+    present = np.array([[1, 0], [0, 0], [1, 1]])
+    made = baselines.labels(
+        (1, 2), present, ("fear", "anger"), np.array([2, 0, 1]), ("neutral", "anger", "fear")
+    )
+    np.testing.assert_array_equal(made.shown, [[1, 0], [0, 0], [0, 1]])
+    with pytest.raises(ShapeError, match=r"present is \(3, 2\)"):
+        baselines.labels((1, 2, 4), present)
+
+
+def test_cooccurrence_is_a_correlation(seen: Labels) -> None:
+    found = baselines.cooccurrence(seen).graph
+    table = np.corrcoef(np.append(seen.present, seen.shown, axis=1).T)
+    np.testing.assert_allclose(found.between, table[:10, :10] - np.eye(10), atol=1e-12)
+    np.testing.assert_allclose(found.to_expressions, table[:10, 10:], atol=1e-12)
+    np.testing.assert_array_equal(found.between, found.between.T)  # to the bit: no direction is chosen
+    constant = seen._replace(present=np.where(np.arange(10) == 3, 0.0, seen.present))
+    for method in (baselines.cooccurrence, baselines.partial_correlation):
+        assert not method(constant).graph.between[3].any()
+
+
+def test_partial_correlation_is_that_of_residuals(seen: Labels) -> None:
+    found = baselines.partial_correlation(seen).graph
+    rest = np.delete(seen.present, [1, 5], axis=1)
+    left = [column - LinearRegression().fit(rest, column).predict(rest) for column in seen.present[:, [1, 5]].T]
+    np.testing.assert_allclose(found.between[1, 5], np.corrcoef(left)[0, 1], atol=1e-10)
+    rest = np.delete(seen.present, 7, axis=1)
+    pair = (seen.present[:, 7], seen.shown[:, 0])
+    left = [column - LinearRegression().fit(rest, column).predict(rest) for column in pair]
+    np.testing.assert_allclose(found.to_expressions[7, 0], np.corrcoef(left)[0, 1], atol=1e-10)
+
+
+def test_thresholds_pass_nothing_where_nothing_depends() -> None:
+    generator = np.random.default_rng(0)
+    for seed in range(5):
+        noise = (generator.random((500, 10)) < 0.4).astype(float)
+        made = baselines.labels(
+            tuple(range(10)), noise, ("fear",), generator.integers(0, 2, 500), ("fear", "anger")
+        )
+        for method in (baselines.cooccurrence, baselines.partial_correlation):
+            graph, threshold = method(made)
+            assert 0.1 < threshold < 0.2
+            assert not list(graphs.thresholded(graph, threshold).edges()), seed
+
+
+def test_acyclicity_is_that_of_the_paper() -> None:
+    generator = np.random.default_rng(0)
+    weights = generator.normal(size=(4, 4)) * 0.5
+    value, slope = notears.acyclicity(weights)
+    for place in ((0, 1), (3, 2), (2, 2)):
+        step = np.zeros((4, 4))
+        step[place] = 1e-6
+        difference = (notears.acyclicity(weights + step)[0] - notears.acyclicity(weights - step)[0]) / 2e-6
+        assert difference == pytest.approx(slope[place], rel=1e-5)
+    assert value > 0.0 and notears.acyclicity(np.triu(weights, 1))[0] == pytest.approx(0.0, abs=1e-12)
+    pair = np.array([[0.0, 0.5], [0.8, 0.0]])
+    assert notears.acyclicity(pair)[0] == pytest.approx(2 * np.cosh(0.4) - 2)  # eigenvalues of W o W: +-.4
+
+
+def test_where_the_order_is_known_it_is_a_sparse_regression(seen: Labels) -> None:
+    columns = seen.present[:, :4]
+    allowed = np.triu(np.ones((4, 4), bool), 1)
+    scaled = (columns - columns.mean(0)) / columns.std(0)
+    found = notears.solve(columns, allowed, "squares", 0.05)
+    expected = Lasso(alpha=0.05, fit_intercept=False).fit(scaled[:, :3], scaled[:, 3]).coef_
+    np.testing.assert_allclose(found[:3, 3], expected, atol=1e-3)
+    found = notears.solve(columns, allowed, "logistic", 0.01)
+    regression = LogisticRegression(
+        l1_ratio=1.0, solver="saga", C=1 / (0.01 * len(columns)), tol=1e-6, max_iter=1000
+    )
+    np.testing.assert_allclose(found[:3, 3], regression.fit(columns[:, :3], columns[:, 3]).coef_[0], atol=5e-3)
+    assert not found[~allowed].any()
+
+
+@pytest.fixture(scope="module")
+def found(seen: Labels) -> dict[str, Found]:
+    return contest.on_labels(seen)
+
+
+@pytest.mark.parametrize("loss", ["squares", "logistic"])
+def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Found], loss: str) -> None:
+    graph, threshold = found[f"NOTEARS, {loss}"]
+    assert notears.acyclicity(graph.between / threshold * 0.3)[0] < 1e-6
+    truth = graphs.of_world(rendered.world("signed"))
+    between, to_expressions = scores.score(graph, truth, threshold)
+    assert between.skeleton_auroc > 0.95 and between.sign > 0.9
+    assert to_expressions.auroc > 0.85 and to_expressions.sign > 0.9
+    assert np.abs(graph.between).max() <= 1.0
+
+
+def test_nothing_follows_from_noise() -> None:
+    noise = (np.random.default_rng(1).random((1000, 4)) < 0.5).astype(float)
+    graph, threshold = notears.notears(baselines.labels((1, 2, 4, 6), noise), "squares")
+    assert not list(graph.edges()) and threshold == 1.0
+
+
+@pytest.mark.skipif(not pc.available(), reason="causal-learn is not installed (pip install jaxface[causal])")
+def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
+    """1 -> 4 |- 2 and 6 -> 7 -> fear: of 6 and 7 no statistics tell which is the cause."""
+    edges = ((1, 4, 3.0), (2, 4, -3.0), (6, 7, 3.0))
+    causes = rendered.Causes((1, 2, 4, 6, 7), (0.5, 0.5, 0.5, 0.5, 0.2), edges, ("fear",), (), 0.5)
+    states, probability = distribution(causes)
+    generator = np.random.default_rng(0)
+    present = states[generator.choice(len(states), 2000, p=probability)]
+    fear = (generator.random(2000) < 0.1 + 0.8 * present[:, 4]).astype(int)
+    graph, threshold = pc.pc(baselines.labels(causes.units, present, ("fear",), fear, ("neutral", "fear")))
+    found = {edge for edge in graph.edges() if abs(edge.weight) > threshold}
+    assert found == {(1, 4, 1.0), (2, 4, -1.0), (6, 7, 0.5), (7, 6, 0.5), (7, "fear", 1.0)}
+
+
+@pytest.mark.skipif(pc.available(), reason="causal-learn is installed")
+def test_without_causal_learn_pc_says_what_to_install(seen: Labels) -> None:
+    with pytest.raises(ConfigError, match=r"pip install 'jaxface\[causal\]'"):
+        pc.pc(seen)
+
+
+def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
+    truth = graphs.of_world(rendered.world("signed"))
+    assert set(found) == set(contest.ON_LABELS) - (set() if pc.available() else {"PC"})
+    rows = {name: contest.row(each, truth) for name, each in found.items()}
+    assert all(
+        set(row) == set(rows["co-occurrence"]) and np.isfinite(list(row.values())).all()
+        for row in rows.values()
+    )
+    assert rows["partial correlation"]["units_hamming"] < rows["co-occurrence"]["units_hamming"]
+    mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
+    assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
+    assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
+    means = contest.summary([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
+    assert means == {
+        "seeds": 2,
+        "units_auroc": pytest.approx(0.6),
+        "units_auroc_sd": pytest.approx(0.2 / 2**0.5),
+    }
