@@ -91,10 +91,10 @@ def main() -> None:
     known, rest = parser.parse_known_args()
     default = Study(settings=load_toml(Settings, known.config))
     asked = tyro.cli(Study, default=default, prog="causal_affect_studies.py", args=rest)
-    (rows if asked.study == "rows" else cost)(asked)
+    (table if asked.study == "rows" else cost)(asked)
 
 
-def rows(asked: Study) -> None:
+def table(asked: Study) -> None:
     """Train every row with every seed."""
     halves = faces(asked, "units", asked.images // 2), faces(asked, "label", asked.images // 2)
     test = faces(asked, asked.part, asked.test_images)
@@ -104,12 +104,12 @@ def rows(asked: Study) -> None:
     about = {"study": "rows", "recipe": asked.recipe, "images": asked.images, "judged_on": asked.part}
     about |= {"test_images": asked.test_images, "steps": train.steps, "batch": train.batch}
     about |= {"learning_rate": train.optimiser.learning_rate}
-    for number in asked.rows:
-        row, found = variants.row(number), []
-        config = variants.variant(asked.settings.model, number)
-        named = {**about, "row": number, "name": row.name}
-        for seed in range(asked.seeds):
+    named = {number: {**about, "row": number, "name": variants.row(number).name} for number in asked.rows}
+    found: dict[int, list[dict[str, Any]]] = {number: [] for number in asked.rows}
+    for seed in range(asked.seeds):
+        for number in asked.rows:
             begun = time.process_time()
+            config = variants.variant(asked.settings.model, number)
             outcome = studies.trained(config, train, halves, test, seed)
             one = studies.measured(outcome, task, test.columns)
             for kind, graph in outcome.graphs.items():
@@ -118,9 +118,11 @@ def rows(asked: Study) -> None:
                 write(graph, folder / f"row{number}-seed{seed}-{kind}.json")
                 one |= scored(graph, truth, kind)
             one["whole_cpu_s"] = time.process_time() - begun
-            append(file, stamp({**named, "seed": seed, **one, "last": outcome.info}))
-            found.append(one)
-        means = {**named, **studies.summary(found)}
+            append(file, stamp({**named[number], "seed": seed, **one, "last": outcome.info}))
+            found[number].append(one)
+            print(told({**named[number], **studies.summary([one])}), f"seed {seed}", flush=True)
+    for number, rows in found.items():
+        means = {**named[number], **studies.summary(rows)}
         append(file, stamp(means))
         print(told(means), flush=True)
 

@@ -21,6 +21,7 @@ from jaxface import audit
 from jaxface.cli import main
 from jaxface.search import SearchConfig
 from tests import planted
+from tests.devices import xla_flags
 
 REPOSITORY = Path(__file__).parent.parent
 THRESHOLD = "jax_persistent_cache_min_compile_time_secs"
@@ -87,7 +88,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[aud
 def start(script: str, devices: int, cache: Path, *arguments: object) -> subprocess.Popen:
     environment = os.environ | {
         "PYTHONPATH": str(REPOSITORY),
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": xla_flags(devices),
         "JAX_COMPILATION_CACHE_DIR": str(cache),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
     }

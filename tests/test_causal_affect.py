@@ -59,13 +59,11 @@ def whole() -> Whole:
         "units": jnp.asarray(draw.integers(0, 2, (8, 4)), jnp.float32),
         "units_known": jnp.asarray(known),
     }
-    graphdef = nnx.graphdef(nnx.eval_shape(lambda: build(CONFIG, TASK, nnx.Rngs(0))))
-    first = jax.jit(lambda key: nnx.state(build(CONFIG, TASK, nnx.Rngs(key))), compiler_options=FAST)
-    state = first(jax.random.key(1))
-    # attention begins small; here it is not, so that its equations are seen
-    for branch in ("units", "expressions"):
-        vector = state[branch]["own"]["attention"]
-        vector[...] = 5.0 * vector[...]
+    graphdef, state = nnx.split(nnx.eval_shape(lambda: build(CONFIG, TASK, nnx.Rngs(0))))
+    # numbers of a plausible size; what begins at 0 would not be seen in its equation
+    state = jax.tree.map(lambda leaf: jnp.asarray(0.4 * draw.normal(size=leaf.shape), jnp.float32), state)
+    for norm in state["encoder"]["net"]["norms"].values():
+        norm["variance"][...] = jnp.ones_like(norm["variance"][...])
     key = jax.random.key(3)
 
     def objective(state: nnx.State) -> tuple[jax.Array, Any]:

@@ -6,9 +6,11 @@ import dataclasses
 import json
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
+from jaxface import data
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, studies, variant
@@ -22,6 +24,8 @@ from jaxface.frameworks.causal_affect.config import (
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import Levels, Seen
 from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.devices import mesh_for
+from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Task
 
 PAPER = (
@@ -106,6 +110,32 @@ def test_bundled_configs_are_read() -> None:
     for name, (setting, encoder) in names.items():
         found = load_toml(settings, home / f"{name}.toml")
         assert found.data.setting == setting and found.model.encoder == encoder  # type: ignore[attr-defined]
+
+
+def test_expressions_and_units_are_measured_where_they_are_known() -> None:
+    """A network that is right wherever it is asked, of images that tell their answers."""
+    shown = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    images = np.zeros((5, 4, 4, 3), np.uint8)
+    images[:3, 0, 0, :2] = shown
+    images[3:, 0, 0, 2] = [1, 0]
+    one = data.Dataset("units", data.Arrays(images[:3]), {"units": shown}, units=(4, 12))
+    label = np.array([1, 0], np.int32)
+    other = data.Dataset("faces", data.Arrays(images[3:]), {"label": label}, labels=("anger", "happiness"))
+    both = data.joined([one, other])
+
+    def classes(_: object, images: jax.Array) -> np.ndarray:
+        return np.eye(2)[np.asarray(images)[:, 0, 0, 2]]
+
+    def units(_: object, images: jax.Array) -> np.ndarray:
+        return 2.0 * np.asarray(images)[:, 0, 0, :2] - 1.0
+
+    task = Task(both.labels, both.units, 4)
+    ask = Evaluator(classes, task, "labels", 4, mesh_for(4), units)  # type: ignore[arg-type]
+    found = ask(None, both)
+    assert tuple(name for name in known_measures(task, "labels", True) if name in found) == tuple(found)
+    assert found["accuracy"] == 1.0 and found["units_f1"] == found["units_f1_au12"] == 1.0
+    assert "accuracy" not in ask(None, data.joined([one], both.labels, both.units))
+    assert "units_f1" not in ask(None, data.joined([other], both.labels, both.units))
 
 
 def test_what_a_study_reports() -> None:

@@ -64,6 +64,8 @@ def test_another_choice_of_classes_and_units(units: data.Dataset, faces: data.Da
     np.testing.assert_array_equal(whole.columns["units"][:3], [[0, 1], [0, 0], [0, 1]])
     np.testing.assert_array_equal(whole.columns["units_known"][:3], [[False, True]] * 3)
     assert "label" not in data.joined([units]).columns
+    nothing = joining.aligned(whole.columns, ((), ()), (("happiness",), (12,)))
+    assert (nothing["label"] == -1).all() and not nothing["units_known"].any()
     with pytest.raises(DataError, match="name one or more"):
         data.joined([])
 

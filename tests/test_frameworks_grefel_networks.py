@@ -15,6 +15,7 @@ import pytest
 from flax import nnx
 
 from jaxface.classify.checkpoints.state_dict import Translated
+from jaxface.classify.weights import fill
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import Arrays, Dataset
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
@@ -24,6 +25,7 @@ from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
 from jaxface.frameworks.grefel.networks import Grefel, prepared
 from jaxface.frameworks.grefel.train import FRAMEWORK
+from tests import classifier_fixtures
 from tests.shared import shared_file
 
 LABELS = ("happiness", "sadness", "surprise")
@@ -119,6 +121,19 @@ def test_every_published_tensor_has_its_place(whole: Grefel) -> None:
             name = f"body.{int(unit) + {'1': 0, '2': 3, '3': 7}[stage[-1]]}.{rest}"
         flat[name] = tensor
     assert len(Translated(net.image, weights.IMAGE, flat, "ir50")) > 100
+
+
+def test_the_whole_extractor_sees_what_the_published_network_sees(whole: Grefel) -> None:
+    """5e-6 as for `classify`'s POSTER++; every second pixel, as its authors shrink them."""
+    tensors, arrays = classifier_fixtures.load("posterv2_7")
+    graphdef, state = nnx.split(whole.extractor)
+    filled = fill(state, Translated(whole.extractor, weights.WHOLE, tensors, "poster"), "poster")
+    images = jnp.asarray(arrays["input_norm_nhwc"][:, ::2, ::2])
+    embedding, maps = jax.jit(lambda state, images: nnx.merge(graphdef, state)(images))(filled, images)
+    levels = {f"ffn{level + 1}": maps[f"attended{level}"] for level in range(3)}
+    for place, ours in {**levels, "VIT.se_block": embedding}.items():
+        ours, theirs = classifier_fixtures.tap(arrays, place, ours)
+        assert np.abs(ours - theirs).max() < 5e-6 * np.abs(theirs).max(), place
 
 
 def test_a_file_that_is_not_there(tmp_path: Path, whole: Grefel) -> None:

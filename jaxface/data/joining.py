@@ -43,7 +43,7 @@ def aligned(
 
     Args:
         columns: (N, ...) each.
-        known: its classes and the numbers of its action units.
+        known: its classes and the numbers of its action units; of () it knows none, whatever the columns say.
         wanted: likewise; what is not among the known is unknown, what is not wanted is dropped.
 
     Returns:
@@ -52,12 +52,12 @@ def aligned(
     count = len(next(iter(columns.values())))
     (labels, units), (all_labels, all_units) = known, wanted
     label = np.full(count, -1, np.int32)
-    if "label" in columns:
+    if labels and "label" in columns:
         places = np.array([all_labels.index(name) if name in all_labels else -1 for name in labels] + [-1])
         label = places[np.asarray(columns["label"])].astype(np.int32)  # -1 is the last place
     values = np.zeros((count, len(all_units)), np.float32)
     certain = np.zeros((count, len(all_units)), bool)
-    if "units" in columns:
+    if units and "units" in columns:
         there = np.asarray(columns["units"], np.float32)
         sure = np.asarray(columns.get("units_known", np.ones(there.shape, bool)))
         for place, unit in enumerate(units):

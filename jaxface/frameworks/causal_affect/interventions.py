@@ -28,7 +28,7 @@ def intervene(edges: Array, masks: Array, sources: Array, noise: Array, values: 
     """
     strengths, shares = polarities(edges), jnp.stack([1.0 - masks, masks])
     facts = strengths @ sources[None]
-    # sums are linear: E (F + noise m) = E F + (E m) noise, and the perturbed features need never be written down
+    # sums are linear, E (F + noise m) = E F + (E m) noise: the perturbed features are never written down
     moved = jnp.einsum("kpts,tsd->kptd", strengths[None] * shares[:, None], noise)
     return jnp.einsum("kptd,pdw->ktw", facts[None] + moved, values)
 

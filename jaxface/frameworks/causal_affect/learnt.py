@@ -43,9 +43,10 @@ def graphs_of_faces(module: nnx.Module, task: Task, features: Array) -> list[Sig
     network = cast(CausalAffect, module)
     if network.units is None or network.units.own is None:
         raise ConfigError("these networks have no graphs of single faces; train with parts.sample_graph")
-    between = np.asarray(network.units(features).edges[:, -1])
-    across = network.expressions
-    rules = [None] * len(between) if across is None else np.asarray(across(features).edges[:, -1])
+    branches = [branch for branch in (network.units, network.expressions) if branch is not None]
+    found = jax.jit(lambda features: [branch(features).edges[:, -1] for branch in branches])(features)
+    between, *across = (np.asarray(each) for each in found)
+    rules = across[0] if across else [None] * len(between)
     return [_signed(task, *both) for both in zip(between, rules, strict=True)]
 
 
@@ -95,7 +96,7 @@ def _changes(branch: Branch, features: Array, present: Array, absent: Array) -> 
     def one(unit: Array) -> Array:
         return logits(features.at[:, unit].set(present[unit])) - logits(features.at[:, unit].set(absent[unit]))
 
-    return jax.lax.map(one, jnp.arange(features.shape[1])).T
+    return jax.jit(lambda units: jax.lax.map(one, units))(jnp.arange(features.shape[1])).T
 
 
 def _scaled(changes: np.ndarray) -> np.ndarray:
