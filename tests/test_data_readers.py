@@ -147,6 +147,44 @@ def test_disfa_keeps_intensities_and_bp4d_knows_sex_and_folds(tmp_path: Path) ->
         data.open("bp4d", tmp_path / "bp4d", fold=4)
 
 
+@pytest.mark.parametrize(("name", "subjects"), [("disfa", ["SN002"]), ("gft", ["001A", "002B"])])
+def test_sexes_come_from_a_table_of_the_users(name: str, subjects: list[str], tmp_path: Path) -> None:
+    getattr(data_trees, name)(tmp_path)
+    options = {"units": (1,)}
+    assert set(data.open(name, tmp_path, **options).columns["sex"]) == {-1}
+    table = tmp_path / "sex.csv"
+    table.write_text(
+        "subject,sex\n" + "".join(f"{one},{sex}\n" for one, sex in zip(subjects, "Mf", strict=False))
+    )
+    read = data.open(name, tmp_path, **options).columns
+    assert [int(read["sex"][read["identity"] == i][0]) for i in range(len(subjects))] == [1, 0][: len(subjects)]
+    table.write_text("subject,sex\nSN002,x\n001A,x\n")
+    with pytest.raises(DataError, match="line 2: sex 'x', wanted female or male"):
+        data.open(name, tmp_path, **options)
+    table.write_text("subject,sex\nSN999,male\n")
+    with pytest.raises(DataError, match=f"does not tell the sex of subject {subjects[0]}"):
+        data.open(name, tmp_path, **options)
+
+
+def test_gft_has_its_publishers_partition_and_disfa_counts_from_two(tmp_path: Path) -> None:
+    data_trees.gft(tmp_path / "gft")
+    data_trees.text(tmp_path / "gft" / "train.txt", "001A")
+    parts = {
+        split: data.open("gft", tmp_path / "gft", units=(1,), split=split) for split in ("train", "test", "all")
+    }
+    assert [len(part) for part in parts.values()] == [2, 2, 4]
+    assert "001A" in str(parts["train"].report) and "002B" in str(parts["test"].report)
+    with pytest.raises(DataError, match="the subjects of GFT's val part"):
+        data.open("gft", tmp_path / "gft", units=(1,), split="val")
+    root = tmp_path / "disfa"
+    for frame in range(6):
+        data_trees.picture(root / "Images" / "SN001" / f"{frame}.png")
+    rows = [f"{frame},{frame}" for frame in range(6)]
+    data_trees.text(root / "ActionUnit_Labels" / "SN001" / "SN001_au12.txt", *rows)
+    read = data.open("disfa", root, units=(12,))
+    np.testing.assert_array_equal(read.columns["units"][:, 0], [0, 0, 1, 1, 1, 1])
+
+
 @pytest.mark.parametrize(("name", "people"), [("bp4d", 41), ("disfa", 27)])
 def test_folds_part_the_subjects(name: str, people: int) -> None:
     tested = [fold_of(name, "test", fold) for fold in (1, 2, 3)]

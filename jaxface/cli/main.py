@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "search": "find the face that a classifier takes most surely for an expression",
     "train": "train a classifier or a learning framework on photographs or rendered faces",
     "evaluate": "measure how good a trained network or a classifier is on a data set",
+    "retarget": "draw pairs of avatars, a woman and a man, with the expressions of a data set",
     "classifiers": "list the classifiers that are known, or show one",
     "report": "write the HTML report of a run again",
     "bench": "measure what rendering, classifying, searching and testing cost on this machine",

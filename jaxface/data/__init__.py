@@ -5,7 +5,7 @@
 """
 
 from jaxface.data import rendered
-from jaxface.data.augment import AugmentConfig, augment
+from jaxface.data.augment import AugmentConfig, augment, augment_points
 from jaxface.data.dataset import Dataset
 from jaxface.data.joining import Mixture, joined
 from jaxface.data.pipeline import Stream, batches
@@ -23,6 +23,7 @@ __all__ = [
     "Report",
     "Stream",
     "augment",
+    "augment_points",
     "batches",
     "joined",
     "names",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.types import Array
@@ -103,13 +104,44 @@ def as_float(image: Array) -> Array:
     return image.astype(jnp.float32)
 
 
-def _moved(key: Array, image: Array, config: AugmentConfig) -> Array:
-    """Turned and cropped in one bilinear resampling; the border pixels go on outside."""
+def augment_points(key: Array, points: Array, config: AugmentConfig, mirror: np.ndarray) -> Array:
+    """Where points (B, P, 2) of the images lie once `augment` has varied these with the same key.
+
+    Args:
+        points: x right and y down, in widths of the (square) images; those outside stay outside.
+        mirror: (P,) int, for each point the one that takes its place in a mirrored face.
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(points.shape[0]))
+
+    def one(key: Array, points: Array) -> Array:
+        k_flip, k_place, *_ = jax.random.split(key, 4)
+        if config.flip:
+            mirrored = jnp.stack([1.0 - points[mirror, 0], points[mirror, 1]], axis=-1)
+            points = jnp.where(jax.random.bernoulli(k_flip), mirrored, points)
+        if config.rotation or config.crop < 1.0:
+            angle, zoom, shift = _placed(k_place, config)
+            off = points - 0.5 - shift[None, ::-1]
+            turn = jnp.stack(
+                [jnp.stack([jnp.cos(angle), -jnp.sin(angle)]), jnp.stack([jnp.sin(angle), jnp.cos(angle)])]
+            )
+            points = off @ turn / zoom + 0.5
+        return points
+
+    return jax.vmap(one)(keys, points)
+
+
+def _placed(key: Array, config: AugmentConfig) -> tuple[Array, Array, Array]:
+    """Angle in radians, zoom, and the shift (2,) down and right of the window in edges of the image."""
     k_angle, k_zoom, k_shift = jax.random.split(key, 3)
-    height, width, _ = image.shape
     angle = jnp.deg2rad(_signed(k_angle, config.rotation))
     zoom = jax.random.uniform(k_zoom, minval=config.crop, maxval=1.0)
-    shift = (1.0 - zoom) * jax.random.uniform(k_shift, (2,), minval=-0.5, maxval=0.5)
+    return angle, zoom, (1.0 - zoom) * jax.random.uniform(k_shift, (2,), minval=-0.5, maxval=0.5)
+
+
+def _moved(key: Array, image: Array, config: AugmentConfig) -> Array:
+    """Turned and cropped in one bilinear resampling; the border pixels go on outside."""
+    height, width, _ = image.shape
+    angle, zoom, shift = _placed(key, config)
     y = (jnp.arange(height) + 0.5 - 0.5 * height)[:, None]
     x = (jnp.arange(width) + 0.5 - 0.5 * width)[None, :]
     cosine, sine = zoom * jnp.cos(angle), zoom * jnp.sin(angle)

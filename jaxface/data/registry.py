@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jaxface.core.errors import DataError, suggestion
+from jaxface.core.errors import ConfigError, DataError, suggestion
 from jaxface.data.dataset import Dataset
 
 
@@ -94,3 +94,18 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
     place = () if root is None or not reader.rooted else (Path(root).expanduser(),)
     dataset = function(*place, **options)
     return dataset if label is None else dataset.labelled_by(label)
+
+
+def parsed(options: tuple[str, ...]) -> dict[str, Any]:
+    """NAME=VALUE pairs as a reader takes them: whole numbers as such.
+
+    Raises:
+        ConfigError: without an equals sign.
+    """
+    found: dict[str, Any] = {}
+    for text in options:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConfigError(f"option {text!r} wants to be NAME=VALUE, such as split=train")
+        found[name] = int(value) if value.lstrip("-").isdigit() else value
+    return found

@@ -2,6 +2,7 @@
 
 from jaxface.face.appearance import Appearance, Lines, texture
 from jaxface.face.geometry import vertices
+from jaxface.face.landmarks import Landmarks, landmarks
 from jaxface.face.load import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from jaxface.face.population import neutral, sample_population
@@ -11,8 +12,10 @@ __all__ = [
     "ExpressionSpace",
     "FaceModel",
     "FaceParams",
+    "Landmarks",
     "Lines",
     "PopulationPrior",
+    "landmarks",
     "load",
     "neutral",
     "sample_population",

@@ -20,6 +20,7 @@ REGISTRY: dict[str, str] = {
     "causal_affect": "CausalAffect: signed causal graphs among action units and on to expressions",
     "classifier": "one of the classifiers' architectures, with cross-entropy or its authors' recipe",
     "grefel": "GReFEL: anchors correct what the network answers; and cross-entropy, POSTER++ and SCN beside it",
+    "pm2": "PM2: action units from paired synthetic faces, fair between the sexes; and DAN to M3SDA beside it",
     "thin": "an ensemble gated by an exogenous variable, such as identity, which a loss removes (THIN)",
 }
 """Name of each framework, which is its module here too -> what it is, in a line."""

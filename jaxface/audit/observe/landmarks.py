@@ -40,7 +40,7 @@ def numbered_columns() -> tuple[str, ...]:
 
 def from_numbered(points: np.ndarray) -> dict[str, np.ndarray]:
     """Named points (n, 2) of the 68 numbered ones (n, 68, 2), with the eyes' centres."""
-    layout = tomllib.loads((files("jaxface.audit.observe") / "landmarks.toml").read_text(encoding="utf-8"))
+    layout = tomllib.loads((files("jaxface.face") / "landmarks.toml").read_text(encoding="utf-8"))
     named = {f"{side}_eye": points[:, layout[f"{side}_eye"]].mean(1) for side in ("left", "right")}
     for right, left in layout["pairs"]:
         named |= {f"right_{right}": points[:, right], f"left_{right}": points[:, left]}

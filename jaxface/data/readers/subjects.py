@@ -19,7 +19,7 @@ import numpy as np
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.pictures import SUFFIXES, Check
-from jaxface.data.readers.common import Found, chosen, dataset, fields, folder, lines, number_of
+from jaxface.data.readers.common import Found, chosen, dataset, fields, folder, lines, number_of, table
 
 BP4D_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 DISFA_UNITS = (1, 2, 4, 6, 9, 12, 25, 26)
@@ -27,6 +27,8 @@ GFT_UNITS = (1, 2, 4, 6, 10, 12, 14, 15, 23, 24)
 EMOTIONET_UNITS = (1, 2, 4, 5, 6, 9, 12, 17, 20, 25, 26)
 _PRESENT = 2  # DISFA's intensity from which a unit counts, "greater than 1" (PM2, section 4.1)
 _UNIT = re.compile(r"(?:AU)?[\s_]*0*(\d+)", re.IGNORECASE)
+
+_SEX = {"female": 0, "f": 0, "male": 1, "m": 1}
 
 Split = Literal["all", "train", "test"]
 
@@ -75,7 +77,8 @@ def read_disfa(
 ) -> Dataset:
     """DISFA (Mavadati et al. 2013): `ActionUnit_Labels/SN001/SN001_au1.txt` with lines `frame,intensity` from 0
     to 5, of which 2 and more count as present; `intensity` is a fifth of it. The publishers give videos: put
-    their frames into `Images/SN001/`, file names with the frames' numbers as their last digits.
+    their frames into `Images/SN001/`, file names with the frames' numbers as their last digits. Names do not
+    tell the sex: a table `sex.csv` of yours does, with the columns `subject` and `sex` (female or male).
 
     Args:
         split: of the subject-exclusive fold `fold` (1 to 3).
@@ -87,6 +90,7 @@ def read_disfa(
     folder(root, "Images", wanted="frames of DISFA's videos, Images/SN001/1.jpg")
     subjects, found = fold_of("disfa", split, fold), Found()
     people = sorted(path.name for path in labels.iterdir() if path.is_dir() and path.name in subjects)
+    sexes = sexes_of(root, people)
     for identity, subject in enumerate(people):
         intensity: dict[int, dict[int, float]] = {}
         for unit in units:
@@ -105,6 +109,7 @@ def read_disfa(
                 "units_known": known,
                 "intensity": level / 5,
                 "identity": identity,
+                "sex": sexes[identity],
             }
             _add(found, images, f"Images/{subject}", frame, {**row, "frame": frame})
     return _subjects("disfa", root, found, check, units, people)
@@ -120,7 +125,7 @@ def read_gft(
     """GFT (Girard et al. 2017): tables `AUcoding/001A.csv`, whose first line names a column for the frame and
     then action units (`AU1`, ...), with 0, 1 and anything else = unknown; frames in `Images/001A/`, file
     names with the frames' numbers as their last digits. The publishers' partition is read from `train.txt`,
-    `val.txt` and `test.txt`, a subject a line.
+    `val.txt` and `test.txt`, a subject a line; the sexes from `sex.csv`, as DISFA's.
 
     Raises:
         DataError: a folder, partition or unit is missing, or a line is damaged.
@@ -133,9 +138,10 @@ def read_gft(
             line.strip() for _, line in lines(root / f"{split}.txt", f"the subjects of GFT's {split} part")
         }
         tables = [path for path in tables if path.stem in subjects]
-    for identity, path in enumerate(tables):
-        _frames(root, f"Images/{path.stem}", path, units, {"identity": identity}, found)
-    return _subjects("gft", root, found, check, units, [path.stem for path in tables])
+    people = [path.stem for path in tables]
+    for identity, (path, sex) in enumerate(zip(tables, sexes_of(root, people), strict=True)):
+        _frames(root, f"Images/{path.stem}", path, units, {"identity": identity, "sex": sex}, found)
+    return _subjects("gft", root, found, check, units, people)
 
 
 def read_emotionet(root: Path, *, units: tuple[int, ...] = EMOTIONET_UNITS, check: Check = "quick") -> Dataset:
@@ -173,6 +179,27 @@ def fold_of(name: str, split: str, fold: int) -> set[str]:
         if split == "all" or (part == tested) == (split == "test")
         for subject in subjects
     }
+
+
+def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
+    """The sex of each subject by the table `sex.csv`, 0 female and 1 male; -1 for all where there is no table.
+
+    Raises:
+        DataError: a subject is missing in the table, or a word in it means neither.
+    """
+    path = root / "sex.csv"
+    if not path.is_file():
+        return [-1] * len(people)
+    known = {}
+    for number, row in table(path, ("subject", "sex")):
+        word = row["sex"].strip().lower()
+        if word not in _SEX:
+            raise DataError(f"{path}, line {number}: sex {row['sex']!r}, wanted female or male")
+        known[row["subject"].strip()] = _SEX[word]
+    for subject in people:
+        if subject not in known:
+            raise DataError(f"{path} does not tell the sex of subject {subject}")
+    return [known[subject] for subject in people]
 
 
 def _frames(

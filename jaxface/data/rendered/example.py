@@ -11,8 +11,10 @@ from jaxface.core.types import Array
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import Labels, sample_labels
 from jaxface.data.rendered.photograph import pictures
+from jaxface.data.rendered.rig import points
 from jaxface.data.rendered.scenes import Shot, sample_scene
 from jaxface.data.rendered.studio import Studio
+from jaxface.face import landmarks
 
 
 class Example(NamedTuple):
@@ -61,7 +63,17 @@ def examples(shared: tuple[Studio, Array], sampler: Sampler, numbers: Array) -> 
     studio, key = shared
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
     drawn = jax.vmap(sampler, (0, None))(keys, studio)
+    images = {name: pictures(studio, *shot) for name, shot in drawn.shots.items()}
+    return {**images, **marked(studio, drawn.shots), **drawn.columns}
+
+
+def marked(studio: Studio, shots: Mapping[str, tuple[Face, Shot]]) -> dict[str, Array]:
+    """`landmarks` (B, 68, 2) float32 of the pictures called `image`, `NAME_landmarks` of others; x right, y
+    down, in widths of the image, where the recipe asks for them."""
+    if not studio.recipe.landmarks:
+        return {}
+    of = landmarks(studio.head)
     return {
-        **{name: pictures(studio, *shot) for name, shot in drawn.shots.items()},
-        **drawn.columns,
+        "landmarks" if name == "image" else f"{name}_landmarks": points(studio.rig, of, *shot)
+        for name, shot in shots.items()
     }

@@ -53,8 +53,25 @@ def _samples(studio: Studio) -> int:
     return studio.recipe.size * studio.recipe.supersample
 
 
+def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
+    """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
+    size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render.image` is."""
+    alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
+    seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
+    planes, triangle = _developed(studio, seen, face.albedo, shot)
+    fine, size = studio.recipe.supersample, studio.recipe.size
+    covered = (triangle >= 0).reshape(size, fine, size, fine)
+    return jnp.stack(planes, axis=-1), jnp.all(covered, axis=(1, 3))
+
+
 def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Array:
     """One picture of vertices (V,)."""
+    planes, triangle = _developed(studio, seen, albedo, shot)
+    return stage(triangle[0, 0] > -2, _grained, planes, studio.noise, shot)
+
+
+def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tuple[list[Array], Array]:
+    """Three planes (size, size) of display values, and the triangle that each sample shows."""
     head, size = studio.head, _samples(studio)
     screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
     triangle = visible(screen, head.faces, size)
@@ -66,9 +83,8 @@ def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Arr
     sample = stage(always, fetch, painted, at.u, at.v)
     exposed = stage(always, _exposed, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
-    shown = [stage(always, partial(_shown, fine), plane) for plane in exposed]
-    blurred = [stage(always, _blurred, plane, shot.blur) for plane in shown]
-    return stage(always, _grained, blurred, studio.noise, shot)
+    developed = [stage(always, partial(_shown, fine), plane) for plane in exposed]
+    return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle
 
 
 def _exposed(sample: Array, values: tuple[Array, ...], triangle: Array, shot: Shot) -> tuple[Array, ...]:

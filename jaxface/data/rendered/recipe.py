@@ -207,6 +207,9 @@ class Recipe:
     supersample: int = 1
     """Rays along an edge of a pixel; 2 costs half as much again to twice as much, and edges are smoother."""
 
+    landmarks: bool = False
+    """Tell where the 68 points of iBUG 300-W lie: a column `landmarks` (68, 2), in widths of the image."""
+
     lines: Range = (0.7, 1.2)
     """Factor on the lines that an expression draws on the skin."""
 

@@ -6,6 +6,7 @@ is computed by the same instructions, so a face does not depend on those beside 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,7 +15,7 @@ import numpy as np
 
 from jaxface.core.pytree import pytree
 from jaxface.core.types import Array
-from jaxface.face import FaceModel
+from jaxface.face import FaceModel, Landmarks
 from jaxface.face.geometry import rotation_matrices
 from jaxface.render.light import harmonics
 from jaxface.render.stages import stage
@@ -118,12 +119,43 @@ def columns(rig: Rig, faces: Face, shots: Shot, samples: int) -> Columns:
     """
     go = jnp.all(jnp.isfinite(faces.turn))
     unposed = stage(go, _unposed, rig, faces)
-    eyes = rig.eyes[None] + jnp.einsum("eci,li->lec", rig.eyes_identity, faces.identity)
+    eyes = _eyes(rig, faces)
     position = stage(go, _posed, rig, unposed, eyes, faces)
     normal = stage(go, _normals, rig, position)
     x, y, inverse_w = stage(go, _seen, position, eyes, shots, jnp.float32(samples))
     red, green, blue = (stage(go, _received, normal, shots.light[:, :, k].T) for k in range(3))
     return Columns(x, y, inverse_w, red, green, blue, stage(go, _lines, rig, faces, shots.lines))
+
+
+def points(rig: Rig, of: Landmarks, faces: Face, shots: Shot) -> Array:
+    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in widths of the
+    picture; behind something or not. Differentiable.
+
+    Args:
+        of: (P, C) vertices and weights.
+        faces, shots: fields have a leading axis B, of any length.
+    """
+    chosen, count = of.vertices.reshape(-1), rig.left.shape[0]
+    rows = (jnp.arange(3)[:, None] * count + chosen[None]).reshape(-1)
+    part = dataclasses.replace(
+        rig,
+        template=rig.template[rows],
+        identity=rig.identity[rows],
+        own=rig.own[rows],
+        whole=rig.whole[rows],
+        left=rig.left[chosen],
+        eye_weight=rig.eye_weight[chosen],
+    )
+    eyes = _eyes(rig, faces)
+    corners = _posed(part, _unposed(part, faces), eyes, faces).reshape(3, *of.vertices.shape, -1)
+    position = jnp.sum(of.weights[None, :, :, None] * corners, axis=2)
+    x, y, _ = _seen(position, eyes, shots, jnp.float32(1.0))
+    return jnp.stack([x.T, y.T], axis=-1)
+
+
+def _eyes(rig: Rig, faces: Face) -> Array:
+    """(LANES, 2, 3) left and right eye of the unposed heads."""
+    return rig.eyes[None] + jnp.einsum("eci,li->lec", rig.eyes_identity, faces.identity)
 
 
 def _unposed(rig: Rig, faces: Face) -> Array:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax.numpy as jnp
 
 from jaxface.core.pytree import pytree
@@ -66,6 +68,31 @@ def sample_scene(key: Array, studio: Studio) -> Shot:
         grain=(even[16:] * studio.noise.shape[1]).astype(jnp.int32),
         grey=(even[14] < sensor.grey).astype(jnp.float32),
         lines=within(even[15], recipe.lines),
+    )
+
+
+def plain_scene(studio: Studio, frame: Array, light: Array) -> Shot:
+    """A scene from the middle of the recipe, without noise, before a dark wall; for fitting.
+
+    Args:
+        frame: (3,) height, eye line and shift.
+        light: (9, 3) how far light and exposure differ from the middle, in tenths of its mean.
+    """
+    recipe, half = studio.recipe, jnp.full(6, 0.5)
+    usual = light_of(dataclasses.replace(recipe.light, warmth=0.0), half, jnp.zeros(3))
+    return Shot(
+        height=frame[0],
+        eye_line=frame[1],
+        distance=within(half[0], recipe.camera.distance),
+        shift=frame[2],
+        light=usual + 0.1 * usual[:1] * light,
+        background=jnp.full((_PATCHES, _PATCHES, 3), 0.1, jnp.float32),
+        gain=jnp.ones(3),
+        blur=within(half[0], recipe.sensor.blur),
+        noise=jnp.zeros(()),
+        grain=jnp.zeros(2, jnp.int32),
+        grey=jnp.zeros(()),
+        lines=within(half[0], recipe.lines),
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.config import dump_toml
@@ -19,10 +20,12 @@ from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.example import Sampler, examples, sample
 from jaxface.data.rendered.recipe import Recipe
+from jaxface.data.rendered.recipe import recipe as named
 from jaxface.data.rendered.studio import Studio, studio
 from jaxface.data.report import Report
 from jaxface.data.sources import Arrays
 
+_LOOKED_AT = 16  # examples whose columns tell whether a folder is what its recipe makes
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
 
 
@@ -38,8 +41,8 @@ class RenderedStream:
 
     def __init__(self, studio: Studio, batch: int, seed: int, sampler: Sampler) -> None:
         self.studio, self.batch = studio, batch
-        self._spread = _spread(batch)
-        key = jax.random.fold_in(jax.random.key(studio.recipe.seed), seed)
+        self._spread = spread_of(batch)
+        key = stream_key(studio.recipe, seed)
         self._shared = self._spread.place((studio, key))
         self._program = _program(sampler)
         self._next = 0
@@ -66,6 +69,11 @@ class RenderedStream:
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from a place that `get_state` told."""
         self._next = int(state["next_index"])
+
+
+def stream_key(recipe: Recipe, seed: int) -> Array:
+    """The key of a stream: example i is drawn from `fold_in(key, i)`."""
+    return jax.random.fold_in(jax.random.key(recipe.seed), seed)
 
 
 def stream(
@@ -124,10 +132,19 @@ def draw(
     with atomic_path(out / COLUMNS) as path:
         columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
         np.savez(path, **columns)
-    about = {"seed": seed, "labels": made.recipe.expressions.labels, "units": made.recipe.units.numbers}
-    write_text(out / RECIPE, dump_toml(made.recipe))
-    write_text(out / ABOUT, json.dumps({"name": made.recipe.name, **about}) + "\n")
+    describe(
+        out, made.recipe, made.recipe.name, seed, made.recipe.expressions.labels, made.recipe.units.numbers
+    )
     return read_rendered(out)
+
+
+def describe(
+    out: Path, recipe: Recipe, name: str, seed: int, labels: tuple[str, ...], units: tuple[int, ...]
+) -> None:
+    """Write what `read_rendered` wants to know of a folder beside its images and columns."""
+    write_text(out / RECIPE, dump_toml(recipe))
+    about = {"name": name, "seed": seed, "labels": labels, "units": units}
+    write_text(out / ABOUT, json.dumps(about) + "\n")
 
 
 def read_rendered(root: Path) -> Dataset:
@@ -150,6 +167,33 @@ def read_rendered(root: Path) -> Dataset:
         raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
 
 
+def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
+    """The studio and the stream's key of a folder that `draw` wrote: how its examples can be made again.
+
+    Raises:
+        DataError: its images are not the first examples of its recipe, as those of a retargeting are not.
+    """
+    try:
+        recipe, seed = named(root / RECIPE), int(json.loads((root / ABOUT).read_text("utf-8"))["seed"])
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{root} does not tell its recipe ({type(error).__name__}: {error})") from None
+    if "pair" in found.columns:
+        raise DataError(f"{root} was retargeted; name the source that it was made of, or take its labels")
+    made, key = studio(recipe), stream_key(recipe, seed)
+    first = range(min(len(found), _LOOKED_AT))
+    again = jax.jit(
+        jax.vmap(
+            lambda number, key, studio: sample(jax.random.fold_in(key, number), studio).columns, (0, None, None)
+        )
+    )
+    for name, column in jax.device_get(again(jnp.arange(len(first)), key, made)).items():
+        if name not in found.columns or not np.allclose(
+            column, found.columns[name][first.start : first.stop], atol=1e-5
+        ):
+            raise DataError(f"{root} was not drawn by its recipe alone (column {name!r} differs)")
+    return made, key
+
+
 def _parts(made: Studio, n: int, seed: int, sampler: Sampler, batch: int) -> Iterator[dict[str, np.ndarray]]:
     if n < 1:
         raise ConfigError(f"n = {n} examples, wanted at least 1")
@@ -166,7 +210,7 @@ def _studio(of: Recipe | str | Path | Studio) -> Studio:
     return of if isinstance(of, Studio) else studio(of)
 
 
-def _spread(batch: int) -> Spread:
+def spread_of(batch: int) -> Spread:
     """As many devices as divide the batch."""
     count = len(jax.local_devices())
     while batch % count:

@@ -12,6 +12,7 @@ import numpy as np
 from jaxface import data
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
+from jaxface.data.registry import parsed
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Answers, Framework, Task
 
@@ -173,21 +174,6 @@ def task_of(dataset: Dataset, size: int | None, answers: Answers) -> Task:
         and values.min() >= 0
     )
     return Task(dataset.labels, dataset.units, size or height, channels, extras)
-
-
-def parsed(options: tuple[str, ...]) -> dict[str, Any]:
-    """NAME=VALUE pairs as a reader takes them: whole numbers as such.
-
-    Raises:
-        ConfigError: without an equals sign.
-    """
-    found: dict[str, Any] = {}
-    for text in options:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise ConfigError(f"option {text!r} wants to be NAME=VALUE, such as split=train")
-        found[name] = int(value) if value.lstrip("-").isdigit() else value
-    return found
 
 
 def _known(dataset: Dataset) -> str:

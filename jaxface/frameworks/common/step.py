@@ -38,16 +38,7 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
         average = jax.tree.map(jnp.array, params) if train.average else None
         return TrainState(params, rest, optimiser.init(params), jnp.zeros((), jnp.int32), average)
 
-    def objective(params: nnx.State, rest: nnx.State, batch: Batch, key: Array) -> Any:
-        numbers = computed_in(train.dtype, params), computed_in(train.dtype, rest)
-        module = nnx.merge(graphdef, *numbers, copy=True)  # it may then move its statistics
-        with training(module, params, key):
-            value, info = loss(module, batch, key)
-        _, after = nnx.split_state(nnx.state(module), trainable, ...)
-        info = {"loss": value, **info}
-        return value.astype(jnp.float32), (_statistics(rest, after), jax.tree.map(_float32, info))
-
-    slope = jax.grad(objective, has_aux=True)
+    slope = slope_of(graphdef, loss, train.dtype, trainable)
 
     def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
         gradient, (rest, info) = in_parts(slope, train.accumulate, state.params, state.rest, batch, key)
@@ -58,6 +49,27 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
         return TrainState(params, rest, moments, state.step + 1, average), info
 
     return Step(init, update)
+
+
+def slope_of(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> Callable[..., Any]:
+    """(params, rest, batch, key) -> the gradient of a loss by `params`, and (rest afterwards, info).
+
+    Args:
+        dtype: what networks compute in.
+        trainable: an NNX filter, which `params` are all of; `rest` is everything else, frozen parameters and
+            statistics.
+    """
+
+    def objective(params: nnx.State, rest: nnx.State, batch: Batch, key: Array) -> Any:
+        numbers = computed_in(dtype, params), computed_in(dtype, rest)
+        module = nnx.merge(graphdef, *numbers, copy=True)  # it may then move its statistics
+        with training(module, params, key):
+            value, info = loss(module, batch, key)
+        _, after = nnx.split_state(nnx.state(module), trainable, ...)
+        info = {"loss": value, **info}
+        return value.astype(jnp.float32), (_statistics(rest, after), jax.tree.map(_float32, info))
+
+    return jax.grad(objective, has_aux=True)
 
 
 def in_parts(slope: Callable[..., Any], parts: int, params: Any, rest: Any, batch: Batch, key: Array) -> Any:

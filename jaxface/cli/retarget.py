@@ -1,0 +1,55 @@
+"""`jaxface retarget`: expressions of a data set on pairs of avatars, a woman and a man for each image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from jaxface.cli import options
+from jaxface.core import progress, runtime
+from jaxface.data.retarget import RetargetConfig, retarget
+
+
+@dataclass(frozen=True)
+class Retarget:
+    """Draw a woman and a man with the expression of every image of a data set.
+
+    Writes OUT/images.npy and columns.npz (pair, sex, identity, units, ...), which the data set `rendered`
+    reads: data for training that is balanced between the sexes by construction. A run that was stopped goes on
+    with the same command.
+    """
+
+    settings: Annotated[RetargetConfig, tyro.conf.arg(name="")] = field(default_factory=RetargetConfig)
+
+    config: str | None = None
+    """TOML file with these settings, or the name of a bundled one: retarget, retarget-bp4d. Flags win over
+    it."""
+
+    out: Path | None = None
+    """Folder of the pictures; none = sets/ and the config's name, or retarget."""
+
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """No progress on stderr."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the command; returns its exit code."""
+    command = options.parse(Retarget(), "retarget", argv)
+    out = command.out or Path("sets") / (Path(command.config).stem if command.config else "retarget")
+    runtime.use_all_cores()
+    runtime.enable_compile_cache()
+    meter = progress.for_terminal(command.quiet, hint="the first batch is compiled and takes longer")
+    began = time.perf_counter()
+    outcome = retarget(command.settings, out, meter)
+    for note in outcome.notes:
+        print(note)
+    took = time.perf_counter() - began
+    if outcome.drawn:
+        print(f"drew {outcome.drawn} in {took:.0f} s, {outcome.drawn / took:.0f} a second with compiling")
+    print(f"{out}: data.open('rendered', '{out}')")
+    return 0

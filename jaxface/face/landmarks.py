@@ -1,0 +1,86 @@
+"""The 68 points of iBUG 300-W on a head: which vertices they are, and how to name and mirror them."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.core.errors import ConfigError
+from jaxface.core.pytree import pytree
+from jaxface.core.types import Array
+from jaxface.face.model import FaceModel
+
+COUNT = 68
+CONTOUR = 17
+"""So many of them, the first ones, lie on the outline of the face; the others on its features."""
+_CORNERS = 3
+_INNER = np.array([*range(17, 60), *range(61, 64), *range(65, 68)])
+
+
+@pytree
+class Landmarks:
+    """Points on a mesh, each a weighted mean of vertices.
+
+    Attributes:
+        vertices: (68, 3) int32.
+        weights: (68, 3), rows sum to one.
+    """
+
+    vertices: Array
+    weights: Array
+
+
+def landmarks(head: FaceModel) -> Landmarks:
+    """Where a head has the 68 points, numbered from 0 as dlib and OpenFace do.
+
+    Raises:
+        ConfigError: a head on which nobody has marked them.
+    """
+    layout = _layout()
+    if head.name not in layout or head.mirror is None:
+        raise ConfigError(f"nobody has marked the 68 landmarks on {head.name!r}; the bundled head has them")
+    vertices, weights = np.zeros((COUNT, _CORNERS), np.int32), np.zeros((COUNT, _CORNERS), np.float32)
+    for number, point in layout[head.name].items():
+        given = point["vertices"]
+        vertices[int(number)] = given + given[:1] * (_CORNERS - len(given))
+        weights[int(number), : len(given)] = point.get("weights", [1.0])
+    mirrored = np.zeros((COUNT, 1), bool)
+    for right, left in layout["pairs"]:
+        vertices[right], weights[right], mirrored[right] = vertices[left], weights[left], True
+    return Landmarks(
+        jnp.where(mirrored, head.mirror[vertices], vertices),
+        jnp.asarray(weights / weights.sum(1, keepdims=True)),
+    )
+
+
+def mirror_order(count: int = COUNT) -> np.ndarray:
+    """(68,) int: for each point the one on the other side of the face; its own number on the midline.
+
+    Args:
+        count: 68, or 49 for the points of `inner`.
+
+    Raises:
+        ConfigError: another number.
+    """
+    order = np.arange(COUNT)
+    for right, left in _layout()["pairs"]:
+        order[[right, left]] = left, right
+    if count == len(_INNER):
+        return np.searchsorted(_INNER, order[_INNER])
+    if count != COUNT:
+        raise ConfigError(f"{count} landmarks, wanted the 68 of iBUG 300-W or the {len(_INNER)} inner ones")
+    return order
+
+
+def inner(points: Array) -> Array:
+    """The 49 points without the outline and the inner corners of the mouth, (..., 68, 2) -> (..., 49, 2); the
+    order in which BP4D, DISFA and JAA-Net number them."""
+    return points[..., _INNER, :]
+
+
+def _layout() -> dict[str, Any]:
+    return tomllib.loads((files("jaxface.face") / "landmarks.toml").read_text(encoding="utf-8"))

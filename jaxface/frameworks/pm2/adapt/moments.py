@@ -1,0 +1,48 @@
+"""Moments of whole domains: M3SDA (Peng et al. 2019, arXiv:1812.01754)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+
+from jaxface.core.types import Array
+from jaxface.frameworks.pm2.losses import norm
+
+
+def moments(features: Array, orders: int, centred: bool, counted: Array | None = None) -> Array:
+    """The first `orders` moments of each feature, (orders, D) from (B, D).
+
+    Args:
+        centred: those from the second on about the mean, not about zero.
+        counted: (B,) which examples count; None = all.
+    """
+    if counted is None:
+        counted = jnp.ones(features.shape[0])
+    weights = counted.astype(features.dtype)
+    weights = (weights / jnp.maximum(weights.sum(), 1.0))[:, None]
+    mean = (weights * features).sum(0)
+    from_where = features - mean[None] if centred else features
+    higher = [(weights * from_where**order).sum(0) for order in range(2, orders + 1)]
+    return jnp.stack([mean, *higher])
+
+
+def distance(one: Array, other: Array) -> Array:
+    """Eq. 4 of PM2: the sum over orders of the distance between two domains' moments (orders, D)."""
+    return sum((norm(row) for row in one - other), jnp.zeros(()))
+
+
+def multi_source(sources: Sequence[Array], target: Array) -> Array:
+    """M3SDA's moment distance: the mean over sources to the target, and the mean over pairs of sources.
+
+    Args:
+        sources, target: (orders, D) each, of `moments`.
+    """
+    across = [distance(source, target) for source in sources]
+    between = [distance(one, other) for one, other in itertools.combinations(sources, 2)]
+    return _mean(across) + _mean(between)
+
+
+def _mean(values: Sequence[Array]) -> Array:
+    return sum(values, jnp.zeros(())) / max(len(values), 1)

@@ -1,0 +1,190 @@
+"""The batches of PM2: data sets on disk with their pairs, rendered domains, and the protocol's arithmetic."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.data import Arrays, Dataset, rendered
+from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.pm2 import inputs, protocol
+from jaxface.frameworks.pm2.config import Pm2Config
+from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, habitual, pairs, sex_of
+from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
+from jaxface.frameworks.pm2.paired import joined, with_pairs
+
+SMALL = Pm2Config(encoder="small")
+
+
+def dataset(name: str, units: tuple[int, ...], count: int, **columns: np.ndarray) -> Dataset:
+    """Images of one level each, so that an image tells its number."""
+    images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 8, 8, 3)).copy()
+    labels = np.random.default_rng(len(units)).random((count, len(units))) < 0.5
+    known = {"units": labels.astype(np.float32), "units_known": np.ones_like(labels)}
+    known["identity"] = np.arange(count)
+    return Dataset(name, Arrays(images), {**known, **columns}, units=units)
+
+
+@pytest.fixture
+def source() -> Dataset:
+    return dataset("source", (1, 4, 12), 12)
+
+
+@pytest.fixture
+def avatars(source: Dataset) -> Dataset:
+    """Of images 9 down to 2, first the men; brighter by 100 and 200."""
+    pair = np.tile(np.arange(9, 1, -1, dtype=np.int32), 2)
+    sex = np.repeat(np.array([1, 0], np.int32), 8)
+    made = dataset("avatars", (12, 1), 16, pair=pair, sex=sex)
+    made.source.images[:] = (pair + np.where(sex == 1, 200, 100)).astype(np.uint8)[:, None, None, None]  # type: ignore[attr-defined]
+    units = source.columns["units"][pair][:, [2, 0]]
+    return dataclasses.replace(made, columns={**made.columns, "units": units})
+
+
+def test_pairs_are_found_by_their_image(source: Dataset, avatars: Dataset) -> None:
+    found = with_pairs(source, avatars, 8)
+    rows = joined(found, (12, 1)).take(np.array([3, 0, 9])).rows([0, 1, 2])
+    levels = {name: rows[name][:, 0, 0, 0].tolist() for name in ("image", "female", "male")}
+    assert levels == {"image": [3, 0, 9], "female": [103, 0, 109], "male": [203, 0, 209]}
+    assert rows["paired"].tolist() == [True, False, True]
+    np.testing.assert_array_equal(rows["units"], source.columns["units"][[3, 0, 9]][:, [2, 0]])
+
+
+def test_pairs_of_another_data_set_are_refused(source: Dataset, avatars: Dataset) -> None:
+    with pytest.raises(DataError, match="avatars of image 9, source has 5 images: open it with the options"):
+        with_pairs(source.take(range(5)), avatars, 8)
+    with pytest.raises(DataError, match="other action units than the images of source"):
+        with_pairs(source.take(np.arange(12)[::-1]), avatars, 8)
+    with pytest.raises(DataError, match="for no image of source a female and a male avatar"):
+        with_pairs(source, avatars.take(avatars.columns["sex"] == 0), 8)
+    with pytest.raises(DataError, match="source has no column 'pair'"):
+        with_pairs(source, source, 8)
+    with pytest.raises(DataError, match=r"source has no action unit 2; it has \[1, 4, 12\]"):
+        joined(source, (1, 2))
+
+
+@pytest.fixture
+def on_disk(source: Dataset, avatars: Dataset, monkeypatch: pytest.MonkeyPatch) -> dict[str, Dataset]:
+    """`data.open` by name; the target has other action units, in another order."""
+    there = {"bp4d": source, "rendered": avatars, "disfa": dataset("disfa", (26, 12, 1), 9)}
+    monkeypatch.setattr(inputs.data, "open", lambda name, root, **options: there[name])
+    monkeypatch.setitem(inputs.ENCODERS, "small", inputs.ENCODERS["small"]._replace(size=8))
+    return there
+
+
+def test_domains_on_disk(on_disk: dict[str, Dataset]) -> None:
+    of = {name: DomainConfig(each) for name, each in zip(("source", "pairs", "target"), on_disk, strict=True)}
+    made = inputs.pm2_inputs(SMALL, Pm2Data(**of, held_out=0.25, workers=0), TrainConfig(batch=4), 1)
+    assert made.task == Task(units=(1, 12), size=8, extras=made.task.extras)
+    assert made.validation is not None and (len(made.validation), made.examples) == (3, 9)
+    assert made.validation.units == (1, 12) and made.name == "source -> disfa"
+    first = next(made.stream)
+    assert set(first) == {"image", "units", "units_known", "female", "male", "paired", "target"}
+    number = first["image"][:, 0, 0, 0].astype(int)
+    np.testing.assert_array_equal(first["units"], on_disk["bp4d"].columns["units"][number][:, [0, 2]])
+    np.testing.assert_array_equal(first["female"][:, 0, 0, 0], np.where(first["paired"], number + 100, 0))
+    held = made.validation.columns["identity"]
+    place = made.stream.get_state()
+    later = [next(made.stream) for _ in range(6)]
+    assert not np.isin([each["image"][:, 0, 0, 0] for each in later], held).any()
+    made.stream.set_state(place)
+    for name, column in next(made.stream).items():
+        np.testing.assert_array_equal(column, later[0][name])
+
+
+def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
+    none, train = DomainConfig("none"), TrainConfig(batch=4)
+    only = Pm2Data(source=DomainConfig("bp4d"), pairs=none, target=none, held_out=0.0, workers=0)
+    made = inputs.pm2_inputs(dataclasses.replace(SMALL, method="direct"), only, train, 0)
+    assert made.task.units == (1, 4, 12) and made.validation is None
+    assert set(next(made.stream)) == {"image", "units", "units_known"}
+    for method, missing in (("dan", "target"), ("pm2", "target"), ("m3sda", "target")):
+        with pytest.raises(ConfigError, match=f"method '{method}' looks at data.{missing}"):
+            inputs.pm2_inputs(dataclasses.replace(SMALL, method=method), only, train, 0)  # type: ignore[arg-type]
+    other = dataclasses.replace(only, units=(4,), target=DomainConfig("disfa"))
+    with pytest.raises(DataError, match="no action unit in common"):
+        inputs.pm2_inputs(dataclasses.replace(SMALL, method="dan"), other, train, 0)
+
+
+@pytest.mark.parametrize(
+    ("made", "message"),
+    [
+        (lambda: Pm2Data(source=DomainConfig("none")), "learns action units from a labelled source"),
+        (lambda: Pm2Data(source=DomainConfig("bp4d")), "jaxface retarget"),
+        (lambda: Pm2Data(pairs=DomainConfig("rendered")), "drawn while training"),
+        (lambda: Habits(women=1.5), "women = 1.5"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(made: Any, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        made()
+
+
+HABITS = Habits(women=0.75, seldom_in_women=(4,), seldom_in_men=(12,), restraint=0.8)
+
+
+def test_people_are_women_in_their_share() -> None:
+    for women in (0.0, 0.25, 0.8, 1.0):
+        sexes = sex_of(np.arange(2000, 2100), women)
+        assert abs(float((sexes == 0).mean()) - women) <= 0.02
+    fair = HABITS.fair
+    assert (fair.women, fair.seldom_in_men, fair.restraint) == (0.5, (4, 12), 0.4)
+    assert fair.seldom_in_women == fair.seldom_in_men == fair.fair.seldom_in_men
+
+
+def test_avatars_show_what_their_face_shows() -> None:
+    """One example, not drawn: labels, activations, and who stands before the camera."""
+    source = rendered.recipe("lab")
+    source = dataclasses.replace(source, people=dataclasses.replace(source.people, identities=100))
+    studio, other = rendered.studio(source), rendered.studio(avatars_of(rendered.recipe("avatars"), source))
+    keys = jax.random.split(jax.random.key(0), 400)
+
+    def both(key: jax.Array) -> Any:
+        return faces(HABITS)(key, studio), pairs(HABITS, 30)(key, other), habitual(key, studio, HABITS.fair)
+
+    one, two, even = jax.jit(jax.vmap(both), compiler_options={"xla_backend_optimization_level": 0})(keys)
+    np.testing.assert_array_equal(one.columns["units"], two.columns["units"])
+    face, shot = one.shots["image"]
+    for name in ("female", "male"):
+        avatar, light = two.shots[name]
+        assert (np.asarray(avatar.identity) != np.asarray(face.identity)).any(1).all()
+        assert (np.asarray(light.light) != np.asarray(shot.light)).any((1, 2)).all()
+    sex, units = np.asarray(one.columns["sex"]), np.asarray(one.columns["units"])
+    assert abs((sex == 0).mean() - 0.75) < 0.08
+    seldom = {unit: source.units.numbers.index(unit) for unit in (4, 12)}
+    women, men = units[sex == 0].mean(0), units[sex == 1].mean(0)
+    assert women[seldom[4]] < 0.5 * men[seldom[4]] and men[seldom[12]] < 0.5 * women[seldom[12]]
+    balanced = np.asarray(even.intensity) >= source.units.threshold
+    apart = balanced[np.asarray(even.sex) == 0].mean(0) - balanced[np.asarray(even.sex) == 1].mean(0)
+    assert np.abs(apart[list(seldom.values())]).max() < 0.12
+    light = [np.asarray(two.shots[name][1].light) for name in ("female", "male")]
+    assert (light[0] != light[1]).any((1, 2)).all()
+
+
+def test_rows_of_the_tables() -> None:
+    named = {variant.name: variant for variant in protocol.variants(SMALL)}
+    assert list(named) == [
+        *("direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"),
+        *("alpha=0 beta=0", "alpha=0 beta=0.5", "alpha=1 beta=1"),
+    ]
+    assert {each.table for each in named.values()} == {"methods", "ablation"}
+
+
+def test_means_and_deviations() -> None:
+    there, back = {"f1": 0.5, "f1_au1": 0.2}, {"f1": 0.7, "f1_au2": 0.1}
+    assert protocol.over_directions([there, back]) == {"f1": pytest.approx(0.6)}
+    found = protocol.over_seeds([{"f1": 0.6}, {"f1": 0.5}, {"f1": 0.7}])
+    assert found["f1"] == pytest.approx(0.6) and found["f1_sd"] == pytest.approx(0.1)
+    assert found["f1_by_seed"] == [0.6, 0.5, 0.7]
+
+
+def test_people_are_on_one_side() -> None:
+    columns = {"identity": np.array([7, 3, 3, 9, 5, 7]), "image": np.arange(6)}
+    first, others = protocol.by_people(columns, 0.5)
+    assert first["image"].tolist() == [1, 2, 4] and others["image"].tolist() == [0, 3, 5]

@@ -1,0 +1,204 @@
+"""Retargeting: pairs of avatars from labels and from rendered sources, on disk, stopped and gone on with."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxface import data
+from jaxface.cli.main import run
+from jaxface.core.config import load_toml
+from jaxface.core.errors import ConfigError, DataError, StoreError
+from jaxface.core.progress import Silent
+from jaxface.data import Arrays, Dataset, rendered
+from jaxface.data.rendered.stream import of_drawn, stream_key
+from jaxface.data.retarget import RetargetConfig, retarget
+from jaxface.data.retarget import source as sources
+from jaxface.data.retarget.expression import from_labels
+from tests import data_trees
+
+SMALL = RetargetConfig(
+    data="recipe", root=Path("wild"), expression="rendered", subjects=3, images=10, size=16, batch=4, seed=5
+)
+FLAGS = "--data recipe --root wild --expression rendered --subjects 3 --images 10 --size 16 --batch 4 --seed 5"
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pairs, by the command."""
+    out = tmp_path_factory.mktemp("sets") / "pairs"
+    assert run(["retarget", *FLAGS.split(), "--out", str(out), "--quiet"]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def studio() -> rendered.Studio:
+    return rendered.studio("avatars")
+
+
+def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) -> None:
+    read = data.open("rendered", written)
+    columns, first, second = read.columns, slice(0, None, 2), slice(1, None, 2)
+    assert len(read) == 20 and read[0]["image"].shape == (16, 16, 3)
+    np.testing.assert_array_equal(columns["pair"], np.repeat(np.arange(10), 2))
+    np.testing.assert_array_equal(columns["sex"], np.tile([0, 1], 10))
+    np.testing.assert_array_equal(columns["identity"] % 2, columns["sex"])
+    assert len(np.unique(columns["identity"])) == 6 and len(np.unique(columns["source_identity"])) == 3
+    for person in np.unique(columns["source_identity"]):
+        assert len(np.unique(columns["identity"][columns["source_identity"] == person])) == 2
+    for name in ("units", "units_known", "intensity", "activations"):
+        np.testing.assert_array_equal(columns[name][first], columns[name][second])
+    np.testing.assert_array_equal(columns["units"], columns["intensity"] >= 0.25)
+    women, men = (np.stack([read[i]["image"] for i in range(20)])[each].astype(int) for each in (first, second))
+    assert (np.abs(women - men).mean((1, 2, 3)) > 5).all()  # never the same picture
+    assert (np.diff(women, axis=0) != 0).any((1, 2, 3)).all()
+
+
+def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
+    recipe = rendered.recipe("wild")
+    recipe = dataclasses.replace(recipe, people=dataclasses.replace(recipe.people, identities=3))
+    source, key = rendered.studio(recipe), stream_key(recipe, 5)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(10))
+    drawn = jax.device_get(jax.jit(jax.vmap(rendered.sample, (0, None)))(keys, source))
+    read = data.open("rendered", written)
+    np.testing.assert_allclose(read.columns["activations"][::2], drawn.shots["image"][0].activations, atol=1e-6)
+    np.testing.assert_array_equal(read.columns["units"][1::2], drawn.columns["units"])
+    np.testing.assert_array_equal(read.columns["source_identity"][::2], drawn.columns["identity"])
+
+
+def test_stopped_and_gone_on_with_it_is_the_same_again(
+    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Stop(Silent):
+        def advance(self, units: int = 1, note: str = "") -> None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        retarget(SMALL, tmp_path, Stop())
+    assert json.loads((tmp_path / "progress.json").read_text())["done"] == 8
+    with pytest.raises(DataError, match=r"no file .*images\.npy"):
+        data.open("rendered", tmp_path)
+    with pytest.raises(StoreError, match="belongs to another retargeting"):
+        retarget(dataclasses.replace(SMALL, seed=6), tmp_path)
+    went_on = retarget(SMALL, tmp_path)
+    assert went_on.drawn == 12
+    for name in ("images.npy", "about.json", "recipe.toml"):
+        assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
+    for name, column in data.open("rendered", written).columns.items():
+        np.testing.assert_array_equal(column, went_on.dataset.columns[name])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written.iterdir())
+    assert run(["retarget", *FLAGS.split(), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "20 pictures of 6 avatars, 10 women and 10 men, from 10 source images" in said
+    assert "100.0% of the action units labelled present are to be seen" in said
+
+
+def test_labels_become_what_they_say_and_nothing_else(studio: rendered.Studio) -> None:
+    units = studio.recipe.units.numbers
+    labels = np.zeros((4, len(units)), np.float32)
+    for row, wanted in enumerate([(), (12,), (1, 4), (9, 26)]):
+        labels[row, [units.index(unit) for unit in wanted]] = 1.0
+    level = np.where(labels > 0, 0.8, 0.0).astype(np.float32)
+    level[2] *= -1.25  # nobody knows how much
+    columns = {"units": labels, "intensity": level}
+    numbers = np.arange(4, dtype=np.int32)
+    found = sources.Source("four", numbers, numbers, numbers, columns, (), units, None, None)
+    wanted = sources.wanted(found, studio.action_units, numbers)
+
+    @jax.jit
+    def shown(studio: rendered.Studio, key: jax.Array, wanted: jax.Array) -> jax.Array:
+        expression = from_labels(studio, key, None, jnp.arange(4), {"wanted": wanted})
+        return jax.vmap(lambda one: rendered.intensities(studio, one))(expression.activations)
+
+    seen = np.asarray(shown(studio, jax.random.key(0), wanted))[:, np.asarray(studio.labelled)]
+    # an open jaw parts the lips
+    parted = np.array([unit == 25 for unit in units])
+    np.testing.assert_allclose(seen[[0, 1, 3]][:, ~parted], level[[0, 1, 3]][:, ~parted], atol=1e-6)
+    assert ((seen[2] > 0) == (labels[2] > 0)).all() and (seen[2][labels[2] > 0] >= 0.35).all()
+    assert seen[3, units.index(25)] > 0.25
+
+
+def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, identity = np.zeros((30, 4, 4, 3), np.uint8), np.repeat(np.arange(6), 5).astype(np.int32)
+    columns = {"units": np.zeros((30, 1), np.float32), "identity": identity}
+    whole = Dataset("thirty", Arrays(images), columns, units=(12,))
+    monkeypatch.setattr(data.registry, "open", lambda *_, **options: whole)
+    config = RetargetConfig(data="folder", root=tmp_path, subjects=4, images=9, seed=3)
+    found = sources.source(config)
+    assert len(found.people) == 4 and len(found.numbers) == 9 and (np.diff(found.numbers) > 0).all()
+    np.testing.assert_array_equal(found.people[found.subject], identity[found.numbers])
+    assert len(sources.source(dataclasses.replace(config, images=0)).numbers) == 20
+    other = sources.source(dataclasses.replace(config, seed=4))
+    assert set(other.numbers.tolist()) != set(found.numbers.tolist())
+    for change, message in (({"subjects": 7}, "has 6 people"), ({"images": 21}, "chosen people have 20")):
+        with pytest.raises(ConfigError, match=message):
+            sources.source(dataclasses.replace(config, **change))
+    nobody = Dataset("thirty", Arrays(images), {"units": columns["units"]}, units=(12,))
+    monkeypatch.setattr(data.registry, "open", lambda *_, **options: nobody)
+    dealt = sources.source(dataclasses.replace(config, images=0))
+    assert set(dealt.subject.tolist()) == {0, 1, 2, 3} and set(dealt.people.tolist()) == {-1}
+    with pytest.raises(ConfigError, match="does not know its people"):
+        sources.source(dataclasses.replace(config, subjects=0))
+
+
+def test_landmarks_of_photographs_come_from_a_table(studio: rendered.Studio, tmp_path: Path) -> None:
+    points = np.random.default_rng(0).uniform(0, 40, (2, 68, 2)).astype(np.float32)
+    header = ["path", *(f"{axis}_{index}" for axis in "xy" for index in range(68))]
+    rows = [
+        [name, *map(str, one.T.ravel())] for name, one in zip(("a.png", "happy/b.png"), points, strict=True)
+    ]
+    for name in ("a.png", "b.png"):
+        data_trees.picture(tmp_path / "happy" / name, size=(40, 30))
+    file = tmp_path / "marks.csv"
+    file.write_text("\n".join(", ".join(row) for row in (header, rows[0], rows[1])))
+    config = RetargetConfig(data="folder", root=tmp_path, expression="fit", marks=file, subjects=2)
+    with pytest.raises(DataError, match=r"no row for 1 of 2 images, such as 'happy/a\.png'"):
+        sources.source(config)
+    rows[0][0] = "happy/a.png"
+    file.write_text("\n".join(", ".join(row) for row in (header, rows[1], rows[0])))
+    found = sources.source(config)
+    payload = sources.payload_of(config, found, studio, np.array([0, 1]))
+    wanted = (points - [5, 0]) / 30  # the central square of 40 x 30 pixels
+    np.testing.assert_allclose(payload["landmarks"], wanted, atol=1e-6)
+    with pytest.raises(ConfigError, match="landmarks are for expression = 'fit'"):
+        dataclasses.replace(config, expression="labels")
+
+
+def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path) -> None:
+    with pytest.raises(DataError, match="was retargeted"):
+        of_drawn(written, data.open("rendered", written))
+    with pytest.raises(ConfigError, match="wants data = 'rendered' or 'recipe'"):
+        sources.source(RetargetConfig(data="mnist-5k", expression="rendered"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ("--data recipe --expression fit", "a recipe has no images to fit"),
+        ("--data recipe --root wild", "say how many examples"),
+        ("--pose source", "labels do not tell the pose"),
+        ("--data raf-db", "did you mean 'rafdb'"),
+        ("--subjects -1", "subjects = -1 wants at least 0"),
+        ("--expression tracker", "invalid choice"),
+    ],
+)
+def test_what_cannot_be_is_told_in_one_line(
+    flags: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["retarget", *flags.split(), "--out", str(tmp_path / "out")]) == 2
+    said = capsys.readouterr().err
+    assert message in said and said.count("\n") == 1
+
+
+def test_bundled_configs_load_and_make_the_papers_numbers() -> None:
+    from jaxface.cli.options import find_config
+
+    config = load_toml(RetargetConfig, find_config("retarget"))
+    assert (2 * config.subjects, 2 * config.images) == (60, 214_146)
+    assert load_toml(RetargetConfig, find_config("retarget-bp4d")).data == "bp4d"
