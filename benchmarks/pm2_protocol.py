@@ -27,7 +27,7 @@ from jaxface.frameworks.pm2.protocol import Faces, Ground, Learned, Variant
 
 DOMAINS = ("lab", "wild")
 BASE = Pm2Config(
-    encoder="small", hidden=(64,), units="sum", adaptation=AdaptationConfig(discriminator=(64, 64))
+    encoder="small", hidden=(64,), reduction="sum", adaptation=AdaptationConfig(discriminator=(64, 64))
 )
 
 NUMBERS = {"source": 3000, "target": 2000, "test": 3000, "source_steps": 800, "steps": 300}

@@ -44,10 +44,13 @@ def test_discrepancy_is_of_probabilities() -> None:
 
 def test_paired_moments() -> None:
     face, female, male = drawn(*[(FEATURES,)] * 3)
+    jitted = jax.jit(losses.paired_moments, static_argnums=3)
     pairs = [(face, female), (face, male), (female, male)]
     wanted = sum(reference.moment_distance(*exact(*pair)) for pair in pairs) / 3
-    np.testing.assert_allclose(jax.jit(losses.paired_moments)(face, female, male), wanted, rtol=1e-6)
-    value, slope = jax.jit(jax.value_and_grad(losses.paired_moments))(face, face, face)
+    np.testing.assert_allclose(jitted(face, female, male, "sum"), wanted, rtol=1e-6)
+    np.testing.assert_allclose(jitted(face, female, male, "mean"), wanted / FEATURES**0.5, rtol=1e-6)
+    found = jax.jit(jax.value_and_grad(losses.paired_moments), static_argnums=3)
+    value, slope = found(face, face, face, "sum")
     assert value == 0.0
     np.testing.assert_array_equal(slope, np.zeros(FEATURES))
 
@@ -70,9 +73,9 @@ def test_moments_of_domains(orders: int, centred: bool) -> None:
     @jax.jit
     def asked(one: jax.Array, other: jax.Array, target: jax.Array) -> tuple[jax.Array, ...]:
         of = [moments.moments(domain, orders, centred) for domain in (one, other, target)]
-        alike = jax.value_and_grad(moments.distance)(of[0], of[0])
+        alike = jax.value_and_grad(moments.distance)(of[0], of[0], "sum")
         some = moments.moments(other, orders, centred, counted), moments.moments(other[:4], orders, centred)
-        return moments.multi_source(of[:2], of[2]), *alike, *some
+        return moments.multi_source(of[:2], of[2], "sum"), *alike, *some
 
     whole, alike, slope, some, few = asked(*domains)
     np.testing.assert_allclose(whole, wanted, rtol=1e-5)

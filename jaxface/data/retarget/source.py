@@ -197,11 +197,13 @@ def _of_recipe(config: RetargetConfig) -> Source:
 def _columns(studio: rendered.Studio, key: jax.Array, count: int) -> dict[str, np.ndarray]:
     """What a stream's first examples say of themselves, without drawing them."""
 
-    parts = [jax.device_get(_some(studio, key, jnp.int32(first))) for first in range(0, count, _CHUNK)]
+    firsts = [jnp.int32(first) for first in range(0, count, _CHUNK)]
+    parts = [jax.device_get(undrawn(studio, key, first).columns) for first in firsts]
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
 
 @jax.jit
-def _some(studio: rendered.Studio, key: jax.Array, first: jax.Array) -> Mapping[str, jax.Array]:
+def undrawn(studio: rendered.Studio, key: jax.Array, first: jax.Array) -> rendered.Example:
+    """A thousand examples of a stream from `first` on, without their pictures."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(_CHUNK))
-    return jax.vmap(rendered.sample, (0, None))(keys, studio).columns
+    return jax.vmap(rendered.sample, (0, None))(keys, studio)

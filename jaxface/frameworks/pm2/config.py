@@ -80,9 +80,10 @@ class Pm2Config:
     repeats: int = 1
     """How often step 3 is done for each time that steps 1 and 2 are; MCD's code has 4."""
 
-    units: Literal["mean", "sum"] = "mean"
-    """Over action units, the losses of Eq. 2 and 3 are means, as in the group's earlier code and as the weights
-    of the baselines are meant; or sums, as Eq. 2 is written."""
+    reduction: Literal["mean", "sum"] = "mean"
+    """What stands in the place of the equations' sums over action units (Eq. 2 and 3) and, within a norm, over
+    features (Eq. 4 and 5): the mean, so that alpha, beta and the baselines' weights mean the same for any
+    number of either; or the sum, as written."""
 
     start: str | None = None
     """What training begins with: the folder of an earlier one (the paper: of `method = "direct"`), or for the

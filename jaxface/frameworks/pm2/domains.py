@@ -129,6 +129,13 @@ def avatars_of(avatars: rendered.Recipe, source: rendered.Recipe) -> rendered.Re
     )
 
 
+def target_of(target: rendered.Recipe, source: rendered.Recipe) -> rendered.Recipe:
+    """The target's recipe for a source: its own people, light and camera, but action units as strong and as
+    many as the source's, in people who move as plainly."""
+    people = dataclasses.replace(target.people, style=source.people.style, rest=source.people.rest)
+    return dataclasses.replace(target, people=people, units=source.units)
+
+
 def _among(studio: rendered.Studio, numbers: tuple[int, ...]) -> Array:
     """(A,) 1 for the studio's action units of these numbers."""
     return jnp.asarray([float(number in numbers) for number in studio.action_units])

@@ -14,7 +14,7 @@ from jaxface.data import Dataset, Stream, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import RECIPE, Inputs, parsed, recipe_at, task_of
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs
+from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs, target_of
 from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.paired import joined, with_pairs
 
@@ -204,7 +204,10 @@ def _target(settings: Pm2Data, size: int) -> Dataset | rendered.Recipe | None:
     if of.data == NONE:
         return None
     if of.data == RECIPE:
-        return _with_units(recipe_at(of.root, size), settings.units)
+        found = recipe_at(of.root, size)
+        if settings.source.data == RECIPE:
+            found = target_of(found, recipe_at(settings.source.root, size))
+        return _with_units(found, settings.units)
     return data.open(of.data, of.root, **parsed(of.options))
 
 

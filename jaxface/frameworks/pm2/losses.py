@@ -33,21 +33,22 @@ def discrepancy(first: Array, second: Array, over: Over) -> Array:
     return apart.mean() if over == "mean" else apart.sum()
 
 
-def moment_distance(one: Array, other: Array) -> Array:
+def moment_distance(one: Array, other: Array, over: Over) -> Array:
     """Eq. 5: |a - b| + |a^2 - b^2| of two images' features (D,), powers by element; without a slope at 0."""
     apart = one - other
-    return norm(apart) + norm(apart * (one + other))  # a^2 - b^2 fused by XLA is not 0 where a = b
+    return norm(apart, over) + norm(apart * (one + other), over)  # a^2 - b^2, fused, is not 0 where a = b
 
 
-def paired_moments(face: Array, female: Array, male: Array) -> Array:
+def paired_moments(face: Array, female: Array, male: Array, over: Over) -> Array:
     """Eq. 6: the mean distance between the features (D,) of a face and of its two avatars."""
-    apart = moment_distance(face, female) + moment_distance(face, male) + moment_distance(female, male)
-    return apart / 3.0
+    pairs = ((face, female), (face, male), (female, male))
+    return sum((moment_distance(*pair, over) for pair in pairs), jnp.zeros(())) / 3.0
 
 
-def norm(vector: Array) -> Array:
-    """The Euclidean length of (D,); its gradient at 0 is 0."""
-    square = jnp.sum(vector**2)
+def norm(vector: Array, over: Over) -> Array:
+    """The Euclidean length of (D,), or the root of the mean square, which does not grow with D; its gradient
+    at 0 is 0."""
+    square = jnp.sum(vector**2) if over == "sum" else jnp.mean(vector**2)
     return jnp.where(square > 0.0, jnp.sqrt(jnp.where(square > 0.0, square, 1.0)), 0.0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -94,7 +95,8 @@ def matched(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> A
     """L_PM2 of a batch (Eq. 6), or M3SDA's distance of three domains: faces, avatars, target."""
     exact = {name: each.astype(jnp.float32) for name, each in features.items()}
     if config.method == "pm2":
-        each = jax.vmap(paired_moments)(*(exact[name] for name in PAIR))
+        distance = functools.partial(paired_moments, over=config.reduction)
+        each = jax.vmap(distance)(*(exact[name] for name in PAIR))
         return mean_of(each, paired(batch))
     settings, there = config.adaptation, paired(batch)
     both = None if there is None else jnp.concatenate([there, there])
@@ -103,7 +105,7 @@ def matched(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> A
         moments.moments(some, settings.moments, settings.centred, counted)
         for some, counted in ((exact["image"], None), (avatars, both), (exact["target"], None))
     ]
-    return moments.multi_source(of[:2], of[2])
+    return moments.multi_source(of[:2], of[2], config.reduction)
 
 
 def second_step(config: Pm2Config) -> Loss:
@@ -150,7 +152,9 @@ def on_units(
     """(L_AU1 + L_AU2) / 2, of the labels of the batch; of features (B, D)."""
     known = batch.get("units_known", jnp.ones_like(batch["units"], bool))
     each = [
-        jax.vmap(unit_loss, (0, 0, 0, None))(logits.astype(jnp.float32), batch["units"], known, config.units)
+        jax.vmap(unit_loss, (0, 0, 0, None))(
+            logits.astype(jnp.float32), batch["units"], known, config.reduction
+        )
         for logits in detector.classify(features)
     ]
     return (mean_of(each[0], counted) + mean_of(each[1], counted)) / 2.0
@@ -159,7 +163,7 @@ def on_units(
 def disagreement(config: Pm2Config, detector: Detector, features: Array) -> Array:
     """L_Dis of a batch's features (B, D)."""
     first, second = (logits.astype(jnp.float32) for logits in detector.classify(features))
-    return jax.vmap(discrepancy, (0, 0, None))(first, second, config.units).mean()
+    return jax.vmap(discrepancy, (0, 0, None))(first, second, config.reduction).mean()
 
 
 def mean_probability(detector: Detector, features: Array) -> Array:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.frameworks.pm2.losses import norm
+from jaxface.frameworks.pm2.losses import Over, norm
 
 
 def moments(features: Array, orders: int, centred: bool, counted: Array | None = None) -> Array:
@@ -28,19 +28,19 @@ def moments(features: Array, orders: int, centred: bool, counted: Array | None =
     return jnp.stack([mean, *higher])
 
 
-def distance(one: Array, other: Array) -> Array:
+def distance(one: Array, other: Array, over: Over) -> Array:
     """Eq. 4 of PM2: the sum over orders of the distance between two domains' moments (orders, D)."""
-    return sum((norm(row) for row in one - other), jnp.zeros(()))
+    return sum((norm(row, over) for row in one - other), jnp.zeros(()))
 
 
-def multi_source(sources: Sequence[Array], target: Array) -> Array:
+def multi_source(sources: Sequence[Array], target: Array, over: Over) -> Array:
     """M3SDA's moment distance: the mean over sources to the target, and the mean over pairs of sources.
 
     Args:
         sources, target: (orders, D) each, of `moments`.
     """
-    across = [distance(source, target) for source in sources]
-    between = [distance(one, other) for one, other in itertools.combinations(sources, 2)]
+    across = [distance(source, target, over) for source in sources]
+    between = [distance(one, other, over) for one, other in itertools.combinations(sources, 2)]
     return _mean(across) + _mean(between)
 
 
