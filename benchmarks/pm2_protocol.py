@@ -27,11 +27,15 @@ from jaxface.frameworks.pm2.protocol import Faces, Ground, Learned, Variant
 
 DOMAINS = ("lab", "wild")
 BASE = Pm2Config(
-    encoder="small", hidden=(64,), reduction="sum", adaptation=AdaptationConfig(discriminator=(64, 64))
+    encoder="small",
+    widths=(8, 16, 32, 64),
+    features=64,
+    hidden=(64,),
+    adaptation=AdaptationConfig(discriminator=(64, 64)),
 )
-
-NUMBERS = {"source": 3000, "target": 2000, "test": 3000, "source_steps": 800, "steps": 300}
-RATES = {"source_rate": 2e-3, "rate": 5e-4}
+WARMUP = 20
+NUMBERS = {"source": 3000, "target": 2000, "test": 3000, "source_steps": 1200, "steps": 200}
+RATES = {"source_rate": 3e-3, "rate": 1e-3}
 SELECTION = "last step; rates and steps by direct transfer, held-out people of the source, seed 100"
 
 
@@ -69,15 +73,11 @@ def main() -> None:
 def networks(asked: argparse.Namespace, ground: Ground, seed: int) -> Iterator[tuple[Variant, Learned, float]]:
     """(variant, network, CPU seconds) of one direction and seed, the source's own first."""
     direct = dataclasses.replace(BASE, method="direct")
-    first = TrainConfig(
-        steps=asked.source_steps,
-        batch=32,
-        optimiser=OptimiserConfig(
-            "adamw", asked.source_rate, "cosine", warmup=min(20, asked.source_steps // 2)
-        ),
-    )
-    further = TrainConfig(
-        steps=asked.steps, batch=32, optimiser=OptimiserConfig("adamw", asked.rate, "constant")
+    first, further = (
+        TrainConfig(
+            steps=steps, batch=32, optimiser=OptimiserConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
+        )
+        for steps, rate in ((asked.source_steps, asked.source_rate), (asked.steps, asked.rate))
     )
     begun = time.process_time()
     source = protocol.learned(direct, first, ground, seed)

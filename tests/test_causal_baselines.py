@@ -160,3 +160,11 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
         "units_auroc": pytest.approx(0.6),
         "units_auroc_sd": pytest.approx(0.2 / 2**0.5),
     }
+
+
+def test_what_others_tell_of_a_unit_by_hand() -> None:
+    """Half the faces have 1; 2 comes with it nine times in ten, and once in ten without."""
+    causes = rendered.Causes((1, 2), (0.5, 0.1), ((1, 2, 2 * np.log(9)),), (), (), 0.5)
+    np.testing.assert_allclose(contest.f1_from_others(causes), 0.9)
+    alone = rendered.Causes((1, 2), (0.5, 0.2), (), (), (), 0.5)  # always saying yes is best
+    np.testing.assert_allclose(contest.f1_from_others(alone), [2 * 0.5 / 1.5, 2 * 0.2 / 1.2])
