@@ -33,6 +33,7 @@ from jaxface.frameworks.causal_affect import gatv2, graphs, known_units, studies
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, baselines, contest, figures
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.common.evaluate import measures
+from jaxface.frameworks.common.seeds import over_seeds
 
 RECIPE = "causes"
 _LEARNT = re.compile(r"row(?P<row>\d+)-seed(?P<seed>\d+)-(?P<kind>\w+)\.json")
@@ -112,7 +113,7 @@ def main() -> None:
         keep(asked.graphs, result, truth)
         print(*who.values(), flush=True)
     for (method, given), scored in rows.items():
-        append(file, stamp({**about, "method": method, "given": given, **contest.summary(scored)}))
+        append(file, stamp({**about, "method": method, "given": given, **over_seeds(scored)}))
     print(table(rows))
 
 

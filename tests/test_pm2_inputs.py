@@ -13,7 +13,7 @@ from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Arrays, Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.pm2 import inputs, protocol
+from jaxface.frameworks.pm2 import folds, inputs, protocol
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, habitual, pairs, sex_of
 from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
@@ -188,3 +188,12 @@ def test_people_are_on_one_side() -> None:
     columns = {"identity": np.array([7, 3, 3, 9, 5, 7]), "image": np.arange(6)}
     first, others = protocol.by_people(columns, 0.5)
     assert first["image"].tolist() == [1, 2, 4] and others["image"].tolist() == [0, 3, 5]
+
+
+def test_folds_are_measured_as_one() -> None:
+    """Hits 3 of 4 and 0 of 1: together 2 * 3 / (2 * 3 + 2), not the mean of 6/7 and 0."""
+    one = np.array([[1.0], [1.0], [1.0], [-1.0]]), {"units": np.ones((4, 1)), "sex": np.zeros(4)}
+    other = np.array([[-1.0], [-1.0]]), {"units": np.array([[1.0], [0.0]])}
+    found = folds.pooled(Task(units=(12,)), [one, other])
+    assert found["f1"] == found["f1_au12"] == pytest.approx(0.75)
+    assert "equal_opportunity" not in found  # one of them does not know the sex

@@ -18,6 +18,7 @@ from jaxface.data.retarget.config import RECIPE, RetargetConfig
 from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
 from jaxface.data.retarget.marks import in_widths, read_marks
 
+_OF_UNITS = ("units", "units_known", "intensity")
 _CHUNK = 1024  # examples of a recipe whose labels are drawn at a time
 
 
@@ -106,9 +107,6 @@ def wanted(found: Source, action_units: tuple[int, ...], places: np.ndarray) -> 
     return out
 
 
-_OF_UNITS = ("units", "units_known", "intensity")
-
-
 def _of_dataset(config: RetargetConfig) -> Source:
     whole = registry.open(config.data, config.root, **registry.parsed(config.options))
     if not len(whole):
@@ -125,8 +123,9 @@ def _of_dataset(config: RetargetConfig) -> Source:
     people, subject = _people(config, whole.name, whole.columns.get("identity"), len(whole), generator)
     numbers = _images(config, np.flatnonzero(subject >= 0), generator)
     columns = {name: each[numbers] for name, each in whole.columns.items()}
-    names = [whole.source.name(int(number)) for number in numbers]
-    marks = None if config.marks is None else read_marks(config.marks, names)
+    marks = None
+    if config.marks is not None:
+        marks = read_marks(config.marks, [whole.source.name(int(number)) for number in numbers])
     return Source(
         whole.name,
         numbers.astype(np.int32),

@@ -66,7 +66,7 @@ def fixture(key: Array) -> Fixture:
     }
     known = jnp.ones((16, 2), bool)
     return Fixture(
-        Pm2Config(encoder="small", widths=(4, 8), features=8, hidden=(8,)),
+        Pm2Config(encoder="small", widths=(4,), features=8, hidden=()),
         # not Adam, which follows the sign of a gradient even where rounding alone leaves one
         TrainConfig(
             steps=8, batch=16, optimiser=OptimiserConfig("sgd", learning_rate=0.05, schedule="constant")
