@@ -12,6 +12,7 @@ from jaxface.data.rendered.causes import distribution, weights
 from jaxface.frameworks.causal_affect import graphs
 from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
+from jaxface.frameworks.common.seeds import over_seeds
 
 
 @pytest.fixture(scope="module")
@@ -154,7 +155,7 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
     mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
     assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
     assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
-    means = contest.summary([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
+    means = over_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
     assert means == {
         "seeds": 2,
         "units_auroc": pytest.approx(0.6),

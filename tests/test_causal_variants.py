@@ -28,6 +28,7 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.seeds import over_seeds
 
 PAPER = (
     "backbone", "dis", "gc", "gc dis", "gc cf", "gc dis cf", "sac", "sac dis", "sac cf", "sac dis cf", "gc sac",
@@ -170,7 +171,7 @@ def test_what_a_study_reports() -> None:
     found = studies.measured(outcome, task, columns)
     assert found["units_f1_features"] == 1.0 and found["units_f1_sample"] < 0.5
     assert found["units_f1_answer"] == 1.0 and found["accuracy_answer"] == 1.0  # the surest decides the mean
-    means = studies.summary([found, found | {"accuracy_answer": 0.5}])
+    means = over_seeds([found, found | {"accuracy_answer": 0.5}])
     assert means["accuracy_answer"] == 0.75 and means["accuracy_answer_sd"] == pytest.approx(0.5**1.5)
 
 

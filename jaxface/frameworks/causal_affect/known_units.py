@@ -1,7 +1,7 @@
-"""A control for the truth test: CausalAffect's graphs on features that hold one action unit each, and nothing else.
+"""A control for the truth test: CausalAffect's graphs on features that hold one action unit each.
 
-Faces are left out. The features of a unit are one of two fixed random vectors, by its true state; what the graphs
-then fail to find is not for want of disentangled features.
+Faces are left out. The features of a unit are one of two fixed random vectors, by its true state; what the
+graphs then fail to find is not for want of disentangled features.
 """
 
 from __future__ import annotations
@@ -96,18 +96,12 @@ def trained(
 
 def _batch(halves: tuple[Dataset, Dataset], draw: np.random.Generator, each: int) -> dict[str, Array]:
     """Faces of both halves, of which one knows the units and the other the expression; the states of all."""
-    rows = [draw.choice(len(half), each, replace=False) for half in halves]
-    columns = [
-        {name: half.columns[name][row] for name in ("units", "label")}
-        for half, row in zip(halves, rows, strict=True)
-    ]
-    state = np.concatenate([part["units"] for part in columns]).astype(np.float32)
-    known = np.arange(2 * each)[:, None] < np.full(state.shape[1], each)[None]
-    label = np.concatenate([np.full(each, -1), columns[1]["label"]]).astype(np.int32)
-    batch = {
-        "state": state,
-        "units": np.where(known, state, 0.0).astype(np.float32),
-        "units_known": known,
-        "label": label,
+    units, expressions = (half.take(draw.choice(len(half), each, replace=False)).columns for half in halves)
+    state = np.concatenate([units["units"], expressions["units"]]).astype(np.float32)
+    known = np.broadcast_to(np.arange(2 * each)[:, None] < each, state.shape)
+    return {
+        "state": jnp.asarray(state),
+        "units": jnp.asarray(np.where(known, state, np.float32(0.0))),
+        "units_known": jnp.asarray(known),
+        "label": jnp.asarray(np.append(np.full(each, -1), expressions["label"]), jnp.int32),
     }
-    return {name: jnp.asarray(column) for name, column in batch.items()}

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
@@ -42,16 +41,6 @@ def row(found: Found, truth: SignedGraph, onwards: Found | None = None) -> dict[
     for kind, scores in (("units", between), ("expressions", rules)):
         told |= {f"{kind}_{name}": float(value) for name, value in dataclasses.asdict(scores).items()}
     return {name: value for name, value in told.items() if not np.isnan(value)}
-
-
-def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Mean and sample deviation of every score over seeds."""
-    found: dict[str, Any] = {"seeds": len(rows)}
-    for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        found[name] = float(values.mean())
-        found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
-    return found
 
 
 def f1_from_others(causes: Causes) -> np.ndarray:
