@@ -30,6 +30,7 @@ from jaxface.frameworks.causal_affect import CausalAffectConfig, costs, studies,
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, of_world, scores, write
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.seeds import over_seeds
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-causal-small.toml"
 FAR = {"units": 0, "label": 1_000_000, "development": 2_000_000, "test": 3_000_000}
@@ -120,9 +121,9 @@ def table(asked: Study) -> None:
             one["whole_cpu_s"] = time.process_time() - begun
             append(file, stamp({**named[number], "seed": seed, **one, "last": outcome.info}))
             found[number].append(one)
-            print(told({**named[number], **studies.summary([one])}), f"seed {seed}", flush=True)
+            print(told({**named[number], **over_seeds([one])}), f"seed {seed}", flush=True)
     for number, rows in found.items():
-        means = {**named[number], **studies.summary(rows)}
+        means = {**named[number], **over_seeds(rows)}
         append(file, stamp(means))
         print(told(means), flush=True)
 

@@ -29,10 +29,11 @@ from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
 from jaxface.data.joining import JOINED
-from jaxface.frameworks.causal_affect import gatv2, graphs, studies
+from jaxface.frameworks.causal_affect import gatv2, graphs, known_units, studies, variant
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, baselines, contest, figures
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.common.evaluate import measures
+from jaxface.frameworks.common.seeds import over_seeds
 
 RECIPE = "causes"
 _LEARNT = re.compile(r"row(?P<row>\d+)-seed(?P<seed>\d+)-(?P<kind>\w+)\.json")
@@ -57,9 +58,14 @@ class Contest:
     test_images: int = 1200
     """For the baseline's F1 and accuracy."""
 
-    who: tuple[Literal["learnt", "labels", "attention"], ...] = ("learnt", "labels", "attention")
-    """Whose graphs are scored: CausalAffect's, those of the methods on labels, those of the attention baseline
-    with what the methods make of its guesses."""
+    who: tuple[Literal["learnt", "known", "labels", "attention"], ...] = (
+        "learnt",
+        "known",
+        "labels",
+        "attention",
+    )
+    """Whose graphs are scored: CausalAffect's; the same, trained on the true states in place of faces; those of
+    the methods on labels; those of the attention baseline, with what the methods make of its guesses."""
 
     cache: Path | None = None
     """Folder where drawn faces are kept and looked for; none = drawn anew."""
@@ -75,7 +81,7 @@ class Result(NamedTuple):
     """A graph of one method and seed.
 
     Attributes:
-        given: what it was learnt from: "labels", "guessed" or "halves".
+        given: what it was learnt from: "halves", "states", "labels" or "guessed".
         onwards: whose edges to expressions count, if not those of `found`.
         about: what else is known of the method.
     """
@@ -91,7 +97,11 @@ class Result(NamedTuple):
 def main() -> None:
     default = Contest(settings=load_toml(Settings, CONFIG))
     asked = tyro.cli(Contest, default=default, prog="causal_truth")
-    truth, file = graphs.of_world(rendered.world("signed")), results_file(asked.out, "causal_truth")
+    world, file = rendered.world(rendered.recipe(RECIPE).units.causes), results_file(asked.out, "causal_truth")
+    truth, most = graphs.of_world(world), float(contest.f1_from_others(world).mean())
+    append(
+        file, stamp({"recipe": RECIPE, "method": "a unit told from the states of all others", "units_f1": most})
+    )
     about: dict[str, Any] = {"recipe": RECIPE, "images": asked.images, "test_images": asked.test_images}
     about |= {"steps": asked.settings.train.steps, "batch": asked.settings.train.batch}
     rows: dict[tuple[str, str], list[dict[str, float]]] = defaultdict(list)
@@ -103,7 +113,7 @@ def main() -> None:
         keep(asked.graphs, result, truth)
         print(*who.values(), flush=True)
     for (method, given), scored in rows.items():
-        append(file, stamp({**about, "method": method, "given": given, **contest.summary(scored)}))
+        append(file, stamp({**about, "method": method, "given": given, **over_seeds(scored)}))
     print(table(rows))
 
 
@@ -111,10 +121,14 @@ def results(asked: Contest) -> Iterator[Result]:
     """Every method's graph, seed by seed."""
     if "learnt" in asked.who and asked.learnt is not None:
         yield from causal_affect(asked.learnt)
-    if not {"labels", "attention"} & set(asked.who):
+    if not {"known", "labels", "attention"} & set(asked.who):
         return
     study = Study(asked.settings, test_images=asked.test_images, recipe=RECIPE, cache=asked.cache)
     units = faces(study, "units", asked.images // 2)
+    if "known" in asked.who:
+        yield from known(asked, (units, faces(study, "label", asked.images // 2)))
+    if not {"labels", "attention"} & set(asked.who):
+        return
     told = contest.on_labels(labels(units))
     for seed in range(asked.seeds if "labels" in asked.who else 0):
         found = contest.on_labels(other_labels(units, seed)) if seed else told
@@ -133,6 +147,15 @@ def causal_affect(folder: Path) -> Iterator[Result]:
     for found, path in sorted(files, key=lambda each: (int(each[0]["row"]), each[0]["kind"], each[0]["seed"])):
         name = f"CausalAffect row {found['row']}, {found['kind']}"
         yield Result(name, "halves", int(found["seed"]), Found(graphs.read(path), EDGE))
+
+
+def known(asked: Contest, halves: tuple[Dataset, Dataset]) -> Iterator[Result]:
+    """CausalAffect's graphs where features are the units' states: without and with counterfactuals."""
+    for row in (3, 13):
+        config = variant(asked.settings.model, row)
+        for seed in range(asked.seeds):
+            for kind, graph in known_units.trained(config, asked.settings.train, halves, seed).items():
+                yield Result(f"CausalAffect row {row}, {kind}", "states", seed, Found(graph, EDGE))
 
 
 def attention(

@@ -26,6 +26,7 @@ from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import DataConfig, parsed
+from jaxface.frameworks.common.seeds import over_seeds
 from jaxface.frameworks.grefel import reliability, studies
 from jaxface.frameworks.grefel.config import GrefelConfig
 
@@ -95,7 +96,7 @@ def main() -> None:
             rows.append(found)
             if asked.study == "confidence" and outcome.corrected is not None:
                 diagrams(asked.out / f"reliability-{seed}.svg", outcome, test)
-        means = {**about, **described(variant), **studies.summary(rows)}
+        means = {**about, **described(variant), **over_seeds(rows)}
         append(file, stamp(means))
         print(told(means), flush=True)
 

@@ -43,7 +43,8 @@ def main() -> None:
     asked = arguments()
     file = results_file(asked.out, "pm2")
     about = {name: getattr(asked, name) for name in (*NUMBERS, *RATES)}
-    about |= {"selection": SELECTION, "command": command()}
+    about |= {"reduction": asked.reduction, "selection": SELECTION, "command": command()}
+    base = dataclasses.replace(BASE, reduction=asked.reduction)
     faces = Faces(source=asked.source, target=asked.target, test=asked.test)
     found: dict[str, dict[str, list[dict[str, float]]]] = {}  # by direction and name, a row a seed
     tables = {}
@@ -52,7 +53,7 @@ def main() -> None:
         for seed in asked.seeds:
             ground = protocol.drawn(source, target, faces, ENCODERS[BASE.encoder].size, seed)
             floor = protocol.truth_parity(ground)
-            for variant, network, seconds in networks(asked, ground, seed):
+            for variant, network, seconds in networks(asked, base, ground, seed):
                 measures = protocol.measured(network, ground)
                 tables[variant.name] = variant.table
                 found.setdefault(direction, {}).setdefault(variant.name, []).append(measures)
@@ -70,9 +71,11 @@ def main() -> None:
         print(line(name, means), flush=True)
 
 
-def networks(asked: argparse.Namespace, ground: Ground, seed: int) -> Iterator[tuple[Variant, Learned, float]]:
+def networks(
+    asked: argparse.Namespace, base: Pm2Config, ground: Ground, seed: int
+) -> Iterator[tuple[Variant, Learned, float]]:
     """(variant, network, CPU seconds) of one direction and seed, the source's own first."""
-    direct = dataclasses.replace(BASE, method="direct")
+    direct = dataclasses.replace(base, method="direct")
     first, further = (
         TrainConfig(
             steps=steps, batch=32, optimiser=OptimiserConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
@@ -82,7 +85,7 @@ def networks(asked: argparse.Namespace, ground: Ground, seed: int) -> Iterator[t
     begun = time.process_time()
     source = protocol.learned(direct, first, ground, seed)
     yield Variant("methods", "source", direct), source, time.process_time() - begun
-    for variant in protocol.variants(BASE):
+    for variant in protocol.variants(base):
         if asked.rows and variant.name not in asked.rows:
             continue
         begun = time.process_time()
@@ -109,6 +112,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results"))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--reduction", choices=("sum", "mean"), default=BASE.reduction)
     parser.add_argument("--rows", nargs="+", choices=names, default=[])
     for name, value in NUMBERS.items():
         parser.add_argument(f"--{name}", type=int, default=value)

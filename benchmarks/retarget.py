@@ -53,7 +53,7 @@ class Settings:
     faces: int = 256
     """Faces that are fitted by landmarks."""
 
-    pictures: int = 48
+    pictures: int = 32
     """Faces that are fitted by pixels."""
 
     out: Path = Path("benchmarks/results")
@@ -115,7 +115,7 @@ def fits(settings: Settings) -> Iterator[dict[str, Any]]:
             given: tuple[Any, Any] = (None, set_.columns["landmarks"])
         else:
             given = (set_.rows(range(count))["image"] / np.float32(255), None)
-        config = FitConfig() if name == "landmarks" else FitConfig(steps=200)
+        config = FitConfig() if name == "landmarks" else FitConfig(steps=150)
         run = jax.jit(lambda studio, images, marks, config=config: fit(studio, images, marks, config))
         timing = measure(run, studio, *given, repeats=1)
         found = run(studio, *given)

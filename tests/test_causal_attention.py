@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
 
-from jaxface.frameworks.causal_affect import gatv2
+from jaxface.frameworks.causal_affect import gatv2, known_units, variant
 from jaxface.frameworks.causal_affect.gatv2 import HEADS, Attention
 from jaxface.frameworks.common.framework import Task
+
+FAST = {"xla_backend_optimization_level": 0}  # it runs once
 
 
 def _softmax(odds: np.ndarray) -> np.ndarray:
@@ -44,7 +48,7 @@ def test_attention_is_brodys() -> None:
         return [(nnx.state(layer), layer(features[None])) for layer in layers]
 
     features = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    found = jax.jit(made, compiler_options={"xla_backend_optimization_level": 0})(jnp.asarray(features))
+    found = jax.jit(made, compiler_options=FAST)(jnp.asarray(features))
     for (state, (logits, attention)), own in zip(found, (True, False), strict=True):
         layer = nnx.eval_shape(lambda own=own: Attention(3 if own else 2, 4, 5, own, rngs=nnx.Rngs(0)))
         nnx.update(layer, state)
@@ -53,17 +57,36 @@ def test_attention_is_brodys() -> None:
         np.testing.assert_allclose(logits[0], expected_logits, atol=1e-5)
 
 
-def test_a_step_keeps_shapes_and_types() -> None:
+@pytest.mark.parametrize("baseline", [gatv2, known_units])
+def test_a_step_keeps_shapes_and_types(baseline: ModuleType) -> None:
     """Traced, not compiled: what it learns is in the benchmark's table."""
-    config, train, task, batch = gatv2.FRAMEWORK.fixture(jax.random.key(0))
-    network = nnx.eval_shape(lambda: gatv2.build(config, task, nnx.Rngs(0)))
-    step = gatv2.make_step(config, task, train, nnx.graphdef(network))
+    config, train, task, batch = baseline.FRAMEWORK.fixture(jax.random.key(0))
+    config = variant(config, 13)
+    network = nnx.eval_shape(lambda: baseline.build(config, task, nnx.Rngs(0)))
+    step = baseline.make_step(config, task, train, nnx.graphdef(network))
     state = jax.eval_shape(step.init, nnx.state(network))
-    after, info = jax.eval_shape(step.update, state, batch, jax.random.key(0))
+    after, info = jax.eval_shape(step.update, state, {**batch, "state": batch["units"]}, jax.random.key(0))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
         lambda leaf: (leaf.shape, leaf.dtype), state
     )
-    assert {"loss", "feature_loss", "unit_loss", "expression_loss"} <= set(info)
+    assert info["loss"].shape == info["gradient_norm"].shape == ()
+
+
+def test_known_units_are_told_by_their_states_alone() -> None:
+    config = variant(gatv2.FRAMEWORK.fixture(jax.random.key(0)).config, 3)
+    task = Task(labels=("anger", "fear"), units=(1, 2), size=8)
+    states = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+    look = jax.jit(lambda states: known_units.build(config, task, nnx.Rngs(0))(states), compiler_options=FAST)
+    seen = jax.device_get(look(states))
+    first, second = seen.features[:, 0], seen.features[:, 1]
+    np.testing.assert_array_equal(first[0], first[1])
+    np.testing.assert_array_equal(second[1], second[2])
+    assert np.abs(first[1] - first[2]).max() > 0.1 and np.abs(second[0] - second[1]).max() > 0.1
+    np.testing.assert_allclose((seen.features**2).mean(-1), 1.0, rtol=1e-5)
+    assert seen.units.logits.shape == seen.expressions.logits.shape == (3, 1, 2)
+    # Without loops what is told of unit 1 depends on unit 2 alone.
+    np.testing.assert_allclose(seen.units.logits[1, 0, 0], seen.units.logits[2, 0, 0], rtol=1e-6)
+    assert seen.units.logits[0, 0, 0] != seen.units.logits[1, 0, 0]
 
 
 def test_more_than_the_mean_is_an_edge() -> None:

@@ -12,6 +12,7 @@ from jaxface.data.rendered.causes import distribution, weights
 from jaxface.frameworks.causal_affect import graphs
 from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
+from jaxface.frameworks.common.seeds import over_seeds
 
 
 @pytest.fixture(scope="module")
@@ -154,9 +155,17 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
     mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
     assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
     assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
-    means = contest.summary([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
+    means = over_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
     assert means == {
         "seeds": 2,
         "units_auroc": pytest.approx(0.6),
         "units_auroc_sd": pytest.approx(0.2 / 2**0.5),
     }
+
+
+def test_what_others_tell_of_a_unit_by_hand() -> None:
+    """Half the faces have 1; 2 comes with it nine times in ten, and once in ten without."""
+    causes = rendered.Causes((1, 2), (0.5, 0.1), ((1, 2, 2 * np.log(9)),), (), (), 0.5)
+    np.testing.assert_allclose(contest.f1_from_others(causes), 0.9)
+    alone = rendered.Causes((1, 2), (0.5, 0.2), (), (), (), 0.5)  # always saying yes is best
+    np.testing.assert_allclose(contest.f1_from_others(alone), [2 * 0.5 / 1.5, 2 * 0.2 / 1.2])

@@ -9,11 +9,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
+from flax import nnx
 
 from jaxface import data
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError
-from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, studies, variant
+from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, studies, train, variant
 from jaxface.frameworks.causal_affect.config import (
     BottleneckConfig,
     CounterfactualConfig,
@@ -27,6 +28,7 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.seeds import over_seeds
 
 PAPER = (
     "backbone", "dis", "gc", "gc dis", "gc cf", "gc dis cf", "sac", "sac dis", "sac cf", "sac dis cf", "gc sac",
@@ -138,6 +140,23 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
     assert "units_f1" not in ask(None, data.joined([other], both.labels, both.units))
 
 
+def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shapes alone, without numbers: what is handed over, and where it comes back to."""
+    config = CausalAffectConfig(start="convnext_base.safetensors")
+    task = Task(("anger", "happiness"), (4, 12), 224)
+    state = nnx.state(nnx.eval_shape(lambda: train.build(config, task, nnx.Rngs(0))))
+
+    def begun(net: nnx.Module, inside: nnx.State, architecture: str, start: str) -> nnx.State:
+        assert (architecture, start) == ("convnext-b", config.start)
+        assert jax.tree.structure(inside) == jax.tree.structure(nnx.state(net))
+        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
+
+    monkeypatch.setattr(train, "started", begun)
+    for path, leaf in nnx.to_flat_state(train.start(config, task, state)):
+        assert (leaf.get_raw_value().dtype == "float16") == (path[:2] == ("encoder", "net")), path
+    assert train.start(dataclasses.replace(config, start=None), task, state) is state
+
+
 def test_what_a_study_reports() -> None:
     """Three heads of two units, of which the features' are right and the graphs' wrong."""
     truth = np.array([[1, 0], [0, 1], [1, 1], [0, 1]], np.float32)
@@ -152,7 +171,7 @@ def test_what_a_study_reports() -> None:
     found = studies.measured(outcome, task, columns)
     assert found["units_f1_features"] == 1.0 and found["units_f1_sample"] < 0.5
     assert found["units_f1_answer"] == 1.0 and found["accuracy_answer"] == 1.0  # the surest decides the mean
-    means = studies.summary([found, found | {"accuracy_answer": 0.5}])
+    means = over_seeds([found, found | {"accuracy_answer": 0.5}])
     assert means["accuracy_answer"] == 0.75 and means["accuracy_answer_sd"] == pytest.approx(0.5**1.5)
 
 

@@ -17,9 +17,10 @@ from jaxface import data
 from jaxface.core.errors import ConfigError, DataError, LabelError
 from jaxface.data import rendered
 from jaxface.data.rendered import Example, Face, Recipe, Studio
+from jaxface.data.rendered.example import marked
 from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Pose
 from jaxface.data.rendered.rig import LANES, Columns, columns
-from jaxface.face import FaceModel, geometry, load
+from jaxface.face import FaceModel, geometry, landmarks, load
 from jaxface.face.appearance import line_weights
 from jaxface.face.sides import Side
 from jaxface.render import Framing, Perspective, frame, project
@@ -204,6 +205,28 @@ def test_turned_heads_stay_in_the_picture(
     found = placed(studio.rig, turned, shots, 32)
     nose = int(np.argmax(np.asarray(studio.head.template)[:, 2]))
     assert np.asarray(found.x)[nose].min() > 8 and np.asarray(found.x)[nose].max() < 28
+
+
+def test_landmarks_are_where_their_vertices_are_drawn(
+    studio: Studio, many: Example, placed: Callable[..., Columns]
+) -> None:
+    """Turned, lopsided faces too: points of one vertex exactly, the brows' means nearly."""
+    faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
+    faces = dataclasses.replace(faces, symmetry=np.linspace(0.0, 1.0, LANES, dtype=np.float32))
+    assert marked(studio, {"image": (faces, shots)}) == {}
+    asking = dataclasses.replace(studio, recipe=dataclasses.replace(RECIPE, landmarks=True))
+    both = jax.jit(marked)(asking, {"image": (faces, shots), "other": (faces, shots)})
+    found, seen, of = (
+        np.asarray(both["landmarks"]),
+        placed(studio.rig, faces, shots, 32),
+        landmarks(studio.head),
+    )
+    wanted = np.stack([seen.x, seen.y], axis=-1)[np.asarray(of.vertices)] / 32  # (68, 3, LANES, 2)
+    mean = (np.asarray(of.weights)[:, :, None, None] * wanted).sum(1).transpose(1, 0, 2)
+    single = np.asarray(of.weights)[:, 0] == 1.0
+    np.testing.assert_allclose(found[:, single], mean[:, single], atol=1e-5)
+    np.testing.assert_allclose(found, mean, atol=1e-3)
+    np.testing.assert_array_equal(both["other_landmarks"], found)
 
 
 @pytest.mark.parametrize("name", rendered.recipe_names())

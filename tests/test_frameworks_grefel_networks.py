@@ -20,6 +20,7 @@ from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import Arrays, Dataset
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.seeds import over_seeds
 from jaxface.frameworks.grefel import reliability, studies, weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
@@ -199,7 +200,7 @@ def test_a_study_from_training_to_its_row() -> None:
     np.testing.assert_allclose(outcome.primary.sum(1), 1.0, rtol=1e-5)
     row = studies.measures(outcome, few(9))
     assert 0 <= row["accuracy"] <= 1 and "corrected_accuracy" not in row and row["last_relabelled"] > 0
-    means = studies.summary([row, {**row, "accuracy": row["accuracy"] + 0.2}])
+    means = over_seeds([row, {**row, "accuracy": row["accuracy"] + 0.2}])
     assert means["accuracy"] == pytest.approx(row["accuracy"] + 0.1)
     assert means["accuracy_sd"] == pytest.approx(0.2 / 2**0.5)
 

@@ -9,6 +9,7 @@ apart, so weak activations are less sure than strong ones.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from functools import partial
 
@@ -56,7 +57,7 @@ class FitConfig:
     sparsity: float = 4.0
     """Rate of the exponential prior of activations."""
 
-    yaw: float = 15.0
+    turn: float = 15.0
     """Standard deviation of the angles of the head, degrees; that of the gaze is half of it."""
 
     height: float = 2.9
@@ -72,7 +73,7 @@ class FitConfig:
             "landmark_error",
             "contour_error",
             "pixel_error",
-            "yaw",
+            "turn",
             "height",
         ):
             if getattr(self, name) <= 0:
@@ -195,9 +196,7 @@ def _framed(config: FitConfig, marks: Array | None) -> Array:
 
 def _inside(unknowns: _Unknowns) -> _Unknowns:
     """Activations stay in [0, 1]."""
-    return _Unknowns(
-        **{**vars(unknowns), "activations": jnp.clip(unknowns.activations, 0.0, 1.0)},
-    )
+    return dataclasses.replace(unknowns, activations=jnp.clip(unknowns.activations, 0.0, 1.0))
 
 
 def _meant(studio: Studio, config: FitConfig, frame: Array, unknowns: _Unknowns) -> tuple[Face, Shot]:
@@ -206,7 +205,7 @@ def _meant(studio: Studio, config: FitConfig, frame: Array, unknowns: _Unknowns)
     mean = studio.group_weights @ prior.mean
     second = studio.group_weights @ (prior.deviation**2 + prior.mean**2)
     deviation = jnp.sqrt(jnp.maximum(second - mean**2, 0.0))
-    angle = jnp.deg2rad(config.yaw)
+    angle = jnp.deg2rad(config.turn)
     face = Face(
         identity=mean[:size] + deviation[:size] * unknowns.identity,
         albedo=mean[size:] + deviation[size:] * unknowns.albedo,

@@ -85,7 +85,7 @@ def from_fit(config: FitConfig) -> Transfer:
     ) -> Expression:
         images = payload.get("image")
         seen = None if images is None else images.astype(jnp.float32) / 255.0
-        return of_face(fit(studio if shared is None else shared, seen, payload.get("landmarks"), config).face)
+        return of_face(fit(studio, seen, payload.get("landmarks"), config).face)
 
     return transfer
 

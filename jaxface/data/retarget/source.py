@@ -18,6 +18,7 @@ from jaxface.data.retarget.config import RECIPE, RetargetConfig
 from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
 from jaxface.data.retarget.marks import in_widths, read_marks
 
+_OF_UNITS = ("units", "units_known", "intensity")
 _CHUNK = 1024  # examples of a recipe whose labels are drawn at a time
 
 
@@ -106,9 +107,6 @@ def wanted(found: Source, action_units: tuple[int, ...], places: np.ndarray) -> 
     return out
 
 
-_OF_UNITS = ("units", "units_known", "intensity")
-
-
 def _of_dataset(config: RetargetConfig) -> Source:
     whole = registry.open(config.data, config.root, **registry.parsed(config.options))
     if not len(whole):
@@ -125,8 +123,9 @@ def _of_dataset(config: RetargetConfig) -> Source:
     people, subject = _people(config, whole.name, whole.columns.get("identity"), len(whole), generator)
     numbers = _images(config, np.flatnonzero(subject >= 0), generator)
     columns = {name: each[numbers] for name, each in whole.columns.items()}
-    names = [whole.source.name(int(number)) for number in numbers]
-    marks = None if config.marks is None else read_marks(config.marks, names)
+    marks = None
+    if config.marks is not None:
+        marks = read_marks(config.marks, [whole.source.name(int(number)) for number in numbers])
     return Source(
         whole.name,
         numbers.astype(np.int32),
@@ -197,11 +196,13 @@ def _of_recipe(config: RetargetConfig) -> Source:
 def _columns(studio: rendered.Studio, key: jax.Array, count: int) -> dict[str, np.ndarray]:
     """What a stream's first examples say of themselves, without drawing them."""
 
-    parts = [jax.device_get(_some(studio, key, jnp.int32(first))) for first in range(0, count, _CHUNK)]
+    firsts = [jnp.int32(first) for first in range(0, count, _CHUNK)]
+    parts = [jax.device_get(undrawn(studio, key, first).columns) for first in firsts]
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
 
 @jax.jit
-def _some(studio: rendered.Studio, key: jax.Array, first: jax.Array) -> Mapping[str, jax.Array]:
+def undrawn(studio: rendered.Studio, key: jax.Array, first: jax.Array) -> rendered.Example:
+    """A thousand examples of a stream from `first` on, without their pictures."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(_CHUNK))
-    return jax.vmap(rendered.sample, (0, None))(keys, studio).columns
+    return jax.vmap(rendered.sample, (0, None))(keys, studio)

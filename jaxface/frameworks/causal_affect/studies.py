@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast
 
 import jax
@@ -151,17 +151,6 @@ def measured(outcome: Outcome, task: Task, columns: Mapping[str, np.ndarray]) ->
         found[f"accuracy_{name}"] = every["accuracy"]
         found[f"mean_class_accuracy_{name}"] = every["mean_class_accuracy"]
     return {**found, "train_cpu_s": outcome.seconds}
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and sample deviation of every number over the rows of several seeds."""
-    found: dict[str, Any] = {"seeds": len(rows)}
-    for name, value in rows[0].items():
-        if isinstance(value, float):
-            values = np.array([row[name] for row in rows])
-            found[name] = float(values.mean())
-            found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
-    return found
 
 
 @functools.lru_cache(maxsize=16)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 
@@ -235,17 +235,6 @@ def measures(outcome: Outcome, test: Dataset) -> dict[str, Any]:
     kept = ("anchor_norm", "relabelled", "accuracy")
     told = {f"last_{name}": outcome.info[name] for name in kept if name in outcome.info}
     return {**found, **told, "train_cpu_s": outcome.seconds}
-
-
-def summary(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Mean and sample deviation of every number over the rows of several seeds."""
-    found: dict[str, Any] = {"seeds": len(rows)}
-    for name, value in rows[0].items():
-        if isinstance(value, float):
-            values = np.array([row[name] for row in rows])
-            found[name] = float(values.mean())
-            found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
-    return found
 
 
 @functools.lru_cache(maxsize=16)

@@ -17,6 +17,7 @@ import numpy as np
 from flax import nnx
 
 from jaxface.data import rendered
+from jaxface.frameworks.common import seeds
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluate import measures
 from jaxface.frameworks.common.framework import Info, Task, programs
@@ -215,13 +216,10 @@ def over_directions(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def over_seeds(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Mean and sample deviation of each measure, and the values by seed of the three that are compared."""
-    found: dict[str, Any] = {"seeds": len(rows)}
-    for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        found[name] = float(values.mean())
-        found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
-        if name in ("f1", "equal_opportunity", "parity_difference"):
-            found[f"{name}_by_seed"] = np.round(values, 4).tolist()
+    found = seeds.over_seeds(rows)
+    for name in ("f1", "equal_opportunity", "parity_difference"):
+        if name in rows[0]:
+            found[f"{name}_by_seed"] = [round(row[name], 4) for row in rows]
     return found
 
 

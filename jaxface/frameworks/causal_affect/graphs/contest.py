@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
+from jaxface.data.rendered.causes import Causes, distribution
 from jaxface.frameworks.causal_affect.graphs import baselines, notears, pc
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.causal_affect.graphs.scores import score
@@ -43,11 +43,17 @@ def row(found: Found, truth: SignedGraph, onwards: Found | None = None) -> dict[
     return {name: value for name, value in told.items() if not np.isnan(value)}
 
 
-def summary(rows: Sequence[dict[str, float]]) -> dict[str, Any]:
-    """Mean and sample deviation of every score over seeds."""
-    found: dict[str, Any] = {"seeds": len(rows)}
-    for name in rows[0]:
-        values = np.array([row[name] for row in rows])
-        found[name] = float(values.mean())
-        found[f"{name}_sd"] = float(values.std(ddof=1)) if len(rows) > 1 else None
-    return found
+def f1_from_others(causes: Causes) -> np.ndarray:
+    """(U,) the highest F1 with which each unit can be told from the true states of all other units.
+
+    Who is better at it, from features of the other units alone, reads the unit itself in them.
+    """
+    states, probability = distribution(causes)
+    found = []
+    for place in range(len(causes.units)):
+        order = np.lexsort((states[:, place], *np.delete(states, place, axis=1).T))
+        absent, present = probability[order].reshape(-1, 2).T  # each row one state of the others
+        first = np.argsort(-present / (absent + present))  # the likeliest are told to be present first
+        hits, told = np.cumsum(present[first]), np.cumsum((absent + present)[first])
+        found.append((2.0 * hits / (told + present.sum())).max())
+    return np.array(found)
