@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -59,15 +60,15 @@ def main() -> None:
                 found.setdefault(direction, {}).setdefault(variant.name, []).append(measures)
                 row = {"name": variant.name, "table": variant.table, "direction": direction, "seed": seed}
                 row |= {**measures, "truth_parity": floor, "last": network.info, "train_cpu_s": seconds}
-                append(file, stamp({**row, **about}))
+                append(file, known({**row, **about}))
                 print(line(f"{direction} {seed} {variant.name}", measures), file=sys.stderr, flush=True)
         for name, rows in found[direction].items():
             means = protocol.over_seeds(rows)
-            append(file, stamp({"name": name, "table": tables[name], "direction": direction, **means, **about}))
+            append(file, known({"name": name, "table": tables[name], "direction": direction, **means, **about}))
     for name, table in tables.items():
         by_seed = zip(*(rows[name] for rows in found.values()), strict=True)
         means = protocol.over_seeds([protocol.over_directions(rows) for rows in by_seed])
-        append(file, stamp({"name": name, "table": table, "direction": "both", **means, **about}))
+        append(file, known({"name": name, "table": table, "direction": "both", **means, **about}))
         print(line(name, means), flush=True)
 
 
@@ -91,6 +92,17 @@ def networks(
         begun = time.process_time()
         network: Learned = protocol.learned(variant.config, further, ground, seed, source.state)
         yield variant, network, time.process_time() - begun
+
+
+def known(row: dict[str, Any]) -> dict[str, Any]:
+    """The row, stamped, with nothing in the place of what has no value: JSON knows no NaN."""
+
+    def told(value: Any) -> Any:
+        if isinstance(value, list):
+            return [told(each) for each in value]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return {name: told(value) for name, value in stamp(row).items()}
 
 
 def line(name: str, measures: dict[str, Any]) -> str:
