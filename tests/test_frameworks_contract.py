@@ -27,6 +27,7 @@ from tests.devices import xla_flags
 
 REPOSITORY = Path(__file__).parent.parent
 STEPS = 4
+SHAKES = 4  # one draw of last bits may by chance leave a number where it is
 
 EIGHT = """
 import pickle, sys
@@ -97,16 +98,16 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
         return states, infos
 
     states, infos = follow(on_all(run.first(0), mesh), steps)
-    shaken, _ = follow(on_all(shake(run.first(0)), mesh), 1)
     leaves = jax.tree.leaves
+    shaken = [leaves(follow(on_all(shake(run.first(0), seed), mesh), 1)[0][1][1:3]) for seed in range(SHAKES)]
     told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
     # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
-    return told | {"rest": leaves(states[1][1:3]), "shaken": leaves(shaken[1][1:3])}
+    return told | {"rest": leaves(states[1][1:3]), "shaken": shaken}
 
 
-def shake(state: TrainState) -> TrainState:
+def shake(state: TrainState, seed: int) -> TrainState:
     """The state with the last bit of its parameters up or down."""
-    random = np.random.default_rng(0)
+    random = np.random.default_rng(seed)
 
     def moved(leaf: Any) -> Any:
         return leaf * (1 + 2.0**-23 * random.choice([-1, 1], leaf.shape)).astype(np.float32)
@@ -174,8 +175,9 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, stepped: dict[str
         np.testing.assert_allclose(value, stepped["infos"][0][name], rtol=1e-4, err_msg=name)
     for ours, theirs in zip(eight["first"], stepped["first"], strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    for ours, theirs, shaken in zip(eight["rest"], stepped["rest"], stepped["shaken"], strict=True):
-        rounding = np.abs(shaken - theirs).max(initial=0) + 1e-6 * np.abs(theirs).max(initial=0)
+    for ours, theirs, *shaken in zip(eight["rest"], stepped["rest"], *stepped["shaken"], strict=True):
+        moved = max(np.abs(each - theirs).max(initial=0) for each in shaken)
+        rounding = moved + 1e-6 * np.abs(theirs).max(initial=0)
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
