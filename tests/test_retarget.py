@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxface import data
 from jaxface.cli.main import run
@@ -169,11 +170,13 @@ def test_landmarks_of_photographs_come_from_a_table(studio: rendered.Studio, tmp
         dataclasses.replace(config, expression="labels")
 
 
-def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path) -> None:
+def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="was retargeted"):
         of_drawn(written, data.open("rendered", written))
+    (tmp_path / "happy").mkdir()
+    Image.new("RGB", (16, 16)).save(tmp_path / "happy" / "one.png")
     with pytest.raises(ConfigError, match="wants data = 'rendered' or 'recipe'"):
-        sources.source(RetargetConfig(data="mnist-5k", expression="rendered"))
+        sources.source(RetargetConfig(data="folder", root=tmp_path, expression="rendered"))
 
 
 @pytest.mark.parametrize(
