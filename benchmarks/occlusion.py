@@ -16,8 +16,8 @@ from pathlib import Path
 from jaxface import audit, classify, face
 from jaxface.bench import harness
 from jaxface.core.progress import Silent
-from jaxface.report import explained
-from jaxface.report.studio import Studio
+from jaxface.report import saliency_maps
+from jaxface.report.face_renderer import Studio
 
 
 def repeated(result: audit.AuditResult, count: int) -> audit.AuditResult:
@@ -45,9 +45,9 @@ def main() -> None:
     given = parser.parse_args()
     result = repeated(audit.load(given.run), given.count)
     studio = Studio(result, face.load("bundled"))
-    loaded, _ = explained.load_classifiers(result)
+    loaded, _ = saliency_maps.load_classifiers(result)
     start, cpu = time.perf_counter(), time.process_time()
-    explained.explain(result, studio, loaded, "occlusion", Silent())
+    saliency_maps.explain(result, studio, loaded, "occlusion", Silent())
     row = {
         "name": "occlusion maps",
         "classifiers": given.count,

@@ -25,14 +25,14 @@ from jaxface.bench.harness import append, measure, results_file, stamp
 from jaxface.cli.options import find_config
 from jaxface.core.config import load_toml
 from jaxface.core.runtime import use_all_cores
-from jaxface.core.spread import compiled
+from jaxface.core.sharding import compiled
 from jaxface.data import rendered
-from jaxface.data.rendered.fit import FitConfig, fit
-from jaxface.data.rendered.stream import spread_of, stream_key
+from jaxface.data.rendered.fitting import FitConfig, fit
+from jaxface.data.rendered.streams import spread_of, stream_key
 from jaxface.data.retarget import RetargetConfig
 from jaxface.data.retarget.pairs import program
 from jaxface.data.retarget.run import avatars
-from jaxface.data.retarget.source import payload_of, source, transfer_of
+from jaxface.data.retarget.sources import payload_of, source, transfer_of
 
 WHOLE = 214_146
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from jaxface.data import Dataset, rendered
 from jaxface.data.retarget import RetargetConfig, retarget
-from jaxface.report.pictures import sheet
+from jaxface.report.image_encoding import sheet
 
 FACES, SIZE = 8, 112
 OUT = Path(__file__).parent.parent / "docs" / "pairs.jpg"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxface.audit import AuditConfig, AuditResult, judge, load, plan, store
+from jaxface.audit import AuditConfig, AuditResult, load, plan, statistics, store
 from jaxface.audit.interventions import CHECKED, Intervention
 from jaxface.audit.layout import CELLS, CellStatus, Layout
 from jaxface.core.types import EXPRESSIONS
@@ -48,8 +48,8 @@ def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
     labels = ("happiness", "surprise", "neutral")
     for group in plan.groups(config, [labels, labels]):
         run.write(group, _cells(group, intervention), _person(group))
-    judge.judge(run, config)
-    judge.write_tables(load(folder))
+    statistics.judge(run, config)
+    statistics.write_tables(load(folder))
     return load(folder)
 
 

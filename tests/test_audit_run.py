@@ -13,7 +13,7 @@ import xarray
 
 from jaxface import audit, classify, render
 from jaxface.audit import AuditConfig, CellStatus, surfaces
-from jaxface.audit.judge import write_tables
+from jaxface.audit.statistics import write_tables
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Silent
 from jaxface.face import FaceParams
@@ -48,7 +48,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[audit.AuditRe
 
 
 def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> None:
-    """Against `render.image` and `probabilities` for single faces, and numpy.gradient."""
+    """Against `render._image` and `probabilities` for single faces, and numpy.gradient."""
     data = finished.data
     scene = render.scene(RENDER)
     expected = np.zeros((4, 5))
@@ -135,7 +135,7 @@ def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditRes
 def test_judgement_is_made_up_for(tmp_path: Path, finished: audit.AuditResult, monkeypatch) -> None:
     """Killed after the last group, before the verdict; and after the verdict, before a table."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("jaxface.audit.judge.judge", _interrupt)
+        patch.setattr("jaxface.audit.statistics.judge", _interrupt)
         audit.run(CONFIG, tmp_path)
     same(audit.run(CONFIG, tmp_path), finished)
     (tmp_path / "accuracy.csv").unlink()

@@ -8,9 +8,9 @@ import pytest
 from jaxface import classify, render
 from jaxface.audit import Intervention, surfaces
 from jaxface.audit.layout import vocabulary
-from jaxface.classify.answers import exact_probabilities
+from jaxface.classify.probability import exact_probabilities
 from jaxface.core.clock import Clock
-from jaxface.core.spread import over_devices
+from jaxface.core.sharding import over_devices
 from jaxface.face import sample_population
 from tests import planted
 

@@ -13,7 +13,7 @@ import scipy.linalg
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.causal_affect import dependence, edges, interventions, learnt, losses
+from jaxface.frameworks.causal_affect import dependence, edges, extract_graphs, interventions, losses
 from jaxface.frameworks.causal_affect.config import (
     CausalAffectConfig,
     CounterfactualConfig,
@@ -111,12 +111,12 @@ def test_graphs_are_those_of_their_equations(whole: Whole) -> None:
 
 
 def test_learnt_graphs_are_the_transposed_edges(whole: Whole) -> None:
-    found = learnt.graph_of_all(whole.network, TASK)
+    found = extract_graphs.graph_of_all(whole.network, TASK)
     assert found.units == TASK.units and found.expressions == TASK.labels
     np.testing.assert_allclose(found.between.T, reference.everyone(whole.numbers, "units", True), atol=1e-5)
     wanted = reference.everyone(whole.numbers, "expressions", False)
     np.testing.assert_allclose(found.to_expressions.T, wanted, atol=1e-5)
-    faces = learnt.graphs_of_faces(whole.network, TASK, whole.seen.features)
+    faces = extract_graphs.graphs_of_faces(whole.network, TASK, whole.seen.features)
     assert len(faces) == 8
     for branch, name in (("units", "between"), ("expressions", "to_expressions")):
         own = np.asarray(getattr(whole.seen, branch).edges)[5, 1]
@@ -125,7 +125,7 @@ def test_learnt_graphs_are_the_transposed_edges(whole: Whole) -> None:
 
 def test_effects_are_what_an_intervention_changes(whole: Whole) -> None:
     units, known = whole.batch["units"], jnp.ones((8, 4), bool)
-    found = learnt.effects(whole.network, TASK, whole.seen.features, units, known)
+    found = extract_graphs.effects(whole.network, TASK, whole.seen.features, units, known)
     features, there = np.asarray(whole.seen.features, np.float64), np.asarray(units) > 0.5
     for branch, weights in (("units", found.between), ("expressions", found.to_expressions)):
         changes = np.zeros(weights.shape)
@@ -141,7 +141,7 @@ def test_effects_are_what_an_intervention_changes(whole: Whole) -> None:
             np.fill_diagonal(changes, 0.0)
         np.testing.assert_allclose(weights, changes / np.abs(changes).max(), atol=2e-4)
     with pytest.raises(ConfigError, match="without it: AU4"):
-        learnt.effects(whole.network, TASK, whole.seen.features, units.at[:, 1].set(0.0), known)
+        extract_graphs.effects(whole.network, TASK, whole.seen.features, units.at[:, 1].set(0.0), known)
 
 
 def test_every_parameter_has_a_slope_from_the_first_step(whole: Whole) -> None:

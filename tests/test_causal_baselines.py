@@ -8,7 +8,7 @@ from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
-from jaxface.data.rendered.causes import distribution, weights
+from jaxface.data.rendered.causal_world import distribution, weights
 from jaxface.frameworks.causal_affect import graphs
 from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels

@@ -10,7 +10,7 @@ import pytest
 
 from jaxface import classify
 from jaxface.classify.classifier import _logits
-from jaxface.classify.nets import convolution
+from jaxface.classify.nets import convolutions
 from jaxface.classify.registry import ASSETS
 from jaxface.core.types import EXPRESSIONS
 
@@ -58,7 +58,7 @@ def test_gradient_is_that_of_the_plain_convolutions(
         return jax.grad(lambda images: classifier.apply(classifier.state, images)[:, target].sum())(images)
 
     fast = jax.jit(gradient)(jnp.asarray(images[:1]))
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     plain = jax.jit(lambda images: gradient(images))(jnp.asarray(images[:1]))
     assert np.abs(plain).max() > 1e-3
     np.testing.assert_allclose(fast, plain, atol=1e-4 * np.abs(plain).max())

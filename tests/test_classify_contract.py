@@ -26,7 +26,7 @@ from jaxface.classify import loading
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import FlaxNetwork
-from jaxface.classify.nets import convolution
+from jaxface.classify.nets import convolutions
 from jaxface.classify.preprocess import prepare
 from jaxface.classify.registry import ASSETS
 from jaxface.core.errors import CheckpointError
@@ -127,7 +127,7 @@ def test_one_program_serves_a_net_however_often_it_is_loaded(answer: Answer) -> 
 
 def test_half_precision_runs(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> None:
     """A batch of one, in the form for accelerators: bfloat16 is for them."""
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     half = jax.tree.map(lambda array: array.astype(jnp.bfloat16), answer.classifier.state)
     images = jnp.asarray(answer.arrays["input_norm_nhwc"][:1], jnp.bfloat16)
     run = jax.jit(lambda state, images: answer.classifier.network(state, images)[0])
@@ -213,7 +213,7 @@ def test_shapes_and_types_pass_through(
     name: str, batch: int, dtype: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In the form for accelerators, which takes all images at once."""
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     card = classify.read_card(ASSETS / name)
     structure, state = nnx.split(generated.module(name))
     net = FlaxNetwork(structure)

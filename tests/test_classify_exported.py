@@ -15,7 +15,7 @@ from jaxface import classify
 from jaxface.classify import Card, exported
 from jaxface.classify.card import write_card
 from jaxface.classify.weights import write_safetensors
-from jaxface.core import spread
+from jaxface.core import sharding
 from jaxface.core.errors import CheckpointError, ConfigError
 
 CARD = Card("small", "", ("happy", "sad", "fear"), size=4, weights="")
@@ -79,12 +79,12 @@ def slopes(classifier: classify.Classifier, images: jax.Array, active: jax.Array
     def top(image: jax.Array) -> jax.Array:
         return classifier.apply(classifier.state, image[None])[0, 1]
 
-    return spread.each_case(jax.grad(top), images)
+    return sharding.each_case(jax.grad(top), images)
 
 
 def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, images: jax.Array) -> None:
     classifier = classify.load(folder)
-    over = spread.for_cases(4)
+    over = sharding.for_cases(4)
     assert over.mesh.size == 2
     found = over(slopes, over.place(classifier), images[:4])
     wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])

@@ -12,7 +12,7 @@ import pytest
 from jax import lax
 
 from jaxface import classify
-from jaxface.classify.nets import convolution, pooling, winograd
+from jaxface.classify.nets import convolutions, pooling, winograd
 from jaxface.core.types import expression_names
 
 REFERENCE = Path(__file__).parent / "data" / "classifier_reference.npz"
@@ -57,7 +57,7 @@ CASES = [
 @pytest.mark.parametrize(("size", "stride", "padding"), [*CASES, (1, 2, "SAME"), (3, 3, ((2, 0), (0, 1)))])
 @pytest.mark.parametrize("shape", [(2, 8, 13, 5)])
 def test_depthwise_and_its_gradients_are_those_of_lax(
-    size: int, stride: int, padding: convolution.Padding, shape: tuple[int, ...], key: jax.Array
+    size: int, stride: int, padding: convolutions.Padding, shape: tuple[int, ...], key: jax.Array
 ) -> None:
     maps = jax.random.normal(key, shape)
     kernel = jax.random.normal(jax.random.fold_in(key, 1), (size, size, shape[-1]))
@@ -75,7 +75,7 @@ def test_depthwise_and_its_gradients_are_those_of_lax(
         return out + bias.reshape(1, 1, 1, -1)
 
     def ours(maps: jax.Array, kernel: jax.Array, bias: jax.Array) -> jax.Array:
-        return convolution.depthwise(maps, kernel, stride, padding, bias)
+        return convolutions.depthwise(maps, kernel, stride, padding, bias)
 
     @functools.partial(jax.jit, static_argnums=0)
     def both_ways(function: Callable, *arrays: jax.Array) -> tuple[jax.Array, tuple]:
@@ -89,14 +89,14 @@ def test_depthwise_and_its_gradients_are_those_of_lax(
 @pytest.mark.parametrize(("size", "stride", "padding"), [*CASES, (4, 4, "VALID"), (3, 3, ((2, 0), (0, 1)))])
 @pytest.mark.parametrize("shape", [(2, 8, 13, 3)])
 def test_convolution_is_that_of_lax(
-    size: int, stride: int, padding: convolution.Padding, shape: tuple[int, ...], key: jax.Array
+    size: int, stride: int, padding: convolutions.Padding, shape: tuple[int, ...], key: jax.Array
 ) -> None:
     maps = jax.random.normal(key, shape)
     kernel = jax.random.normal(jax.random.fold_in(key, 1), (size, size, shape[-1], 4))
     wanted = lax.conv_general_dilated(
         maps, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
-    got = jax.jit(lambda maps: convolution.convolution(maps, kernel, stride, padding))(maps)
+    got = jax.jit(lambda maps: convolutions.convolution(maps, kernel, stride, padding))(maps)
     np.testing.assert_allclose(got, wanted, atol=5e-5)
 
 
@@ -112,7 +112,7 @@ def test_few_channels_to_few_and_their_gradients_are_those_of_lax(
         return lax.conv_general_dilated(maps, kernel, (stride, stride), "SAME", dimension_numbers=layout)
 
     def ours(maps: jax.Array, kernel: jax.Array) -> jax.Array:
-        return convolution.convolution(maps, kernel, stride)
+        return convolutions.convolution(maps, kernel, stride)
 
     @functools.partial(jax.jit, static_argnums=0)
     def both_ways(function: Callable, maps: jax.Array, kernel: jax.Array) -> tuple[jax.Array, tuple]:
@@ -125,7 +125,7 @@ def test_few_channels_to_few_and_their_gradients_are_those_of_lax(
 @pytest.mark.parametrize("pairs", [((1, 1), (1, 1)), ((2, 0), (0, 1))])
 @pytest.mark.parametrize("shape", [(2, 8, 13, 5)])
 def test_winograds_form_and_its_gradients_are_those_of_lax(
-    pairs: convolution.Pairs, shape: tuple[int, ...], key: jax.Array
+    pairs: convolutions.Pairs, shape: tuple[int, ...], key: jax.Array
 ) -> None:
     maps = jax.random.normal(key, shape)
     kernel = jax.random.normal(jax.random.fold_in(key, 1), (3, 3, shape[-1], 4))
@@ -148,27 +148,27 @@ def test_large_convolutions_take_winograds_form(monkeypatch: pytest.MonkeyPatch)
     def products(edge: int, channels: int) -> int:
         maps = jax.ShapeDtypeStruct((1, edge, edge, channels), jnp.float32)
         kernel = jax.ShapeDtypeStruct((3, 3, channels, channels), jnp.float32)
-        program = jax.make_jaxpr(lambda maps, kernel: convolution.convolution(maps, kernel))(maps, kernel)
+        program = jax.make_jaxpr(lambda maps, kernel: convolutions.convolution(maps, kernel))(maps, kernel)
         return str(program).count("dot_general")
 
     assert products(56, 256) == 16
     assert products(28, 256) == products(112, 128) == 0
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     assert products(56, 256) == 0
 
 
 def test_accelerators_get_lax(monkeypatch: pytest.MonkeyPatch, key: jax.Array) -> None:
     maps, kernel = jax.random.normal(key, (1, 6, 6, 3)), jnp.ones((3, 3, 3))
-    on_cpu = convolution.depthwise(maps, kernel, 2)
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
-    assert "feature_group_count=3" in str(jax.make_jaxpr(lambda x: convolution.depthwise(x, kernel, 2))(maps))
-    np.testing.assert_allclose(convolution.depthwise(maps, kernel, 2), on_cpu, atol=1e-5)
+    on_cpu = convolutions.depthwise(maps, kernel, 2)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
+    assert "feature_group_count=3" in str(jax.make_jaxpr(lambda x: convolutions.depthwise(x, kernel, 2))(maps))
+    np.testing.assert_allclose(convolutions.depthwise(maps, kernel, 2), on_cpu, atol=1e-5)
 
 
 @pytest.mark.parametrize(("window", "stride"), [(3, 2), (2, 2), (3, 1), (2, 3)])
 @pytest.mark.parametrize("padding", ["SAME", "VALID"])
 def test_max_pool_and_its_gradient_are_those_of_lax(
-    window: int, stride: int, padding: convolution.Padding, key: jax.Array, monkeypatch: pytest.MonkeyPatch
+    window: int, stride: int, padding: convolutions.Padding, key: jax.Array, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     maps = jax.random.randint(key, (2, 9, 8, 3), -9, 0).astype(
         jnp.float32
@@ -179,5 +179,5 @@ def test_max_pool_and_its_gradient_are_those_of_lax(
         return out, back(jnp.cos(jnp.arange(out.size, dtype=jnp.float32)).reshape(out.shape))[0]
 
     on_cpu = jax.jit(both_ways)(maps)
-    monkeypatch.setattr(convolution, "on_cpu", lambda: False)
+    monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     chex.assert_trees_all_close(on_cpu, jax.jit(lambda maps: both_ways(maps))(maps), atol=1e-6)

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 import jaxface as jf
-from jaxface.cli import faces, gate, main
+from jaxface.cli import gate, head_options, main
 from jaxface.core import runtime
 from jaxface.core.errors import ConfigError
 from jaxface.report import score_rows
@@ -246,6 +246,6 @@ def test_the_face_of_a_seed_is_the_first_of_its_population() -> None:
 
     head = toy_head()
     people = jf.face.sample_population(jax.random.key(7), head, 3)
-    someone = faces.person(head, 7)
+    someone = head_options.person(head, 7)
     np.testing.assert_array_equal(someone.identity, people.identity[0])
-    np.testing.assert_array_equal(faces.person(head, None).identity, jf.face.neutral(head).identity)
+    np.testing.assert_array_equal(head_options.person(head, None).identity, jf.face.neutral(head).identity)

@@ -13,7 +13,7 @@ import pytest
 from jaxface.core.errors import ConfigError
 from jaxface.data import rendered
 from jaxface.data.rendered import Labels, Studio
-from jaxface.data.rendered.causes import (
+from jaxface.data.rendered.causal_world import (
     Causes,
     distribution,
     expression,

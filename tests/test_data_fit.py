@@ -13,8 +13,8 @@ import pytest
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
 from jaxface.data.rendered import Face, Recipe, Shot, Studio
-from jaxface.data.rendered.fit import FitConfig, Fitted, fit
-from jaxface.data.rendered.rig import points
+from jaxface.data.rendered.fitting import FitConfig, Fitted, fit
+from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import plain_scene
 from jaxface.face import landmarks
 

@@ -17,15 +17,15 @@ from jaxface import data
 from jaxface.core.errors import ConfigError, DataError, LabelError
 from jaxface.data import rendered
 from jaxface.data.rendered import Example, Face, Recipe, Studio
+from jaxface.data.rendered.config import ActionUnits, Expressions, People, Pose
 from jaxface.data.rendered.example import marked
-from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Pose
-from jaxface.data.rendered.rig import LANES, Columns, columns
+from jaxface.data.rendered.rigs import LANES, Columns, columns
 from jaxface.face import FaceModel, geometry, landmarks, load
 from jaxface.face.appearance import line_weights
 from jaxface.face.sides import Side
 from jaxface.render import Framing, Perspective, frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.shade import vertex_normals
+from jaxface.render.shading import vertex_normals
 
 BATCH = 16
 RECIPE = Recipe(name="small", size=16, supersample=1, people=People(identities=5, first=3))

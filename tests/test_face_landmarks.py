@@ -12,7 +12,7 @@ import pytest
 from jaxface.core.errors import ConfigError
 from jaxface.data import AugmentConfig, augment, augment_points
 from jaxface.face import FaceModel, landmarks, load
-from jaxface.face.landmarks import COUNT, inner, mirror_order
+from jaxface.face._landmarks import COUNT, inner, mirror_order
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from jaxface import audit, classify
 from jaxface.cli import evaluate
 from jaxface.frameworks.common.config import OptimiserConfig
 from jaxface.frameworks.common.inputs import DataConfig
-from jaxface.frameworks.common.run import run
+from jaxface.frameworks.common.training import run
 from tests import planted
 from tests.toy_framework import PLAIN, TOY, TRAIN
 

@@ -18,9 +18,9 @@ import pytest
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
 from jaxface.frameworks.common.devices import mesh_for, on_all, shared_out
-from jaxface.frameworks.common.export import export, exportable
-from jaxface.frameworks.common.fit import Fitted, fit
+from jaxface.frameworks.common.exporting import export, exportable
 from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
+from jaxface.frameworks.common.loop import Fitted, fit
 from jaxface.frameworks.common.record import read_log
 from tests import planted
 

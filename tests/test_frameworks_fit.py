@@ -17,8 +17,8 @@ import pytest
 from jaxface import data
 from jaxface.core.errors import ConfigError, StoreError, TrainingError
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
-from jaxface.frameworks.common.fit import Fitted, fit
 from jaxface.frameworks.common.framework import TrainState, programs
+from jaxface.frameworks.common.loop import Fitted, fit
 from jaxface.frameworks.common.record import read_log
 from tests.toy_framework import PLAIN, TASK, TOY, TOY_CONFIG, TRAIN, ToyConfig, examples
 

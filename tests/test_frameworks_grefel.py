@@ -13,7 +13,7 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.grefel import balancing, losses, scn
+from jaxface.frameworks.grefel import anchor_correction, losses, scn
 from jaxface.frameworks.grefel.config import BalanceConfig, GrefelConfig, LossConfig, SmallConfig
 from jaxface.frameworks.grefel.networks import Anchors
 
@@ -76,10 +76,10 @@ def test_corrections_are_those_of_the_formulas(
     scale = 0.7
     anchors = jnp.asarray(numbers["anchors"], jnp.float32)
 
-    def one(logits: jax.Array, embedding: jax.Array, scores: jax.Array) -> balancing.Balanced:
-        attentive = balancing.by_class(scores) if attended else None
-        distance = balancing.distances(embedding, anchors)
-        return balancing.balance(jax.nn.log_softmax(logits), distance, attentive, scale, weights)
+    def one(logits: jax.Array, embedding: jax.Array, scores: jax.Array) -> anchor_correction.Balanced:
+        attentive = anchor_correction.by_class(scores) if attended else None
+        distance = anchor_correction.distances(embedding, anchors)
+        return anchor_correction.balance(jax.nn.log_softmax(logits), distance, attentive, scale, weights)
 
     given = (jnp.asarray(numbers[name], jnp.float32) for name in ("logits", "embeddings", "attentive"))
     ours = jax.vmap(one)(*given)
@@ -143,13 +143,13 @@ def slopes_of(weights: Literal["confidence", "relative"]) -> Callable[..., Any]:
     def loss(
         logits: jax.Array, embeddings: jax.Array, anchors: jax.Array, ramp: jax.Array, labels: jax.Array
     ) -> jax.Array:
-        def one(logits: jax.Array, embedding: jax.Array) -> balancing.Balanced:
-            distance = balancing.distances(embedding, anchors)
-            attentive = balancing.by_class(-(distance**2))
-            return balancing.balance(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
+        def one(logits: jax.Array, embedding: jax.Array) -> anchor_correction.Balanced:
+            distance = anchor_correction.distances(embedding, anchors)
+            attentive = anchor_correction.by_class(-(distance**2))
+            return anchor_correction.balance(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
 
         found = jax.vmap(one)(logits, embeddings)
-        answers = jax.vmap(balancing.mixture, (None, 0, 0))(1.0 - ramp, found.primary, found.corrected)
+        answers = jax.vmap(anchor_correction.mixture, (None, 0, 0))(1.0 - ramp, found.primary, found.corrected)
         near = losses.centre_loss(found.primary, found.distances, labels, WIDTH)
         return losses.class_loss(answers, labels, 0.11) + losses.anchor_loss(anchors) + near
 
@@ -175,7 +175,7 @@ def test_a_hopeless_answer_still_has_a_slope() -> None:
     distance = jnp.array([[400.0], [1.0]])
 
     def loss(logits: jax.Array) -> jax.Array:
-        found = balancing.balance(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
+        found = anchor_correction.balance(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
         return losses.class_loss(found.corrected[None], jnp.array([0]), 0.0)
 
     assert jax.grad(loss)(jnp.array([-300.0, 0.0]))[0] < -0.5

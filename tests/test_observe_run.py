@@ -11,9 +11,9 @@ from PIL import Image
 
 from jaxface import classify
 from jaxface.audit import observe
-from jaxface.audit.observe import ObserveConfig, ObserveResult, measure
-from jaxface.audit.observe.judge import association, verdict_key
-from jaxface.audit.observe.samples import Samples
+from jaxface.audit.observe import ObserveConfig, ObserveResult, measurements
+from jaxface.audit.observe.analysis import association, verdict_key
+from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
 from jaxface.stats import chsic
@@ -100,9 +100,9 @@ def test_a_second_call_measures_only_what_changed(tmp_path: Path, monkeypatch: p
     (tmp_path / "001-0.png").unlink()
     began = observe.run(config, tmp_path / "out")
     asked: list[range] = []
-    original = measure._chunk
+    original = measurements._chunk
     monkeypatch.setattr(
-        measure, "_chunk", lambda table, rows, *rest: asked.append(rows) or original(table, rows, *rest)
+        measurements, "_chunk", lambda table, rows, *rest: asked.append(rows) or original(table, rows, *rest)
     )
     again = observe.run(config, tmp_path / "out")
     assert not asked and again.verdicts == began.verdicts
@@ -169,7 +169,7 @@ def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> N
     large = classify.from_function(notes, ["happy", "sad"], name="large", size=40, on_host=True)
     config = dataclasses.replace(write_table(tmp_path, 4), classifiers=(large,), tests=("kci",))
     observe.run(config, tmp_path / "out")
-    assert seen == [(measure.CHUNK, 40, 40, 3)]
+    assert seen == [(measurements.CHUNK, 40, 40, 3)]
     assert config.crop.size_for(40) == 40 and config.crop.size_for(None) == config.crop.size_for(8) == SIZE
 
 

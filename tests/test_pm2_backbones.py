@@ -14,7 +14,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.common.modes import training
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
-from jaxface.frameworks.pm2.backbones.attention import attention, enhanced, places, resized
+from jaxface.frameworks.pm2.backbones.attention_maps import attention, enhanced, places, resized
 from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, divided, joined
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS

@@ -17,7 +17,7 @@ from jaxface.frameworks.pm2 import folds, inputs, protocol
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, habitual, pairs, sex_of
 from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
-from jaxface.frameworks.pm2.paired import joined, with_pairs
+from jaxface.frameworks.pm2.paired_data import joined, with_pairs
 
 SMALL = Pm2Config(encoder="small")
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxface.frameworks.pm2 import losses
-from jaxface.frameworks.pm2.adapt import adversarial, kernels, moments
+from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moments
 from jaxface.frameworks.pm2.networks import answer
 from tests import pm2_reference as reference
 

@@ -11,11 +11,11 @@ import pytest
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
 from jaxface.render import Perspective, Scene, draw_many, frame, grid, prepare
-from jaxface.render.group import gather, triangles
+from jaxface.render.frame_batch import gather, triangles
 from tests.heads import toy_head
 from tests.test_render_rasterize import brute_force
 
-module = importlib.import_module("jaxface.render.image")  # `jaxface.render.image` is the function
+module = importlib.import_module("jaxface.render._image")  # `jaxface.render._image` is the function
 SYMMETRY, TIME = jnp.linspace(0.0, 1.0, 4), jnp.array([0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 LEVEL = 1 / 255
 

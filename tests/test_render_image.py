@@ -13,7 +13,7 @@ from jaxface.face import FaceParams, geometry, neutral, sample_population, textu
 from jaxface.face.appearance import line_weights
 from jaxface.render import Scene, draw, draw_many, frame, grid, image, images, prepare, rasterize
 from jaxface.render.light import environment, irradiance
-from jaxface.render.shade import vertex_normals
+from jaxface.render.shading import vertex_normals
 from tests.heads import toy_head
 
 SCENE = Scene(size=24, supersample=1)
@@ -116,8 +116,8 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In float64, with the triangles frozen: a difference of the whole picture mostly counts flipped pixels."""
-    # `jaxface.render.image` is the function; the module of that name is found by its full name alone.
-    module = importlib.import_module("jaxface.render.image")
+    # `jaxface.render._image` is the function; the module of that name is found by its full name alone.
+    module = importlib.import_module("jaxface.render._image")
     head, params = toy_head(), dataclasses.replace(smiling(), pose=jnp.full((5, 3), 0.05))
     points = geometry.vertices(head, params, 0.6, 0.9)
     triangle = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), 24).triangle

@@ -12,7 +12,7 @@ import xarray
 import jaxface as jf
 from jaxface.audit import AuditResult
 from jaxface.core.errors import ShapeError, StoreError
-from jaxface.report import drawings, figures, pictures, tables, verdict
+from jaxface.report import figure_data, figures, image_encoding, tables, verdict
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
@@ -219,7 +219,7 @@ def test_misclassification_is_hatched_where_most_are_wrong() -> None:
 
 def test_missed_shares_count_people_whose_first_answer_is_another(result: AuditResult) -> None:
     """The made-up classifiers name the expression at symmetry 1 alone."""
-    missed = drawings.missed_share(result)
+    missed = figure_data.missed_share(result)
     np.testing.assert_array_equal(missed[:, :2], np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (2, 2, 1)))
 
 
@@ -234,7 +234,7 @@ def test_unknown_cells_are_left_out_of_figures() -> None:
 def test_a_sheet_puts_every_image_in_its_place() -> None:
     images = np.zeros((2, 3, 8, 8, 3))
     images[1, 2] = 1.0
-    page = pictures.sheet(images)
+    page = image_encoding.sheet(images)
     assert page.shape == (8 + 4 + 8, 3 * 8 + 2 * 4, 3)
     assert (page[12:, 24:] == 255).all()
     assert (page[:8, :8] == 0).all()
@@ -242,7 +242,7 @@ def test_a_sheet_puts_every_image_in_its_place() -> None:
 
 def test_a_sheet_with_names_is_larger_and_keeps_its_images() -> None:
     images = np.full((1, 2, 16, 16, 3), 0.5)
-    page = pictures.sheet(images, rows=["happiness"], columns=["s = 1", "s = 0"])
+    page = image_encoding.sheet(images, rows=["happiness"], columns=["s = 1", "s = 0"])
     assert page.shape[0] > 16 and page.shape[1] > 36
     assert (page[-16:, -16:] == 128).all()
 
@@ -253,4 +253,4 @@ def test_a_sheet_with_names_is_larger_and_keeps_its_images() -> None:
 )
 def test_a_sheet_refuses_what_is_none(shape: tuple[int, ...], names: tuple[str, ...], message: str) -> None:
     with pytest.raises(ShapeError, match=message):
-        pictures.sheet(np.zeros(shape), columns=names)
+        image_encoding.sheet(np.zeros(shape), columns=names)

@@ -13,8 +13,8 @@ import jaxface as jf
 from jaxface.audit import AuditResult
 from jaxface.cli.main import run
 from jaxface.core.errors import ConfigError
-from jaxface.report import compare, methods, paper_tables, tables
-from jaxface.report.null import shuffled_scores
+from jaxface.report import compare_runs, methods, tables, tables_of_paper
+from jaxface.report.null_distribution import shuffled_scores
 from jaxface.stats.score import column_weights
 from tests.runs import CONFIG, finished_run
 
@@ -56,12 +56,12 @@ def test_every_figure_and_table_becomes_a_file(
 
 def test_latex_says_what_the_table_says(result: AuditResult) -> None:
     rows = tables.score_rows(result)
-    made = {table.name: table for table in paper_tables.paper_tables(result, rows)}
+    made = {table.name: table for table in tables_of_paper.paper_tables(result, rows)}
     assert "table4-accuracy-s0.5" in made and "transfer" in made
-    text = paper_tables.as_latex(made["table3-significant"])
+    text = tables_of_paper.as_latex(made["table3-significant"])
     assert r"\toprule" in text and r"one & 6 & " in text and text.count(r"\\") == 3
     assert text.count("&") == 3 * 3
-    assert paper_tables.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
+    assert tables_of_paper.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
 
 
 def test_methods_state_the_run(result: AuditResult) -> None:
@@ -110,7 +110,7 @@ def changed(result: AuditResult, factor: float, **config: object) -> AuditResult
 
 def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     after = changed(result, 0.5)
-    one, two = compare.pairs(result, after)
+    one, two = compare_runs.pairs(result, after)
     assert (one.name, two.name) == ("one", "two")
     happy = next(change for change in one.changes if change.expression == "happiness")
     own = result.scores.sel(classifier="one", expression="happiness").values
@@ -118,9 +118,9 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     assert happy.difference.mean == pytest.approx(-own.mean() / 2)
     assert happy.difference.p == 2 / 2**6 and happy.difference.people == 6
     assert one.whole.difference.direction == -1 and "less" in one.sentence
-    assert compare.headline([one, two]) == "All classifiers lean on facial symmetry less in the second run"
-    same = compare.pairs(result, result)
-    assert compare.headline(same) == "The second run is not surely different from the first"
+    assert compare_runs.headline([one, two]) == "All classifiers lean on facial symmetry less in the second run"
+    same = compare_runs.pairs(result, result)
+    assert compare_runs.headline(same) == "The second run is not surely different from the first"
     assert same[0].whole.difference.mean == 0.0
     page = jf.report.comparison_page(result, after)
     assert (
@@ -132,14 +132,14 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
 
 def test_what_cannot_be_paired_is_refused(result: AuditResult, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="side is 'left' and 'right'"):
-        compare.pairs(result, changed(result, 1.0, side="right"))
+        compare_runs.pairs(result, changed(result, 1.0, side="right"))
     strangers = result.data["identity_parameters"] + 1.0
     other = dataclasses.replace(result, data=result.data.assign(identity_parameters=strangers))
     with pytest.raises(ConfigError, match="other people"):
-        compare.pairs(result, other)
+        compare_runs.pairs(result, other)
     named = dataclasses.replace(result, data=result.data.assign_coords(classifier=["three", "four"]))
     with pytest.raises(ConfigError, match="share no classifier"):
-        compare.pairs(result, named)
+        compare_runs.pairs(result, named)
 
 
 def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
@@ -147,9 +147,9 @@ def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult)
         dataclasses.replace(run, data=run.data.isel(classifier=[0], judge=[0]).assign_coords(classifier=[name]))
         for run, name in ((result, "v1"), (changed(result, 0.5), "v2"))
     ]
-    (pair,) = compare.pairs(*alone)
+    (pair,) = compare_runs.pairs(*alone)
     assert (pair.before, pair.after) == ("v1", "v2")
-    assert compare.headline([pair]) == "v2 leans on facial symmetry less than v1"
+    assert compare_runs.headline([pair]) == "v2 leans on facial symmetry less than v1"
 
 
 def test_the_command_compares(result: AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

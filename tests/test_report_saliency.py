@@ -9,11 +9,11 @@ import pytest
 
 from jaxface import classify, face, render
 from jaxface.audit import AuditResult
-from jaxface.classify.answers import every_log_odds
+from jaxface.classify.probability import every_log_odds
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import Silent
-from jaxface.report import averages, explained, overlay, saliency
-from jaxface.report.studio import Studio
+from jaxface.report import average_faces, overlays, saliency, saliency_maps
+from jaxface.report.face_renderer import Studio
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
@@ -100,7 +100,7 @@ def test_skin_density_knows_how_much_skin_a_vertex_carries() -> None:
 
 def test_overlay_is_red_for_and_blue_against() -> None:
     heat = np.array([[1.0, -1.0, 0.0]])
-    row = overlay.overlay(np.full((1, 3, 3), 128, np.uint8), heat, 1.0)[0].astype(int)
+    row = overlays.overlay(np.full((1, 3, 3), 128, np.uint8), heat, 1.0)[0].astype(int)
     assert row[0, 0] > row[0, 2] + 100 and row[1, 2] > row[1, 0] + 100 and np.ptp(row[2]) == 0
 
 
@@ -115,15 +115,15 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
 
 def test_a_run_is_explained(result: AuditResult) -> None:
     studio = Studio(result, toy_head())
-    loaded, missing = explained.load_classifiers(result)
+    loaded, missing = saliency_maps.load_classifiers(result)
     assert list(loaded) == ["one", "two"] and not missing
-    rows = averages.averages(result, studio, loaded)
+    rows = average_faces.averages(result, studio, loaded)
     assert [row.name for row in rows] == ["one", "two"]
     assert [cell.expression for cell in rows[0].cells] == ["happiness", "surprise"]
-    mean = averages.mean_expressions(result)["one", "happiness"]
+    mean = average_faces.mean_expressions(result)["one", "happiness"]
     stored = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
     np.testing.assert_allclose(mean, stored.transpose("identity", ...).values.mean(0))
-    found = explained.explain(result, studio, {"one": CORNER}, "occlusion", Silent())
+    found = saliency_maps.explain(result, studio, {"one": CORNER}, "occlusion", Silent())
     assert [one.name for one in found] == ["one"] and not found[0].gradient
     assert [(e.expression, e.symmetry) for e in found[0].occlusion if e.target] == [
         ("happiness", 1.0),
@@ -134,5 +134,5 @@ def test_a_run_is_explained(result: AuditResult) -> None:
     assert all(e.answer != e.expression for e in found[0].occlusion if not e.target)
     # what counts lies in the left half of the picture, the subject's right
     assert found[0].occlusion[0].left < 0.35
-    sheet = averages.population(result, studio)
+    sheet = average_faces.population(result, studio)
     assert sheet.shape == (studio.size, 6 * studio.size + 5 * 4, 3)

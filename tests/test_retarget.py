@@ -18,9 +18,9 @@ from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import Silent
 from jaxface.data import Arrays, Dataset, rendered
-from jaxface.data.rendered.stream import of_drawn, stream_key
+from jaxface.data.rendered.streams import of_drawn, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget
-from jaxface.data.retarget import source as sources
+from jaxface.data.retarget import sources as sources
 from jaxface.data.retarget.expression import from_labels
 from tests import data_trees
 

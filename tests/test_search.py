@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from jaxface.classify import from_function
-from jaxface.core import spread
+from jaxface.core import sharding
 from jaxface.core.errors import ConfigError, LabelError, ShapeError
 from jaxface.face import FaceModel, FaceParams, neutral, sample_population
 from jaxface.render import Scene, image
-from jaxface.search import SearchConfig, Status, build, evaluate, maximise, views
+from jaxface.search import SearchConfig, Status, augmentation, build, evaluate, maximise
 from tests.heads import toy_head
 
 LABELS = ("happy", "surprised", "angry", "neutral")
@@ -87,9 +87,9 @@ def test_every_method_finds_what_the_classifier_wants(method, which, key):
 
 
 def traces() -> list[int]:
-    mesh = spread.for_cases(3).mesh
+    mesh = sharding.for_cases(3).mesh
     return [
-        spread.compiled(program, mesh)._cache_size()
+        sharding.compiled(program, mesh)._cache_size()
         for program in (evaluate.population_scores, evaluate.slopes)
     ]
 
@@ -199,12 +199,14 @@ def test_shifting_the_camera_moves_the_picture():
 
 def test_views_keep_shape_range_and_centre(key):
     picture = jax.random.uniform(key, (32, 32, 3))
-    assert views.views(picture, "plain").shape == (1, 32, 32, 3)
-    several = np.asarray(jax.jit(views.views, static_argnums=1)(picture, "robust"))
+    assert augmentation.views(picture, "plain").shape == (1, 32, 32, 3)
+    several = np.asarray(jax.jit(augmentation.views, static_argnums=1)(picture, "robust"))
     assert several.shape == (4, 32, 32, 3)
     np.testing.assert_array_equal(several[0], picture)
     assert several.min() >= 0 and several.max() <= 1 + 1e-6
     ramp = jnp.broadcast_to(jnp.linspace(0.0, 1.0, 32)[None, :, None], (32, 32, 3))
-    closer = jax.jit(views.zoom, static_argnums=1)(ramp, 2.0)  # a ramp twice as large about the same centre
+    closer = jax.jit(augmentation.zoom, static_argnums=1)(
+        ramp, 2.0
+    )  # a ramp twice as large about the same centre
     np.testing.assert_allclose(closer[:, :, 0].mean(), 0.5, atol=1e-5)
     np.testing.assert_allclose(closer[16, 17] - closer[16, 16], 0.5 / 31, atol=1e-5)

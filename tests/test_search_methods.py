@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxface.core import spread
+from jaxface.core import sharding
 from jaxface.core.errors import ConfigError
 from jaxface.face import ExpressionSpace
 from jaxface.search import SearchConfig, best, differential_evolution, gradient, reference, space, starts
@@ -134,9 +134,9 @@ def test_inactive_cases_and_bad_scores_do_no_harm():
 
 
 def traces() -> list[int]:
-    mesh = spread.for_cases(CASES).mesh
+    mesh = sharding.for_cases(CASES).mesh
     programs = (differential_evolution._ask, differential_evolution._tell)
-    return [spread.compiled(program, mesh)._cache_size() for program in programs]
+    return [sharding.compiled(program, mesh)._cache_size() for program in programs]
 
 
 def test_same_key_same_bits_and_no_second_trace():

@@ -13,7 +13,7 @@ import pytest
 from jaxface.core import processes
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.spread import compiled, each_case, for_cases, over_devices
+from jaxface.core.sharding import compiled, each_case, for_cases, over_devices
 
 
 def scaled(shared, numbers, keys, active):

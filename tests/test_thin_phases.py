@@ -13,8 +13,8 @@ from jaxface.classify.weights import flat_arrays
 from jaxface.core.errors import CheckpointError, StoreError
 from jaxface.data import Arrays, Dataset, batches
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.fit import Fitted, fit
 from jaxface.frameworks.common.inputs import task_of
+from jaxface.frameworks.common.loop import Fitted, fit
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from tests import thin_reference as reference
 

@@ -14,10 +14,10 @@ from jaxface.audit.interventions import Intervention
 
 if TYPE_CHECKING:
     from jaxface.audit import observe
-    from jaxface.audit.judge import summary
     from jaxface.audit.layout import CellStatus
     from jaxface.audit.result import AuditResult, load
     from jaxface.audit.runner import run
+    from jaxface.audit.statistics import summary
 
 __all__ = ["AuditConfig", "AuditResult", "CellStatus", "Intervention", "load", "observe", "run", "summary"]
 
@@ -26,7 +26,7 @@ _HOMES = {
     "CellStatus": "layout",
     "load": "result",
     "run": "runner",
-    "summary": "judge",
+    "summary": "statistics",
 }
 
 

@@ -3,7 +3,7 @@
 A group is one identity before one classifier, with all its expressions; a cell is one expression of it.
 Everything random in a cell follows from its own key, and groups are worked on in blocks of any composition, so
 that a resumed run computes exactly what an uninterrupted one does, on any number of processes and of devices,
-from two on (`core.spread`).
+from two on (`core.sharding`).
 """
 
 from __future__ import annotations

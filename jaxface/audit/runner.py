@@ -13,9 +13,9 @@ import jax
 import numpy as np
 
 from jaxface import classify, face
-from jaxface.audit import judge, plan, result, store, timing
+from jaxface.audit import plan, result, statistics, store, timing
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.examine import Examiner
+from jaxface.audit.evaluation import Examiner
 from jaxface.audit.interventions import Intervention
 from jaxface.audit.layout import Layout, vocabulary
 from jaxface.audit.result import AuditResult
@@ -56,7 +56,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     folder = Path(out)
     named = names_only(config)
     store.check_config(folder, named)
-    if named == config and store.is_judged(folder) and judge.has_tables(folder):
+    if named == config and store.is_judged(folder) and statistics.has_tables(folder):
         return result.load(folder)
     classifiers, head = processes.together(
         lambda: (_classifiers(config), load_head(config)), "load what is audited"
@@ -84,7 +84,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
                     session.save()
                     progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
             _wait_for_others(run_store, groups)
-            ready = run_store.judged and judge.has_tables(folder)
+            ready = run_store.judged and statistics.has_tables(folder)
             with clock.during("statistics"):
                 processes.together(lambda: _judge(run_store, config, folder), "judge the run")
             if waiting or not ready:
@@ -113,9 +113,9 @@ def _judge(run_store: store.RunStore, config: AuditConfig, folder: Path) -> None
     if not processes.is_first():
         return
     if not run_store.judged:
-        judge.judge(run_store, config)
-    if not judge.has_tables(folder):
-        judge.write_tables(result.load(folder))
+        statistics.judge(run_store, config)
+    if not statistics.has_tables(folder):
+        statistics.write_tables(result.load(folder))
 
 
 def names_only(config: AuditConfig) -> AuditConfig:

@@ -15,10 +15,10 @@ import numpy as np
 from jaxface.audit.interventions import CHECKED, Intervention
 from jaxface.audit.layout import vocabulary
 from jaxface.classify import Classifier
-from jaxface.classify.answers import exact_probabilities
+from jaxface.classify.probability import exact_probabilities
 from jaxface.core.clock import Clock
-from jaxface.core.pytree import pytree, static
-from jaxface.core.spread import Deal, Spread, each_case
+from jaxface.core.pytrees import pytree, static
+from jaxface.core.sharding import Deal, Spread, each_case
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side

@@ -2,10 +2,10 @@
 
 from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.classifier import Classifier
-from jaxface.classify.custom import from_function
 from jaxface.classify.loading import from_state_dict, import_checkpoint, load
 from jaxface.classify.precision import in_bfloat16
 from jaxface.classify.registry import describe, names
+from jaxface.classify.user_functions import from_function
 
 __all__ = [
     "Card",

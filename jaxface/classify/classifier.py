@@ -12,12 +12,12 @@ import numpy as np
 from flax import nnx
 from jax import lax
 
-from jaxface.classify import answers
+from jaxface.classify import probability
 from jaxface.classify.card import Card
-from jaxface.classify.nets.convolution import on_cpu
+from jaxface.classify.nets.convolutions import on_cpu
 from jaxface.classify.preprocess import prepare
 from jaxface.core.errors import ConfigError, LabelError, ShapeError, suggestion
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array, expression_name
 
 HOST_BATCH = 256  # images that a host callable is given at once
@@ -136,7 +136,7 @@ class Classifier:
     def probabilities(self, images: Array | np.ndarray) -> Array:
         """(B, K) float32: the softmax of the logits, or each action unit's sigmoid. Arguments and errors as
         `logits`."""
-        return answers.probabilities(self.logits(images), self.card.independent)
+        return probability.probabilities(self.logits(images), self.card.independent)
 
     def _network(self) -> Network:
         if self.network is None:

@@ -20,7 +20,7 @@ from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.nets import alexnet
 from jaxface.classify.weights import fill
 from jaxface.core.errors import ShapeError
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 
 SMALLEST = 63  # pixels along an edge that leave each map one

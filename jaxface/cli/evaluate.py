@@ -23,7 +23,7 @@ from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import Answers, Task, programs
 from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at
 from jaxface.frameworks.common.record import RUN, read_settings
-from jaxface.frameworks.common.run import restore
+from jaxface.frameworks.common.training import restore
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ import numpy as np
 import tyro
 
 import jaxface as jf
-from jaxface.cli import faces, options
+from jaxface.cli import head_options, options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
 from jaxface.render import RenderConfig
-from jaxface.report import pictures
+from jaxface.report import image_encoding
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def main(argv: Sequence[str]) -> int:
     runtime.enable_compile_cache()
     picture = draw(command.settings, progress.for_terminal(command.quiet))
     path = command.out if command.out.suffix.lower() == ".png" else command.out / "render.png"
-    pictures.save_png(path, picture)
+    image_encoding.save_png(path, picture)
     print(path)
     return 0
 
@@ -100,7 +100,7 @@ def check(settings: RenderSettings) -> None:
 
 def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
     """The picture, (H, W, 3) uint8."""
-    head = faces.load_head(settings.head, settings.texture)
+    head = head_options.load_head(settings.head, settings.texture)
     config = settings.render
     if settings.size is not None:
         config = dataclasses.replace(config, size=settings.size)
@@ -113,18 +113,18 @@ def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
     meter.start("faces", len(seeds) * len(settings.expression))
     images = []
     for seed in seeds:
-        someone = faces.person(head, seed)
+        someone = head_options.person(head, seed)
         for label in settings.expression:
-            params = faces.with_prototype(head, someone, label, settings.prototype)
+            params = head_options.with_prototype(head, someone, label, settings.prototype)
             grid = jf.render.grid(head, params, scene, symmetry, time, side=settings.side)
             images.append(np.asarray(grid).reshape(-1, *grid.shape[2:]))
             meter.advance()
     meter.close()
     stacked = np.stack(images)
     if many:
-        return pictures.sheet(stacked, *strip_names(settings, len(seeds)))
+        return image_encoding.sheet(stacked, *strip_names(settings, len(seeds)))
     table = stacked.reshape(len(seeds), len(settings.expression), *stacked.shape[2:])
-    return pictures.sheet(table, columns=settings.expression if len(settings.expression) > 1 else ())
+    return image_encoding.sheet(table, columns=settings.expression if len(settings.expression) > 1 else ())
 
 
 def strip_names(settings: RenderSettings, people: int) -> tuple[list[str], list[str]]:

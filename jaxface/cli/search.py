@@ -16,12 +16,12 @@ import tyro
 
 import jaxface as jf
 from jaxface.classify import Classifier
-from jaxface.cli import faces, options
+from jaxface.cli import head_options, options
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
 from jaxface.face import FaceModel, FaceParams
 from jaxface.render import RenderConfig, Scene
-from jaxface.report import pictures
+from jaxface.report import image_encoding
 from jaxface.search import SearchConfig, SearchResult, Status
 
 SHOWN = (1.0, 0.5, 0.0)
@@ -87,9 +87,9 @@ def main(argv: Sequence[str]) -> int:
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
     target = classifier.index(expression)
     judges = [classifier, *(jf.classify.load(name) for name in settings.witnesses)]
-    head = faces.load_head(settings.head, settings.texture)
+    head = head_options.load_head(settings.head, settings.texture)
     scene = jf.render.scene(settings.render)
-    someone = faces.person(head, settings.identity_seed)
+    someone = head_options.person(head, settings.identity_seed)
 
     meter = progress.for_terminal(command.quiet)
     searcher = jf.search.build(classifier, head, scene, settings.search)
@@ -106,7 +106,7 @@ def main(argv: Sequence[str]) -> int:
         "answers": {judge.name: ask(judge, columns, images) for judge in judges},
         "environment": runtime.environment(),
     }
-    pictures.save_png(command.out / "search.png", pictures.sheet(images[None], columns=columns))
+    image_encoding.save_png(command.out / "search.png", image_encoding.sheet(images[None], columns=columns))
     io.write_text(command.out / "search.json", json.dumps(record, indent=2) + "\n")
     arrays: dict[str, Any] = {item.name: getattr(found, item.name) for item in dataclasses.fields(found)}
     with io.atomic_path(command.out / "search.npz") as path:

@@ -48,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
     out = command.out or Path("runs") / name
     runtime.use_all_cores()
     runtime.enable_compile_cache()
-    from jaxface.frameworks.common.run import run
+    from jaxface.frameworks.common.training import run
 
     meter = progress.for_terminal(command.quiet, hint="the first step is compiled and takes longer")
     outcome = run(

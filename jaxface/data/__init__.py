@@ -5,12 +5,12 @@
 """
 
 from jaxface.data import rendered
-from jaxface.data.augment import AugmentConfig, augment, augment_points
+from jaxface.data.augmentation import AugmentConfig, augment, augment_points
 from jaxface.data.dataset import Dataset
 from jaxface.data.joining import Mixture, joined
 from jaxface.data.pipeline import Stream, batches
+from jaxface.data.read_report import LeftOut, Report
 from jaxface.data.registry import names, open
-from jaxface.data.report import LeftOut, Report
 from jaxface.data.sources import Arrays, Files
 
 __all__ = [

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, ShapeError, suggestion
-from jaxface.data.pictures import fitted
-from jaxface.data.report import Report, grouped
+from jaxface.data.image_io import fitted
+from jaxface.data.read_report import Report, grouped
 from jaxface.data.sources import Source
 
 Example = dict[str, np.ndarray]

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.report import Report
+from jaxface.data.read_report import Report
 from jaxface.data.sources import Arrays
 
 SHAPES = ("square", "ellipse", "heart")

@@ -15,7 +15,7 @@ import numpy as np
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.pipeline import Stream
-from jaxface.data.report import Report
+from jaxface.data.read_report import Report
 from jaxface.data.sources import Source
 
 _OWN = ("intensity", "identity", "index")  # numbers of one data set, which mean nothing in another

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from jaxface.core.errors import DataError, ShapeError
 from jaxface.data.dataset import Dataset
-from jaxface.data.report import Report
+from jaxface.data.read_report import Report
 from jaxface.data.sources import Arrays
 
 EDGE = 28

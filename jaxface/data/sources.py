@@ -8,7 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
-from jaxface.data import pictures
+from jaxface.data import image_io
 
 
 class Source(Protocol):
@@ -65,7 +65,7 @@ class Files:
 
     def read(self, index: int) -> np.ndarray:
         box = None if self.boxes is None else self.boxes[index]
-        return pictures.decode(self.root / self.names[index], box)
+        return image_io.decode(self.root / self.names[index], box)
 
     def name(self, index: int) -> str:
         return str(self.names[index])

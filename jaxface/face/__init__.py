@@ -1,8 +1,8 @@
 """Heads: what a face model is, how it moves, how it looks, who is sampled from it."""
 
+from jaxface.face._landmarks import Landmarks, landmarks
 from jaxface.face.appearance import Appearance, Lines, texture
 from jaxface.face.geometry import vertices
-from jaxface.face.landmarks import Landmarks, landmarks
 from jaxface.face.load import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from jaxface.face.population import neutral, sample_population

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.appearance import Appearance
 

@@ -1,10 +1,10 @@
 """Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
 
+from jaxface.render._image import Prepared, draw, draw_many, grid, image, images, prepare
 from jaxface.render.camera import Screen, frame, project
 from jaxface.render.deferred import LANES
-from jaxface.render.image import Prepared, draw, draw_many, grid, image, images, prepare
-from jaxface.render.rasterize import Fragments, rasterize
-from jaxface.render.scene import (
+from jaxface.render.rasterizer import Fragments, rasterize
+from jaxface.render.scenes import (
     Camera,
     Framing,
     Orthographic,

@@ -10,7 +10,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face.geometry import joints, shape
 from jaxface.face.model import FaceModel
-from jaxface.render.scene import Camera, Framing, Orthographic, Perspective
+from jaxface.render.scenes import Camera, Framing, Orthographic, Perspective
 
 NEAR = 1e-3  # metres: a perspective camera sees nothing nearer
 

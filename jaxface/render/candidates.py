@@ -15,10 +15,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.render.scene import Camera, Orthographic
-from jaxface.render.stages import stage
+from jaxface.render.barriers import stage
+from jaxface.render.scenes import Camera, Orthographic
 
 MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
 TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists that are worked off unrolled; longer lists come last

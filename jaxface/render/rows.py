@@ -9,10 +9,10 @@ import jax.numpy as jnp
 
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
+from jaxface.render.affine_motion import Motion
+from jaxface.render.barriers import stage
 from jaxface.render.light import harmonics
-from jaxface.render.motion import Motion
-from jaxface.render.scene import Camera, Orthographic, Scene
-from jaxface.render.stages import stage
+from jaxface.render.scenes import Camera, Orthographic, Scene
 
 
 class Rows(NamedTuple):

@@ -1,7 +1,7 @@
 """The report of a run: a verdict, faces that move, tables and figures in one HTML file."""
 
-from jaxface.report.compare import comparison_table
-from jaxface.report.comparison import comparison_page, write_comparison
+from jaxface.report.compare_page import comparison_page, write_comparison
+from jaxface.report.compare_runs import comparison_table
 from jaxface.report.html import page, write
 from jaxface.report.observation import write_observation
 from jaxface.report.tables import ScoreRow, score_rows, score_table

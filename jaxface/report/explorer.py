@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from jaxface.audit.result import AuditResult
-from jaxface.report import sprites
+from jaxface.report import slider_faces
 from jaxface.report.figures import colour
-from jaxface.report.sprites import Sprites
+from jaxface.report.slider_faces import Sprites
 from jaxface.report.tables import names
 
 _TIMES = 30  # time steps that the page gets at most
@@ -55,7 +55,10 @@ def data(result: AuditResult, drawn: Sprites | None, identity: int = 0) -> str:
         "sprites": None,
     }
     if drawn:
-        steps = {"symmetry": rounded(np.array(sprites.SYMMETRY)), "time": rounded(np.array(sprites.TIME))}
+        steps = {
+            "symmetry": rounded(np.array(slider_faces.SYMMETRY)),
+            "time": rounded(np.array(slider_faces.TIME)),
+        }
         whole["sprites"] = {**steps, "size": drawn.size, "neutral": drawn.neutral}
     return json.dumps(whole, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 

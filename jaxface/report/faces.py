@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxface.audit.result import AuditResult
-from jaxface.report.sprites import searched
-from jaxface.report.studio import Studio
+from jaxface.report.face_renderer import Studio
+from jaxface.report.slider_faces import searched
 from jaxface.report.tables import names
 
 

@@ -16,12 +16,12 @@ from jaxface.audit.runner import names_only
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.core.progress import Progress
-from jaxface.report import drawings, explorer, matrix, methods, pictures, tables, text, verdict, words
-from jaxface.report.drawings import Drawing
-from jaxface.report.explained import Depth
-from jaxface.report.export import export
+from jaxface.report import explorer, figure_data, image_encoding, matrix, methods, prose, tables, text, verdict
+from jaxface.report.context import Material, gather
+from jaxface.report.exporting import export
+from jaxface.report.figure_data import Drawing
 from jaxface.report.figures import style
-from jaxface.report.material import Material, gather
+from jaxface.report.saliency_maps import Depth
 from jaxface.report.tables import names
 from jaxface.report.template import read, render
 
@@ -31,7 +31,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "percent": text.percent,
     "p_value": text.p_value,
     "tint": matrix.tint,
-    "picture": pictures.webp_uri,
+    "picture": image_encoding.webp_uri,
 }
 _FEW = 6  # classifiers: with more of them, faces in rows are stored smaller
 _EDGE, _SMALL_EDGE = 224, 112  # pixels
@@ -110,11 +110,11 @@ def page_of(material: Material) -> str:
     return render(
         "report",
         FILTERS,
-        title=words.title(result),
+        title=prose.title(result),
         version=__version__,
         headline=verdict.headline(material.verdicts, material.compared),
         compared=material.compared,
-        summary=words.headline(result, material.rows),
+        summary=prose.headline(result, material.rows),
         verdicts=cards,
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
         level="95 %",
@@ -127,7 +127,7 @@ def page_of(material: Material) -> str:
             "accuracy": matrix.accuracy(material.rows),
             "activation": matrix.activation(material.rows),
         },
-        forest=style.svg(drawings.forest(result, material.rows), "forest", "scores with their intervals"),
+        forest=style.svg(figure_data.forest(result, material.rows), "forest", "scores with their intervals"),
         curves=inline(material.curves),
         surfaces=inline(material.surfaces),
         impacts=inline(material.impacts),
@@ -148,13 +148,13 @@ def page_of(material: Material) -> str:
         search=search,
         schemes=names(data, "scheme"),
         tests=tables.test_rows(result),
-        score=words.score(config),
-        scheme=words.SCHEMES[config.scheme],
-        head=words.head(result),
+        score=prose.score(config),
+        scheme=prose.SCHEMES[config.scheme],
+        head=prose.head(result),
         run=config,
         paragraph=methods.paragraph(result),
         citations=methods.citations(result),
-        environment=[*words.environment(words.read_environment(result.folder)), *spent(result.folder)],
+        environment=[*prose.environment(prose.read_environment(result.folder)), *spent(result.folder)],
         config=dump_toml(names_only(config)),
     )
 

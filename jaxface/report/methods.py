@@ -7,11 +7,11 @@ from typing import Any
 
 from jaxface import __version__
 from jaxface.audit.result import AuditResult
-from jaxface.report import words
+from jaxface.report import prose
+from jaxface.report.prose import ESTIMATORS
 from jaxface.report.tables import names
 from jaxface.report.template import read, render_text
 from jaxface.report.text import plural
-from jaxface.report.words import ESTIMATORS
 
 _SCHEMES = {
     "per-time": "within each time step, answers were shuffled over the symmetry steps, independently of the "
@@ -48,7 +48,7 @@ def paragraph(result: AuditResult) -> str:
 
 def machine(result: AuditResult) -> str:
     """Where it ran, in a few words."""
-    facts: dict[str, Any] = words.read_environment(result.folder)
+    facts: dict[str, Any] = prose.read_environment(result.folder)
     if not facts:
         return "unknown"
     versions = facts.get("versions", {})

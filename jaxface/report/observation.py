@@ -10,12 +10,12 @@ from markupsafe import Markup
 
 from jaxface import __version__
 from jaxface.audit.observe import ObserveResult, crops
-from jaxface.audit.observe.judge import Curve
+from jaxface.audit.observe.analysis import Curve
 from jaxface.audit.observe.runner import names_only
-from jaxface.audit.observe.samples import groups
+from jaxface.audit.observe.sampling import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
-from jaxface.report import observation_figures, observation_tables, pictures, words
+from jaxface.report import image_encoding, observation_figures, observation_tables, prose
 from jaxface.report.figures import COLOURS
 from jaxface.report.observation_tables import among_words, feature_words, mark
 from jaxface.report.template import render
@@ -33,7 +33,7 @@ def write_observation(result: ObserveResult) -> Path:
     drawn = figures(result)
     sheet = crop_sheet(result) if result.config.pictures else None
     if sheet is not None:
-        pictures.save_png(result.folder / SHEET, pictures.sheet(*sheet))
+        image_encoding.save_png(result.folder / SHEET, image_encoding.sheet(*sheet))
     path = result.folder / "observe.html"
     write_text(path, page(result, drawn, sheet))
     return path
@@ -98,7 +98,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
     faces = (
         []
         if sheet is None
-        else [(name, [pictures.png_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
+        else [(name, [image_encoding.png_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
     )
     people = len(set(table.person)) if table.person is not None else None
     return render(
@@ -130,7 +130,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
         skipped=result.skipped,
         ignored=table.ignored,
         run=config,
-        environment=words.environment(words.read_environment(result.folder)),
+        environment=prose.environment(prose.read_environment(result.folder)),
         config=dump_toml(names_only(config)),
     )
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from jaxface.audit.observe.judge import Curve, Distribution
+from jaxface.audit.observe.analysis import Curve, Distribution
 from jaxface.report.figures import COLOURS, INK, STYLE, svg
 
 _MOST_DOTS = 400  # of one group in one figure

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxface.audit.observe import ObserveResult
+from jaxface.audit.observe.analysis import AccuracyRow, Verdict
 from jaxface.audit.observe.demo import Rate
-from jaxface.audit.observe.judge import AccuracyRow, Verdict
-from jaxface.audit.observe.samples import groups
+from jaxface.audit.observe.sampling import groups
 from jaxface.report.text import percent
 
 YES, NO, UNKNOWN = "✓", "×", "–"

@@ -15,13 +15,13 @@ import numpy as np
 from scipy.special import expit
 
 from jaxface.classify import Classifier
-from jaxface.classify.answers import every_log_odds, log_odds
+from jaxface.classify.probability import every_log_odds, log_odds
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.appearance import line_weights
 from jaxface.face.sides import Side
 from jaxface.render import Scene, prepare
-from jaxface.render.image import draw_displaced
+from jaxface.render._image import draw_displaced
 
 PLACES = 13  # of the patch along each edge of the picture
 PATCH = 1 / 7  # of the picture's edge

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray
 
-from jaxface.audit.judge import summary
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
+from jaxface.audit.statistics import summary
 from jaxface.report.text import percent
 
 REASONS = {

@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.progress import Progress
-from jaxface.core.pytree import pytree, static
-from jaxface.core.spread import Spread, each_case
+from jaxface.core.pytrees import pytree, static
+from jaxface.core.sharding import Spread, each_case
 from jaxface.core.types import Array
 from jaxface.search import differential_evolution, evaluate, gradient, space, starts
 from jaxface.search.best import Best, Ledger, improve, nothing

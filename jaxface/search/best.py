@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.search.objective import Scores
 

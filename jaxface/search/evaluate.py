@@ -14,16 +14,16 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.classify import Classifier
-from jaxface.classify.answers import probabilities
-from jaxface.core.pytree import pytree, static
+from jaxface.classify.probability import probabilities
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.appearance import line_pattern_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
-from jaxface.render.image import Prepared, draw_displaced, prepare
-from jaxface.render.scene import Camera, Orthographic, Scene
+from jaxface.render._image import Prepared, draw_displaced, prepare
+from jaxface.render.scenes import Camera, Orthographic, Scene
+from jaxface.search.augmentation import views
 from jaxface.search.objective import Scores, Slopes, score, slope_objective
 from jaxface.search.space import SearchSpace
-from jaxface.search.views import views
 
 _UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 

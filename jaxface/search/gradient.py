@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from jaxface.core.pytree import pytree, static
-from jaxface.core.spread import Spread, each_case, for_cases
+from jaxface.core.pytrees import pytree, static
+from jaxface.core.sharding import Spread, each_case, for_cases
 from jaxface.core.types import Array
 from jaxface.search.best import Best, Ledger, improve
 from jaxface.search.config import SearchConfig

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxface.classify.answers import log_odds, probabilities
-from jaxface.core.pytree import pytree
+from jaxface.classify.probability import log_odds, probabilities
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.search.space import SearchSpace, penalty
 

@@ -11,10 +11,10 @@ import numpy as np
 from jaxface.classify import Classifier
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.progress import Progress, Silent
-from jaxface.core.spread import Spread, for_cases
+from jaxface.core.sharding import Spread, for_cases
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
-from jaxface.render.scene import Scene
+from jaxface.render.scenes import Scene
 from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
 from jaxface.search.config import Method, SearchConfig
@@ -44,7 +44,7 @@ class Searcher:
         """Search each case: the person `params[i]`, the class index `targets[i]`, on all devices.
 
         The same key and batch give the same bits, and with a `spread` of its own the searcher gives a case
-        the same bits in any batch, on any number of devices from two on (`core.spread`). A case that fails is
+        the same bits in any batch, on any number of devices from two on (`core.sharding`). A case that fails is
         reported in `status` and does not disturb the others.
 
         Args:

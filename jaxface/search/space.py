@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array, action_unit
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig

@@ -8,8 +8,8 @@ from typing import Literal
 from jaxface.audit.config import ClassifierLike
 from jaxface.core.errors import ConfigError, LabelError, suggestion
 from jaxface.core.types import expression_names
-from jaxface.render.scene import BACKGROUND, EYE_LINE, HEIGHT
-from jaxface.stats.independence.majority import TESTS, VOTERS
+from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
+from jaxface.stats.independence._majority import TESTS, VOTERS
 
 Unit = Literal["photograph", "person"]
 Among = Literal["own", "all"]

@@ -12,10 +12,10 @@ import numpy as np
 
 from jaxface import classify
 from jaxface.audit import store
-from jaxface.audit.observe import features, judge, samples, tables
+from jaxface.audit.observe import analysis, features, sampling, tables
+from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, Verdict
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.judge import AccuracyRow, Curve, Distribution, Verdict
-from jaxface.audit.observe.measure import Measured, measure
+from jaxface.audit.observe.measurements import Measured, measure
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
 from jaxface.core import io, runtime
@@ -82,8 +82,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
     photographs = read_table(config.table, config.labels)
     classifiers, skipped = _classifiers(config)
-    names = samples.feature_names(config, photographs)
-    given = samples.table_features(photographs)
+    names = sampling.feature_names(config, photographs)
+    given = sampling.table_features(photographs)
     built = [features.build(name, config, classifiers) for name in names if name not in given]
     _begin(folder, config, classifiers, [feature.name for feature in built])
     try:
@@ -105,8 +105,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         photographs=photographs,
         measured=measured,
         verdicts=tuple(verdicts),
-        accuracy=tuple(judge.accuracy(photographs, measured, classifiers)),
-        distributions=tuple(judge.distributions(photographs, measured, classifiers, config)),
+        accuracy=tuple(analysis.accuracy(photographs, measured, classifiers)),
+        distributions=tuple(analysis.distributions(photographs, measured, classifiers, config)),
         curves=tuple(curves),
         skipped=tuple(skipped),
     )
@@ -129,12 +129,12 @@ def _judged(
     for classifier, expression in pairs:
         logit = measured.logits[classifier.name][:, classifier.index(expression)]
         for name, feature in values.items():
-            data = samples.samples(photographs, measured, logit, feature, config.unit)
+            data = sampling.samples(photographs, measured, logit, feature, config.unit)
             for among in config.among:
-                verdicts.append(judge.examine(name, classifier.name, expression, among, data, config))
+                verdicts.append(analysis.examine(name, classifier.name, expression, among, data, config))
                 progress.advance(1, f"{classifier.name}, {expression}, {name}")
             if name != "group":
-                curves.append(judge.curve(name, classifier.name, expression, data, config))
+                curves.append(analysis.curve(name, classifier.name, expression, data, config))
     progress.close()
     return verdicts, curves
 

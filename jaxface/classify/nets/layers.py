@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-from jaxface.classify.nets.convolution import Padding, convolution, depthwise, pointwise
+from jaxface.classify.nets.convolutions import Padding, convolution, depthwise, pointwise
 from jaxface.core.types import Array
 
 _kernel = nnx.initializers.he_normal()

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxface.classify.nets import convolution
-from jaxface.classify.nets.convolution import Padding, Pairs, interleave, pad_pairs
+from jaxface.classify.nets import convolutions
+from jaxface.classify.nets.convolutions import Padding, Pairs, interleave, pad_pairs
 from jaxface.core.types import Array
 
 
@@ -19,7 +19,7 @@ def max_pool(maps: Array, window: int, stride: int, padding: Padding = "SAME") -
     The gradient goes to the first of equal values. On the CPU there is no forward-mode derivative.
     """
     pairs = pad_pairs(padding, maps.shape[1:3], (window, window), stride)
-    if convolution.on_cpu():
+    if convolutions.on_cpu():
         return _shifted(maps, window, stride, pairs)
     spans, strides = (1, window, window, 1), (1, stride, stride, 1)
     return lax.reduce_window(maps, -jnp.inf, lax.max, spans, strides, ((0, 0), *pairs, (0, 0)))

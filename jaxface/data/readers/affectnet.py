@@ -17,7 +17,7 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import SUFFIXES, Check
+from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers.common import Found, chosen, code, dataset, folder, number_of, table
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")

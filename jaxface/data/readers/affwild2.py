@@ -16,7 +16,7 @@ import numpy as np
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_name
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import Check
+from jaxface.data.image_io import Check
 from jaxface.data.readers.common import Found, chosen, code, dataset, folder, lines, number_of
 
 _PARTS = {"train": "Train_Set", "val": "Validation_Set"}

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import Check, fault
-from jaxface.data.report import Report, grouped
+from jaxface.data.image_io import Check, fault
+from jaxface.data.read_report import Report, grouped
 from jaxface.data.sources import Files
 
 

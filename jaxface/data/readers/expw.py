@@ -11,7 +11,7 @@ from pathlib import Path
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import Check
+from jaxface.data.image_io import Check
 from jaxface.data.readers.common import Found, code, dataset, fields, lines, number_of
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")

@@ -17,10 +17,10 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import Check
+from jaxface.data.image_io import Check
+from jaxface.data.read_report import Report, grouped
 from jaxface.data.readers.common import chosen, code, number_of, table
 from jaxface.data.readers.folder import read_folder
-from jaxface.data.report import Report, grouped
 from jaxface.data.sources import Arrays
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")

@@ -8,7 +8,7 @@ from typing import Literal
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import SUFFIXES, Check
+from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers.common import Found, dataset, folder
 
 

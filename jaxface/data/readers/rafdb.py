@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import Check
+from jaxface.data.image_io import Check
 from jaxface.data.readers.common import Found, chosen, code, dataset, fields, folder, lines
 
 LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")

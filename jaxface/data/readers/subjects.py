@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.pictures import SUFFIXES, Check
+from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers.common import Found, chosen, dataset, fields, folder, lines, number_of, table
 
 BP4D_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)

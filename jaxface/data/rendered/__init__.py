@@ -5,7 +5,9 @@ write a sampler from the pieces: `sample_labels` (or `labels_of(realise(...))`),
 each one example's, and pass it to `stream`.
 """
 
-from jaxface.data.rendered.causes import Causes, world
+from jaxface.data.rendered.assets import Studio, studio
+from jaxface.data.rendered.causal_world import Causes, world
+from jaxface.data.rendered.config import Recipe, recipe, recipe_names
 from jaxface.data.rendered.example import Example, Sampler, columns, sample
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import (
@@ -19,10 +21,8 @@ from jaxface.data.rendered.labels import (
 )
 from jaxface.data.rendered.people import person, style
 from jaxface.data.rendered.photograph import picture, pictures
-from jaxface.data.rendered.recipe import Recipe, recipe, recipe_names
 from jaxface.data.rendered.scenes import Shot, sample_scene
-from jaxface.data.rendered.stream import RenderedStream, dataset, draw, stream
-from jaxface.data.rendered.studio import Studio, studio
+from jaxface.data.rendered.streams import RenderedStream, dataset, draw, stream
 
 __all__ = [
     "Causes",

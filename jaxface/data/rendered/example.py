@@ -8,12 +8,12 @@ from typing import NamedTuple
 import jax
 
 from jaxface.core.types import Array
+from jaxface.data.rendered.assets import Studio
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import Labels, sample_labels
 from jaxface.data.rendered.photograph import pictures
-from jaxface.data.rendered.rig import points
+from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import Shot, sample_scene
-from jaxface.data.rendered.studio import Studio
 from jaxface.face import landmarks
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.data.rendered import chance
+from jaxface.data.rendered import random_draws
+from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.config import within
 from jaxface.data.rendered.labels import Labels
 from jaxface.data.rendered.people import person
-from jaxface.data.rendered.recipe import within
-from jaxface.data.rendered.studio import Studio
 
 
 @pytree
@@ -38,7 +38,7 @@ class Face:
 def sample_face(key: Array, studio: Studio, labels: Labels) -> Face:
     """A face that shows the labels: the person with that number and sex, at rest as they are, in some pose."""
     who, config = person(studio, labels.identity, labels.sex), studio.recipe.pose
-    even, normal = chance.draw(key, 3, 5)
+    even, normal = random_draws.draw(key, 3, 5)
     normal = jnp.clip(normal, -2.0, 2.0)
     return Face(
         identity=who.identity,

@@ -7,13 +7,13 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.data.rendered import chance
-from jaxface.data.rendered.causes import Mechanism, expression, present
+from jaxface.data.rendered import random_draws
+from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.causal_world import Mechanism, expression, present
+from jaxface.data.rendered.config import within
 from jaxface.data.rendered.people import Style, person, style
-from jaxface.data.rendered.recipe import within
-from jaxface.data.rendered.studio import Studio
 
 _PEOPLE = 2**23  # so many numbers a uniform one tells apart
 _PURE = 1e3  # more than chance can outweigh
@@ -43,7 +43,7 @@ class Labels:
 def sample_labels(key: Array, studio: Studio) -> Labels:
     """Labels of one image by the recipe: a person, and an expression or action units in their manner."""
     k_who, k_shown = jax.random.split(key)
-    (who, which), _ = chance.draw(k_who, 2)
+    (who, which), _ = random_draws.draw(k_who, 2)
     number = sample_identity(who, studio)
     label = jnp.sum(which > jnp.cumsum(studio.class_weights)[:-1])
     manner = style(studio, number)
@@ -60,7 +60,7 @@ def sample_labels(key: Array, studio: Studio) -> Labels:
 def sample_caused(key: Array, studio: Studio, causes: Mechanism, identity: Array, manner: Style) -> Labels:
     """Labels of one image of the recipe's world: its action units, and the expression that is read off them."""
     k_wanted, k_made = jax.random.split(key)
-    even, intensity = chance.draw(k_wanted, 2 * len(studio.recipe.units.numbers))[0].reshape(2, -1)
+    even, intensity = random_draws.draw(k_wanted, 2 * len(studio.recipe.units.numbers))[0].reshape(2, -1)
     strength = present(even, causes) * within(intensity, studio.recipe.units.intensity)
     wanted = jnp.zeros(len(studio.action_units)).at[studio.labelled].set(strength)
     labels = labels_of(studio, realise(k_made, studio, wanted, manner), identity, rest=manner.rest)
@@ -103,12 +103,12 @@ def sample_identity(even: Array, studio: Studio) -> Array:
 def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
     """Activations (N,) of an expression: a person's mixture of its prototypes, never twice the same."""
     config, (prototypes, count) = studio.recipe.expressions, studio.prototypes.shape
-    even, jitter = chance.draw(key, 2 * prototypes + 3 * count + 2, count)
+    even, jitter = random_draws.draw(key, 2 * prototypes + 3 * count + 2, count)
     first, second = even[: 2 * prototypes].reshape(2, prototypes)
     drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
-    one, other = (studio.prototypes[jnp.argmax(odds + chance.gumbel(u))] for u in (first, second))
+    one, other = (studio.prototypes[jnp.argmax(odds + random_draws.gumbel(u))] for u in (first, second))
     mix, strength = config.mixing * even[-2], within(even[-1], config.strength)
     factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
     prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
@@ -119,7 +119,7 @@ def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
 def sample_units(key: Array, studio: Studio) -> Array:
     """Wanted intensities (A,) of the recipe's action units, each for itself, as far as they go together."""
     config, count = studio.recipe.units, len(studio.action_units)
-    odds, intensity, order = chance.draw(key, 3 * count)[0].reshape(3, count)
+    odds, intensity, order = random_draws.draw(key, 3 * count)[0].reshape(3, count)
     known = jnp.zeros(count).at[studio.labelled].set(1.0)
     wanted = (odds < config.rate) * known
     rank = order * wanted
@@ -147,7 +147,7 @@ def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = No
     impurity = jnp.sum(studio.carries, axis=0)
     odds = jnp.where(
         able,
-        chance.gumbel(chance.draw(key, able.size)[0]).reshape(able.shape) - _PURE * impurity[None],
+        random_draws.gumbel(random_draws.draw(key, able.size)[0]).reshape(able.shape) - _PURE * impurity[None],
         -jnp.inf,
     )
     chosen = jax.nn.one_hot(jnp.argmax(odds, axis=1), able.shape[1]) * jnp.any(able, axis=1)[:, None]

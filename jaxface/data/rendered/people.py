@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.data.rendered import chance
-from jaxface.data.rendered.studio import Studio
+from jaxface.data.rendered import random_draws
+from jaxface.data.rendered.assets import Studio
 
 _A_THIRD = 0.4307  # of a normal distribution lies above
 
@@ -48,11 +48,11 @@ def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
         sex: 0 or 1 = as a person of that sex: what is not their group's mean stays theirs; -1 = their own.
     """
     prior = studio.head.population
-    even, normal = chance.draw(_key(studio, number, 0), prior.weights.shape[0], prior.mean.shape[1])
+    even, normal = random_draws.draw(_key(studio, number, 0), prior.weights.shape[0], prior.mean.shape[1])
     allowed = (sex == -1) | (studio.group_sex == sex)
     weights = jnp.where(allowed, studio.group_weights, 0.0)
     odds = jnp.where(weights > 0.0, jnp.log(jnp.maximum(weights, 1e-9)), -jnp.inf)
-    group = jnp.argmax(odds + chance.gumbel(even))
+    group = jnp.argmax(odds + random_draws.gumbel(even))
     drawn = prior.mean[group] + prior.deviation[group] * normal
     size = studio.head.identity_basis.shape[-1]
     return Person(drawn[:size], drawn[size:], studio.group_sex[group])
@@ -61,7 +61,7 @@ def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
 def style(studio: Studio, number: Array) -> Style:
     """The manner of person `number`."""
     config, (count,) = studio.recipe.people, studio.resting.shape
-    _, normal = chance.draw(_key(studio, number, 1), 0, 3 * count + studio.prototypes.shape[0])
+    _, normal = random_draws.draw(_key(studio, number, 1), 0, 3 * count + studio.prototypes.shape[0])
     gain, rest, which, preference = jnp.split(normal, [count, 2 * count, 3 * count])
     return Style(
         gain=jnp.exp(config.style * gain),

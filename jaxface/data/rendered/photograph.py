@@ -8,17 +8,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.data.rendered.assets import Studio
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rig import LANES, Columns, columns
+from jaxface.data.rendered.rigs import LANES, Columns, columns
 from jaxface.data.rendered.scenes import Shot
-from jaxface.data.rendered.studio import Studio
 from jaxface.face.appearance import texture
+from jaxface.render.attributes import Mesh, surface
+from jaxface.render.barriers import stage
 from jaxface.render.camera import Screen
-from jaxface.render.rasterize import visible
-from jaxface.render.scene import GAMMA
-from jaxface.render.shade import display, fetch
-from jaxface.render.stages import stage
-from jaxface.render.surface import Mesh, surface
+from jaxface.render.rasterizer import visible
+from jaxface.render.scenes import GAMMA
+from jaxface.render.shading import display, fetch
 
 _TAPS = 2  # pixels to either side that the blur reaches
 _GREY = (0.299, 0.587, 0.114)
@@ -55,7 +55,7 @@ def _samples(studio: Studio) -> int:
 
 def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
     """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
-    size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render.image` is."""
+    size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render._image` is."""
     alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
     seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
     planes, triangle = _developed(studio, seen, face.albedo, shot)

@@ -6,11 +6,11 @@ import dataclasses
 
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.data.rendered import chance
-from jaxface.data.rendered.recipe import Background, Light, within
-from jaxface.data.rendered.studio import Studio
+from jaxface.data.rendered import random_draws
+from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.config import Background, Light, within
 from jaxface.face.appearance import srgb_to_linear
 from jaxface.render.light import lamps
 
@@ -52,7 +52,7 @@ class Shot:
 
 def sample_scene(key: Array, studio: Studio) -> Shot:
     """The circumstances of one image by the recipe."""
-    even, normal = chance.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
+    even, normal = random_draws.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
     recipe = studio.recipe
     camera, sensor = recipe.camera, recipe.sensor
     return Shot(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from jaxface.core.errors import ConfigError
-from jaxface.data.rendered.fit import FitConfig
+from jaxface.data.rendered.fitting import FitConfig
 
 RECIPE = "recipe"
 SEXES = ("female", "male")

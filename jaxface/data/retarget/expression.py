@@ -9,14 +9,14 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
+from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.config import within
 from jaxface.data.rendered.example import sample
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.fit import FitConfig, fit
+from jaxface.data.rendered.fitting import FitConfig, fit
 from jaxface.data.rendered.labels import realise
-from jaxface.data.rendered.recipe import within
-from jaxface.data.rendered.studio import Studio
 
 
 @pytree

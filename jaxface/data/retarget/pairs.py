@@ -11,12 +11,12 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.data.rendered.assets import Studio
 from jaxface.data.rendered.example import marked
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import intensities, labels_of
 from jaxface.data.rendered.photograph import pictures
 from jaxface.data.rendered.scenes import Shot, sample_scene
-from jaxface.data.rendered.studio import Studio
 from jaxface.data.retarget.expression import Expression, Transfer
 
 Pose = Literal["recipe", "source"]

@@ -12,14 +12,14 @@ import numpy as np
 
 from jaxface.core.io import atomic_path
 from jaxface.core.progress import Progress, Silent
-from jaxface.core.spread import compiled
+from jaxface.core.sharding import compiled
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.stream import COLUMNS, IMAGES, describe, read_rendered, spread_of
-from jaxface.data.retarget import partial
+from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, spread_of
+from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import program
-from jaxface.data.retarget.source import Source, payload_of, source, transfer_of
+from jaxface.data.retarget.sources import Source, payload_of, source, transfer_of
 
 _NOTED = 16  # batches between notes of the place
 _KEPT = ("label", "units", "units_known")  # what an avatar has of its source
@@ -58,7 +58,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
         StoreError: the folder belongs to something else.
     """
     out, meter = Path(out), progress or Silent()
-    if partial.claim(out, config):
+    if progress_file.claim(out, config):
         dataset = read_rendered(out)
         return Outcome(dataset, notes_of(dataset), 0)
     found = source(config)
@@ -75,7 +75,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
 
     rows = jax.eval_shape(draw, shared, *cases(0))
     like = {name: (each.shape[1:], each.dtype) for name, each in rows.items()}
-    growing = partial.Growing(out, 2 * len(found.numbers), like, fingerprint(found))
+    growing = progress_file.Growing(out, 2 * len(found.numbers), like, fingerprint(found))
     begun = growing.done // 2
     meter.start("pairs", len(found.numbers), begun)
     try:
@@ -114,7 +114,9 @@ def fingerprint(found: Source) -> str:
     return f"{found.name}, {len(found.numbers)} images, {told.hexdigest()[:12]}"
 
 
-def columns_of(config: RetargetConfig, found: Source, studio: rendered.Studio, growing: partial.Growing) -> Any:
+def columns_of(
+    config: RetargetConfig, found: Source, studio: rendered.Studio, growing: progress_file.Growing
+) -> Any:
     """Every column of the finished set, and its action units."""
     shown = growing.read("shown")
     units = found.units if "units" in found.columns else studio.recipe.units.numbers
@@ -162,7 +164,7 @@ def notes_of(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _finished(
-    out: Path, config: RetargetConfig, found: Source, studio: rendered.Studio, growing: partial.Growing
+    out: Path, config: RetargetConfig, found: Source, studio: rendered.Studio, growing: progress_file.Growing
 ) -> Dataset:
     columns, units = columns_of(config, found, studio, growing)
     with atomic_path(out / COLUMNS) as path:

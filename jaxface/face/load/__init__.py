@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxface.core.errors import ConfigError, JaxfaceError, ModelFileError, suggestion
 from jaxface.face import sides
-from jaxface.face.load.sniff import Kind, sniff
+from jaxface.face.load.file_kinds import Kind, sniff
 from jaxface.face.model import FaceModel
 
 __all__ = ["Kind", "Report", "describe", "load", "sniff"]

@@ -15,7 +15,7 @@ import numpy as np
 from jaxface.core.errors import ModelFileError
 from jaxface.face import sides
 from jaxface.face.appearance import albedo_size
-from jaxface.face.load import archive, flame_look, skeleton, unpickle
+from jaxface.face.load import archive, flame_appearance, skeleton, unpickle
 from jaxface.face.model import ExpressionSpace, FaceModel
 from jaxface.face.population import standard_normal_prior
 
@@ -59,11 +59,11 @@ def load_flame(
         raise ModelFileError(
             f"{path}: the left eye lies at the right of the right eye; FLAME has +x to the subject's left"
         )
-    named = flame_look.read_masks(masks, len(template)) if masks else {}
+    named = flame_appearance.read_masks(masks, len(template)) if masks else {}
     if texture:
-        look = flame_look.textured(texture, len(faces))
+        look = flame_appearance.textured(texture, len(faces))
     else:
-        look = flame_look.plain(template, faces, joints, parts["weights"], named)
+        look = flame_appearance.plain(template, faces, joints, parts["weights"], named)
     size = expression_components
     return FaceModel(
         template=jnp.asarray(template, jnp.float32),

@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.face import sides
-from jaxface.face.load import ict_look, skeleton
+from jaxface.face.load import ict_appearance, skeleton
 from jaxface.face.load.ict_files import IctFiles, facts, read_folder, read_npz, visible
 from jaxface.face.load.paint import linear_appearance
 from jaxface.face.model import ExpressionSpace, FaceModel
@@ -65,8 +65,8 @@ def load_ict(
     beside = (path if path.is_dir() else path.parent) / ALBEDO
     if texture is None and beside.is_file():
         texture = beside
-    uv, uv_faces, cell = ict_look.atlas_coordinates(files)
-    picture = ict_look.atlas(files, uv, uv_faces, cell, texture)
+    uv, uv_faces, cell = ict_appearance.atlas_coordinates(files)
+    picture = ict_appearance.atlas(files, uv, uv_faces, cell, texture)
     regressor, weights = _skeleton(files)
     moved = np.stack(
         [sum(files.shapes[..., shapes.index(shape)] for shape in unit.shapes) for unit in units], -1

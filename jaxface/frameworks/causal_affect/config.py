@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from jaxface.core.errors import ConfigError
-from jaxface.data.augment import AugmentConfig
+from jaxface.data.augmentation import AugmentConfig
 
 
 @dataclass(frozen=True)

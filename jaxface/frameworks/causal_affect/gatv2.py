@@ -17,7 +17,7 @@ from flax import nnx
 from jaxface.classify.nets.layers import Dense
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
-from jaxface.data.augment import augment
+from jaxface.data.augmentation import augment
 from jaxface.frameworks.causal_affect import studies
 from jaxface.frameworks.causal_affect import train as causal
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig

@@ -15,7 +15,7 @@ from flax import nnx
 from jaxface.core.types import Array
 from jaxface.data import Dataset, Mixture, batches
 from jaxface.data.joining import joint_labels, joint_units, only, shares
-from jaxface.frameworks.causal_affect import learnt
+from jaxface.frameworks.causal_affect import extract_graphs
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, mean
 from jaxface.frameworks.causal_affect.losses import level_names
@@ -125,12 +125,12 @@ def graphs(
     found: dict[str, SignedGraph] = {}
     features = jnp.asarray(seen.features)
     if config.parts.global_graph:
-        found["global"] = learnt.graph_of_all(network, task)
+        found["global"] = extract_graphs.graph_of_all(network, task)
     if config.parts.sample_graph:
-        found["sample"] = mean(learnt.graphs_of_faces(network, task, features))
+        found["sample"] = mean(extract_graphs.graphs_of_faces(network, task, features))
     if found:
         units, known = (jnp.asarray(faces.columns[name]) for name in ("units", "units_known"))
-        found["effects"] = learnt.effects(network, task, features, units, known)
+        found["effects"] = extract_graphs.effects(network, task, features, units, known)
     return found
 
 

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.core.types import Array
-from jaxface.data.augment import AugmentConfig, augment
+from jaxface.data.augmentation import AugmentConfig, augment
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig, SmallConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT, prepared
 from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
@@ -18,7 +18,7 @@ from jaxface.frameworks.causal_affect.networks import CausalAffect, Seen, expres
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network
-from jaxface.frameworks.common.start import started
+from jaxface.frameworks.common.init_weights import started
 from jaxface.frameworks.common.step import supervised_step
 
 

@@ -22,7 +22,7 @@ from jaxface.frameworks.classifier.networks import Student, card_of
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network, unit_range
-from jaxface.frameworks.common.start import started
+from jaxface.frameworks.common.init_weights import started
 from jaxface.frameworks.common.step import supervised_step
 
 

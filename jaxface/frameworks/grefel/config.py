@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from jaxface.core.errors import ConfigError
-from jaxface.data.augment import AugmentConfig
+from jaxface.data.augmentation import AugmentConfig
 
 METHODS = ("grefel", "cross-entropy", "poster", "scn")
 

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxface.core.types import Array
-from jaxface.frameworks.grefel.balancing import confidence
+from jaxface.frameworks.grefel.anchor_correction import confidence
 
 
 def class_loss(distributions: Array, labels: Array, smoothing: float, weights: Array | None = None) -> Array:

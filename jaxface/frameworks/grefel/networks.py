@@ -11,8 +11,8 @@ from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.grefel import balancing
-from jaxface.frameworks.grefel.balancing import Balanced
+from jaxface.frameworks.grefel import anchor_correction
+from jaxface.frameworks.grefel.anchor_correction import Balanced
 from jaxface.frameworks.grefel.config import BalanceConfig, GrefelConfig
 from jaxface.frameworks.grefel.extractor import POSTER, Extractor, Shape, small_shape
 
@@ -54,7 +54,7 @@ class AnchorAttention(nnx.Module):
     def __call__(self, embeddings: Array, anchors: Array) -> Array:
         keys = self.key(anchors)
         scores = jnp.einsum("bi,cki->bck", self.query(embeddings), keys) * keys.shape[-1] ** -0.5
-        return jax.vmap(balancing.by_class)(scores)
+        return jax.vmap(anchor_correction.by_class)(scores)
 
 
 class BatchAttention(nnx.Module):
@@ -70,7 +70,7 @@ class BatchAttention(nnx.Module):
         pairs = zip(self.projections, self.inputs, strict=True)
         query, key, value = (inside(projection(embeddings)) for projection, inside in pairs)
         scores = self.output(attend(query, key, value, heads=1))
-        return jax.vmap(balancing.by_class)(scores.reshape(-1, *anchors.shape[:2]))
+        return jax.vmap(anchor_correction.by_class)(scores.reshape(-1, *anchors.shape[:2]))
 
 
 class Anchors(nnx.Module):
@@ -94,8 +94,8 @@ class Anchors(nnx.Module):
 
         def one(logits: Array, embedding: Array, attended: Array | None) -> Balanced:
             primary = jax.nn.log_softmax(logits / config.temperature)
-            distance = balancing.distances(embedding, anchors)
-            return balancing.balance(primary, distance, attended, config.distance_scale, config.weights)
+            distance = anchor_correction.distances(embedding, anchors)
+            return anchor_correction.balance(primary, distance, attended, config.distance_scale, config.weights)
 
         attended = None if attended is None else attended.astype(jnp.float32)
         return jax.vmap(one)(logits, embeddings, attended)

@@ -17,7 +17,7 @@ from flax import nnx
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
-from jaxface.data.augment import AugmentConfig
+from jaxface.data.augmentation import AugmentConfig
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Info, Task, programs
 from jaxface.frameworks.common.images import colour, for_network, unit_range

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.core.types import Array
-from jaxface.data.augment import AugmentConfig, augment
+from jaxface.data.augmentation import AugmentConfig, augment
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task, TrainState
 from jaxface.frameworks.common.images import colour, for_network
 from jaxface.frameworks.common.step import Loss, supervised_step
 from jaxface.frameworks.grefel import scn
-from jaxface.frameworks.grefel.balancing import confidence, mixture
+from jaxface.frameworks.grefel.anchor_correction import confidence, mixture
 from jaxface.frameworks.grefel.config import BalanceConfig, GrefelConfig, LossConfig, SmallConfig
 from jaxface.frameworks.grefel.losses import anchor_loss, centre_loss, class_loss, class_weights
 from jaxface.frameworks.grefel.networks import Anchors, Grefel, prepared, shape_of

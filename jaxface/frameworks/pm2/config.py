@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from jaxface.core.errors import ConfigError
-from jaxface.data.augment import AugmentConfig
+from jaxface.data.augmentation import AugmentConfig
 
 Method = Literal["direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"]
 METHODS: tuple[Method, ...] = get_args(Method)

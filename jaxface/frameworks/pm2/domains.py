@@ -16,7 +16,7 @@ import jax.numpy as jnp
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.data import rendered
-from jaxface.data.rendered import chance
+from jaxface.data.rendered import random_draws
 
 _AVATARS = 2**22  # number of the first avatar, whom no recipe draws otherwise
 _SPREAD = 2654435769  # 2^32 over the golden ratio: its multiples lie evenly on the circle
@@ -81,7 +81,7 @@ def pairs(habits: Habits, avatars: int) -> rendered.Sampler:
         shots = {}
         for name, sex in (("female", 0), ("male", 1)):
             k_who, k_pose, k_light = jax.random.split(jax.random.fold_in(k_face, 1 + sex), 3)
-            (even,), _ = chance.draw(k_who, 1)
+            (even,), _ = random_draws.draw(k_who, 1)
             which = jnp.minimum(even * avatars, avatars - 1).astype(jnp.int32)
             avatar = rendered.labels_of(studio, labels.activations, _AVATARS + 2 * which + sex, 0, sex)
             light = jax.random.fold_in(k_light, jax.random.bits(k_scene))
@@ -98,7 +98,7 @@ def habitual(key: Array, studio: rendered.Studio, habits: Habits) -> rendered.La
     """Labels of one image: a person of the recipe, and action units as their sex shows them."""
     k_who, k_wanted, k_made = jax.random.split(key, 3)
     count = len(studio.action_units)
-    even, _ = chance.draw(k_who, 1 + count)
+    even, _ = random_draws.draw(k_who, 1 + count)
     number = rendered.sample_identity(even[0], studio)
     sex = sex_of(number, habits.women)
     women, men = (_among(studio, rare) for rare in (habits.seldom_in_women, habits.seldom_in_men))

@@ -13,7 +13,7 @@ from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import Task, programs
 from jaxface.frameworks.common.record import read_settings
-from jaxface.frameworks.common.run import restore
+from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2.inputs import Pm2Data, pm2_inputs
 from jaxface.frameworks.pm2.train import FRAMEWORK
 

@@ -16,7 +16,7 @@ from jaxface.frameworks.common.inputs import RECIPE, Inputs, parsed, recipe_at, 
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs, target_of
 from jaxface.frameworks.pm2.encoders import ENCODERS
-from jaxface.frameworks.pm2.paired import joined, with_pairs
+from jaxface.frameworks.pm2.paired_data import joined, with_pairs
 
 NONE = "none"
 _COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks")

@@ -12,12 +12,12 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.data.augment import augment, augment_points
-from jaxface.face.landmarks import mirror_order
+from jaxface.data.augmentation import augment, augment_points
+from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import for_network
 from jaxface.frameworks.common.step import Loss
-from jaxface.frameworks.pm2.adapt import adversarial, kernels, moments
+from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moment_matching
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS, prepared
 from jaxface.frameworks.pm2.losses import discrepancy, mean_of, paired_moments, unit_loss
@@ -102,10 +102,10 @@ def matched(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> A
     both = None if there is None else jnp.concatenate([there, there])
     avatars = jnp.concatenate([exact["female"], exact["male"]])
     of = [
-        moments.moments(some, settings.moments, settings.centred, counted)
+        moment_matching.moments(some, settings.moments, settings.centred, counted)
         for some, counted in ((exact["image"], None), (avatars, both), (exact["target"], None))
     ]
-    return moments.multi_source(of[:2], of[2], config.reduction)
+    return moment_matching.multi_source(of[:2], of[2], config.reduction)
 
 
 def second_step(config: Pm2Config) -> Loss:

@@ -13,7 +13,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Fixture, Framework, Step, Task
 from jaxface.frameworks.common.images import for_network
-from jaxface.frameworks.common.run import restore
+from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2 import steps
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS, prepared

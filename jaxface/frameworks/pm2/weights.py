@@ -11,8 +11,8 @@ from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.init_weights import started
 from jaxface.frameworks.common.record import RUN
-from jaxface.frameworks.common.start import started
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 

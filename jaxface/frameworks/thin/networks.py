@@ -20,7 +20,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.thin.config import ThinConfig
 from jaxface.frameworks.thin.losses import mixed, similarity
-from jaxface.frameworks.thin.parts import Committee, FaceEncoder, SmallEncoder, TreeGate
+from jaxface.frameworks.thin.trees import Committee, FaceEncoder, SmallEncoder, TreeGate
 
 
 class Answer(NamedTuple):

@@ -15,8 +15,8 @@ from jaxface.data import augment
 from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import for_network, unit_range
-from jaxface.frameworks.common.run import restore
 from jaxface.frameworks.common.step import supervised_step
+from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.losses import cross_entropy
 from jaxface.frameworks.thin.networks import Answer, ExogenousNetwork, Thin

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxface.data.rendered.causes import Causes, distribution
+from jaxface.data.rendered.causal_world import Causes, distribution
 from jaxface.frameworks.causal_affect.graphs import baselines, notears, pc
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.causal_affect.graphs.scores import score

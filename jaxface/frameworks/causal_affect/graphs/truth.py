@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.data.rendered.causes import Causes, strengths, weights
+from jaxface.data.rendered.causal_world import Causes, strengths, weights
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 

@@ -16,7 +16,7 @@ from jaxface.classify.nets.layers import Dense
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.pm2.backbones.attention import (
+from jaxface.frameworks.pm2.backbones.attention_maps import (
     BORDER,
     POINTS,
     Refinement,

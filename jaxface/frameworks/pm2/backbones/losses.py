@@ -9,9 +9,9 @@ import jax.numpy as jnp
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.face.landmarks import COUNT, inner
+from jaxface.face._landmarks import COUNT, inner
 from jaxface.frameworks.common.framework import Batch
-from jaxface.frameworks.pm2.backbones.attention import POINTS
+from jaxface.frameworks.pm2.backbones.attention_maps import POINTS
 
 ALIGNMENT = 0.5
 """Weight of the landmarks (lambda_1)."""

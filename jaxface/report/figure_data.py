@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jaxface.audit.result import AuditResult
 from jaxface.report import figures
-from jaxface.report.null import shuffled_scores
+from jaxface.report.null_distribution import shuffled_scores
 from jaxface.report.tables import ScoreRow, names
 
 

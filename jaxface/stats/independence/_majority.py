@@ -9,11 +9,11 @@ import jax
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.stats.independence.chsic import chsic
-from jaxface.stats.independence.cmiknn import cmiknn
+from jaxface.stats.independence._chsic import chsic
+from jaxface.stats.independence._cmiknn import cmiknn
+from jaxface.stats.independence._fcit import fcit
+from jaxface.stats.independence._kci import kci
 from jaxface.stats.independence.common import IndependenceResult, Values
-from jaxface.stats.independence.fcit import fcit
-from jaxface.stats.independence.kci import kci
 
 TESTS: dict[str, Callable[..., IndependenceResult]] = {
     "chsic": chsic,

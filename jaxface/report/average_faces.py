@@ -10,9 +10,9 @@ import numpy as np
 from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
 from jaxface.face import geometry
-from jaxface.report import pictures
-from jaxface.report.overlay import on_head, overlay
-from jaxface.report.studio import Studio
+from jaxface.report import image_encoding
+from jaxface.report.face_renderer import Studio
+from jaxface.report.overlays import on_head, overlay
 from jaxface.report.tables import names
 
 _MOST_PEOPLE = 200  # on the population sheet, as in the paper
@@ -95,8 +95,8 @@ def population(result: AuditResult, studio: Studio) -> np.ndarray:
     """(H, W, 3) uint8: the run's people with neutral faces, at most 200 of them (Fig. 9)."""
     count = min(len(result.data["identity"]), _MOST_PEOPLE)
     drawn = studio.draw([studio.person(identity) for identity in range(count)])
-    small = np.stack([pictures.resized(one, min(_SMALL, studio.size)) for one in drawn])
+    small = np.stack([image_encoding.resized(one, min(_SMALL, studio.size)) for one in drawn])
     columns = min(count, 20 if count > 40 else 10)
     rows = -(-count // columns)
     blank = np.full((rows * columns - count, *small.shape[1:]), 255, np.uint8)
-    return pictures.sheet(np.concatenate([small, blank]).reshape(rows, columns, *small.shape[1:]))
+    return image_encoding.sheet(np.concatenate([small, blank]).reshape(rows, columns, *small.shape[1:]))

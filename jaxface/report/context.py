@@ -10,13 +10,13 @@ from jaxface.audit.result import AuditResult
 from jaxface.audit.runner import load_head
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.progress import Progress, Silent
-from jaxface.report import averages, drawings, explained, faces, sprites, tables, verdict
-from jaxface.report.averages import AverageRow
-from jaxface.report.drawings import Drawing
-from jaxface.report.explained import Depth, Explained
+from jaxface.report import average_faces, faces, figure_data, saliency_maps, slider_faces, tables, verdict
+from jaxface.report.average_faces import AverageRow
+from jaxface.report.face_renderer import Studio
 from jaxface.report.faces import Gallery
-from jaxface.report.sprites import Sprites
-from jaxface.report.studio import Studio
+from jaxface.report.figure_data import Drawing
+from jaxface.report.saliency_maps import Depth, Explained
+from jaxface.report.slider_faces import Sprites
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.verdict import Comparison, Verdict
 
@@ -66,22 +66,22 @@ def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progres
     known = [one.name for one in ordered if one.effect.known]
     compared = verdict.comparison(result, known[0], known[-1]) if len(known) > 1 else None
     progress.advance(1, "verdict")
-    curves = list(drawings.curves(result))
+    curves = list(figure_data.curves(result))
     progress.advance(1, "curves")
-    surfaces, impacts = list(drawings.surfaces(result)), list(drawings.impacts(result))
-    nulls = list(drawings.nulls(result))
+    surfaces, impacts = list(figure_data.surfaces(result)), list(figure_data.impacts(result))
+    nulls = list(figure_data.nulls(result))
     progress.advance(1, "surfaces")
     studio, missing_head = open_studio(result)
-    drawn = sprites.sprites(result, studio) if studio else None
+    drawn = slider_faces.sprites(result, studio) if studio else None
     progress.advance(1, "faces under the sliders")
     shown = faces.galleries(result, studio) if studio else []
     progress.advance(1, "faces")
     asked = studio is not None and saliency != "none"
-    loaded, unloaded = explained.load_classifiers(result) if studio else ({}, {})
-    averaged = averages.averages(result, studio, loaded) if studio else []
-    population = averages.population(result, studio) if studio else None
+    loaded, unloaded = saliency_maps.load_classifiers(result) if studio else ({}, {})
+    averaged = average_faces.averages(result, studio, loaded) if studio else []
+    population = average_faces.population(result, studio) if studio else None
     progress.advance(1, "average expressions")
-    maps = explained.explain(result, studio, loaded, saliency, progress) if studio and asked else []
+    maps = saliency_maps.explain(result, studio, loaded, saliency, progress) if studio and asked else []
     progress.close()
     return Material(
         result=result,

@@ -12,13 +12,13 @@ import numpy as np
 
 from jaxface import face
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.data.rendered.causes import Mechanism, mechanism, world
-from jaxface.data.rendered.lean import lean
-from jaxface.data.rendered.recipe import Recipe
-from jaxface.data.rendered.recipe import recipe as named
-from jaxface.data.rendered.rig import Rig, rig
+from jaxface.data.rendered.causal_world import Mechanism, mechanism, world
+from jaxface.data.rendered.config import Recipe
+from jaxface.data.rendered.config import recipe as named
+from jaxface.data.rendered.downsampling import lean
+from jaxface.data.rendered.rigs import Rig, rig
 
 _NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
 

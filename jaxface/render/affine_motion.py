@@ -11,7 +11,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
 from jaxface.face.model import FaceModel

@@ -15,14 +15,14 @@ import numpy as np
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.core.io import atomic_path, write_text
-from jaxface.core.spread import Spread, compiled, for_cases
+from jaxface.core.sharding import Spread, compiled, for_cases
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
+from jaxface.data.read_report import Report
+from jaxface.data.rendered.assets import Studio, studio
+from jaxface.data.rendered.config import Recipe
+from jaxface.data.rendered.config import recipe as named
 from jaxface.data.rendered.example import Sampler, examples, sample
-from jaxface.data.rendered.recipe import Recipe
-from jaxface.data.rendered.recipe import recipe as named
-from jaxface.data.rendered.studio import Studio, studio
-from jaxface.data.report import Report
 from jaxface.data.sources import Arrays
 
 _LOOKED_AT = 16  # examples whose columns tell whether a folder is what its recipe makes

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxface.audit.observe import landmarks
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.measure import Measured
+from jaxface.audit.observe.measurements import Measured
 from jaxface.audit.observe.table import Photographs
 from jaxface.core.errors import ConfigError, suggestion
 

@@ -13,10 +13,10 @@ from jaxface.audit.result import AuditResult, load
 from jaxface.audit.runner import names_only
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
-from jaxface.report import averages, compare, figures
-from jaxface.report.compare import Pair
+from jaxface.report import average_faces, compare_runs, figures
+from jaxface.report.compare_runs import Pair
+from jaxface.report.context import open_studio
 from jaxface.report.html import FILTERS
-from jaxface.report.material import open_studio
 from jaxface.report.template import render
 
 
@@ -41,16 +41,16 @@ def write_comparison(
 
 def comparison_page(first: AuditResult, second: AuditResult) -> str:
     """The comparison as HTML text; errors as of `write_comparison`."""
-    found = compare.pairs(first, second)
+    found = compare_runs.pairs(first, second)
     return render(
         "compare",
-        FILTERS | {"shares": compare.shares},
+        FILTERS | {"shares": compare_runs.shares},
         version=__version__,
-        headline=compare.headline(found),
+        headline=compare_runs.headline(found),
         runs=[str(run.folder) for run in (first, second)],
         pairs=[{"pair": pair, "curves": curves(first, second, pair)} for pair in found],
         averages=average_rows(first, second),
-        people=compare.same_people(first, second),
+        people=compare_runs.same_people(first, second),
         differences=differences(first, second),
     )
 
@@ -78,7 +78,7 @@ def average_rows(first: AuditResult, second: AuditResult) -> list[tuple[str, lis
         studio, _ = open_studio(run)
         if studio is None:
             return []
-        for row in averages.averages(run, studio, {}):
+        for row in average_faces.averages(run, studio, {}):
             rows.append((f"{row.name}, {which}", [(cell.expression, cell.picture) for cell in row.cells]))
     return rows
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.errors import ConfigError
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import EXPRESSIONS, Array
 
 NEUTRAL = "neutral"

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.render.stages import stage
+from jaxface.render.barriers import stage
 
 _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge; half or twice it does as well
 

@@ -7,7 +7,7 @@ import dataclasses
 import jax.numpy as jnp
 
 from jaxface.core.errors import ConfigError
-from jaxface.core.pytree import pytree, static
+from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.light import environment
 

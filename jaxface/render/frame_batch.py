@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 from jaxface.face.sides import Side
+from jaxface.render.affine_motion import Motion, extremes, motion
+from jaxface.render.barriers import stage
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, Lists, facing, lists
 from jaxface.render.deferred import (
@@ -35,13 +37,11 @@ from jaxface.render.deferred import (
     unpack,
     visibility_word,
 )
-from jaxface.render.motion import Motion, extremes, motion
 from jaxface.render.rows import Rows, vertex_rows
-from jaxface.render.scene import Scene
-from jaxface.render.stages import stage
+from jaxface.render.scenes import Scene
 
 if TYPE_CHECKING:
-    from jaxface.render.image import Prepared
+    from jaxface.render._image import Prepared
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, Landmarks
 from jaxface.face.geometry import rotation_matrices
+from jaxface.render.barriers import stage
 from jaxface.render.light import harmonics
-from jaxface.render.stages import stage
 
 if TYPE_CHECKING:
     from jaxface.data.rendered.faces import Face

@@ -11,7 +11,7 @@ import numpy as np
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
 from jaxface.core.io import write_text
-from jaxface.data.rendered.stream import ABOUT
+from jaxface.data.rendered.streams import ABOUT
 from jaxface.data.retarget.config import RetargetConfig
 
 CONFIG, PROGRESS = "retarget.toml", "progress.json"

@@ -16,9 +16,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.render.barriers import stage
 from jaxface.render.camera import Screen, project
-from jaxface.render.scene import Camera, Orthographic
-from jaxface.render.stages import stage
+from jaxface.render.scenes import Camera, Orthographic
 
 _BLOCKS = 2048  # blocks in a chunk
 _NEVER = 2**30

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from jaxface import face
 from jaxface.core.types import Array
-from jaxface.data.rendered.recipe import Recipe
+from jaxface.data.rendered.config import Recipe
 
 _TEXELS = 2  # for a pixel, along an edge of the texture: the face takes about half of it
 

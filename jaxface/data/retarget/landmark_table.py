@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.readers.common import number_of, table
-from jaxface.face.landmarks import COUNT
+from jaxface.face._landmarks import COUNT
 
 _COLUMNS = tuple(f"{axis}_{index}" for axis in "xy" for index in range(COUNT))
 

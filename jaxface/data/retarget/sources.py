@@ -13,10 +13,10 @@ import numpy as np
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import registry, rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.stream import of_drawn, stream_key
+from jaxface.data.rendered.streams import of_drawn, stream_key
 from jaxface.data.retarget.config import RECIPE, RetargetConfig
 from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
-from jaxface.data.retarget.marks import in_widths, read_marks
+from jaxface.data.retarget.landmark_table import in_widths, read_marks
 
 _OF_UNITS = ("units", "units_known", "intensity")
 _CHUNK = 1024  # examples of a recipe whose labels are drawn at a time

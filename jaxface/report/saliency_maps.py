@@ -17,10 +17,10 @@ from jaxface.classify import Classifier
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.progress import Progress
 from jaxface.report import saliency
-from jaxface.report.averages import mean_expressions
-from jaxface.report.overlay import on_head, overlay
-from jaxface.report.pictures import resized
-from jaxface.report.studio import Studio
+from jaxface.report.average_faces import mean_expressions
+from jaxface.report.face_renderer import Studio
+from jaxface.report.image_encoding import resized
+from jaxface.report.overlays import on_head, overlay
 from jaxface.report.tables import names
 
 Depth = Literal["none", "occlusion", "full"]

@@ -16,7 +16,7 @@ from jaxface.audit.interventions import Intervention
 from jaxface.audit.layout import CELLS, SURFACES, CellStatus
 from jaxface.classify import Classifier
 from jaxface.core.clock import Clock
-from jaxface.core.spread import over_devices
+from jaxface.core.sharding import over_devices
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.population import sample_person

@@ -14,10 +14,10 @@ from jaxface.core.progress import Progress
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.export import export, exportable
-from jaxface.frameworks.common.fit import Fitted, fit
+from jaxface.frameworks.common.exporting import export, exportable
 from jaxface.frameworks.common.framework import Framework, Task, programs
 from jaxface.frameworks.common.inputs import inputs_of
+from jaxface.frameworks.common.loop import Fitted, fit
 
 
 @dataclass(frozen=True)

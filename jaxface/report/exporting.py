@@ -11,9 +11,9 @@ from matplotlib.figure import Figure
 
 from jaxface.core.io import write_bytes, write_text
 from jaxface.core.progress import Progress, Silent
-from jaxface.report import drawings, figures, methods, paper_tables
-from jaxface.report.explained import Explained, Explanation
-from jaxface.report.material import Material
+from jaxface.report import figure_data, figures, methods, tables_of_paper
+from jaxface.report.context import Material
+from jaxface.report.saliency_maps import Explained, Explanation
 from jaxface.report.tables import names
 
 METHODS = "methods.txt"
@@ -23,7 +23,7 @@ def export(material: Material, folder: Path, progress: Progress | None = None) -
     """Write figures as PNG and SVG, tables as CSV and LaTeX, and `methods.txt`; returns what was written."""
     progress = progress or Silent()
     made = list(drawn(material))
-    tables = paper_tables.paper_tables(material.result, material.rows)
+    tables = tables_of_paper.paper_tables(material.result, material.rows)
     progress.start("figures", len(made))
     paths = []
 
@@ -32,8 +32,8 @@ def export(material: Material, folder: Path, progress: Progress | None = None) -
         write_text(paths[-1], text)
 
     for table in tables:
-        write(f"{table.name}.csv", paper_tables.as_csv(table))
-        write(f"{table.name}.tex", paper_tables.as_latex(table))
+        write(f"{table.name}.csv", tables_of_paper.as_csv(table))
+        write(f"{table.name}.tex", tables_of_paper.as_latex(table))
     write(METHODS, methods.text(material.result))
     for name, figure, about in made:
         file = re.sub(r"[^\w.-]+", "-", name)
@@ -48,7 +48,7 @@ def export(material: Material, folder: Path, progress: Progress | None = None) -
 def drawn(material: Material) -> Iterator[tuple[str, Figure, str]]:
     """Name, figure and what it shows."""
     result = material.result
-    yield "forest", drawings.forest(result, material.rows), "scores with their intervals"
+    yield "forest", figure_data.forest(result, material.rows), "scores with their intervals"
     for some in (material.curves, material.nulls, material.surfaces, material.impacts):
         for one in some:
             yield one.name, one.figure, one.about
@@ -61,8 +61,8 @@ def drawn(material: Material) -> Iterator[tuple[str, Figure, str]]:
 def solids(material: Material) -> Iterator[tuple[str, Figure, str]]:
     """Figs. 15-22, and Fig. 3 for each classifier's strongest expression."""
     result = material.result
-    known = drawings.known_expressions(result)
-    every = drawings.mean_surfaces(result)
+    known = figure_data.known_expressions(result)
+    every = figure_data.mean_surfaces(result)
     symmetry, time = result.data["symmetry"].values, result.data["time"].values
     impacts = np.gradient(every, axis=2)
     largest = float(np.nanmax(np.abs(impacts), initial=1e-9))

@@ -10,12 +10,12 @@ import jax
 import numpy as np
 
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.measure import Measured
-from jaxface.audit.observe.samples import Samples, groups, only
+from jaxface.audit.observe.measurements import Measured
+from jaxface.audit.observe.sampling import Samples, groups, only
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
-from jaxface.stats.independence.majority import TESTS
+from jaxface.stats.independence._majority import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
 FEWEST = 20  # samples that the tests of independence want

@@ -10,22 +10,22 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.errors import ShapeError
-from jaxface.core.pytree import pytree
+from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
 from jaxface.face.appearance import albedo_size, line_weights, texture
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
+from jaxface.render.attributes import Mesh, surface
+from jaxface.render.barriers import stage
 from jaxface.render.camera import frame, project
 from jaxface.render.candidates import fits
 from jaxface.render.deferred import LANES
-from jaxface.render.group import frames, gather, in_lanes
+from jaxface.render.frame_batch import frames, gather, in_lanes
 from jaxface.render.light import irradiance
-from jaxface.render.rasterize import visible
-from jaxface.render.scene import Camera, Scene
-from jaxface.render.shade import average, display, fetch, move_silhouettes, vertex_normals
-from jaxface.render.stages import stage
-from jaxface.render.surface import Mesh, surface
+from jaxface.render.rasterizer import visible
+from jaxface.render.scenes import Camera, Scene
+from jaxface.render.shading import average, display, fetch, move_silhouettes, vertex_normals
 
 T = TypeVar("T")
 _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
@@ -191,7 +191,7 @@ def grid(
 ) -> Array:
     """One person and expression at every symmetry and time step, (S, T, size, size, 3).
 
-    From 32 pictures on by candidate lists (`render.group`), whose triangles are those of `image` and
+    From 32 pictures on by candidate lists (`render.frame_batch`), whose triangles are those of `image` and
     whose colours differ from it by quantisation, 0.1 / 255 in the mean; lists that do not fit are noticed,
     and `draw_many` draws instead. Reverse-mode differentiable as `image` is, at `image`'s cost.
 

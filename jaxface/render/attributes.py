@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.render.rasterize import Corners, barycentric, interpolate
-from jaxface.render.stages import stage
+from jaxface.render.barriers import stage
+from jaxface.render.rasterizer import Corners, barycentric, interpolate
 
 
 class Surface(NamedTuple):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxface.audit.result import AuditResult
-from jaxface.report import pictures
-from jaxface.report.studio import Studio
+from jaxface.report import image_encoding
+from jaxface.report.face_renderer import Studio
 from jaxface.report.tables import names
 
 SYMMETRY = tuple(np.linspace(0.0, 1.0, 9).tolist())
@@ -45,8 +45,8 @@ def sprites(result: AuditResult, studio: Studio, identity: int = 0) -> Sprites:
     )
     return Sprites(
         size,
-        pictures.webp_uri(neutral, size),
-        {key: pictures.uri(_encoded(drawn, size, quality), "webp") for key, drawn in found.items()},
+        image_encoding.webp_uri(neutral, size),
+        {key: image_encoding.uri(_encoded(drawn, size, quality), "webp") for key, drawn in found.items()},
     )
 
 
@@ -82,6 +82,6 @@ def _sheet(result: AuditResult, studio: Studio, identity: int, classifier: str, 
 
 def _encoded(sheet: np.ndarray, size: int, quality: int) -> bytes:
     joined = np.concatenate(
-        [np.concatenate([pictures.resized(one, size) for one in row], axis=1) for row in sheet]
+        [np.concatenate([image_encoding.resized(one, size) for one in row], axis=1) for row in sheet]
     )
-    return pictures.webp(joined, quality)
+    return image_encoding.webp(joined, quality)

@@ -7,7 +7,7 @@ import numpy as np
 
 import jaxface as jf
 from jaxface.face import FaceParams
-from jaxface.report.studio import Studio
+from jaxface.report.face_renderer import Studio
 
 FOR, AGAINST = np.array([214, 48, 30.0]), np.array([44, 104, 190.0])
 

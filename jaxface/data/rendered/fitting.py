@@ -18,15 +18,15 @@ import jax.numpy as jnp
 import optax
 
 from jaxface.core.errors import ConfigError, ShapeError
-from jaxface.core.pytree import pytree
-from jaxface.core.spread import each_case
+from jaxface.core.pytrees import pytree
+from jaxface.core.sharding import each_case
 from jaxface.core.types import Array
+from jaxface.data.rendered.assets import Studio
 from jaxface.data.rendered.faces import Face
 from jaxface.data.rendered.photograph import shown
-from jaxface.data.rendered.rig import points
+from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import Shot, plain_scene
-from jaxface.data.rendered.studio import Studio
-from jaxface.face.landmarks import CONTOUR, COUNT, landmarks
+from jaxface.face._landmarks import CONTOUR, COUNT, landmarks
 
 _FRAME = (0.1, 0.02, 0.02)
 """How far the camera may be off what the eyes say: share of the height, then widths of the image."""
