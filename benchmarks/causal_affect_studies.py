@@ -30,7 +30,7 @@ from jaxface.frameworks.causal_affect import CausalAffectConfig, costs, studies,
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, of_world, scores, write
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-causal-small.toml"
 FAR = {"units": 0, "label": 1_000_000, "development": 2_000_000, "test": 3_000_000}
@@ -121,9 +121,9 @@ def table(asked: Study) -> None:
             one["whole_cpu_s"] = time.process_time() - begun
             append(file, stamp({**named[number], "seed": seed, **one, "last": outcome.info}))
             found[number].append(one)
-            print(told({**named[number], **over_seeds([one])}), f"seed {seed}", flush=True)
+            print(told({**named[number], **aggregate_seeds([one])}), f"seed {seed}", flush=True)
     for number, rows in found.items():
-        means = {**named[number], **over_seeds(rows)}
+        means = {**named[number], **aggregate_seeds(rows)}
         append(file, stamp(means))
         print(told(means), flush=True)
 
@@ -143,22 +143,22 @@ def cost(asked: Study) -> None:
 
 def faces(asked: Study, part: str, count: int) -> Dataset:
     """Faces of people that are in no other part, in memory."""
-    recipe = rendered.recipe(asked.recipe)
+    recipe = rendered.load_recipe(asked.recipe)
     who = dataclasses.replace(recipe.people, identities=count, first=FAR[part])
     recipe = dataclasses.replace(recipe, people=who)
     if asked.cache is None:
         return rendered.dataset(recipe, count, seed=FAR[part])
     folder = asked.cache / f"{recipe.name}-{part}-{count}"
     if not (folder / "about.json").is_file():
-        rendered.draw(recipe, count, folder, seed=FAR[part])
+        rendered.render_dataset(recipe, count, folder, seed=FAR[part])
     kept = data.open("rendered", folder)
-    return dataclasses.replace(kept, source=data.Arrays(kept.rows(np.arange(len(kept)))["image"]))
+    return dataclasses.replace(kept, source=data.ArraySource(kept.rows(np.arange(len(kept)))["image"]))
 
 
 def known_world(asked: Study) -> SignedGraph | None:
     """The graph that the recipe's units are drawn from; None where they are not."""
-    name = rendered.recipe(asked.recipe).units.causes
-    return of_world(rendered.world(name)) if name else None
+    name = rendered.load_recipe(asked.recipe).units.causes
+    return of_world(rendered.load_world(name)) if name else None
 
 
 def scored(graph: SignedGraph, truth: SignedGraph | None, kind: str) -> dict[str, float]:

@@ -33,7 +33,7 @@ from jaxface.frameworks.causal_affect import gatv2, graphs, known_units, studies
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, baselines, contest, figures
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.common.evaluate import measures
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 RECIPE = "causes"
 _LEARNT = re.compile(r"row(?P<row>\d+)-seed(?P<seed>\d+)-(?P<kind>\w+)\.json")
@@ -97,7 +97,10 @@ class Result(NamedTuple):
 def main() -> None:
     default = Contest(settings=load_toml(Settings, CONFIG))
     asked = tyro.cli(Contest, default=default, prog="causal_truth")
-    world, file = rendered.world(rendered.recipe(RECIPE).units.causes), results_file(asked.out, "causal_truth")
+    world, file = (
+        rendered.load_world(rendered.load_recipe(RECIPE).units.causes),
+        results_file(asked.out, "causal_truth"),
+    )
     truth, most = graphs.of_world(world), float(contest.f1_from_others(world).mean())
     append(
         file, stamp({"recipe": RECIPE, "method": "a unit told from the states of all others", "units_f1": most})
@@ -113,7 +116,7 @@ def main() -> None:
         keep(asked.graphs, result, truth)
         print(*who.values(), flush=True)
     for (method, given), scored in rows.items():
-        append(file, stamp({**about, "method": method, "given": given, **over_seeds(scored)}))
+        append(file, stamp({**about, "method": method, "given": given, **aggregate_seeds(scored)}))
     print(table(rows))
 
 
@@ -193,7 +196,7 @@ def labels(of: Dataset, present: np.ndarray | None = None) -> Labels:
 
 def other_labels(like: Dataset, seed: int) -> Labels:
     """Labels of as many faces of other people, which nobody draws."""
-    studio = rendered.studio(RECIPE)
+    studio = rendered.build_assets(RECIPE)
 
     @jax.jit
     @jax.vmap

@@ -26,7 +26,7 @@ from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import DataConfig, parsed
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 from jaxface.frameworks.grefel import reliability, studies
 from jaxface.frameworks.grefel.config import GrefelConfig
 
@@ -96,7 +96,7 @@ def main() -> None:
             rows.append(found)
             if asked.study == "confidence" and outcome.corrected is not None:
                 diagrams(asked.out / f"reliability-{seed}.svg", outcome, test)
-        means = {**about, **described(variant), **over_seeds(rows)}
+        means = {**about, **described(variant), **aggregate_seeds(rows)}
         append(file, stamp(means))
         print(told(means), flush=True)
 
@@ -108,7 +108,7 @@ def examples(asked: Study) -> tuple[Dataset, Dataset]:
         whole = data.open(settings.data, settings.root, **parsed(settings.options))
         test, training = whole.split(0.2, 0, by="identity" if "identity" in whole.columns else None)
         return in_memory(training, asked.size), in_memory(test, asked.size)
-    recipe = rendered.recipe(settings.root)
+    recipe = rendered.load_recipe(settings.root)
     recipe = dataclasses.replace(recipe, size=asked.size)
 
     def drawn(images: int, people: int, first: int) -> Dataset:
@@ -121,7 +121,7 @@ def examples(asked: Study) -> tuple[Dataset, Dataset]:
 def in_memory(dataset: Dataset, size: int) -> Dataset:
     """All images decoded once, of one size."""
     rows = dataset.rows(np.arange(len(dataset)), size)
-    return dataclasses.replace(dataset, source=data.Arrays(rows["image"]))
+    return dataclasses.replace(dataset, source=data.ArraySource(rows["image"]))
 
 
 def diagrams(path: Path, outcome: studies.Outcome, test: Dataset) -> None:

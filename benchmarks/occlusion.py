@@ -15,9 +15,9 @@ from pathlib import Path
 
 from jaxface import audit, classify, face
 from jaxface.bench import harness
-from jaxface.core.progress import Silent
+from jaxface.core.progress import NullProgress
 from jaxface.report import saliency_maps
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 
 
 def repeated(result: audit.AuditResult, count: int) -> audit.AuditResult:
@@ -44,10 +44,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a folder for the dated file of lines")
     given = parser.parse_args()
     result = repeated(audit.load(given.run), given.count)
-    studio = Studio(result, face.load("bundled"))
+    studio = FaceRenderer(result, face.load("bundled"))
     loaded, _ = saliency_maps.load_classifiers(result)
     start, cpu = time.perf_counter(), time.process_time()
-    saliency_maps.explain(result, studio, loaded, "occlusion", Silent())
+    saliency_maps.explain(result, studio, loaded, "occlusion", NullProgress())
     row = {
         "name": "occlusion maps",
         "classifiers": given.count,

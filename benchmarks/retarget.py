@@ -28,7 +28,7 @@ from jaxface.core.runtime import use_all_cores
 from jaxface.core.sharding import compiled
 from jaxface.data import rendered
 from jaxface.data.rendered.fitting import FitConfig, fit
-from jaxface.data.rendered.streams import spread_of, stream_key
+from jaxface.data.rendered.streams import sharding_for_batch, stream_key
 from jaxface.data.retarget import RetargetConfig
 from jaxface.data.retarget.pairs import program
 from jaxface.data.retarget.run import avatars
@@ -65,9 +65,9 @@ def pairs(settings: Settings) -> Iterator[dict[str, Any]]:
     config = load_toml(RetargetConfig, find_config(settings.config))
     config = dataclasses.replace(config, images=settings.images)
     with tempfile.TemporaryDirectory() as folder:
-        recipe = dataclasses.replace(rendered.recipe(str(config.root)), size=config.size, landmarks=True)
+        recipe = dataclasses.replace(rendered.load_recipe(str(config.root)), size=config.size, landmarks=True)
         people = dataclasses.replace(recipe.people, identities=config.subjects)
-        rendered.draw(dataclasses.replace(recipe, people=people), settings.images, folder)
+        rendered.render_dataset(dataclasses.replace(recipe, people=people), settings.images, folder)
         drawn = dataclasses.replace(config, data="rendered", root=Path(folder), subjects=0, images=0)
         for name, one in (
             ("rendered", config),
@@ -82,7 +82,7 @@ def timed(config: RetargetConfig, repeats: int) -> dict[str, Any]:
     found = source(config)
     studio = avatars(config, found)
     transfer, more = transfer_of(config, found)
-    spread = spread_of(config.batch)
+    spread = sharding_for_batch(config.batch)
     shared = spread.place((studio, jax.random.key(config.seed), more))
     draw = compiled(program(transfer, config.first, config.pose), spread.mesh)
     places = np.arange(config.batch)
@@ -105,8 +105,8 @@ def timed(config: RetargetConfig, repeats: int) -> dict[str, Any]:
 
 def fits(settings: Settings) -> Iterator[dict[str, Any]]:
     """A row for landmarks, and one for pixels."""
-    recipe = dataclasses.replace(rendered.recipe("expressions"), landmarks=True)
-    studio = rendered.studio(recipe)
+    recipe = dataclasses.replace(rendered.load_recipe("expressions"), landmarks=True)
+    studio = rendered.build_assets(recipe)
     for name, count in (("landmarks", settings.faces), ("pixels", settings.pictures)):
         set_ = rendered.dataset(studio, count, seed=77)
         key = stream_key(recipe, 77)
@@ -141,9 +141,9 @@ def fits(settings: Settings) -> Iterator[dict[str, Any]]:
         }
 
 
-def _truth(studio: rendered.Studio, key: jax.Array, count: int) -> rendered.Face:
+def _truth(studio: rendered.SceneAssets, key: jax.Array, count: int) -> rendered.Face:
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, np.arange(count))
-    drawn = jax.jit(jax.vmap(rendered.sample, (0, None)))(keys, studio)
+    drawn = jax.jit(jax.vmap(rendered.sample_example, (0, None)))(keys, studio)
     return drawn.shots["image"][0]
 
 

@@ -21,9 +21,9 @@ OUT = Path(__file__).parent.parent / "docs" / "pairs.jpg"
 
 
 def main() -> None:
-    recipe = dataclasses.replace(rendered.recipe("expressions"), size=SIZE, supersample=2, landmarks=True)
+    recipe = dataclasses.replace(rendered.load_recipe("expressions"), size=SIZE, supersample=2, landmarks=True)
     with tempfile.TemporaryDirectory() as folder:
-        source = rendered.draw(recipe, FACES, Path(folder) / "source", seed=1, batch=FACES)
+        source = rendered.render_dataset(recipe, FACES, Path(folder) / "source", seed=1, batch=FACES)
         config = RetargetConfig(root=Path(folder) / "source", subjects=0, size=SIZE, batch=FACES)
         rows, names = [images(source, slice(None))], ["source"]
         for expression in ("rendered", "labels", "fit"):

@@ -37,7 +37,7 @@ def main() -> None:
     )
     about = {"data": f"rendered faces, {SIZE} pixels, unseen people", **vars(options), "out": ""}
     sheet = Sheet("thin_faces", options.out, about)
-    recipe = dataclasses.replace(rendered.recipe("identities"), size=SIZE)
+    recipe = dataclasses.replace(rendered.load_recipe("identities"), size=SIZE)
     known = dataclasses.replace(recipe.people, identities=options.people)
     unseen = dataclasses.replace(recipe.people, identities=options.others, first=options.people)
     train, seen = (

@@ -10,7 +10,7 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.face.appearance import Appearance, Lines
+from jaxface.face.appearance import Appearance, Wrinkles
 from jaxface.face.model import ExpressionSpace, FaceModel
 from jaxface.face.population import standard_normal_prior
 from jaxface.face.sides import left_weights
@@ -158,7 +158,7 @@ def _appearance(smile: np.ndarray, left: np.ndarray, cheek: np.ndarray, size: in
         colours=_float(colours),
         opacities=_float(np.array([[0, 0, 0.95], [0, 0, 0.9], [0, 0, 0.8]])),
         line_pattern=_float(0.5 * spot((0.03, -0.02), 0.003, 0.02)),
-        lines=Lines(
+        lines=Wrinkles(
             feature=_float(2.0 * feature / (smile**2).sum()),
             region=_float(np.stack([cheek * left, cheek * (1.0 - left)], axis=-1)),
             names=("nasolabial_left", "nasolabial_right"),

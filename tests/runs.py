@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxface.audit import AuditConfig, AuditResult, load, plan, statistics, store
-from jaxface.audit.interventions import CHECKED, Intervention
+from jaxface.audit.interventions import PROBE_LEVELS, Intervention
 from jaxface.audit.layout import CELLS, CellStatus, Layout
 from jaxface.core.types import EXPRESSIONS
 from jaxface.render import RenderConfig
@@ -44,16 +44,16 @@ def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
             "populations": ["all"],
         },
     )
-    run = store.open_run(folder, config, layout)
+    run = store.create_or_open(folder, config, layout)
     labels = ("happiness", "surprise", "neutral")
-    for group in plan.groups(config, [labels, labels]):
+    for group in plan.work_items(config, [labels, labels]):
         run.write(group, _cells(group, intervention), _person(group))
-    statistics.judge(run, config)
+    statistics.compute_statistics(run, config)
     statistics.write_tables(load(folder))
     return load(folder)
 
 
-def _cells(group: plan.Group, intervention: Intervention) -> dict[str, np.ndarray]:
+def _cells(group: plan.WorkItem, intervention: Intervention) -> dict[str, np.ndarray]:
     random = np.random.default_rng([group.classifier, group.identity])
     count, shape = len(group.expressions), (intervention.symmetry_steps, intervention.time_steps)
     symmetry, time = np.meshgrid(intervention.symmetry, intervention.time, indexing="ij")
@@ -62,11 +62,11 @@ def _cells(group: plan.Group, intervention: Intervention) -> dict[str, np.ndarra
     noise = 0.01 * random.random((count, *shape))
     probability = 0.1 + time * (peak + slopes[:, None, None] * symmetry) + noise
     own = np.array([[0.95, 0.3], [0.3, 0.95]])[group.classifier]
-    answers = np.zeros((count, len(CHECKED), len(EXPRESSIONS)))
-    predicted = np.full((count, len(CHECKED)), EXPRESSIONS.index("neutral"))
+    answers = np.zeros((count, len(PROBE_LEVELS), len(EXPRESSIONS)))
+    predicted = np.full((count, len(PROBE_LEVELS)), EXPRESSIONS.index("neutral"))
     for row, expression in enumerate(group.expressions):
         target = EXPRESSIONS.index(CONFIG.expressions[expression])
-        answers[row, :, target] = 0.3 + slopes[row] * np.array(CHECKED)
+        answers[row, :, target] = 0.3 + slopes[row] * np.array(PROBE_LEVELS)
         answers[row, :, EXPRESSIONS.index("neutral")] = 1.0 - answers[row, :, target]
         predicted[row, -1] = target
     target = [EXPRESSIONS.index(CONFIG.expressions[index]) for index in group.expressions]
@@ -87,7 +87,7 @@ def _cells(group: plan.Group, intervention: Intervention) -> dict[str, np.ndarra
     }
 
 
-def _person(group: plan.Group) -> dict[str, np.ndarray | int]:
+def _person(group: plan.WorkItem) -> dict[str, np.ndarray | int]:
     random = np.random.default_rng(group.identity)
     return {
         "identity_parameters": random.standard_normal(2),

@@ -51,7 +51,7 @@ def test_grids_are_equidistant_and_end_at_whole() -> None:
 
 def test_groups_hold_what_the_classifier_knows() -> None:
     config = AuditConfig(identities=2, expressions=("anger", "fear", "contempt"))
-    groups = plan.groups(config, [("fear", "contempt", "neutral"), ("anger",)])
+    groups = plan.work_items(config, [("fear", "contempt", "neutral"), ("anger",)])
     assert groups == ((0, 0, (1, 2)), (0, 1, (1, 2)), (1, 0, (0,)), (1, 1, (0,)))
 
 
@@ -78,8 +78,8 @@ def test_a_search_key_belongs_to_its_cell_alone() -> None:
 
 
 def test_work_is_shared_by_people_and_cut_into_blocks_of_one_classifier() -> None:
-    groups = [plan.Group(classifier, identity, (0,)) for classifier in (0, 1) for identity in range(5)]
-    shares = [plan.share(groups, process, 2) for process in (0, 1)]
+    groups = [plan.WorkItem(classifier, identity, (0,)) for classifier in (0, 1) for identity in range(5)]
+    shares = [plan.partition(groups, process, 2) for process in (0, 1)]
     assert sorted(shares[0] + shares[1]) == groups
     assert {group.identity for group in shares[1]} == {1, 3}
     blocks = list(plan.blocks(groups, 3))

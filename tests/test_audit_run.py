@@ -15,7 +15,7 @@ from jaxface import audit, classify, render
 from jaxface.audit import AuditConfig, CellStatus, surfaces
 from jaxface.audit.statistics import write_tables
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.progress import Silent
+from jaxface.core.progress import NullProgress
 from jaxface.face import FaceParams
 from jaxface.stats import benjamini_hochberg, symmetry_score
 from tests import planted
@@ -123,7 +123,7 @@ def test_accuracy_activation_and_transfer(finished: audit.AuditResult) -> None:
 
 
 def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditResult) -> None:
-    class Impatient(Silent):
+    class Impatient(NullProgress):
         def advance(self, units: int = 1, note: str = "") -> None:
             raise KeyboardInterrupt
 
@@ -135,7 +135,7 @@ def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditRes
 def test_judgement_is_made_up_for(tmp_path: Path, finished: audit.AuditResult, monkeypatch) -> None:
     """Killed after the last group, before the verdict; and after the verdict, before a table."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("jaxface.audit.statistics.judge", _interrupt)
+        patch.setattr("jaxface.audit.statistics.compute_statistics", _interrupt)
         audit.run(CONFIG, tmp_path)
     same(audit.run(CONFIG, tmp_path), finished)
     (tmp_path / "accuracy.csv").unlink()

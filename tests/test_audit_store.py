@@ -8,7 +8,7 @@ import zarr
 
 from jaxface.audit import AuditConfig, CellStatus, load, store
 from jaxface.audit.layout import CELLS, SURFACES, Layout
-from jaxface.audit.plan import Group
+from jaxface.audit.plan import WorkItem
 from jaxface.core.errors import StoreError
 from jaxface.core.types import EXPRESSIONS
 
@@ -25,7 +25,7 @@ LAYOUT = Layout(
     colours=0,
     attributes={"head": {"name": "toy", "sha256": "1"}, "populations": ["all"]},
 )
-GROUP = Group(1, 0, (0, 2))
+GROUP = WorkItem(1, 0, (0, 2))
 PERSON = {"identity_parameters": np.array([1.0, 2.0]), "albedo_parameters": np.zeros(0), "population": 0}
 
 
@@ -41,11 +41,11 @@ def cells() -> dict[str, np.ndarray]:
 
 
 def test_a_group_is_read_back(tmp_path: Path) -> None:
-    run = store.open_run(tmp_path, CONFIG, LAYOUT)
+    run = store.create_or_open(tmp_path, CONFIG, LAYOUT)
     assert not run.is_done(GROUP)
     written = cells()
     run.write(GROUP, written, PERSON)
-    assert run.is_done(GROUP) and not run.is_done(Group(1, 1, (0, 2)))
+    assert run.is_done(GROUP) and not run.is_done(WorkItem(1, 1, (0, 2)))
     data = run.read()
     for name in (*SURFACES, *CELLS):
         np.testing.assert_array_equal(data[name][1, [0, 2], 0], written[name], err_msg=name)
@@ -62,7 +62,7 @@ def test_stopped_before_any_write_a_group_is_not_done(tmp_path: Path, monkeypatc
     setitem = zarr.Array.__setitem__
     tries = 0
     while True:
-        run = store.open_run(tmp_path, CONFIG, LAYOUT)
+        run = store.create_or_open(tmp_path, CONFIG, LAYOUT)
         assert not run.is_done(GROUP)
         left = tries
 
@@ -89,31 +89,31 @@ def test_stopped_before_any_write_a_group_is_not_done(tmp_path: Path, monkeypatc
 def test_a_store_that_was_not_finished_making_is_made_again(tmp_path: Path) -> None:
     (tmp_path / "surfaces.zarr.partial").mkdir()
     (tmp_path / "surfaces.zarr.partial" / "zarr.json").write_text("{")
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     assert store.read(tmp_path)["done"].shape == (2, 3, 2)
     assert not (tmp_path / "surfaces.zarr.partial").exists()
 
 
 def test_another_config_is_refused(tmp_path: Path) -> None:
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     other = AuditConfig(classifiers=("a", "b"), expressions=("happy", "sad", "fear"), identities=3, seed=5)
     with pytest.raises(StoreError, match=r"identities was 2, is now 3; seed was 0, is now 5"):
-        store.open_run(tmp_path, other, LAYOUT)
+        store.create_or_open(tmp_path, other, LAYOUT)
 
 
 def test_another_head_is_refused(tmp_path: Path) -> None:
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     other = {**LAYOUT.attributes, "head": {"name": "toy", "sha256": "2"}}
     with pytest.raises(StoreError, match="another head: sha256 '1', now '2'"):
-        store.open_run(tmp_path, CONFIG, Layout(**{**vars(LAYOUT), "attributes": other}))
+        store.create_or_open(tmp_path, CONFIG, Layout(**{**vars(LAYOUT), "attributes": other}))
 
 
 def test_the_environment_is_noted_and_so_is_a_change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store.open_run(tmp_path, CONFIG, LAYOUT)
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     assert '"resumed"' not in (tmp_path / "environment.json").read_text()
     monkeypatch.setattr("jaxface.core.runtime.versions", lambda: {"jax": "0"})
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     assert '"resumed"' in (tmp_path / "environment.json").read_text()
 
 
@@ -122,26 +122,26 @@ def test_folders_that_are_no_run_are_refused(tmp_path: Path) -> None:
         load(tmp_path)
     (tmp_path / "file").write_text("x")
     with pytest.raises(StoreError, match="is a file"):
-        store.open_run(tmp_path / "file", CONFIG, LAYOUT)
+        store.create_or_open(tmp_path / "file", CONFIG, LAYOUT)
     with pytest.raises(StoreError, match=r"file/below cannot be written: .+; name another folder"):
-        store.open_run(tmp_path / "file" / "below", CONFIG, LAYOUT)
+        store.create_or_open(tmp_path / "file" / "below", CONFIG, LAYOUT)
     (tmp_path / "stray" / "surfaces.zarr").mkdir(parents=True)
     with pytest.raises(StoreError, match="without its"):
-        store.open_run(tmp_path / "stray", CONFIG, LAYOUT)
+        store.create_or_open(tmp_path / "stray", CONFIG, LAYOUT)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.toml").write_text("= 3")
     with pytest.raises(StoreError, match="cannot be read"):
-        store.open_run(tmp_path / "broken", CONFIG, LAYOUT)
+        store.create_or_open(tmp_path / "broken", CONFIG, LAYOUT)
 
 
 def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
-    store.open_run(tmp_path, CONFIG, LAYOUT)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT)
     (tmp_path / "surfaces.zarr" / "zarr.json").write_text("{")
     with pytest.raises(StoreError, match="cannot be read"):
-        store.open_run(tmp_path, CONFIG, LAYOUT)
+        store.create_or_open(tmp_path, CONFIG, LAYOUT)
 
 
 def test_an_unfinished_run_says_how_far_it_is(tmp_path: Path) -> None:
-    store.open_run(tmp_path, CONFIG, LAYOUT).write(GROUP, cells(), PERSON)
+    store.create_or_open(tmp_path, CONFIG, LAYOUT).write(GROUP, cells(), PERSON)
     with pytest.raises(StoreError, match="not finished: 3 of 12 cells"):
         load(tmp_path)

@@ -7,10 +7,10 @@ import pytest
 
 from jaxface import classify, render
 from jaxface.audit import Intervention, surfaces
-from jaxface.audit.layout import vocabulary
-from jaxface.classify.probability import exact_probabilities
+from jaxface.audit.layout import answer_names
+from jaxface.classify.probability import probabilities_float64
 from jaxface.core.clock import Clock
-from jaxface.core.sharding import over_devices
+from jaxface.core.sharding import all_devices
 from jaxface.face import sample_population
 from tests import planted
 
@@ -37,7 +37,7 @@ def test_a_symmetric_classifier_does_not_tell_left_from_right() -> None:
     face = dataclasses.replace(face, expression=jnp.array([[0.9, 0.3, 0.0, 0.7]]))
     clf = classify.from_function(both_ways, planted.LABELS, name="both ways")
     panels = (
-        surfaces.Panel(head, scene, Intervention(side, 3, 3), (clf,), over_devices(1), Clock())
+        surfaces.SurfaceRenderer(head, scene, Intervention(side, 3, 3), (clf,), all_devices(1), Clock())
         for side in ("left", "right")
     )
     left, right = (panel.surfaces(0, face, np.array([0])).logit for panel in panels)
@@ -48,7 +48,7 @@ def test_a_symmetric_classifier_does_not_tell_left_from_right() -> None:
 @pytest.mark.parametrize("independent", [False, True])
 def test_what_is_not_finite_stays_that(independent: bool) -> None:
     logits = np.array([[1.0, 2.0], [np.nan, 0.0], [np.inf, 0.0]], np.float32)
-    found = exact_probabilities(logits, independent)
+    found = probabilities_float64(logits, independent)
     expected = [0.73105858, 0.88079708] if independent else [0.26894142, 0.73105858]
     np.testing.assert_allclose(found[0], expected, rtol=1e-6)
     assert np.isnan(found[1:, 0]).all()
@@ -57,7 +57,7 @@ def test_what_is_not_finite_stays_that(independent: bool) -> None:
 def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
     classifier = classify.from_function(lambda images: images[:, 0, 0, :2], ("surprise", "anger"))
     logits = np.array([[0.9, 0.2], [0.2, 0.9]], np.float32)
-    answers, top = surfaces.told(classifier, logits, np.array(0), vocabulary([classifier.labels]))
+    answers, top = surfaces.predict(classifier, logits, np.array(0), answer_names([classifier.labels]))
     np.testing.assert_array_equal(top, [5, 0])
     np.testing.assert_array_equal(np.isfinite(answers).sum(-1), [2, 2])
     np.testing.assert_allclose(np.nansum(answers, axis=-1), 1.0, rtol=1e-6)
@@ -66,10 +66,10 @@ def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
 def test_a_detector_answers_each_unit_for_itself() -> None:
     detector = classify.from_function(lambda images: images[:, 0, 0], ("AU6", "au 12", "AU04"), name="units")
     assert detector.labels == ("AU6", "AU12", "AU4") and detector.card.independent
-    names = vocabulary([("anger",), detector.labels])
+    names = answer_names([("anger",), detector.labels])
     assert names[8:] == ("AU4", "AU6", "AU12")
     logits = np.array([[3.0, 1.0, -2.0], [3.0, -1.0, -2.0], [-3.0, -1.0, -2.0], [np.nan, 1.0, 1.0]], np.float32)
-    answers, first = surfaces.told(detector, logits, np.array(names.index("AU12")), names)
+    answers, first = surfaces.predict(detector, logits, np.array(names.index("AU12")), names)
     np.testing.assert_allclose(answers[:3, [9, 10, 8]], 1 / (1 + np.exp(-logits[:3].astype(float))), rtol=1e-6)
     assert np.isnan(answers[:, :8]).all()
     # there; not there, but another; none at all; not finite

@@ -12,7 +12,7 @@ import pytest
 from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import geometry
-from jaxface.face.appearance import line_weights, texture
+from jaxface.face.appearance import texture, wrinkle_weights
 from jaxface.face.assets import pack
 from jaxface.face.load.bundled import load_bundled
 from jaxface.face.model import FaceModel, FaceParams
@@ -163,10 +163,10 @@ def test_each_line_is_called_up_by_its_own_side(head: FaceModel) -> None:
     np.testing.assert_allclose(strength[:, :count], strength[:, count:], atol=1e-4)
     x = np.asarray(head.template)[:, 0]
     for expression in head.expressions.prototypes:
-        weights = line_weights(lines, geometry.expression_displacement(head, expression, 0.0))
+        weights = wrinkle_weights(lines, geometry.expression_displacement(head, expression, 0.0))
         # Features answer 0 to the jaw up to float32 rounding of sums of some hundred products.
         assert np.asarray(weights)[x > 0.004].max() < 1e-4
-    smile = line_weights(lines, geometry.expression_displacement(head, head.expressions.prototypes[0], 0.0))
+    smile = wrinkle_weights(lines, geometry.expression_displacement(head, head.expressions.prototypes[0], 0.0))
     assert np.asarray(smile)[x < 0].max() > 0.5
 
 

@@ -20,7 +20,7 @@ from jaxface.frameworks.causal_affect.config import (
     GraphConfig,
     SmallConfig,
 )
-from jaxface.frameworks.causal_affect.networks import CausalAffect, Seen
+from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs
 from jaxface.frameworks.causal_affect.train import build, look
 from jaxface.frameworks.common.framework import Task
 from tests import causal_reference as reference
@@ -42,7 +42,7 @@ class Whole(NamedTuple):
 
     numbers: dict[str, np.ndarray]
     batch: dict[str, Any]
-    seen: Seen
+    seen: Outputs
     terms: dict[str, jax.Array]
     noise: jax.Array
     slopes: dict[str, np.ndarray]

@@ -12,13 +12,13 @@ from jaxface.data.rendered.causal_world import distribution, weights
 from jaxface.frameworks.causal_affect import graphs
 from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 
 @pytest.fixture(scope="module")
 def seen() -> Labels:
     """Two thousand states of the known world."""
-    causes, count = rendered.world("signed"), 2000
+    causes, count = rendered.load_world("signed"), 2000
     states, probability = distribution(causes)
     present = states[np.random.default_rng(0).choice(len(states), count, p=probability)]
     names = (*causes.expressions, "neutral")
@@ -110,7 +110,7 @@ def found(seen: Labels) -> dict[str, Found]:
 def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Found], loss: str) -> None:
     graph, threshold = found[f"NOTEARS, {loss}"]
     assert notears.acyclicity(graph.between / threshold * 0.3)[0] < 1e-6
-    truth = graphs.of_world(rendered.world("signed"))
+    truth = graphs.of_world(rendered.load_world("signed"))
     between, to_expressions = scores.score(graph, truth, threshold)
     assert between.skeleton_auroc > 0.95 and between.sign > 0.9
     assert to_expressions.auroc > 0.85 and to_expressions.sign > 0.9
@@ -127,7 +127,7 @@ def test_nothing_follows_from_noise() -> None:
 def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
     """1 -> 4 |- 2 and 6 -> 7 -> fear: of 6 and 7 no statistics tell which is the cause."""
     edges = ((1, 4, 3.0), (2, 4, -3.0), (6, 7, 3.0))
-    causes = rendered.Causes((1, 2, 4, 6, 7), (0.5, 0.5, 0.5, 0.5, 0.2), edges, ("fear",), (), 0.5)
+    causes = rendered.CausalWorld((1, 2, 4, 6, 7), (0.5, 0.5, 0.5, 0.5, 0.2), edges, ("fear",), (), 0.5)
     states, probability = distribution(causes)
     generator = np.random.default_rng(0)
     present = states[generator.choice(len(states), 2000, p=probability)]
@@ -144,7 +144,7 @@ def test_without_causal_learn_pc_says_what_to_install(seen: Labels) -> None:
 
 
 def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
-    truth = graphs.of_world(rendered.world("signed"))
+    truth = graphs.of_world(rendered.load_world("signed"))
     assert set(found) == set(contest.ON_LABELS) - (set() if pc.available() else {"PC"})
     rows = {name: contest.row(each, truth) for name, each in found.items()}
     assert all(
@@ -155,7 +155,7 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
     mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
     assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
     assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
-    means = over_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
+    means = aggregate_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
     assert means == {
         "seeds": 2,
         "units_auroc": pytest.approx(0.6),
@@ -165,7 +165,7 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
 
 def test_what_others_tell_of_a_unit_by_hand() -> None:
     """Half the faces have 1; 2 comes with it nine times in ten, and once in ten without."""
-    causes = rendered.Causes((1, 2), (0.5, 0.1), ((1, 2, 2 * np.log(9)),), (), (), 0.5)
+    causes = rendered.CausalWorld((1, 2), (0.5, 0.1), ((1, 2, 2 * np.log(9)),), (), (), 0.5)
     np.testing.assert_allclose(contest.f1_from_others(causes), 0.9)
-    alone = rendered.Causes((1, 2), (0.5, 0.2), (), (), (), 0.5)  # always saying yes is best
+    alone = rendered.CausalWorld((1, 2), (0.5, 0.2), (), (), (), 0.5)  # always saying yes is best
     np.testing.assert_allclose(contest.f1_from_others(alone), [2 * 0.5 / 1.5, 2 * 0.2 / 1.2])

@@ -23,7 +23,7 @@ from jaxface.frameworks.causal_affect.train import build
 from jaxface.frameworks.common.framework import Task
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once
-TRUTH = graphs.of_world(rendered.world("signed"))
+TRUTH = graphs.of_world(rendered.load_world("signed"))
 
 
 def arrows(axes: Axes) -> Counter:

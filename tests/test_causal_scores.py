@@ -81,7 +81,7 @@ def test_agreement_is_jaccards() -> None:
 
 
 def test_the_true_graph_of_a_world_scores_fully() -> None:
-    causes = rendered.world("signed")
+    causes = rendered.load_world("signed")
     truth = graphs.of_world(causes)
     assert {edge[:2] for edge in truth.edges()} == {
         *(edge[:2] for edge in causes.edges),

@@ -23,12 +23,12 @@ from jaxface.frameworks.causal_affect.config import (
     SmallConfig,
 )
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
-from jaxface.frameworks.causal_affect.networks import Levels, Seen
+from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 PAPER = (
     "backbone", "dis", "gc", "gc dis", "gc cf", "gc dis cf", "sac", "sac dis", "sac cf", "sac dis cf", "gc sac",
@@ -120,10 +120,10 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
     images = np.zeros((5, 4, 4, 3), np.uint8)
     images[:3, 0, 0, :2] = shown
     images[3:, 0, 0, 2] = [1, 0]
-    one = data.Dataset("units", data.Arrays(images[:3]), {"units": shown}, units=(4, 12))
+    one = data.Dataset("units", data.ArraySource(images[:3]), {"units": shown}, units=(4, 12))
     label = np.array([1, 0], np.int32)
-    other = data.Dataset("faces", data.Arrays(images[3:]), {"label": label}, labels=("anger", "happiness"))
-    both = data.joined([one, other])
+    other = data.Dataset("faces", data.ArraySource(images[3:]), {"label": label}, labels=("anger", "happiness"))
+    both = data.concat([one, other])
 
     def classes(_: object, images: jax.Array) -> np.ndarray:
         return np.eye(2)[np.asarray(images)[:, 0, 0, 2]]
@@ -136,8 +136,8 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
     found = ask(None, both)
     assert tuple(name for name in known_measures(task, "labels", True) if name in found) == tuple(found)
     assert found["accuracy"] == 1.0 and found["units_f1"] == found["units_f1_au12"] == 1.0
-    assert "accuracy" not in ask(None, data.joined([one], both.labels, both.units))
-    assert "units_f1" not in ask(None, data.joined([other], both.labels, both.units))
+    assert "accuracy" not in ask(None, data.concat([one], both.labels, both.units))
+    assert "units_f1" not in ask(None, data.concat([other], both.labels, both.units))
 
 
 def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,9 +161,9 @@ def test_what_a_study_reports() -> None:
     """Three heads of two units, of which the features' are right and the graphs' wrong."""
     truth = np.array([[1, 0], [0, 1], [1, 1], [0, 1]], np.float32)
     right = 4.0 * truth - 2.0
-    levels = Levels(np.zeros((4, 2, 2, 2)), np.zeros((4, 2, 2, 3)), np.stack([-right, -0.5 * right], 1))
+    levels = GraphOutputs(np.zeros((4, 2, 2, 2)), np.zeros((4, 2, 2, 3)), np.stack([-right, -0.5 * right], 1))
     label = np.array([0, 1, 1, 0])
-    seen = Seen(np.zeros((4, 5)), np.zeros((4, 2, 3)), 2.0 * right, levels, None, 3.0 * np.eye(2)[label])
+    seen = Outputs(np.zeros((4, 5)), np.zeros((4, 2, 3)), 2.0 * right, levels, None, 3.0 * np.eye(2)[label])
     units, expressions = studies.heads(CausalAffectConfig(encoder="small"), seen)  # type: ignore[arg-type]
     outcome = studies.Outcome(units, expressions, {}, {}, 1.0)
     task = Task(labels=("anger", "happiness"), units=(4, 12))
@@ -171,7 +171,7 @@ def test_what_a_study_reports() -> None:
     found = studies.measured(outcome, task, columns)
     assert found["units_f1_features"] == 1.0 and found["units_f1_sample"] < 0.5
     assert found["units_f1_answer"] == 1.0 and found["accuracy_answer"] == 1.0  # the surest decides the mean
-    means = over_seeds([found, found | {"accuracy_answer": 0.5}])
+    means = aggregate_seeds([found, found | {"accuracy_answer": 0.5}])
     assert means["accuracy_answer"] == 0.75 and means["accuracy_answer_sd"] == pytest.approx(0.5**1.5)
 
 

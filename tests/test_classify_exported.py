@@ -79,12 +79,12 @@ def slopes(classifier: classify.Classifier, images: jax.Array, active: jax.Array
     def top(image: jax.Array) -> jax.Array:
         return classifier.apply(classifier.state, image[None])[0, 1]
 
-    return sharding.each_case(jax.grad(top), images)
+    return sharding.map_cases(jax.grad(top), images)
 
 
 def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, images: jax.Array) -> None:
     classifier = classify.load(folder)
-    over = sharding.for_cases(4)
+    over = sharding.sharding_for(4)
     assert over.mesh.size == 2
     found = over(slopes, over.place(classifier), images[:4])
     wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])

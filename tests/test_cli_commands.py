@@ -109,13 +109,13 @@ def test_report_without_a_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_gate(planted: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = score_rows(jf.audit.load(planted))
-    assert gate.judge([gate.parse("score>0.2")], rows) == 0
+    assert gate.check_limits([gate.parse("score>0.2")], rows) == 0
     assert capsys.readouterr().err == ""
-    assert gate.judge([gate.parse("score > 0.01"), gate.parse("significant>0.5")], rows) == 1
+    assert gate.check_limits([gate.parse("score > 0.01"), gate.parse("significant>0.5")], rows) == 1
     said = capsys.readouterr().err.splitlines()
     assert len(said) == 4
     assert said[0].startswith("jaxface: gate: one, happiness: score 0.07")
-    assert gate.judge([gate.parse("score>0.2")], [row for row in rows if not row.known]) == 1
+    assert gate.check_limits([gate.parse("score>0.2")], [row for row in rows if not row.known]) == 1
 
 
 @pytest.mark.parametrize("text", ["score", "score>x", "scores>1", "score<1", "score>1e"])

@@ -8,7 +8,7 @@ from jaxface.core import progress
 
 
 def test_lines_tell_the_stage_and_the_end(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = progress.Lines(seconds=1000.0)
+    meter = progress.LogProgress(seconds=1000.0)
     meter.start("cells", 4, done=1)
     for note in ("a", "b", "c"):
         meter.advance(note=note)
@@ -23,14 +23,14 @@ def test_lines_tell_the_stage_and_the_end(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_lines_are_not_held_back_longer_than_asked(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = progress.Lines(seconds=0.0)
+    meter = progress.LogProgress(seconds=0.0)
     meter.start("cells", 3)
     meter.advance(2)
     assert "cells: 2/3" in capsys.readouterr().err
 
 
 def test_a_bar_counts(capsys: pytest.CaptureFixture[str]) -> None:
-    meter = progress.Bar()
+    meter = progress.TqdmProgress()
     meter.advance()  # before any stage: nothing to count
     meter.start("search", 2)
     meter.advance(2, note="happiness")
@@ -52,12 +52,12 @@ def test_silence(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_display_suits_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
-    assert isinstance(progress.for_terminal(), progress.Lines)
+    assert isinstance(progress.for_terminal(), progress.LogProgress)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    assert isinstance(progress.for_terminal(), progress.Bar)
+    assert isinstance(progress.for_terminal(), progress.TqdmProgress)
 
 
-@pytest.mark.parametrize("kind", [progress.Bar, progress.Lines])
+@pytest.mark.parametrize("kind", [progress.TqdmProgress, progress.LogProgress])
 def test_a_hint_is_said_when_a_stage_begins(kind: type, capsys: pytest.CaptureFixture[str]) -> None:
     meter = kind(hint="patience")
     meter.start("cells", 2)

@@ -12,26 +12,28 @@ import pytest
 
 from jaxface.core.errors import ConfigError
 from jaxface.data import rendered
-from jaxface.data.rendered import Labels, Studio
+from jaxface.data.rendered import Labels, SceneAssets
 from jaxface.data.rendered.causal_world import (
-    Causes,
+    CausalWorld,
     distribution,
     expression,
+    load_world,
     mechanism,
     present,
     strengths,
     weights,
-    world,
 )
 
-RECIPE = rendered.recipe("causes")
+RECIPE = rendered.load_recipe("causes")
 LABELS = RECIPE.expressions.labels
-SMALL = Causes((1, 2, 4), (0.5, 0.2, 0.9), ((1, 2, 2.0), (2, 4, -3.0)), ("fear",), (("fear", 4, 1.0),), 0.5)
+SMALL = CausalWorld(
+    (1, 2, 4), (0.5, 0.2, 0.9), ((1, 2, 2.0), (2, 4, -3.0)), ("fear",), (("fear", 4, 1.0),), 0.5
+)
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return rendered.studio(dataclasses.replace(RECIPE, size=16))
+def studio() -> SceneAssets:
+    return rendered.build_assets(dataclasses.replace(RECIPE, size=16))
 
 
 def test_the_distribution_of_a_chain_by_hand() -> None:
@@ -47,7 +49,7 @@ def test_the_distribution_of_a_chain_by_hand() -> None:
 
 @pytest.mark.parametrize("noise", [1.0, 0.5])
 def test_states_are_drawn_as_often_as_the_model_says(noise: float) -> None:
-    causes, count = dataclasses.replace(world("signed"), noise=noise), 60_000
+    causes, count = dataclasses.replace(load_world("signed"), noise=noise), 60_000
     made = mechanism(causes, LABELS)
     even = np.random.default_rng(0).random((count, len(causes.units)), np.float32)
     even = np.clip(even, 1e-7, 1 - 1e-7)
@@ -75,14 +77,14 @@ def test_states_are_drawn_as_often_as_the_model_says(noise: float) -> None:
 
 
 def test_no_two_expressions_are_equally_strong() -> None:
-    causes = world("signed")
+    causes = load_world("signed")
     states, _ = distribution(causes)
     sums = np.sort(np.append(states @ weights(causes, causes.expressions), np.full((1024, 1), 0.9), 1), axis=1)
     assert (sums[:, -1] - sums[:, -2]).min() > 1e-3
 
 
-def test_labels_are_what_the_face_shows(studio: Studio) -> None:
-    causes = world("signed")
+def test_labels_are_what_the_face_shows(studio: SceneAssets) -> None:
+    causes = load_world("signed")
 
     def drawn(key: jax.Array) -> tuple[Labels, dict[str, jax.Array]]:
         labels = rendered.sample_labels(key, studio)
@@ -107,8 +109,8 @@ def test_labels_are_what_the_face_shows(studio: Studio) -> None:
     assert labels.identity.std() > 0.0
 
 
-def test_the_world_has_what_is_asked_of_it(studio: Studio) -> None:
-    causes = world("signed")
+def test_the_world_has_what_is_asked_of_it(studio: SceneAssets) -> None:
+    causes = load_world("signed")
     strength = strengths(causes)
     assert (strength > 0).sum() == 7 and (strength < 0).sum() == 4
     place = [studio.action_units.index(unit) for unit in causes.units]
@@ -132,13 +134,13 @@ def test_what_is_no_world_is_refused(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match=message):
             dataclasses.replace(SMALL, **changed)
     with pytest.raises(ConfigError, match="no world 'sined', did you mean 'signed'"):
-        world("sined")
+        load_world("sined")
     file = tmp_path / "mine.toml"
     file.write_text("units = [1]\n")
     with pytest.raises(ConfigError, match="base"):
-        world(file)
+        load_world(file)
     with pytest.raises(ConfigError, match="the world has"):
         mechanism(SMALL, ("fear",))
     units = dataclasses.replace(RECIPE.units, numbers=(1, 2, 4))
     with pytest.raises(ConfigError, match="they must be the same"):
-        rendered.studio(dataclasses.replace(RECIPE, units=units))
+        rendered.build_assets(dataclasses.replace(RECIPE, units=units))

@@ -12,10 +12,10 @@ import pytest
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
-from jaxface.data.rendered import Face, Recipe, Shot, Studio
-from jaxface.data.rendered.fitting import FitConfig, Fitted, fit
+from jaxface.data.rendered import Face, RenderedDatasetConfig, SceneAssets, SceneParams
+from jaxface.data.rendered.fitting import FitConfig, FitResult, fit
 from jaxface.data.rendered.rigs import points
-from jaxface.data.rendered.scenes import plain_scene
+from jaxface.data.rendered.scenes import default_scene
 from jaxface.face import landmarks
 
 EXPRESSIONS = (
@@ -30,12 +30,12 @@ FRAMES = ((3.0, 0.40, 0.01), (2.8, 0.38, -0.01), (2.9, 0.39, 0.0), (3.1, 0.37, 0
 
 
 @pytest.fixture(scope="module")
-def studio() -> Studio:
-    return rendered.studio(Recipe(name="small", size=48))
+def studio() -> SceneAssets:
+    return rendered.build_assets(RenderedDatasetConfig(name="small", size=48))
 
 
 @pytest.fixture(scope="module")
-def truth(studio: Studio) -> tuple[Face, Shot]:
+def truth(studio: SceneAssets) -> tuple[Face, SceneParams]:
     """Four strangers, two women and two men, with an expression each; the fourth has none."""
     random, prior, names = (
         np.random.default_rng(0),
@@ -58,21 +58,25 @@ def truth(studio: Studio) -> tuple[Face, Shot]:
         frozen_left=jnp.zeros(4, bool),
     )
     light = jnp.asarray(random.normal(size=(4, 9, 3)), jnp.float32)
-    return face, jax.vmap(lambda frame, light: plain_scene(studio, frame, light))(jnp.asarray(FRAMES), light)
+    return face, jax.vmap(lambda frame, light: default_scene(studio, frame, light))(jnp.asarray(FRAMES), light)
 
 
-def units_of(studio: Studio, face: Face) -> np.ndarray:
+def units_of(studio: SceneAssets, face: Face) -> np.ndarray:
     """(B, 5) intensities of UNITS, as `rendered.intensities`."""
     shows = np.asarray(studio.shows)[[studio.action_units.index(unit) for unit in UNITS]]
     return np.clip((shows[None] * np.asarray(face.activations)[:, None]).max(-1), 0.0, 1.0)
 
 
 @partial(jax.jit, static_argnums=3)
-def fitted(studio: Studio, images: jax.Array | None, marks: jax.Array | None, config: FitConfig) -> Fitted:
+def fitted(
+    studio: SceneAssets, images: jax.Array | None, marks: jax.Array | None, config: FitConfig
+) -> FitResult:
     return fit(studio, images, marks, config)
 
 
-def test_landmarks_tell_expression_pose_and_camera(studio: Studio, truth: tuple[Face, Shot]) -> None:
+def test_landmarks_tell_expression_pose_and_camera(
+    studio: SceneAssets, truth: tuple[Face, SceneParams]
+) -> None:
     """Measured: units to .17, angles to 2.6 degrees, the camera's height to 1%, landmarks to .0016 widths."""
     face, shot = truth
     seen = jax.jit(points)
@@ -88,7 +92,7 @@ def test_landmarks_tell_expression_pose_and_camera(studio: Studio, truth: tuple[
 
 
 def test_pixels_tell_the_expression_where_there_are_no_landmarks(
-    studio: Studio, truth: tuple[Face, Shot]
+    studio: SceneAssets, truth: tuple[Face, SceneParams]
 ) -> None:
     """Of two strangers in unknown light, 48 pixels, in 60 steps. Measured: units to .15, yaw to .6 degrees.
 
@@ -106,7 +110,7 @@ def test_pixels_tell_the_expression_where_there_are_no_landmarks(
     assert float(found.pixel_error.max()) < 0.03
 
 
-def test_what_cannot_be_fitted_is_refused(studio: Studio) -> None:
+def test_what_cannot_be_fitted_is_refused(studio: SceneAssets) -> None:
     with pytest.raises(ShapeError, match=r"wanted \(batch, 68, 2\)"):
         fit(studio, None, jnp.zeros((1, 49, 2)))
     with pytest.raises(ShapeError, match=r"images to fit: none, wanted \(batch, 48, 48, 3\)"):

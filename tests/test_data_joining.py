@@ -10,8 +10,8 @@ from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import joining
 
 
-def pictures(count: int, value: int) -> data.Arrays:
-    return data.Arrays(
+def pictures(count: int, value: int) -> data.ArraySource:
+    return data.ArraySource(
         np.full((count, 2, 2, 3), value, np.uint8) + np.arange(count, dtype=np.uint8)[:, None, None, None]
     )
 
@@ -43,7 +43,7 @@ def faces() -> data.Dataset:
 def test_units_are_joined_by_number_and_classes_by_name(
     units: data.Dataset, others: data.Dataset, faces: data.Dataset
 ) -> None:
-    whole = data.joined([units, others, faces])
+    whole = data.concat([units, others, faces])
     assert whole.units == (4, 12, 26) and whole.labels == ("anger", "happiness") and len(whole) == 9
     assert whole.name == "some units + other units + faces" and whole.report.read == 9
     np.testing.assert_array_equal(whole.columns["label"], [-1] * 5 + [1, 0, 1, 1])
@@ -59,33 +59,39 @@ def test_units_are_joined_by_number_and_classes_by_name(
 
 
 def test_another_choice_of_classes_and_units(units: data.Dataset, faces: data.Dataset) -> None:
-    whole = data.joined([units, faces], ("happiness",), (26, 12))
+    whole = data.concat([units, faces], ("happiness",), (26, 12))
     np.testing.assert_array_equal(whole.columns["label"], [-1, -1, -1, 0, -1, 0, 0])
     np.testing.assert_array_equal(whole.columns["units"][:3], [[0, 1], [0, 0], [0, 1]])
     np.testing.assert_array_equal(whole.columns["units_known"][:3], [[False, True]] * 3)
-    assert "label" not in data.joined([units]).columns
-    nothing = joining.aligned(whole.columns, ((), ()), (("happiness",), (12,)))
+    assert "label" not in data.concat([units]).columns
+    nothing = joining.align_columns(whole.columns, ((), ()), (("happiness",), (12,)))
     assert (nothing["label"] == -1).all() and not nothing["units_known"].any()
     with pytest.raises(DataError, match="name one or more"):
-        data.joined([])
+        data.concat([])
 
 
 def test_what_is_not_to_be_learnt_is_dropped(units: data.Dataset, faces: data.Dataset) -> None:
-    both = data.joined([units, faces])
-    assert joining.only(both, "units").labels == () and "label" not in joining.only(both, "units").columns
-    assert joining.only(both, "label").units == () and "units" not in joining.only(both, "label").columns
-    assert joining.only(both, "both") is both
+    both = data.concat([units, faces])
+    assert (
+        joining.restrict_labels(both, "units").labels == ()
+        and "label" not in joining.restrict_labels(both, "units").columns
+    )
+    assert (
+        joining.restrict_labels(both, "label").units == ()
+        and "units" not in joining.restrict_labels(both, "label").columns
+    )
+    assert joining.restrict_labels(both, "both") is both
     with pytest.raises(DataError, match="no column 'units'"):
-        joining.only(faces, "units")
+        joining.restrict_labels(faces, "units")
     with pytest.raises(DataError, match="cannot learn 'age'"):
-        joining.only(faces, "age")
+        joining.restrict_labels(faces, "age")
 
 
 def test_mixtures_keep_their_shares_and_go_on_where_they_were(units: data.Dataset, faces: data.Dataset) -> None:
-    def begun() -> data.Mixture:
+    def begun() -> data.MixtureStream:
         streams = [data.batches(units, 2, 0), data.batches(faces, 3, 1)]
         known = [(units.labels, units.units), (faces.labels, faces.units)]
-        return data.Mixture(streams, known, (("happiness", "anger"), (4, 12)))
+        return data.MixtureStream(streams, known, (("happiness", "anger"), (4, 12)))
 
     stream = begun()
     batches = [next(stream) for _ in range(2)]
@@ -104,10 +110,10 @@ def test_mixtures_keep_their_shares_and_go_on_where_they_were(units: data.Datase
 
 
 def test_shares_of_a_batch() -> None:
-    assert joining.shares(64, (1.0, 1.0)) == (32, 32)
-    assert joining.shares(10, (1.0, 1.0, 1.0)) == (4, 3, 3)
-    assert joining.shares(9, (1.0, 100.0)) == (1, 8)
-    assert sum(joining.shares(97, (0.3, 2.0, 5.1))) == 97
+    assert joining.split_batch(64, (1.0, 1.0)) == (32, 32)
+    assert joining.split_batch(10, (1.0, 1.0, 1.0)) == (4, 3, 3)
+    assert joining.split_batch(9, (1.0, 100.0)) == (1, 8)
+    assert sum(joining.split_batch(97, (0.3, 2.0, 5.1))) == 97
     for batch, weights in ((1, (1.0, 1.0)), (8, (1.0, 0.0)), (8, ())):
         with pytest.raises(ConfigError, match="cannot be shared"):
-            joining.shares(batch, weights)
+            joining.split_batch(batch, weights)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxface.core.errors import ConfigError, DataError, LabelError, ShapeError
-from jaxface.data import Arrays, Dataset, batches
+from jaxface.data import ArraySource, Dataset, batches
 
 LABELS = ("anger", "neutral", "happiness")
 
@@ -17,7 +17,7 @@ def numbered(count: int = 10) -> Dataset:
     """Images whose every pixel is their number."""
     images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 4, 4, 3))
     columns = {"label": np.arange(count, dtype=np.int32) % 3, "identity": np.arange(count, dtype=np.int32) // 2}
-    return Dataset("numbered", Arrays(images), columns, LABELS)
+    return Dataset("numbered", ArraySource(images), columns, LABELS)
 
 
 def seen(batch: dict[str, np.ndarray]) -> list[int]:
@@ -109,7 +109,7 @@ def test_relabelling_is_by_name_and_counts_what_it_leaves_out() -> None:
 
 
 def test_columns_that_do_not_fit_are_refused() -> None:
-    source = Arrays(np.zeros((2, 4, 4, 3), np.uint8))
+    source = ArraySource(np.zeros((2, 4, 4, 3), np.uint8))
     with pytest.raises(ShapeError, match="3 rows for 2 images"):
         Dataset("bad", source, {"label": np.zeros(3, np.int32)}, LABELS)
     with pytest.raises(LabelError, match="for 3 classes"):

@@ -16,19 +16,19 @@ import pytest
 from jaxface import data
 from jaxface.core.errors import ConfigError, DataError, LabelError
 from jaxface.data import rendered
-from jaxface.data.rendered import Example, Face, Recipe, Studio
-from jaxface.data.rendered.config import ActionUnits, Expressions, People, Pose
+from jaxface.data.rendered import Example, Face, RenderedDatasetConfig, SceneAssets
+from jaxface.data.rendered.config import ActionUnitsConfig, ExpressionsConfig, PeopleConfig, PoseConfig
 from jaxface.data.rendered.example import marked
-from jaxface.data.rendered.rigs import LANES, Columns, columns
+from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
 from jaxface.face import FaceModel, geometry, landmarks, load
-from jaxface.face.appearance import line_weights
+from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
 from jaxface.render import Framing, Perspective, frame, project
 from jaxface.render.light import irradiance
 from jaxface.render.shading import vertex_normals
 
 BATCH = 16
-RECIPE = Recipe(name="small", size=16, supersample=1, people=People(identities=5, first=3))
+RECIPE = RenderedDatasetConfig(name="small", size=16, supersample=1, people=PeopleConfig(identities=5, first=3))
 
 
 @pytest.fixture(scope="module")
@@ -37,13 +37,13 @@ def head() -> FaceModel:
 
 
 @pytest.fixture(scope="module")
-def studio(head: FaceModel) -> Studio:
-    return rendered.studio(RECIPE, head)
+def studio(head: FaceModel) -> SceneAssets:
+    return rendered.build_assets(RECIPE, head)
 
 
 @pytest.fixture(scope="module")
-def stream(studio: Studio) -> rendered.RenderedStream:
-    return rendered.stream(studio, BATCH, seed=4)
+def stream(studio: SceneAssets) -> rendered.RenderedStream:
+    return rendered.rendered_stream(studio, BATCH, seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -52,11 +52,11 @@ def batch(stream: rendered.RenderedStream) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def many(studio: Studio) -> Example:
+def many(studio: SceneAssets) -> Example:
     """The first examples of `stream`, before they are drawn."""
     key = jax.random.fold_in(jax.random.key(RECIPE.seed), 4)
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(300))
-    return jax.device_get(jax.jit(jax.vmap(rendered.sample, (0, None)))(keys, studio))
+    return jax.device_get(jax.jit(jax.vmap(rendered.sample_example, (0, None)))(keys, studio))
 
 
 def test_a_batch_holds_images_and_all_labels(batch: dict[str, np.ndarray]) -> None:
@@ -89,26 +89,26 @@ def test_a_stream_resumes_and_its_examples_do_not_depend_on_the_way_there(
 
 
 def test_one_picture_is_the_one_of_its_batch(
-    studio: Studio, many: Example, batch: dict[str, np.ndarray]
+    studio: SceneAssets, many: Example, batch: dict[str, np.ndarray]
 ) -> None:
     for name, column in many.columns.items():
         np.testing.assert_allclose(column[:BATCH], batch[name], rtol=1e-6)
     face, shot = jax.tree.map(lambda leaf: leaf[11], many.shots["image"])
-    alone = np.asarray(jax.jit(rendered.picture)(studio, face, shot), int)
+    alone = np.asarray(jax.jit(rendered.render_example)(studio, face, shot), int)
     # Another program may round a sample across an edge or a level.
     assert np.abs(alone - batch["image"][11]).mean() < 0.2
     assert np.abs(alone - batch["image"][10]).mean() > 5
 
 
-def test_drawn_to_disk_it_is_read_back_the_same(studio: Studio, tmp_path: Path) -> None:
+def test_drawn_to_disk_it_is_read_back_the_same(studio: SceneAssets, tmp_path: Path) -> None:
     in_memory = rendered.dataset(studio, 20, seed=4, batch=BATCH)
-    written = rendered.draw(studio, 20, tmp_path / "set", seed=4, batch=BATCH)
+    written = rendered.render_dataset(studio, 20, tmp_path / "set", seed=4, batch=BATCH)
     read = data.open("rendered", tmp_path / "set")
     assert len(read) == len(written) == 20 and read.labels == in_memory.labels and read.units == in_memory.units
     for name, column in in_memory.columns.items():
         np.testing.assert_array_equal(read.columns[name], column)
     np.testing.assert_array_equal(read.rows(range(20))["image"], in_memory.rows(range(20))["image"])
-    assert rendered.recipe(tmp_path / "set" / "recipe.toml") == RECIPE
+    assert rendered.load_recipe(tmp_path / "set" / "recipe.toml") == RECIPE
     (tmp_path / "set" / "columns.npz").write_bytes(b"PK")
     with pytest.raises(DataError, match="draw it again"):
         data.open("rendered", tmp_path / "set")
@@ -129,14 +129,14 @@ def test_action_units_are_read_off_the_expression(many: Example) -> None:
     assert np.bincount(label).min() > 20 and np.bincount(label).max() < 70
 
 
-def test_people_keep_their_look_and_manner(studio: Studio, many: Example) -> None:
+def test_people_keep_their_look_and_manner(studio: SceneAssets, many: Example) -> None:
     number, sex = many.columns["identity"], many.columns["sex"]
     faces, _ = many.shots["image"]
     for one in range(3, 8):
         assert len(np.unique(faces.identity[number == one], axis=0)) == 1
         assert len(np.unique(sex[number == one])) == 1
     assert set(number.tolist()) == {3, 4, 5, 6, 7}
-    look = jax.jit(rendered.person)
+    look = jax.jit(rendered.sample_person)
     man, woman = (look(studio, jnp.int32(6), jnp.int32(sex)) for sex in (1, 0))
     assert (int(man.sex), int(woman.sex)) == (1, 0)
     shapes = slice(3, None)  # behind sex, age and length of hair
@@ -145,13 +145,17 @@ def test_people_keep_their_look_and_manner(studio: Studio, many: Example) -> Non
 
 
 def test_units_alone_are_drawn_as_wanted_and_exclude_each_other(head: FaceModel) -> None:
-    units = Recipe(expressions=Expressions(labels=()), units=ActionUnits(rate=0.5), people=People(style=0.0))
-    studio = rendered.studio(units, head)
+    units = RenderedDatasetConfig(
+        expressions=ExpressionsConfig(labels=()),
+        units=ActionUnitsConfig(rate=0.5),
+        people=PeopleConfig(style=0.0),
+    )
+    studio = rendered.build_assets(units, head)
 
     def both(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         k_wanted, k_made = jax.random.split(key)
         wanted = rendered.sample_units(k_wanted, studio)
-        return wanted, rendered.intensities(studio, rendered.realise(k_made, studio, wanted))
+        return wanted, rendered.intensities(studio, rendered.units_to_activations(k_made, studio, wanted))
 
     wanted, shown = jax.device_get(jax.jit(jax.vmap(both))(jax.random.split(jax.random.key(2), 200)))
     together = (wanted > 0.0).astype(np.float32) @ np.asarray(studio.exclusive).T
@@ -165,12 +169,12 @@ def test_units_alone_are_drawn_as_wanted_and_exclude_each_other(head: FaceModel)
 
 
 @pytest.fixture(scope="module")
-def placed() -> Callable[..., Columns]:
+def placed() -> Callable[..., VertexColumns]:
     return jax.jit(columns, static_argnums=3)
 
 
 def test_vertices_of_many_are_those_of_one(
-    studio: Studio, head: FaceModel, many: Example, placed: Callable[..., Columns]
+    studio: SceneAssets, head: FaceModel, many: Example, placed: Callable[..., VertexColumns]
 ) -> None:
     """Geometry, lines, normals, light and camera against the rooms that define them."""
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
@@ -186,7 +190,7 @@ def test_vertices_of_many_are_those_of_one(
         vertices = geometry.shape(head, face.identity) + displacement
         screen = project(camera, vertices, 32)
         received = irradiance(light, vertex_normals(vertices, head.faces))
-        return *screen.xy.T, screen.inverse_w, *received.T, line_weights(head.appearance.lines, displacement)
+        return *screen.xy.T, screen.inverse_w, *received.T, wrinkle_weights(head.appearance.lines, displacement)
 
     left = int(np.argmax(faces.frozen_left))
     for lane, side in ((left, "left"), (int(np.argmin(faces.frozen_left)), "right")):
@@ -198,7 +202,7 @@ def test_vertices_of_many_are_those_of_one(
 
 
 def test_turned_heads_stay_in_the_picture(
-    studio: Studio, many: Example, placed: Callable[..., Columns]
+    studio: SceneAssets, many: Example, placed: Callable[..., VertexColumns]
 ) -> None:
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
     turned = dataclasses.replace(faces, turn=np.tile(np.float32([0.2, 0.4, 0.1]), (LANES, 1)))
@@ -208,7 +212,7 @@ def test_turned_heads_stay_in_the_picture(
 
 
 def test_landmarks_are_where_their_vertices_are_drawn(
-    studio: Studio, many: Example, placed: Callable[..., Columns]
+    studio: SceneAssets, many: Example, placed: Callable[..., VertexColumns]
 ) -> None:
     """Turned, lopsided faces too: points of one vertex exactly, the brows' means nearly."""
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
@@ -231,25 +235,25 @@ def test_landmarks_are_where_their_vertices_are_drawn(
 
 @pytest.mark.parametrize("name", rendered.recipe_names())
 def test_named_recipes_load(name: str) -> None:
-    assert rendered.recipe(name).name == name
+    assert rendered.load_recipe(name).name == name
 
 
 def test_recipes_that_cannot_be_drawn_are_refused(head: FaceModel, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'units'"):
-        rendered.recipe("unit")
+        rendered.load_recipe("unit")
     file = tmp_path / "mine.toml"
     file.write_text("[pose]\nyow = 3.0\n")
     with pytest.raises(ConfigError, match=r"unknown key 'pose\.yow', did you mean 'yaw'"):
-        rendered.recipe(file)
+        rendered.load_recipe(file)
     with pytest.raises(ConfigError, match="smaller number first"):
-        Recipe(pose=Pose(symmetry=(1.0, 0.0)))
+        RenderedDatasetConfig(pose=PoseConfig(symmetry=(1.0, 0.0)))
     with pytest.raises(LabelError, match="bored"):
-        Recipe(expressions=Expressions(labels=("bored",)))
+        RenderedDatasetConfig(expressions=ExpressionsConfig(labels=("bored",)))
     with pytest.raises(ConfigError, match="no prototype of 'contempt'"):
-        rendered.studio(Recipe(expressions=Expressions(labels=("contempt",))), head)
+        rendered.build_assets(RenderedDatasetConfig(expressions=ExpressionsConfig(labels=("contempt",))), head)
     with pytest.raises(ConfigError, match="no action unit 11"):
-        rendered.studio(Recipe(units=ActionUnits(numbers=(11,))), head)
+        rendered.build_assets(RenderedDatasetConfig(units=ActionUnitsConfig(numbers=(11,))), head)
     with pytest.raises(ConfigError, match="no skin tone 'green'"):
-        rendered.studio(Recipe(people=People(tones=("green",))), head)
+        rendered.build_assets(RenderedDatasetConfig(people=PeopleConfig(tones=("green",))), head)
     with pytest.raises(ConfigError, match="batch = 0"):
-        rendered.stream("expressions", 0)
+        rendered.rendered_stream("expressions", 0)

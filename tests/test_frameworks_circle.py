@@ -12,7 +12,7 @@ import pytest
 
 from jaxface import audit, classify
 from jaxface.cli import evaluate
-from jaxface.frameworks.common.config import OptimiserConfig
+from jaxface.frameworks.common.config import OptimizerConfig
 from jaxface.frameworks.common.inputs import DataConfig
 from jaxface.frameworks.common.training import run
 from tests import planted
@@ -55,7 +55,7 @@ def test_rendered_trained_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
     (tmp_path / "two.toml").write_text(RECIPE)
     given = DataConfig(root=tmp_path / "two.toml", validation_images=64)
-    fast = OptimiserConfig(learning_rate=0.03)
+    fast = OptimizerConfig(learning_rate=0.03)
     train = dataclasses.replace(TRAIN, steps=60, batch=64, evaluate_every=30, log_every=5, optimiser=fast)
     outcome = run(TOY, PLAIN, train, given, tmp_path / "net", seed=0)
     losses = [json.loads(line).get("loss") for line in (tmp_path / "net/log.jsonl").read_text().splitlines()]

@@ -11,7 +11,7 @@ from jaxface import frameworks
 from jaxface.cli import main, options
 from jaxface.cli.train import command_of
 from jaxface.core.errors import ConfigError, DataError
-from jaxface.data import Arrays, Dataset
+from jaxface.data import ArraySource, Dataset
 from jaxface.frameworks.common.inputs import parsed, task_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
@@ -85,7 +85,7 @@ def test_a_task_is_what_the_data_ask() -> None:
         "sex": np.full(4, -1, np.int32),
         "age": np.ones(4, np.float32),
     }
-    dataset = Dataset("some", Arrays(np.zeros((4, 8, 8, 1), np.uint8)), columns, ("happiness",))
+    dataset = Dataset("some", ArraySource(np.zeros((4, 8, 8, 1), np.uint8)), columns, ("happiness",))
     task = task_of(dataset, None, "labels")
     assert (task.labels, task.size, task.channels, task.extras) == (("happiness",), 8, 1, (("identity", 4),))
     assert task_of(dataset, 32, "labels").size == 32 and task.classes("identity") == 4

@@ -17,10 +17,10 @@ import pytest
 
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
-from jaxface.frameworks.common.devices import mesh_for, on_all, shared_out
+from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.exporting import export, exportable
 from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
-from jaxface.frameworks.common.loop import Fitted, fit
+from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.record import read_log
 from tests import planted
 
@@ -85,8 +85,8 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
     framework, given = one
     run = programs(framework, given.config, given.task, given.train)
     mesh = mesh_for(given.train.batch // given.train.accumulate, devices)
-    root = on_all(jax.random.key(0), mesh)
-    batch = shared_out({name: np.asarray(column) for name, column in given.batch.items()}, mesh)
+    root = replicate(jax.random.key(0), mesh)
+    batch = shard_batch({name: np.asarray(column) for name, column in given.batch.items()}, mesh)
 
     def follow(state: TrainState, steps: int) -> tuple[list[Any], list[Any]]:
         states, infos = [jax.device_get(state)], []
@@ -96,8 +96,8 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
             infos.append(jax.device_get(dict(info)))
         return states, infos
 
-    states, infos = follow(on_all(run.first(0), mesh), steps)
-    shaken, _ = follow(on_all(shake(run.first(0)), mesh), 1)
+    states, infos = follow(replicate(run.first(0), mesh), steps)
+    shaken, _ = follow(replicate(shake(run.first(0)), mesh), 1)
     leaves = jax.tree.leaves
     told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
     # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
@@ -120,13 +120,13 @@ def stepped(one: Case) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def fitted(one: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[Fitted, Path]:
+def fitted(one: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
     """A whole training on one device, without interruption."""
     folder = tmp_path_factory.mktemp(one.framework.name) / "whole"
     return train(one, folder), folder
 
 
-def train(one: Case, folder: Path, end: int | None = None) -> Fitted:
+def train(one: Case, folder: Path, end: int | None = None) -> TrainResult:
     framework, given = one
     stream = Turning(given.batch, end)
     device = jax.local_devices()[:1]
@@ -144,7 +144,7 @@ def test_steps_lower_the_loss_and_keep_types(stepped: dict[str, Any]) -> None:
 
 
 def test_resumed_is_bit_identical_and_nothing_is_traced_twice(
-    one: Case, stepped: dict[str, Any], fitted: tuple[Fitted, Path], tmp_path: Path
+    one: Case, stepped: dict[str, Any], fitted: tuple[TrainResult, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ConnectionError):
         train(one, tmp_path, end=3)
@@ -181,7 +181,7 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
 
 
 def test_what_was_trained_can_be_audited(
-    one: Case, fitted: tuple[Fitted, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     framework, given = one
     whole, folder = fitted

@@ -16,9 +16,9 @@ import pytest
 
 from jaxface import data
 from jaxface.core.errors import ConfigError, StoreError, TrainingError
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import TrainState, programs
-from jaxface.frameworks.common.loop import Fitted, fit
+from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.record import read_log
 from tests.toy_framework import PLAIN, TASK, TOY, TOY_CONFIG, TRAIN, ToyConfig, examples
 
@@ -30,13 +30,13 @@ def dataset() -> data.Dataset:
 
 def train(
     folder: Path, dataset: data.Dataset, config: ToyConfig = TOY_CONFIG, wrap: Any = iter, **changes: Any
-) -> Fitted:
+) -> TrainResult:
     settings = dataclasses.replace(TRAIN, **changes)
     stream = wrap(data.batches(dataset, settings.batch, seed=1))
     return fit(TOY, config, settings, TASK, stream, examples(20, seed=1), folder, seed=3)
 
 
-def same(one: Fitted, other: Fitted) -> None:
+def same(one: TrainResult, other: TrainResult) -> None:
     for ours, theirs in zip(jax.tree.leaves(one.state), jax.tree.leaves(other.state), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert one.measures == other.measures and one.step == other.step
@@ -114,7 +114,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
 
 
 def test_patience_ends_training_and_the_best_is_kept(tmp_path: Path, dataset: data.Dataset) -> None:
-    still = OptimiserConfig(name="sgd", learning_rate=1e-12, weight_decay=0.0)
+    still = OptimizerConfig(name="sgd", learning_rate=1e-12, weight_decay=0.0)
     fitted = train(
         tmp_path, dataset, PLAIN, steps=50, evaluate_every=2, patience=3, monitor="loss", optimiser=still
     )
@@ -206,16 +206,16 @@ def test_the_average_follows_the_parameters() -> None:
 
 
 def test_schedules_and_rules() -> None:
-    from jaxface.frameworks.common.step import make_optimiser, make_schedule
+    from jaxface.frameworks.common.step import make_optimizer, make_schedule
 
     for schedule, last in (("constant", 0.1), ("cosine", 0.0), ("linear", 0.0)):
-        config = OptimiserConfig(learning_rate=0.1, schedule=schedule, warmup=5)  # type: ignore[arg-type]
+        config = OptimizerConfig(learning_rate=0.1, schedule=schedule, warmup=5)  # type: ignore[arg-type]
         rate = make_schedule(config, 25)
         np.testing.assert_allclose([rate(0), rate(5), rate(25)], [0.0, 0.1, last], atol=1e-6)
     params = {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}
     for name, decays in (("adam", False), ("adamw", True), ("sgd", True)):
-        config = OptimiserConfig(name, learning_rate=0.1, weight_decay=0.5)  # type: ignore[arg-type]
-        optimiser = make_optimiser(config, 10)
+        config = OptimizerConfig(name, learning_rate=0.1, weight_decay=0.5)  # type: ignore[arg-type]
+        optimiser = make_optimizer(config, 10)
         still = jax.tree.map(np.zeros_like, params)
         moves, _ = optimiser.update(still, optimiser.init(params), params)
         assert (np.asarray(moves["kernel"]) < 0).all() == decays and not np.asarray(moves["bias"]).any()

@@ -17,10 +17,10 @@ from flax import nnx
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.weights import fill
 from jaxface.core.errors import CheckpointError, ConfigError
-from jaxface.data import Arrays, Dataset
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.data import ArraySource, Dataset
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.seeds import over_seeds
+from jaxface.frameworks.common.seeds import aggregate_seeds
 from jaxface.frameworks.grefel import reliability, studies, weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
@@ -165,7 +165,7 @@ def few(count: int) -> Dataset:
     """Pictures of three colours."""
     draw, label = np.random.default_rng(0), np.arange(count, dtype=np.int32) % 3
     images = draw.integers(0, 128, (count, 32, 32, 3)) + 127 * np.eye(3, dtype=int)[label][:, None, None]
-    return Dataset("colours", Arrays(images.astype(np.uint8)), {"label": label}, LABELS)
+    return Dataset("colours", ArraySource(images.astype(np.uint8)), {"label": label}, LABELS)
 
 
 def test_flips_are_as_many_as_asked() -> None:
@@ -192,7 +192,7 @@ def test_a_study_from_training_to_its_row() -> None:
     """SCN: it remembers the labels that it corrects, and its answers have no corrected ones beside them."""
     base = FRAMEWORK.fixture(jax.random.key(0)).config
     base = dataclasses.replace(base, scn=dataclasses.replace(base.scn, relabel_from=0.0, relabel_margin=0.0))
-    train = TrainConfig(steps=3, batch=8, optimiser=OptimiserConfig("sgd"))
+    train = TrainConfig(steps=3, batch=8, optimiser=OptimizerConfig("sgd"))
     outcome = studies.trained(
         studies.Variant("scn", studies.against(base, "scn"), 0.3), train, few(16), few(9), 0
     )
@@ -200,7 +200,7 @@ def test_a_study_from_training_to_its_row() -> None:
     np.testing.assert_allclose(outcome.primary.sum(1), 1.0, rtol=1e-5)
     row = studies.measures(outcome, few(9))
     assert 0 <= row["accuracy"] <= 1 and "corrected_accuracy" not in row and row["last_relabelled"] > 0
-    means = over_seeds([row, {**row, "accuracy": row["accuracy"] + 0.2}])
+    means = aggregate_seeds([row, {**row, "accuracy": row["accuracy"] + 0.2}])
     assert means["accuracy"] == pytest.approx(row["accuracy"] + 0.1)
     assert means["accuracy_sd"] == pytest.approx(0.2 / 2**0.5)
 

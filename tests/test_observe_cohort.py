@@ -17,7 +17,7 @@ from jaxface.cli import main, options
 from jaxface.core import runtime
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.progress import Silent
+from jaxface.core.progress import NullProgress
 from tests.heads import toy_head
 from tests.photographs import write_table
 
@@ -121,7 +121,7 @@ def test_the_truth_lies_beside_the_table(demonstration: observe.Demonstration) -
     for said, true in zip(*rows, strict=True):
         assert float(true["symmetry"]) == pytest.approx(1 - float(said["severity"]))
     with pytest.raises(StoreError, match="holds another cohort"):
-        cohort.make(CONFIG, toy_head(), folder, 0, Silent())
+        cohort.make(CONFIG, toy_head(), folder, 0, NullProgress())
 
 
 def test_expressions_without_a_prototype_are_refused() -> None:

@@ -12,7 +12,7 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.modes import training
+from jaxface.frameworks.common.modes import train_mode
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
 from jaxface.frameworks.pm2.backbones.attention_maps import attention, enhanced, places, resized
 from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, divided, joined
@@ -71,7 +71,7 @@ def test_a_region_layer_is_a_convolution_in_each_cell() -> None:
         [maps[:, :, :4].reshape(2, 2, 3, 4, 3), maps[:, :, 4:].reshape(2, 2, 3, 4, 3)], axis=1
     )
     cells = whole.transpose(1, 0, 2, 3, 4)[[0, 2, 1, 3]].reshape(4, -1, 3)
-    with training(layer, nnx.state(layer, nnx.Param), jax.random.key(0)):
+    with train_mode(layer, nnx.state(layer, nnx.Param), jax.random.key(0)):
         seen, (stored_mean, stored_variance) = asked(layer, jnp.asarray(maps))
     np.testing.assert_allclose(seen, region_loop(maps, layer, cells.mean(1), cells.var(1)), atol=1e-4)
     np.testing.assert_allclose(stored_mean, 0.9 * mean + 0.1 * cells.mean(1), atol=1e-6)

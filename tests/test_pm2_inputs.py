@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxface.core.errors import ConfigError, DataError
-from jaxface.data import Arrays, Dataset, rendered
+from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.pm2 import folds, inputs, protocol
@@ -28,7 +28,7 @@ def dataset(name: str, units: tuple[int, ...], count: int, **columns: np.ndarray
     labels = np.random.default_rng(len(units)).random((count, len(units))) < 0.5
     known = {"units": labels.astype(np.float32), "units_known": np.ones_like(labels)}
     known["identity"] = np.arange(count)
-    return Dataset(name, Arrays(images), {**known, **columns}, units=units)
+    return Dataset(name, ArraySource(images), {**known, **columns}, units=units)
 
 
 @pytest.fixture
@@ -140,9 +140,12 @@ def test_people_are_women_in_their_share() -> None:
 
 def test_avatars_show_what_their_face_shows() -> None:
     """One example, not drawn: labels, activations, and who stands before the camera."""
-    source = rendered.recipe("lab")
+    source = rendered.load_recipe("lab")
     source = dataclasses.replace(source, people=dataclasses.replace(source.people, identities=100))
-    studio, other = rendered.studio(source), rendered.studio(avatars_of(rendered.recipe("avatars"), source))
+    studio, other = (
+        rendered.build_assets(source),
+        rendered.build_assets(avatars_of(rendered.load_recipe("avatars"), source)),
+    )
     keys = jax.random.split(jax.random.key(0), 400)
 
     def both(key: jax.Array) -> Any:

@@ -13,9 +13,9 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
-from jaxface.frameworks.common.config import OptimiserConfig
+from jaxface.frameworks.common.config import OptimizerConfig
 from jaxface.frameworks.common.framework import Fixture, Task, TrainState
-from jaxface.frameworks.common.step import slope_of
+from jaxface.frameworks.common.step import grad_fn
 from jaxface.frameworks.pm2 import FRAMEWORK, objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
@@ -84,7 +84,7 @@ def descended(given: Fixture, config: Pm2Config, loss: Any, count: int = 3) -> l
     """What a loss tells of itself while its gradient is followed on one batch."""
     graphdef, state = network(dataclasses.replace(config, method=shape_of(config)))
     params, rest = nnx.split_state(state, nnx.Param, ...)
-    slope = jax.jit(slope_of(graphdef, loss, "float32", nnx.Param), compiler_options=FAST)
+    slope = jax.jit(grad_fn(graphdef, loss, "float32", nnx.Param), compiler_options=FAST)
     batch, told = {**given.batch, objectives.PROGRESS: jnp.ones(16)}, []
     for _ in range(count):
         gradient, (_, info) = slope(params, rest, batch, jax.random.key(0))
@@ -180,7 +180,7 @@ def test_configs_that_cannot_be_are_refused(made: Any, message: str) -> None:
 
 def test_the_schedule_counts_updates(given: Fixture) -> None:
     """An optimiser that moves twice a step is at half its rate after half the steps."""
-    settings = OptimiserConfig("sgd", 1.0, "linear", momentum=0.0, weight_decay=0.0)
+    settings = OptimizerConfig("sgd", 1.0, "linear", momentum=0.0, weight_decay=0.0)
     rule = steps.optimiser_of(dataclasses.replace(given.train, steps=2, optimiser=settings), 2)
     value, moments = jnp.zeros(()), rule.init(jnp.zeros(()))
     for count in range(4):

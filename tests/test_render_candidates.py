@@ -11,7 +11,7 @@ import pytest
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
 from jaxface.render import Perspective, Scene, draw_many, frame, grid, prepare
-from jaxface.render.frame_batch import gather, triangles
+from jaxface.render.frame_batch import prepare_frames, triangles
 from tests.heads import toy_head
 from tests.test_render_rasterize import brute_force
 
@@ -49,7 +49,7 @@ def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
     return bool(shared.lists.sound)
 
 
-_gather = jax.jit(gather, static_argnums=7)
+_gather = jax.jit(prepare_frames, static_argnums=7)
 
 
 def test_colours_are_those_of_the_general_path() -> None:

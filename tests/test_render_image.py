@@ -10,7 +10,7 @@ import pytest
 
 from jaxface.core.errors import ShapeError
 from jaxface.face import FaceParams, geometry, neutral, sample_population, texture
-from jaxface.face.appearance import line_weights
+from jaxface.face.appearance import wrinkle_weights
 from jaxface.render import Scene, draw, draw_many, frame, grid, image, images, prepare, rasterize
 from jaxface.render.light import environment, irradiance
 from jaxface.render.shading import vertex_normals
@@ -43,7 +43,7 @@ def test_every_pixel_follows_the_shading_formula() -> None:
         return np.einsum("hwc,hwcd->hwd", weights, np.asarray(values)[np.asarray(faces)[triangle]])
 
     light = at_pixels(irradiance(SCENE.light, vertex_normals(points, head.faces)))
-    line = at_pixels(line_weights(head.appearance.lines, displacement)[:, None])[..., 0]
+    line = at_pixels(wrinkle_weights(head.appearance.lines, displacement)[:, None])[..., 0]
     uv = at_pixels(head.uv, head.uv_faces)
     picture = np.asarray(texture(head.appearance, params.albedo))
     x, y = uv[..., 0] * 96 - 0.5, (1 - uv[..., 1]) * 96 - 0.5

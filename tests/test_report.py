@@ -54,7 +54,7 @@ class Tags(HTMLParser):
 
 def test_what_other_tests_say(result: AuditResult, page: str) -> None:
     """`one` hangs on happiness for six of six people: whole rows of 5 steps have p >= 2 / 60."""
-    rows = {(row.classifier, row.expression): row for row in tables.test_rows(result)}
+    rows = {(row.classifier, row.expression): row for row in tables.scheme_rows(result)}
     assert set(rows) == {(name, label) for name in ("one", "two") for label in ("happiness", "surprise")}
     happy = rows["one", "happiness"]
     schemes = dict(zip(tables.names(result.data, "scheme"), happy.significant, strict=True))
@@ -116,7 +116,7 @@ def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> No
 def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResult, page: str) -> None:
     """`one` and `two` hang on one expression each, by the same 0.075: nobody leans more."""
     rows = tables.score_rows(result)
-    found = {one.name: one for one in verdict.verdicts(result, rows)}
+    found = {one.name: one for one in verdict.classifier_summaries(result, rows)}
     one = found["one"]
     own = result.scores.sel(classifier="one").values[:2]
     assert one.effect.mean == pytest.approx(own.mean()) == pytest.approx(0.0375, abs=0.001)
@@ -142,7 +142,7 @@ def test_who_leans_more_is_told_within_people(result: AuditResult) -> None:
     assert compared is not None
     np.testing.assert_allclose(compared.difference.mean, 0.065)
     assert "one loses 26 points of probability more than two" in compared.sentence
-    first = verdict.verdicts(changed, tables.score_rows(changed))
+    first = verdict.classifier_summaries(changed, tables.score_rows(changed))
     assert [one.name for one in first] == ["one", "two"]
     assert verdict.headline(first, compared) == "one leans on facial symmetry more than two"
     turned = verdict.comparison(changed, "two", "one")

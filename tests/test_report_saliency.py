@@ -9,11 +9,11 @@ import pytest
 
 from jaxface import classify, face, render
 from jaxface.audit import AuditResult
-from jaxface.classify.probability import every_log_odds
+from jaxface.classify.probability import log_odds_all
 from jaxface.core.errors import ConfigError
-from jaxface.core.progress import Silent
+from jaxface.core.progress import NullProgress
 from jaxface.report import average_faces, overlays, saliency, saliency_maps
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
@@ -55,7 +55,7 @@ def test_host_classifiers_are_explained_alike() -> None:
 
 
 def test_log_odds_survive_certainty() -> None:
-    odds = every_log_odds(np.array([[800.0, 0.0, 0.0], [np.log(2.0), 0.0, 0.0]]), False)
+    odds = log_odds_all(np.array([[800.0, 0.0, 0.0], [np.log(2.0), 0.0, 0.0]]), False)
     np.testing.assert_allclose(odds[:, 0], [800 - np.log(2), 0.0], atol=1e-9)
 
 
@@ -78,7 +78,7 @@ def test_vertex_gradients_are_the_change_of_the_answer(key: jax.Array) -> None:
     def odds(amount: float) -> float:
         moved = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
         logits = CORNER.logits(render.image(head, moved, scene)[None])
-        return float(every_log_odds(np.asarray(logits, np.float64), False)[0, 0])
+        return float(log_odds_all(np.asarray(logits, np.float64), False)[0, 0])
 
     measured = (odds(0.02) - odds(-0.02)) / 0.04
     assert (push * smile).sum() == pytest.approx(measured, rel=0.25)
@@ -114,7 +114,7 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
 
 
 def test_a_run_is_explained(result: AuditResult) -> None:
-    studio = Studio(result, toy_head())
+    studio = FaceRenderer(result, toy_head())
     loaded, missing = saliency_maps.load_classifiers(result)
     assert list(loaded) == ["one", "two"] and not missing
     rows = average_faces.averages(result, studio, loaded)
@@ -123,7 +123,7 @@ def test_a_run_is_explained(result: AuditResult) -> None:
     mean = average_faces.mean_expressions(result)["one", "happiness"]
     stored = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
     np.testing.assert_allclose(mean, stored.transpose("identity", ...).values.mean(0))
-    found = saliency_maps.explain(result, studio, {"one": CORNER}, "occlusion", Silent())
+    found = saliency_maps.explain(result, studio, {"one": CORNER}, "occlusion", NullProgress())
     assert [one.name for one in found] == ["one"] and not found[0].gradient
     assert [(e.expression, e.symmetry) for e in found[0].occlusion if e.target] == [
         ("happiness", 1.0),

@@ -16,9 +16,9 @@ from jaxface import data
 from jaxface.cli.main import run
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
-from jaxface.core.progress import Silent
-from jaxface.data import Arrays, Dataset, rendered
-from jaxface.data.rendered.streams import of_drawn, stream_key
+from jaxface.core.progress import NullProgress
+from jaxface.data import ArraySource, Dataset, rendered
+from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget
 from jaxface.data.retarget import sources as sources
 from jaxface.data.retarget.expression import from_labels
@@ -39,8 +39,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio() -> rendered.Studio:
-    return rendered.studio("avatars")
+def studio() -> rendered.SceneAssets:
+    return rendered.build_assets("avatars")
 
 
 def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) -> None:
@@ -62,9 +62,9 @@ def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) ->
 
 
 def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
-    recipe = rendered.recipe("wild")
+    recipe = rendered.load_recipe("wild")
     recipe = dataclasses.replace(recipe, people=dataclasses.replace(recipe.people, identities=3))
-    source, key = rendered.studio(recipe), stream_key(recipe, 5)
+    source, key = rendered.build_assets(recipe), stream_key(recipe, 5)
     drawn = jax.tree.map(lambda leaf: leaf[:10], jax.device_get(sources.undrawn(source, key, jnp.int32(0))))
     read = data.open("rendered", written)
     np.testing.assert_allclose(read.columns["activations"][::2], drawn.shots["image"][0].activations, atol=1e-6)
@@ -75,7 +75,7 @@ def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
 def test_stopped_and_gone_on_with_it_is_the_same_again(
     written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    class Stop(Silent):
+    class Stop(NullProgress):
         def advance(self, units: int = 1, note: str = "") -> None:
             raise KeyboardInterrupt
 
@@ -99,7 +99,7 @@ def test_stopped_and_gone_on_with_it_is_the_same_again(
     assert "100.0% of the action units labelled present are to be seen" in said
 
 
-def test_labels_become_what_they_say_and_nothing_else(studio: rendered.Studio) -> None:
+def test_labels_become_what_they_say_and_nothing_else(studio: rendered.SceneAssets) -> None:
     units = studio.recipe.units.numbers
     labels = np.zeros((4, len(units)), np.float32)
     for row, wanted in enumerate([(), (12,), (1, 4), (9, 26)]):
@@ -112,7 +112,7 @@ def test_labels_become_what_they_say_and_nothing_else(studio: rendered.Studio) -
     wanted = sources.wanted(found, studio.action_units, numbers)
 
     @jax.jit
-    def shown(studio: rendered.Studio, key: jax.Array, wanted: jax.Array) -> jax.Array:
+    def shown(studio: rendered.SceneAssets, key: jax.Array, wanted: jax.Array) -> jax.Array:
         expression = from_labels(studio, key, None, jnp.arange(4), {"wanted": wanted})
         return jax.vmap(lambda one: rendered.intensities(studio, one))(expression.activations)
 
@@ -127,7 +127,7 @@ def test_labels_become_what_they_say_and_nothing_else(studio: rendered.Studio) -
 def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     images, identity = np.zeros((30, 4, 4, 3), np.uint8), np.repeat(np.arange(6), 5).astype(np.int32)
     columns = {"units": np.zeros((30, 1), np.float32), "identity": identity}
-    whole = Dataset("thirty", Arrays(images), columns, units=(12,))
+    whole = Dataset("thirty", ArraySource(images), columns, units=(12,))
     monkeypatch.setattr(data.registry, "open", lambda *_, **options: whole)
     config = RetargetConfig(data="folder", root=tmp_path, subjects=4, images=9, seed=3)
     found = sources.source(config)
@@ -139,7 +139,7 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
     for change, message in (({"subjects": 7}, "has 6 people"), ({"images": 21}, "chosen people have 20")):
         with pytest.raises(ConfigError, match=message):
             sources.source(dataclasses.replace(config, **change))
-    nobody = Dataset("thirty", Arrays(images), {"units": columns["units"]}, units=(12,))
+    nobody = Dataset("thirty", ArraySource(images), {"units": columns["units"]}, units=(12,))
     monkeypatch.setattr(data.registry, "open", lambda *_, **options: nobody)
     dealt = sources.source(dataclasses.replace(config, images=0))
     assert set(dealt.subject.tolist()) == {0, 1, 2, 3} and set(dealt.people.tolist()) == {-1}
@@ -147,7 +147,7 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
         sources.source(dataclasses.replace(config, subjects=0))
 
 
-def test_landmarks_of_photographs_come_from_a_table(studio: rendered.Studio, tmp_path: Path) -> None:
+def test_landmarks_of_photographs_come_from_a_table(studio: rendered.SceneAssets, tmp_path: Path) -> None:
     points = np.random.default_rng(0).uniform(0, 40, (2, 68, 2)).astype(np.float32)
     header = ["path", *(f"{axis}_{index}" for axis in "xy" for index in range(68))]
     rows = [
@@ -172,7 +172,7 @@ def test_landmarks_of_photographs_come_from_a_table(studio: rendered.Studio, tmp
 
 def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="was retargeted"):
-        of_drawn(written, data.open("rendered", written))
+        read_rendered_source(written, data.open("rendered", written))
     (tmp_path / "happy").mkdir()
     Image.new("RGB", (16, 16)).save(tmp_path / "happy" / "one.png")
     with pytest.raises(ConfigError, match="wants data = 'rendered' or 'recipe'"):

@@ -87,10 +87,10 @@ def test_every_method_finds_what_the_classifier_wants(method, which, key):
 
 
 def traces() -> list[int]:
-    mesh = sharding.for_cases(3).mesh
+    mesh = sharding.sharding_for(3).mesh
     return [
         sharding.compiled(program, mesh)._cache_size()
-        for program in (evaluate.population_scores, evaluate.slopes)
+        for program in (evaluate.population_scores, evaluate.value_and_grad)
     ]
 
 
@@ -199,8 +199,8 @@ def test_shifting_the_camera_moves_the_picture():
 
 def test_views_keep_shape_range_and_centre(key):
     picture = jax.random.uniform(key, (32, 32, 3))
-    assert augmentation.views(picture, "plain").shape == (1, 32, 32, 3)
-    several = np.asarray(jax.jit(augmentation.views, static_argnums=1)(picture, "robust"))
+    assert augmentation.augmented_views(picture, "plain").shape == (1, 32, 32, 3)
+    several = np.asarray(jax.jit(augmentation.augmented_views, static_argnums=1)(picture, "robust"))
     assert several.shape == (4, 32, 32, 3)
     np.testing.assert_array_equal(several[0], picture)
     assert several.min() >= 0 and several.max() <= 1 + 1e-6

@@ -11,7 +11,7 @@ from jaxface.core import sharding
 from jaxface.core.errors import ConfigError
 from jaxface.face import ExpressionSpace
 from jaxface.search import SearchConfig, best, differential_evolution, gradient, reference, space, starts
-from jaxface.search.objective import Scores, Slopes, margin, score
+from jaxface.search.objective import Scores, ValueAndGrad, margin, score
 
 CASES, SIZE = 3, 10
 PAPER = SearchConfig(
@@ -51,10 +51,10 @@ def evolve(loss, config, *, box=None, active=None, seed=0, cases=CASES, size=SIZ
     first = jax.vmap(
         lambda k: jax.random.uniform(k, (config.population, size), minval=box.lower, maxval=box.upper)
     )(keys)
-    ledger = best.Ledger(cases)
+    ledger = best.CallCounter(cases)
     working = np.ones(cases, bool) if active is None else active
     found = differential_evolution.evolve(
-        keys, evaluate, first, box, best.nothing(first[:, 0]), working, config, ledger
+        keys, evaluate, first, box, best.empty_best(first[:, 0]), working, config, ledger
     )
     return found, ledger, asked, activity
 
@@ -134,7 +134,7 @@ def test_inactive_cases_and_bad_scores_do_no_harm():
 
 
 def traces() -> list[int]:
-    mesh = sharding.for_cases(CASES).mesh
+    mesh = sharding.sharding_for(CASES).mesh
     programs = (differential_evolution._ask, differential_evolution._tell)
     return [sharding.compiled(program, mesh)._cache_size() for program in programs]
 
@@ -157,7 +157,7 @@ def net_slopes(net, box, target):
         logits = net(points)[:, None]
         targets = jnp.full(len(points), target)
         scores = jax.vmap(score, (0, 0, 0, None))(logits, targets, points, box)
-        return Slopes(scores, jax.vmap(jax.grad(one))(points))
+        return ValueAndGrad(scores, jax.vmap(jax.grad(one))(points))
 
     return jax.jit(slope)
 
@@ -173,8 +173,10 @@ def test_gradient_lowers_the_margin_inside_the_box():
         seen.append(np.asarray(points))
         return slope(points, active)
 
-    ledger = best.Ledger(CASES)
-    found = gradient.descend(recording, points, box, best.nothing(points), np.ones(CASES, bool), config, ledger)
+    ledger = best.CallCounter(CASES)
+    found = gradient.descend(
+        recording, points, box, best.empty_best(points), np.ones(CASES, bool), config, ledger
+    )
     assert np.abs(np.stack(seen)).max() <= 3.0
     assert margin(net(found.coefficients[:1]), target) < margin(net(points[:1]), target) - 1.0
     assert (ledger.gradient_calls <= config.gradient_steps).all()

@@ -13,19 +13,19 @@ import pytest
 from jaxface.core import processes
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.sharding import compiled, each_case, for_cases, over_devices
+from jaxface.core.sharding import all_devices, compiled, map_cases, sharding_for
 
 
 def scaled(shared, numbers, keys, active):
     def one(number, key):
         return number * shared, jax.random.uniform(key, (3,)) + number
 
-    return each_case(one, numbers, keys)
+    return map_cases(one, numbers, keys)
 
 
 @pytest.mark.parametrize("slots", [2, 3])
 def test_every_case_gets_its_own_result(key, slots: int) -> None:
-    spread = over_devices(slots)
+    spread = all_devices(slots)
     assert spread.mesh.size == 2 and spread.capacity == 2 * slots
     numbers, keys = np.arange(1, 5, dtype=np.float32), jax.random.split(key, 4)
     drawn = np.stack([jax.random.uniform(one, (3,)) for one in keys])
@@ -39,7 +39,7 @@ def test_every_case_gets_its_own_result(key, slots: int) -> None:
 
 
 def test_active_cases_are_dealt_evenly() -> None:
-    spread = over_devices(3)
+    spread = all_devices(3)
     deal = spread.deal(np.array([True, False, True, True, False, True]))
     assert sorted(deal.case_of) == list(range(6))
     np.testing.assert_array_equal(deal.busy.reshape(2, 3).sum(axis=1), [2, 2])
@@ -50,12 +50,12 @@ def test_active_cases_are_dealt_evenly() -> None:
 
 
 def test_a_batch_of_one_case_takes_one_device() -> None:
-    assert (for_cases(1).mesh.size, for_cases(1).slots) == (1, 1)
-    assert (for_cases(5).mesh.size, for_cases(5).slots) == (2, 3)
+    assert (sharding_for(1).mesh.size, sharding_for(1).slots) == (1, 1)
+    assert (sharding_for(5).mesh.size, sharding_for(5).slots) == (2, 3)
 
 
 def test_cpu_devices_share_what_is_placed() -> None:
-    placed = over_devices(1).place(jnp.ones(1000))
+    placed = all_devices(1).place(jnp.ones(1000))
     assert len({shard.data.unsafe_buffer_pointer() for shard in placed.addressable_shards}) == 1
 
 
@@ -95,7 +95,7 @@ def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None
 )
 def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        processes.join(*told)
+        processes.initialize_distributed(*told)
 
 
 def test_a_process_that_is_lost_is_told_of_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,9 +108,9 @@ def test_a_process_that_is_lost_is_told_of_by_the_others(monkeypatch: pytest.Mon
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr("jax.experimental.multihost_utils.process_allgather", gone)
     with pytest.raises(StoreError, match=r"lost before all could judge the run.*reset by peer"):
-        processes.together(lambda: 1, "judge the run")
+        processes.run_on_all(lambda: 1, "judge the run")
     with pytest.raises(ConfigError, match="no such head"):
-        processes.together(fails, "load")
+        processes.run_on_all(fails, "load")
 
 
 def test_importing_everything_leaves_the_backend_alone() -> None:

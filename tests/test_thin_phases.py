@@ -11,10 +11,10 @@ from flax import nnx
 
 from jaxface.classify.weights import flat_arrays
 from jaxface.core.errors import CheckpointError, StoreError
-from jaxface.data import Arrays, Dataset, batches
+from jaxface.data import ArraySource, Dataset, batches
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import task_of
-from jaxface.frameworks.common.loop import Fitted, fit
+from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from tests import thin_reference as reference
 
@@ -27,10 +27,10 @@ def pictures() -> Dataset:
     random = np.random.default_rng(0)
     columns = {name: random.integers(0, count, 24, np.int32) for name, count in (("label", 2), ("shade", 3))}
     images = random.integers(0, 256, (24, 8, 8, 1), np.uint8)
-    return Dataset("pictures", Arrays(images), columns, ("happiness", "sadness"))
+    return Dataset("pictures", ArraySource(images), columns, ("happiness", "sadness"))
 
 
-def trained(config: ThinConfig, dataset: Dataset, out: Path) -> Fitted:
+def trained(config: ThinConfig, dataset: Dataset, out: Path) -> TrainResult:
     task, stream = task_of(dataset, None, "labels"), batches(dataset, TRAIN.batch)
     return fit(FRAMEWORK, config, TRAIN, task, stream, None, out)
 

@@ -14,7 +14,7 @@ from flax import nnx
 
 from jaxface import data
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.step import supervised_step
@@ -70,7 +70,7 @@ def examples(count: int, seed: int = 0) -> data.Dataset:
     random = np.random.default_rng(seed)
     label = random.integers(0, 3, count).astype(np.int32)
     images = random.integers(0, 100, (count, SIZE, SIZE, 3)) + 100 * np.eye(3, dtype=int)[label][:, None, None]
-    return data.Dataset("toy", data.Arrays(images.astype(np.uint8)), {"label": label}, LABELS)
+    return data.Dataset("toy", data.ArraySource(images.astype(np.uint8)), {"label": label}, LABELS)
 
 
 def fixture(key: jax.Array) -> Fixture:
@@ -85,7 +85,7 @@ TRAIN = TrainConfig(
     evaluate_every=4,
     checkpoint_every=3,
     log_every=1,
-    optimiser=OptimiserConfig(learning_rate=0.05, schedule="cosine", warmup=2),
+    optimiser=OptimizerConfig(learning_rate=0.05, schedule="cosine", warmup=2),
 )
 TOY = Framework(
     name="toy",

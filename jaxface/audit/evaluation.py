@@ -16,14 +16,14 @@ from jaxface.audit.interventions import Intervention
 from jaxface.audit.layout import CELLS, SURFACES, CellStatus
 from jaxface.classify import Classifier
 from jaxface.core.clock import Clock
-from jaxface.core.sharding import over_devices
+from jaxface.core.sharding import all_devices
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.population import sample_person
 from jaxface.render import scene
 from jaxface.search import Searcher, Status
 
-PEOPLE_A_DEVICE = 4
+IDENTITIES_PER_DEVICE = 4
 """People of a block for each device: enough that no device waits long for the last search of the others."""
 
 
@@ -35,12 +35,12 @@ class Examined(NamedTuple):
         person: the variables of `layout.PEOPLE`.
     """
 
-    group: plan.Group
+    group: plan.WorkItem
     cells: dict[str, np.ndarray]
     person: dict[str, Any]
 
 
-class Examiner:
+class Evaluator:
     """Examines groups, on all devices of this process.
 
     Args:
@@ -58,17 +58,19 @@ class Examiner:
         self.config, self.head, self.classifiers, self.clock = config, head, classifiers, clock
         self._build = build
         self._view = scene(config.render)
-        self._spread = over_devices(1)
+        self._spread = all_devices(1)
         intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
-        self._panel = surfaces.Panel(head, self._view, intervention, tuple(classifiers), self._spread, clock)
+        self._panel = surfaces.SurfaceRenderer(
+            head, self._view, intervention, tuple(classifiers), self._spread, clock
+        )
         self._searchers: dict[int, Searcher] = {}
 
-    def examine(self, groups: Sequence[plan.Group]) -> Iterator[Examined]:
+    def examine(self, groups: Sequence[plan.WorkItem]) -> Iterator[Examined]:
         """The groups, in blocks: the searches of a block come first, then each group as it is completed."""
-        for block in plan.blocks(groups, PEOPLE_A_DEVICE * self._spread.capacity):
+        for block in plan.blocks(groups, IDENTITIES_PER_DEVICE * self._spread.capacity):
             yield from self._examine(block)
 
-    def _examine(self, block: Sequence[plan.Group]) -> Iterator[Examined]:
+    def _examine(self, block: Sequence[plan.WorkItem]) -> Iterator[Examined]:
         index, known = block[0].classifier, block[0].expressions
         classifier = self.classifiers[index]
         names = [self.config.expressions[position] for position in known]
@@ -118,7 +120,7 @@ class Examiner:
 
     def _searcher(self, index: int, expressions: int) -> Searcher:
         if index not in self._searchers:  # what one compiled is not kept beside the next
-            spread = over_devices(PEOPLE_A_DEVICE * expressions)
+            spread = all_devices(IDENTITIES_PER_DEVICE * expressions)
             searcher = self._build(self.classifiers[index], self.head, self._view, self.config.search, spread)
             self._searchers = {index: searcher}
         return self._searchers[index]
@@ -132,7 +134,7 @@ class Examiner:
         vocabulary = self._panel.vocabulary
         targets = np.array([vocabulary.index(name) for name in names])
         said = [
-            surfaces.told(classifier, some, targets[:, None], vocabulary)
+            surfaces.predict(classifier, some, targets[:, None], vocabulary)
             for classifier, some in zip(self.classifiers, logits, strict=True)
         ]
         asked = np.arange(len(names)), targets

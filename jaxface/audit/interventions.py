@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxface.face.sides import Side
 
-CHECKED = (0.0, 0.5, 1.0)
+PROBE_LEVELS = (0.0, 0.5, 1.0)
 """Degrees of symmetry at which the answer at the full expression is kept whole (Facing Asymmetry, Table 4)."""
 
 

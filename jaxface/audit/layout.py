@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxface.audit.interventions import CHECKED
+from jaxface.audit.interventions import PROBE_LEVELS
 from jaxface.core.types import EXPRESSIONS, action_unit
 from jaxface.stats import SCHEMES
 
@@ -86,7 +86,7 @@ PEOPLE: dict[str, Variable] = {
 
 DONE = Variable(_CELL, "bool", False, "written last: the cell is complete")
 
-JUDGED: dict[str, Variable] = {
+STATISTICS: dict[str, Variable] = {
     "score": Variable(_CELL, "float64", _NAN, "Eq. 6, change of probability with symmetry"),
     "p_value": Variable(_CELL, "float64", _NAN, "permutation test of the run's scheme"),
     "adjusted": Variable(_CELL, "float64", _NAN, "that p-value, corrected for all identities"),
@@ -94,7 +94,7 @@ JUDGED: dict[str, Variable] = {
     "mean_probability": Variable(_CELL, "float64", _NAN, "mean of the surface"),
 }
 
-VARIABLES: dict[str, Variable] = {**SURFACES, **CELLS, **PEOPLE, **JUDGED, "done": DONE}
+VARIABLES: dict[str, Variable] = {**SURFACES, **CELLS, **PEOPLE, **STATISTICS, "done": DONE}
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Layout:
             "identity": np.arange(self.identities),
             "symmetry": self.symmetry,
             "time": self.time,
-            "checked_symmetry": np.array(CHECKED, np.float32),
+            "checked_symmetry": np.array(PROBE_LEVELS, np.float32),
             "answer": np.array(self.answers, dtype=text),
             "judge": np.array(self.classifiers, dtype=text),
             "scheme": np.array(list(SCHEMES), dtype=text),
@@ -146,7 +146,9 @@ class Layout:
     def chunks(self, name: str) -> tuple[int, ...]:
         """What lies in one file: a surface a cell; of all else what is written at once, a group or a person."""
         variable = VARIABLES[name]
-        whole = ("expression", "identity") if name in JUDGED else () if name in SURFACES else ("expression",)
+        whole = (
+            ("expression", "identity") if name in STATISTICS else () if name in SURFACES else ("expression",)
+        )
         single = {"classifier", "expression", "identity"} - set(whole)
         return tuple(
             1 if dimension in single else max(size, 1)
@@ -154,7 +156,7 @@ class Layout:
         )
 
 
-def vocabulary(labels: Iterable[Sequence[str]]) -> tuple[str, ...]:
+def answer_names(labels: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """All names that classifiers with these labels may answer with: the expressions, and after them the action
     units that any of them detects, by number."""
     units = {name for each in labels for name in each if action_unit(name) is not None}

@@ -22,7 +22,7 @@ from jaxface.core.types import Array
 _POPULATION, _SEARCH, _TEST = range(3)
 
 
-class Group(NamedTuple):
+class WorkItem(NamedTuple):
     """One identity before one classifier.
 
     Attributes:
@@ -35,22 +35,22 @@ class Group(NamedTuple):
     expressions: tuple[int, ...]
 
 
-def groups(config: AuditConfig, labels: Sequence[Sequence[str]]) -> tuple[Group, ...]:
+def work_items(config: AuditConfig, labels: Sequence[Sequence[str]]) -> tuple[WorkItem, ...]:
     """All groups, classifier by classifier; `labels` are each classifier's, in the vocabulary's names."""
     return tuple(
-        Group(index, identity, tuple(i for i, name in enumerate(config.expressions) if name in known))
+        WorkItem(index, identity, tuple(i for i, name in enumerate(config.expressions) if name in known))
         for index, known in enumerate(labels)
         for identity in range(config.identities)
         if any(name in known for name in config.expressions)
     )
 
 
-def share(todo: Sequence[Group], process: int, processes: int) -> list[Group]:
+def partition(todo: Sequence[WorkItem], process: int, processes: int) -> list[WorkItem]:
     """The groups of one process of several: every person belongs to one process, with all classifiers."""
     return [group for group in todo if group.identity % processes == process]
 
 
-def blocks(todo: Sequence[Group], size: int) -> Iterator[list[Group]]:
+def blocks(todo: Sequence[WorkItem], size: int) -> Iterator[list[WorkItem]]:
     """Runs of at most `size` groups of one classifier."""
     for _, same in itertools.groupby(todo, key=lambda group: group.classifier):
         rest = list(same)
@@ -87,6 +87,6 @@ def _folded_twice(key: Array, numbers: Array) -> Array:
     return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 
 
-def judging_key(seed: int) -> Array:
+def statistics_key(seed: int) -> Array:
     """The key of the permutation test, shared by all surfaces, and of the confidence intervals."""
     return jax.random.fold_in(jax.random.key(seed), _TEST)

@@ -15,15 +15,15 @@ import numpy as np
 from jaxface import classify, face
 from jaxface.audit import plan, result, statistics, store, timing
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.evaluation import Examiner
+from jaxface.audit.evaluation import Evaluator
 from jaxface.audit.interventions import Intervention
-from jaxface.audit.layout import Layout, vocabulary
+from jaxface.audit.layout import Layout, answer_names
 from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
 from jaxface.core import processes
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.face import FaceModel
 from jaxface.search import build
 
@@ -52,22 +52,22 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     folder = Path(out)
-    named = names_only(config)
+    named = serializable_config(config)
     store.check_config(folder, named)
-    if named == config and store.is_judged(folder) and statistics.has_tables(folder):
+    if named == config and store.has_statistics(folder) and statistics.has_tables(folder):
         return result.load(folder)
-    classifiers, head = processes.together(
+    classifiers, head = processes.run_on_all(
         lambda: (_classifiers(config), load_head(config)), "load what is audited"
     )
     wanted = layout(config, head, classifiers)
-    processes.together(
-        lambda: store.open_run(folder, named, wanted) if processes.is_first() else None, "begin the run"
+    processes.run_on_all(
+        lambda: store.create_or_open(folder, named, wanted) if processes.is_first() else None, "begin the run"
     )
-    run_store = processes.together(lambda: store.join_run(folder, named, wanted), "join the run")
-    groups = plan.groups(config, [classifier.labels for classifier in classifiers])
-    mine = plan.share(groups, jax.process_index(), jax.process_count())
+    run_store = processes.run_on_all(lambda: store.attach(folder, named, wanted), "join the run")
+    groups = plan.work_items(config, [classifier.labels for classifier in classifiers])
+    mine = plan.partition(groups, jax.process_index(), jax.process_count())
     waiting = [group for group in mine if not run_store.is_done(group)]
     total = sum(len(group.expressions) for group in mine)
     left = sum(len(group.expressions) for group in waiting)
@@ -77,7 +77,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
             session = timing.Session(folder, clock)
             if waiting:
                 asked = [_precise(config, classifier) for classifier in classifiers]
-                for group, cells, person in Examiner(config, head, asked, clock, build).examine(waiting):
+                for group, cells, person in Evaluator(config, head, asked, clock, build).examine(waiting):
                     run_store.write(group, cells, person)
                     left -= len(group.expressions)
                     session.cells += len(group.expressions)
@@ -86,7 +86,7 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
             _wait_for_others(run_store, groups)
             ready = run_store.judged and statistics.has_tables(folder)
             with clock.during("statistics"):
-                processes.together(lambda: _judge(run_store, config, folder), "judge the run")
+                processes.run_on_all(lambda: _judge(run_store, config, folder), "judge the run")
             if waiting or not ready:
                 session.save()
     except KeyboardInterrupt:
@@ -102,7 +102,7 @@ def _precise(config: AuditConfig, classifier: Classifier) -> Classifier:
     return classify.in_bfloat16(classifier) if config.precision == "bfloat16" else classifier
 
 
-def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.Group]) -> None:
+def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.WorkItem]) -> None:
     """Until the other processes have written their groups; JAX ends this one if another is lost."""
     missing = list(groups)
     while missing := [group for group in missing if not run_store.is_done(group)]:
@@ -113,12 +113,12 @@ def _judge(run_store: store.RunStore, config: AuditConfig, folder: Path) -> None
     if not processes.is_first():
         return
     if not run_store.judged:
-        statistics.judge(run_store, config)
+        statistics.compute_statistics(run_store, config)
     if not statistics.has_tables(folder):
         statistics.write_tables(result.load(folder))
 
 
-def names_only(config: AuditConfig) -> AuditConfig:
+def serializable_config(config: AuditConfig) -> AuditConfig:
     """The config with names in place of a `FaceModel` and of `Classifier` objects: what a file can hold."""
     head = config.head.name if isinstance(config.head, FaceModel) else config.head
     classifiers = tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers)
@@ -131,7 +131,7 @@ def layout(config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifie
     return Layout(
         classifiers=tuple(classifier.name for classifier in classifiers),
         expressions=config.expressions,
-        answers=vocabulary(classifier.labels for classifier in classifiers),
+        answers=answer_names(classifier.labels for classifier in classifiers),
         identities=config.identities,
         symmetry=intervention.symmetry,
         time=intervention.time,
@@ -199,7 +199,7 @@ def _fingerprint(tree: Any) -> str:
 
 
 def _note(
-    config: AuditConfig, group: plan.Group, classifiers: Sequence[Classifier], cells: dict[str, np.ndarray]
+    config: AuditConfig, group: plan.WorkItem, classifiers: Sequence[Classifier], cells: dict[str, np.ndarray]
 ) -> str:
     found = ", ".join(
         f"{config.expressions[index]} {value:.2f}"

@@ -8,8 +8,8 @@ import numpy as np
 import xarray
 
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.layout import JUDGED, CellStatus
-from jaxface.audit.plan import judging_key
+from jaxface.audit.layout import STATISTICS, CellStatus
+from jaxface.audit.plan import statistics_key
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import RunStore
 from jaxface.core import io
@@ -28,10 +28,10 @@ _COLUMNS = ("classifier", "judge", "expression", "scheme", "identity", "checked_
 _IDENTITIES_AT_ONCE = 1000
 
 
-def judge(store: RunStore, config: AuditConfig) -> None:
+def compute_statistics(store: RunStore, config: AuditConfig) -> None:
     """Score every surface, test it under every scheme, correct for many identities, and write that."""
-    key = judging_key(config.seed)
-    values = {name: np.full(store.layout.shape(variable), np.nan) for name, variable in JUDGED.items()}
+    key = statistics_key(config.seed)
+    values = {name: np.full(store.layout.shape(variable), np.nan) for name, variable in STATISTICS.items()}
     for classifier, expression in np.ndindex(values["score"].shape[:2]):
         for start in range(0, config.identities, _IDENTITIES_AT_ONCE):
             some = slice(start, min(start + _IDENTITIES_AT_ONCE, config.identities))
@@ -58,7 +58,7 @@ def summary(result: AuditResult) -> xarray.Dataset:
     the surfaces. Intervals are 95 % BCa bootstraps over identities.
     """
     config = result.config
-    key = judging_key(config.seed)
+    key = statistics_key(config.seed)
     scores = result.scores.values
     interval = mean_interval(scores, key)
     activation = mean_interval(result.surfaces.isel(symmetry=-1, time=-1).values, key)
@@ -87,7 +87,7 @@ def summary(result: AuditResult) -> xarray.Dataset:
 def accuracy(result: AuditResult) -> xarray.Dataset:
     """Table 4: `accuracy`, the share of first answers, with `low` and `high` (95 % BCa over identities)."""
     hits = result.hits.transpose("classifier", "expression", "checked_symmetry", "identity")
-    interval = mean_interval(hits.values, judging_key(result.config.seed))
+    interval = mean_interval(hits.values, statistics_key(result.config.seed))
     shares = {"accuracy": result.accuracy.transpose(*hits.dims[:-1]).values}
     shares |= {"low": interval.low, "high": interval.high}
     coordinates = {name: result.data[name].values for name in hits.dims[:-1]}

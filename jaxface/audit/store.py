@@ -19,8 +19,8 @@ import xarray
 import zarr
 
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.layout import CELLS, JUDGED, PEOPLE, SURFACES, VARIABLES, CellStatus, Layout
-from jaxface.audit.plan import Group
+from jaxface.audit.layout import CELLS, PEOPLE, STATISTICS, SURFACES, VARIABLES, CellStatus, Layout
+from jaxface.audit.plan import WorkItem
 from jaxface.core import io, runtime
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
@@ -38,11 +38,11 @@ class RunStore:
         self._arrays: dict[str, zarr.Array] = {name: root[name] for name in VARIABLES}  # type: ignore[misc]
         self._root = root
 
-    def is_done(self, group: Group) -> bool:
+    def is_done(self, group: WorkItem) -> bool:
         """Whether every cell of the group is complete."""
         return bool(np.all(self._arrays["done"][group.classifier, :, group.identity]))
 
-    def write(self, group: Group, cells: Mapping[str, np.ndarray], person: Mapping[str, Any]) -> None:
+    def write(self, group: WorkItem, cells: Mapping[str, np.ndarray], person: Mapping[str, Any]) -> None:
         """Write one group, `done` last.
 
         Args:
@@ -72,11 +72,11 @@ class RunStore:
     @property
     def judged(self) -> bool:
         """Whether scores and p-values have been written."""
-        return is_judged(self.folder)
+        return has_statistics(self.folder)
 
     def write_judgement(self, values: Mapping[str, np.ndarray]) -> None:
         """Write the variables of `JUDGED`, each (C, X, N), then say so."""
-        for name in JUDGED:
+        for name in STATISTICS:
             self._arrays[name][...] = values[name]
         self._root.attrs["judged"] = True
 
@@ -100,7 +100,7 @@ def read(folder: Path) -> xarray.Dataset:
         raise StoreError(f"{path} cannot be read: {error}") from error
 
 
-def is_judged(folder: Path) -> bool:
+def has_statistics(folder: Path) -> bool:
     """Whether scores and p-values lie in the folder."""
     return (folder / SURFACES_FOLDER).is_dir() and bool(read(folder).attrs.get("judged", False))
 
@@ -117,7 +117,7 @@ def read_config(folder: Path) -> AuditConfig:
     return load_toml(AuditConfig, folder / CONFIG)
 
 
-def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
+def create_or_open(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     """The store of this configuration in `folder`: a new one, or the one that is there.
 
     Args:
@@ -140,12 +140,12 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
         raise StoreError(
             f"{folder} cannot be written: {error.strerror or error}; name another folder"
         ) from None
-    run = join_run(folder, config, layout)
+    run = attach(folder, config, layout)
     _note_environment(folder / ENVIRONMENT)
     return run
 
 
-def join_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
+def attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     """The store that `open_run` made, in this process or another.
 
     Raises:

@@ -12,13 +12,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.audit.interventions import CHECKED, Intervention
-from jaxface.audit.layout import vocabulary
+from jaxface.audit.interventions import PROBE_LEVELS, Intervention
+from jaxface.audit.layout import answer_names
 from jaxface.classify import Classifier
-from jaxface.classify.probability import exact_probabilities
+from jaxface.classify.probability import probabilities_float64
 from jaxface.core.clock import Clock
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import Deal, Spread, each_case
+from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
@@ -41,7 +41,7 @@ class Surface(NamedTuple):
 
 
 @pytree
-class Studio:
+class RenderSetup:
     """What all faces are drawn with.
 
     Attributes:
@@ -56,7 +56,7 @@ class Studio:
     side: Side = static()
 
 
-class Panel:
+class SurfaceRenderer:
     """A studio and classifiers on all devices of a spread with one slot: draws faces and asks about them.
 
     Args:
@@ -69,15 +69,17 @@ class Panel:
         scene: Scene,
         intervention: Intervention,
         classifiers: tuple[Classifier, ...],
-        spread: Spread,
+        spread: CaseSharding,
         clock: Clock,
     ) -> None:
         self.spread, self.clock, self.classifiers = spread, clock, classifiers
-        self.vocabulary = vocabulary(classifier.labels for classifier in classifiers)
+        self.vocabulary = answer_names(classifier.labels for classifier in classifiers)
         self.steps = len(intervention.time)
         chunk = time_chunk(intervention.symmetry_steps, self.steps, scene.size)
         times = np.pad(intervention.time, (0, -self.steps % chunk), mode="edge").reshape(-1, chunk)
-        studio = Studio(head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side)
+        studio = RenderSetup(
+            head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side
+        )
         self.chunks = len(times)
         self._studio = spread.place(studio)
         self._placed = [None if one.on_host else spread.place(one) for one in classifiers]
@@ -103,7 +105,7 @@ class Panel:
         which = targets[:, None, None, None]
         asked = self.classifiers[classifier]
         places = np.array([self.vocabulary.index(asked.labels[target]) for target in targets])[:, None, None]
-        said = told(asked, logits, places, self.vocabulary)
+        said = predict(asked, logits, places, self.vocabulary)
         wanted = np.broadcast_to(places, said.first.shape)[..., None]
         probability = np.take_along_axis(said.probability, wanted, axis=-1)[..., 0]
         return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0], said.first)
@@ -119,11 +121,11 @@ class Panel:
         """
         deal, given = self._given(faces)
         drawn = self._drawn(_checked, self._studio, given)
-        shape = (*faces.expression.shape[:2], len(CHECKED))
+        shape = (*faces.expression.shape[:2], len(PROBE_LEVELS))
         every = range(len(self.classifiers))
         return [self._answers(index, drawn, given[-1], deal).reshape(*shape, -1) for index in every]
 
-    def _given(self, faces: FaceParams) -> tuple[Deal, tuple[Any, ...]]:
+    def _given(self, faces: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
         deal = self.spread.deal(np.ones(len(faces.expression), bool))
         return deal, self.spread.put((faces,), deal)
 
@@ -132,7 +134,7 @@ class Panel:
         with self.clock.during("render"):
             return jax.block_until_ready(self.spread.start(program, shared, *given))
 
-    def _answers(self, index: int, drawn: Array, busy: Array, deal: Deal) -> np.ndarray:
+    def _answers(self, index: int, drawn: Array, busy: Array, deal: SlotAssignment) -> np.ndarray:
         """Logits (n, B, K) float32 of pictures in their slots."""
         classifier = self.classifiers[index]
         with self.clock.during("classify"):
@@ -143,7 +145,7 @@ class Panel:
             return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
 
 
-class Told(NamedTuple):
+class Predictions(NamedTuple):
     """A classifier's answers in a vocabulary of A names.
 
     Attributes:
@@ -157,14 +159,16 @@ class Told(NamedTuple):
     first: np.ndarray
 
 
-def told(classifier: Classifier, logits: np.ndarray, targets: np.ndarray, vocabulary: tuple[str, ...]) -> Told:
+def predict(
+    classifier: Classifier, logits: np.ndarray, targets: np.ndarray, vocabulary: tuple[str, ...]
+) -> Predictions:
     """What logits (..., K) say.
 
     Args:
         targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
     """
     independent = classifier.card.independent
-    probability = exact_probabilities(logits, independent)
+    probability = probabilities_float64(logits, independent)
     whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
     whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability
     known = np.where(np.isnan(whole), -1.0, whole)
@@ -175,7 +179,7 @@ def told(classifier: Classifier, logits: np.ndarray, targets: np.ndarray, vocabu
         other = np.where(known.max(-1) > 0.5, top, vocabulary.index("neutral"))
         top = np.where(wanted > 0.5, targets, other)
     finite = np.isfinite(probability).all(-1)
-    return Told(whole, np.where(finite, top, -1).astype(np.int8))
+    return Predictions(whole, np.where(finite, top, -1).astype(np.int8))
 
 
 def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:
@@ -192,7 +196,7 @@ def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:
     return min(range(1, max(1, min(time_steps, images_at_once // symmetry_steps)) + 1), key=cost)
 
 
-def _grid(shared: tuple[Studio, Array], faces: FaceParams, active: Array) -> Array:
+def _grid(shared: tuple[RenderSetup, Array], faces: FaceParams, active: Array) -> Array:
     """Every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
     studio, part = shared
 
@@ -205,24 +209,24 @@ def _grid(shared: tuple[Studio, Array], faces: FaceParams, active: Array) -> Arr
         count = studio.symmetry.shape[0] * studio.times.shape[1]
         return _where(busy, draw, face, (count, size, size, 3))
 
-    return each_case(one, faces, active)
+    return map_cases(one, faces, active)
 
 
-def _checked(studio: Studio, faces: FaceParams, active: Array) -> Array:
+def _checked(studio: RenderSetup, faces: FaceParams, active: Array) -> Array:
     """Groups of X faces at full expression and the checked symmetries, (slots, X * len(CHECKED), H, W, 3)."""
 
     def one(group: FaceParams, busy: Array) -> Array:
         def draw(group: FaceParams) -> Array:
             count = group.expression.shape[0]
-            several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(CHECKED), axis=0), group)
-            symmetry = jnp.tile(jnp.array(CHECKED, jnp.float32), count)
+            several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(PROBE_LEVELS), axis=0), group)
+            symmetry = jnp.tile(jnp.array(PROBE_LEVELS, jnp.float32), count)
             ones = jnp.ones(len(symmetry))
             return images(studio.head, several, studio.scene, symmetry, ones, studio.side)
 
         size = studio.scene.size
-        return _where(busy, draw, group, (group.expression.shape[0] * len(CHECKED), size, size, 3))
+        return _where(busy, draw, group, (group.expression.shape[0] * len(PROBE_LEVELS), size, size, 3))
 
-    return each_case(one, faces, active)
+    return map_cases(one, faces, active)
 
 
 def _asked(classifier: Classifier, pictures: Array, active: Array) -> Array:
@@ -234,7 +238,7 @@ def _asked(classifier: Classifier, pictures: Array, active: Array) -> Array:
 
         return _where(busy, ask, some, (some.shape[0], len(classifier.labels)))
 
-    return each_case(one, pictures, active)
+    return map_cases(one, pictures, active)
 
 
 def _where(busy: Array, function: Any, argument: Any, shape: tuple[int, ...]) -> Array:

@@ -40,8 +40,8 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
     for name in settings.recipes:
         for size in settings.sizes:
             for supersample in settings.supersample:
-                recipe = dataclasses.replace(rendered.recipe(name), size=size, supersample=supersample)
-                stream = rendered.stream(recipe, settings.batch)
+                recipe = dataclasses.replace(rendered.load_recipe(name), size=size, supersample=supersample)
+                stream = rendered.rendered_stream(recipe, settings.batch)
                 timing = measure(stream.at, 0, repeats=settings.repeats)
                 yield _row("rendered", settings, timing, recipe=name, size=size, supersample=supersample)
     drawn = rendered.dataset(stream.studio, settings.batch, batch=settings.batch)

@@ -16,7 +16,7 @@ import numpy as np
 from jaxface import face, render
 from jaxface.core.errors import ConfigError
 from jaxface.face import geometry
-from jaxface.face.appearance import line_weights
+from jaxface.face.appearance import wrinkle_weights
 from jaxface.render.light import irradiance
 from jaxface.render.shading import vertex_normals
 
@@ -46,7 +46,7 @@ class Frames:
         self.head, self.scene = head, scene
         moved = [geometry.expression_displacement(head, params.expression, 1.0, time) for time in times]
         self.vertices = [np.asarray(geometry.pose_head(head, params, each), np.float32) for each in moved]
-        self.lines = [np.asarray(line_weights(head.appearance.lines, each), np.float32) for each in moved]
+        self.lines = [np.asarray(wrinkle_weights(head.appearance.lines, each), np.float32) for each in moved]
         self.texture = np.asarray(prepared.texture, np.float32)
         self.camera = np.asarray([*camera.position, camera.focal], np.float32)
 

@@ -87,7 +87,7 @@ def calls(searcher: Searcher, params: FaceParams, targets: np.ndarray, classifie
     points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.stage.space.lower.shape[0]))
     active = jnp.ones(1, bool)
     forward = measure(evaluate.population_scores, searcher.stage, one, points, active, repeats=3)
-    slope = measure(evaluate.slopes, searcher.stage, one, points[:, 0], active, repeats=10)
+    slope = measure(evaluate.value_and_grad, searcher.stage, one, points[:, 0], active, repeats=10)
     return {
         "name": "calls",
         "classifier": classifier,

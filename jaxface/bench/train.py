@@ -21,7 +21,7 @@ from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.devices import mesh_for, on_all, shared_out
+from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.framework import Task, programs
 
 Loop = Callable[[], None]
@@ -88,12 +88,12 @@ def ground(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], s
     """As `fit` does it, without its files."""
     prepared = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
     mesh = mesh_for(settings.batch, jax.local_devices()[:1])
-    state, root = on_all(prepared.first(0), mesh), on_all(jax.random.key(0), mesh)
+    state, root = replicate(prepared.first(0), mesh), replicate(jax.random.key(0), mesh)
 
     def loop() -> None:
         nonlocal state
         for _ in range(settings.steps):
-            state, info = prepared.update(state, shared_out(batch, mesh), root)
+            state, info = prepared.update(state, shard_batch(batch, mesh), root)
         jax.device_get(dict(info))
 
     return loop

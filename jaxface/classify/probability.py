@@ -15,7 +15,7 @@ def probabilities(logits: Array, independent: bool) -> Array:
     return jax.nn.sigmoid(logits) if independent else jax.nn.softmax(logits, axis=-1)
 
 
-def exact_probabilities(logits: np.ndarray, independent: bool) -> np.ndarray:
+def probabilities_float64(logits: np.ndarray, independent: bool) -> np.ndarray:
     """The same (..., K) float32, computed in float64; an answer that is not finite stays that: it is data."""
     exact = logits.astype(np.float64)
     with np.errstate(invalid="ignore", over="ignore"):
@@ -41,7 +41,7 @@ def log_odds(logits: Array, target: Array | int, independent: bool) -> Array:
     return wanted - jax.nn.logsumexp(jnp.where(there, -jnp.inf, logits), axis=-1)
 
 
-def every_log_odds(logits: np.ndarray, independent: bool) -> np.ndarray:
+def log_odds_all(logits: np.ndarray, independent: bool) -> np.ndarray:
     """(..., K) the same of every answer, in NumPy."""
     if independent:
         return logits

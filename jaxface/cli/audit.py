@@ -70,20 +70,20 @@ def main(argv: Sequence[str]) -> int:
     runtime.enable_compile_cache()
     told = (command.coordinator, command.processes, command.process)
     if command.distributed or told != (None, None, None):
-        processes.join(*told)
+        processes.initialize_distributed(*told)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
     result = jf.audit.run(command.settings, out=folder, progress=meter)
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
         print(f"\n{timing.line(folder)}\nreport: {report}")
-    return gate.judge(limits, jf.report.score_rows(result)) if limits else 0
+    return gate.check_limits(limits, jf.report.score_rows(result)) if limits else 0
 
 
 def work(config: AuditConfig, folder: Path) -> str:
     """What an audit will do, in figures."""
     labels = [jf.classify.load(str(name)).labels for name in config.classifiers]
-    groups = plan.groups(config, labels)
+    groups = plan.work_items(config, labels)
     cells = sum(len(group.expressions) for group in groups)
     surface = config.symmetry_steps * config.time_steps
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two answers and the first one's name

@@ -20,7 +20,7 @@ from jaxface.core.types import action_unit
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
-from jaxface.frameworks.common.framework import Answers, Task, programs
+from jaxface.frameworks.common.framework import OutputKind, Task, programs
 from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at
 from jaxface.frameworks.common.record import RUN, read_settings
 from jaxface.frameworks.common.training import restore
@@ -113,7 +113,7 @@ class _Matched(NamedTuple):
 
     asked: Dataset
     task: Task
-    answers: Answers
+    answers: OutputKind
     outputs: list[int]
     columns: Mapping[str, np.ndarray]
 
@@ -145,7 +145,7 @@ def _of_training(folder: Path, settings: EvaluateSettings) -> dict[str, Any]:
     trained = restore(framework, folder)
     dataset = _dataset(settings, trained.task.size)
     if framework.units is not None:
-        dataset = data.joined([dataset], trained.task.labels, trained.task.units)
+        dataset = data.concat([dataset], trained.task.labels, trained.task.units)
     run = programs(framework, trained.model, trained.task, trained.train)
     mesh = mesh_for(settings.batch)
     ask = Evaluator(run.predict, trained.task, framework.answers, settings.batch, mesh, run.units)

@@ -39,7 +39,7 @@ def parse(text: str) -> Limit:
         raise ConfigError(f"--fail-on {text!r} is no limit; wanted {wanted}") from None
 
 
-def judge(limits: Sequence[Limit], rows: Sequence[ScoreRow]) -> int:
+def check_limits(limits: Sequence[Limit], rows: Sequence[ScoreRow]) -> int:
     """1 when a limit is exceeded, which stderr tells, or nothing could be measured; else 0."""
     known = [row for row in rows if row.known]
     if not known:

@@ -48,13 +48,13 @@ def run(argv: Sequence[str]) -> int:
         return 0
     name, *rest = argv
     if name not in COMMANDS:
-        return complain(f"no command {name!r}{suggestion(name, COMMANDS)}")
+        return print_error(f"no command {name!r}{suggestion(name, COMMANDS)}")
     try:
-        with leaving_at_once():
+        with exit_on_sigint():
             command = importlib.import_module(f"jaxface.cli.{name}")
         return command.main(rest)
     except JaxfaceError as error:
-        return complain(str(error))
+        return print_error(str(error))
     except KeyboardInterrupt as interrupt:
         print(f"jaxface: interrupted{'; ' if str(interrupt) else ''}{interrupt}", file=sys.stderr)
         return INTERRUPTED
@@ -63,12 +63,12 @@ def run(argv: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
-        complain(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
 
 
 @contextlib.contextmanager
-def leaving_at_once() -> Iterator[None]:
+def exit_on_sigint() -> Iterator[None]:
     """Ctrl-C ends the process, while libraries are imported and nothing is to be saved.
 
     As an exception it would fall into half-made extension modules, where it gets lost (the command then
@@ -109,7 +109,7 @@ def usage() -> str:
     )
 
 
-def complain(message: str) -> int:
+def print_error(message: str) -> int:
     """One line on stderr; returns the exit code of bad input."""
     print(f"jaxface: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

@@ -13,7 +13,7 @@ from jaxface.core.errors import ConfigError, StoreError
 T = TypeVar("T")
 
 
-def join(coordinator: str | None, processes: int | None, process: int | None) -> None:
+def initialize_distributed(coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Make this process one of several; before JAX's backend starts.
 
     With None for all three, JAX takes them from its environment (`JAX_COORDINATOR_ADDRESS`,
@@ -45,7 +45,7 @@ def join(coordinator: str | None, processes: int | None, process: int | None) ->
         raise ConfigError(f"JAX cannot join the other processes: {reason}") from None
 
 
-def together(action: Callable[[], T], what: str) -> T:
+def run_on_all(action: Callable[[], T], what: str) -> T:
     """What `action` gives, on every process; where it fails on one, all of them fail, and none waits for ever.
 
     A process that dies between two calls is noticed by JAX (heartbeats, 100 s; process 0: at once), which then

@@ -22,7 +22,7 @@ class Progress(Protocol):
         """The stage is over."""
 
 
-class Silent:
+class NullProgress:
     """Says nothing: the default of the library."""
 
     def start(self, stage: str, total: int, done: int = 0) -> None: ...
@@ -32,7 +32,7 @@ class Silent:
     def close(self) -> None: ...
 
 
-class Bar:
+class TqdmProgress:
     """One tqdm bar on stderr with the stage, the rate and the time left; first the hint stands beside it."""
 
     def __init__(self, hint: str = "") -> None:
@@ -55,7 +55,7 @@ class Bar:
             self._bar = None
 
 
-class Lines:
+class LogProgress:
     """Plain lines on stderr, at most one every `seconds`: for logs."""
 
     def __init__(self, seconds: float = 10.0, hint: str = "") -> None:
@@ -91,5 +91,5 @@ class Lines:
 def for_terminal(quiet: bool = False, hint: str = "") -> Progress:
     """The progress display that suits stderr; `hint` is said when a stage begins."""
     if quiet:
-        return Silent()
-    return Bar(hint) if sys.stderr.isatty() else Lines(hint=hint)
+        return NullProgress()
+    return TqdmProgress(hint) if sys.stderr.isatty() else LogProgress(hint=hint)

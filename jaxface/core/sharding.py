@@ -26,7 +26,7 @@ CaseProgram = Callable[..., Any]
 bool says which slots hold a case: what comes of the others is thrown away."""
 
 
-class Deal(NamedTuple):
+class SlotAssignment(NamedTuple):
     """Which case sits in which slot.
 
     Attributes:
@@ -41,7 +41,7 @@ class Deal(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Spread:
+class CaseSharding:
     """Devices, and how many cases each of them works on at a time.
 
     Attributes:
@@ -80,7 +80,7 @@ class Spread:
         deal = self.deal(np.ones(count, bool) if active is None else np.asarray(active))
         return self.fetch(self.start(program, shared, *self.put(cases, deal)), deal)
 
-    def deal(self, active: np.ndarray) -> Deal:
+    def deal(self, active: np.ndarray) -> SlotAssignment:
         """Slots for n cases: the active ones in turn to one device after another, then the others.
 
         Args:
@@ -96,9 +96,9 @@ class Spread:
         busy[in_turn[: active.sum()]] = True
         slot_of = np.empty(count, int)
         slot_of[order] = in_turn[:count]
-        return Deal(case_of, busy, slot_of)
+        return SlotAssignment(case_of, busy, slot_of)
 
-    def put(self, cases: Any, deal: Deal) -> tuple[Any, ...]:
+    def put(self, cases: Any, deal: SlotAssignment) -> tuple[Any, ...]:
         """The cases in their slots on the devices, and (capacity,) bool which slots are busy."""
         rows = jax.tree.map(lambda leaf: _rows(leaf, deal.case_of), cases)
         return jax.device_put((*rows, deal.busy), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
@@ -107,23 +107,23 @@ class Spread:
         """Run `program` on what `put` gave; its results stay on the devices, slot by slot."""
         return compiled(program, self.mesh)(shared, *given)
 
-    def fetch(self, results: Any, deal: Deal) -> Any:
+    def fetch(self, results: Any, deal: SlotAssignment) -> Any:
         """Results as NumPy arrays, case by case."""
         return jax.tree.map(lambda leaf: leaf[deal.slot_of], jax.device_get(results))
 
 
-def over_devices(slots: int, devices: Sequence[jax.Device] | None = None) -> Spread:
+def all_devices(slots: int, devices: Sequence[jax.Device] | None = None) -> CaseSharding:
     """A spread over devices of this process; all of them unless told otherwise."""
-    return Spread(Mesh(np.array(devices or jax.local_devices()), (_AXIS,)), slots)
+    return CaseSharding(Mesh(np.array(devices or jax.local_devices()), (_AXIS,)), slots)
 
 
-def for_cases(count: int) -> Spread:
+def sharding_for(count: int) -> CaseSharding:
     """The spread for one batch of a known size: no more devices than cases."""
     devices = jax.local_devices()[: max(count, 1)]
-    return over_devices(-(-max(count, 1) // len(devices)), devices)
+    return all_devices(-(-max(count, 1) // len(devices)), devices)
 
 
-def each_case(function: Callable[..., Any], *cases: Any) -> Any:
+def map_cases(function: Callable[..., Any], *cases: Any) -> Any:
     """`function` of each case: one after another on a CPU, where a case's numbers then cannot depend on what
     stands beside it; all at once elsewhere."""
     if jax.default_backend() == "cpu":

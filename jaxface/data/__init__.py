@@ -7,25 +7,25 @@
 from jaxface.data import rendered
 from jaxface.data.augmentation import AugmentConfig, augment, augment_points
 from jaxface.data.dataset import Dataset
-from jaxface.data.joining import Mixture, joined
+from jaxface.data.joining import MixtureStream, concat
 from jaxface.data.pipeline import Stream, batches
-from jaxface.data.read_report import LeftOut, Report
+from jaxface.data.read_report import LeftOut, ReadReport
 from jaxface.data.registry import names, open
-from jaxface.data.sources import Arrays, Files
+from jaxface.data.sources import ArraySource, FileSource
 
 __all__ = [
-    "Arrays",
+    "ArraySource",
     "AugmentConfig",
     "Dataset",
-    "Files",
+    "FileSource",
     "LeftOut",
-    "Mixture",
-    "Report",
+    "MixtureStream",
+    "ReadReport",
     "Stream",
     "augment",
     "augment_points",
     "batches",
-    "joined",
+    "concat",
     "names",
     "open",
     "rendered",

@@ -10,8 +10,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, ShapeError, suggestion
 from jaxface.data.image_io import fitted
-from jaxface.data.read_report import Report, grouped
-from jaxface.data.sources import Source
+from jaxface.data.read_report import ReadReport, grouped
+from jaxface.data.sources import ImageSource
 
 Example = dict[str, np.ndarray]
 
@@ -32,11 +32,11 @@ class Dataset:
     """
 
     name: str
-    source: Source
+    source: ImageSource
     columns: Mapping[str, np.ndarray]
     labels: tuple[str, ...] = ()
     units: tuple[int, ...] = ()
-    report: Report = field(default_factory=Report)
+    report: ReadReport = field(default_factory=ReadReport)
 
     def __post_init__(self) -> None:
         count = len(self.source)
@@ -100,7 +100,7 @@ class Dataset:
             self,
             source=self.source.take(chosen),
             columns={name: each[chosen] for name, each in self.columns.items()},
-            report=Report(len(chosen), self.report.left_out, self.report.notes),
+            report=ReadReport(len(chosen), self.report.left_out, self.report.notes),
         )
 
     def split(self, share: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
@@ -174,6 +174,6 @@ class Dataset:
             for i in dropped
         ]
         kept = self.take(label >= 0)
-        report = Report(len(kept), (*self.report.left_out, *grouped(faults)), self.report.notes)
+        report = ReadReport(len(kept), (*self.report.left_out, *grouped(faults)), self.report.notes)
         columns = {**kept.columns, "label": label[label >= 0].astype(np.int32)}
         return dataclasses.replace(kept, columns=columns, labels=tuple(labels), report=report)

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import Report
-from jaxface.data.sources import Arrays
+from jaxface.data.read_report import ReadReport
+from jaxface.data.sources import ArraySource
 
 SHAPES = ("square", "ellipse", "heart")
 FACTORS = {"label": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
@@ -60,7 +60,11 @@ def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, se
     ]
     note = f"{count} of {total} drawn at {size} pixels, {supersample} x {supersample} points each, seed {seed}"
     return Dataset(
-        "dsprites", Arrays(np.concatenate(parts)[..., None]), columns, SHAPES, report=Report(notes=(note,))
+        "dsprites",
+        ArraySource(np.concatenate(parts)[..., None]),
+        columns,
+        SHAPES,
+        report=ReadReport(notes=(note,)),
     )
 
 
@@ -112,7 +116,7 @@ def read_dsprites(root: Path, *, count: int | None = None, seed: int = 0) -> Dat
         chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
     columns = {name: classes[chosen, place].astype(np.int32) for place, name in enumerate(FACTORS, 1)}
     pictures = (images[chosen] != 0).astype(np.uint8)[..., None] * np.uint8(255)
-    return Dataset("dsprites", Arrays(pictures), columns, SHAPES)
+    return Dataset("dsprites", ArraySource(pictures), columns, SHAPES)
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:

@@ -15,8 +15,8 @@ import numpy as np
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.pipeline import Stream
-from jaxface.data.read_report import Report
-from jaxface.data.sources import Source
+from jaxface.data.read_report import ReadReport
+from jaxface.data.sources import ImageSource
 
 _OWN = ("intensity", "identity", "index")  # numbers of one data set, which mean nothing in another
 JOINED = ("label", "units", "units_known")
@@ -34,7 +34,7 @@ def joint_labels(datasets: Sequence[Dataset]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def aligned(
+def align_columns(
     columns: Mapping[str, np.ndarray],
     known: tuple[Sequence[str], Sequence[int]],
     wanted: tuple[Sequence[str], Sequence[int]],
@@ -67,7 +67,7 @@ def aligned(
     return {**columns, "label": label, "units": values, "units_known": certain}
 
 
-def only(dataset: Dataset, learn: str) -> Dataset:
+def restrict_labels(dataset: Dataset, learn: str) -> Dataset:
     """The data set without its other labels.
 
     Args:
@@ -91,7 +91,7 @@ def only(dataset: Dataset, learn: str) -> Dataset:
 class Chained:
     """Images of several sources, one source after another; `places` (N', 2) are (source, image) pairs."""
 
-    sources: tuple[Source, ...]
+    sources: tuple[ImageSource, ...]
     places: np.ndarray
 
     def __len__(self) -> int:
@@ -109,7 +109,7 @@ class Chained:
         return Chained(self.sources, self.places[indices])
 
 
-def joined(
+def concat(
     datasets: Sequence[Dataset], labels: Sequence[str] | None = None, units: Sequence[int] | None = None
 ) -> Dataset:
     """One data set of all their images, in order.
@@ -124,7 +124,7 @@ def joined(
         raise DataError("there are no data sets to join; name one or more")
     labels = joint_labels(datasets) if labels is None else tuple(labels)
     units = joint_units(datasets) if units is None else tuple(units)
-    parts = [aligned(each.columns, (each.labels, each.units), (labels, units)) for each in datasets]
+    parts = [align_columns(each.columns, (each.labels, each.units), (labels, units)) for each in datasets]
     shared = [name for name in parts[0] if all(name in part for part in parts) and name not in _OWN]
     columns = {name: np.concatenate([part[name] for part in parts]) for name in shared}
     if not labels:
@@ -133,7 +133,7 @@ def joined(
     places = np.stack(
         [np.repeat(np.arange(len(sizes)), sizes), np.concatenate([np.arange(size) for size in sizes])], 1
     )
-    report = Report(
+    report = ReadReport(
         sum(sizes),
         tuple(left for each in datasets for left in each.report.left_out),
         tuple(note for each in datasets for note in each.report.notes),
@@ -143,7 +143,7 @@ def joined(
     return Dataset(name, source, columns, labels, units, report)
 
 
-class Mixture:
+class MixtureStream:
     """Batches of a fixed share of each of several streams, whose columns are brought to one form; `Stream`.
 
     Attributes:
@@ -160,7 +160,7 @@ class Mixture:
     ) -> None:
         self.streams, self.known, self.wanted = tuple(streams), tuple(known), wanted
 
-    def __iter__(self) -> Mixture:
+    def __iter__(self) -> MixtureStream:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
@@ -168,7 +168,7 @@ class Mixture:
         parts = []
         for stream, known in zip(self.streams, self.known, strict=True):
             batch = {name: np.asarray(column) for name, column in next(stream).items()}
-            parts.append(aligned(batch, known, self.wanted))
+            parts.append(align_columns(batch, known, self.wanted))
         return {name: np.concatenate([part[name] for part in parts]) for name in ("image", *JOINED)}
 
     def get_state(self) -> dict[str, Any]:
@@ -181,7 +181,7 @@ class Mixture:
             stream.set_state(place)
 
 
-def shares(batch: int, weights: Sequence[float]) -> tuple[int, ...]:
+def split_batch(batch: int, weights: Sequence[float]) -> tuple[int, ...]:
     """How many examples of a batch each stream gives: by their weights, at least one each, `batch` together.
 
     Raises:

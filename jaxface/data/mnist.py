@@ -15,8 +15,8 @@ from scipy import ndimage
 
 from jaxface.core.errors import DataError, ShapeError
 from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import Report
-from jaxface.data.sources import Arrays
+from jaxface.data.read_report import ReadReport
+from jaxface.data.sources import ArraySource
 
 EDGE = 28
 ROTATION_BINS, ROTATION_WIDTH, LARGEST_ANGLE = 18, 10.0, 90.0
@@ -128,10 +128,10 @@ def varied(
     note = f"vary = {vary!r}, {copies} of each digit, {draw} angles and scales, seed {seed}"
     return Dataset(
         name={"none": "mnist", "rotation": "mnist-r", "rotation-scale": "mnist-rs"}[vary],
-        source=Arrays(pictures[..., None]),
+        source=ArraySource(pictures[..., None]),
         columns=columns,
         labels=tuple("0123456789"),
-        report=Report(notes=(note,)),
+        report=ReadReport(notes=(note,)),
     )
 
 

@@ -26,7 +26,7 @@ class LeftOut:
 
 
 @dataclass(frozen=True)
-class Report:
+class ReadReport:
     """What was read.
 
     Attributes:

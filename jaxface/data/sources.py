@@ -11,7 +11,7 @@ import numpy as np
 from jaxface.data import image_io
 
 
-class Source(Protocol):
+class ImageSource(Protocol):
     """Images by their place."""
 
     def __len__(self) -> int: ...
@@ -22,12 +22,12 @@ class Source(Protocol):
     def name(self, index: int) -> str:
         """What a message calls image `index`."""
 
-    def take(self, indices: np.ndarray) -> Source:
+    def take(self, indices: np.ndarray) -> ImageSource:
         """These images alone, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
-class Arrays:
+class ArraySource:
     """Images (N, H, W, C) uint8 in memory, or memory-mapped; `order` (N',) of them, in this order."""
 
     images: np.ndarray
@@ -42,12 +42,12 @@ class Arrays:
     def name(self, index: int) -> str:
         return f"image {index if self.order is None else self.order[index]}"
 
-    def take(self, indices: np.ndarray) -> Arrays:
-        return Arrays(self.images, indices if self.order is None else self.order[indices])
+    def take(self, indices: np.ndarray) -> ArraySource:
+        return ArraySource(self.images, indices if self.order is None else self.order[indices])
 
 
 @dataclass(frozen=True, eq=False)
-class Files:
+class FileSource:
     """Image files.
 
     Attributes:
@@ -70,5 +70,5 @@ class Files:
     def name(self, index: int) -> str:
         return str(self.names[index])
 
-    def take(self, indices: np.ndarray) -> Files:
-        return Files(self.root, self.names[indices], None if self.boxes is None else self.boxes[indices])
+    def take(self, indices: np.ndarray) -> FileSource:
+        return FileSource(self.root, self.names[indices], None if self.boxes is None else self.boxes[indices])

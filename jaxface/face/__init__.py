@@ -1,7 +1,7 @@
 """Heads: what a face model is, how it moves, how it looks, who is sampled from it."""
 
 from jaxface.face._landmarks import Landmarks, landmarks
-from jaxface.face.appearance import Appearance, Lines, texture
+from jaxface.face.appearance import Appearance, Wrinkles, texture
 from jaxface.face.geometry import vertices
 from jaxface.face.load import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
@@ -13,8 +13,8 @@ __all__ = [
     "FaceModel",
     "FaceParams",
     "Landmarks",
-    "Lines",
     "PopulationPrior",
+    "Wrinkles",
     "landmarks",
     "load",
     "neutral",

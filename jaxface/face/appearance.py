@@ -15,7 +15,7 @@ from jaxface.core.types import Array
 
 
 @pytree
-class Lines:
+class Wrinkles:
     """Lines that an expression draws: nasolabial, glabella, forehead, each once a side.
 
     The line pattern is a picture in the texture's fourth channel; how strongly it shows at a vertex
@@ -54,7 +54,7 @@ class Appearance:
     colours: Array
     opacities: Array
     line_pattern: Array
-    lines: Lines | None
+    lines: Wrinkles | None
     names: tuple[str, ...] = static(default=())
 
 
@@ -85,7 +85,7 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
     return jnp.concatenate([linear, appearance.line_pattern[..., None]], axis=-1)
 
 
-def line_weights(lines: Lines | None, displacement: Array) -> Array:
+def wrinkle_weights(lines: Wrinkles | None, displacement: Array) -> Array:
     """How strongly the line pattern shows at each vertex, (V,) in [0, 1.2].
 
     Args:
@@ -93,10 +93,10 @@ def line_weights(lines: Lines | None, displacement: Array) -> Array:
     """
     if lines is None:
         return jnp.zeros(displacement.shape[0], displacement.dtype)
-    return line_pattern_weights(lines, jnp.einsum("vc,vcl->l", displacement, lines.feature))
+    return wrinkle_pattern_weights(lines, jnp.einsum("vc,vcl->l", displacement, lines.feature))
 
 
-def line_pattern_weights(lines: Lines, strength: Array) -> Array:
+def wrinkle_pattern_weights(lines: Wrinkles, strength: Array) -> Array:
     """`line_weights` of lines (L,) of known strength."""
     return lines.region @ jnp.clip(strength, 0.0, 1.2)
 
@@ -106,7 +106,7 @@ def srgb_to_linear(colour: Array) -> Array:
     return jnp.exp(2.2 * jnp.log(jnp.maximum(colour, 1e-6)))  # faster on the CPU than a power
 
 
-def plain(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:
+def default_appearance(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:
     """The appearance of a model that has none: one colour, no coefficients, no lines."""
     return Appearance(
         mean=jnp.broadcast_to(jnp.asarray(colour, jnp.float32), (2, 2, 3)),

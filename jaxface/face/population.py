@@ -26,11 +26,11 @@ def sample_population(key: Array, model: FaceModel, n: int) -> FaceParams:
 
     Person i depends on the key and on i alone: the first ten of 200 are the ten of 10.
     """
-    return _people(key, model, jnp.arange(n))
+    return _sample_batch(key, model, jnp.arange(n))
 
 
 @jax.jit
-def _people(key: Array, model: FaceModel, indices: Array) -> FaceParams:
+def _sample_batch(key: Array, model: FaceModel, indices: Array) -> FaceParams:
     return jax.vmap(lambda index: sample_person(jax.random.fold_in(key, index), model)[0])(indices)
 
 

@@ -13,7 +13,7 @@ from jaxface.core.errors import ShapeError
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
-from jaxface.face.appearance import albedo_size, line_weights, texture
+from jaxface.face.appearance import albedo_size, texture, wrinkle_weights
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.sides import Side
 from jaxface.render.attributes import Mesh, surface
@@ -21,7 +21,7 @@ from jaxface.render.barriers import stage
 from jaxface.render.camera import frame, project
 from jaxface.render.candidates import fits
 from jaxface.render.deferred import LANES
-from jaxface.render.frame_batch import frames, gather, in_lanes
+from jaxface.render.frame_batch import map_in_lanes, prepare_frames, render_frames
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import Camera, Scene
@@ -86,7 +86,7 @@ def draw(
     _check(head, "expression", expression, head.expression_basis.shape[-1:])
     _check(head, "pose", pose, (len(head.parents), 3))
     displacement = geometry.expression_displacement(head, expression, symmetry, time, side)
-    lines = line_weights(head.appearance.lines, displacement)
+    lines = wrinkle_weights(head.appearance.lines, displacement)
     return draw_displaced(head, prepared, displacement, lines, pose, scene)
 
 
@@ -237,18 +237,18 @@ def _grid(
     time: Array,
 ) -> Array:
     """(S, T, size, size, 3). Compiled apart from `_by_lists`, so that gradients compile it no second time."""
-    shared = gather(head, prepared, expression, pose, scene, symmetry, time, side)
+    shared = prepare_frames(head, prepared, expression, pose, scene, symmetry, time, side)
 
     def some(s: Array, t: Array) -> Array:
         def quick(s: Array, t: Array) -> Array:
-            return frames(head, shared, prepared, scene, s, t)
+            return render_frames(head, shared, prepared, scene, s, t)
 
         def safe(s: Array, t: Array) -> Array:
             return _each(side, head, prepared, expression, pose, scene, s, t)
 
         return jax.lax.cond(shared.lists.sound, quick, safe, s, t)
 
-    drawn = in_lanes(some, symmetry, time)
+    drawn = map_in_lanes(some, symmetry, time)
     return drawn.reshape(symmetry.shape[0], time.shape[0], *drawn.shape[1:])
 
 

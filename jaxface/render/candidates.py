@@ -22,14 +22,14 @@ from jaxface.render.scenes import Camera, Orthographic
 
 MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
 TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists that are worked off unrolled; longer lists come last
-LONGEST = 254  # slots that a packed word can name
+MAX_LIST_LENGTH = 254  # slots that a packed word can name
 CAPACITIES = (2.5, 5.0, 20.0)  # entries a pixel, on average: the least that fits is sorted
 _NEVER = 0xFFFFFFFF
 _BLOCK = 64
 
 
 @pytree
-class Lists:
+class CandidateLists:
     """Pixels in the order in which they are drawn, and their candidates.
 
     Attributes:
@@ -65,7 +65,7 @@ def fits(size: int, triangles: int) -> bool:
     return size * size * triangles < _NEVER
 
 
-def lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> Lists:
+def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> CandidateLists:
     """Candidates of all pixels.
 
     Args:
@@ -75,7 +75,7 @@ def lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> List
         spare: entries of `pixel`, `start`, `count` after the last pixel.
     """
     seen = jnp.any(facing)
-    outline = stage(seen, partial(_outline, size), xy, faces, facing)
+    outline = stage(seen, partial(_bounds, size), xy, faces, facing)
     pixels, triangles = size * size, faces.shape[0]
     row_capacity = 2 * (triangles + pixels)
     (owner, line), row_total = _expand(outline.rows, row_capacity)
@@ -84,7 +84,7 @@ def lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> List
     width = jnp.where(jnp.arange(row_capacity) < row_total, width, 0)
     total = jnp.sum(width)
 
-    def build(capacity: int) -> Lists:
+    def build(capacity: int) -> CandidateLists:
         (which, step), _ = _expand(width, capacity)
         place = (y[which] * size + left[which] + step).astype(jnp.uint32)
         key = place * jnp.uint32(triangles) + owner[which].astype(jnp.uint32)
@@ -97,30 +97,32 @@ def lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> List
     return jax.lax.switch(level, [partial(build, each) for each in capacities])
 
 
-def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, unused: int) -> Lists:
+def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, unused: int) -> CandidateLists:
     pixels = size * size
     used = key != jnp.uint32(_NEVER)
     place = jnp.where(used, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
     triangle = jnp.where(used, key % jnp.uint32(triangles), 0).astype(jnp.int32)
     count = jnp.zeros(pixels, jnp.int32).at[place].add(1, mode="drop")
-    start = _running(jnp.add, count) - count
+    start = _blocked_cumulative(jnp.add, count) - count
     tier = sum((count > each).astype(jnp.uint32) for each in TIERS)
-    passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], LONGEST), 0).astype(jnp.uint32)
-    last = jnp.uint32(len(TIERS) + LONGEST + 1)
+    passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], MAX_LIST_LENGTH), 0).astype(
+        jnp.uint32
+    )
+    last = jnp.uint32(len(TIERS) + MAX_LIST_LENGTH + 1)
     number = jnp.arange(pixels, dtype=jnp.uint32)
     key = jnp.where(count > 0, tier + passes, last) * jnp.uint32(pixels) + number
     order = (jnp.sort(key) % jnp.uint32(pixels)).astype(jnp.int32)
     tier = jnp.where(count > 0, tier, jnp.uint32(len(TIERS) + 1))
     position = jnp.zeros(pixels, jnp.int32).at[order].set(jnp.arange(pixels, dtype=jnp.int32))
     first = jnp.zeros(len(TIERS) + 2, jnp.int32).at[tier + 1].add(1, mode="drop")
-    return Lists(
+    return CandidateLists(
         triangle=jnp.pad(triangle, (0, unused)),
         pixel=jnp.pad(order, (0, spare)),
         start=jnp.pad(start[order], (0, spare)),
         count=jnp.pad(count[order], (0, spare)),
         position=jnp.where(count > 0, position, pixels),
         first=jnp.cumsum(first),
-        sound=sound & (jnp.max(count) <= LONGEST),
+        sound=sound & (jnp.max(count) <= MAX_LIST_LENGTH),
     )
 
 
@@ -158,13 +160,13 @@ def _cross(a: list[Array], b: list[Array]) -> list[Array]:
     return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
 
 
-def _outline(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
+def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
     extremes = len(xy)
     xs = [xy[k, :, 0][faces[:, i]] for k in range(extremes) for i in range(3)]
     ys = [xy[k, :, 1][faces[:, i]] for k in range(extremes) for i in range(3)]
-    left, right = _least(jnp.minimum, xs) - MARGIN, _least(jnp.maximum, xs) + MARGIN
-    top = jnp.clip(jnp.ceil(_least(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
-    bottom = jnp.clip(jnp.floor(_least(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
+    left, right = _reduce(jnp.minimum, xs) - MARGIN, _reduce(jnp.maximum, xs) + MARGIN
+    top = jnp.clip(jnp.ceil(_reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
+    bottom = jnp.clip(jnp.floor(_reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
     seen = facing & (right > 0.5) & (left < size - 0.5)
     slabs = []
     for i in range(3):
@@ -173,7 +175,7 @@ def _outline(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
         length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)
         across, down = across / length, down / length
         along = [across * x + down * y for x, y in zip(xs, ys, strict=True)]
-        slabs.append((across, down, _least(jnp.minimum, along) - MARGIN, _least(jnp.maximum, along) + MARGIN))
+        slabs.append((across, down, _reduce(jnp.minimum, along) - MARGIN, _reduce(jnp.maximum, along) + MARGIN))
     rows = jnp.where(seen, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
     return _Outline(top.astype(jnp.int32), rows.astype(jnp.int32), left, right, tuple(slabs))
 
@@ -196,15 +198,15 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
     """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the total."""
-    ends = _running(jnp.add, counts)
+    ends = _blocked_cumulative(jnp.add, counts)
     starts = ends - counts
     number = jnp.arange(counts.shape[0], dtype=jnp.int32)
     marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
-    owner = _running(jnp.maximum, marks)
+    owner = _blocked_cumulative(jnp.maximum, marks)
     return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
 
 
-def _running(operation: Callable[[Array, Array], Array], values: Array) -> Array:
+def _blocked_cumulative(operation: Callable[[Array, Array], Array], values: Array) -> Array:
     """Cumulative sum or maximum of (n,) integers >= 0; in blocks, several times faster than XLA's on a CPU."""
     count = values.shape[0]
     blocks = jnp.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK).T
@@ -219,7 +221,7 @@ def _running(operation: Callable[[Array, Array], Array], values: Array) -> Array
     return operation(within, before[None]).T.reshape(-1)[:count]
 
 
-def _least(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:
+def _reduce(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:
     least = values[0]
     for each in values[1:]:
         least = operation(least, each)

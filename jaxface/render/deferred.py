@@ -15,11 +15,11 @@ import jax.numpy as jnp
 
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.render.candidates import LONGEST
-from jaxface.render.rows import Rows
+from jaxface.render.candidates import MAX_LIST_LENGTH
+from jaxface.render.rows import VertexBuffers
 
 LANES = 16  # frames: one cache line of float32
-NOTHING = 0xFFFFFFFF  # the word of a sample that no triangle covers
+EMPTY_WORD = 0xFFFFFFFF  # the word of a sample that no triangle covers
 _SLOT, _WEIGHT = 24, 12  # bits: a visibility word is slot | second weight | third weight
 _UNIT = float(2**_WEIGHT - 1)
 _BRIGHTEST = 1.5  # root of the brightest linear light that a colour word can hold
@@ -49,7 +49,7 @@ class Texture:
     width: int = static()
 
 
-def planar(texture: Array) -> Texture:
+def planar_texture(texture: Array) -> Texture:
     height, width, _ = texture.shape
     red, green, blue, line = (texture[..., channel].reshape(-1) for channel in range(4))
     return Texture((red, green, blue, line), height, width)
@@ -77,11 +77,11 @@ def fetch_rows(table: Array, index: Array) -> Array:
     return table.at[index].get(mode="promise_in_bounds")
 
 
-def _across(row: Array) -> Array:
+def _broadcast_lanes(row: Array) -> Array:
     return jnp.broadcast_to(row[:, None], (row.shape[0], LANES))
 
 
-class Nearest(NamedTuple):
+class DepthTest(NamedTuple):
     """The best candidate so far, (P, LANES) each: a nearness near / area, two weights of `total`, its slot."""
 
     near: Array
@@ -92,21 +92,21 @@ class Nearest(NamedTuple):
     slot: Array
 
 
-def nearest(slots: Slots, rows: Rows, first: Array | int = 0) -> Nearest:
+def nearest(slots: Slots, rows: VertexBuffers, first: Array | int = 0) -> DepthTest:
     """Test all slots at the pixel centres: the nearest, of equals the earlier.
 
     Corners come in ascending order, so that both triangles of an edge compute the same number from the same
     corners: no pixel centre falls between them. Nearness is compared as a fraction, without dividing.
     """
-    x, y = _across(slots.x), _across(slots.y)
+    x, y = _broadcast_lanes(slots.x), _broadcast_lanes(slots.y)
     zero = jnp.zeros(x.shape, jnp.float32)
-    nobody = jnp.full(x.shape, LONGEST + 1, jnp.uint32)
-    best = Nearest(zero - 1e30, zero + 1.0, zero, zero, zero + 1.0, nobody)
+    nobody = jnp.full(x.shape, MAX_LIST_LENGTH + 1, jnp.uint32)
+    best = DepthTest(zero - 1e30, zero + 1.0, zero, zero, zero + 1.0, nobody)
     for k in range(slots.turn.shape[0]):
         xs = [fetch_rows(rows.x, slots.corners[i, k]) - x for i in range(3)]
         ys = [fetch_rows(rows.y, slots.corners[i, k]) - y for i in range(3)]
         near = [fetch_rows(rows.near, slots.corners[i, k]) for i in range(3)]
-        turn = -_across(slots.turn[k])  # y points down
+        turn = -_broadcast_lanes(slots.turn[k])  # y points down
         third = turn * (xs[0] * ys[1] - ys[0] * xs[1])
         first_edge = turn * (xs[1] * ys[2] - ys[1] * xs[2])
         second = -turn * (xs[0] * ys[2] - ys[0] * xs[2])
@@ -118,11 +118,11 @@ def nearest(slots: Slots, rows: Rows, first: Array | int = 0) -> Nearest:
             second, third, total = second * near[1], third * near[2], nearness
         wins = inside & (nearness * best.area > best.near * area)
         chosen = (nearness, area, second, third, total, jnp.asarray(first + k, jnp.uint32))
-        best = Nearest(*(jnp.where(wins, new, old) for new, old in zip(chosen, best, strict=True)))
+        best = DepthTest(*(jnp.where(wins, new, old) for new, old in zip(chosen, best, strict=True)))
     return best
 
 
-def visibility_word(best: Nearest) -> Array:
+def visibility_word(best: DepthTest) -> Array:
     scale = _UNIT / best.total
     second, third = (
         (best.second * scale + 0.5).astype(jnp.uint32),
@@ -136,12 +136,12 @@ def slot_of(word: Array) -> Array:
     return (word >> _SLOT).astype(jnp.int32)
 
 
-def is_nothing(word: Array) -> Array:
+def is_empty(word: Array) -> Array:
     """Whether a visibility word names no slot."""
-    return word >> _SLOT > LONGEST
+    return word >> _SLOT > MAX_LIST_LENGTH
 
 
-def nearness(best: Nearest) -> Array:
+def nearness(best: DepthTest) -> Array:
     """How near the best candidate is; comparable between different slots of a pixel."""
     return best.near / best.area
 
@@ -171,7 +171,9 @@ def _unpair(word: Array) -> tuple[Array, Array]:
     return _float(word >> 16) * (1.0 / 65535.0), _float(word & jnp.uint32(0xFFFF)) * (1.0 / 65535.0)
 
 
-def pick_slot(word: Array, slots: Slots) -> tuple[Callable[[Array, int], Array], Callable[[int, int], Array]]:
+def select_slot_attribute(
+    word: Array, slots: Slots
+) -> tuple[Callable[[Array, int], Array], Callable[[int, int], Array]]:
     """Values at a corner of the visible triangle, chosen among those of all slots: rows of vertices, and uv."""
     slot = word >> _SLOT
 
@@ -183,11 +185,11 @@ def pick_slot(word: Array, slots: Slots) -> tuple[Callable[[Array, int], Array],
 
     return (
         lambda plane, corner: choose(lambda k: fetch_rows(plane, slots.corners[corner, k])),
-        lambda corner, axis: choose(lambda k: _across(slots.uv[corner, axis, k])),
+        lambda corner, axis: choose(lambda k: _broadcast_lanes(slots.uv[corner, axis, k])),
     )
 
 
-def mixed(
+def interpolate_pair(
     word: Array, row: Callable[[Array, int], Array], planes: tuple[Array | None, ...], scales: tuple[Array, ...]
 ) -> Array:
     """Two of the vertices' planes at the visible points, times their scales, as one word of 2 x 16 bits.
@@ -244,7 +246,7 @@ def colour_word(word: Array, uv: Array, light: tuple[Array, ...], texture: Textu
     skin = (1.0 - blend(3) * line * MOST_LINE) * brightest
     linear = [blend(k) * received * skin for k, received in enumerate((red, green, last))]
     roots = [jnp.sqrt(jnp.maximum(each, 0.0)) / _BRIGHTEST for each in linear]
-    return jnp.where(is_nothing(word), jnp.uint32(NOTHING), _code(roots))
+    return jnp.where(is_empty(word), jnp.uint32(EMPTY_WORD), _code(roots))
 
 
 def _code(values: list[Array]) -> Array:
@@ -264,7 +266,7 @@ def _decode(word: Array) -> list[Array]:
     ]
 
 
-def shown_word(samples: list[Array], background: Array, gamma: Array) -> Array:
+def tonemap_word(samples: list[Array], background: Array, gamma: Array) -> Array:
     """Display values of pixels, 11 + 11 + 10 bits, from the colour words of their samples.
 
     Args:
@@ -272,7 +274,7 @@ def shown_word(samples: list[Array], background: Array, gamma: Array) -> Array:
     """
     total = [jnp.zeros(samples[0].shape, jnp.float32) for _ in range(3)]
     for word in samples:
-        empty = word == jnp.uint32(NOTHING)
+        empty = word == jnp.uint32(EMPTY_WORD)
         for k, root in enumerate(_decode(word)):
             linear = (root * _BRIGHTEST) * (root * _BRIGHTEST)
             total[k] = total[k] + jnp.where(empty, background[k], linear)

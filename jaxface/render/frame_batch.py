@@ -16,28 +16,28 @@ from jaxface.face.sides import Side
 from jaxface.render.affine_motion import Motion, extremes, motion
 from jaxface.render.barriers import stage
 from jaxface.render.camera import project
-from jaxface.render.candidates import TIERS, Lists, facing, lists
+from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing
 from jaxface.render.deferred import (
+    EMPTY_WORD,
     LANES,
     MOST_LINE,
-    NOTHING,
     Slots,
     Texture,
     colour_word,
     fetch_rows,
-    is_nothing,
-    mixed,
+    interpolate_pair,
+    is_empty,
     nearest,
     nearness,
-    pick_slot,
-    planar,
-    shown_word,
+    planar_texture,
+    select_slot_attribute,
     slot_of,
     texture_coordinates,
+    tonemap_word,
     unpack,
     visibility_word,
 )
-from jaxface.render.rows import Rows, vertex_rows
+from jaxface.render.rows import VertexBuffers, vertex_rows
 from jaxface.render.scenes import Scene
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ _PASS = 8  # slots of a long list that are tested at once
 
 
 @pytree
-class Group:
+class FrameBatch:
     """What all frames of a group share.
 
     Attributes:
@@ -62,7 +62,7 @@ class Group:
     """
 
     motion: Motion
-    lists: Lists
+    lists: CandidateLists
     corners: Array
     turn: Array
     uv: Array
@@ -75,7 +75,7 @@ def chunk_size(samples: int) -> int:
     return max(128, min(1024, samples * samples // 64 // 64 * 64))
 
 
-def gather(
+def prepare_frames(
     head: FaceModel,
     prepared: Prepared,
     expression: Array,
@@ -84,7 +84,7 @@ def gather(
     symmetry: Array,
     time: Array,
     side: Side,
-) -> Group:
+) -> FrameBatch:
     """The group of all frames within the ranges of symmetry (S,) and time (T,)."""
     samples = scene.size * scene.supersample
     moving = motion(head, prepared.neutral, prepared.joints, expression, pose, side)
@@ -92,17 +92,17 @@ def gather(
     screens = [project(prepared.camera, each, samples) for each in outer]
     xy = jnp.stack([screen.xy for screen in screens])
     seen = facing(outer, head.faces, prepared.camera)
-    found = lists(xy, head.faces, seen, samples, chunk_size(samples))
+    found = build_candidate_lists(xy, head.faces, seen, samples, chunk_size(samples))
     ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
     corners, turn, uv = _ascending(head)
     bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
-    return Group(
+    return FrameBatch(
         motion=moving,
-        lists=Lists(**{**vars(found), "sound": found.sound & ahead}),
+        lists=CandidateLists(**{**vars(found), "sound": found.sound & ahead}),
         corners=corners,
         turn=turn,
         uv=uv,
-        texture=planar(prepared.texture),
+        texture=planar_texture(prepared.texture),
         brightest=jnp.maximum(jnp.max(bound), 1e-6),
     )
 
@@ -122,38 +122,38 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
     return jnp.stack(corner), turn, jnp.stack([jnp.stack(each) for each in uv])
 
 
-def frames(
-    head: FaceModel, group: Group, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+def render_frames(
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
 ) -> Array:
     """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
     samples = scene.size * scene.supersample
     rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
 
-    def paint(go: Array, seen: _Seen) -> Array:
+    def paint(go: Array, seen: _Visibility) -> Array:
         return _shade(group, rows, go, seen)
 
-    buffer = _drawn(group, rows, samples, paint)
+    buffer = _rasterize_tiers(group, rows, samples, paint)
     planes = unpack(_resolve(buffer, group.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
 
 def triangles(
-    head: FaceModel, group: Group, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
 ) -> Array:
     """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
     samples = scene.size * scene.supersample
     rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
 
-    def paint(go: Array, seen: _Seen) -> Array:
+    def paint(go: Array, seen: _Visibility) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
-        return jnp.where(is_nothing(seen.word), jnp.uint32(NOTHING), found)
+        return jnp.where(is_empty(seen.word), jnp.uint32(EMPTY_WORD), found)
 
-    buffer = _drawn(group, rows, samples, paint)
+    buffer = _rasterize_tiers(group, rows, samples, paint)
     place = jnp.where(group.lists.position < samples * samples, group.lists.position, buffer.shape[0] - 1)
     return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
 
 
-class _Seen(NamedTuple):
+class _Visibility(NamedTuple):
     """What a chunk of P pixels sees.
 
     Attributes:
@@ -167,13 +167,15 @@ class _Seen(NamedTuple):
     slots: Slots | None
 
 
-def _drawn(group: Group, rows: Rows, samples: int, paint: Callable[[Array, _Seen], Array]) -> Array:
+def _rasterize_tiers(
+    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[Array, _Visibility], Array]
+) -> Array:
     """(more than samples^2, LANES) words in the order of the lists; the last row is NOTHING.
 
     A tier's last chunk reaches into the next tier's pixels, which are drawn again afterwards.
     """
     pixels, chunk = samples * samples, chunk_size(samples)
-    buffer = jnp.full((pixels + chunk + 1, LANES), NOTHING, jnp.uint32)
+    buffer = jnp.full((pixels + chunk + 1, LANES), EMPTY_WORD, jnp.uint32)
     first = group.lists.first
     for tier, length in enumerate((*TIERS, None)):
         # Long lists are few and of very different lengths, and a chunk goes as far as its longest.
@@ -183,7 +185,7 @@ def _drawn(group: Group, rows: Rows, samples: int, paint: Callable[[Array, _Seen
     return buffer
 
 
-def in_lanes(draw: Callable[[Array, Array], Array], symmetry: Array, time: Array) -> Array:
+def map_in_lanes(draw: Callable[[Array, Array], Array], symmetry: Array, time: Array) -> Array:
     """`draw` (LANES symmetries, LANES times -> LANES pictures) at all pairs of (S,) and (T,), (S T, ...)."""
     s, t = (each.ravel() for each in jnp.meshgrid(symmetry, time, indexing="ij"))
     count = s.shape[0]
@@ -202,16 +204,16 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
 
     def resolve(buffer: Array, place: Array) -> Array:
         samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
-        return shown_word(samples, background, scene.gamma)
+        return tonemap_word(samples, background, scene.gamma)
 
     return stage(position[0] >= 0, resolve, buffer, place)
 
 
 def _draw_chunk(
-    group: Group,
-    rows: Rows,
+    group: FrameBatch,
+    rows: VertexBuffers,
     samples: int,
-    paint: Callable[[Array, _Seen], Array],
+    paint: Callable[[Array, _Visibility], Array],
     first: Array,
     chunk: int,
     length: int | None,
@@ -224,13 +226,13 @@ def _draw_chunk(
 
 
 def _chunk(
-    group: Group,
-    rows: Rows,
+    group: FrameBatch,
+    rows: VertexBuffers,
     at: Array,
     chunk: int,
     samples: int,
     length: int | None,
-    paint: Callable[[Array, _Seen], Array],
+    paint: Callable[[Array, _Visibility], Array],
 ) -> Array:
     """Words (chunk, LANES) of the pixels from `at` on, whose lists have at most `length` entries."""
     go = at >= 0
@@ -255,7 +257,7 @@ def _chunk(
     if length is not None:
         table = stage(go, lambda: slots(jnp.int32(0), length))
         word = stage(go, lambda table: visibility_word(nearest(table, rows)), table)
-        return paint(go, _Seen(word, _entry(word, start, count), table))
+        return paint(go, _Visibility(word, _entry(word, start, count), table))
 
     def more(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
         table = stage(go, lambda first: slots(first, _PASS), _PASS * number)
@@ -264,25 +266,25 @@ def _chunk(
         closer = near > best[1]
         return jnp.where(closer, word, best[0]), jnp.where(closer, near, best[1])
 
-    nothing = (jnp.full((chunk, LANES), NOTHING, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
+    nothing = (jnp.full((chunk, LANES), EMPTY_WORD, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
     word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, more, nothing)
-    return paint(go, _Seen(word, _entry(word, start, count), None))
+    return paint(go, _Visibility(word, _entry(word, start, count), None))
 
 
 def _entry(word: Array, start: Array, count: Array) -> Array:
     return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
 
 
-def _shade(group: Group, rows: Rows, go: Array, seen: _Seen) -> Array:
+def _shade(group: FrameBatch, rows: VertexBuffers, go: Array, seen: _Visibility) -> Array:
     scale = 1.0 / group.brightest
     given = seen.slots if seen.slots is not None else stage(go, partial(_visible_corners, group), seen.entry)
 
     def at_corner(word: Array, given: Any) -> tuple[Callable, Callable]:
-        return pick_slot(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
+        return select_slot_attribute(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
 
     def pair(first: Array, second: Array | None, factors: tuple[Any, Any]) -> Array:
         def mix(word: Array, given: Any) -> Array:
-            return mixed(word, at_corner(word, given)[0], (first, second), factors)
+            return interpolate_pair(word, at_corner(word, given)[0], (first, second), factors)
 
         return stage(go, mix, seen.word, given)
 
@@ -294,7 +296,7 @@ def _shade(group: Group, rows: Rows, go: Array, seen: _Seen) -> Array:
     return stage(go, colour_word, seen.word, uv, light, group.texture, group.brightest)
 
 
-def _visible_corners(group: Group, entry: Array) -> tuple[Array, Array, Array, Array]:
+def _visible_corners(group: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:
     triangle = fetch_rows(group.lists.triangle, entry)
     first, second, third = (fetch_rows(group.corners[i], triangle) for i in range(3))
     return first, second, third, triangle

@@ -15,7 +15,7 @@ from jaxface.render.light import harmonics
 from jaxface.render.scenes import Camera, Orthographic, Scene
 
 
-class Rows(NamedTuple):
+class VertexBuffers(NamedTuple):
     """What varies over the frames, vertex by vertex: (V, LANES) each.
 
     Attributes:
@@ -36,7 +36,7 @@ class Rows(NamedTuple):
 
 def vertex_rows(
     head: FaceModel, moving: Motion, camera: Camera, scene: Scene, t: Array, u: Array, size: int
-) -> Rows:
+) -> VertexBuffers:
     """The rows of frames at times t and products u = symmetry x time, (LANES,) each, on size x size samples."""
     go = jnp.all(jnp.isfinite(t))
 
@@ -73,7 +73,7 @@ def vertex_rows(
     if moving.line is not None and pattern is not None:
         strength = jnp.clip(moving.line[0][:, None] * t[None] + moving.line[1][:, None] * u[None], 0.0, 1.2)
         line = pattern.region @ strength
-    return Rows(x, y, near, weight, light, line)
+    return VertexBuffers(x, y, near, weight, light, line)
 
 
 def _receive(normal: list[Array], light: Array) -> Array:

@@ -11,7 +11,7 @@ from jaxface.audit.result import AuditResult
 from jaxface.classify import Classifier
 from jaxface.face import geometry
 from jaxface.report import image_encoding
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.overlays import on_head, overlay
 from jaxface.report.tables import names
 
@@ -56,7 +56,7 @@ def mean_expressions(result: AuditResult) -> dict[tuple[str, str], np.ndarray]:
     return found
 
 
-def averages(result: AuditResult, studio: Studio, classifiers: dict[str, Classifier]) -> list[AverageRow]:
+def averages(result: AuditResult, studio: FaceRenderer, classifiers: dict[str, Classifier]) -> list[AverageRow]:
     """A row for each classifier, then one for each data set that several of them were trained on.
 
     Args:
@@ -80,7 +80,7 @@ def averages(result: AuditResult, studio: Studio, classifiers: dict[str, Classif
     return rows
 
 
-def _cells(studio: Studio, cells: list[tuple[str, np.ndarray]]) -> tuple[Average, ...]:
+def _cells(studio: FaceRenderer, cells: list[tuple[str, np.ndarray]]) -> tuple[Average, ...]:
     faces = [studio.average(expression) for _, expression in cells]
     made = []
     for (name, expression), face, drawn in zip(cells, faces, studio.draw(faces), strict=True):
@@ -91,7 +91,7 @@ def _cells(studio: Studio, cells: list[tuple[str, np.ndarray]]) -> tuple[Average
     return tuple(made)
 
 
-def population(result: AuditResult, studio: Studio) -> np.ndarray:
+def population(result: AuditResult, studio: FaceRenderer) -> np.ndarray:
     """(H, W, 3) uint8: the run's people with neutral faces, at most 200 of them (Fig. 9)."""
     count = min(len(result.data["identity"]), _MOST_PEOPLE)
     drawn = studio.draw([studio.person(identity) for identity in range(count)])

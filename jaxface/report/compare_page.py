@@ -10,12 +10,12 @@ import numpy as np
 
 from jaxface import __version__
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import names_only
+from jaxface.audit.runner import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.report import average_faces, compare_runs, figures
 from jaxface.report.compare_runs import Pair
-from jaxface.report.context import open_studio
+from jaxface.report.context import open_renderer
 from jaxface.report.html import FILTERS
 from jaxface.report.template import render
 
@@ -75,7 +75,7 @@ def average_rows(first: AuditResult, second: AuditResult) -> list[tuple[str, lis
     """The average expressions of both runs, where their head can be loaded."""
     rows = []
     for which, run in (("first run", first), ("second run", second)):
-        studio, _ = open_studio(run)
+        studio, _ = open_renderer(run)
         if studio is None:
             return []
         for row in average_faces.averages(run, studio, {}):
@@ -92,6 +92,6 @@ def differences(first: AuditResult, second: AuditResult) -> list[tuple[str, str,
             found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
         return found
 
-    before, after = (flat(tomllib.loads(dump_toml(names_only(run.config)))) for run in (first, second))
+    before, after = (flat(tomllib.loads(dump_toml(serializable_config(run.config)))) for run in (first, second))
     keys = [key for key in sorted(before | after) if before.get(key) != after.get(key)]
     return [(key, str(before.get(key, "–")), str(after.get(key, "–"))) for key in keys]

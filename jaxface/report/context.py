@@ -9,20 +9,20 @@ import numpy as np
 from jaxface.audit.result import AuditResult
 from jaxface.audit.runner import load_head
 from jaxface.core.errors import JaxfaceError
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import average_faces, faces, figure_data, saliency_maps, slider_faces, tables, verdict
 from jaxface.report.average_faces import AverageRow
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.faces import Gallery
-from jaxface.report.figure_data import Drawing
-from jaxface.report.saliency_maps import Depth, Explained
+from jaxface.report.figure_data import ReportFigure
+from jaxface.report.saliency_maps import ClassifierSaliency, SaliencyLevel
 from jaxface.report.slider_faces import Sprites
 from jaxface.report.tables import ScoreRow, names
-from jaxface.report.verdict import Comparison, Verdict
+from jaxface.report.verdict import ClassifierSummary, Comparison
 
 
 @dataclass(frozen=True)
-class Material:
+class ReportContext:
     """A run, told and drawn.
 
     Attributes:
@@ -37,32 +37,34 @@ class Material:
 
     result: AuditResult
     rows: list[ScoreRow]
-    verdicts: list[Verdict]
+    verdicts: list[ClassifierSummary]
     compared: Comparison | None
     missing_head: str
     sprites: Sprites | None
     galleries: list[Gallery]
     averages: list[AverageRow]
     population: np.ndarray | None
-    explained: list[Explained]
+    explained: list[ClassifierSaliency]
     unexplained: dict[str, str]
-    curves: list[Drawing]
-    surfaces: list[Drawing]
-    impacts: list[Drawing]
-    nulls: list[Drawing]
+    curves: list[ReportFigure]
+    surfaces: list[ReportFigure]
+    impacts: list[ReportFigure]
+    nulls: list[ReportFigure]
 
 
-def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progress | None = None) -> Material:
+def build_context(
+    result: AuditResult, saliency: SaliencyLevel = "occlusion", progress: Progress | None = None
+) -> ReportContext:
     """All of a run's material.
 
     Args:
         saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
         progress: told of the parts as they are made.
     """
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     progress.start("report", 6 + (len(names(result.data, "classifier")) if saliency != "none" else 0))
     rows = tables.score_rows(result)
-    ordered = verdict.verdicts(result, rows)
+    ordered = verdict.classifier_summaries(result, rows)
     known = [one.name for one in ordered if one.effect.known]
     compared = verdict.comparison(result, known[0], known[-1]) if len(known) > 1 else None
     progress.advance(1, "verdict")
@@ -71,7 +73,7 @@ def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progres
     surfaces, impacts = list(figure_data.surfaces(result)), list(figure_data.impacts(result))
     nulls = list(figure_data.nulls(result))
     progress.advance(1, "surfaces")
-    studio, missing_head = open_studio(result)
+    studio, missing_head = open_renderer(result)
     drawn = slider_faces.sprites(result, studio) if studio else None
     progress.advance(1, "faces under the sliders")
     shown = faces.galleries(result, studio) if studio else []
@@ -83,7 +85,7 @@ def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progres
     progress.advance(1, "average expressions")
     maps = saliency_maps.explain(result, studio, loaded, saliency, progress) if studio and asked else []
     progress.close()
-    return Material(
+    return ReportContext(
         result=result,
         rows=rows,
         verdicts=ordered,
@@ -102,9 +104,9 @@ def gather(result: AuditResult, saliency: Depth = "occlusion", progress: Progres
     )
 
 
-def open_studio(result: AuditResult) -> tuple[Studio | None, str]:
+def open_renderer(result: AuditResult) -> tuple[FaceRenderer | None, str]:
     """What draws the run's faces, or why nothing can: its head may not be where it was."""
     try:
-        return Studio(result, load_head(result.config)), ""
+        return FaceRenderer(result, load_head(result.config)), ""
     except JaxfaceError as error:
         return None, str(error)

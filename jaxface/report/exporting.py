@@ -10,18 +10,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxface.core.io import write_bytes, write_text
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import figure_data, figures, methods, tables_of_paper
-from jaxface.report.context import Material
-from jaxface.report.saliency_maps import Explained, Explanation
+from jaxface.report.context import ReportContext
+from jaxface.report.saliency_maps import ClassifierSaliency, SaliencyMap
 from jaxface.report.tables import names
 
 METHODS = "methods.txt"
 
 
-def export(material: Material, folder: Path, progress: Progress | None = None) -> list[Path]:
+def export(material: ReportContext, folder: Path, progress: Progress | None = None) -> list[Path]:
     """Write figures as PNG and SVG, tables as CSV and LaTeX, and `methods.txt`; returns what was written."""
-    progress = progress or Silent()
+    progress = progress or NullProgress()
     made = list(drawn(material))
     tables = tables_of_paper.paper_tables(material.result, material.rows)
     progress.start("figures", len(made))
@@ -45,7 +45,7 @@ def export(material: Material, folder: Path, progress: Progress | None = None) -
     return paths
 
 
-def drawn(material: Material) -> Iterator[tuple[str, Figure, str]]:
+def drawn(material: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     """Name, figure and what it shows."""
     result = material.result
     yield "forest", figure_data.forest(result, material.rows), "scores with their intervals"
@@ -58,7 +58,7 @@ def drawn(material: Material) -> Iterator[tuple[str, Figure, str]]:
         yield from saliency_sheets(explained)
 
 
-def solids(material: Material) -> Iterator[tuple[str, Figure, str]]:
+def solids(material: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     """Figs. 15-22, and Fig. 3 for each classifier's strongest expression."""
     result = material.result
     known = figure_data.known_expressions(result)
@@ -80,7 +80,7 @@ def solids(material: Material) -> Iterator[tuple[str, Figure, str]]:
             yield f"unbiased-{name}", drawn, f"{name}: {strongest[name]} and what no bias would look like"
 
 
-def face_sheets(material: Material) -> Iterator[tuple[str, Figure, str]]:
+def face_sheets(material: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     """Figs. 2 and 9-14: the averages and where they move, the first person's expressions, the population."""
     if not material.averages:
         return
@@ -105,7 +105,7 @@ def face_sheets(material: Material) -> Iterator[tuple[str, Figure, str]]:
         yield f"expressions-{gallery.name}", sheet, f"{gallery.name}: expressions of the first person"
 
 
-def saliency_sheets(explained: Explained) -> Iterator[tuple[str, Figure, str]]:
+def saliency_sheets(explained: ClassifierSaliency) -> Iterator[tuple[str, Figure, str]]:
     """Figs. 23-26 for one classifier."""
     for kind, explanations in (("occlusion", explained.occlusion), ("gradient", explained.gradient)):
         if not explanations:
@@ -122,7 +122,7 @@ def saliency_sheets(explained: Explained) -> Iterator[tuple[str, Figure, str]]:
 
 
 def _find(
-    explanations: tuple[Explanation, ...], expression: str, target: bool, symmetry: float
+    explanations: tuple[SaliencyMap, ...], expression: str, target: bool, symmetry: float
 ) -> np.ndarray | None:
     """The picture that explains the target, or the first answer: the same one where they agree."""
     own = [one for one in explanations if (one.expression, one.symmetry) == (expression, symmetry)]

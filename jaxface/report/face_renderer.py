@@ -18,7 +18,7 @@ _BATCH = 8  # faces a call: always the same shape, so that one program draws eve
 LARGEST = 224  # pixels along an edge
 
 
-class Studio:
+class FaceRenderer:
     """Draws people of a run.
 
     Args:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxface.audit.result import AuditResult
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.slider_faces import searched
 from jaxface.report.tables import names
 
@@ -49,7 +49,7 @@ class Gallery:
         return next((strip for strip in self.strips if strip.expression == expression), None)
 
 
-def galleries(result: AuditResult, studio: Studio, identity: int = 0) -> list[Gallery]:
+def galleries(result: AuditResult, studio: FaceRenderer, identity: int = 0) -> list[Gallery]:
     """For each classifier one person with every expression that was found."""
     people = result.data.isel(identity=identity)
     checked = np.sort(people["checked_symmetry"].values)[::-1]

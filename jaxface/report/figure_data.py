@@ -14,7 +14,7 @@ from jaxface.report.null_distribution import shuffled_scores
 from jaxface.report.tables import ScoreRow, names
 
 
-class Drawing(NamedTuple):
+class ReportFigure(NamedTuple):
     """A figure and what it is called.
 
     Attributes:
@@ -42,7 +42,7 @@ def forest(result: AuditResult, rows: list[ScoreRow]) -> Figure:
     return figures.forest(score[:, known], low[:, known], high[:, known], named, result.config.per)
 
 
-def curves(result: AuditResult) -> Iterator[Drawing]:
+def curves(result: AuditResult) -> Iterator[ReportFigure]:
     """Fig. 5 for each classifier."""
     known = known_expressions(result)
     peak = result.surfaces.isel(time=-1).transpose("classifier", "expression", "identity", "symmetry").values
@@ -58,7 +58,7 @@ def curves(result: AuditResult) -> Iterator[Drawing]:
             figures.colour(index),
         )
         about = f"{name}: probability of each expression at its peak over falling symmetry"
-        yield Drawing(f"curves-{name}", name, figures.colour(index), figure, about)
+        yield ReportFigure(f"curves-{name}", name, figures.colour(index), figure, about)
 
 
 def missed_share(result: AuditResult) -> np.ndarray:
@@ -77,12 +77,12 @@ def mean_surfaces(result: AuditResult) -> np.ndarray:
     return np.asarray(surfaces.transpose("classifier", "expression", "symmetry", "time").values)
 
 
-def surfaces(result: AuditResult) -> Iterator[Drawing]:
+def surfaces(result: AuditResult) -> Iterator[ReportFigure]:
     """Figs. 15-18 for each classifier: mean activation over symmetry and time."""
     yield from _maps(result, mean_surfaces(result), "surface", "probability", None)
 
 
-def impacts(result: AuditResult) -> Iterator[Drawing]:
+def impacts(result: AuditResult) -> Iterator[ReportFigure]:
     """Figs. 19-22 for each classifier: how the mean activation changes with a step of symmetry."""
     gradient = np.gradient(mean_surfaces(result), axis=2)
     largest = float(np.nanmax(np.abs(gradient), initial=1e-9))
@@ -91,17 +91,17 @@ def impacts(result: AuditResult) -> Iterator[Drawing]:
 
 def _maps(
     result: AuditResult, values: np.ndarray, kind: str, label: str, largest: float | None
-) -> Iterator[Drawing]:
+) -> Iterator[ReportFigure]:
     known = known_expressions(result)
     for index, name in enumerate(names(result.data, "classifier")):
         some = values[index][[position for position, _ in known]]
         figure = figures.heat_maps(some, [expression for _, expression in known], label, largest)
-        yield Drawing(
+        yield ReportFigure(
             f"{kind}-{name}", name, figures.colour(index), figure, f"{name}: {label} over time and symmetry"
         )
 
 
-def nulls(result: AuditResult, identity: int = 0) -> Iterator[Drawing]:
+def nulls(result: AuditResult, identity: int = 0) -> Iterator[ReportFigure]:
     """Fig. 6 for each classifier: one person's scores among those of shuffled answers."""
     known = known_expressions(result)
     person = result.data[["probability", "score", "p_value"]].isel(identity=identity)
@@ -116,7 +116,7 @@ def nulls(result: AuditResult, identity: int = 0) -> Iterator[Drawing]:
             [label for _, label in known],
             figures.colour(index),
         )
-        yield Drawing(
+        yield ReportFigure(
             f"null-{name}",
             name,
             figures.colour(index),

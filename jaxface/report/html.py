@@ -12,16 +12,16 @@ from typing import Any, Literal
 from jaxface import __version__
 from jaxface.audit import timing
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import names_only
+from jaxface.audit.runner import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.core.progress import Progress
 from jaxface.report import explorer, figure_data, image_encoding, matrix, methods, prose, tables, text, verdict
-from jaxface.report.context import Material, gather
+from jaxface.report.context import ReportContext, build_context
 from jaxface.report.exporting import export
-from jaxface.report.figure_data import Drawing
+from jaxface.report.figure_data import ReportFigure
 from jaxface.report.figures import style
-from jaxface.report.saliency_maps import Depth
+from jaxface.report.saliency_maps import SaliencyLevel
 from jaxface.report.tables import names
 from jaxface.report.template import read, render
 
@@ -56,7 +56,7 @@ def write(
     result: AuditResult | str | Path,
     path: str | Path | None = None,
     progress: Progress | None = None,
-    saliency: Depth = "occlusion",
+    saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
 ) -> Path:
     """Write the report of a run as one HTML file, whole or not at all.
@@ -77,19 +77,19 @@ def write(
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
-    material = gather(result, saliency, progress)
+    material = build_context(result, saliency, progress)
     if figures == "paper":
         export(material, path.parent / "figures", progress)
     write_text(path, page_of(material))
     return path
 
 
-def page(result: AuditResult, progress: Progress | None = None, saliency: Depth = "occlusion") -> str:
+def page(result: AuditResult, progress: Progress | None = None, saliency: SaliencyLevel = "occlusion") -> str:
     """The report of a run as HTML text; arguments as of `write`."""
-    return page_of(gather(result, saliency, progress))
+    return page_of(build_context(result, saliency, progress))
 
 
-def page_of(material: Material) -> str:
+def page_of(material: ReportContext) -> str:
     """The page that shows this material."""
     result = material.result
     data, config = result.data, result.config
@@ -147,7 +147,7 @@ def page_of(material: Material) -> str:
         search_columns=tables.SEARCH_COLUMNS,
         search=search,
         schemes=names(data, "scheme"),
-        tests=tables.test_rows(result),
+        tests=tables.scheme_rows(result),
         score=prose.score(config),
         scheme=prose.SCHEMES[config.scheme],
         head=prose.head(result),
@@ -155,11 +155,11 @@ def page_of(material: Material) -> str:
         paragraph=methods.paragraph(result),
         citations=methods.citations(result),
         environment=[*prose.environment(prose.read_environment(result.folder)), *spent(result.folder)],
-        config=dump_toml(names_only(config)),
+        config=dump_toml(serializable_config(config)),
     )
 
 
-def inline(drawn: Iterable[Drawing]) -> list[dict[str, str]]:
+def inline(drawn: Iterable[ReportFigure]) -> list[dict[str, str]]:
     """Figures as parts of the page."""
     return [
         {

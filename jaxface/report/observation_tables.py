@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from jaxface.audit.observe import ObserveResult
-from jaxface.audit.observe.analysis import AccuracyRow, Verdict
+from jaxface.audit.observe.analysis import AccuracyRow, IndependenceRow
 from jaxface.audit.observe.demo import Rate
 from jaxface.audit.observe.sampling import groups
 from jaxface.report.text import percent
@@ -21,7 +21,7 @@ class Line:
     expression: str
     feature: str
     among: str
-    cells: tuple[Verdict | None, ...]
+    cells: tuple[IndependenceRow | None, ...]
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def accuracy(result: ObserveResult) -> list[Shares]:
     ]
 
 
-def mark(verdict: Verdict | None) -> str:
+def mark(verdict: IndependenceRow | None) -> str:
     """The paper's tick or cross; a dash where nothing was tested."""
     if verdict is None or verdict.dependent is None:
         return UNKNOWN
@@ -96,7 +96,7 @@ def significance_text(result: ObserveResult) -> str:
     return f"{title}\n{aligned(rows)}"
 
 
-def _cell(verdict: Verdict | None) -> str:
+def _cell(verdict: IndependenceRow | None) -> str:
     if verdict is None or verdict.dependent is None:
         return UNKNOWN
     votes = " ".join(f"{p:.3f}" for p in verdict.p_value.values())

@@ -7,7 +7,7 @@ import numpy as np
 
 import jaxface as jf
 from jaxface.face import FaceParams
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 
 FOR, AGAINST = np.array([214, 48, 30.0]), np.array([44, 104, 190.0])
 
@@ -27,7 +27,7 @@ def overlay(picture: np.ndarray, heat: np.ndarray, largest: float) -> np.ndarray
     return np.round(np.clip(grey[..., None] * (1 - weight) + colour * weight, 0, 255)).astype(np.uint8)
 
 
-def on_head(studio: Studio, face: FaceParams, values: np.ndarray, symmetry: float) -> np.ndarray:
+def on_head(studio: FaceRenderer, face: FaceParams, values: np.ndarray, symmetry: float) -> np.ndarray:
     """(size, size) what the studio's camera sees of values (V,) on a face at full expression; 0 beside it.
 
     Args:

@@ -15,10 +15,10 @@ import numpy as np
 from scipy.special import expit
 
 from jaxface.classify import Classifier
-from jaxface.classify.probability import every_log_odds, log_odds
+from jaxface.classify.probability import log_odds, log_odds_all
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
-from jaxface.face.appearance import line_weights
+from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
 from jaxface.render import Scene, prepare
 from jaxface.render._image import draw_displaced
@@ -44,7 +44,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
         said = np.stack([_asked_on_host(classifier, image, corners, patch) for image in images])
     else:
         said = np.asarray(_asked(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
-    odds = every_log_odds(said.astype(np.float64), classifier.card.independent)
+    odds = log_odds_all(said.astype(np.float64), classifier.card.independent)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
 
@@ -140,7 +140,7 @@ def _push(
     moved = geometry.expression_displacement(head, face.expression, symmetry, 1.0, side)
 
     def odds(displacement: Array) -> Array:
-        lines = line_weights(head.appearance.lines, displacement)
+        lines = wrinkle_weights(head.appearance.lines, displacement)
         picture = draw_displaced(head, prepared, displacement, lines, face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
         return log_odds(logits, answer, classifier.card.independent)

@@ -18,18 +18,18 @@ from jaxface.core.errors import JaxfaceError
 from jaxface.core.progress import Progress
 from jaxface.report import saliency
 from jaxface.report.average_faces import mean_expressions
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.image_encoding import resized
 from jaxface.report.overlays import on_head, overlay
 from jaxface.report.tables import names
 
-Depth = Literal["none", "occlusion", "full"]
+SaliencyLevel = Literal["none", "occlusion", "full"]
 STEPS = (1.0, 0.0)  # of symmetry
 _AT_ONCE = 2  # classifiers on a CPU: each holds its patches in memory
 
 
 @dataclass(frozen=True)
-class Explanation:
+class SaliencyMap:
     """What one answer to one face hangs on.
 
     Attributes:
@@ -49,12 +49,12 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class Explained:
+class ClassifierSaliency:
     """All explanations of one classifier; `reason` says why there are none."""
 
     name: str
-    occlusion: tuple[Explanation, ...] = ()
-    gradient: tuple[Explanation, ...] = ()
+    occlusion: tuple[SaliencyMap, ...] = ()
+    gradient: tuple[SaliencyMap, ...] = ()
     reason: str = ""
 
 
@@ -72,11 +72,11 @@ def load_classifiers(result: AuditResult) -> tuple[dict[str, Classifier], dict[s
 
 def explain(
     result: AuditResult,
-    studio: Studio,
+    studio: FaceRenderer,
     classifiers: dict[str, Classifier],
-    depth: Depth,
+    depth: SaliencyLevel,
     progress: Progress,
-) -> list[Explained]:
+) -> list[ClassifierSaliency]:
     """What each classifier's answers to its average faces hang on.
 
     Args:
@@ -84,9 +84,9 @@ def explain(
         depth: "occlusion", or "full" with gradient maps, which classifiers on the host have not.
     """
     mean = mean_expressions(result)
-    seen = Studio(result, studio.head, result.config.render.size)
+    seen = FaceRenderer(result, studio.head, result.config.render.size)
 
-    def one(name: str) -> Explained | None:
+    def one(name: str) -> ClassifierSaliency | None:
         cells = [(expression, found) for (owner, expression), found in mean.items() if owner == name]
         return _explain(studio, seen, classifiers[name], name, cells, depth) if cells else None
 
@@ -101,13 +101,13 @@ def explain(
 
 
 def _explain(
-    studio: Studio,
-    seen: Studio,
+    studio: FaceRenderer,
+    seen: FaceRenderer,
     classifier: Classifier,
     name: str,
     cells: list[tuple[str, np.ndarray]],
-    depth: Depth,
-) -> Explained:
+    depth: SaliencyLevel,
+) -> ClassifierSaliency:
     """One classifier; `cells` are expressions with their mean coefficients."""
     faces = [studio.average(mean) for _, mean in cells for _ in STEPS]
     steps = np.tile(STEPS, len(cells))
@@ -118,7 +118,7 @@ def _explain(
     wanted = asked + [one for one, other in zip(first, asked, strict=True) if one[1] != other[1]]
     shown = studio.draw(faces, steps)
 
-    def explanations(maps: list[np.ndarray]) -> tuple[Explanation, ...]:
+    def explanations(maps: list[np.ndarray]) -> tuple[SaliencyMap, ...]:
         largest = float(np.quantile(np.abs(np.stack(maps)), 0.995))
         made = []
         for (face, answer, target), heat in zip(wanted, maps, strict=True):
@@ -126,7 +126,7 @@ def _explain(
             left = weight[:, weight.shape[1] // 2 :].sum() / max(weight.sum(), 1e-12)
             picture = overlay(shown[face], resized_map(heat, studio.size), largest)
             made.append(
-                Explanation(
+                SaliencyMap(
                     labels[face],
                     float(steps[face]),
                     classifier.labels[answer],
@@ -142,14 +142,14 @@ def _explain(
         [saliency.occlusion_map(losses[face, :, answer], seen.size) for face, answer, _ in wanted]
     )
     if depth != "full" or classifier.on_host:
-        return Explained(name, hidden)
+        return ClassifierSaliency(name, hidden)
     side, view = studio.result.config.side, seen.with_silhouettes()
     pushed = []
     for face, answer, _ in wanted:
         push = saliency.vertex_push(classifier, studio.head, faces[face], view, steps[face], answer, side)
         density = saliency.skin_density(studio.head, push)
         pushed.append(on_head(studio, faces[face], density, steps[face]))
-    return Explained(name, hidden, explanations(pushed))
+    return ClassifierSaliency(name, hidden, explanations(pushed))
 
 
 def resized_map(heat: np.ndarray, size: int) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxface.audit.result import AuditResult
 from jaxface.report import image_encoding
-from jaxface.report.face_renderer import Studio
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.tables import names
 
 SYMMETRY = tuple(np.linspace(0.0, 1.0, 9).tolist())
@@ -33,7 +33,7 @@ class Sprites:
     sheets: dict[tuple[str, str], str]
 
 
-def sprites(result: AuditResult, studio: Studio, identity: int = 0) -> Sprites:
+def sprites(result: AuditResult, studio: FaceRenderer, identity: int = 0) -> Sprites:
     """Draw the sheets of one person; faces are made smaller until all sheets keep to `BYTES`."""
     found = {
         (classifier, expression): _sheet(result, studio, identity, classifier, expression)
@@ -71,7 +71,9 @@ def searched(result: AuditResult, identity: int) -> list[tuple[str, str]]:
     ]
 
 
-def _sheet(result: AuditResult, studio: Studio, identity: int, classifier: str, expression: str) -> np.ndarray:
+def _sheet(
+    result: AuditResult, studio: FaceRenderer, identity: int, classifier: str, expression: str
+) -> np.ndarray:
     """(S, T - 1, size, size, 3) uint8."""
     cell = result.data["expression_parameters"].sel(classifier=classifier, expression=expression)
     face = studio.person(identity, cell.isel(identity=identity).values)

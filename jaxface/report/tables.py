@@ -48,7 +48,7 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class CrossPrediction:
     """What one classifier says of the faces that were found for another: mean probability, share first."""
 
     probability: float
@@ -57,7 +57,7 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class TestRow:
+class SchemeRow:
     """What the permutation schemes say of one classifier and expression, and the test over people.
 
     Attributes:
@@ -78,7 +78,7 @@ class TransferRow:
 
     finder: str
     expression: str
-    cells: tuple[Judgement, ...]
+    cells: tuple[CrossPrediction, ...]
 
 
 def names(data: xarray.Dataset, dimension: str) -> list[str]:
@@ -116,7 +116,7 @@ def score_rows(result: AuditResult) -> list[ScoreRow]:
     return rows
 
 
-def test_rows(result: AuditResult) -> list[TestRow]:
+def scheme_rows(result: AuditResult) -> list[SchemeRow]:
     """A row for each classifier and expression that has a score."""
     table, schemes = summary(result), result.schemes
     rows = []
@@ -127,7 +127,7 @@ def test_rows(result: AuditResult) -> list[TestRow]:
                 continue
             counts = schemes["significant"].sel(classifier=classifier, expression=expression).values
             rows.append(
-                TestRow(
+                SchemeRow(
                     classifier,
                     expression,
                     int(cell["identities"]),
@@ -167,7 +167,9 @@ def transfer_rows(result: AuditResult) -> list[TransferRow]:
             cells = []
             for judge in names(result.data, "judge"):
                 said = table.sel(classifier=finder, expression=expression, judge=judge)
-                cells.append(Judgement(float(said["probability"]), float(said["accuracy"]), judge == finder))
+                cells.append(
+                    CrossPrediction(float(said["probability"]), float(said["accuracy"]), judge == finder)
+                )
             if any(np.isfinite(cell.probability) for cell in cells):
                 rows.append(TransferRow(finder, expression, tuple(cells)))
     return rows

@@ -103,7 +103,7 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
                     str(row.known),
                     f"{row.population_p:.2g}",
                 )
-                for row in tables.test_rows(result)
+                for row in tables.scheme_rows(result)
             ),
             left=2,
         )

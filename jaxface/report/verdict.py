@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from jaxface.audit.plan import judging_key
+from jaxface.audit.plan import statistics_key
 from jaxface.audit.result import AuditResult
 from jaxface.report.tables import ScoreRow, mean, names
 from jaxface.report.text import p_value, plural, points, signed
@@ -59,7 +59,7 @@ class Effect:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class ClassifierSummary:
     """What is to be said of one classifier.
 
     Attributes:
@@ -87,13 +87,13 @@ class Verdict:
         """The verdict in a few words."""
         if not self.effect.known:
             return "no score"
-        return WORDS[self.effect.direction]
+        return LABELS[self.effect.direction]
 
 
-WORDS = {1: "leans on symmetry", 0: "no dependence on symmetry found", -1: "prefers asymmetric faces"}
+LABELS = {1: "leans on symmetry", 0: "no dependence on symmetry found", -1: "prefers asymmetric faces"}
 
 
-def verdicts(result: AuditResult, rows: list[ScoreRow]) -> list[Verdict]:
+def classifier_summaries(result: AuditResult, rows: list[ScoreRow]) -> list[ClassifierSummary]:
     """One for each classifier, the largest effect first; those without a score last."""
     found = []
     for index, name in enumerate(names(result.data, "classifier")):
@@ -105,12 +105,14 @@ def verdicts(result: AuditResult, rows: list[ScoreRow]) -> list[Verdict]:
             mean(np.array([row.accuracy[-1] for row in own])),
         )
         strongest = max(own, key=lambda row: abs(row.score)).expression if own else ""
-        verdict = partial(Verdict, index, name, effect, len(own), significant, faces, first, strongest)
+        verdict = partial(
+            ClassifierSummary, index, name, effect, len(own), significant, faces, first, strongest
+        )
         found.append(verdict(sentence(result, verdict(sentence=""))))
     return sorted(found, key=lambda verdict: -np.nan_to_num(verdict.effect.mean, nan=-np.inf))
 
 
-def sentence(result: AuditResult, verdict: Verdict) -> str:
+def sentence(result: AuditResult, verdict: ClassifierSummary) -> str:
     """One classifier's verdict with effect, interval, p, n, and which test."""
     config, effect = result.config, verdict.effect
     if not effect.known:
@@ -144,7 +146,7 @@ def person_means(result: AuditResult, expressions: np.ndarray | None = None) -> 
 
 def effect_of(result: AuditResult, values: np.ndarray) -> Effect:
     """The effect of (N,) scores, one a person."""
-    key = judging_key(result.config.seed)
+    key = statistics_key(result.config.seed)
     interval = mean_interval(values, key)
     p = float(sign_flip_test(values, key, result.config.permutations))
     steps = result.config.symmetry_steps - 1 if result.config.per == "step" else 1
@@ -195,7 +197,7 @@ def comparison(result: AuditResult, more: str, less: str) -> Comparison | None:
     return Comparison(more, less, effect_of(result, means[0] - means[1]), int(shared.sum()))
 
 
-def headline(ordered: list[Verdict], compared: Comparison | None) -> str:
+def headline(ordered: list[ClassifierSummary], compared: Comparison | None) -> str:
     """The page's first line."""
     known = [verdict for verdict in ordered if verdict.effect.known]
     if not known:

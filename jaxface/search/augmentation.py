@@ -13,7 +13,7 @@ GREY = (0.2989, 0.587, 0.114)
 ROBUST_ZOOMS = (1.06, 0.94)
 
 
-def views(image: Array, kind: Literal["plain", "robust"]) -> Array:
+def augmented_views(image: Array, kind: Literal["plain", "robust"]) -> Array:
     """The picture as it is, and for "robust" also closer, farther, and grey at half the sharpness.
 
     Args:

@@ -14,18 +14,18 @@ import numpy as np
 
 from jaxface.core.progress import Progress
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import Spread, each_case
+from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
 from jaxface.search import differential_evolution, evaluate, gradient, space, starts
-from jaxface.search.best import Best, Ledger, improve, nothing
+from jaxface.search.best import Best, CallCounter, empty_best, improve
 from jaxface.search.config import SearchConfig
-from jaxface.search.evaluate import Cases, Stage
-from jaxface.search.objective import Scores, Slopes
+from jaxface.search.evaluate import Cases, SearchProblem
+from jaxface.search.objective import Scores, ValueAndGrad
 from jaxface.search.result import SearchResult, Status
 
 
 @pytree
-class Rules:
+class SearchShared:
     """What all cases of a batch share besides the pictures."""
 
     space: space.SearchSpace
@@ -42,9 +42,9 @@ class Batch:
 
     def __init__(
         self,
-        stage: Stage,
+        stage: SearchProblem,
         config: SearchConfig,
-        spread: Spread,
+        spread: CaseSharding,
         keys: Array,
         cases: Cases,
         progress: Progress,
@@ -52,10 +52,10 @@ class Batch:
         self.stage, self.config, self.spread = stage, config, spread
         self.keys, self.cases, self.progress = keys, cases, progress
         self.count = len(cases.targets)
-        self.ledger = Ledger(self.count)
-        self.best: Best = nothing(jnp.zeros((self.count, stage.space.lower.shape[0])))
+        self.ledger = CallCounter(self.count)
+        self.best: Best = empty_best(jnp.zeros((self.count, stage.space.lower.shape[0])))
         self.on_host = stage.classifier.on_host
-        self._rules = spread.place(Rules(stage.space, config))
+        self._rules = spread.place(SearchShared(stage.space, config))
         self._placed = None if self.on_host else spread.place(stage)
 
     def search(self) -> SearchResult:
@@ -146,8 +146,8 @@ class Batch:
             losses[index], probabilities[index] = scores.loss, scores.probability
         return Scores(jnp.asarray(losses), jnp.asarray(probabilities))
 
-    def _slopes(self, points: np.ndarray, active: np.ndarray) -> Slopes:
-        return self.spread(evaluate.slopes, self._placed, self.cases, points, active=active)
+    def _slopes(self, points: np.ndarray, active: np.ndarray) -> ValueAndGrad:
+        return self.spread(evaluate.value_and_grad, self._placed, self.cases, points, active=active)
 
     def _shifted(self, expressions: np.ndarray) -> np.ndarray:
         if not self.on_host:
@@ -182,7 +182,7 @@ class Batch:
             Status.REACHED,
             np.where(~found, Status.FAILED, np.where(self.ledger.stalled, Status.STALLED, Status.SPENT)),
         )
-        share, excess = self.spread(_strangeness, self._rules, expression, self.cases.targets)
+        share, excess = self.spread(_plausibility, self._rules, expression, self.cases.targets)
         return SearchResult(
             expression=expression,
             probability=probability,
@@ -204,30 +204,30 @@ def _different_ones_first(losses: np.ndarray, strengths: int) -> np.ndarray:
     return np.lexsort((losses, ranks), axis=1)
 
 
-def _sparse(rules: Rules, keys: Array, numbers: Array, targets: Array, active: Array) -> Array:
+def _sparse(rules: SearchShared, keys: Array, numbers: Array, targets: Array, active: Array) -> Array:
     """A sparse random expression for each case, (n, E)."""
 
     def one(key: Array, number: Array, target: Array) -> Array:
         ceiling = None if rules.space.ceilings is None else rules.space.ceilings[target]
-        return starts.sparse(jax.random.fold_in(key, number), rules.space, rules.config, ceiling)
+        return starts.sample_sparse(jax.random.fold_in(key, number), rules.space, rules.config, ceiling)
 
-    return each_case(one, keys, numbers, targets)
+    return map_cases(one, keys, numbers, targets)
 
 
-def _first_populations(rules: Rules, keys: Array, targets: Array, active: Array) -> Array:
+def _first_populations(rules: SearchShared, keys: Array, targets: Array, active: Array) -> Array:
     """(n, population, E)."""
 
     def one(key: Array, target: Array) -> Array:
         return starts.first_population(key, rules.space, target, rules.config)
 
-    return each_case(one, keys, targets)
+    return map_cases(one, keys, targets)
 
 
-def _strangeness(rules: Rules, expressions: Array, targets: Array, active: Array) -> tuple[Any, Any]:
+def _plausibility(rules: SearchShared, expressions: Array, targets: Array, active: Array) -> tuple[Any, Any]:
     """Share of the coefficients on an edge of the box, (n,), and the largest excess of an activation, (n,)."""
 
     def one(expression: Array, target: Array) -> tuple[Array, Array]:
         excess = jnp.max(space.excess(rules.space, expression, target), initial=0.0)
         return space.at_bound(rules.space, expression).mean(), excess
 
-    return each_case(one, expressions, targets)
+    return map_cases(one, expressions, targets)

@@ -36,7 +36,7 @@ class Best:
     probability: Array
 
 
-def nothing(start: Array) -> Best:
+def empty_best(start: Array) -> Best:
     """No candidate seen yet: `start` (n, E) with an infinite loss."""
     cases = start.shape[0]
     return Best(start, jnp.full(cases, jnp.inf), jnp.zeros(cases))
@@ -60,7 +60,7 @@ def improve(best: Best, candidates: Array, scores: Scores, target: Array | float
 
 
 @dataclass
-class Ledger:
+class CallCounter:
     """Calls and CPU time of each case, kept on the host.
 
     Process time between two entries is shared among the cases that worked in it.

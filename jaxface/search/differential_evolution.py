@@ -15,9 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import Spread, each_case, for_cases
+from jaxface.core.sharding import CaseSharding, map_cases, sharding_for
 from jaxface.core.types import Array
-from jaxface.search.best import Best, Evaluate, Ledger, improve
+from jaxface.search.best import Best, CallCounter, Evaluate, improve
 from jaxface.search.config import SearchConfig
 from jaxface.search.space import SearchSpace, clip
 
@@ -42,10 +42,10 @@ def evolve(
     best: Best,
     active: np.ndarray,
     config: SearchConfig,
-    ledger: Ledger,
+    ledger: CallCounter,
     ceiling: Array | np.ndarray | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
-    spread: Spread | None = None,
+    spread: CaseSharding | None = None,
 ) -> Best:
     """Evolve each active case until it reaches the target, stalls, or has spent its calls.
 
@@ -60,7 +60,7 @@ def evolve(
         spread: the devices that work on it.
     """
     members = config.population
-    spread = spread or for_cases(len(active))
+    spread = spread or sharding_for(len(active))
     strategy = _strategy(members, first.shape[-1])
     rules = spread.place(Evolution(space, _parameters(strategy, config), strategy))
     state, trials = None, first
@@ -119,7 +119,7 @@ def _ask(
         trials, _ = rules.strategy.ask(jax.random.fold_in(key, generation), state, rules.parameters)
         return clip(rules.space, trials, None if ceiling is None else ceiling[None])
 
-    return each_case(one, keys, generations, state, ceiling)
+    return map_cases(one, keys, generations, state, ceiling)
 
 
 def _tell(rules: Evolution, keys: Array, trials: Array, losses: Array, state: Any | None, active: Array) -> Any:
@@ -133,4 +133,4 @@ def _tell(rules: Evolution, keys: Array, trials: Array, losses: Array, state: An
             state, _ = rules.strategy.tell(key, trials, losses, state, rules.parameters)
         return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), state)
 
-    return each_case(one, keys, trials, losses, state)
+    return map_cases(one, keys, trials, losses, state)

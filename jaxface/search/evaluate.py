@@ -17,12 +17,12 @@ from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.face.appearance import line_pattern_weights
+from jaxface.face.appearance import wrinkle_pattern_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
 from jaxface.render._image import Prepared, draw_displaced, prepare
 from jaxface.render.scenes import Camera, Orthographic, Scene
-from jaxface.search.augmentation import views
-from jaxface.search.objective import Scores, Slopes, score, slope_objective
+from jaxface.search.augmentation import augmented_views
+from jaxface.search.objective import Scores, ValueAndGrad, gradient_objective, score
 from jaxface.search.space import SearchSpace
 
 _UNREAD = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
@@ -32,7 +32,7 @@ SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 
 
 @pytree
-class Stage:
+class SearchProblem:
     """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`.
 
     Both halves of a face move alike here, so what an expression does is linear: `basis` (E, V, 3) displaces
@@ -59,7 +59,7 @@ class Cases:
 
 
 @jax.jit
-def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Array) -> Scores:
+def population_scores(stage: SearchProblem, cases: Cases, candidates: Array, active: Array) -> Scores:
     """Scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
     members = candidates.shape[1]
     chunk = min(stage.chunk, members)
@@ -70,14 +70,14 @@ def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Arr
         prepared = prepare(stage.head, one.params, stage.scene)
         padded = jnp.concatenate([population, population[:padding]])
 
-        def some(batch: tuple[Array, Moved]) -> Scores:
+        def some(batch: tuple[Array, Deformation]) -> Scores:
             images = _views(stage, prepared, one.params.pose, batch[1])
             logits = _logits(stage, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
             return _scores(stage, one.targets, batch[0], logits)
 
         chunks = jax.tree.map(
-            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _moved(stage, padded))
+            lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]), (padded, _deform(stage, padded))
         )
         scores = jax.lax.map(some, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
@@ -92,51 +92,51 @@ def population_scores(stage: Stage, cases: Cases, candidates: Array, active: Arr
 
 
 @jax.jit
-def slopes(stage: Stage, cases: Cases, points: Array, active: Array) -> Slopes:
+def value_and_grad(stage: SearchProblem, cases: Cases, points: Array, active: Array) -> ValueAndGrad:
     """Scores (n,) and gradients (n, E) of points (n, E), through the renderer with its silhouette term."""
     stage = dataclasses.replace(stage, scene=dataclasses.replace(stage.scene, silhouette=True))
     independent = stage.classifier.card.independent
 
-    def work(case: tuple[Cases, Array]) -> Slopes:
+    def work(case: tuple[Cases, Array]) -> ValueAndGrad:
         one, point = case
         prepared = prepare(stage.head, one.params, stage.scene)
 
         def loss(phi: Array) -> tuple[Array, Scores]:
-            moved = _moved(stage, phi[None])
+            moved = _deform(stage, phi[None])
             logits = _logits(stage, _views(stage, prepared, one.params.pose, moved)[0])
             scores = score(logits, one.targets, phi, stage.space, independent)
-            return slope_objective(logits, one.targets, phi, stage.space, independent), scores
+            return gradient_objective(logits, one.targets, phi, stage.space, independent), scores
 
         gradient, scores = jax.grad(loss, has_aux=True)(point)
-        return Slopes(scores, gradient)
+        return ValueAndGrad(scores, gradient)
 
-    def idle(case: tuple[Cases, Array]) -> Slopes:
-        return Slopes(Scores(jnp.full((), jnp.inf), jnp.zeros(())), jnp.zeros_like(case[1]))
+    def idle(case: tuple[Cases, Array]) -> ValueAndGrad:
+        return ValueAndGrad(Scores(jnp.full((), jnp.inf), jnp.zeros(())), jnp.zeros_like(case[1]))
 
-    def either(case: tuple[Array, tuple[Cases, Array]]) -> Slopes:
+    def either(case: tuple[Array, tuple[Cases, Array]]) -> ValueAndGrad:
         return jax.lax.cond(case[0], work, idle, case[1])
 
     return jax.lax.map(either, (active, (cases, points)))
 
 
 @jax.jit
-def population_images(stage: Stage, params: FaceParams, candidates: Array) -> Array:
+def population_images(stage: SearchProblem, params: FaceParams, candidates: Array) -> Array:
     """(P, views, H, W, 3) pictures of one person: for classifiers that live on the host."""
     prepared = prepare(stage.head, params, stage.scene)
-    return _views(stage, prepared, params.pose, _moved(stage, candidates))
+    return _views(stage, prepared, params.pose, _deform(stage, candidates))
 
 
 @jax.jit
-def population_scores_of(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
+def population_scores_of(stage: SearchProblem, target: Array, candidates: Array, logits: Array) -> Scores:
     """Scores (P,) of candidates (P, E) whose logits (P, views, K) are known."""
     return _scores(stage, target, candidates, logits)
 
 
 @jax.jit
-def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array:
+def shifted_images(stage: SearchProblem, params: FaceParams, expression: Array) -> Array:
     """(4, H, W, 3): one face with the picture moved by a third of a pixel in four directions."""
     prepared = prepare(stage.head, params, stage.scene)
-    face: Moved = jax.tree.map(lambda leaf: leaf[0], _moved(stage, expression[None]))
+    face: Deformation = jax.tree.map(lambda leaf: leaf[0], _deform(stage, expression[None]))
 
     def one(pixels: Array) -> Array:
         moved = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, stage.scene.size))
@@ -146,7 +146,7 @@ def shifted_images(stage: Stage, params: FaceParams, expression: Array) -> Array
 
 
 @jax.jit
-def shifted_probabilities(stage: Stage, cases: Cases, expressions: Array, active: Array) -> Array:
+def shifted_probabilities(stage: SearchProblem, cases: Cases, expressions: Array, active: Array) -> Array:
     """(n, 4) probabilities of the targets on `shifted_images` of expressions (n, E); zero where not active."""
 
     def work(case: tuple[Cases, Array]) -> Array:
@@ -170,7 +170,7 @@ def shifted(camera: Camera, pixels: Array, size: int) -> Camera:
     return dataclasses.replace(camera, shift=camera.shift + halves)
 
 
-def _scores(stage: Stage, target: Array, candidates: Array, logits: Array) -> Scores:
+def _scores(stage: SearchProblem, target: Array, candidates: Array, logits: Array) -> Scores:
     """(P,) of candidates (P, E) with logits (P, views, K)."""
     independent = stage.classifier.card.independent
     return jax.vmap(lambda answer, phi: score(answer, target, phi, stage.space, independent))(
@@ -178,45 +178,45 @@ def _scores(stage: Stage, target: Array, candidates: Array, logits: Array) -> Sc
     )
 
 
-def _logits(stage: Stage, images: Array) -> Array:
+def _logits(stage: SearchProblem, images: Array) -> Array:
     return stage.classifier.apply(stage.classifier.state, images)
 
 
-class Moved(NamedTuple):
+class Deformation(NamedTuple):
     """What expressions do to the head: displacement (P, V, 3), and the lines on the skin (P, V)."""
 
     displacement: Array
     lines: Array
 
 
-def _moved(stage: Stage, candidates: Array) -> Moved:
+def _deform(stage: SearchProblem, candidates: Array) -> Deformation:
     """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
     head = stage.head
     displacement = jnp.tensordot(candidates, stage.basis, 1)
     if head.appearance.lines is None or stage.line_strengths is None:
-        return Moved(displacement, jnp.zeros(displacement.shape[:2]))
-    weights = partial(line_pattern_weights, head.appearance.lines)
-    return Moved(displacement, jax.vmap(weights)(candidates @ stage.line_strengths))
+        return Deformation(displacement, jnp.zeros(displacement.shape[:2]))
+    weights = partial(wrinkle_pattern_weights, head.appearance.lines)
+    return Deformation(displacement, jax.vmap(weights)(candidates @ stage.line_strengths))
 
 
-def _views(stage: Stage, prepared: Prepared, pose: Array, moved: Moved) -> Array:
+def _views(stage: SearchProblem, prepared: Prepared, pose: Array, moved: Deformation) -> Array:
     """(P, views, H, W, 3) of P candidates, drawn one after another: a CPU's cache holds one picture."""
 
-    def one(member: Moved) -> Array:
+    def one(member: Deformation) -> Array:
         image = draw_displaced(stage.head, prepared, member.displacement, member.lines, pose, stage.scene)
-        return views(image, stage.views)
+        return augmented_views(image, stage.views)
 
     return jax.lax.map(one, moved)
 
 
-def stage(
+def build_problem(
     classifier: Classifier,
     head: FaceModel,
     scene: Scene,
     space: SearchSpace,
     views: Literal["plain", "robust"],
     chunk: int,
-) -> Stage:
+) -> SearchProblem:
     """A stage in which all that a search does not vary is folded away; the pictures are the same.
 
     Both halves of an expression move alike, so the bases are added; the expression space would key what is
@@ -228,4 +228,4 @@ def stage(
     drawn = dataclasses.replace(
         head, expression_basis=head.expression_basis[..., :0], whole_basis=None, expressions=_UNREAD
     )
-    return Stage(classifier, drawn, scene, space, basis, strengths, views, chunk)
+    return SearchProblem(classifier, drawn, scene, space, basis, strengths, views, chunk)

@@ -11,19 +11,19 @@ import numpy as np
 import optax
 
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import Spread, each_case, for_cases
+from jaxface.core.sharding import CaseSharding, map_cases, sharding_for
 from jaxface.core.types import Array
-from jaxface.search.best import Best, Ledger, improve
+from jaxface.search.best import Best, CallCounter, improve
 from jaxface.search.config import SearchConfig
-from jaxface.search.objective import Scores, Slopes
+from jaxface.search.objective import Scores, ValueAndGrad
 from jaxface.search.space import SearchSpace, clip
 
-Slope = Callable[[Any, np.ndarray], Slopes]
+Slope = Callable[[Any, np.ndarray], ValueAndGrad]
 """(candidates (n, E), active (n,) bool) -> slopes (n, ...); inactive cases cost nothing."""
 
 
 @pytree
-class Walk:
+class AdamSchedule:
     """The space, and Adam's step in it, in standard deviations: from `first` to `last` along a cosine."""
 
     space: SearchSpace
@@ -44,10 +44,10 @@ def descend(
     best: Best,
     active: np.ndarray,
     config: SearchConfig,
-    ledger: Ledger,
+    ledger: CallCounter,
     ceiling: Array | np.ndarray | None = None,
     advance: Callable[[np.ndarray], None] = lambda finished: None,
-    spread: Spread | None = None,
+    spread: CaseSharding | None = None,
 ) -> Best:
     """Follow the gradient from one start of each active case, until the target or `gradient_steps`.
 
@@ -63,8 +63,10 @@ def descend(
         advance: told after each step which cases have finished in it, (n,) bool.
         spread: the devices that work on it.
     """
-    spread = spread or for_cases(len(active))
-    walk = spread.place(Walk(space, config.learning_rate, config.final_learning_rate, config.gradient_steps))
+    spread = spread or sharding_for(len(active))
+    walk = spread.place(
+        AdamSchedule(space, config.learning_rate, config.final_learning_rate, config.gradient_steps)
+    )
     points, moments = starts, jax.vmap(walk.optimizer.init)(jnp.asarray(starts))
     for _ in range(config.gradient_steps):
         active = active & (ledger.calls + 1 <= config.max_evaluations)
@@ -82,7 +84,12 @@ def descend(
 
 
 def _step(
-    walk: Walk, points: Array, moments: optax.OptState, gradient: Array, ceiling: Array | None, active: Array
+    walk: AdamSchedule,
+    points: Array,
+    moments: optax.OptState,
+    gradient: Array,
+    ceiling: Array | None,
+    active: Array,
 ) -> tuple[Array, optax.OptState]:
     """One step of Adam in standard units."""
 
@@ -93,4 +100,4 @@ def _step(
         updates, moments = walk.optimizer.update(standard, moments)
         return clip(walk.space, point + updates * walk.space.deviation, ceiling), moments
 
-    return each_case(one, points, moments, gradient, ceiling)
+    return map_cases(one, points, moments, gradient, ceiling)

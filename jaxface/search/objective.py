@@ -27,7 +27,7 @@ class Scores:
 
 
 @pytree
-class Slopes:
+class ValueAndGrad:
     """Scores, and the gradient (..., E) of the logit margin plus penalties that leads to better ones."""
 
     scores: Scores
@@ -62,7 +62,7 @@ def margin(logits: Array, target: Array | int, independent: bool = False) -> Arr
     return -jnp.mean(log_odds(logits, target, independent))
 
 
-def slope_objective(
+def gradient_objective(
     logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, independent: bool = False
 ) -> Array:
     """What the gradient method descends, (): the margin with the same penalties as `score`."""

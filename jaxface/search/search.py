@@ -10,15 +10,15 @@ import numpy as np
 
 from jaxface.classify import Classifier
 from jaxface.core.errors import ConfigError, ShapeError
-from jaxface.core.progress import Progress, Silent
-from jaxface.core.sharding import Spread, for_cases
+from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.render.scenes import Scene
 from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
 from jaxface.search.config import Method, SearchConfig
-from jaxface.search.evaluate import Cases, Stage
+from jaxface.search.evaluate import Cases, SearchProblem
 from jaxface.search.result import SearchResult
 
 
@@ -30,9 +30,9 @@ class Searcher:
         spread: the devices, and how many cases each works on at a time; None = what suits each batch.
     """
 
-    stage: Stage
+    stage: SearchProblem
     config: SearchConfig
-    spread: Spread | None = None
+    spread: CaseSharding | None = None
 
     @property
     def classifier(self) -> Classifier:
@@ -63,9 +63,9 @@ class Searcher:
             key = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
         if key.shape != (count,):
             raise ShapeError(f"key {key.shape} wants to be one key, or one for each of the {count} cases")
-        progress = progress or Silent()
+        progress = progress or NullProgress()
         progress.start("search", count)
-        spread = self.spread or for_cases(count)
+        spread = self.spread or sharding_for(count)
         batch = Batch(self.stage, self.config, spread, jax.vmap(jax.random.split)(key), cases, progress)
         result = batch.search()
         progress.close()
@@ -93,7 +93,7 @@ def build(
     head: FaceModel,
     scene: Scene,
     config: SearchConfig | None = None,
-    spread: Spread | None = None,
+    spread: CaseSharding | None = None,
 ) -> Searcher:
     """A searcher; what it compiles on its first run serves every later run of the same batch size.
 
@@ -107,7 +107,7 @@ def build(
             "the host; use method 'differential-evolution'"
         )
     searched = space.of_model(head.expressions, tuple(classifier.labels), config)
-    staged = evaluate.stage(classifier, head, scene, searched, config.views, config.chunk)
+    staged = evaluate.build_problem(classifier, head, scene, searched, config.views, config.chunk)
     return Searcher(staged, config, spread)
 
 

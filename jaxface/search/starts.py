@@ -20,7 +20,7 @@ def near_neutral(space: SearchSpace) -> Array:
     return jnp.where(space.lower < 0, 0.0, NEAR_NEUTRAL * space.deviation)
 
 
-def sparse(key: Array, space: SearchSpace, config: SearchConfig, ceiling: Array | None = None) -> Array:
+def sample_sparse(key: Array, space: SearchSpace, config: SearchConfig, ceiling: Array | None = None) -> Array:
     """A random expression, (E,): a share of the coefficients is set, the others stay neutral.
 
     Uniform between neutral and the edge in a one-sided box, else normal. At least one is set.
@@ -45,7 +45,7 @@ def first_population(key: Array, space: SearchSpace, target: Array, config: Sear
     count = config.population
     k_sparse, k_which, k_strength, k_jitter = jax.random.split(key, 4)
     ceiling = None if space.ceilings is None else space.ceilings[target]
-    random = jax.vmap(lambda k: sparse(k, space, config, ceiling))(jax.random.split(k_sparse, count))
+    random = jax.vmap(lambda k: sample_sparse(k, space, config, ceiling))(jax.random.split(k_sparse, count))
     known = space.known[target]
     any_known = jnp.any(known)
     share = jnp.where(any_known, known, True) / jnp.sum(jnp.where(any_known, known, True))

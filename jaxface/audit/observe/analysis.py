@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.measurements import Measured
+from jaxface.audit.observe.measurements import Measurements
 from jaxface.audit.observe.sampling import Samples, groups, only
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
@@ -23,7 +23,7 @@ _DISCRETE = ("chsic", "cmiknn")  # tests that ask whether the condition is a lab
 
 
 @dataclass(frozen=True)
-class Verdict:
+class IndependenceRow:
     """One classifier, expression and feature before the tests.
 
     Attributes:
@@ -94,7 +94,7 @@ class Curve:
 
 def examine(
     name: str, classifier: str, expression: str, among: str, data: Samples, config: ObserveConfig
-) -> Verdict:
+) -> IndependenceRow:
     """The tests of one classifier, expression and feature, and what most of them say."""
     if among == "own":
         data = only(data, data.label == expression)
@@ -103,7 +103,7 @@ def examine(
     count, condition = len(data.logit), "nothing" if given is None else "label"
     if count < FEWEST:
         remark = f"{count} samples; the tests want {FEWEST}"
-        return Verdict(
+        return IndependenceRow(
             classifier, expression, name, among, condition, count, float("nan"), {}, {}, None, remark
         )
     keys = jax.random.split(verdict_key(config.seed, f"{classifier}/{expression}/{name}/{among}"), len(TESTS))
@@ -114,7 +114,7 @@ def examine(
         key = keys[order.index(one)]  # whatever other tests are asked for
         results[one] = TESTS[one](data.feature, data.logit, given, key, **options)
     rejected = sum(result.p_value <= config.alpha for result in results.values())
-    return Verdict(
+    return IndependenceRow(
         classifier=classifier,
         expression=expression,
         feature=name,
@@ -147,7 +147,7 @@ def association(data: Samples) -> float:
 
 
 def accuracy(
-    photographs: Photographs, measured: Measured, classifiers: Sequence[Classifier]
+    photographs: Photographs, measured: Measurements, classifiers: Sequence[Classifier]
 ) -> list[AccuracyRow]:
     """Table 4: a row for each classifier, label that it knows, and group."""
     from scipy.stats import binomtest  # slow to import
@@ -171,7 +171,7 @@ def accuracy(
 
 
 def distributions(
-    photographs: Photographs, measured: Measured, classifiers: Sequence[Classifier], config: ObserveConfig
+    photographs: Photographs, measured: Measurements, classifiers: Sequence[Classifier], config: ObserveConfig
 ) -> list[Distribution]:
     """Fig. 7: the logits of each classifier and expression, by label and group."""
     found = []

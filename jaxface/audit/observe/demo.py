@@ -14,7 +14,7 @@ from jaxface.audit.observe.runner import ObserveResult, names_only, run
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io
 from jaxface.core.config import dump_toml
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 
 KINDS = ("palsy", "null")
 RATES = "rates.csv"
@@ -59,7 +59,7 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
     Raises:
         StoreError: `out` holds another cohort.
     """
-    progress, folder = progress or Silent(), Path(out)
+    progress, folder = progress or NullProgress(), Path(out)
     io.write_text(folder / store.CONFIG, dump_toml(names_only(config)))
     head = face.load(config.cohort.head)
     results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}

@@ -29,7 +29,7 @@ FOLDER = "measured"
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurements:
     """What n photographs gave.
 
     Attributes:
@@ -55,7 +55,7 @@ def measure(
     config: CropConfig,
     folder: Path,
     progress: Progress,
-) -> Measured:
+) -> Measurements:
     """Measure all photographs, or what `folder` does not hold yet.
 
     Args:
@@ -81,7 +81,7 @@ def measure(
     def joined(name: str) -> np.ndarray:
         return np.concatenate([part[name] for part in whole])
 
-    return Measured(
+    return Measurements(
         reason=tuple(map(str, joined("reason"))),
         logits={c.name: joined(f"logits {c.name}") for c in classifiers},
         features={f.name: joined(f"feature {f.name}") for f in features},

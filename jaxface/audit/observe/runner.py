@@ -13,15 +13,15 @@ import numpy as np
 from jaxface import classify
 from jaxface.audit import store
 from jaxface.audit.observe import analysis, features, sampling, tables
-from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, Verdict
+from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.measurements import Measured, measure
+from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
 from jaxface.core import io, runtime
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 
 INPUTS = "inputs.json"
 
@@ -45,8 +45,8 @@ class ObserveResult:
     folder: Path
     config: ObserveConfig
     photographs: Photographs
-    measured: Measured
-    verdicts: tuple[Verdict, ...]
+    measured: Measurements
+    verdicts: tuple[IndependenceRow, ...]
     accuracy: tuple[AccuracyRow, ...]
     distributions: tuple[Distribution, ...]
     curves: tuple[Curve, ...]
@@ -77,7 +77,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         StoreError: `out` holds measurements of another table or of other classifiers, crops or features.
         CheckpointError: a classifier cannot be read.
     """
-    progress, folder = progress or Silent(), Path(out)
+    progress, folder = progress or NullProgress(), Path(out)
     if config.table is None:
         raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
     photographs = read_table(config.table, config.labels)
@@ -117,11 +117,11 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
 def _judged(
     config: ObserveConfig,
     photographs: Photographs,
-    measured: Measured,
+    measured: Measurements,
     classifiers: Sequence[Classifier],
     values: dict[str, np.ndarray],
     progress: Progress,
-) -> tuple[list[Verdict], list[Curve]]:
+) -> tuple[list[IndependenceRow], list[Curve]]:
     """All verdicts and curves, classifier by classifier."""
     pairs = [(c, e) for c in classifiers for e in config.expressions if e in c.labels]
     progress.start("tests", len(pairs) * len(values) * len(config.among))

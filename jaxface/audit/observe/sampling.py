@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxface.audit.observe import landmarks
 from jaxface.audit.observe.config import ObserveConfig
-from jaxface.audit.observe.measurements import Measured
+from jaxface.audit.observe.measurements import Measurements
 from jaxface.audit.observe.table import Photographs
 from jaxface.core.errors import ConfigError, suggestion
 
@@ -68,7 +68,7 @@ def _columns(given: dict[str, np.ndarray]) -> list[str]:
 
 
 def samples(
-    photographs: Photographs, measured: Measured, logit: np.ndarray, feature: np.ndarray, unit: str
+    photographs: Photographs, measured: Measurements, logit: np.ndarray, feature: np.ndarray, unit: str
 ) -> Samples:
     """What is known of a logit (n,) and a feature (n,) or (n, k) together, as photographs or as people.
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check, fault
-from jaxface.data.read_report import Report, grouped
-from jaxface.data.sources import Files
+from jaxface.data.read_report import ReadReport, grouped
+from jaxface.data.sources import FileSource
 
 
 @dataclass
@@ -70,14 +70,14 @@ def dataset(
             sound.append(index)
         else:
             faults.append((wrong, each))
-    report = Report(len(sound), grouped(faults), tuple(notes))
+    report = ReadReport(len(sound), grouped(faults), tuple(notes))
     if not sound:
         raise DataError(f"{name}: no image under {root} can be used. {report}".replace("\n", "; "))
     columns = {
         key: np.asarray([found.rows[i][key] for i in sound], _TYPES.get(key)) for key in found.rows[sound[0]]
     }
     boxes = np.asarray([found.boxes[i] for i in sound], np.float32) if found.boxes else None
-    source = Files(root, np.asarray([found.names[i] for i in sound]), boxes)
+    source = FileSource(root, np.asarray([found.names[i] for i in sound]), boxes)
     return Dataset(name, source, columns, labels, units, report)
 
 

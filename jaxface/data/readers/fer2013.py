@@ -18,10 +18,10 @@ import numpy as np
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.read_report import Report, grouped
+from jaxface.data.read_report import ReadReport, grouped
 from jaxface.data.readers.common import chosen, code, number_of, table
 from jaxface.data.readers.folder import read_folder
-from jaxface.data.sources import Arrays
+from jaxface.data.sources import ArraySource
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 VOTED = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
@@ -128,7 +128,7 @@ def _dataset(
     labels: tuple[str, ...],
     faults: list[tuple[str, str]],
 ) -> Dataset:
-    report = Report(len(images), grouped(faults))
+    report = ReadReport(len(images), grouped(faults))
     if not images:
         raise DataError(f"{name}: no image of {path} can be used. {report}".replace("\n", "; "))
-    return Dataset(name, Arrays(np.stack(images)), columns, labels, (), report)
+    return Dataset(name, ArraySource(np.stack(images)), columns, labels, (), report)

@@ -5,54 +5,54 @@ write a sampler from the pieces: `sample_labels` (or `labels_of(realise(...))`),
 each one example's, and pass it to `stream`.
 """
 
-from jaxface.data.rendered.assets import Studio, studio
-from jaxface.data.rendered.causal_world import Causes, world
-from jaxface.data.rendered.config import Recipe, recipe, recipe_names
-from jaxface.data.rendered.example import Example, Sampler, columns, sample
+from jaxface.data.rendered.assets import SceneAssets, build_assets
+from jaxface.data.rendered.causal_world import CausalWorld, load_world
+from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe, recipe_names
+from jaxface.data.rendered.example import Example, Sampler, columns, sample_example
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import (
     Labels,
     intensities,
     labels_of,
-    realise,
     sample_identity,
     sample_labels,
     sample_units,
+    units_to_activations,
 )
-from jaxface.data.rendered.people import person, style
-from jaxface.data.rendered.photograph import picture, pictures
-from jaxface.data.rendered.scenes import Shot, sample_scene
-from jaxface.data.rendered.streams import RenderedStream, dataset, draw, stream
+from jaxface.data.rendered.people import sample_person, sample_style
+from jaxface.data.rendered.photograph import render_example, render_examples
+from jaxface.data.rendered.scenes import SceneParams, sample_scene
+from jaxface.data.rendered.streams import RenderedStream, dataset, render_dataset, rendered_stream
 
 __all__ = [
-    "Causes",
+    "CausalWorld",
     "Example",
     "Face",
     "Labels",
-    "Recipe",
+    "RenderedDatasetConfig",
     "RenderedStream",
     "Sampler",
-    "Shot",
-    "Studio",
+    "SceneAssets",
+    "SceneParams",
+    "build_assets",
     "columns",
     "dataset",
-    "draw",
     "intensities",
     "labels_of",
-    "person",
-    "picture",
-    "pictures",
-    "realise",
-    "recipe",
+    "load_recipe",
+    "load_world",
     "recipe_names",
-    "sample",
+    "render_dataset",
+    "render_example",
+    "render_examples",
+    "rendered_stream",
+    "sample_example",
     "sample_face",
     "sample_identity",
     "sample_labels",
+    "sample_person",
     "sample_scene",
+    "sample_style",
     "sample_units",
-    "stream",
-    "studio",
-    "style",
-    "world",
+    "units_to_activations",
 ]

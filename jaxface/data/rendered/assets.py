@@ -14,17 +14,17 @@ from jaxface import face
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.data.rendered.causal_world import Mechanism, mechanism, world
-from jaxface.data.rendered.config import Recipe
-from jaxface.data.rendered.config import recipe as named
-from jaxface.data.rendered.downsampling import lean
+from jaxface.data.rendered.causal_world import Mechanism, load_world, mechanism
+from jaxface.data.rendered.config import RenderedDatasetConfig
+from jaxface.data.rendered.config import load_recipe as named
+from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
 
 _NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
 
 
 @pytree
-class Studio:
+class SceneAssets:
     """The fixed part of rendering by a recipe; made once.
 
     N facial units of the head; A action units that it can show; U that the recipe labels; P prototypes;
@@ -65,11 +65,11 @@ class Studio:
     group_sex: Array
     noise: Array
     causes: Mechanism | None
-    recipe: Recipe = static()
+    recipe: RenderedDatasetConfig = static()
     action_units: tuple[int, ...] = static(default=())
 
 
-def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studio:
+def build_assets(of: RenderedDatasetConfig | str | Path, head: face.FaceModel | None = None) -> SceneAssets:
     """The studio of a recipe.
 
     Args:
@@ -79,10 +79,10 @@ def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studi
     Raises:
         ConfigError: a head without facial units, or a class, action unit, sex or tone that it does not have.
     """
-    recipe = of if isinstance(of, Recipe) else named(of)
+    recipe = of if isinstance(of, RenderedDatasetConfig) else named(of)
     if head is None:
         head = face.load(recipe.head, expression_space="units")
-    head = lean(head, recipe)
+    head = downsample_head(head, recipe)
     space = head.expressions
     if space.units is None or space.units.shape[0] != len(space.unit_names) or not space.unit_names:
         raise ConfigError(
@@ -93,7 +93,7 @@ def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studi
     group_weights, group_sex = _groups(recipe, head)
     carries = np.array([[number in numbers for numbers in space.action_units] for number in units], np.float32)
     meaning = tomllib.loads(files("jaxface.data.rendered").joinpath("units.toml").read_text("utf-8"))
-    return Studio(
+    return SceneAssets(
         head=head,
         rig=rig(head),
         people=jax.random.key(recipe.people.seed),
@@ -116,7 +116,7 @@ def studio(of: Recipe | str | Path, head: face.FaceModel | None = None) -> Studi
     )
 
 
-def _place(recipe: Recipe, number: int, units: tuple[int, ...]) -> int:
+def _place(recipe: RenderedDatasetConfig, number: int, units: tuple[int, ...]) -> int:
     if number not in units:
         raise ConfigError(
             f"recipe {recipe.name}: the head has no action unit {number}; it has {', '.join(map(str, units))}"
@@ -132,7 +132,7 @@ def _shows(carries: np.ndarray, units: tuple[int, ...], names: tuple[str, ...], 
     return shows
 
 
-def _classes(recipe: Recipe, space: face.ExpressionSpace) -> tuple[Array, Array]:
+def _classes(recipe: RenderedDatasetConfig, space: face.ExpressionSpace) -> tuple[Array, Array]:
     labels = recipe.expressions.labels
     for label in labels:
         if label != "neutral" and label not in space.prototype_labels and not recipe.units.causes:
@@ -147,10 +147,10 @@ def _classes(recipe: Recipe, space: face.ExpressionSpace) -> tuple[Array, Array]
     return jnp.asarray(shown), jnp.asarray(weights / weights.sum(), jnp.float32)
 
 
-def _causes(recipe: Recipe) -> Mechanism | None:
+def _causes(recipe: RenderedDatasetConfig) -> Mechanism | None:
     if not recipe.units.causes:
         return None
-    causes = world(recipe.units.causes)
+    causes = load_world(recipe.units.causes)
     if causes.units != recipe.units.numbers:
         raise ConfigError(
             f"recipe {recipe.name}: units.numbers = {list(recipe.units.numbers)}, its world has "
@@ -159,7 +159,7 @@ def _causes(recipe: Recipe) -> Mechanism | None:
     return mechanism(causes, recipe.expressions.labels)
 
 
-def _groups(recipe: Recipe, head: face.FaceModel) -> tuple[Array, Array]:
+def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array, Array]:
     """Groups are called "SEX, TONE"."""
     names = head.population.names or ("all",) * len(head.population.weights)
     sexes = [{"female": 0, "male": 1}.get(name.split(",")[0], -1) for name in names]

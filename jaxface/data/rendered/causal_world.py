@@ -25,7 +25,7 @@ NEUTRAL = "neutral"
 
 
 @dataclass(frozen=True)
-class Causes:
+class CausalWorld:
     """A signed structural model of action units, and a rule of expressions; a TOML file each."""
 
     units: tuple[int, ...]
@@ -107,23 +107,23 @@ class Mechanism:
     order: tuple[int, ...] = static()
 
 
-def world(name: str | Path) -> Causes:
+def load_world(name: str | Path) -> CausalWorld:
     """A model of jaxface by its name, or one of yours by its path.
 
     Raises:
         ConfigError: no such model or file, or one that does not describe a world.
     """
     if Path(name).suffix == ".toml":
-        return load_toml(Causes, name)
+        return load_toml(CausalWorld, name)
     folder = files("jaxface.data.rendered").joinpath("worlds")
     known = sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
     if str(name) not in known:
         raise ConfigError(f"no world {str(name)!r}{suggestion(str(name), known)}, or give a .toml file")
     with as_file(folder.joinpath(f"{name}.toml")) as path:
-        return load_toml(Causes, path)
+        return load_toml(CausalWorld, path)
 
 
-def mechanism(causes: Causes, labels: tuple[str, ...]) -> Mechanism:
+def mechanism(causes: CausalWorld, labels: tuple[str, ...]) -> Mechanism:
     """The model's arrays, with a class for each of `labels`, in their order.
 
     Raises:
@@ -156,14 +156,14 @@ def expression(shown: Array, made: Mechanism) -> Array:
     return jnp.argmax(shown @ made.rule + made.constant).astype(jnp.int32)
 
 
-def distribution(causes: Causes) -> tuple[np.ndarray, np.ndarray]:
+def distribution(causes: CausalWorld) -> tuple[np.ndarray, np.ndarray]:
     """All states (2^U, U) of 0 and 1, and their probabilities (2^U,), exactly."""
     states = np.array(list(itertools.product((0.0, 1.0), repeat=len(causes.units))))
     rate = 1.0 / (1.0 + np.exp(-(_odds(causes) + states @ strengths(causes) / causes.noise)))
     return states, np.where(states > 0.0, rate, 1.0 - rate).prod(axis=1)
 
 
-def strengths(causes: Causes) -> np.ndarray:
+def strengths(causes: CausalWorld) -> np.ndarray:
     """(U, U) from the cause of a row to the effect of a column."""
     found = np.zeros((len(causes.units), len(causes.units)))
     for cause, effect, strength in causes.edges:
@@ -171,7 +171,7 @@ def strengths(causes: Causes) -> np.ndarray:
     return found
 
 
-def weights(causes: Causes, labels: tuple[str, ...]) -> np.ndarray:
+def weights(causes: CausalWorld, labels: tuple[str, ...]) -> np.ndarray:
     """(U, C) of the rule, from the unit of a row to the class of a column; what has no rule weighs 0."""
     found = np.zeros((len(causes.units), len(labels)))
     for name, unit, weight in causes.rule:
@@ -179,6 +179,6 @@ def weights(causes: Causes, labels: tuple[str, ...]) -> np.ndarray:
     return found
 
 
-def _odds(causes: Causes) -> np.ndarray:
+def _odds(causes: CausalWorld) -> np.ndarray:
     rate = np.asarray(causes.base)
     return np.log(rate) - np.log1p(-rate)

@@ -19,7 +19,7 @@ Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class People:
+class PeopleConfig:
     """Who is drawn. Person k is a pure function of `seed` and k, in every recipe that shares the seed."""
 
     identities: int = 0
@@ -60,7 +60,7 @@ class People:
 
 
 @dataclass(frozen=True)
-class Expressions:
+class ExpressionsConfig:
     """Which expressions, and how they are shown."""
 
     labels: tuple[str, ...] = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
@@ -89,7 +89,7 @@ class Expressions:
 
 
 @dataclass(frozen=True)
-class ActionUnits:
+class ActionUnitsConfig:
     """Which action units are labelled, and how they are drawn where no expressions are."""
 
     numbers: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 23, 24, 25, 26)
@@ -110,7 +110,7 @@ class ActionUnits:
 
 
 @dataclass(frozen=True)
-class Pose:
+class PoseConfig:
     """How the head is held and made: degrees are standard deviations, cut off at two."""
 
     yaw: float = 8.0
@@ -125,7 +125,7 @@ class Pose:
 
 
 @dataclass(frozen=True)
-class Light:
+class LightConfig:
     """Light from everywhere, a key light and a fill light from the other side."""
 
     ambient: Range = (0.3, 0.6)
@@ -142,7 +142,7 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Camera:
+class CameraConfig:
     """How the face is framed: aligned by the eyes of the unposed head, with some error."""
 
     height: Range = (2.7, 3.3)
@@ -159,7 +159,7 @@ class Camera:
 
 
 @dataclass(frozen=True)
-class Sensor:
+class SensorConfig:
     """What the camera does to the light."""
 
     exposure: float = 0.15
@@ -179,7 +179,7 @@ class Sensor:
 
 
 @dataclass(frozen=True)
-class Background:
+class BackgroundConfig:
     """Soft patches of colour behind the head."""
 
     level: Range = (0.05, 0.9)
@@ -193,7 +193,7 @@ class Background:
 
 
 @dataclass(frozen=True)
-class Recipe:
+class RenderedDatasetConfig:
     """A rendered data set: example i is a pure function of the recipe, the seeds and i."""
 
     name: str = "rendered"
@@ -213,14 +213,14 @@ class Recipe:
     lines: Range = (0.7, 1.2)
     """Factor on the lines that an expression draws on the skin."""
 
-    people: People = field(default_factory=People)
-    expressions: Expressions = field(default_factory=Expressions)
-    units: ActionUnits = field(default_factory=ActionUnits)
-    pose: Pose = field(default_factory=Pose)
-    light: Light = field(default_factory=Light)
-    camera: Camera = field(default_factory=Camera)
-    sensor: Sensor = field(default_factory=Sensor)
-    background: Background = field(default_factory=Background)
+    people: PeopleConfig = field(default_factory=PeopleConfig)
+    expressions: ExpressionsConfig = field(default_factory=ExpressionsConfig)
+    units: ActionUnitsConfig = field(default_factory=ActionUnitsConfig)
+    pose: PoseConfig = field(default_factory=PoseConfig)
+    light: LightConfig = field(default_factory=LightConfig)
+    camera: CameraConfig = field(default_factory=CameraConfig)
+    sensor: SensorConfig = field(default_factory=SensorConfig)
+    background: BackgroundConfig = field(default_factory=BackgroundConfig)
 
     def __post_init__(self) -> None:
         if self.size < 8 or self.supersample < 1:
@@ -250,25 +250,25 @@ class Recipe:
             _check_ranges(f"recipe {self.name}: {table}", getattr(self, table))
 
 
-def within(share: Array, ends: Range) -> Array:
+def lerp(share: Array, ends: Range) -> Array:
     """Where a share in [0, 1] lies between the ends."""
     return ends[0] + (ends[1] - ends[0]) * share
 
 
-def recipe(name: str | Path) -> Recipe:
+def load_recipe(name: str | Path) -> RenderedDatasetConfig:
     """A recipe of jaxface by its name, or one of yours by its path.
 
     Raises:
         ConfigError: no such recipe or file, or a key or value that recipes do not have.
     """
     if Path(name).suffix == ".toml":
-        return load_toml(Recipe, name)
+        return load_toml(RenderedDatasetConfig, name)
     if str(name) not in recipe_names():
         raise ConfigError(
             f"no recipe {str(name)!r}{suggestion(str(name), recipe_names())}, or give a .toml file"
         )
     with as_file(files("jaxface.data.rendered").joinpath("recipes", f"{name}.toml")) as path:
-        return load_toml(Recipe, path)
+        return load_toml(RenderedDatasetConfig, path)
 
 
 def recipe_names() -> tuple[str, ...]:

@@ -8,12 +8,12 @@ import jax.numpy as jnp
 
 from jaxface import face
 from jaxface.core.types import Array
-from jaxface.data.rendered.config import Recipe
+from jaxface.data.rendered.config import RenderedDatasetConfig
 
 _TEXELS = 2  # for a pixel, along an edge of the texture: the face takes about half of it
 
 
-def lean(head: face.FaceModel, recipe: Recipe) -> face.FaceModel:
+def downsample_head(head: face.FaceModel, recipe: RenderedDatasetConfig) -> face.FaceModel:
     """The same head with a texture of fewer texels, which is painted anew for every person."""
     wanted = _TEXELS * recipe.size
     texels = head.appearance.masks.shape[-1] or head.appearance.mean.shape[0]

@@ -8,12 +8,12 @@ from typing import NamedTuple
 import jax
 
 from jaxface.core.types import Array
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import Labels, sample_labels
-from jaxface.data.rendered.photograph import pictures
+from jaxface.data.rendered.photograph import render_examples
 from jaxface.data.rendered.rigs import points
-from jaxface.data.rendered.scenes import Shot, sample_scene
+from jaxface.data.rendered.scenes import SceneParams, sample_scene
 from jaxface.face import landmarks
 
 
@@ -25,15 +25,15 @@ class Example(NamedTuple):
         columns: the other arrays by name.
     """
 
-    shots: Mapping[str, tuple[Face, Shot]]
+    shots: Mapping[str, tuple[Face, SceneParams]]
     columns: Mapping[str, Array]
 
 
-Sampler = Callable[[Array, Studio], Example]
+Sampler = Callable[[Array, SceneAssets], Example]
 """(key, studio) -> example: pure, of one example. Its function object is what programs are compiled for."""
 
 
-def sample(key: Array, studio: Studio) -> Example:
+def sample_example(key: Array, studio: SceneAssets) -> Example:
     """One example by the recipe: an `image`, and the columns of its labels."""
     k_labels, k_face, k_scene = jax.random.split(key, 3)
     labels = sample_labels(k_labels, studio)
@@ -41,7 +41,7 @@ def sample(key: Array, studio: Studio) -> Example:
     return Example({"image": (face, shot)}, columns(studio, labels))
 
 
-def columns(studio: Studio, labels: Labels) -> dict[str, Array]:
+def columns(studio: SceneAssets, labels: Labels) -> dict[str, Array]:
     """What a data set knows of an image with these labels, as `Dataset.columns` names it."""
     present = labels.intensity >= studio.recipe.units.threshold
     known = {
@@ -54,7 +54,7 @@ def columns(studio: Studio, labels: Labels) -> dict[str, Array]:
     return {"label": labels.label, **known} if studio.recipe.expressions.labels else known
 
 
-def examples(shared: tuple[Studio, Array], sampler: Sampler, numbers: Array) -> dict[str, Array]:
+def examples(shared: tuple[SceneAssets, Array], sampler: Sampler, numbers: Array) -> dict[str, Array]:
     """Examples `numbers` (B,) of a stream: images (B, size, size, 3) uint8, and their columns (B, ...).
 
     Args:
@@ -63,11 +63,11 @@ def examples(shared: tuple[Studio, Array], sampler: Sampler, numbers: Array) -> 
     studio, key = shared
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
     drawn = jax.vmap(sampler, (0, None))(keys, studio)
-    images = {name: pictures(studio, *shot) for name, shot in drawn.shots.items()}
+    images = {name: render_examples(studio, *shot) for name, shot in drawn.shots.items()}
     return {**images, **marked(studio, drawn.shots), **drawn.columns}
 
 
-def marked(studio: Studio, shots: Mapping[str, tuple[Face, Shot]]) -> dict[str, Array]:
+def marked(studio: SceneAssets, shots: Mapping[str, tuple[Face, SceneParams]]) -> dict[str, Array]:
     """`landmarks` (B, 68, 2) float32 of the pictures called `image`, `NAME_landmarks` of others; x right, y
     down, in widths of the image, where the recipe asks for them."""
     if not studio.recipe.landmarks:

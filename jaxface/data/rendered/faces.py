@@ -7,10 +7,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
-from jaxface.data.rendered.assets import Studio
-from jaxface.data.rendered.config import within
+from jaxface.data.rendered.assets import SceneAssets
+from jaxface.data.rendered.config import lerp
 from jaxface.data.rendered.labels import Labels
-from jaxface.data.rendered.people import person
+from jaxface.data.rendered.people import sample_person
 
 
 @pytree
@@ -35,9 +35,9 @@ class Face:
     frozen_left: Array
 
 
-def sample_face(key: Array, studio: Studio, labels: Labels) -> Face:
+def sample_face(key: Array, studio: SceneAssets, labels: Labels) -> Face:
     """A face that shows the labels: the person with that number and sex, at rest as they are, in some pose."""
-    who, config = person(studio, labels.identity, labels.sex), studio.recipe.pose
+    who, config = sample_person(studio, labels.identity, labels.sex), studio.recipe.pose
     even, normal = random_draws.draw(key, 3, 5)
     normal = jnp.clip(normal, -2.0, 2.0)
     return Face(
@@ -46,6 +46,6 @@ def sample_face(key: Array, studio: Studio, labels: Labels) -> Face:
         activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
         turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
         gaze=jnp.deg2rad(config.gaze) * normal[3:],
-        symmetry=jnp.where(even[0] < config.asymmetric, within(even[1], config.symmetry), 1.0),
+        symmetry=jnp.where(even[0] < config.asymmetric, lerp(even[1], config.symmetry), 1.0),
         frozen_left=even[2] < 0.5,
     )

@@ -19,13 +19,13 @@ import optax
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.pytrees import pytree
-from jaxface.core.sharding import each_case
+from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.photograph import shown
+from jaxface.data.rendered.photograph import render_differentiable
 from jaxface.data.rendered.rigs import points
-from jaxface.data.rendered.scenes import Shot, plain_scene
+from jaxface.data.rendered.scenes import SceneParams, default_scene
 from jaxface.face._landmarks import CONTOUR, COUNT, landmarks
 
 _FRAME = (0.1, 0.02, 0.02)
@@ -84,7 +84,7 @@ class FitConfig:
 
 
 @pytree
-class Fitted:
+class FitResult:
     """What was found; with a leading axis B for many.
 
     Attributes:
@@ -96,7 +96,7 @@ class Fitted:
     """
 
     face: Face
-    shot: Shot
+    shot: SceneParams
     landmark_error: Array
     pixel_error: Array
 
@@ -123,11 +123,11 @@ class _Unknowns:
 
 
 def fit(
-    studio: Studio,
+    studio: SceneAssets,
     images: Array | None,
     marks: Array | None = None,
     config: FitConfig | None = None,
-) -> Fitted:
+) -> FitResult:
     """The most probable faces of B images; call it under `jit`, or see `fitted` for one image.
 
     Args:
@@ -144,14 +144,16 @@ def fit(
     if marks is not None:
         if marks.ndim != 3 or marks.shape[1:] != (COUNT, 2):
             raise ShapeError(f"landmarks have shape {marks.shape}, wanted (batch, {COUNT}, 2)")
-        return jax.vmap(lambda one: fitted(studio, None, one, config))(marks)
+        return jax.vmap(lambda one: fit_photograph(studio, None, one, config))(marks)
     if images is None or images.ndim != 4 or images.shape[1:] != (size, size, 3):
         came = "none" if images is None else images.shape
         raise ShapeError(f"images to fit: {came}, wanted (batch, {size}, {size}, 3), or landmarks")
-    return each_case(lambda one: fitted(studio, one, None, config), images)
+    return map_cases(lambda one: fit_photograph(studio, one, None, config), images)
 
 
-def fitted(studio: Studio, image: Array | None, marks: Array | None, config: FitConfig) -> Fitted:
+def fit_photograph(
+    studio: SceneAssets, image: Array | None, marks: Array | None, config: FitConfig
+) -> FitResult:
     """`fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
     start, frame = _start(studio), _framed(config, marks)
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
@@ -167,10 +169,10 @@ def fitted(studio: Studio, image: Array | None, marks: Array | None, config: Fit
         return (_inside(optax.apply_updates(unknowns, updates)), moments), errors
 
     (found, _), errors = jax.lax.scan(step, (start, optimizer.init(start)), None, length=config.steps)
-    return Fitted(*_meant(studio, config, frame, found), errors[0][-1], errors[1][-1])
+    return FitResult(*_meant(studio, config, frame, found), errors[0][-1], errors[1][-1])
 
 
-def _start(studio: Studio) -> _Unknowns:
+def _start(studio: SceneAssets) -> _Unknowns:
     """Nobody in particular, who looks into the camera; a trace of every unit, for a gradient to begin with."""
     count, size = studio.resting.shape[0], studio.head.identity_basis.shape[-1]
     colours = studio.head.population.mean.shape[1] - size
@@ -199,7 +201,9 @@ def _inside(unknowns: _Unknowns) -> _Unknowns:
     return dataclasses.replace(unknowns, activations=jnp.clip(unknowns.activations, 0.0, 1.0))
 
 
-def _meant(studio: Studio, config: FitConfig, frame: Array, unknowns: _Unknowns) -> tuple[Face, Shot]:
+def _meant(
+    studio: SceneAssets, config: FitConfig, frame: Array, unknowns: _Unknowns
+) -> tuple[Face, SceneParams]:
     """The face and the shot that the unknowns stand for."""
     prior, size = studio.head.population, studio.head.identity_basis.shape[-1]
     mean = studio.group_weights @ prior.mean
@@ -216,11 +220,11 @@ def _meant(studio: Studio, config: FitConfig, frame: Array, unknowns: _Unknowns)
         frozen_left=jnp.zeros((), bool),
     )
     off = jnp.asarray(_FRAME, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
-    return face, plain_scene(studio, frame + off * unknowns.frame, unknowns.light)
+    return face, default_scene(studio, frame + off * unknowns.frame, unknowns.light)
 
 
 def _doubt(
-    studio: Studio,
+    studio: SceneAssets,
     config: FitConfig,
     frame: Array,
     image: Array | None,
@@ -245,15 +249,15 @@ def _doubt(
     return total, (off, pixels)
 
 
-def _distances(studio: Studio, face: Face, shot: Shot, marks: Array) -> Array:
+def _distances(studio: SceneAssets, face: Face, shot: SceneParams, marks: Array) -> Array:
     """(68,) squared distances, squared widths of the image."""
     alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
     found = points(studio.rig, landmarks(studio.head), *alone)[0]
     return jnp.sum((found - marks) ** 2, axis=-1)
 
 
-def _pixel_error(studio: Studio, face: Face, shot: Shot, image: Array) -> Array:
+def _pixel_error(studio: SceneAssets, face: Face, shot: SceneParams, image: Array) -> Array:
     """Mean absolute error over the pixels that show the head, smooth at zero."""
-    drawn, covered = shown(studio, face, shot)
+    drawn, covered = render_differentiable(studio, face, shot)
     error = jnp.sqrt((drawn - image) ** 2 + 1e-4) - 1e-2
     return jnp.sum(jnp.where(covered[..., None], error, 0.0)) / (3.0 * jnp.maximum(jnp.sum(covered), 1))

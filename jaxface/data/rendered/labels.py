@@ -10,10 +10,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.causal_world import Mechanism, expression, present
-from jaxface.data.rendered.config import within
-from jaxface.data.rendered.people import Style, person, style
+from jaxface.data.rendered.config import lerp
+from jaxface.data.rendered.people import ExpressionStyle, sample_person, sample_style
 
 _PEOPLE = 2**23  # so many numbers a uniform one tells apart
 _PURE = 1e3  # more than chance can outweigh
@@ -40,36 +40,38 @@ class Labels:
     intensity: Array
 
 
-def sample_labels(key: Array, studio: Studio) -> Labels:
+def sample_labels(key: Array, studio: SceneAssets) -> Labels:
     """Labels of one image by the recipe: a person, and an expression or action units in their manner."""
     k_who, k_shown = jax.random.split(key)
     (who, which), _ = random_draws.draw(k_who, 2)
     number = sample_identity(who, studio)
     label = jnp.sum(which > jnp.cumsum(studio.class_weights)[:-1])
-    manner = style(studio, number)
+    manner = sample_style(studio, number)
     if studio.causes is not None:
         return sample_caused(k_shown, studio, studio.causes, number, manner)
     if studio.recipe.expressions.labels:
-        activations = express(k_shown, studio, label, manner)
+        activations = sample_expression(k_shown, studio, label, manner)
     else:
         k_wanted, k_made = jax.random.split(k_shown)
-        activations = realise(k_made, studio, sample_units(k_wanted, studio), manner)
+        activations = units_to_activations(k_made, studio, sample_units(k_wanted, studio), manner)
     return labels_of(studio, activations, number, label, rest=manner.rest)
 
 
-def sample_caused(key: Array, studio: Studio, causes: Mechanism, identity: Array, manner: Style) -> Labels:
+def sample_caused(
+    key: Array, studio: SceneAssets, causes: Mechanism, identity: Array, manner: ExpressionStyle
+) -> Labels:
     """Labels of one image of the recipe's world: its action units, and the expression that is read off them."""
     k_wanted, k_made = jax.random.split(key)
     even, intensity = random_draws.draw(k_wanted, 2 * len(studio.recipe.units.numbers))[0].reshape(2, -1)
-    strength = present(even, causes) * within(intensity, studio.recipe.units.intensity)
+    strength = present(even, causes) * lerp(intensity, studio.recipe.units.intensity)
     wanted = jnp.zeros(len(studio.action_units)).at[studio.labelled].set(strength)
-    labels = labels_of(studio, realise(k_made, studio, wanted, manner), identity, rest=manner.rest)
+    labels = labels_of(studio, units_to_activations(k_made, studio, wanted, manner), identity, rest=manner.rest)
     shown = labels.intensity >= studio.recipe.units.threshold
     return dataclasses.replace(labels, label=expression(shown.astype(jnp.float32), causes))
 
 
 def labels_of(
-    studio: Studio,
+    studio: SceneAssets,
     activations: Array,
     identity: Array,
     label: Array | int = 0,
@@ -86,21 +88,21 @@ def labels_of(
     return Labels(
         label=jnp.asarray(label, jnp.int32),
         identity=number,
-        sex=person(studio, number, sex).sex,
+        sex=sample_person(studio, number, sex).sex,
         activations=activations,
-        rest=style(studio, number).rest if rest is None else rest,
+        rest=sample_style(studio, number).rest if rest is None else rest,
         intensity=intensities(studio, activations)[studio.labelled],
     )
 
 
-def sample_identity(even: Array, studio: Studio) -> Array:
+def sample_identity(even: Array, studio: SceneAssets) -> Array:
     """The number of a person of the recipe, () int32, from a number in (0, 1)."""
     config = studio.recipe.people
     count = config.identities or _PEOPLE
     return config.first + jnp.minimum(even * count, count - 1).astype(jnp.int32)
 
 
-def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
+def sample_expression(key: Array, studio: SceneAssets, label: Array, manner: ExpressionStyle) -> Array:
     """Activations (N,) of an expression: a person's mixture of its prototypes, never twice the same."""
     config, (prototypes, count) = studio.recipe.expressions, studio.prototypes.shape
     even, jitter = random_draws.draw(key, 2 * prototypes + 3 * count + 2, count)
@@ -109,14 +111,14 @@ def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
     one, other = (studio.prototypes[jnp.argmax(odds + random_draws.gumbel(u))] for u in (first, second))
-    mix, strength = config.mixing * even[-2], within(even[-1], config.strength)
+    mix, strength = config.mixing * even[-2], lerp(even[-1], config.strength)
     factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
     prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
     strays = jnp.where(stray < config.stray, config.stray_strength * amount, 0.0)
     return jnp.clip(jnp.maximum(prototype * factor * (drop >= config.drop), strays), 0.0, 1.0)
 
 
-def sample_units(key: Array, studio: Studio) -> Array:
+def sample_units(key: Array, studio: SceneAssets) -> Array:
     """Wanted intensities (A,) of the recipe's action units, each for itself, as far as they go together."""
     config, count = studio.recipe.units, len(studio.action_units)
     odds, intensity, order = random_draws.draw(key, 3 * count)[0].reshape(3, count)
@@ -127,10 +129,12 @@ def sample_units(key: Array, studio: Studio) -> Array:
         member = studio.exclusive[group]
         alive = rank * member * wanted
         wanted = jnp.where((member > 0.0) & (alive < jnp.max(alive)), 0.0, wanted)
-    return wanted * within(intensity, config.intensity)
+    return wanted * lerp(intensity, config.intensity)
 
 
-def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = None) -> Array:
+def units_to_activations(
+    key: Array, studio: SceneAssets, wanted: Array, manner: ExpressionStyle | None = None
+) -> Array:
     """Activations (N,) that show wanted action units and no others.
 
     Each action unit is made by one of the facial units that carry nothing else, chosen at random; where there
@@ -155,6 +159,6 @@ def realise(key: Array, studio: Studio, wanted: Array, manner: Style | None = No
     return jnp.clip(activations if manner is None else activations * manner.gain, 0.0, 1.0)
 
 
-def intensities(studio: Studio, activations: Array) -> Array:
+def intensities(studio: SceneAssets, activations: Array) -> Array:
     """(A,) how much of each action unit activations (N,) show: of several facial units the strongest counts."""
     return jnp.clip(jnp.max(studio.shows * activations[None], axis=1), 0.0, 1.0)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 
 _A_THIRD = 0.4307  # of a normal distribution lies above
 
@@ -27,7 +27,7 @@ class Person(NamedTuple):
     sex: Array
 
 
-class Style(NamedTuple):
+class ExpressionStyle(NamedTuple):
     """How somebody's face moves.
 
     Attributes:
@@ -41,7 +41,7 @@ class Style(NamedTuple):
     preference: Array
 
 
-def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
+def sample_person(studio: SceneAssets, number: Array, sex: Array | int = -1) -> Person:
     """Person `number`, who is the same in every recipe with the same `people.seed`.
 
     Args:
@@ -58,17 +58,17 @@ def person(studio: Studio, number: Array, sex: Array | int = -1) -> Person:
     return Person(drawn[:size], drawn[size:], studio.group_sex[group])
 
 
-def style(studio: Studio, number: Array) -> Style:
+def sample_style(studio: SceneAssets, number: Array) -> ExpressionStyle:
     """The manner of person `number`."""
     config, (count,) = studio.recipe.people, studio.resting.shape
     _, normal = random_draws.draw(_key(studio, number, 1), 0, 3 * count + studio.prototypes.shape[0])
     gain, rest, which, preference = jnp.split(normal, [count, 2 * count, 3 * count])
-    return Style(
+    return ExpressionStyle(
         gain=jnp.exp(config.style * gain),
         rest=config.rest * jnp.abs(rest) * studio.resting * (which > _A_THIRD),
         preference=config.preference * preference,
     )
 
 
-def _key(studio: Studio, number: Array, purpose: int) -> Array:
+def _key(studio: SceneAssets, number: Array, purpose: int) -> Array:
     return jax.random.fold_in(studio.people, 2 * jnp.asarray(number, jnp.uint32) + purpose)

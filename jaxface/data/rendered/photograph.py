@@ -8,10 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rigs import LANES, Columns, columns
-from jaxface.data.rendered.scenes import Shot
+from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import stage
@@ -24,12 +24,12 @@ _TAPS = 2  # pixels to either side that the blur reaches
 _GREY = (0.299, 0.587, 0.114)
 
 
-def picture(studio: Studio, face: Face, shot: Shot) -> Array:
+def render_example(studio: SceneAssets, face: Face, shot: SceneParams) -> Array:
     """The photograph of a face, (size, size, 3) uint8 sRGB; the same as in any batch of `pictures`."""
-    return pictures(studio, *jax.tree.map(lambda leaf: leaf[None], (face, shot)))[0]
+    return render_examples(studio, *jax.tree.map(lambda leaf: leaf[None], (face, shot)))[0]
 
 
-def pictures(studio: Studio, faces: Face, shots: Shot) -> Array:
+def render_examples(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:
     """`picture` of many, (B, size, size, 3) uint8: fields have a leading axis B."""
     count = faces.turn.shape[0]
     padded = jax.tree.map(lambda leaf: _padded(leaf, -count % LANES), (faces, shots))
@@ -43,34 +43,36 @@ def _padded(leaf: Array, more: int) -> Array:
     return filled.reshape(-1, LANES, *leaf.shape[1:])
 
 
-def _together(studio: Studio, faces: Face, shots: Shot) -> Array:
+def _together(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:
     """LANES pictures: vertices side by side, then one picture after another."""
     of_lanes = jax.tree.map(jnp.transpose, columns(studio.rig, faces, shots, _samples(studio)))
     return jax.lax.map(lambda one: _photograph(studio, *one), (of_lanes, faces.albedo, shots))
 
 
-def _samples(studio: Studio) -> int:
+def _samples(studio: SceneAssets) -> int:
     return studio.recipe.size * studio.recipe.supersample
 
 
-def shown(studio: Studio, face: Face, shot: Shot) -> tuple[Array, Array]:
+def render_differentiable(studio: SceneAssets, face: Face, shot: SceneParams) -> tuple[Array, Array]:
     """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
     size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render._image` is."""
     alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
     seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
-    planes, triangle = _developed(studio, seen, face.albedo, shot)
+    planes, triangle = _shade(studio, seen, face.albedo, shot)
     fine, size = studio.recipe.supersample, studio.recipe.size
     covered = (triangle >= 0).reshape(size, fine, size, fine)
     return jnp.stack(planes, axis=-1), jnp.all(covered, axis=(1, 3))
 
 
-def _photograph(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> Array:
+def _photograph(studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams) -> Array:
     """One picture of vertices (V,)."""
-    planes, triangle = _developed(studio, seen, albedo, shot)
-    return stage(triangle[0, 0] > -2, _grained, planes, studio.noise, shot)
+    planes, triangle = _shade(studio, seen, albedo, shot)
+    return stage(triangle[0, 0] > -2, _apply_noise, planes, studio.noise, shot)
 
 
-def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tuple[list[Array], Array]:
+def _shade(
+    studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams
+) -> tuple[list[Array], Array]:
     """Three planes (size, size) of display values, and the triangle that each sample shows."""
     head, size = studio.head, _samples(studio)
     screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
@@ -81,13 +83,15 @@ def _developed(studio: Studio, seen: Columns, albedo: Array, shot: Shot) -> tupl
     values = (seen.red, seen.green, seen.blue, seen.line)
     at = surface((seen.x, seen.y, seen.inverse_w), values, mesh, triangle)
     sample = stage(always, fetch, painted, at.u, at.v)
-    exposed = stage(always, _exposed, sample, at.values, triangle, shot)
+    exposed = stage(always, _apply_exposure, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
     developed = [stage(always, partial(_shown, fine), plane) for plane in exposed]
     return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle
 
 
-def _exposed(sample: Array, values: tuple[Array, ...], triangle: Array, shot: Shot) -> tuple[Array, ...]:
+def _apply_exposure(
+    sample: Array, values: tuple[Array, ...], triangle: Array, shot: SceneParams
+) -> tuple[Array, ...]:
     """Three planes (n, n) of linear light as the sensor gets it."""
     *light, lines = values
     skin, covered, size = 1.0 - sample[..., 3] * lines, triangle >= 0, triangle.shape[0]
@@ -124,7 +128,7 @@ def _blurred(plane: Array, deviation: Array) -> Array:
     return plane
 
 
-def _grained(planes: list[Array], noise: Array, shot: Shot) -> Array:
+def _apply_noise(planes: list[Array], noise: Array, shot: SceneParams) -> Array:
     """(size, size, 3) uint8: with the sensor's noise, which grows with the light as photons' does."""
     size = planes[0].shape[0]
     first = jnp.minimum(shot.grain, noise.shape[1] - size)

@@ -22,11 +22,11 @@ from jaxface.render.light import harmonics
 
 if TYPE_CHECKING:
     from jaxface.data.rendered.faces import Face
-    from jaxface.data.rendered.scenes import Shot
+    from jaxface.data.rendered.scenes import SceneParams
 
 LANES = 16
 _PIVOT = (0.0, -0.035, -0.04)  # metres from the eyes' midpoint: what the head turns about
-_STRONGEST = 1.2  # expression line, as `appearance.line_weights` clips it
+_MAX_WRINKLE = 1.2  # expression line, as `appearance.line_weights` clips it
 
 
 @pytree
@@ -62,7 +62,7 @@ class Rig:
     around: Array
 
 
-class Columns(NamedTuple):
+class VertexColumns(NamedTuple):
     """Vertices before their cameras, (V, LANES) each.
 
     Attributes:
@@ -111,7 +111,7 @@ def rig(head: FaceModel) -> Rig:
     return Rig(**{name: jnp.asarray(part) for name, part in parts.items()})
 
 
-def columns(rig: Rig, faces: Face, shots: Shot, samples: int) -> Columns:
+def columns(rig: Rig, faces: Face, shots: SceneParams, samples: int) -> VertexColumns:
     """LANES faces before their cameras: fields of `faces` and `shots` have a leading axis of that length.
 
     Args:
@@ -124,10 +124,10 @@ def columns(rig: Rig, faces: Face, shots: Shot, samples: int) -> Columns:
     normal = stage(go, _normals, rig, position)
     x, y, inverse_w = stage(go, _seen, position, eyes, shots, jnp.float32(samples))
     red, green, blue = (stage(go, _received, normal, shots.light[:, :, k].T) for k in range(3))
-    return Columns(x, y, inverse_w, red, green, blue, stage(go, _lines, rig, faces, shots.lines))
+    return VertexColumns(x, y, inverse_w, red, green, blue, stage(go, _lines, rig, faces, shots.lines))
 
 
-def points(rig: Rig, of: Landmarks, faces: Face, shots: Shot) -> Array:
+def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
     """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in widths of the
     picture; behind something or not. Differentiable.
 
@@ -203,7 +203,7 @@ def _normals(rig: Rig, position: Array) -> Array:
     return jnp.stack(sums)
 
 
-def _seen(position: Array, eyes: Array, shots: Shot, samples: Array) -> tuple[Array, Array, Array]:
+def _seen(position: Array, eyes: Array, shots: SceneParams, samples: Array) -> tuple[Array, Array, Array]:
     """Pixels x and y, and 1 / distance, before a camera placed by the unposed eyes as `render.frame` does."""
     across = jnp.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=-1)
     middle, height = jnp.mean(eyes, axis=1), shots.height * across
@@ -231,7 +231,7 @@ def _lines(rig: Rig, faces: Face, factor: Array) -> Array:
     left = rig.line_left @ activations
     frozen = jnp.where(faces.frozen_left[None], left, rig.line_own @ activations - left)
     strength = rig.line_all @ activations + (faces.symmetry[None] - 1.0) * frozen
-    return rig.region @ (factor[None] * jnp.clip(strength, 0.0, _STRONGEST))
+    return rig.region @ (factor[None] * jnp.clip(strength, 0.0, _MAX_WRINKLE))
 
 
 def _coordinates_first(basis: np.ndarray) -> np.ndarray:

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
-from jaxface.data.rendered.assets import Studio
-from jaxface.data.rendered.config import Background, Light, within
+from jaxface.data.rendered.assets import SceneAssets
+from jaxface.data.rendered.config import BackgroundConfig, LightConfig, lerp
 from jaxface.face.appearance import srgb_to_linear
 from jaxface.render.light import lamps
 
@@ -20,7 +20,7 @@ _WARM = (0.18, 0.0, -0.3)  # logarithm of a warm light's channels
 
 
 @pytree
-class Shot:
+class SceneParams:
     """One photograph's circumstances.
 
     Attributes:
@@ -50,28 +50,28 @@ class Shot:
     lines: Array
 
 
-def sample_scene(key: Array, studio: Studio) -> Shot:
+def sample_scene(key: Array, studio: SceneAssets) -> SceneParams:
     """The circumstances of one image by the recipe."""
     even, normal = random_draws.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
     recipe = studio.recipe
     camera, sensor = recipe.camera, recipe.sensor
-    return Shot(
-        height=within(even[0], camera.height),
-        eye_line=within(even[1], camera.eye_line),
-        distance=within(even[2], camera.distance),
+    return SceneParams(
+        height=lerp(even[0], camera.height),
+        eye_line=lerp(even[1], camera.eye_line),
+        distance=lerp(even[2], camera.distance),
         shift=camera.shift * (2.0 * even[3] - 1.0),
         light=light_of(recipe.light, even[4:10], normal[:3]),
         background=background_of(recipe.background, even[10:12], normal[10:]),
         gain=jnp.exp2(sensor.exposure * normal[3]) * jnp.exp(sensor.white_balance * normal[4:7]),
-        blur=within(even[12], sensor.blur),
-        noise=within(even[13], sensor.noise),
+        blur=lerp(even[12], sensor.blur),
+        noise=lerp(even[13], sensor.noise),
         grain=(even[16:] * studio.noise.shape[1]).astype(jnp.int32),
         grey=(even[14] < sensor.grey).astype(jnp.float32),
-        lines=within(even[15], recipe.lines),
+        lines=lerp(even[15], recipe.lines),
     )
 
 
-def plain_scene(studio: Studio, frame: Array, light: Array) -> Shot:
+def default_scene(studio: SceneAssets, frame: Array, light: Array) -> SceneParams:
     """A scene from the middle of the recipe, without noise, before a dark wall; for fitting.
 
     Args:
@@ -80,23 +80,23 @@ def plain_scene(studio: Studio, frame: Array, light: Array) -> Shot:
     """
     recipe, half = studio.recipe, jnp.full(6, 0.5)
     usual = light_of(dataclasses.replace(recipe.light, warmth=0.0), half, jnp.zeros(3))
-    return Shot(
+    return SceneParams(
         height=frame[0],
         eye_line=frame[1],
-        distance=within(half[0], recipe.camera.distance),
+        distance=lerp(half[0], recipe.camera.distance),
         shift=frame[2],
         light=usual + 0.1 * usual[:1] * light,
         background=jnp.full((_PATCHES, _PATCHES, 3), 0.1, jnp.float32),
         gain=jnp.ones(3),
-        blur=within(half[0], recipe.sensor.blur),
+        blur=lerp(half[0], recipe.sensor.blur),
         noise=jnp.zeros(()),
         grain=jnp.zeros(2, jnp.int32),
         grey=jnp.zeros(()),
-        lines=within(half[0], recipe.lines),
+        lines=lerp(half[0], recipe.lines),
     )
 
 
-def light_of(config: Light, even: Array, normal: Array) -> Array:
+def light_of(config: LightConfig, even: Array, normal: Array) -> Array:
     """(9, 3): ambient, a key light from above on either side, a fill light from the other side.
 
     Args:
@@ -106,23 +106,23 @@ def light_of(config: Light, even: Array, normal: Array) -> Array:
     colour = jnp.exp(jnp.clip(config.warmth * normal, -1.0, 1.0)[:, None] * jnp.asarray(_WARM)[None])
     azimuth = jnp.deg2rad(config.azimuth) * (2.0 * even[3] - 1.0)
     other = -jnp.sign(azimuth) * jnp.deg2rad(config.azimuth) * even[4]
-    elevation = jnp.deg2rad(within(even[5], config.elevation))
+    elevation = jnp.deg2rad(lerp(even[5], config.elevation))
     towards = jnp.stack([_towards(azimuth, elevation), _towards(other, 0.3 * elevation)])
-    strengths = jnp.stack([within(even[1], config.key), within(even[2], config.fill)])
-    return lamps(within(even[0], config.ambient) * colour[0], strengths[:, None] * colour[1:], towards)
+    strengths = jnp.stack([lerp(even[1], config.key), lerp(even[2], config.fill)])
+    return lamps(lerp(even[0], config.ambient) * colour[0], strengths[:, None] * colour[1:], towards)
 
 
-def background_of(config: Background, even: Array, normal: Array) -> Array:
+def background_of(config: BackgroundConfig, even: Array, normal: Array) -> Array:
     """Soft patches of light and shade, less of colour, (_PATCHES, _PATCHES, 3) linear light.
 
     Args:
         even: (2,) in [0, 1]: level and contrast.
         normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then the patches' lightness and colours.
     """
-    mean = within(even[0], config.level) + config.colour * normal[:3]
+    mean = lerp(even[0], config.level) + config.colour * normal[:3]
     patches = normal[3 : 3 + _PATCHES * _PATCHES * 4].reshape(_PATCHES, _PATCHES, 4)
     varied = patches[..., :1] + _CHROMA * patches[..., 1:]
-    srgb = mean[None, None] + within(even[1], config.contrast) * varied
+    srgb = mean[None, None] + lerp(even[1], config.contrast) * varied
     return srgb_to_linear(jnp.clip(srgb, 0.0, 1.0))
 
 

@@ -15,15 +15,15 @@ import numpy as np
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.core.io import atomic_path, write_text
-from jaxface.core.sharding import Spread, compiled, for_cases
+from jaxface.core.sharding import CaseSharding, compiled, sharding_for
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import Report
-from jaxface.data.rendered.assets import Studio, studio
-from jaxface.data.rendered.config import Recipe
-from jaxface.data.rendered.config import recipe as named
-from jaxface.data.rendered.example import Sampler, examples, sample
-from jaxface.data.sources import Arrays
+from jaxface.data.read_report import ReadReport
+from jaxface.data.rendered.assets import SceneAssets, build_assets
+from jaxface.data.rendered.config import RenderedDatasetConfig
+from jaxface.data.rendered.config import load_recipe as named
+from jaxface.data.rendered.example import Sampler, examples, sample_example
+from jaxface.data.sources import ArraySource
 
 _LOOKED_AT = 16  # examples whose columns tell whether a folder is what its recipe makes
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
@@ -39,9 +39,9 @@ class RenderedStream:
         batch: B, examples a batch.
     """
 
-    def __init__(self, studio: Studio, batch: int, seed: int, sampler: Sampler) -> None:
+    def __init__(self, studio: SceneAssets, batch: int, seed: int, sampler: Sampler) -> None:
         self.studio, self.batch = studio, batch
-        self._spread = spread_of(batch)
+        self._spread = sharding_for_batch(batch)
         key = stream_key(studio.recipe, seed)
         self._shared = self._spread.place((studio, key))
         self._program = _program(sampler)
@@ -71,13 +71,17 @@ class RenderedStream:
         self._next = int(state["next_index"])
 
 
-def stream_key(recipe: Recipe, seed: int) -> Array:
+def stream_key(recipe: RenderedDatasetConfig, seed: int) -> Array:
     """The key of a stream: example i is drawn from `fold_in(key, i)`."""
     return jax.random.fold_in(jax.random.key(recipe.seed), seed)
 
 
-def stream(
-    of: Recipe | str | Path | Studio, batch: int, seed: int = 0, *, sampler: Sampler = sample
+def rendered_stream(
+    of: RenderedDatasetConfig | str | Path | SceneAssets,
+    batch: int,
+    seed: int = 0,
+    *,
+    sampler: Sampler = sample_example,
 ) -> RenderedStream:
     """Batches of a recipe, for ever.
 
@@ -96,7 +100,12 @@ def stream(
 
 
 def dataset(
-    of: Recipe | str | Path | Studio, n: int, seed: int = 0, *, sampler: Sampler = sample, batch: int = 64
+    of: RenderedDatasetConfig | str | Path | SceneAssets,
+    n: int,
+    seed: int = 0,
+    *,
+    sampler: Sampler = sample_example,
+    batch: int = 64,
 ) -> Dataset:
     """The first n examples of a stream, in memory.
 
@@ -110,8 +119,13 @@ def dataset(
     return _assembled(made.recipe, drawn.pop("image"), drawn)
 
 
-def draw(
-    of: Recipe | str | Path | Studio, n: int, out: str | Path, seed: int = 0, *, batch: int = 64
+def render_dataset(
+    of: RenderedDatasetConfig | str | Path | SceneAssets,
+    n: int,
+    out: str | Path,
+    seed: int = 0,
+    *,
+    batch: int = 64,
 ) -> Dataset:
     """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
 
@@ -123,7 +137,7 @@ def draw(
     size, rows = made.recipe.size, []
     with atomic_path(out / IMAGES) as path:
         images = np.lib.format.open_memmap(path, "w+", np.uint8, (n, size, size, 3))
-        for number, part in enumerate(_parts(made, n, seed, sample, batch)):
+        for number, part in enumerate(_parts(made, n, seed, sample_example, batch)):
             first = number * batch
             images[first : first + batch] = part.pop("image")[: n - first]
             rows.append(part)
@@ -139,7 +153,12 @@ def draw(
 
 
 def describe(
-    out: Path, recipe: Recipe, name: str, seed: int, labels: tuple[str, ...], units: tuple[int, ...]
+    out: Path,
+    recipe: RenderedDatasetConfig,
+    name: str,
+    seed: int,
+    labels: tuple[str, ...],
+    units: tuple[int, ...],
 ) -> None:
     """Write what `read_rendered` wants to know of a folder beside its images and columns."""
     write_text(out / RECIPE, dump_toml(recipe))
@@ -162,12 +181,12 @@ def read_rendered(root: Path) -> Dataset:
             columns = {name: archive[name] for name in archive.files}
         images = np.load(root / IMAGES, mmap_mode="r")
         labels, units = tuple(about["labels"]), tuple(about["units"])
-        return Dataset(about["name"], Arrays(images), columns, labels, units, Report(len(images)))
+        return Dataset(about["name"], ArraySource(images), columns, labels, units, ReadReport(len(images)))
     except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
 
 
-def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
+def read_rendered_source(root: Path, found: Dataset) -> tuple[SceneAssets, Array]:
     """The studio and the stream's key of a folder that `draw` wrote: how its examples can be made again.
 
     Raises:
@@ -179,11 +198,12 @@ def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
         raise DataError(f"{root} does not tell its recipe ({type(error).__name__}: {error})") from None
     if "pair" in found.columns:
         raise DataError(f"{root} was retargeted; name the source that it was made of, or take its labels")
-    made, key = studio(recipe), stream_key(recipe, seed)
+    made, key = build_assets(recipe), stream_key(recipe, seed)
     first = range(min(len(found), _LOOKED_AT))
     again = jax.jit(
         jax.vmap(
-            lambda number, key, studio: sample(jax.random.fold_in(key, number), studio).columns, (0, None, None)
+            lambda number, key, studio: sample_example(jax.random.fold_in(key, number), studio).columns,
+            (0, None, None),
         )
     )
     for name, column in jax.device_get(again(jnp.arange(len(first)), key, made)).items():
@@ -194,28 +214,30 @@ def of_drawn(root: Path, found: Dataset) -> tuple[Studio, Array]:
     return made, key
 
 
-def _parts(made: Studio, n: int, seed: int, sampler: Sampler, batch: int) -> Iterator[dict[str, np.ndarray]]:
+def _parts(
+    made: SceneAssets, n: int, seed: int, sampler: Sampler, batch: int
+) -> Iterator[dict[str, np.ndarray]]:
     if n < 1:
         raise ConfigError(f"n = {n} examples, wanted at least 1")
-    batches = stream(made, batch, seed, sampler=sampler)
+    batches = rendered_stream(made, batch, seed, sampler=sampler)
     for _ in range(-(-n // batch)):
         yield jax.device_get(next(batches))
 
 
-def _assembled(of: Recipe, images: np.ndarray, columns: dict[str, np.ndarray]) -> Dataset:
-    return Dataset(of.name, Arrays(images), columns, of.expressions.labels, of.units.numbers)
+def _assembled(of: RenderedDatasetConfig, images: np.ndarray, columns: dict[str, np.ndarray]) -> Dataset:
+    return Dataset(of.name, ArraySource(images), columns, of.expressions.labels, of.units.numbers)
 
 
-def _studio(of: Recipe | str | Path | Studio) -> Studio:
-    return of if isinstance(of, Studio) else studio(of)
+def _studio(of: RenderedDatasetConfig | str | Path | SceneAssets) -> SceneAssets:
+    return of if isinstance(of, SceneAssets) else build_assets(of)
 
 
-def spread_of(batch: int) -> Spread:
+def sharding_for_batch(batch: int) -> CaseSharding:
     """As many devices as divide the batch."""
     count = len(jax.local_devices())
     while batch % count:
         count -= 1
-    return for_cases(count)
+    return sharding_for(count)
 
 
 @functools.lru_cache(maxsize=64)

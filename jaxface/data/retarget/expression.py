@@ -11,12 +11,12 @@ import jax.numpy as jnp
 
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.data.rendered.assets import Studio
-from jaxface.data.rendered.config import within
-from jaxface.data.rendered.example import sample
+from jaxface.data.rendered.assets import SceneAssets
+from jaxface.data.rendered.config import lerp
+from jaxface.data.rendered.example import sample_example
 from jaxface.data.rendered.faces import Face
 from jaxface.data.rendered.fitting import FitConfig, fit
-from jaxface.data.rendered.labels import realise
+from jaxface.data.rendered.labels import units_to_activations
 
 
 @pytree
@@ -35,13 +35,13 @@ class Expression:
     frozen_left: Array
 
 
-Transfer = Callable[[Studio, Array, Any, Array, Any], Expression]
+Transfer = Callable[[SceneAssets, Array, Any, Array, Any], Expression]
 """(studio of the avatars, key, shared, numbers (B,), payload) -> expressions with a leading axis B, of the
 source images with these numbers; `shared` and `payload` are what the way of transfer needs."""
 
 
 def from_labels(
-    studio: Studio, key: Array, shared: None, numbers: Array, payload: dict[str, Array]
+    studio: SceneAssets, key: Array, shared: None, numbers: Array, payload: dict[str, Array]
 ) -> Expression:
     """Expressions that show labelled action units and none of the others.
 
@@ -55,14 +55,14 @@ def from_labels(
 
     def one(number: Array, wanted: Array) -> Expression:
         k_intensity, k_made = jax.random.split(jax.random.fold_in(key, number))
-        drawn = within(jax.random.uniform(k_intensity, wanted.shape), studio.recipe.units.intensity)
-        return still(realise(k_made, studio, jnp.where(wanted < 0.0, drawn, wanted)))
+        drawn = lerp(jax.random.uniform(k_intensity, wanted.shape), studio.recipe.units.intensity)
+        return still(units_to_activations(k_made, studio, jnp.where(wanted < 0.0, drawn, wanted)))
 
     return jax.vmap(one)(numbers, payload["wanted"])
 
 
 def from_rendered(
-    studio: Studio, key: Array, shared: tuple[Studio, Array], numbers: Array, payload: None
+    studio: SceneAssets, key: Array, shared: tuple[SceneAssets, Array], numbers: Array, payload: None
 ) -> Expression:
     """The expressions that rendered examples were drawn with.
 
@@ -71,7 +71,7 @@ def from_rendered(
     """
     source, stream = shared
     keys = jax.vmap(jax.random.fold_in, (None, 0))(stream, numbers)
-    face, _ = jax.vmap(sample, (0, None))(keys, source).shots["image"]
+    face, _ = jax.vmap(sample_example, (0, None))(keys, source).shots["image"]
     return of_face(face)
 
 
@@ -81,7 +81,7 @@ def from_fit(config: FitConfig) -> Transfer:
     `landmarks`."""
 
     def transfer(
-        studio: Studio, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
+        studio: SceneAssets, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
     ) -> Expression:
         images = payload.get("image")
         seen = None if images is None else images.astype(jnp.float32) / 255.0

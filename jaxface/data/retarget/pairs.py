@@ -11,20 +11,25 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.data.rendered.assets import Studio
+from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.example import marked
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import intensities, labels_of
-from jaxface.data.rendered.photograph import pictures
-from jaxface.data.rendered.scenes import Shot, sample_scene
+from jaxface.data.rendered.photograph import render_examples
+from jaxface.data.rendered.scenes import SceneParams, sample_scene
 from jaxface.data.retarget.expression import Expression, Transfer
 
 Pose = Literal["recipe", "source"]
 
 
 def pair(
-    studio: Studio, key: Array, subject: Array, expression: Expression, first: int = 0, pose: Pose = "recipe"
-) -> tuple[Face, Shot]:
+    studio: SceneAssets,
+    key: Array,
+    subject: Array,
+    expression: Expression,
+    first: int = 0,
+    pose: Pose = "recipe",
+) -> tuple[Face, SceneParams]:
     """The avatars of one source image: fields have a leading axis of two, the woman and the man.
 
     Both show the expression and nothing else (their faces at rest show none); person, skin, light, camera and,
@@ -37,7 +42,7 @@ def pair(
     """
     sexes = jnp.arange(2, dtype=jnp.int32)
 
-    def one(sex: Array) -> tuple[Face, Shot]:
+    def one(sex: Array) -> tuple[Face, SceneParams]:
         k_face, k_scene = jax.random.split(jax.random.fold_in(key, sex))
         number, rest = first + 2 * subject + sex, jnp.zeros_like(expression.activations)
         labels = labels_of(studio, expression.activations, number, sex=sex, rest=rest)
@@ -69,7 +74,7 @@ def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[st
         )
         faces, shots = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), both)
         return {
-            "image": pictures(studio, faces, shots),
+            "image": render_examples(studio, faces, shots),
             "activations": faces.activations,
             "shown": jax.vmap(lambda one: intensities(studio, one))(faces.activations),
             **marked(studio, {"image": (faces, shots)}),

@@ -11,11 +11,11 @@ import jax
 import numpy as np
 
 from jaxface.core.io import atomic_path
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import compiled
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, spread_of
+from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
 from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import program
@@ -57,14 +57,14 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
         ConfigError, DataError: the source or the recipe is not to be had.
         StoreError: the folder belongs to something else.
     """
-    out, meter = Path(out), progress or Silent()
+    out, meter = Path(out), progress or NullProgress()
     if progress_file.claim(out, config):
         dataset = read_rendered(out)
         return Outcome(dataset, notes_of(dataset), 0)
     found = source(config)
     studio = avatars(config, found)
     transfer, more = transfer_of(config, found)
-    spread = spread_of(config.batch)
+    spread = sharding_for_batch(config.batch)
     shared = spread.place((studio, jax.random.key(config.seed), more))
     draw = compiled(program(transfer, config.first, config.pose), spread.mesh)
 
@@ -91,17 +91,17 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     return Outcome(dataset, notes_of(dataset), 2 * (len(found.numbers) - begun))
 
 
-def avatars(config: RetargetConfig, found: Source) -> rendered.Studio:
+def avatars(config: RetargetConfig, found: Source) -> rendered.SceneAssets:
     """Where avatars are photographed: the recipe, with the source's action units as far as the head has
     them."""
-    named = rendered.recipe(config.recipe)
+    named = rendered.load_recipe(config.recipe)
     plain = dataclasses.replace(named, size=config.size, landmarks=config.landmarks)
-    studio = rendered.studio(plain)
+    studio = rendered.build_assets(plain)
     units = tuple(unit for unit in found.units if unit in studio.action_units)
     if not units or units == plain.units.numbers:
         return studio
     units_of = dataclasses.replace(plain.units, numbers=units)
-    return rendered.studio(dataclasses.replace(plain, units=units_of), studio.head)
+    return rendered.build_assets(dataclasses.replace(plain, units=units_of), studio.head)
 
 
 def fingerprint(found: Source) -> str:
@@ -115,7 +115,7 @@ def fingerprint(found: Source) -> str:
 
 
 def columns_of(
-    config: RetargetConfig, found: Source, studio: rendered.Studio, growing: progress_file.Growing
+    config: RetargetConfig, found: Source, studio: rendered.SceneAssets, growing: progress_file.Growing
 ) -> Any:
     """Every column of the finished set, and its action units."""
     shown = growing.read("shown")
@@ -164,7 +164,11 @@ def notes_of(dataset: Dataset) -> tuple[str, ...]:
 
 
 def _finished(
-    out: Path, config: RetargetConfig, found: Source, studio: rendered.Studio, growing: progress_file.Growing
+    out: Path,
+    config: RetargetConfig,
+    found: Source,
+    studio: rendered.SceneAssets,
+    growing: progress_file.Growing,
 ) -> Dataset:
     columns, units = columns_of(config, found, studio, growing)
     with atomic_path(out / COLUMNS) as path:

@@ -13,7 +13,7 @@ import numpy as np
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import registry, rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.streams import of_drawn, stream_key
+from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget.config import RECIPE, RetargetConfig
 from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
 from jaxface.data.retarget.landmark_table import in_widths, read_marks
@@ -45,7 +45,7 @@ class Source(NamedTuple):
     labels: tuple[str, ...]
     units: tuple[int, ...]
     dataset: Dataset | None
-    drawn: tuple[rendered.Studio, jax.Array] | None
+    drawn: tuple[rendered.SceneAssets, jax.Array] | None
     marks: np.ndarray | None = None
 
 
@@ -74,7 +74,7 @@ def transfer_of(config: RetargetConfig, found: Source) -> tuple[Transfer, Any]:
     return from_fit(config.fit), None
 
 
-def payload_of(config: RetargetConfig, found: Source, studio: rendered.Studio, places: np.ndarray) -> Any:
+def payload_of(config: RetargetConfig, found: Source, studio: rendered.SceneAssets, places: np.ndarray) -> Any:
     """What the transfer wants of the images at these places in `found.numbers`."""
     if config.expression == "labels":
         return {"wanted": wanted(found, studio.action_units, places)}
@@ -118,7 +118,7 @@ def _of_dataset(config: RetargetConfig) -> Source:
                 f"expression = 'rendered' wants data = 'rendered' or 'recipe', got {config.data!r}; take "
                 "'labels' or 'fit'"
             )
-        drawn = of_drawn(config.root, whole)
+        drawn = read_rendered_source(config.root, whole)
     generator = np.random.default_rng(config.seed)
     people, subject = _people(config, whole.name, whole.columns.get("identity"), len(whole), generator)
     numbers = _images(config, np.flatnonzero(subject >= 0), generator)
@@ -170,11 +170,11 @@ def _images(config: RetargetConfig, candidates: np.ndarray, generator: np.random
 def _of_recipe(config: RetargetConfig) -> Source:
     if not config.images:
         raise ConfigError("images = 0: say how many examples of the recipe there are to be")
-    recipe = rendered.recipe(config.root if config.root.suffix else str(config.root))
+    recipe = rendered.load_recipe(config.root if config.root.suffix else str(config.root))
     if config.subjects:
         known = dataclasses.replace(recipe.people, identities=config.subjects)
         recipe = dataclasses.replace(recipe, people=known)
-    studio = rendered.studio(recipe)
+    studio = rendered.build_assets(recipe)
     key = stream_key(recipe, config.seed)
     columns = _columns(studio, key, config.images)
     people, subject = np.unique(columns["identity"], return_inverse=True)
@@ -193,7 +193,7 @@ def _of_recipe(config: RetargetConfig) -> Source:
     )
 
 
-def _columns(studio: rendered.Studio, key: jax.Array, count: int) -> dict[str, np.ndarray]:
+def _columns(studio: rendered.SceneAssets, key: jax.Array, count: int) -> dict[str, np.ndarray]:
     """What a stream's first examples say of themselves, without drawing them."""
 
     firsts = [jnp.int32(first) for first in range(0, count, _CHUNK)]
@@ -202,7 +202,7 @@ def _columns(studio: rendered.Studio, key: jax.Array, count: int) -> dict[str, n
 
 
 @jax.jit
-def undrawn(studio: rendered.Studio, key: jax.Array, first: jax.Array) -> rendered.Example:
+def undrawn(studio: rendered.SceneAssets, key: jax.Array, first: jax.Array) -> rendered.Example:
     """A thousand examples of a stream from `first` on, without their pictures."""
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(_CHUNK))
-    return jax.vmap(rendered.sample, (0, None))(keys, studio)
+    return jax.vmap(rendered.sample_example, (0, None))(keys, studio)

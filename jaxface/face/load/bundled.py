@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxface.core.errors import ConfigError, ModelFileError, suggestion
-from jaxface.face.appearance import Appearance, Lines
+from jaxface.face.appearance import Appearance, Wrinkles
 from jaxface.face.assets import pack
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
@@ -112,7 +112,7 @@ def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appear
         colours=jnp.asarray(arrays["layer_colours"]),
         opacities=jnp.asarray(arrays["layer_opacities"]),
         line_pattern=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
-        lines=Lines(
+        lines=Wrinkles(
             feature=jnp.asarray(arrays["line_feature"]),
             region=jnp.asarray(arrays["line_region"]),
             names=tuple(meta["lines"]),

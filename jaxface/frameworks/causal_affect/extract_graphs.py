@@ -16,7 +16,7 @@ from flax import nnx
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.graphs import SignedGraph
-from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect
+from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch
 from jaxface.frameworks.common.framework import Task
 
 
@@ -87,7 +87,7 @@ def _mean_of(features: Array, group: Array) -> Array:
     return jnp.einsum("bu,bud->ud", weight, features)
 
 
-def _changes(branch: Branch, features: Array, present: Array, absent: Array) -> Array:
+def _changes(branch: GraphBranch, features: Array, present: Array, absent: Array) -> Array:
     """(T, U): the mean change of each target's logit as each unit comes to be present."""
 
     def logits(features: Array) -> Array:

@@ -18,7 +18,7 @@ from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.inputs import Inputs, parsed, recipe_at
+from jaxface.frameworks.common.inputs import TrainInputs, parsed, recipe_at
 
 ALL = "all"
 _STREAMS = 1000  # more than a mixture has: seeds of its streams do not meet those of another seed
@@ -110,7 +110,7 @@ def setting(name: str) -> tuple[str, ...]:
     return names
 
 
-def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainConfig, seed: int) -> Inputs:
+def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainConfig, seed: int) -> TrainInputs:
     """The batches, the validation set and the task of several data sets.
 
     Raises:
@@ -129,23 +129,23 @@ def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainCon
     weights = config.weights or (1.0,) * len(parts)
     if len(weights) != len(parts):
         raise ConfigError(f"data.weights has {len(weights)} numbers for {len(parts)} data sets")
-    counts = joining.shares(train.batch, weights)
+    counts = joining.split_batch(train.batch, weights)
     streams = [part.stream(count) for part, count in zip(parts, counts, strict=True)]
-    stream = joining.Mixture(streams, [(each.labels, each.units) for each in samples], (labels, units))
+    stream = joining.MixtureStream(streams, [(each.labels, each.units) for each in samples], (labels, units))
     held = [part.validation for part in parts if part.validation is not None]
-    validation = joining.joined(held, labels, units) if held else None
-    whole = joining.joined(samples, labels, units)
+    validation = joining.concat(held, labels, units) if held else None
+    whole = joining.concat(samples, labels, units)
     examples = 0 if any(not part.examples for part in parts) else sum(part.examples for part in parts)
     notes = tuple(str(whole.report).splitlines()[1:])
-    return Inputs(stream, validation, Task(labels, units, size), whole.name, examples, notes)
+    return TrainInputs(stream, validation, Task(labels, units, size), whole.name, examples, notes)
 
 
 def of_published(entry: PublishedSet, config: MixedConfig, size: int, seed: int) -> Part:
     """A data set of Table 1."""
     place = config.root / entry.folder
-    whole = joining.only(data.open(entry.reader, place, **parsed(entry.train)), entry.learn)
+    whole = joining.restrict_labels(data.open(entry.reader, place, **parsed(entry.train)), entry.learn)
     if entry.validation:
-        held = joining.only(data.open(entry.reader, place, **parsed(entry.validation)), entry.learn)
+        held = joining.restrict_labels(data.open(entry.reader, place, **parsed(entry.validation)), entry.learn)
         return _read(whole, held, config, size, seed)
     return _split(whole, entry.held_out, config, size, seed)
 
@@ -159,15 +159,17 @@ def named(text: str, config: MixedConfig, size: int, seed: int, place: int) -> P
     name, _, learn = text.partition("=")
     reader, colon, path = name.partition(":")
     if colon:
-        whole = joining.only(data.open(reader, path), learn or "both")
+        whole = joining.restrict_labels(data.open(reader, path), learn or "both")
         return _split(whole, config.held_out, config, size, seed)
-    studio = rendered.studio(recipe_at(Path(name), size))
+    studio = rendered.build_assets(recipe_at(Path(name), size))
     first = _STREAMS * seed + 2 * place  # of the stream; the next is of its validation set
-    sample = joining.only(rendered.dataset(studio, 1, first, batch=1), learn or "both")
+    sample = joining.restrict_labels(rendered.dataset(studio, 1, first, batch=1), learn or "both")
     held = None
     if config.validation_images:
-        held = joining.only(rendered.dataset(studio, config.validation_images, first + 1), learn or "both")
-    return Part(sample, functools.partial(rendered.stream, studio, seed=first), held, 0)
+        held = joining.restrict_labels(
+            rendered.dataset(studio, config.validation_images, first + 1), learn or "both"
+        )
+    return Part(sample, functools.partial(rendered.rendered_stream, studio, seed=first), held, 0)
 
 
 def _split(whole: Dataset, share: float, config: MixedConfig, size: int, seed: int) -> Part:

@@ -20,7 +20,7 @@ from jaxface.frameworks.causal_affect import train as causal
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 from jaxface.frameworks.causal_affect.losses import total_loss
-from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Seen
+from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, Outputs
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step, Task, programs
 from jaxface.frameworks.common.step import supervised_step
@@ -42,16 +42,16 @@ class KnownUnits(nnx.Module):
         codes = jax.random.normal(rngs.params(), (units, 2, config.width))
         codes = codes - codes.mean(-1, keepdims=True)
         self.codes = Codes(codes * jax.lax.rsqrt((codes**2).mean(-1, keepdims=True)))
-        self.units = Branch(units, units, config, True, rngs=rngs)
-        self.expressions = Branch(classes, units, config, False, rngs=rngs)
+        self.units = GraphBranch(units, units, config, True, rngs=rngs)
+        self.expressions = GraphBranch(classes, units, config, False, rngs=rngs)
 
-    def __call__(self, present: Array) -> Seen:
+    def __call__(self, present: Array) -> Outputs:
         """Of true states (B, U); its own answer about them, which nobody needs, is undecided."""
         codes = self.codes[...]
         features = jnp.where(present[..., None] > 0.5, codes[None, :, 1], codes[None, :, 0])
         undecided = jnp.zeros(present.shape, features.dtype)
         embedding = features.reshape(features.shape[0], -1)
-        return Seen(embedding, features, undecided, self.units(features), self.expressions(features), None)
+        return Outputs(embedding, features, undecided, self.units(features), self.expressions(features), None)
 
 
 def build(config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> KnownUnits:

@@ -13,7 +13,7 @@ from jaxface.frameworks.causal_affect import interventions
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, CounterfactualConfig
 from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
 from jaxface.frameworks.causal_affect.edges import cyclicity
-from jaxface.frameworks.causal_affect.networks import Branch, CausalAffect, Levels, Seen
+from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, GraphOutputs, Outputs
 from jaxface.frameworks.common.framework import Batch
 
 _TINY = 1e-12
@@ -45,7 +45,7 @@ def expression_loss(logits: Array, label: Array) -> Array:
 
 
 def bottleneck_loss(
-    config: CausalAffectConfig, seen: Seen, units: Array, known: Array
+    config: CausalAffectConfig, seen: Outputs, units: Array, known: Array
 ) -> tuple[Array, Dependences]:
     """The dependences of Eq. 2, weighted, () and as they are.
 
@@ -98,7 +98,7 @@ def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key:
 
 
 def counterfactual_loss(
-    config: CounterfactualConfig, branch: Branch, levels: Levels, features: Array, noise: Array
+    config: CounterfactualConfig, branch: GraphBranch, levels: GraphOutputs, features: Array, noise: Array
 ) -> Array:
     """Eq. 15, the mean over the levels and the batch. ().
 
@@ -147,7 +147,7 @@ def intervention_loss(
 
 
 def total_loss(
-    config: CausalAffectConfig, network: CausalAffect, seen: Seen, batch: Batch, key: Array
+    config: CausalAffectConfig, network: CausalAffect, seen: Outputs, batch: Batch, key: Array
 ) -> tuple[Array, dict[str, Array]]:
     """Eq. 16 and its parts by name, weighted but for lambda_Expr.
 
@@ -172,7 +172,7 @@ def total_loss(
 
 
 def unit_terms(
-    config: CausalAffectConfig, seen: Seen, batch: Batch
+    config: CausalAffectConfig, seen: Outputs, batch: Batch
 ) -> tuple[dict[str, Array], dict[str, Array]]:
     """L_total^AU term by term but for the counterfactuals, and the dependences as they are."""
     units, known = batch["units"].astype(seen.features.dtype), batch["units_known"]
@@ -191,7 +191,7 @@ def unit_terms(
     return terms, more
 
 
-def expression_terms(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, Array]:
+def expression_terms(config: CausalAffectConfig, seen: Outputs, batch: Batch) -> dict[str, Array]:
     """L_total^Expr term by term but for the counterfactuals; {} where no expressions are learnt."""
     if seen.embedding_logits is not None:
         return {"expression_loss": expression_loss(seen.embedding_logits, batch["label"])}

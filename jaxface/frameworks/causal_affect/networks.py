@@ -18,7 +18,7 @@ from jaxface.frameworks.causal_affect.interventions import intervene
 from jaxface.frameworks.common.framework import Task
 
 
-class Levels(NamedTuple):
+class GraphOutputs(NamedTuple):
     """What a batch becomes on the graphs of one kind: K levels, that of all faces before the faces' own.
 
     Attributes:
@@ -32,7 +32,7 @@ class Levels(NamedTuple):
     logits: Array
 
 
-class Seen(NamedTuple):
+class Outputs(NamedTuple):
     """What the networks make of a batch.
 
     Attributes:
@@ -46,12 +46,12 @@ class Seen(NamedTuple):
     embedding: Array
     features: Array
     feature_logits: Array
-    units: Levels | None
-    expressions: Levels | None
+    units: GraphOutputs | None
+    expressions: GraphOutputs | None
     embedding_logits: Array | None
 
 
-class Readers(nnx.Module):
+class MessagePassing(nnx.Module):
     """W+, W-, the classifier Phi of what arrives, and the thresholds of the interventions, of K levels each.
 
     Attributes:
@@ -85,10 +85,10 @@ class Readers(nnx.Module):
         logits = jnp.einsum("...ktv,kv->...kt", hidden, self.last[...][..., 0])
         return logits + _under(logits, self.bias[...])
 
-    def __call__(self, edges: Array, features: Array) -> Levels:
+    def __call__(self, edges: Array, features: Array) -> GraphOutputs:
         """What the features (B, S, d) become on graphs with edges (B, K, T, S)."""
         messages = self.aggregate(edges, features)
-        return Levels(edges, messages, self.classify(messages))
+        return GraphOutputs(edges, messages, self.classify(messages))
 
     def perturbed(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
         """Eqs. 11 and 12: messages (B, 2, K, T, w) and logits (B, 2, K, T), as `interventions.intervene`.
@@ -190,7 +190,7 @@ class SampleGraph(nnx.Module):
         return share * everyone[None] + (1.0 - share) * edges
 
 
-class Branch(nnx.Module):
+class GraphBranch(nnx.Module):
     """The graphs from action units to one kind of targets.
 
     Attributes:
@@ -209,9 +209,9 @@ class Branch(nnx.Module):
         own = SampleGraph(targets, sources, config.width, graph, same, gated, rngs=rngs)
         self.own = own if parts.sample_graph else None
         count = parts.global_graph + parts.sample_graph
-        self.readers = Readers(count, targets, config.width, config, rngs=rngs)
+        self.readers = MessagePassing(count, targets, config.width, config, rngs=rngs)
 
-    def __call__(self, features: Array) -> Levels:
+    def __call__(self, features: Array) -> GraphOutputs:
         """The levels that there are, for features (B, S, d)."""
         everyone = None if self.everyone is None else self.everyone()
         edges = []
@@ -241,16 +241,16 @@ class CausalAffect(nnx.Module):
         self.features = UnitFeatures(units, self.encoder.width, config.width, rngs=rngs)
         self.unit_head = UnitHead(units, config.width, rngs=rngs)
         graphs = config.parts.global_graph or config.parts.sample_graph
-        self.units = Branch(units, units, config, True, rngs=rngs) if graphs else None
-        self.expressions = Branch(classes, units, config, False, rngs=rngs) if graphs and classes else None
+        self.units = GraphBranch(units, units, config, True, rngs=rngs) if graphs else None
+        self.expressions = GraphBranch(classes, units, config, False, rngs=rngs) if graphs and classes else None
         plain = classes and not graphs
         self.classes = Dense(self.encoder.width, classes, rngs=rngs) if plain else None
 
-    def __call__(self, images: Array) -> Seen:
+    def __call__(self, images: Array) -> Outputs:
         """Of prepared faces (B, H, W, 3)."""
         embedding = self.encoder(images)
         features = self.features(embedding)
-        return Seen(
+        return Outputs(
             embedding,
             features,
             self.unit_head(features),
@@ -260,13 +260,13 @@ class CausalAffect(nnx.Module):
         )
 
 
-def unit_answers(seen: Seen, config: CausalAffectConfig) -> Array:
+def unit_answers(seen: Outputs, config: CausalAffectConfig) -> Array:
     """Logits of the action units, (B, U)."""
     own = seen.feature_logits[:, None]
     return _answer(own if seen.units is None else jnp.concatenate([own, seen.units.logits], 1), config)
 
 
-def expression_answers(seen: Seen, config: CausalAffectConfig) -> Array:
+def expression_answers(seen: Outputs, config: CausalAffectConfig) -> Array:
     """Logits of the expressions, (B, C); (B, 0) where none are learnt."""
     if seen.embedding_logits is not None:
         return seen.embedding_logits

@@ -14,7 +14,7 @@ from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.graphs.figures import face_figure
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, thresholded
-from jaxface.frameworks.causal_affect.networks import Levels, Seen, expression_answers, unit_answers
+from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs, expression_answers, unit_answers
 from jaxface.frameworks.causal_affect.train import look
 from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.common.images import unit_range
@@ -52,9 +52,9 @@ def portrait(
     return face_figure(picture, everyone, own, present, task.labels[int(answers.argmax())])
 
 
-def graphs_of(seen: Seen, task: Task) -> list[SignedGraph]:
+def graphs_of(seen: Outputs, task: Task) -> list[SignedGraph]:
     """Of the first face of a batch the graph at every level: that of all faces, then its own."""
-    between, onwards = (np.asarray(cast(Levels, of).edges[0]) for of in (seen.units, seen.expressions))
+    between, onwards = (np.asarray(cast(GraphOutputs, of).edges[0]) for of in (seen.units, seen.expressions))
     loops = np.eye(len(task.units), dtype=bool)[None]
     both = zip(np.where(loops, 0.0, between), onwards, strict=True)
     return [SignedGraph(task.units, task.labels, among.T, rules.T) for among, rules in both]

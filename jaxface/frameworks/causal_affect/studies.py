@@ -13,13 +13,13 @@ import numpy as np
 from flax import nnx
 
 from jaxface.core.types import Array
-from jaxface.data import Dataset, Mixture, batches
-from jaxface.data.joining import joint_labels, joint_units, only, shares
+from jaxface.data import Dataset, MixtureStream, batches
+from jaxface.data.joining import joint_labels, joint_units, restrict_labels, split_batch
 from jaxface.frameworks.causal_affect import extract_graphs
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, mean
 from jaxface.frameworks.causal_affect.losses import level_names
-from jaxface.frameworks.causal_affect.networks import Seen, expression_answers, unit_answers
+from jaxface.frameworks.causal_affect.networks import Outputs, expression_answers, unit_answers
 from jaxface.frameworks.causal_affect.train import FRAMEWORK, look
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluate import measures
@@ -54,12 +54,12 @@ def task_of_halves(units: Dataset, expressions: Dataset) -> Task:
     return Task(joint_labels([expressions]), joint_units([units]), height)
 
 
-def mixture(units: Dataset, expressions: Dataset, task: Task, batch: int, seed: int) -> Mixture:
+def mixture(units: Dataset, expressions: Dataset, task: Task, batch: int, seed: int) -> MixtureStream:
     """Batches half of which know action units alone, and half expressions alone."""
-    halves = (only(units, "units"), only(expressions, "label"))
-    first, second = shares(batch, (1.0, 1.0))
+    halves = (restrict_labels(units, "units"), restrict_labels(expressions, "label"))
+    first, second = split_batch(batch, (1.0, 1.0))
     streams = [batches(halves[0], first, seed), batches(halves[1], second, seed + _OTHER)]
-    return Mixture(streams, [(each.labels, each.units) for each in halves], (task.labels, task.units))
+    return MixtureStream(streams, [(each.labels, each.units) for each in halves], (task.labels, task.units))
 
 
 def trained(
@@ -94,7 +94,7 @@ def trained(
     return Outcome(units, expressions, found, told, seconds)
 
 
-def looked_at(answers: Callable[..., Seen], state: nnx.State, dataset: Dataset, batch: int) -> Seen:
+def looked_at(answers: Callable[..., Outputs], state: nnx.State, dataset: Dataset, batch: int) -> Outputs:
     """What networks make of a whole data set, as NumPy arrays (N, ...)."""
     parts = []
     for some in batches(dataset, batch, shuffle=False, epochs=1, remainder="pad"):
@@ -102,10 +102,10 @@ def looked_at(answers: Callable[..., Seen], state: nnx.State, dataset: Dataset, 
         parts.append(
             jax.tree.map(lambda leaf, mask=mask: np.asarray(leaf)[mask], answers(state, some["image"]))
         )
-    return cast(Seen, jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
+    return cast(Outputs, jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts))
 
 
-def heads(config: CausalAffectConfig, seen: Seen) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def heads(config: CausalAffectConfig, seen: Outputs) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Logits of units and of expressions by who gives them."""
     names = level_names(config)
     units = {"answer": unit_answers(seen, config), "features": seen.feature_logits}
@@ -119,7 +119,7 @@ def heads(config: CausalAffectConfig, seen: Seen) -> tuple[dict[str, np.ndarray]
 
 
 def graphs(
-    network: nnx.Module, config: CausalAffectConfig, task: Task, seen: Seen, faces: Dataset
+    network: nnx.Module, config: CausalAffectConfig, task: Task, seen: Outputs, faces: Dataset
 ) -> dict[str, SignedGraph]:
     """Every graph that there is, from what the network makes of faces whose units are known."""
     found: dict[str, SignedGraph] = {}
@@ -154,10 +154,10 @@ def measured(outcome: Outcome, task: Task, columns: Mapping[str, np.ndarray]) ->
 
 
 @functools.lru_cache(maxsize=16)
-def _looking(config: CausalAffectConfig, task: Task, graphdef: nnx.GraphDef) -> Callable[..., Seen]:
+def _looking(config: CausalAffectConfig, task: Task, graphdef: nnx.GraphDef) -> Callable[..., Outputs]:
     """(state, images uint8) -> what the networks make of them; compiled once."""
 
-    def answers(state: nnx.State, images: Array) -> Seen:
+    def answers(state: nnx.State, images: Array) -> Outputs:
         return look(nnx.merge(graphdef, state), unit_range(images))
 
     return jax.jit(answers)

@@ -14,11 +14,11 @@ from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphCon
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT, prepared
 from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
-from jaxface.frameworks.causal_affect.networks import CausalAffect, Seen, expression_answers, unit_answers
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs, expression_answers, unit_answers
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network
-from jaxface.frameworks.common.init_weights import started
+from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.step import supervised_step
 
 
@@ -44,7 +44,7 @@ def start(config: CausalAffectConfig, task: Task, state: nnx.State) -> nnx.State
     inside = nnx.from_flat_state(
         [(path[2:], leaf) for path, leaf in nnx.to_flat_state(state) if path[:2] == ("encoder", "net")]
     )
-    begun = dict(nnx.to_flat_state(started(network.encoder.net, inside, CONVNEXT, config.start)))
+    begun = dict(nnx.to_flat_state(load_initial_weights(network.encoder.net, inside, CONVNEXT, config.start)))
     return nnx.from_flat_state(
         [
             (path, begun.get(path[2:], leaf) if path[:2] == ("encoder", "net") else leaf)
@@ -67,7 +67,7 @@ def make_step(config: CausalAffectConfig, task: Task, train: TrainConfig, graphd
     return supervised_step(graphdef, loss, train)
 
 
-def monitors(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, Array]:
+def monitors(config: CausalAffectConfig, seen: Outputs, batch: Batch) -> dict[str, Array]:
     """What is worth watching: F1 of the units by their own features, all units and examples pooled, which falls
     first where a bottleneck is too narrow; and the share of right expressions among the known."""
     there, known = batch["units"] > 0.5, batch["units_known"]
@@ -81,12 +81,12 @@ def monitors(config: CausalAffectConfig, seen: Seen, batch: Batch) -> dict[str, 
     return found | {"accuracy": right.sum() / jnp.maximum((label >= 0).sum(), 1)}
 
 
-def exact(seen: Seen) -> Seen:
+def exact(seen: Outputs) -> Outputs:
     """In float32, whatever the networks compute in."""
     return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), seen)
 
 
-def look(module: nnx.Module, images: Array) -> Seen:
+def look(module: nnx.Module, images: Array) -> Outputs:
     """What the networks make of images (B, H, W, 3 or 1) in [0, 1], in inference mode; float32."""
     network = cast(CausalAffect, module)
     return exact(network(for_network(prepared(colour(images)), network)))
@@ -115,7 +115,7 @@ def fixture(key: Array) -> Fixture:
         small=SmallConfig(channels=(8,), width=16),
         graph=GraphConfig(width=8, layers=1),
     )
-    rule = OptimiserConfig(name="sgd", learning_rate=0.03, schedule="constant")
+    rule = OptimizerConfig(name="sgd", learning_rate=0.03, schedule="constant")
     return Fixture(
         config,
         TrainConfig(steps=8, batch=8, optimiser=rule),

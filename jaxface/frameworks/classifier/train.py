@@ -19,10 +19,10 @@ from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import Student, card_of
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import colour, for_network, unit_range
-from jaxface.frameworks.common.init_weights import started
+from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.step import supervised_step
 
 
@@ -45,7 +45,7 @@ def start(config: ClassifierConfig, task: Task, state: nnx.State) -> nnx.State:
     own = [(path, leaf) for path, leaf in nnx.to_flat_state(state) if path[0] == "net"]
     others = [(path, leaf) for path, leaf in nnx.to_flat_state(state) if path[0] != "net"]
     part = nnx.from_flat_state([(path[1:], leaf) for path, leaf in own])
-    begun = started(net, part, config.architecture, config.start)
+    begun = load_initial_weights(net, part, config.architecture, config.start)
     whole = [(("net", *path), leaf) for path, leaf in nnx.to_flat_state(begun)]
     return nnx.from_flat_state(sorted([*whole, *others], key=lambda entry: tuple(map(str, entry[0]))))
 
@@ -84,7 +84,7 @@ def fixture(key: Array) -> Fixture:
     images = noise + 0.5 * jax.nn.one_hot(labels, 3)[:, None, None, :]
     return Fixture(
         ClassifierConfig(),
-        TrainConfig(steps=8, batch=16, optimiser=OptimiserConfig(learning_rate=3e-3, schedule="constant")),
+        TrainConfig(steps=8, batch=16, optimiser=OptimizerConfig(learning_rate=3e-3, schedule="constant")),
         Task(labels=("happiness", "sadness", "surprise"), size=64, channels=3),
         {"image": (255 * images).astype(jnp.uint8), "label": labels},
     )

@@ -9,7 +9,7 @@ from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class OptimiserConfig:
+class OptimizerConfig:
     """What turns gradients into steps."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -78,7 +78,7 @@ class TrainConfig:
     log_every: int = 10
     """Steps between two lines of the log."""
 
-    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    optimiser: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
         for name in ("steps", "batch", "accumulate", "evaluate_every", "checkpoint_every", "log_every"):

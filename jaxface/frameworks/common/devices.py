@@ -23,11 +23,11 @@ def mesh_for(examples: int, devices: Sequence[jax.Device] | None = None) -> Mesh
     return Mesh(np.array(there[: math.gcd(examples, len(there))]), (_AXIS,))
 
 
-def on_all(tree: Any, mesh: Mesh) -> Any:
+def replicate(tree: Any, mesh: Mesh) -> Any:
     """A pytree with a copy on every device."""
     return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 
-def shared_out(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
+def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
     """A batch, (B, ...) each, with a share of its rows on every device."""
     return jax.device_put(dict(batch), NamedSharding(mesh, PartitionSpec(_AXIS)))

@@ -14,8 +14,8 @@ from jax.sharding import Mesh
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.frameworks.common import metrics
-from jaxface.frameworks.common.devices import shared_out
-from jaxface.frameworks.common.framework import Answers, Task
+from jaxface.frameworks.common.devices import shard_batch
+from jaxface.frameworks.common.framework import OutputKind, Task
 
 BESIDE = "units_"
 """What the measures of action units begin with, where a network answers with something else."""
@@ -36,7 +36,7 @@ class Evaluator:
 
     predict: Predict
     task: Task
-    answers: Answers
+    answers: OutputKind
     batch: int
     mesh: Mesh
     units: Predict | None = None
@@ -47,7 +47,7 @@ class Evaluator:
         found = []
         stream = batches(dataset, self.batch, shuffle=False, size=self.task.size, epochs=1, remainder="pad")
         for some in stream:
-            images = shared_out({"image": some["image"]}, self.mesh)["image"]
+            images = shard_batch({"image": some["image"]}, self.mesh)["image"]
             found.append(np.asarray(predict(state, images))[np.asarray(some["mask"])])
         return np.concatenate(found)
 
@@ -64,7 +64,7 @@ class Evaluator:
         return found
 
 
-def known_measures(task: Task, answers: Answers, beside: bool = False) -> tuple[str, ...]:
+def known_measures(task: Task, answers: OutputKind, beside: bool = False) -> tuple[str, ...]:
     """Names of what `measures` can say of a task, and of action units `beside` its answers."""
     if beside:
         own = known_measures(task, answers) if task.labels else ()
@@ -76,7 +76,7 @@ def known_measures(task: Task, answers: Answers, beside: bool = False) -> tuple[
 
 
 def measures(
-    task: Task, answers: Answers, logits: np.ndarray, columns: Mapping[str, np.ndarray]
+    task: Task, answers: OutputKind, logits: np.ndarray, columns: Mapping[str, np.ndarray]
 ) -> dict[str, float]:
     """What there is to say of answers, by name; the first is what a framework is judged by unless told
     otherwise.

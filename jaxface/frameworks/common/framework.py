@@ -28,7 +28,7 @@ Info = Mapping[str, Array]
 """What a step tells of itself: float32 scalars by name, `loss` among them."""
 
 
-Answers = Literal["labels", "units"]
+OutputKind = Literal["labels", "units"]
 """Whether logits are of classes or of action units."""
 
 
@@ -149,7 +149,7 @@ class Framework:
     make_step: Callable[[Any, Task, TrainConfig, nnx.GraphDef], Step]
     predict: Callable[[Any, Task, nnx.Module, Array], Array]
     fixture: Callable[[Array], Fixture]
-    answers: Answers = "labels"
+    answers: OutputKind = "labels"
     size: Callable[[Any], int | None] = _as_they_are
     defaults: TrainConfig = field(default_factory=TrainConfig)
     start: Callable[[Any, Task, nnx.State], nnx.State] | None = None

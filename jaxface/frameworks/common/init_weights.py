@@ -17,7 +17,7 @@ from jaxface.classify.weights import checked, flat_arrays, wanted_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 
 
-def started(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> nnx.State:
+def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> nnx.State:
     """The state of a net with the numbers of a classifier or a published checkpoint.
 
     One layer may be of another shape, the head of other classes: it stays as it was drawn.

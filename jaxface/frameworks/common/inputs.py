@@ -14,7 +14,7 @@ from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.registry import parsed
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Answers, Framework, Task
+from jaxface.frameworks.common.framework import Framework, OutputKind, Task
 
 RECIPE = "recipe"
 _ELSEWHERE = 1  # stream of a recipe that validation images are of, beside the training's own
@@ -54,7 +54,7 @@ class DataConfig:
             raise ConfigError("validation_images and workers want to be 0 or more")
 
 
-class Inputs(NamedTuple):
+class TrainInputs(NamedTuple):
     """What a training is given.
 
     Attributes:
@@ -74,7 +74,7 @@ class Inputs(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def inputs_of(framework: Framework, model: Any, train: TrainConfig, settings: Any, seed: int) -> Inputs:
+def inputs_of(framework: Framework, model: Any, train: TrainConfig, settings: Any, seed: int) -> TrainInputs:
     """What a framework is trained on: of one data set, or as the framework itself mixes several.
 
     Args:
@@ -85,7 +85,7 @@ def inputs_of(framework: Framework, model: Any, train: TrainConfig, settings: An
         as `open_inputs`.
     """
     if framework.inputs is not None:
-        found: Inputs = framework.inputs(model, settings, train, seed)
+        found: TrainInputs = framework.inputs(model, settings, train, seed)
         return found
     return open_inputs(settings, train.batch, framework.size(model), framework.answers, seed)
 
@@ -95,7 +95,9 @@ def settings_of(framework: Framework) -> type[Any]:
     return framework.data or DataConfig
 
 
-def open_inputs(config: DataConfig, batch: int, size: int | None, answers: Answers, seed: int) -> Inputs:
+def open_inputs(
+    config: DataConfig, batch: int, size: int | None, answers: OutputKind, seed: int
+) -> TrainInputs:
     """The examples that a config names.
 
     Args:
@@ -122,31 +124,31 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, answers: Answe
         train, held = whole, None
     task = task_of(train, size, answers)
     stream = data.batches(train, batch, seed, size=task.size, workers=config.workers)
-    return Inputs(stream, held, task, whole.name, len(train), tuple(str(whole.report).splitlines()))
+    return TrainInputs(stream, held, task, whole.name, len(train), tuple(str(whole.report).splitlines()))
 
 
-def _of_recipe(config: DataConfig, batch: int, size: int | None, answers: Answers, seed: int) -> Inputs:
+def _of_recipe(config: DataConfig, batch: int, size: int | None, answers: OutputKind, seed: int) -> TrainInputs:
     recipe = recipe_at(config.root, size)
-    studio = rendered.studio(recipe)
-    stream = rendered.stream(studio, batch, 2 * seed)
+    studio = rendered.build_assets(recipe)
+    stream = rendered.rendered_stream(studio, batch, 2 * seed)
     held = None
     if config.validation_images:
         held = rendered.dataset(studio, config.validation_images, 2 * seed + _ELSEWHERE)
     task = task_of(held or rendered.dataset(studio, 1), None, answers)
-    return Inputs(stream, held, task, f"rendered faces, recipe {recipe.name}", 0)
+    return TrainInputs(stream, held, task, f"rendered faces, recipe {recipe.name}", 0)
 
 
-def recipe_at(root: Path, size: int | None) -> rendered.Recipe:
+def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
     """A recipe by its name or file, with images of a size.
 
     Raises:
         ConfigError: no such recipe.
     """
-    found = rendered.recipe(root if root.suffix else str(root))
+    found = rendered.load_recipe(root if root.suffix else str(root))
     return found if size is None else dataclasses.replace(found, size=size)
 
 
-def task_of(dataset: Dataset, size: int | None, answers: Answers) -> Task:
+def task_of(dataset: Dataset, size: int | None, answers: OutputKind) -> Task:
     """What a data set asks of a network.
 
     Args:

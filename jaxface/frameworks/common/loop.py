@@ -17,12 +17,12 @@ from flax import nnx
 
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
-from jaxface.core.progress import Progress, Silent
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.devices import mesh_for, on_all, shared_out
+from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Framework, Info, Task, programs
 
@@ -31,7 +31,7 @@ SMALLER = ("loss", "calibration_error", "parity_difference")
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainResult:
     """What training ends with.
 
     Attributes:
@@ -49,7 +49,7 @@ class Fitted:
 
 
 @dataclass
-class Memory:
+class LoopState:
     """What the loop remembers beside the state; part of every checkpoint.
 
     Attributes:
@@ -78,7 +78,7 @@ def fit(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
     devices: Sequence[jax.Device] | None = None,
-) -> Fitted:
+) -> TrainResult:
     """Train one framework in the folder `out`, or go on with what is there.
 
     A training that was stopped or killed may be called again with the same arguments: it goes on from its last
@@ -101,20 +101,20 @@ def fit(
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
         KeyboardInterrupt: stopped by the user, with a checkpoint; the message says how far it came.
     """
-    folder, progress = Path(out), progress or Silent()
+    folder, progress = Path(out), progress or NullProgress()
     known = known_measures(task, framework.answers, framework.units is not None)
     if train.monitor and train.monitor not in known:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, known)}")
     record.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
     mesh = mesh_for(train.batch // train.accumulate, devices)
     graphdef, first, update, predict, units = programs(framework, config, task, train)
-    state, root = on_all(first(seed), mesh), on_all(jax.random.key(seed), mesh)
+    state, root = replicate(first(seed), mesh), replicate(jax.random.key(seed), mesh)
     evaluator = Evaluator(predict, task, framework.answers, train.batch, mesh, units)
     saved, best = Checkpoints(folder / record.CHECKPOINTS), Checkpoints(folder / record.BEST, keep=1)
-    memory = Memory()
+    memory = LoopState()
     if saved.steps():
         state, notes = saved.restore(saved.steps()[-1], state)
-        memory = Memory(**notes["memory"])
+        memory = LoopState(**notes["memory"])
         stream.set_state(notes["input"])
     log = record.Log(folder, memory.step)
     info: Info = {}
@@ -127,7 +127,7 @@ def fit(
     progress.start(f"train {framework.name}", train.steps, memory.step)
     try:
         with interruptible() as interrupted:
-            while memory.step < train.steps and not _patience_lost(memory, train):
+            while memory.step < train.steps and not _should_stop(memory, train):
                 if interrupted():
                     _finite(info, memory.step, saved)
                     checkpoint()
@@ -135,7 +135,7 @@ def fit(
                         f"stopped after {memory.step} of {train.steps} steps; the same command goes on in "
                         f"{folder}"
                     )
-                state, info = update(state, shared_out(next(stream), mesh), root)
+                state, info = update(state, shard_batch(next(stream), mesh), root)
                 memory.step += 1
                 last = memory.step == train.steps
                 due = last or memory.step % train.evaluate_every == 0
@@ -148,7 +148,7 @@ def fit(
                 if due and validation is not None:
                     found = evaluator(state.best(), validation)
                     log.write(memory.step, **{f"validation_{name}": value for name, value in found.items()})
-                    if _judge(memory, found, train.monitor):
+                    if _is_best(memory, found, train.monitor):
                         best.save(memory.step, state.best(), {"measures": found})
                 if save:
                     checkpoint()
@@ -161,7 +161,7 @@ def fit(
         progress.close()
         saved.close()
         best.close()
-    return Fitted(graphdef, network, memory.best_step or memory.step, memory.step, memory.best)
+    return TrainResult(graphdef, network, memory.best_step or memory.step, memory.step, memory.best)
 
 
 @contextlib.contextmanager
@@ -205,7 +205,7 @@ def _finite(info: Info, step: int, saved: Checkpoints) -> dict[str, float]:
     return told
 
 
-def _judge(memory: Memory, found: dict[str, float], monitor: str) -> bool:
+def _is_best(memory: LoopState, found: dict[str, float], monitor: str) -> bool:
     """Whether these measures are the best so far; the memory then holds them."""
     name = monitor or next(iter(found))
     if name not in found:
@@ -219,5 +219,5 @@ def _judge(memory: Memory, found: dict[str, float], monitor: str) -> bool:
     return better
 
 
-def _patience_lost(memory: Memory, train: TrainConfig) -> bool:
+def _should_stop(memory: LoopState, train: TrainConfig) -> bool:
     return bool(train.patience) and memory.waited >= train.patience

@@ -14,7 +14,7 @@ from jaxface.core.types import Array
 
 
 @contextlib.contextmanager
-def training(module: nnx.Module, trained: nnx.State, key: Array) -> Iterator[None]:
+def train_mode(module: nnx.Module, trained: nnx.State, key: Array) -> Iterator[None]:
     """Switch the layers of a merged module that have the attribute `training` on, while the block lasts.
 
     A layer is switched on where it holds a trained parameter; a layer without parameters of its own

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-def over_seeds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def aggregate_seeds(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Mean and sample deviation (NAME and NAME_sd) of every float in the rows of several seeds, and `seeds`.
 
     With one row there is no deviation: None.

@@ -11,9 +11,9 @@ import optax
 from flax import nnx
 
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
-from jaxface.frameworks.common.modes import training
+from jaxface.frameworks.common.modes import train_mode
 
 Loss = Callable[[nnx.Module, Batch, Array], tuple[Array, Info]]
 """(networks in training mode, batch, key) -> the mean loss of the batch and what else is worth a line in the
@@ -31,27 +31,29 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
         loss: of a batch, or of each of its `train.accumulate` parts, which then must be a mean.
         trainable: an NNX filter: which parameters are trained; the others are frozen.
     """
-    optimiser = make_optimiser(train.optimiser, train.steps)
+    optimiser = make_optimizer(train.optimiser, train.steps)
 
     def init(state: nnx.State) -> TrainState:
         params, rest = nnx.split_state(state, trainable, ...)
         average = jax.tree.map(jnp.array, params) if train.average else None
         return TrainState(params, rest, optimiser.init(params), jnp.zeros((), jnp.int32), average)
 
-    slope = slope_of(graphdef, loss, train.dtype, trainable)
+    slope = grad_fn(graphdef, loss, train.dtype, trainable)
 
     def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        gradient, (rest, info) = in_parts(slope, train.accumulate, state.params, state.rest, batch, key)
+        gradient, (rest, info) = accumulate_gradients(
+            slope, train.accumulate, state.params, state.rest, batch, key
+        )
         moves, moments = optimiser.update(gradient, state.optimiser, state.params)
         params = optax.apply_updates(state.params, moves)
         info = {**info, "gradient_norm": optax.tree.norm(gradient)}
-        average = follow(state.average, params, state.step, train.average)
+        average = update_ema(state.average, params, state.step, train.average)
         return TrainState(params, rest, moments, state.step + 1, average), info
 
     return Step(init, update)
 
 
-def slope_of(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> Callable[..., Any]:
+def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> Callable[..., Any]:
     """(params, rest, batch, key) -> the gradient of a loss by `params`, and (rest afterwards, info).
 
     Args:
@@ -61,9 +63,9 @@ def slope_of(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> 
     """
 
     def objective(params: nnx.State, rest: nnx.State, batch: Batch, key: Array) -> Any:
-        numbers = computed_in(dtype, params), computed_in(dtype, rest)
+        numbers = cast_params(dtype, params), cast_params(dtype, rest)
         module = nnx.merge(graphdef, *numbers, copy=True)  # it may then move its statistics
-        with training(module, params, key):
+        with train_mode(module, params, key):
             value, info = loss(module, batch, key)
         _, after = nnx.split_state(nnx.state(module), trainable, ...)
         info = {"loss": value, **info}
@@ -72,7 +74,9 @@ def slope_of(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> 
     return jax.grad(objective, has_aux=True)
 
 
-def in_parts(slope: Callable[..., Any], parts: int, params: Any, rest: Any, batch: Batch, key: Array) -> Any:
+def accumulate_gradients(
+    slope: Callable[..., Any], parts: int, params: Any, rest: Any, batch: Batch, key: Array
+) -> Any:
     """The mean gradient and info of the parts of a batch, computed one after another; the statistics of the
     last.
 
@@ -99,7 +103,7 @@ def in_parts(slope: Callable[..., Any], parts: int, params: Any, rest: Any, batc
     return mean, (rest, jax.tree.map(lambda leaf: leaf.mean(0), info))
 
 
-def make_optimiser(config: OptimiserConfig, steps: int) -> optax.GradientTransformation:
+def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Optax's, with the schedule of `steps` updates; weights decay, biases and scales do not."""
     rate = make_schedule(config, steps)
     decay = optax.add_decayed_weights(config.weight_decay, mask=_matrices)
@@ -112,7 +116,7 @@ def make_optimiser(config: OptimiserConfig, steps: int) -> optax.GradientTransfo
     return optax.chain(clip, rule, optax.scale_by_learning_rate(rate))
 
 
-def make_schedule(config: OptimiserConfig, steps: int) -> optax.Schedule:
+def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """The learning rate at each update: up from zero in the warm-up, then as the schedule says."""
     after = max(steps - config.warmup, 1)
     falling = {
@@ -126,7 +130,7 @@ def make_schedule(config: OptimiserConfig, steps: int) -> optax.Schedule:
     return optax.join_schedules([rising, falling], [config.warmup])
 
 
-def follow(average: Any, params: Any, step: Array, decay: float) -> Any:
+def update_ema(average: Any, params: Any, step: Array, decay: float) -> Any:
     """The moving average after one more update: slower as training goes on, up to `decay` (as TensorFlow's)."""
     if average is None:
         return None
@@ -134,7 +138,7 @@ def follow(average: Any, params: Any, step: Array, decay: float) -> Any:
     return jax.tree.map(lambda old, new: kept * old + (1 - kept) * new, average, params)
 
 
-def computed_in(dtype: str, state: nnx.State) -> nnx.State:
+def cast_params(dtype: str, state: nnx.State) -> nnx.State:
     """Parameters in the type that networks compute in; running statistics stay as they are."""
 
     def cast(leaf: Any) -> Any:

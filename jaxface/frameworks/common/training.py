@@ -17,11 +17,11 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.exporting import export, exportable
 from jaxface.frameworks.common.framework import Framework, Task, programs
 from jaxface.frameworks.common.inputs import inputs_of
-from jaxface.frameworks.common.loop import Fitted, fit
+from jaxface.frameworks.common.loop import TrainResult, fit
 
 
 @dataclass(frozen=True)
-class Outcome:
+class TrainRun:
     """What a training comes to.
 
     Attributes:
@@ -31,7 +31,7 @@ class Outcome:
         notes: what was read, and what was left out and why.
     """
 
-    fitted: Fitted
+    fitted: TrainResult
     classifier: Classifier | None
     reason: str
     notes: tuple[str, ...]
@@ -46,7 +46,7 @@ def run(
     *,
     seed: int = 0,
     progress: Progress | None = None,
-) -> Outcome:
+) -> TrainRun:
     """Train, or go on training, in the folder `out`; at the end it holds a classifier that `jaxface audit`
     takes.
 
@@ -73,11 +73,11 @@ def run(
     reason = exportable(framework, given.task)
     made = functools.partial(export, framework, model, given.task, fitted.graphdef, fitted.state, out)
     classifier = None if reason else made(name=Path(out).resolve().name, dataset=given.name)
-    return Outcome(fitted, classifier, reason, given.notes)
+    return TrainRun(fitted, classifier, reason, given.notes)
 
 
 @dataclass(frozen=True)
-class Trained:
+class RestoredRun:
     """Networks as a training's folder holds them: for what is no classifier.
 
     Attributes:
@@ -89,10 +89,10 @@ class Trained:
     task: Task
     model: Any
     train: TrainConfig
-    fitted: Fitted
+    fitted: TrainResult
 
 
-def restore(framework: Framework, folder: Path) -> Trained:
+def restore(framework: Framework, folder: Path) -> RestoredRun:
     """The networks that a training has left in its folder.
 
     Raises:
@@ -111,14 +111,20 @@ def restore(framework: Framework, folder: Path) -> Trained:
         if best.steps():
             step = best.steps()[-1]
             network, notes = best.restore(step, state.best())
-            return Trained(
-                framework, task, model, train, Fitted(prepared.graphdef, network, step, step, notes["measures"])
+            return RestoredRun(
+                framework,
+                task,
+                model,
+                train,
+                TrainResult(prepared.graphdef, network, step, step, notes["measures"]),
             )
         if not saved.steps():
             raise StoreError(f"{folder} holds no checkpoint yet; let jaxface train run for longer")
         step = saved.steps()[-1]
         state, _ = saved.restore(step, state)
-        return Trained(framework, task, model, train, Fitted(prepared.graphdef, state.best(), step, step, {}))
+        return RestoredRun(
+            framework, task, model, train, TrainResult(prepared.graphdef, state.best(), step, step, {})
+        )
     finally:
         best.close()
         saved.close()

@@ -10,7 +10,7 @@ from flax import nnx
 
 from jaxface.core.types import Array
 from jaxface.data.augmentation import AugmentConfig, augment
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task, TrainState
 from jaxface.frameworks.common.images import colour, for_network
 from jaxface.frameworks.common.step import Loss, supervised_step
@@ -166,7 +166,7 @@ def fixture(key: Array) -> Fixture:
     )
     return Fixture(
         config,
-        TrainConfig(steps=8, batch=16, optimiser=OptimiserConfig(learning_rate=3e-3, schedule="constant")),
+        TrainConfig(steps=8, batch=16, optimiser=OptimizerConfig(learning_rate=3e-3, schedule="constant")),
         Task(labels=("happiness", "sadness", "surprise"), size=32, channels=3),
         {"image": (255 * images).astype(jnp.uint8), "label": labels},
     )

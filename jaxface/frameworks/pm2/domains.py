@@ -57,7 +57,7 @@ class Habits:
 def faces(habits: Habits) -> rendered.Sampler:
     """The sampler of a domain: one `image` and its labels. The same function object for the same habits."""
 
-    def sampler(key: Array, studio: rendered.Studio) -> rendered.Example:
+    def sampler(key: Array, studio: rendered.SceneAssets) -> rendered.Example:
         k_labels, k_face, k_scene = jax.random.split(key, 3)
         labels = habitual(k_labels, studio, habits)
         shot = rendered.sample_scene(k_scene, studio)
@@ -75,7 +75,7 @@ def pairs(habits: Habits, avatars: int) -> rendered.Sampler:
         avatars: how many there are of each sex; each image draws its own, with light and pose of their own.
     """
 
-    def sampler(key: Array, studio: rendered.Studio) -> rendered.Example:
+    def sampler(key: Array, studio: rendered.SceneAssets) -> rendered.Example:
         k_labels, k_face, k_scene = jax.random.split(key, 3)
         labels = habitual(k_labels, studio, habits)
         shots = {}
@@ -94,7 +94,7 @@ def pairs(habits: Habits, avatars: int) -> rendered.Sampler:
     return sampler
 
 
-def habitual(key: Array, studio: rendered.Studio, habits: Habits) -> rendered.Labels:
+def habitual(key: Array, studio: rendered.SceneAssets, habits: Habits) -> rendered.Labels:
     """Labels of one image: a person of the recipe, and action units as their sex shows them."""
     k_who, k_wanted, k_made = jax.random.split(key, 3)
     count = len(studio.action_units)
@@ -104,7 +104,7 @@ def habitual(key: Array, studio: rendered.Studio, habits: Habits) -> rendered.La
     women, men = (_among(studio, rare) for rare in (habits.seldom_in_women, habits.seldom_in_men))
     seldom = jnp.where(sex == 0, women, men)
     wanted = jnp.where(even[1:] < habits.restraint * seldom, 0.0, rendered.sample_units(k_wanted, studio))
-    activations = rendered.realise(k_made, studio, wanted, rendered.style(studio, number))
+    activations = rendered.units_to_activations(k_made, studio, wanted, rendered.sample_style(studio, number))
     return rendered.labels_of(studio, activations, number, 0, sex)
 
 
@@ -115,7 +115,9 @@ def sex_of(number: Array, women: float) -> Array:
     return (turned.astype(jnp.float32) >= women * 2.0**16).astype(jnp.int32)
 
 
-def avatars_of(avatars: rendered.Recipe, source: rendered.Recipe) -> rendered.Recipe:
+def avatars_of(
+    avatars: rendered.RenderedDatasetConfig, source: rendered.RenderedDatasetConfig
+) -> rendered.RenderedDatasetConfig:
     """The avatars' recipe for pairs of a source: its light and camera, but the source's labels."""
     return dataclasses.replace(
         avatars,
@@ -129,13 +131,15 @@ def avatars_of(avatars: rendered.Recipe, source: rendered.Recipe) -> rendered.Re
     )
 
 
-def target_of(target: rendered.Recipe, source: rendered.Recipe) -> rendered.Recipe:
+def target_of(
+    target: rendered.RenderedDatasetConfig, source: rendered.RenderedDatasetConfig
+) -> rendered.RenderedDatasetConfig:
     """The target's recipe for a source: its own people, light and camera, but action units as strong and as
     many as the source's, in people who move as plainly."""
     people = dataclasses.replace(target.people, style=source.people.style, rest=source.people.rest)
     return dataclasses.replace(target, people=people, units=source.units)
 
 
-def _among(studio: rendered.Studio, numbers: tuple[int, ...]) -> Array:
+def _among(studio: rendered.SceneAssets, numbers: tuple[int, ...]) -> Array:
     """(A,) 1 for the studio's action units of these numbers."""
     return jnp.asarray([float(number in numbers) for number in studio.action_units])

@@ -12,7 +12,7 @@ from jaxface import data
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import RECIPE, Inputs, parsed, recipe_at, task_of
+from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, parsed, recipe_at, task_of
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs, target_of
 from jaxface.frameworks.pm2.encoders import ENCODERS
@@ -128,7 +128,7 @@ class Combined:
             stream.set_state(state[name])
 
 
-def pm2_inputs(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: int) -> Inputs:
+def pm2_inputs(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: int) -> TrainInputs:
     """The domains that the method looks at, and people of the source who are held out.
 
     Raises:
@@ -146,15 +146,17 @@ def pm2_inputs(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: in
     found, held, streams = make(settings, model, target, train.batch, size, seed)
     if model.needs_target and target is not None:
         streams["target"] = (
-            rendered.stream(target, train.batch, 3 * seed + _TARGET, sampler=faces(settings.habits.fair))
-            if isinstance(target, rendered.Recipe)
+            rendered.rendered_stream(
+                target, train.batch, 3 * seed + _TARGET, sampler=faces(settings.habits.fair)
+            )
+            if isinstance(target, rendered.RenderedDatasetConfig)
             else data.batches(target, train.batch, seed, size=size, workers=settings.workers)
         )
     drawn = settings.source.data == RECIPE
     notes = () if drawn else tuple(str(found.report).splitlines())
     to = "" if target is None else f" -> {target.name}"
     task = task_of(found, size, "units")
-    return Inputs(Combined(streams), held, task, f"{found.name}{to}", 0 if drawn else len(found), notes)
+    return TrainInputs(Combined(streams), held, task, f"{found.name}{to}", 0 if drawn else len(found), notes)
 
 
 Made = tuple[Dataset, Dataset | None, dict[str, Stream]]
@@ -166,12 +168,12 @@ def _of_recipes(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, si
     source = dataclasses.replace(source, landmarks=ENCODERS[model.encoder].loss is not None)
     common = _common(source.units.numbers, target)
     source = _with_units(source, common)
-    studio, sampler = rendered.studio(source), faces(settings.habits)
-    streams: dict[str, Stream] = {"source": rendered.stream(studio, batch, 3 * seed, sampler=sampler)}
+    studio, sampler = rendered.build_assets(source), faces(settings.habits)
+    streams: dict[str, Stream] = {"source": rendered.rendered_stream(studio, batch, 3 * seed, sampler=sampler)}
     if model.needs_pairs:
         avatars = avatars_of(recipe_at(settings.pairs.root, size), source)
         drawn = pairs(settings.habits, settings.avatars)
-        streams["pairs"] = rendered.stream(avatars, batch, 3 * seed, sampler=drawn)
+        streams["pairs"] = rendered.rendered_stream(avatars, batch, 3 * seed, sampler=drawn)
     held = None
     if settings.validation_images:
         others = dataclasses.replace(studio, recipe=strangers(source))
@@ -199,7 +201,7 @@ def _of_files(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size
     return found, held, {"source": data.batches(found, batch, seed, size=size, workers=settings.workers)}
 
 
-def _target(settings: Pm2Data, size: int) -> Dataset | rendered.Recipe | None:
+def _target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDatasetConfig | None:
     of = settings.target
     if of.data == NONE:
         return None
@@ -219,21 +221,23 @@ def _common(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
     """
     if target is None:
         return units
-    theirs = target.units.numbers if isinstance(target, rendered.Recipe) else target.units
+    theirs = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units
     common = tuple(unit for unit in units if unit in theirs)
     if not common:
         raise DataError(f"source and target have no action unit in common: {list(units)} and {list(theirs)}")
     return common
 
 
-def strangers(recipe: rendered.Recipe) -> rendered.Recipe:
+def strangers(recipe: rendered.RenderedDatasetConfig) -> rendered.RenderedDatasetConfig:
     """The recipe with other people: those who come after its own."""
     people = recipe.people
     first = people.first + people.identities
     return dataclasses.replace(recipe, people=dataclasses.replace(people, first=first))
 
 
-def _with_units(recipe: rendered.Recipe, units: tuple[int, ...]) -> rendered.Recipe:
+def _with_units(
+    recipe: rendered.RenderedDatasetConfig, units: tuple[int, ...]
+) -> rendered.RenderedDatasetConfig:
     if not units:
         return recipe
     return dataclasses.replace(recipe, units=dataclasses.replace(recipe.units, numbers=units))

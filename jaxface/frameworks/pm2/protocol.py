@@ -118,7 +118,7 @@ def drawn(source: str, target: str, faces_of: Faces, size: int, seed: int) -> Gr
     habits = faces_of.habits
     labelled, unlabelled = (_recipe(name, faces_of, size) for name in (source, target))
     images = rendered.dataset(labelled, faces_of.source, 2 * seed, sampler=faces(habits))
-    others = rendered.stream(
+    others = rendered.rendered_stream(
         avatars_of(_recipe("avatars", faces_of, size), labelled),
         _BATCH,
         2 * seed,
@@ -216,14 +216,14 @@ def over_directions(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 def over_seeds(rows: Sequence[Mapping[str, float]]) -> dict[str, Any]:
     """Mean and sample deviation of each measure, and the values by seed of the three that are compared."""
-    found = seeds.over_seeds(rows)
+    found = seeds.aggregate_seeds(rows)
     for name in ("f1", "equal_opportunity", "parity_difference"):
         if name in rows[0]:
             found[f"{name}_by_seed"] = [round(row[name], 4) for row in rows]
     return found
 
 
-def _recipe(name: str, faces_of: Faces, size: int) -> rendered.Recipe:
+def _recipe(name: str, faces_of: Faces, size: int) -> rendered.RenderedDatasetConfig:
     """A domain's recipe with the protocol's action units and number of people."""
     found = recipe_at(Path(name), size)
     people = dataclasses.replace(found.people, identities=faces_of.people, style=faces_of.style, rest=0.0)

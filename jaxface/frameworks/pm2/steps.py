@@ -15,7 +15,13 @@ from flax import nnx
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
-from jaxface.frameworks.common.step import follow, in_parts, make_optimiser, slope_of, supervised_step
+from jaxface.frameworks.common.step import (
+    accumulate_gradients,
+    grad_fn,
+    make_optimizer,
+    supervised_step,
+    update_ema,
+)
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.objectives import PROGRESS, first_step, second_step, single, third_step
 
@@ -81,7 +87,7 @@ def alternating_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphD
         info = {**info, **{name: value for name, value in told.items() if name == "discrepancy"}}
         for number in range(repeats):  # a loop inside XLA would take several times as long on a CPU
             after, _ = run.third(after, batch, keys[2 + number])
-        average = follow(state.average, after.params, state.step, train.average)
+        average = update_ema(state.average, after.params, state.step, train.average)
         return after._replace(step=state.step + 1, average=average), info
 
     return Step(init, update)
@@ -97,7 +103,9 @@ def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Pha
         return Moments(of_e.init(encoder), of_c.init(classifiers))
 
     def first(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        gradient, (rest, info) = in_parts(both, train.accumulate, state.params, state.rest, batch, key)
+        gradient, (rest, info) = accumulate_gradients(
+            both, train.accumulate, state.params, state.rest, batch, key
+        )
         (encoder, classifiers), moments = _halves(state.params), state.optimiser
         slopes = _halves(gradient)
         encoder, one = _moved(of_e, slopes[0], moments.encoder, encoder)
@@ -109,7 +117,7 @@ def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Pha
     def second(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
         encoder, classifiers = _halves(state.params)
         fixed = nnx.merge_state(encoder, state.rest)
-        slope, (_, info) = in_parts(heads, train.accumulate, classifiers, fixed, batch, key)
+        slope, (_, info) = accumulate_gradients(heads, train.accumulate, classifiers, fixed, batch, key)
         classifiers, after = _moved(of_c, slope, state.optimiser.classifiers, classifiers)
         moments = state.optimiser._replace(classifiers=after)
         return state._replace(params=nnx.merge_state(encoder, classifiers), optimiser=moments), info
@@ -117,16 +125,16 @@ def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Pha
     def third(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
         encoder, classifiers = _halves(state.params)
         fixed = nnx.merge_state(classifiers, state.rest)
-        slope, (seen, info) = in_parts(features, train.accumulate, encoder, fixed, batch, key)
+        slope, (seen, info) = accumulate_gradients(features, train.accumulate, encoder, fixed, batch, key)
         _, rest = nnx.split_state(seen, nnx.Param, ...)
         encoder, after = _moved(of_e, slope, state.optimiser.encoder, encoder)
         moments = state.optimiser._replace(encoder=after)
         params = nnx.merge_state(encoder, classifiers)
         return state._replace(params=params, rest=rest, optimiser=moments), info
 
-    both = slope_of(graphdef, first_step(config), train.dtype, nnx.Param)
-    heads = slope_of(graphdef, second_step(config), train.dtype, of_classifiers)
-    features = slope_of(graphdef, third_step(config), train.dtype, of_encoder)
+    both = grad_fn(graphdef, first_step(config), train.dtype, nnx.Param)
+    heads = grad_fn(graphdef, second_step(config), train.dtype, of_classifiers)
+    features = grad_fn(graphdef, third_step(config), train.dtype, of_encoder)
     return Phases(first, second, third, begin)
 
 
@@ -139,7 +147,7 @@ def _halves(params: nnx.State) -> tuple[nnx.State, nnx.State]:
 def optimiser_of(train: TrainConfig, updates: int) -> optax.GradientTransformation:
     """With a schedule that counts the updates, of which a step has several."""
     longer = replace(train.optimiser, warmup=updates * train.optimiser.warmup)
-    return make_optimiser(longer, updates * train.steps)
+    return make_optimizer(longer, updates * train.steps)
 
 
 def _moved(

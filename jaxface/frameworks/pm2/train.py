@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Fixture, Framework, Step, Task
 from jaxface.frameworks.common.images import for_network
 from jaxface.frameworks.common.training import restore
@@ -69,7 +69,7 @@ def fixture(key: Array) -> Fixture:
         Pm2Config(encoder="small", widths=(4,), features=8, hidden=()),
         # not Adam, which follows the sign of a gradient even where rounding alone leaves one
         TrainConfig(
-            steps=8, batch=16, optimiser=OptimiserConfig("sgd", learning_rate=0.05, schedule="constant")
+            steps=8, batch=16, optimiser=OptimizerConfig("sgd", learning_rate=0.05, schedule="constant")
         ),
         Task(units=(1, 12), size=16, channels=3),
         {**pictures, "units": units, "units_known": known, "sex": jnp.arange(16, dtype=jnp.int32) % 2},
@@ -86,7 +86,7 @@ FRAMEWORK = Framework(
     answers="units",
     size=size,
     defaults=TrainConfig(
-        steps=10_000, batch=32, optimiser=OptimiserConfig("adamw", learning_rate=1e-6, schedule="constant")
+        steps=10_000, batch=32, optimiser=OptimizerConfig("adamw", learning_rate=1e-6, schedule="constant")
     ),
     start=start,
     data=Pm2Data,

@@ -11,7 +11,7 @@ from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.init_weights import started
+from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.record import RUN
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
@@ -43,7 +43,7 @@ def begun(config: Pm2Config, task: Task, state: nnx.State, trained: Callable[[Pa
     net = nnx.eval_shape(lambda: entry.build(config, task.units, nnx.Rngs(0))).net
     flat = dict(nnx.to_flat_state(state))
     inside = nnx.from_flat_state([(path[2:], leaf) for path, leaf in flat.items() if path[:2] == _NET])
-    filled = started(net, inside, entry.architecture, config.start)
+    filled = load_initial_weights(net, inside, entry.architecture, config.start)
     flat |= {(*_NET, *path): leaf for path, leaf in nnx.to_flat_state(filled)}
     return nnx.from_flat_state(list(flat.items()))
 

@@ -12,7 +12,7 @@ from flax import nnx
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.data import augment
-from jaxface.frameworks.common.config import OptimiserConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
 from jaxface.frameworks.common.images import for_network, unit_range
 from jaxface.frameworks.common.step import supervised_step
@@ -127,7 +127,7 @@ def fixture(key: Array) -> Fixture:
         ),
         # not Adam, which makes steps of a bias before a normalisation: its gradient is what rounding leaves
         TrainConfig(
-            steps=8, batch=16, optimiser=OptimiserConfig("sgd", learning_rate=0.05, schedule="constant")
+            steps=8, batch=16, optimiser=OptimizerConfig("sgd", learning_rate=0.05, schedule="constant")
         ),
         Task(("happiness", "sadness", "surprise"), size=16, channels=3, extras=(("shade", 2),)),
         {"image": (255 * images).astype(jnp.uint8), "label": label, "shade": shade},
@@ -143,7 +143,7 @@ FRAMEWORK = Framework(
     fixture=fixture,
     size=seen_size,
     defaults=TrainConfig(
-        steps=10_000, batch=32, optimiser=OptimiserConfig("adam", learning_rate=1e-3, schedule="constant")
+        steps=10_000, batch=32, optimiser=OptimizerConfig("adam", learning_rate=1e-3, schedule="constant")
     ),
     start=start,
 )

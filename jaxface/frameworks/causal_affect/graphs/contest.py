@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from jaxface.data.rendered.causal_world import Causes, distribution
+from jaxface.data.rendered.causal_world import CausalWorld, distribution
 from jaxface.frameworks.causal_affect.graphs import baselines, notears, pc
 from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
 from jaxface.frameworks.causal_affect.graphs.scores import score
@@ -43,7 +43,7 @@ def row(found: Found, truth: SignedGraph, onwards: Found | None = None) -> dict[
     return {name: value for name, value in told.items() if not np.isnan(value)}
 
 
-def f1_from_others(causes: Causes) -> np.ndarray:
+def f1_from_others(causes: CausalWorld) -> np.ndarray:
     """(U,) the highest F1 with which each unit can be told from the true states of all other units.
 
     Who is better at it, from features of the other units alone, reads the unit itself in them.

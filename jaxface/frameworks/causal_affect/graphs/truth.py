@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.data.rendered.causal_world import Causes, strengths, weights
+from jaxface.data.rendered.causal_world import CausalWorld, strengths, weights
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 
-def of_world(causes: Causes) -> SignedGraph:
+def of_world(causes: CausalWorld) -> SignedGraph:
     """The edges of a world, and its rule, each as a share of the strongest.
 
     The neutral expression is left out: it has no rule of its own but is what is left over.
