@@ -43,7 +43,7 @@ def load_toml(cls: type[T], path: str | Path) -> T:
 
 def from_dict(cls: type[T], table: dict[str, Any], *, where: str = "") -> T:
     """The dataclass `cls` from a nested dictionary; keys that `cls` does not have are refused."""
-    hints = typing.get_type_hints(cls)
+    hints = typing.get_type_hints(cls)  # constraints of `Annotated` are for `checks.check`
     known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = {}
     for key, value in table.items():

@@ -1,0 +1,119 @@
+"""One validator for every config: constraints stand in the annotations, `check` applies them.
+
+    @dataclass(frozen=True)
+    class TrainConfig:
+        steps: Annotated[int, Ge(1)] = 1000
+        dtype: Literal["float32", "bfloat16"] = "float32"
+        scheme: Annotated[str, OneOf(SCHEMES)] = "per-time"
+
+        def __post_init__(self) -> None:
+            check(self, "train")  # ConfigError: train.steps = 0: must be at least 1
+
+Checks that span several fields stay in `__post_init__`, with `require`.
+"""
+
+from __future__ import annotations
+
+import math
+import types
+import typing
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
+
+from jaxface.core.errors import ConfigError, suggestion
+
+__all__ = ["Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require"]
+
+
+@dataclass(frozen=True, eq=False)
+class OneOf:
+    """The value is one of these names: a registry, or any other collection that may still grow."""
+
+    names: Collection[str]
+
+
+def check(config: Any, prefix: str = "") -> None:
+    """Check every field of a dataclass against its annotation; tuples are checked item by item.
+
+    Args:
+        config: an instance of a dataclass.
+        prefix: the table that the config is in a file, such as "train"; "" at the top.
+
+    Raises:
+        ConfigError: the first field that breaks a constraint, with its value and the rule.
+    """
+    for name, hint in _hints(type(config)).items():
+        _check(hint, getattr(config, name), f"{prefix}.{name}" if prefix else name)
+
+
+def require(condition: bool, name: str, value: Any, rule: str) -> None:
+    """Raise ConfigError "name = value: must be RULE" unless the condition holds."""
+    if not condition:
+        raise ConfigError(f"{name} = {value!r}: must be {rule}")
+
+
+@lru_cache(maxsize=256)
+def _hints(cls: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(cls, include_extras=True)
+    return {name: hints[name] for name in getattr(cls, "__dataclass_fields__", {}) if name in hints}
+
+
+def _check(hint: Any, value: Any, where: str) -> None:
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        for constraint in arguments[1:]:
+            _constrain(constraint, value, where)
+        _check(arguments[0], value, where)
+    elif origin in (typing.Union, types.UnionType):
+        # None is the only alternative with nothing to check; a value may satisfy any of the others.
+        alternatives = [kind for kind in arguments if kind is not type(None)]
+        if value is not None and len(alternatives) == 1:
+            _check(alternatives[0], value, where)
+    elif origin is typing.Literal:
+        if value not in arguments:
+            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, arguments))}")
+    elif origin is tuple and isinstance(value, tuple):
+        kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
+        for kind, item in zip(kinds, value, strict=False):
+            _check(kind, item, where)
+
+
+def _constrain(constraint: Any, value: Any, where: str) -> None:
+    if value is None:
+        return
+    if isinstance(constraint, OneOf):
+        if value not in constraint.names:
+            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), constraint.names)}")
+        return
+    if isinstance(constraint, MinLen):
+        require(len(value) >= constraint.min_length, where, value, f"at least {constraint.min_length} long")
+        return
+    numbers = value if isinstance(value, tuple) else (value,)
+    for number in numbers:
+        for passes, rule in _bounds(constraint, number):
+            # NaN fails every comparison; infinity is no setting either.
+            require(passes and math.isfinite(number), where, value, rule)
+
+
+def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
+    """(passes, rule) of each bound that a constraint sets."""
+    ge, gt = getattr(constraint, "ge", None), getattr(constraint, "gt", None)
+    le, lt = getattr(constraint, "le", None), getattr(constraint, "lt", None)
+    if (ge is not None or gt is not None) and (le is not None or lt is not None):
+        low, high = ge if ge is not None else gt, le if le is not None else lt
+        above = number >= low if ge is not None else number > low
+        below = number <= high if le is not None else number < high
+        brackets = "[" if ge is not None else "(", "]" if le is not None else ")"
+        yield above and below, f"in {brackets[0]}{low}, {high}{brackets[1]}"
+    elif ge is not None:
+        yield number >= ge, f"at least {ge}"
+    elif gt is not None:
+        yield number > gt, f"more than {gt}"
+    elif le is not None:
+        yield number <= le, f"at most {le}"
+    elif lt is not None:
+        yield number < lt, f"less than {lt}"

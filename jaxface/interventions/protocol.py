@@ -1,0 +1,100 @@
+"""What an intervention is: axes with levels, and what it does to one face at one point of their grid.
+
+An audit changes one thing about a face and asks a classifier at every level of it. What is changed is an
+`Intervention`; renderer, store, statistics and report take everything they need to know from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from jaxface.core.types import Array
+from jaxface.face import FaceModel, FaceParams
+from jaxface.render import Prepared, Scene
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One thing that varies, in steps.
+
+    Attributes:
+        name: a dimension of the store and a column of the tables, such as "symmetry".
+        levels: increasing numbers, at least two.
+        unchanged: the level at which the face is as it would be without the intervention.
+        symbol: one letter for formulas and figures, such as "s".
+        ends: words for the first and the last level, such as ("frozen", "untouched").
+    """
+
+    name: str
+    levels: tuple[float, ...]
+    unchanged: float
+    symbol: str
+    ends: tuple[str, str]
+
+    @property
+    def values(self) -> np.ndarray:
+        """(L,) float32 levels."""
+        return np.asarray(self.levels, np.float32)
+
+
+class Wording(Protocol):
+    """How reports speak of an intervention."""
+
+    noun: str
+    """What is changed: "facial symmetry"."""
+
+    effect: str
+    """What a classifier with an effect does: "depends on symmetry"."""
+
+    unchanged: str
+    """The face at the unchanged level: "symmetric"."""
+
+    changed: str
+    """The face at the far end: "half frozen"."""
+
+
+class Intervention(Protocol):
+    """A frozen, hashable description: programs are compiled per intervention.
+
+    Attributes:
+        name: its key in the registry, and in configs.
+        axes: the dose, which the score is taken along, then time from neutral to the full expression.
+        probe_levels: doses at which all answers to the full expression are kept.
+    """
+
+    name: str
+    axes: tuple[Axis, Axis]
+    probe_levels: tuple[float, ...]
+    wording: Wording
+
+    def image(
+        self,
+        head: FaceModel,
+        prepared: Prepared,
+        params: FaceParams,
+        scene: Scene,
+        levels: tuple[Array, Array],
+    ) -> Array:
+        """One picture of one face at one grid point, (size, size, 3) display values; pure.
+
+        Args:
+            prepared: `render.prepare` of the same head, face and scene.
+            levels: () dose and () time.
+        """
+
+    def affine_fields(self, head: FaceModel, params: FaceParams) -> Array | None:
+        """The fast path: (2, V, 3) metres, unposed; None where the intervention is no such displacement.
+
+        At a grid point the unposed head is moved by `coefficients(dose, time) . fields`, and nothing else
+        is changed.
+        """
+
+    def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
+        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose, time)."""
+
+    def description(self) -> Mapping[str, Any]:
+        """Settings as JSON-ready values, for the run's file; equal descriptions mean equal pictures."""
