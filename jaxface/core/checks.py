@@ -100,20 +100,18 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
 
 
 def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
-    """(passes, rule) of each bound that a constraint sets."""
-    ge, gt = getattr(constraint, "ge", None), getattr(constraint, "gt", None)
-    le, lt = getattr(constraint, "le", None), getattr(constraint, "lt", None)
-    if (ge is not None or gt is not None) and (le is not None or lt is not None):
-        low, high = ge if ge is not None else gt, le if le is not None else lt
-        above = number >= low if ge is not None else number > low
-        below = number <= high if le is not None else number < high
-        brackets = "[" if ge is not None else "(", "]" if le is not None else ")"
-        yield above and below, f"in {brackets[0]}{low}, {high}{brackets[1]}"
-    elif ge is not None:
-        yield number >= ge, f"at least {ge}"
-    elif gt is not None:
-        yield number > gt, f"more than {gt}"
-    elif le is not None:
-        yield number <= le, f"at most {le}"
-    elif lt is not None:
-        yield number < lt, f"less than {lt}"
+    """(passes, rule) of the bounds that a constraint sets; one rule for an interval."""
+    ge, gt, le, lt = (getattr(constraint, name, None) for name in ("ge", "gt", "le", "lt"))
+    passes = (
+        (ge is None or number >= ge)
+        and (gt is None or number > gt)
+        and (le is None or number <= le)
+        and (lt is None or number < lt)
+    )
+    low, high = ge if gt is None else gt, le if lt is None else lt
+    if low is not None and high is not None:
+        yield passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
+    elif low is not None:
+        yield passes, f"{'at least' if gt is None else 'more than'} {low}"
+    elif high is not None:
+        yield passes, f"{'at most' if lt is None else 'less than'} {high}"
