@@ -57,7 +57,7 @@ def require(condition: bool, name: str, value: Any, rule: str) -> None:
 
 
 @lru_cache(maxsize=256)
-def _hints(cls: type) -> dict[str, Any]:
+def _hints(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: hints[name] for name in getattr(cls, "__dataclass_fields__", {}) if name in hints}
 
