@@ -19,7 +19,6 @@ import types
 import typing
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
@@ -56,7 +55,6 @@ def require(condition: bool, name: str, value: Any, rule: str) -> None:
         raise ConfigError(f"{name} = {value!r}: must be {rule}")
 
 
-@lru_cache(maxsize=256)
 def _hints(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: hints[name] for name in getattr(cls, "__dataclass_fields__", {}) if name in hints}
