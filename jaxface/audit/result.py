@@ -15,6 +15,7 @@ from jaxface.audit.inputs import AuditInputs
 from jaxface.audit.layout import CellStatus, InterventionRecord
 from jaxface.audit.summary import Summary
 from jaxface.core.errors import ConfigError, StoreError, suggestion
+from jaxface.core.run_folder import SETTINGS
 from jaxface.face import FaceParams
 
 
@@ -148,14 +149,14 @@ def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
         ConfigError: its configuration is not one of this version.
     """
     folder = Path(folder)
-    if not (folder / store.CONFIG).is_file():
-        raise StoreError(f"{folder} holds no {store.CONFIG}; name the folder of a run (its --out)")
-    data = store.read(folder)
+    if not (folder / SETTINGS).is_file():
+        raise StoreError(f"{folder} holds no {SETTINGS}; name the folder of a run (its --out)")
+    data = store.read(folder)  # first: another schema may have other settings, too
     config = inputs.config if inputs else store.read_config(folder)
     if not store.is_complete(data):
         done = int(data["done"].sum())
         raise StoreError(
             f"{folder} is not finished: {done} of {data['done'].size} cells; "
-            f"`jaxface audit --config {folder / store.CONFIG} --out {folder}` goes on"
+            f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
         )
     return AuditResult(folder, config, data, store.read_summary(folder))

@@ -7,12 +7,9 @@ not done is computed again.
 
 from __future__ import annotations
 
-import json
 import shutil
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray
@@ -32,11 +29,11 @@ from jaxface.audit.layout import (
 )
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.summary import Summary
-from jaxface.core import io, processes, runtime
-from jaxface.core.config import dump_toml, load_toml
-from jaxface.core.errors import StoreError
+from jaxface.core import processes, run_folder
+from jaxface.core.config import from_dict, to_dict
+from jaxface.core.errors import ConfigError, StoreError
 
-CONFIG, ENVIRONMENT, SURFACES_FOLDER = "run.toml", "environment.json", "surfaces.zarr"
+SURFACES_FOLDER = "surfaces.zarr"
 _SUMMARY = "summary"
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
@@ -165,7 +162,7 @@ def is_finished(folder: Path) -> bool:
     Raises:
         StoreError: its store cannot be read, or another version of jaxface wrote it.
     """
-    return (folder / CONFIG).is_file() and (folder / SURFACES_FOLDER).is_dir() and is_complete(read(folder))
+    return (folder / run_folder.SETTINGS).is_file() and (folder / SURFACES_FOLDER).is_dir() and is_complete(read(folder))
 
 
 def read_config(folder: Path) -> AuditConfig:
@@ -175,9 +172,11 @@ def read_config(folder: Path) -> AuditConfig:
         StoreError: no `run.toml`.
         ConfigError: it is not one of this version.
     """
-    if not (folder / CONFIG).is_file():
-        raise StoreError(f"{folder} holds no {CONFIG}; name the folder of a run (its --out)")
-    return load_toml(AuditConfig, folder / CONFIG)
+    settings = run_folder.read_settings(folder, "run")
+    try:
+        return from_dict(AuditConfig, settings)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / run_folder.SETTINGS}: {error}") from None
 
 
 def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
@@ -197,7 +196,7 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     def attach() -> RunStore:
         run_store = _attach(folder, config, layout)
         if first:
-            _note_environment(folder / ENVIRONMENT)
+            run_folder.note_environment(folder)
         return run_store
 
     processes.run_on_all(lambda: _create(folder, config, layout) if first else None, "begin the run")
@@ -208,13 +207,13 @@ def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:
     """Write `run.toml` and an empty store, unless they are there."""
     path = folder / SURFACES_FOLDER
     if path.exists():
-        if not (folder / CONFIG).is_file():
-            raise StoreError(f"{path} is there without its {CONFIG}; name another folder or remove it")
+        if not (folder / run_folder.SETTINGS).is_file():
+            raise StoreError(
+                f"{path} is there without its {run_folder.SETTINGS}; name another folder or remove it"
+            )
         return
-    check_config(folder, config)  # the run was stopped between the two
+    run_folder.claim(folder, to_dict(config), "audit")
     try:
-        if not (folder / CONFIG).is_file():
-            io.write_text(folder / CONFIG, dump_toml(config))
         _create_store(path, layout)
     except OSError as error:
         raise StoreError(
@@ -225,37 +224,12 @@ def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:
 def _attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     """Open the store after checking that it is this run's."""
     attributes = read(folder).attrs  # refuses another schema, whose run.toml may have other keys, too
-    check_config(folder, config)
+    run_folder.check(folder, to_dict(config), "audit")
     for name, value in layout.all_attributes.items():
-        if (stored := attributes.get(name)) != value:
-            raise StoreError(
-                f"{folder} was begun with another {name}: {_difference(stored, value)}; name another folder"
-            )
+        changes = run_folder.difference({name: attributes.get(name)}, {name: value})
+        if changes:
+            raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")
     return RunStore(folder, layout)
-
-
-def check_config(folder: Path, config: AuditConfig) -> None:
-    """Refuse a folder whose `run.toml` says something else.
-
-    Raises:
-        StoreError: naming each key that differs, with both values.
-    """
-    path = folder / CONFIG
-    if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder} is a file; a run needs a folder")
-    if not path.is_file():
-        return
-    try:
-        stored = _flatten(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}; name another folder") from None
-    settings = _flatten(tomllib.loads(dump_toml(config)))
-    keys = [key for key in sorted(stored | settings) if stored.get(key) != settings.get(key)]
-    if keys:
-        changes = "; ".join(f"{key} was {stored.get(key)!r}, is now {settings.get(key)!r}" for key in keys)
-        raise StoreError(
-            f"{folder} belongs to another configuration ({changes}); name another folder or remove it"
-        )
 
 
 def _create_store(path: Path, layout: Layout) -> None:
@@ -277,31 +251,3 @@ def _create_store(path: Path, layout: Layout) -> None:
             attributes={"long_name": variable.description},
         )
     partial.rename(path)
-
-
-def _note_environment(path: Path) -> None:
-    """Write down where the run began, and where it went on if that differs: results may then differ too."""
-    now = runtime.environment()
-    if not path.is_file():
-        io.write_text(path, json.dumps(now, indent=2) + "\n")
-        return
-    began = json.loads(path.read_text(encoding="utf-8"))
-    before = [began, *began.get("resumed", [])][-1]
-    if any(before.get(key) != now[key] for key in ("versions", "devices", "commit")):
-        began.setdefault("resumed", []).append(now)
-        io.write_text(path, json.dumps(began, indent=2) + "\n")
-
-
-def _flatten(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flatten(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
-
-
-def _difference(stored: Any, value: Any) -> str:
-    if not isinstance(stored, Mapping) or not isinstance(value, Mapping):
-        return f"{stored!r}, now {value!r}"
-    before, now = _flatten(stored), _flatten(value)
-    keys = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
-    return "; ".join(f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in keys)

@@ -90,8 +90,8 @@ class SurfaceRenderer:
         setup = RenderSetup(
             inputs.head, inputs.scene, jnp.asarray(dose.values), jnp.asarray(times), inputs.intervention
         )
-        self._setup = sharding.place(setup)
-        self._replicas = {c.name: sharding.place(c) for c in inputs.classifiers if not c.on_host}
+        self._setup = sharding.replicate(setup)
+        self._replicas = {c.name: sharding.replicate(c) for c in inputs.classifiers if not c.on_host}
 
     def surfaces(self, classifier: Classifier, params: FaceParams, targets: np.ndarray) -> Surfaces:
         """Return the answers of one classifier for faces of n people, (n, X, S, T).
@@ -129,7 +129,7 @@ class SurfaceRenderer:
         assignment, scattered = self._scatter(params)
         chunks = []
         for chunk in range(self._chunks):
-            shared = self._setup, self.sharding.place(np.int32(chunk))
+            shared = self._setup, self.sharding.replicate(np.int32(chunk))
             images = self._render(_render_grid, shared, scattered)
             chunks.append(self._logits(classifier, images, scattered[-1], assignment))
         logits = np.stack(chunks, axis=1)  # (m, chunks, S * chunk, K)
@@ -150,13 +150,13 @@ class SurfaceRenderer:
         )
 
     def _scatter(self, params: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
-        assignment = self.sharding.deal(np.ones(len(params.expression), bool))
-        return assignment, self.sharding.put((params,), assignment)
+        assignment = self.sharding.assign(np.ones(len(params.expression), bool))
+        return assignment, self.sharding.scatter((params,), assignment)
 
     def _render(self, program: Any, shared: Any, scattered: tuple[Any, ...]) -> Array:
         """Return images (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
-            return jax.block_until_ready(self.sharding.start(program, shared, *scattered))
+            return jax.block_until_ready(self.sharding.launch(program, shared, *scattered))
 
     def _logits(
         self, classifier: Classifier, images: Array, active: Array, assignment: SlotAssignment
@@ -165,10 +165,10 @@ class SurfaceRenderer:
         with self.clock.during("classify"):
             if not classifier.on_host:
                 replica = self._replicas[classifier.name]
-                return self.sharding.fetch(
-                    self.sharding.start(_apply_classifier, replica, images, active), assignment
+                return self.sharding.gather(
+                    self.sharding.launch(_apply_classifier, replica, images, active), assignment
                 )
-            batches = self.sharding.fetch(images, assignment)
+            batches = self.sharding.gather(images, assignment)
             return np.stack([np.asarray(classifier.logits(batch), np.float32) for batch in batches])
 
 
@@ -234,17 +234,13 @@ def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: 
     """Render every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
     setup, chunk = shared
 
-    def one(params: FaceParams, active: Array) -> Array:
-        def render(params: FaceParams) -> Array:
-            images = interventions.grid(
-                setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
-            )
-            return images.reshape(-1, *images.shape[2:])
+    def render(params: FaceParams) -> Array:
+        images = interventions.grid(
+            setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
+        )
+        return images.reshape(-1, *images.shape[2:])
 
-        size = setup.scene.size
-        return _where(active, render, params, (len(setup.dose) * setup.times.shape[1], size, size, 3))
-
-    return map_cases(one, params, active)
+    return map_cases(render, params, active=active)
 
 
 def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Array:
@@ -252,34 +248,19 @@ def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Arr
     probes = jnp.array(setup.intervention.probe_levels, jnp.float32)
     full = setup.intervention.axes[1].levels[-1]
 
-    def one(params: FaceParams, active: Array) -> Array:
-        count = params.expression.shape[0]
+    def render(params: FaceParams) -> Array:
+        repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(probes), axis=0), params)
+        dose = jnp.tile(probes, params.expression.shape[0])
+        time = jnp.full(len(dose), full)
+        return interventions.images(setup.intervention, setup.head, repeated, setup.scene, dose, time)
 
-        def render(params: FaceParams) -> Array:
-            repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(probes), axis=0), params)
-            dose = jnp.tile(probes, count)
-            return interventions.images(
-                setup.intervention, setup.head, repeated, setup.scene, dose, jnp.full(len(dose), full)
-            )
-
-        size = setup.scene.size
-        return _where(active, render, params, (count * len(probes), size, size, 3))
-
-    return map_cases(one, params, active)
+    return map_cases(render, params, active=active)
 
 
 def _apply_classifier(classifier: Classifier, images: Array, active: Array) -> Array:
     """Return the logits (slots, B, K) of images (slots, B, H, W, 3)."""
 
-    def one(images: Array, active: Array) -> Array:
-        def apply(images: Array) -> Array:
-            return classifier.apply(classifier.state, images).astype(jnp.float32)
+    def apply(images: Array) -> Array:
+        return classifier.apply(classifier.state, images).astype(jnp.float32)
 
-        return _where(active, apply, images, (images.shape[0], len(classifier.labels)))
-
-    return map_cases(one, images, active)
-
-
-def _where(active: Array, function: Any, argument: Any, shape: tuple[int, ...]) -> Array:
-    """Return `function(argument)`, float32 of that shape, where `active`; else zeros that cost nothing."""
-    return jax.lax.cond(active, function, lambda _: jnp.zeros(shape, jnp.float32), argument)
+    return map_cases(apply, images, active=active)
