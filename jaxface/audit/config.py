@@ -11,8 +11,7 @@ from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
-from jaxface.stats.multiple import Correction
-from jaxface.stats.score import Estimator, Per
+from jaxface.stats.score import Unit
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
@@ -76,19 +75,19 @@ class AuditConfig:
     scheme: Annotated[str, OneOf(SCHEMES)] = "per-time"
     """How answers are shuffled: "per-time" (the paper's), "whole-row" or "slope" (recommended: exact level)."""
 
-    estimator: Annotated[Estimator, OneOf(ESTIMATORS)] = "gradient"
+    estimator: Annotated[str, OneOf(ESTIMATORS)] = "gradient"
     """Which change the score is: "gradient" (the paper's), "gradient-2", "slope", "endpoints" or "area"."""
 
-    per: Per = "step"
-    """What the change is over: a "step" of the grid (the paper's), or a "unit": from frozen to whole."""
+    unit: Unit = "step"
+    """The score is the change per "step" of the grid (the paper's), or over the "range" of all levels."""
 
-    estimate: Literal["valid", "paper"] = "valid"
+    p_estimate: Literal["valid", "paper"] = "valid"
     """p = (b + 1) / (K + 1), or the paper's b / K."""
 
     alpha: Annotated[float, Interval(gt=0, lt=1)] = 0.05
     """Error level of one classifier and expression, over identities."""
 
-    correction: Annotated[Correction, OneOf(CORRECTIONS)] = "holm"
+    correction: Annotated[str, OneOf(CORRECTIONS)] = "holm"
     """For many people: "holm" keeps the chance of any false alarm below alpha, "benjamini-hochberg" their share."""
 
     precision: Literal["float32", "bfloat16"] = "float32"

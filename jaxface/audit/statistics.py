@@ -49,10 +49,10 @@ def compute_statistics(run_store: RunStore, config: AuditConfig) -> dict[str, np
                 identities = slice(start, min(start + _IDENTITIES_AT_ONCE, config.identities))
                 surfaces = run_store.probabilities(classifier, expression, identities)
                 where = row, column, identities
-                values["score"][where] = symmetry_score(surfaces, config.estimator, config.per)
+                values["score"][where] = symmetry_score(surfaces, config.estimator, config.unit)
                 for index, scheme in enumerate(SCHEMES):
                     test = permutation_test(
-                        surfaces, key, config.permutations, scheme, config.estimate, config.estimator
+                        surfaces, key, config.permutations, scheme, config.p_estimate, config.estimator
                     )
                     values["scheme_p_value"][*where, index] = test.p_value
                 values["mean_probability"][where] = surfaces.mean((-2, -1), dtype=np.float64)
@@ -95,7 +95,7 @@ def effect_of(values: np.ndarray, config: AuditConfig, steps: int) -> Effect:
         high=float(interval.high),
         p_value=float(sign_flip_test(values, key, config.permutations)),
         identities=int(np.isfinite(values).sum()),
-        steps=steps if config.per == "step" else 1,
+        steps=steps if config.unit == "step" else 1,
     )
 
 
@@ -145,7 +145,7 @@ def _cells(data: xarray.Dataset, config: AuditConfig, record: InterventionRecord
         "mean_probability": population_score(data["mean_probability"].transpose(*_CELL, "identity").values),
         "status": np.apply_along_axis(_commonest, -1, status),
     }
-    estimator = f"{config.estimator} per {config.per}"
+    estimator = f"{config.estimator} per {config.unit}"
     return tuple(
         CellSummary(
             classifier=classifier,
