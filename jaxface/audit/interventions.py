@@ -1,19 +1,33 @@
-"""What is done to a face: one side's expression is scaled, and the whole expression unfolds in time."""
+"""The symmetry intervention, until `jaxface.interventions` has it."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
+from jaxface import render
+from jaxface.core.types import Array
+from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
-
-PROBE_LEVELS = (0.0, 0.5, 1.0)
-"""Degrees of symmetry at which the answer at the full expression is kept whole (Facing Asymmetry, Table 4)."""
+from jaxface.interventions import Axis
+from jaxface.render import Scene
 
 
 @dataclass(frozen=True)
-class Intervention:
+class _Words:
+    noun: str = "facial symmetry"
+    effect: str = "depends on symmetry"
+    unchanged: str = "symmetric"
+    changed: str = "half frozen"
+
+
+@dataclass(frozen=True)
+class Symmetry:
     """do(symmetry = s, time = t) on one side of the face, for every pair of steps (Facing Asymmetry, Eq. 3).
 
     Attributes:
@@ -22,16 +36,41 @@ class Intervention:
         time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry.
     """
 
-    side: Side
-    symmetry_steps: int
-    time_steps: int
+    side: Side = "left"
+    symmetry_steps: int = 10
+    time_steps: int = 90
+
+    name = "symmetry"
+    probe_levels = (0.0, 0.5, 1.0)
+    wording = _Words()
 
     @property
-    def symmetry(self) -> np.ndarray:
-        """(S,) float32."""
-        return np.linspace(0, 1, self.symmetry_steps, dtype=np.float32)
+    def axes(self) -> tuple[Axis, Axis]:
+        def levels(count: int) -> tuple[float, ...]:
+            return tuple(np.linspace(0, 1, count, dtype=np.float32).tolist())
 
-    @property
-    def time(self) -> np.ndarray:
-        """(T,) float32."""
-        return np.linspace(0, 1, self.time_steps, dtype=np.float32)
+        return (
+            Axis("symmetry", levels(self.symmetry_steps), 1.0, "s", ("frozen", "untouched")),
+            Axis("time", levels(self.time_steps), 1.0, "t", ("neutral", "full expression")),
+        )
+
+    def description(self) -> Mapping[str, Any]:
+        return dataclasses.asdict(self)
+
+
+REGISTRY = {"symmetry": Symmetry}
+
+
+def grid(
+    intervention: Any, head: FaceModel, params: FaceParams, scene: Scene, dose: Array, time: Array
+) -> Array:
+    if isinstance(intervention, Symmetry):
+        return render.grid(head, params, scene, dose, time, intervention.side)
+    raise NotImplementedError
+
+
+def images(
+    intervention: Any, head: FaceModel, params: FaceParams, scene: Scene, dose: Array, time: Array
+) -> Array:
+    time = jnp.broadcast_to(time, dose.shape)
+    return render.images(head, params, scene, dose, time, intervention.side)

@@ -111,10 +111,10 @@ def permutation_test(
         exceed_count[start : start + len(columns)] = np.asarray(counts)[: len(columns)]
     if shuffles is not None:
         p_value = exceed_count / len(shuffles)
+    elif p_estimate == "valid":
+        p_value = (exceed_count + 1) / (permutations + 1)
     else:
-        p_value = (
-            (exceed_count + 1) / (permutations + 1) if p_estimate == "valid" else exceed_count / permutations
-        )
+        p_value = exceed_count / permutations
     p_value[~np.isfinite(rows).all((1, 2))] = np.nan
     score = np.einsum("nst,s->nt", rows, weights).mean(-1) * scale
     return PermutationResult(score.reshape(batch), p_value.reshape(batch))

@@ -1,7 +1,7 @@
 """Does a whole population's score differ from zero?
 
-`scipy.stats.permutation_test(permutation_type="samples")` gives the same p-values where all flips are counted; here
-rows may hold NaN, ties have a tolerance, and memory does not grow with the number of flips.
+`scipy.stats.permutation_test(permutation_type="samples")` gives the same p-values where all flips are
+counted; here rows may hold NaN, ties have a tolerance, and memory does not grow with the number of flips.
 """
 
 from __future__ import annotations
