@@ -11,8 +11,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxface import classify, face
-from jaxface.audit import interventions
+from jaxface import classify, face, interventions
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
 from jaxface.classify import Classifier

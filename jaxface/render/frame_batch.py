@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
-from jaxface.face.sides import Side
-from jaxface.render.affine_motion import Motion, extremes, motion
+from jaxface.render.affine_motion import Motion, affine_motion, hull_vertices
 from jaxface.render.barriers import stage
 from jaxface.render.camera import project
-from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing
+from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
 from jaxface.render.deferred import (
     EMPTY_WORD,
     LANES,
@@ -38,14 +37,25 @@ from jaxface.render.deferred import (
     visibility_word,
 )
 from jaxface.render.rows import VertexBuffers, vertex_rows
-from jaxface.render.scenes import Scene
-
-if TYPE_CHECKING:
-    from jaxface.render._image import Prepared
+from jaxface.render.scenes import Prepared, Scene
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
 
 _PASS = 8  # slots of a long list that are tested at once
+
+
+class AffineFrames(NamedTuple):
+    """N frames of one person whose displacement is affine in two coefficients (a, b).
+
+    Attributes:
+        fields: (2, V, 3) metres: a frame displaces the unposed head by a fields[0] + b fields[1].
+        coefficients: a and b of each frame, (N,) each.
+        corners: a and b, (K,) each, whose convex hull holds those of every frame.
+    """
+
+    fields: Array
+    coefficients: tuple[Array, Array]
+    corners: tuple[Array, Array]
 
 
 @pytree
@@ -78,28 +88,31 @@ def chunk_size(samples: int) -> int:
 def prepare_frames(
     head: FaceModel,
     prepared: Prepared,
-    expression: Array,
+    fields: Array,
     pose: Array,
     scene: Scene,
-    symmetry: Array,
-    time: Array,
-    side: Side,
+    corners: tuple[Array, Array],
 ) -> FrameBatch:
-    """The group of all frames within the ranges of symmetry (S,) and time (T,)."""
+    """The group of all frames whose coefficients lie in the convex hull of `corners`, (K,) each.
+
+    Args:
+        fields: (2, V, 3) metres, what the coefficients scale.
+        pose: (J, 3).
+    """
     samples = scene.size * scene.supersample
-    moving = motion(head, prepared.neutral, prepared.joints, expression, pose, side)
-    outer = extremes(moving, symmetry, time)
+    moving = affine_motion(head, prepared.neutral, prepared.joints, fields, pose)
+    outer = hull_vertices(moving, corners)
     screens = [project(prepared.camera, each, samples) for each in outer]
     xy = jnp.stack([screen.xy for screen in screens])
     seen = facing(outer, head.faces, prepared.camera)
     found = build_candidate_lists(xy, head.faces, seen, samples, chunk_size(samples))
     ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
-    corners, turn, uv = _ascending(head)
+    ascending, turn, uv = _ascending(head)
     bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
     return FrameBatch(
         motion=moving,
         lists=CandidateLists(**{**vars(found), "sound": found.sound & ahead}),
-        corners=corners,
+        corners=ascending,
         turn=turn,
         uv=uv,
         texture=planar_texture(prepared.texture),
@@ -122,12 +135,55 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
     return jnp.stack(corner), turn, jnp.stack([jnp.stack(each) for each in uv])
 
 
+def render_affine(
+    head: FaceModel,
+    prepared: Prepared,
+    pose: Array,
+    scene: Scene,
+    frames: AffineFrames,
+    exact: Callable[[Array], Array],
+) -> Array:
+    """Pictures of one person at N frames, (N, size, size, 3) display values, by candidate lists.
+
+    The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the mean. Nothing
+    here has a gradient: words of packed bits have none.
+
+    Args:
+        pose: (J, 3) of all frames.
+        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
+            these do not fit.
+    """
+    shared = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
+
+    def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
+        def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
+            return render_frames(head, shared, prepared, scene, coefficients)
+
+        return jax.lax.cond(shared.lists.sound, fast, lambda number, _: exact(number), *lanes)
+
+    count = frames.coefficients[0].shape[0]
+    # The last call's spare lanes repeat the last frame.
+    number, coefficients = jax.tree.map(
+        lambda each: jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES),
+        (jnp.arange(count), frames.coefficients),
+    )
+    pictures = jax.lax.map(render_lanes, (number, coefficients))
+    return pictures.reshape(-1, *pictures.shape[2:])[:count]
+
+
+def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
+    """Whether `render_affine` can render `count` frames, and does so sooner than one after another."""
+    if count < 2 * LANES:  # what lists save is not worth compiling them
+        return False
+    return fits(scene.size * scene.supersample, head.faces.shape[0])
+
+
 def render_frames(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
     def paint(go: Array, seen: _Visibility) -> Array:
         return _shade(group, rows, go, seen)
@@ -138,11 +194,11 @@ def render_frames(
 
 
 def triangles(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
     def paint(go: Array, seen: _Visibility) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
@@ -183,15 +239,6 @@ def _rasterize_tiers(
         draw = partial(_draw_chunk, group, rows, samples, paint, first[tier], many, length)
         buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + many - 1) // many, draw, buffer)
     return buffer
-
-
-def map_in_lanes(draw: Callable[[Array, Array], Array], symmetry: Array, time: Array) -> Array:
-    """`draw` (LANES symmetries, LANES times -> LANES pictures) at all pairs of (S,) and (T,), (S T, ...)."""
-    s, t = (each.ravel() for each in jnp.meshgrid(symmetry, time, indexing="ij"))
-    count = s.shape[0]
-    s, t = (jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES) for each in (s, t))
-    drawn = jax.lax.map(lambda steps: draw(*steps), (s, t))
-    return drawn.reshape(-1, *drawn.shape[2:])[:count]
 
 
 def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:

@@ -35,9 +35,10 @@ class VertexBuffers(NamedTuple):
 
 
 def vertex_rows(
-    head: FaceModel, moving: Motion, camera: Camera, scene: Scene, t: Array, u: Array, size: int
+    head: FaceModel, moving: Motion, camera: Camera, scene: Scene, coefficients: tuple[Array, Array], size: int
 ) -> VertexBuffers:
-    """The rows of frames at times t and products u = symmetry x time, (LANES,) each, on size x size samples."""
+    """The rows of frames at coefficients (a, b) of the motion, (LANES,) each, on size x size samples."""
+    t, u = coefficients
     go = jnp.all(jnp.isfinite(t))
 
     def position(axis: int) -> Array:
