@@ -13,6 +13,7 @@ from jaxface.core.io import write_bytes, write_text
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import figure_data, figures, methods, tables_of_paper
 from jaxface.report.context import ReportContext
+from jaxface.report.levels import unchanged_index
 from jaxface.report.saliency_maps import ClassifierSaliency, SaliencyMap
 from jaxface.report.tables import names
 
@@ -65,7 +66,7 @@ def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     means = figure_data.mean_surfaces(result)
     impacts = np.gradient(means, axis=2)
     largest = float(np.nanmax(np.abs(impacts), initial=1e-9))
-    unchanged = dose.levels.index(dose.unchanged)
+    unchanged = unchanged_index(dose)
     strongest = {one.name: one.strongest for one in context.verdicts}
     for index, name in enumerate(names(result.data, "classifier")):
         figure = figures.solids(dose, time, means[index][indices], labels, "probability")

@@ -12,8 +12,9 @@ import numpy as np
 
 from jaxface import face, interventions, render
 from jaxface.audit import AuditResult
-from jaxface.face import FaceModel, FaceParams
+from jaxface.face import FaceParams
 from jaxface.render import Scene
+from jaxface.report.loading import FaceInputs
 
 _BATCH = 8  # faces a call: always the same shape, so that one program renders everything
 LARGEST = 224  # pixels along an edge
@@ -24,16 +25,17 @@ class FaceRenderer:
 
     Args:
         result: whose people, light and camera they are.
-        head: the run's.
+        inputs: the run's head and intervention.
         size: pixels along an edge; None = twice the size that classifiers saw, but at most `LARGEST`.
     """
 
-    def __init__(self, result: AuditResult, head: FaceModel, size: int | None = None) -> None:
+    def __init__(self, result: AuditResult, inputs: FaceInputs, size: int | None = None) -> None:
         audited_size = result.config.render.size
-        self.result, self.head = result, head
+        self.result, self.inputs = result, inputs
+        self.head, self.intervention = inputs
         self.size = size or max(audited_size, min(2 * audited_size, LARGEST))
         self.scene = render.scene(dataclasses.replace(result.config.render, size=self.size))
-        self._pose = np.asarray(face.neutral(head).pose)
+        self._pose = np.asarray(face.neutral(self.head).pose)
 
     def scene_with_silhouettes(self) -> Scene:
         """Return the scene whose gradients include moving edges."""
@@ -73,7 +75,7 @@ class FaceRenderer:
         count = len(params)
         levels = [
             np.full(count, axis.unchanged) if values is None else np.asarray(values)
-            for values, axis in zip((dose, time), self.result.intervention.axes, strict=True)
+            for values, axis in zip((dose, time), self.intervention.axes, strict=True)
         ]
         images = np.zeros((count, self.size, self.size, 3), np.uint8)
         start = 0
@@ -102,7 +104,7 @@ class FaceRenderer:
             )
             batch = dataclasses.replace(person, expression=expression, pose=pose)
             pictures = interventions.render_many(
-                self.result.intervention, self.head, prepared, batch, self.scene, doses, times
+                self.intervention, self.head, prepared, batch, self.scene, doses, times
             )
             batches.append(np.asarray(pictures))
         images = np.concatenate(batches)[: len(params)]

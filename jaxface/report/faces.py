@@ -9,8 +9,9 @@ import xarray
 
 from jaxface.audit import AuditResult
 from jaxface.report.face_renderer import FaceRenderer
+from jaxface.report.levels import probe_order
 from jaxface.report.slider_faces import searched_cells
-from jaxface.report.tables import names, probe_levels
+from jaxface.report.tables import names
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Gallery:
 def galleries(result: AuditResult, renderer: FaceRenderer, identity: int = 0) -> list[Gallery]:
     """Return for each classifier one person with every expression that the search found."""
     person = result.data.isel(identity=identity)
-    probes = probe_levels(result)
+    order = probe_order(result)
+    probes = np.asarray(result.intervention.probe_levels)[order]
     cells = searched_cells(result, identity)
     faces = [
         renderer.person(identity, person["expression_parameters"].sel(classifier=c, expression=e).values)
@@ -65,21 +67,22 @@ def galleries(result: AuditResult, renderer: FaceRenderer, identity: int = 0) ->
     strips: dict[str, list[Strip]] = {}
     for (classifier, expression), row in zip(cells, images, strict=True):
         cell = person.sel(classifier=classifier, expression=expression)
-        strips.setdefault(classifier, []).append(Strip(expression, _faces(row, probes, cell, expression)))
+        strips.setdefault(classifier, []).append(Strip(expression, _faces(row, order, cell, expression)))
     return [Gallery(classifier, tuple(each)) for classifier, each in strips.items()]
 
 
-def _faces(images: np.ndarray, probes: np.ndarray, cell: xarray.Dataset, expression: str) -> tuple[Face, ...]:
+def _faces(images: np.ndarray, order: np.ndarray, cell: xarray.Dataset, expression: str) -> tuple[Face, ...]:
+    """Return the faces of one row of pictures; `order` has the indices of their probe levels."""
     answers = names(cell, "answer")
     faces = []
-    for image, level in zip(images, probes, strict=True):
-        probe = cell.sel(checked_symmetry=level)
+    for image, index in zip(images, order, strict=True):
+        probe = cell.isel(probe=index)
         faces.append(
             Face(
                 picture=image,
-                dose=f"{level:g}",
-                top_class=answers[int(probe["predicted"])],
-                probability=float(probe["checked_probability"].sel(answer=expression)),
+                dose=f"{float(probe['probe']):g}",
+                top_class=answers[int(probe["probe_top_class"])],
+                probability=float(probe["probe_probability"].sel(answer=expression)),
             )
         )
     return tuple(faces)

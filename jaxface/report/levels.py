@@ -1,4 +1,4 @@
-"""The levels of a run's intervention that the report shows: unchanged, changed, and the probe levels."""
+"""Levels of a run's intervention: which leave the face unchanged, and which change it most."""
 
 from __future__ import annotations
 
@@ -13,13 +13,17 @@ def unchanged_index(axis: Axis) -> int:
     return int(np.argmin(np.abs(np.subtract(axis.levels, axis.unchanged))))
 
 
-def changed_index(axis: Axis) -> int:
-    """Return the index of the level farthest from the unchanged one."""
-    return int(np.argmax(np.abs(np.subtract(axis.levels, axis.unchanged))))
+def changed_level(axis: Axis) -> float:
+    """Return the level farthest from the unchanged one."""
+    return axis.levels[int(np.argmax(np.abs(np.subtract(axis.levels, axis.unchanged))))]
 
 
-def probe_levels(result: AuditResult) -> np.ndarray:
-    """Return (P,) the doses at which all answers are kept, from the unchanged face to the most changed one."""
+def probe_order(result: AuditResult) -> np.ndarray:
+    """Return (P,) indices of the probe levels, from the unchanged face to the most changed one."""
     levels = np.asarray(result.intervention.probe_levels, np.float64)
-    distance = np.abs(levels - result.intervention.axes[0].unchanged)
-    return levels[np.argsort(distance, kind="stable")]
+    return np.argsort(np.abs(levels - result.intervention.axes[0].unchanged), kind="stable")
+
+
+def loss_sign(axis: Axis) -> int:
+    """Return 1 where a positive score is a loss from unchanged to changed faces, -1 where it is a gain."""
+    return 1 if changed_level(axis) < axis.unchanged else -1

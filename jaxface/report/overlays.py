@@ -41,7 +41,7 @@ def values_on_face(
     head, scene = renderer.head, renderer.scene
     leaves = params.identity, params.expression, params.pose, params.albedo
     params = FaceParams(*(jnp.asarray(leaf) for leaf in leaves))
-    intervention = renderer.result.intervention
+    intervention = renderer.intervention
     level = intervention.axes[0].unchanged if dose is None else dose
     skin = geometry.pose_head(head, params, displacement_at(intervention, head, params, jnp.float32(level)))
     camera = render.frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera

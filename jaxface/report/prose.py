@@ -10,8 +10,6 @@ from typing import Any
 from jaxface.audit import AuditResult
 from jaxface.core.run_folder import ENVIRONMENT
 from jaxface.core.types import action_unit
-from jaxface.interventions import Intervention
-from jaxface.report.levels import changed_index, unchanged_index
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.text import percent, plural
 from jaxface.stats import CORRECTIONS, ESTIMATORS
@@ -47,8 +45,8 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         f"expression (the interval excludes zero) and raises it in {len(rising)}; in {len(majority)} pairs the "
         "effect is significant for most people."
     )
-    strongest = max(scored, key=lambda row: row.effect)
-    if strongest.effect > 0:
+    strongest = max(scored, key=lambda row: row.loss)
+    if strongest.loss > 0:
         changed, unchanged = strongest.accuracy_ends
         sentences.append(
             f"The largest effect is that on {strongest.classifier} for {strongest.expression}: "
@@ -88,9 +86,31 @@ def correction(result: AuditResult) -> str:
     return CORRECTIONS[result.config.correction].title
 
 
-def grid(intervention: Intervention) -> str:
+def procedure(result: AuditResult) -> str:
+    """Return what the intervention does to a face, in the present tense."""
+    intervention = result.intervention
+    text = intervention.wording.description.format(**intervention.settings)
+    return text or _default_procedure(result, "is")
+
+
+def past_procedure(result: AuditResult) -> str:
+    """Return the same for a paper, in the past tense."""
+    intervention = result.intervention
+    text = intervention.wording.methods_text.format(**intervention.settings)
+    return text or _default_procedure(result, "was")
+
+
+def _default_procedure(result: AuditResult, verb: str) -> str:
+    dose, time = result.intervention.axes
+    return (
+        f"{dose.name} {verb} set from {dose.ends[0]} to {dose.ends[1]}, while {time.name} {verb} set from "
+        f"{time.ends[0]} to {time.ends[1]}"
+    )
+
+
+def grid(result: AuditResult) -> str:
     """Return the size and range of the grid of levels."""
-    axes = intervention.axes
+    axes = result.intervention.axes
     size = " × ".join(str(len(axis.levels)) for axis in axes)
     ranges = ", ".join(f"{axis.name} {axis.levels[0]:g} to {axis.levels[-1]:g}" for axis in axes)
     return f"{size} levels ({ranges})"

@@ -20,7 +20,7 @@ from jaxface.report.average_faces import mean_expressions
 from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.image_encoding import resize
 from jaxface.report.overlays import overlay, values_on_face
-from jaxface.report.tables import changed_level
+from jaxface.report.levels import changed_level
 
 SaliencyLevel = Literal["none", "occlusion", "full"]
 _CONCURRENT = 2  # classifiers on a CPU: each holds its patches in memory
@@ -73,7 +73,7 @@ def explain(
         level: "occlusion", or "full" with gradient maps, which classifiers on the host do not have.
     """
     means = mean_expressions(result)
-    audited = FaceRenderer(result, renderer.head, result.config.render.size)
+    audited = FaceRenderer(result, renderer.inputs, result.config.render.size)
 
     def one(name: str) -> ClassifierSaliency | None:
         cells = [(expression, mean) for (owner, expression), mean in means.items() if owner == name]
@@ -103,8 +103,8 @@ def _explain(
         audited: renders at the size that the classifier was audited with.
         cells: expressions with their mean coefficients.
     """
-    intervention = renderer.result.intervention
-    steps = (intervention.axes[0].unchanged, changed_level(intervention))
+    intervention = renderer.intervention
+    steps = intervention.axes[0].unchanged, changed_level(intervention.axes[0])
     faces = [renderer.average(mean) for _, mean in cells for _ in steps]
     dose = np.tile(steps, len(cells))
     labels = [label for label, _ in cells for _ in steps]
