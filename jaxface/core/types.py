@@ -16,6 +16,9 @@ from jaxface.core.errors import LabelError, suggestion
 
 Array = jax.Array
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601), as OpenCV and Pillow use them."""
+
 BASE_EXPRESSIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 EXPRESSIONS: tuple[str, ...] = (*BASE_EXPRESSIONS, "neutral", "contempt")
 

@@ -68,9 +68,7 @@ def citations(result: AuditResult) -> str:
     entries = read("citations.bib").strip().split("\n\n")
     matches = [re.match(r"@\w+\{([^,]+),", entry) for entry in entries]
     return "\n\n".join(
-        entry
-        for match, entry in zip(matches, entries, strict=True)
-        if match is not None and match[1] in keys
+        entry for match, entry in zip(matches, entries, strict=True) if match is not None and match[1] in keys
     )
 
 

@@ -19,8 +19,8 @@ from jaxface.report import saliency
 from jaxface.report.average_faces import mean_expressions
 from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.image_encoding import resize
-from jaxface.report.overlays import overlay, values_on_face
 from jaxface.report.levels import changed_level
+from jaxface.report.overlays import overlay, values_on_face
 
 SaliencyLevel = Literal["none", "occlusion", "full"]
 _CONCURRENT = 2  # classifiers on a CPU: each holds its patches in memory
@@ -108,9 +108,7 @@ def _explain(
     faces = [renderer.average(mean) for _, mean in cells for _ in steps]
     dose = np.tile(steps, len(cells))
     labels = [label for label, _ in cells for _ in steps]
-    probabilities, losses = saliency.occlusion(
-        classifier, audited.render(faces, dose).astype(np.float32) / 255
-    )
+    probabilities, losses = saliency.occlusion(classifier, audited.render(faces, dose).astype(np.float32) / 255)
     targets = [(face, classifier.index(label), True) for face, label in enumerate(labels)]
     top = [(face, int(probabilities[face].argmax()), False) for face in range(len(faces))]
     answers = targets + [one for one, other in zip(top, targets, strict=True) if one[1] != other[1]]

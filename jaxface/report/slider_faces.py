@@ -41,8 +41,7 @@ class Sprites:
 def sprites(result: AuditResult, renderer: FaceRenderer, identity: int = 0) -> Sprites:
     """Render the sheets of one person; faces get smaller until all sheets fit into `BYTES`."""
     dose, time = (
-        equidistant(axis, count)
-        for axis, count in zip(result.intervention.axes, (_DOSES, _TIMES), strict=True)
+        equidistant(axis, count) for axis, count in zip(result.intervention.axes, (_DOSES, _TIMES), strict=True)
     )
     sheets = {
         (classifier, expression): _sheet(result, renderer, identity, classifier, expression, dose, time[1:])

@@ -44,7 +44,8 @@ class ClassifierVerdict:
 def classifier_verdicts(result: AuditResult) -> list[ClassifierVerdict]:
     """Return one verdict for each classifier, the largest loss first; those without a score last."""
     classifiers, sign = names(result.data, "classifier"), loss_sign(result.intervention.axes[0])
-    effects = sorted(result.summary.effects, key=lambda row: -np.nan_to_num(sign * row.effect.mean, nan=-np.inf))
+    losses = np.array([sign * row.effect.mean for row in result.summary.effects])
+    effects = [result.summary.effects[index] for index in np.argsort(-losses, kind="stable")]  # NaN is last
     return [_verdict(result, row, classifiers.index(row.classifier)) for row in effects]
 
 
@@ -74,11 +75,13 @@ def effect_points(effect: Effect, result: AuditResult) -> str:
 
 def effect_text(effect: Effect, result: AuditResult) -> str:
     """Return score, interval, p and n of an effect, for a sentence."""
-    interval = f"95 % interval {signed(effect.low)} to {signed(effect.high)}, " if np.isfinite(effect.low) else ""
+    interval = ""
+    if np.isfinite(effect.low):
+        interval = f"95 % interval {signed(effect.low)} to {signed(effect.high)}, "
     score = f"{signed(effect.mean)} per {result.config.unit} of {result.intervention.axes[0].name}"
     return (
-        f"{score} ({interval}"
-        f"p = {p_value(effect.p_value)} by flipping signs of n = {plural(effect.identities, 'person', 'people')})"
+        f"{score} ({interval}p = {p_value(effect.p_value)} by flipping signs of "
+        f"n = {plural(effect.identities, 'person', 'people')})"
     )
 
 
@@ -133,9 +136,7 @@ def comparison_sentence(row: Comparison, result: AuditResult) -> str:
     )
 
 
-def headline(
-    verdicts: Sequence[ClassifierVerdict], row: Comparison | None, result: AuditResult
-) -> str:
+def headline(verdicts: Sequence[ClassifierVerdict], row: Comparison | None, result: AuditResult) -> str:
     """Return the first line of the page.
 
     Args:
