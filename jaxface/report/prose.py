@@ -41,9 +41,9 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
     rising = [row for row in scored if row.direction < 0]
     majority = [row for row in scored if row.share > 0.5]
     sentences.append(
-        f"A {wording.changed} face lowers the answer in {len(falling)} of {len(scored)} pairs of classifier and "
-        f"expression (the interval excludes zero) and raises it in {len(rising)}; in {len(majority)} pairs the "
-        "effect is significant for most people."
+        f"A {wording.changed} face lowers the answer in {len(falling)} of {len(scored)} pairs of classifier "
+        f"and expression (the interval excludes zero) and raises it in {len(rising)}; in {len(majority)} "
+        "pairs the effect is significant for most people."
     )
     strongest = max(scored, key=lambda row: row.loss)
     if strongest.loss > 0:
@@ -70,8 +70,8 @@ def score(result: AuditResult) -> str:
         return f"{meaning}: the change over the whole range of {dose.name}, {steps} steps."
     step = abs(dose.levels[-1] - dose.levels[0]) / steps
     return (
-        f"{meaning}: the change per step of {step:.3g} in {dose.symbol}; over the whole range it is {steps} times "
-        "as much."
+        f"{meaning}: the change per step of {step:.3g} in {dose.symbol}; over the whole range it is {steps} "
+        "times as much."
     )
 
 
@@ -90,7 +90,8 @@ def procedure(result: AuditResult) -> str:
     """Return what the intervention does to a face, in the present tense."""
     intervention = result.intervention
     text = intervention.wording.description.format(**intervention.settings)
-    return text or _default_procedure(result, "is")
+    default = _default_procedure(result, "is")
+    return text or default[0].upper() + default[1:]
 
 
 def past_procedure(result: AuditResult) -> str:
@@ -103,8 +104,8 @@ def past_procedure(result: AuditResult) -> str:
 def _default_procedure(result: AuditResult, verb: str) -> str:
     dose, time = result.intervention.axes
     return (
-        f"{dose.name} {verb} set from {dose.ends[0]} to {dose.ends[1]}, while {time.name} {verb} set from "
-        f"{time.ends[0]} to {time.ends[1]}"
+        f"{dose.name} {verb} varied from {dose.ends[0]} to {dose.ends[1]}, and {time.name} from {time.ends[0]} to "
+        f"{time.ends[1]}"
     )
 
 
