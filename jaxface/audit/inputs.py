@@ -179,7 +179,11 @@ def _check_intervention(intervention: Intervention, config: AuditConfig) -> None
 def _layout(
     config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
 ) -> Layout:
-    """Return the layout of the store. The classifiers are as loaded, so that precision changes no fingerprint."""
+    """Return the layout of the store.
+
+    Args:
+        classifiers: as loaded, so that the precision does not change their fingerprints.
+    """
     return Layout(
         classifiers=tuple(classifier.name for classifier in classifiers),
         expressions=config.expressions,

@@ -12,6 +12,7 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import AuditConfig, plan, timing
+from jaxface.audit.inputs import load_classifiers
 from jaxface.cli import gate, options
 from jaxface.core import processes, progress, runtime
 
@@ -82,9 +83,9 @@ def main(argv: Sequence[str]) -> int:
 
 def work(config: AuditConfig, folder: Path) -> str:
     """What an audit will do, in figures."""
-    labels = [jf.classify.load(str(name)).labels for name in config.classifiers]
-    groups = plan.work_items(config, labels)
-    cells = sum(len(group.expressions) for group in groups)
+    classifiers = load_classifiers(config.classifiers)
+    items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
+    cells = sum(len(item.expressions) for item in items)
     surface = config.symmetry_steps * config.time_steps
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two answers and the first one's name
     facts = {

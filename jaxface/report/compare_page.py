@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxface import __version__
+from jaxface.audit.inputs import serializable_config
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.report import average_faces, compare_runs, figures

@@ -122,16 +122,16 @@ def _pair(first: AuditResult, second: AuditResult, before: str, after: str, peop
     scores = np.where(np.isfinite(scores).all(0), scores, np.nan)[:, known]
 
     def change(label: str, which: list[str], values: np.ndarray) -> Change:
-        def of(variable: str, **where: object) -> tuple[float, float]:
-            pair = [
-                mean(getattr(run, variable).sel(classifier=name, expression=which).isel(**where).values)
-                for run, name in runs
-            ]
-            return pair[0], pair[1]
-
+        cells = [[run.summary.cell(name, expression) for expression in which] for run, name in runs]
+        before, after = (mean(np.array([cell.activation for cell in row])) for row in cells)
+        probe = first.intervention.most_changed_probe
+        top_before, top_after = (
+            mean(np.array([run.summary.accuracies_of(name, one)[probe].accuracy for one in which]))
+            for run, name in runs
+        )
         difference = effect_of(first, values[1] - values[0])
-        first_answers = of("accuracy", checked_symmetry=0)
-        return Change(label, mean(values[0]), mean(values[1]), difference, first_answers, of("activation"))
+        top = top_before, top_after
+        return Change(label, mean(values[0]), mean(values[1]), difference, top, (before, after))
 
     changes = tuple(change(label, [label], scores[:, index]) for index, label in enumerate(some))
     return Pair(before, after, change("all", some, scores.mean(1)), changes)

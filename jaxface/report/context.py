@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from jaxface.audit.inputs import load_head
 from jaxface.audit.result import AuditResult
-from jaxface.audit.runner import load_head
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import average_faces, faces, figure_data, saliency_maps, slider_faces, tables, verdict

@@ -22,7 +22,7 @@ def data(result: AuditResult, drawn: Sprites | None, identity: int = 0) -> str:
     Args:
         drawn: the faces; None where they cannot be drawn.
     """
-    found = result.data[["probability", "first"]]
+    found = result.data[["probability", "top_class"]]
     time = found["time"].values
     some = np.unique(np.linspace(0, len(time) - 1, min(_TIMES, len(time))).round().astype(int))
     classifiers = []
@@ -31,7 +31,8 @@ def data(result: AuditResult, drawn: Sprites | None, identity: int = 0) -> str:
         for expression in names(result.data, "expression"):
             cell = found.sel(classifier=classifier, expression=expression).isel(time=some)
             surface, first = (
-                cell[name].transpose("identity", "symmetry", "time").values for name in ("probability", "first")
+                cell[name].transpose("identity", "symmetry", "time").values
+                for name in ("probability", "top_class")
             )
             known = np.isfinite(surface).all((1, 2))
             if not known.any():

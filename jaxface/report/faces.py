@@ -52,7 +52,7 @@ class Gallery:
 def galleries(result: AuditResult, studio: FaceRenderer, identity: int = 0) -> list[Gallery]:
     """For each classifier one person with every expression that was found."""
     people = result.data.isel(identity=identity)
-    checked = np.sort(people["checked_symmetry"].values)[::-1]
+    checked = np.sort(people["probe"].values)[::-1]
     wanted = searched(result, identity)
     faces = [
         studio.person(identity, people["expression_parameters"].sel(classifier=c, expression=e).values)
@@ -73,13 +73,13 @@ def _faces(images: np.ndarray, checked: np.ndarray, cell, expression: str) -> tu
     answers = names(cell, "answer")
     found = []
     for image, symmetry in zip(images, checked, strict=True):
-        said = cell.sel(checked_symmetry=symmetry)
+        said = cell.sel(probe=symmetry)
         found.append(
             Face(
                 picture=image,
                 symmetry=f"{symmetry:g}",
-                top=answers[int(said["predicted"])],
-                probability=float(said["checked_probability"].sel(answer=expression)),
+                top=answers[int(said["probe_top_class"])],
+                probability=float(said["probe_probability"].sel(answer=expression)),
             )
         )
     return tuple(found)

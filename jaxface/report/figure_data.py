@@ -63,7 +63,7 @@ def curves(result: AuditResult) -> Iterator[ReportFigure]:
 
 def missed_share(result: AuditResult) -> np.ndarray:
     """(C, X, S) share of people whose first answer at full expression is another than the target."""
-    first = result.first.isel(time=-1).transpose("classifier", "expression", "identity", "symmetry").values
+    first = result.top_class.isel(time=-1).transpose("classifier", "expression", "identity", "symmetry").values
     answers = names(result.data, "answer")
     target = np.array([answers.index(name) for name in names(result.data, "expression")])
     known = first >= 0

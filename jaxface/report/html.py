@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from jaxface import __version__
 from jaxface.audit import timing
+from jaxface.audit.inputs import serializable_config
 from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.core.progress import Progress
@@ -119,7 +119,7 @@ def page_of(material: ReportContext) -> str:
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
         level="95 %",
         alpha=config.alpha,
-        checked=[f"{value:g}" for value in data["checked_symmetry"].values],
+        checked=[f"{value:g}" for value in data["probe"].values],
         classifiers=[{"name": name, "colour": style.colour(i)} for i, name in enumerate(classifiers)],
         scores=material.rows,
         matrices={

@@ -9,7 +9,6 @@ import xarray
 
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
-from jaxface.audit.statistics import summary
 from jaxface.report.text import percent
 
 REASONS = {
@@ -88,60 +87,45 @@ def names(data: xarray.Dataset, dimension: str) -> list[str]:
 
 def score_rows(result: AuditResult) -> list[ScoreRow]:
     """A row for each classifier and expression, classifier by classifier."""
-    table = summary(result)
-    accuracy = result.accuracy.transpose("classifier", "expression", "checked_symmetry").values
-    deviation = result.surfaces.isel(symmetry=-1, time=-1).std("identity").values
-    status = result.data["status"].values
-    rows = []
-    for c, classifier in enumerate(names(result.data, "classifier")):
-        for e, expression in enumerate(names(result.data, "expression")):
-            cell = table.isel(classifier=c, expression=e)
-            count = int(cell["identities"])
-            rows.append(
-                ScoreRow(
-                    classifier=classifier,
-                    expression=expression,
-                    known=count,
-                    score=float(cell["score"]),
-                    low=float(cell["low"]),
-                    high=float(cell["high"]),
-                    significant=int(cell["significant"]),
-                    share=float(cell["ratio"]),
-                    accuracy=tuple(map(float, accuracy[c, e])),
-                    activation=float(cell["activation"]),
-                    deviation=float(deviation[c, e]),
-                    reason="" if count else reason(status[c, e]),
-                )
-            )
-    return rows
+    summary = result.summary
+    return [
+        ScoreRow(
+            classifier=cell.classifier,
+            expression=cell.expression,
+            known=cell.identities,
+            score=cell.score,
+            low=cell.low,
+            high=cell.high,
+            significant=cell.significant,
+            share=cell.ratio,
+            accuracy=tuple(row.accuracy for row in summary.accuracies_of(cell.classifier, cell.expression)),
+            activation=cell.activation,
+            deviation=cell.activation_deviation,
+            reason="" if cell.has_score else reason(cell.status),
+        )
+        for cell in summary.cells
+    ]
 
 
 def scheme_rows(result: AuditResult) -> list[SchemeRow]:
     """A row for each classifier and expression that has a score."""
-    table, schemes = summary(result), result.schemes
-    rows = []
-    for classifier in names(result.data, "classifier"):
-        for expression in names(result.data, "expression"):
-            cell = table.sel(classifier=classifier, expression=expression)
-            if not int(cell["identities"]):
-                continue
-            counts = schemes["significant"].sel(classifier=classifier, expression=expression).values
-            rows.append(
-                SchemeRow(
-                    classifier,
-                    expression,
-                    int(cell["identities"]),
-                    tuple(map(int, counts)),
-                    float(cell["population_p"]),
-                )
-            )
-    return rows
+    summary = result.summary
+    return [
+        SchemeRow(
+            cell.classifier,
+            cell.expression,
+            cell.identities,
+            tuple(row.significant for row in summary.schemes_of(cell.classifier, cell.expression)),
+            cell.population_p,
+        )
+        for cell in summary.cells
+        if cell.has_score
+    ]
 
 
-def reason(status: np.ndarray) -> str:
-    """The commonest status of some cells, in words."""
-    values, counts = np.unique(status, return_counts=True)
-    return REASONS.get(CellStatus(int(values[counts.argmax()])), "no permutation test yet")
+def reason(status: int) -> str:
+    """A status in words."""
+    return REASONS.get(CellStatus(status), "no permutation test yet")
 
 
 def mean(values: np.ndarray) -> float:
@@ -160,16 +144,14 @@ def median(values: np.ndarray) -> float:
 
 def transfer_rows(result: AuditResult) -> list[TransferRow]:
     """A row for each classifier and expression that faces were found for."""
-    table = result.transfer
     rows = []
     for finder in names(result.data, "classifier"):
         for expression in names(result.data, "expression"):
-            cells = []
-            for judge in names(result.data, "judge"):
-                said = table.sel(classifier=finder, expression=expression, judge=judge)
-                cells.append(
-                    CrossPrediction(float(said["probability"]), float(said["accuracy"]), judge == finder)
-                )
+            cells = [
+                CrossPrediction(row.probability, row.accuracy, row.evaluator == finder)
+                for row in result.summary.cross_predictions
+                if (row.classifier, row.expression) == (finder, expression)
+            ]
             if any(np.isfinite(cell.probability) for cell in cells):
                 rows.append(TransferRow(finder, expression, tuple(cells)))
     return rows
@@ -249,7 +231,7 @@ def text_table(columns: list[str], rows: list[list[str]]) -> str:
 
 def score_table(result: AuditResult) -> str:
     """The scores of a run for a terminal."""
-    checked = [f"first at s={value:g}" for value in result.data["checked_symmetry"].values]
+    checked = [f"first at s={value:g}" for value in result.data["probe"].values]
     columns = ["classifier", "expression", "score", "95 % interval", "significant", *checked]
     lines: list[list[str]] = []
     for row in score_rows(result):

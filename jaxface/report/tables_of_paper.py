@@ -43,7 +43,7 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
         )
         return Table(name, caption, ("classifier", *expressions), cells)
 
-    checked = [float(value) for value in result.data["checked_symmetry"].values]
+    checked = [float(value) for value in result.data["probe"].values]
     made = [
         wide(
             "table2-scores",

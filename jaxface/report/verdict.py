@@ -7,11 +7,10 @@ from functools import partial
 
 import numpy as np
 
-from jaxface.audit.plan import statistics_key
+from jaxface.audit import statistics
 from jaxface.audit.result import AuditResult
 from jaxface.report.tables import ScoreRow, mean, names
 from jaxface.report.text import p_value, plural, points, signed
-from jaxface.stats import mean_interval, sign_flip_test
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,7 @@ def classifier_summaries(result: AuditResult, rows: list[ScoreRow]) -> list[Clas
     found = []
     for index, name in enumerate(names(result.data, "classifier")):
         own = [row for row in rows if row.classifier == name and row.known]
-        effect = effect_of(result, person_means(result)[index])
+        effect = Effect(*result.summary.effect(name).effect)
         significant, faces = sum(row.significant for row in own), sum(row.known for row in own)
         first = (
             mean(np.array([row.accuracy[0] for row in own])),
@@ -130,28 +129,9 @@ def sentence(result: AuditResult, verdict: ClassifierSummary) -> str:
     )
 
 
-def person_means(result: AuditResult, expressions: np.ndarray | None = None) -> np.ndarray:
-    """(C, N) each person's mean score over expressions that were asked for; NaN where one is unknown.
-
-    Args:
-        expressions: (X,) bool, those that count; None = for each classifier those that it knows of anybody.
-    """
-    scores = result.scores.transpose("classifier", "expression", "identity").values
-    if expressions is not None:
-        return np.asarray(scores[:, expressions].mean(1))
-    known = np.isfinite(scores).any(-1)
-    means = [own[some].mean(0) if some.any() else own.mean(0) for own, some in zip(scores, known, strict=True)]
-    return np.stack(means)
-
-
 def effect_of(result: AuditResult, values: np.ndarray) -> Effect:
     """The effect of (N,) scores, one a person."""
-    key = statistics_key(result.config.seed)
-    interval = mean_interval(values, key)
-    p = float(sign_flip_test(values, key, result.config.permutations))
-    steps = result.config.symmetry_steps - 1 if result.config.unit == "step" else 1
-    known = int(np.isfinite(values).sum())
-    return Effect(mean(values), float(interval.low), float(interval.high), p, known, steps)
+    return Effect(*statistics.effect_of(values, result.config, result.intervention.dose_range_steps))
 
 
 @dataclass(frozen=True)
@@ -187,14 +167,8 @@ class Comparison:
 
 def comparison(result: AuditResult, more: str, less: str) -> Comparison | None:
     """Two of a run's classifiers, or None where they share no expression."""
-    known = names(result.data, "classifier")
-    pair = [known.index(more), known.index(less)]
-    scores = result.scores.transpose("classifier", "expression", "identity").values
-    shared = np.isfinite(scores[pair]).any(-1).all(0)
-    if not shared.any():
-        return None
-    means = person_means(result, shared)[pair]
-    return Comparison(more, less, effect_of(result, means[0] - means[1]), int(shared.sum()))
+    row = result.summary.comparison(more, less)
+    return Comparison(row.more, row.less, Effect(*row.difference), row.expressions) if row else None
 
 
 def headline(ordered: list[ClassifierSummary], compared: Comparison | None) -> str:
