@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.audit import interventions
+from jaxface import interventions
 from jaxface.audit.inputs import AuditInputs
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities_float64

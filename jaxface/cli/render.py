@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.cli import head_options, options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
@@ -116,7 +117,9 @@ def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
         someone = head_options.person(head, seed)
         for label in settings.expression:
             params = head_options.with_prototype(head, someone, label, settings.prototype)
-            grid = jf.render.grid(head, params, scene, symmetry, time, side=settings.side)
+            grid = interventions.grid(
+                interventions.Symmetry(settings.side), head, params, scene, symmetry, time
+            )
             images.append(np.asarray(grid).reshape(-1, *grid.shape[2:]))
             meter.advance()
     meter.close()
