@@ -15,7 +15,7 @@ from jaxface.bench import audit, harness, originals
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.cli import main
 from jaxface.core.errors import ConfigError
-from tests import planted
+from tests import fake_audit
 
 
 @pytest.mark.parametrize("name", bench.SUITES)
@@ -79,7 +79,7 @@ def test_classifiers_are_timed_by_default_if_they_bring_their_weights() -> None:
 
 def test_networks_stand_beside_pytorchs_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a net of one number in the place of DAN."""
-    small = classify.Classifier({}, planted.CLASSIFIER.network, planted.CLASSIFIER.card)
+    small = classify.Classifier({}, fake_audit.CLASSIFIER.network, fake_audit.CLASSIFIER.card)
     monkeypatch.setattr(originals, "generated", lambda card: small)
     suite = bench.load("classify")
     first, second = suite.run(suite.settings(architectures=("dan",), repeats=6, seconds=0.0))

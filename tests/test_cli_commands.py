@@ -197,7 +197,7 @@ def test_a_stopped_audit_says_that_it_resumes(
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxface.audit.runner.Examiner", stop)
+    monkeypatch.setattr("jaxface.audit.runner.Evaluator", stop)
     assert run(SMALL) == 130
     error = capsys.readouterr().err
     assert error.count("\n") == 1

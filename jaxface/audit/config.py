@@ -88,7 +88,7 @@ class AuditConfig:
     """Error level of one classifier and expression, over identities."""
 
     correction: Annotated[str, OneOf(CORRECTIONS)] = "holm"
-    """For many people: "holm" keeps the chance of any false alarm below alpha, "benjamini-hochberg" their share."""
+    """For many people: "holm" limits the chance of any false alarm, "benjamini-hochberg" their share."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the classifiers compute in; `jaxface bench audit` says what bfloat16 changes."""

@@ -110,8 +110,10 @@ class Evaluator:
         searcher = self._searcher(classifier, expressions)
         with self.clock.during("search"):
             result = searcher.run(keys, merge_axes(params), np.tile(targets, count))
-        fields = {name: split_axis(np.asarray(values), (count, expressions)) for name, values in vars(result).items()}
-        return SearchResult(**fields)
+        shape = count, expressions
+        return SearchResult(
+            **{name: split_axis(np.asarray(leaf), shape) for name, leaf in vars(result).items()}
+        )
 
     def _searcher(self, classifier: Classifier, expressions: int) -> Searcher:
         if classifier.name not in self._searchers:

@@ -1,6 +1,6 @@
 """Limits that an audit may not exceed: what `jaxface audit --fail-on` checks.
 
-    failures = gates.check([gates.parse("score>0.01")], result.summary)
+`check([parse("score>0.01")], result.summary)` returns a line for each cell that exceeds the limit.
 """
 
 from __future__ import annotations

@@ -16,11 +16,14 @@ from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.errors import ConfigError
 from jaxface.face import FaceModel
 from jaxface.interventions import Intervention
 from jaxface.render import Scene, scene
 from jaxface.stats.score import column_weights
+
+INTERVENTION_SETTINGS = ("side", "symmetry_steps", "time_steps")
+"""Keys of `AuditConfig` that are passed to an intervention which has a field of that name."""
 
 
 @dataclass(frozen=True)
@@ -119,13 +122,10 @@ def build_intervention(config: AuditConfig) -> Intervention:
     """
     intervention = config.intervention
     if isinstance(intervention, str):
-        if intervention not in interventions.REGISTRY:
-            raise ConfigError(
-                f"intervention = {intervention!r}{suggestion(intervention, interventions.REGISTRY)}"
-            )
-        intervention = interventions.REGISTRY[intervention](
-            config.side, config.symmetry_steps, config.time_steps
-        )
+        kind = interventions.REGISTRY.get(intervention)
+        fields = getattr(kind, "__dataclass_fields__", {})
+        settings = {name: getattr(config, name) for name in INTERVENTION_SETTINGS if name in fields}
+        intervention = interventions.build(intervention, **settings)
     _check_intervention(intervention, config)
     return intervention
 
@@ -178,7 +178,11 @@ def _check_intervention(intervention: Intervention, config: AuditConfig) -> None
 def _layout(
     config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
 ) -> Layout:
-    """Return the layout of the store. The classifiers are as loaded, so that precision changes no fingerprint."""
+    """Return the layout of the store.
+
+    Args:
+        classifiers: as loaded, so that the precision does not change their fingerprints.
+    """
     return Layout(
         classifiers=tuple(classifier.name for classifier in classifiers),
         expressions=config.expressions,

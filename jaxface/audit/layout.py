@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import IntEnum
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,7 +137,7 @@ class InterventionRecord:
 
     Attributes:
         axes: dose and time.
-        settings: JSON-ready; equal settings mean equal pictures.
+        settings: its description, JSON-ready; equal settings mean equal pictures.
     """
 
     name: str
@@ -169,7 +168,7 @@ class InterventionRecord:
             attributes["name"],
             (dose, time),
             tuple(attributes["probe_levels"]),
-            cast(Wording, SimpleNamespace(**attributes["wording"])),
+            Wording(**attributes["wording"]),
             attributes["settings"],
         )
 
@@ -181,7 +180,7 @@ class InterventionRecord:
                 {**asdict(axis), "levels": list(axis.levels), "ends": list(axis.ends)} for axis in self.axes
             ],
             "probe_levels": list(self.probe_levels),
-            "wording": {name: getattr(self.wording, name) for name in Wording.__annotations__},
+            "wording": asdict(self.wording),
             "settings": dict(self.settings),
         }
 

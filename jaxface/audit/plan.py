@@ -81,9 +81,7 @@ def search_keys(seed: int, classifier: str, cells: Sequence[tuple[int, int]]) ->
 
     They follow from the classifier's name, so that other classifiers do not matter.
     """
-    key = jax.random.fold_in(
-        jax.random.fold_in(jax.random.key(seed), _SEARCH), zlib.crc32(classifier.encode())
-    )
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _SEARCH), zlib.crc32(classifier.encode()))
     return _fold_twice(key, jnp.asarray(cells, jnp.uint32))
 
 

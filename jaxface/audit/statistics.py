@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import numpy as np
 import xarray
 
@@ -109,8 +108,8 @@ def person_means(scores: np.ndarray, expressions: np.ndarray | None = None) -> n
     if expressions is not None:
         return np.asarray(scores[:, expressions].mean(1))
     has_score = np.isfinite(scores).any(-1)
-    means = [row[mask].mean(0) if mask.any() else row.mean(0) for row, mask in zip(scores, has_score, strict=True)]
-    return np.stack(means)
+    rows = zip(scores, has_score, strict=True)
+    return np.stack([row[mask].mean(0) if mask.any() else row.mean(0) for row, mask in rows])
 
 
 def finite_mean(values: np.ndarray) -> float:

@@ -85,7 +85,7 @@ class RunStore:
     @property
     def is_complete(self) -> bool:
         """Whether the statistics and the summary have been written."""
-        return bool(zarr.open_group(str(self.folder / SURFACES_FOLDER), mode="r").attrs.get(_COMPLETE, False))
+        return is_complete(self.read())
 
     def write_statistics(self, values: Mapping[str, np.ndarray]) -> None:
         """Write the variables of `STATISTICS`, each (C, X, N, ...)."""
@@ -152,7 +152,7 @@ def read_summary(folder: Path) -> Summary:
 
 
 def is_complete(data: xarray.Dataset) -> bool:
-    """Return whether a store, as `read` returns it, has statistics and a summary."""
+    """Return whether a store, as `read` returned it, has statistics and a summary."""
     return bool(data.attrs.get(_COMPLETE, False))
 
 
@@ -162,7 +162,8 @@ def is_finished(folder: Path) -> bool:
     Raises:
         StoreError: its store cannot be read, or another version of jaxface wrote it.
     """
-    return (folder / run_folder.SETTINGS).is_file() and (folder / SURFACES_FOLDER).is_dir() and is_complete(read(folder))
+    parts = (folder / run_folder.SETTINGS).is_file(), (folder / SURFACES_FOLDER).is_dir()
+    return all(parts) and is_complete(read(folder))
 
 
 def read_config(folder: Path) -> AuditConfig:

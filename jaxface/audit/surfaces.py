@@ -6,6 +6,7 @@ classifying are two programs, so that the time of each is measured.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -240,7 +241,7 @@ def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: 
         )
         return images.reshape(-1, *images.shape[2:])
 
-    return map_cases(render, params, active=active)
+    return map_cases(_trace_once(render), params, active=active)
 
 
 def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Array:
@@ -254,7 +255,7 @@ def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Arr
         time = jnp.full(len(dose), full)
         return interventions.images(setup.intervention, setup.head, repeated, setup.scene, dose, time)
 
-    return map_cases(render, params, active=active)
+    return map_cases(_trace_once(render), params, active=active)
 
 
 def _apply_classifier(classifier: Classifier, images: Array, active: Array) -> Array:
@@ -263,4 +264,9 @@ def _apply_classifier(classifier: Classifier, images: Array, active: Array) -> A
     def apply(images: Array) -> Array:
         return classifier.apply(classifier.state, images).astype(jnp.float32)
 
-    return map_cases(apply, images, active=active)
+    return map_cases(_trace_once(apply), images, active=active)
+
+
+def _trace_once(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Keep what is traced: `map_cases` calls the function for its result and for the shape of it."""
+    return jax.jit(function, inline=True)

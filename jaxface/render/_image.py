@@ -14,7 +14,7 @@ from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
 from jaxface.face.model import FaceModel, FaceParams, check_params, check_shape
 from jaxface.render.attributes import Mesh, surface
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize, skip_unless
 from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import visible
@@ -59,9 +59,9 @@ def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: 
     check_params(head, pose=pose)
     vertices = geometry.skin(head, prepared.neutral + deformation.displacement, prepared.joints, pose)
     linear = _linear(head, vertices, deformation.wrinkles, prepared, scene)
-    return stage(
-        vertices[0, 0] < jnp.inf, functools.partial(_displayed, scene.supersample), linear, scene.gamma
-    )
+    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the background.
+    finite = jnp.all(jnp.isfinite(vertices))
+    return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
 
 
 @jax.jit
@@ -127,22 +127,21 @@ def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, 
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
     covered = triangle >= 0
-    anything = jnp.any(covered)
+    active = jnp.any(covered)
 
     def light(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
 
-    received = stage(anything, light, vertices)
+    received = skip_unless(active, light, vertices)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
     shape = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     u, v, shade, x, y, depth = surface(columns, (*received, lines), shape, triangle)
-    sample = stage(anything, fetch, prepared.texture, u, v)
-    always = triangle[0, 0] > -2
-    colour = stage(always, _colour, sample, shade, covered, scene.background**scene.gamma)
+    sample = skip_unless(active, fetch, prepared.texture, u, v)
+    colour = materialize(_colour, sample, shade, covered, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour
     depth = jnp.where(covered, depth, jnp.inf)
-    return stage(anything, move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
+    return materialize(move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
 
 
 def _colour(sample: Array, shade: tuple[Array, ...], covered: Array, background: Array) -> Array:
@@ -153,6 +152,7 @@ def _colour(sample: Array, shade: tuple[Array, ...], covered: Array, background:
     return jnp.where(covered[..., None], lit, background[None, None])
 
 
-def _displayed(supersample: int, linear: Array, gamma: Array) -> Array:
+def _displayed(supersample: int, linear: Array, gamma: Array, finite: Array) -> Array:
     mean = average(linear, supersample)
-    return display(mean.reshape(-1), gamma).reshape(mean.shape)  # flat: a loop over three is not vectorised
+    shown = display(mean.reshape(-1), gamma)  # flat: a loop over three channels is not vectorised
+    return jnp.where(finite, shown, jnp.nan).reshape(mean.shape)

@@ -13,7 +13,7 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 from jaxface.render.affine_motion import Motion, affine_motion, hull_vertices
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
 from jaxface.render.deferred import (
@@ -154,12 +154,14 @@ def render_affine(
             these do not fit.
     """
     shared = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
+    # A packed word cannot hold NaN: it would be some finite colour.
+    fits_words = shared.lists.sound & _all_finite(shared.motion, prepared, scene)
 
     def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
             return render_frames(head, shared, prepared, scene, coefficients)
 
-        return jax.lax.cond(shared.lists.sound, fast, lambda number, _: exact(number), *lanes)
+        return jax.lax.cond(fits_words & _all_finite(lanes[1]), fast, lambda number, _: exact(number), *lanes)
 
     count = frames.coefficients[0].shape[0]
     # The last call's spare lanes repeat the last frame.
@@ -169,6 +171,12 @@ def render_affine(
     )
     pictures = jax.lax.map(render_lanes, (number, coefficients))
     return pictures.reshape(-1, *pictures.shape[2:])[:count]
+
+
+def _all_finite(*trees: Any) -> Array:
+    """() bool: whether all floating-point numbers of some pytrees are finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(trees) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
 
 
 def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
@@ -185,10 +193,7 @@ def render_frames(
     samples = scene.size * scene.supersample
     rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
-    def paint(go: Array, seen: _Visibility) -> Array:
-        return _shade(group, rows, go, seen)
-
-    buffer = _rasterize_tiers(group, rows, samples, paint)
+    buffer = _rasterize_tiers(group, rows, samples, partial(_shade, group, rows))
     planes = unpack(_resolve(buffer, group.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
@@ -200,7 +205,7 @@ def triangles(
     samples = scene.size * scene.supersample
     rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
-    def paint(go: Array, seen: _Visibility) -> Array:
+    def paint(seen: _Visibility) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
         return jnp.where(is_empty(seen.word), jnp.uint32(EMPTY_WORD), found)
 
@@ -224,7 +229,7 @@ class _Visibility(NamedTuple):
 
 
 def _rasterize_tiers(
-    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[Array, _Visibility], Array]
+    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[_Visibility], Array]
 ) -> Array:
     """(more than samples^2, LANES) words in the order of the lists; the last row is NOTHING.
 
@@ -253,14 +258,14 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
         samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
         return tonemap_word(samples, background, scene.gamma)
 
-    return stage(position[0] >= 0, resolve, buffer, place)
+    return materialize(resolve, buffer, place)
 
 
 def _draw_chunk(
     group: FrameBatch,
     rows: VertexBuffers,
     samples: int,
-    paint: Callable[[Array, _Visibility], Array],
+    paint: Callable[[_Visibility], Array],
     first: Array,
     chunk: int,
     length: int | None,
@@ -279,16 +284,15 @@ def _chunk(
     chunk: int,
     samples: int,
     length: int | None,
-    paint: Callable[[Array, _Visibility], Array],
+    paint: Callable[[_Visibility], Array],
 ) -> Array:
     """Words (chunk, LANES) of the pixels from `at` on, whose lists have at most `length` entries."""
-    go = at >= 0
     found = group.lists
     pixel, start, count = (
         jax.lax.dynamic_slice(each, (at,), (chunk,)) for each in (found.pixel, found.start, found.count)
     )
 
-    def slots(first: Array, many: int) -> Slots:
+    def slots(many: int, pixel: Array, first: Array) -> Slots:
         step = first + jnp.arange(many, dtype=jnp.int32)[:, None]
         triangle = fetch_rows(found.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
         return Slots(
@@ -302,29 +306,29 @@ def _chunk(
         )
 
     if length is not None:
-        table = stage(go, lambda: slots(jnp.int32(0), length))
-        word = stage(go, lambda table: visibility_word(nearest(table, rows)), table)
-        return paint(go, _Visibility(word, _entry(word, start, count), table))
+        table = materialize(partial(slots, length), pixel, jnp.int32(0))
+        word = materialize(lambda table: visibility_word(nearest(table, rows)), table)
+        return paint(_Visibility(word, _entry(word, start, count), table))
 
     def more(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
-        table = stage(go, lambda first: slots(first, _PASS), _PASS * number)
-        word = stage(go, lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
-        near = stage(go, lambda table: nearness(nearest(table, rows)), table)
+        table = materialize(partial(slots, _PASS), pixel, _PASS * number)
+        word = materialize(lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
+        near = materialize(lambda table: nearness(nearest(table, rows)), table)
         closer = near > best[1]
         return jnp.where(closer, word, best[0]), jnp.where(closer, near, best[1])
 
     nothing = (jnp.full((chunk, LANES), EMPTY_WORD, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
     word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, more, nothing)
-    return paint(go, _Visibility(word, _entry(word, start, count), None))
+    return paint(_Visibility(word, _entry(word, start, count), None))
 
 
 def _entry(word: Array, start: Array, count: Array) -> Array:
     return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
 
 
-def _shade(group: FrameBatch, rows: VertexBuffers, go: Array, seen: _Visibility) -> Array:
+def _shade(group: FrameBatch, rows: VertexBuffers, seen: _Visibility) -> Array:
     scale = 1.0 / group.brightest
-    given = seen.slots if seen.slots is not None else stage(go, partial(_visible_corners, group), seen.entry)
+    given = seen.slots if seen.slots is not None else materialize(partial(_visible_corners, group), seen.entry)
 
     def at_corner(word: Array, given: Any) -> tuple[Callable, Callable]:
         return select_slot_attribute(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
@@ -333,14 +337,14 @@ def _shade(group: FrameBatch, rows: VertexBuffers, go: Array, seen: _Visibility)
         def mix(word: Array, given: Any) -> Array:
             return interpolate_pair(word, at_corner(word, given)[0], (first, second), factors)
 
-        return stage(go, mix, seen.word, given)
+        return materialize(mix, seen.word, given)
 
-    uv = stage(go, lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
+    uv = materialize(lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
     *others, last = rows.light
     light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
-    return stage(go, colour_word, seen.word, uv, light, group.texture, group.brightest)
+    return materialize(colour_word, seen.word, uv, light, group.texture, group.brightest)
 
 
 def _visible_corners(group: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:
