@@ -12,7 +12,7 @@ from flax import nnx
 
 from jaxface.frameworks.causal_affect import gatv2, known_units, variant
 from jaxface.frameworks.causal_affect.gatv2 import HEADS, Attention
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once
 

@@ -20,7 +20,7 @@ from jaxface.frameworks.causal_affect.config import GraphConfig, SmallConfig
 from jaxface.frameworks.causal_affect.graphs import figures
 from jaxface.frameworks.causal_affect.portrait import portrait
 from jaxface.frameworks.causal_affect.train import build
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once
 TRUTH = graphs.of_world(rendered.load_world("signed"))

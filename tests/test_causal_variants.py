@@ -26,8 +26,8 @@ from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.devices import mesh_for
-from jaxface.frameworks.common.evaluate import Evaluator, known_measures
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.seeds import aggregate_seeds
 
 PAPER = (
@@ -132,12 +132,16 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
         return 2.0 * np.asarray(images)[:, 0, 0, :2] - 1.0
 
     task = Task(both.labels, both.units, 4)
-    ask = Evaluator(classes, task, "labels", 4, mesh_for(4), units)  # type: ignore[arg-type]
-    found = ask(None, both)
-    assert tuple(name for name in known_measures(task, "labels", True) if name in found) == tuple(found)
+    def ask(dataset: data.Dataset) -> dict[str, float]:
+        return evaluate_dataset(
+            classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units
+        )
+
+    found = ask(both)
+    assert tuple(name for name in metric_names(task, "labels", True) if name in found) == tuple(found)
     assert found["accuracy"] == 1.0 and found["units_f1"] == found["units_f1_au12"] == 1.0
-    assert "accuracy" not in ask(None, data.concat([one], both.labels, both.units))
-    assert "units_f1" not in ask(None, data.concat([other], both.labels, both.units))
+    assert "accuracy" not in ask(data.concat([one], both.labels, both.units))
+    assert "units_f1" not in ask(data.concat([other], both.labels, both.units))
 
 
 def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
