@@ -28,11 +28,11 @@ def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
     """
     network = cast(CausalAffect, module)
     units, expressions = network.units, network.expressions
-    if units is None or units.global_edges is None:
+    if units is None or units.global_graph is None:
         raise ConfigError("these networks have no global graph; train with parts.global_graph")
-    has_rules = expressions is not None and expressions.global_edges is not None
-    rules = np.asarray(expressions.global_edges()) if has_rules else None
-    return _to_signed_graph(task, np.asarray(units.global_edges()), rules)
+    has_rules = expressions is not None and expressions.global_graph is not None
+    rules = np.asarray(expressions.global_graph()) if has_rules else None
+    return _to_signed_graph(task, np.asarray(units.global_graph()), rules)
 
 
 def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[SignedGraph]:
@@ -42,7 +42,7 @@ def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[Signe
         ConfigError: the network has none.
     """
     network = cast(CausalAffect, module)
-    if network.units is None or network.units.sample_edges is None:
+    if network.units is None or network.units.sample_graph is None:
         raise ConfigError("these networks have no graphs of samples; train with parts.sample_graph")
     branches = [branch for branch in (network.units, network.expressions) if branch is not None]
     edges = jax.jit(lambda features: [branch(features).edges[:, -1] for branch in branches])(features)

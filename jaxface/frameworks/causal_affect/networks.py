@@ -195,8 +195,8 @@ class GraphBranch(nnx.Module):
     """The graphs from action units to one kind of targets.
 
     Attributes:
-        global_edges, sample_edges: the global graph and that of each sample; None where the variant has none.
-        messages: of the levels that there are.
+        global_graph, sample_graph: the global graph and that of each sample; None where the variant has none.
+        transform: message passing of the levels that there are.
         among_units: whether targets are the action units themselves; else expressions.
     """
 
@@ -206,21 +206,21 @@ class GraphBranch(nnx.Module):
         parts, graph, self.among_units = config.parts, config.graph, same
         loops = graph.self_loops or not same
         has_global = parts.global_graph
-        self.global_edges = GlobalGraph(targets, sources, graph, loops, rngs=rngs) if has_global else None
+        self.global_graph = GlobalGraph(targets, sources, graph, loops, rngs=rngs) if has_global else None
         sample_edges = SampleGraph(targets, sources, config.width, graph, same, has_global, rngs=rngs)
-        self.sample_edges = sample_edges if parts.sample_graph else None
+        self.sample_graph = sample_edges if parts.sample_graph else None
         count = has_global + parts.sample_graph
-        self.messages = MessagePassing(count, targets, config.width, config, rngs=rngs)
+        self.transform = MessagePassing(count, targets, config.width, config, rngs=rngs)
 
     def __call__(self, features: Array) -> GraphOutputs:
         """Return the outputs of the levels that there are, for features (B, S, d)."""
-        global_edges = None if self.global_edges is None else self.global_edges()
+        global_edges = None if self.global_graph is None else self.global_graph()
         edges = []
         if global_edges is not None:
             edges.append(jnp.broadcast_to(global_edges[None], (features.shape[0], *global_edges.shape)))
-        if self.sample_edges is not None:
-            edges.append(self.sample_edges(features, self.messages.values[...][-1], global_edges))
-        return self.messages(jnp.stack(edges, 1), features)
+        if self.sample_graph is not None:
+            edges.append(self.sample_graph(features, self.transform.values[...][-1], global_edges))
+        return self.transform(jnp.stack(edges, 1), features)
 
 
 class CausalAffect(nnx.Module):
