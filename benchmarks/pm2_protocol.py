@@ -79,7 +79,7 @@ def networks(
     direct = dataclasses.replace(base, method="direct")
     first, further = (
         TrainConfig(
-            steps=steps, batch=32, optimiser=OptimizerConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
+            steps=steps, batch=32, optimizer=OptimizerConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
         )
         for steps, rate in ((asked.source_steps, asked.source_rate), (asked.steps, asked.rate))
     )

@@ -18,8 +18,9 @@ import pytest
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
-from jaxface.frameworks.common.exporting import export, exportable
-from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
+from jaxface.frameworks.common.exporting import export, export_obstacle
+from jaxface.frameworks.common.framework import Framework, TrainState, programs
+from tests.framework_fixtures import FIXTURES, Fixture
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.record import read_log
 from tests import fake_audit
@@ -70,7 +71,7 @@ class Turning:
 
 def case(name: str) -> Case:
     framework = frameworks.load(name)
-    given = framework.fixture(jax.random.key(0))
+    given = FIXTURES[name](jax.random.key(0))
     train = dataclasses.replace(given.train, steps=STEPS, checkpoint_every=2, evaluate_every=STEPS, log_every=1)
     return Case(framework, given._replace(train=train))
 
@@ -96,8 +97,8 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
             infos.append(jax.device_get(dict(info)))
         return states, infos
 
-    states, infos = follow(replicate(run.first(0), mesh), steps)
-    shaken, _ = follow(replicate(shake(run.first(0)), mesh), 1)
+    states, infos = follow(replicate(run.init(0), mesh), steps)
+    shaken, _ = follow(replicate(shake(run.init(0)), mesh), 1)
     leaves = jax.tree.leaves
     told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
     # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
@@ -185,13 +186,13 @@ def test_what_was_trained_can_be_audited(
 ) -> None:
     framework, given = one
     whole, folder = fitted
-    if exportable(framework, given.task):
+    if export_obstacle(framework, given.task):
         with pytest.raises(LabelError, match="no classifier to export"):
             export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
         return
     classifier = export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
     units = tuple(f"AU{number}" for number in given.task.units)
-    assert classifier.labels == (given.task.labels if framework.answers == "labels" else units)
+    assert classifier.labels == (given.task.labels if framework.output == "labels" else units)
     images = np.asarray(given.batch["image"], np.float32) / 255
     run = programs(framework, given.config, given.task, given.train)
     seen = np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images

@@ -22,7 +22,9 @@ from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Task, programs
+from jaxface.core.sharding import mesh_for, replicate, shard_batch
+from jaxface.frameworks.common.framework import programs
+from jaxface.frameworks.common.task import Task
 
 Loop = Callable[[], None]
 
@@ -88,7 +90,7 @@ def ground(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], s
     """As `fit` does it, without its files."""
     prepared = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
     mesh = mesh_for(settings.batch, jax.local_devices()[:1])
-    state, root = replicate(prepared.first(0), mesh), replicate(jax.random.key(0), mesh)
+    state, root = replicate(prepared.init(0), mesh), replicate(jax.random.key(0), mesh)
 
     def loop() -> None:
         nonlocal state
@@ -108,8 +110,8 @@ def plain(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], se
             layer.training = True
     graphdef, state = nnx.split(net)
     params, statistics = nnx.split_state(state, nnx.Param, ...)
-    optimiser = optax.adamw(1e-3)
-    moments = optimiser.init(params)
+    optimizer = optax.adamw(1e-3)
+    moments = optimizer.init(params)
 
     def step(params: Any, statistics: Any, moments: Any, images: jax.Array, labels: jax.Array) -> Any:
         def loss(params: Any) -> Any:
@@ -119,7 +121,7 @@ def plain(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], se
             return value, nnx.state(net, nnx.BatchStat)
 
         (value, after), gradient = jax.value_and_grad(loss, has_aux=True)(params)
-        moves, moments = optimiser.update(gradient, moments, params)
+        moves, moments = optimizer.update(gradient, moments, params)
         return optax.apply_updates(params, moves), after, moments, value
 
     jitted = jax.jit(step, donate_argnums=(0, 1, 2))

@@ -49,20 +49,23 @@ def main(argv: Sequence[str]) -> int:
     out = command.out or options.run_folder(command.config, framework.name)
     runtime.use_all_cores()
     runtime.enable_compile_cache()
-    from jaxface.frameworks.common.training import run
-
     meter = progress.for_terminal(command.quiet, hint="the first step is compiled and takes longer")
-    outcome = run(
-        framework, settings.model, settings.train, settings.data, out, seed=settings.seed, progress=meter
+    run = frameworks.train(
+        framework,
+        settings.model,
+        settings.train,
+        settings.data,
+        out=out,
+        seed=settings.seed,
+        progress=meter,
     )
-    for note in outcome.notes:
+    for note in run.notes:
         print(note)
-    fitted = outcome.fitted
-    for measure, value in fitted.measures.items():
-        print(f"{measure:24}{value:.4f}")
-    print(f"best after step {fitted.step} of {fitted.steps}")
-    if outcome.classifier is None:
-        print(f"{out}: no classifier to audit, since {outcome.reason}; jaxface evaluate {out} measures it")
+    for name, value in run.result.metrics.items():
+        print(f"{name:24}{value:.4f}")
+    print(f"best after step {run.result.step} of {run.result.steps}")
+    if run.classifier is None:
+        print(f"{out}: no classifier to audit, since {run.reason}; evaluate it with jaxface evaluate {out}")
     else:
         print(f"{out}: jaxface audit --classifiers {out}")
     return 0
@@ -70,13 +73,10 @@ def main(argv: Sequence[str]) -> int:
 
 def command_of(framework: frameworks.Framework) -> Any:
     """Return `Train` with the settings of one framework."""
-    from jaxface.frameworks.common.config import TrainConfig
-    from jaxface.frameworks.common.inputs import settings_of
-
-    defaults, data = framework.defaults, settings_of(framework)
+    defaults, data = framework.defaults, framework.data
     tables: list[tuple[str, Any, Any]] = [
         ("model", options.flat(framework.config), dataclasses.field(default_factory=framework.config)),
-        ("train", options.flat(TrainConfig), dataclasses.field(default_factory=lambda: defaults)),
+        ("train", options.flat(frameworks.TrainConfig), dataclasses.field(default_factory=lambda: defaults)),
         ("data", options.flat(data), dataclasses.field(default_factory=data)),
         ("seed", int, 0),
     ]
