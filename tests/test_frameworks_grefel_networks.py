@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.weights import fill
@@ -20,7 +21,6 @@ from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import ArraySource, Dataset
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.common.seeds import aggregate_seeds
 from jaxface.frameworks.grefel import reliability, studies, weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxface.report.null_distribution import shuffled_scores
 from PIL import Image
 
 import jaxface as jf
@@ -14,7 +15,6 @@ from jaxface.audit import AuditResult
 from jaxface.cli.main import run
 from jaxface.core.errors import ConfigError
 from jaxface.report import compare_runs, methods, tables, tables_of_paper
-from jaxface.report.null_distribution import shuffled_scores
 from jaxface.stats.score import column_weights
 from tests.runs import CONFIG, finished_run
 

@@ -22,7 +22,6 @@ from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.task import Task
 

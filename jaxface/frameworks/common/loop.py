@@ -25,7 +25,6 @@ from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
 from jaxface.frameworks.common.task import Task

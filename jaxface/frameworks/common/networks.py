@@ -12,9 +12,9 @@ from jaxface import classify, data
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
 from jaxface.core.errors import DataError
+from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset
-from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.record import RUN
