@@ -119,11 +119,11 @@ def test_a_folder_of_other_photographs_is_refused(tmp_path: Path) -> None:
     config = dataclasses.replace(write_table(tmp_path, 24), tests=("kci",))
     observe.run(config, tmp_path / "out")
     smaller = dataclasses.replace(config, crop=dataclasses.replace(config.crop, size=8))
-    with pytest.raises(StoreError, match="measurements of another crop"):
+    with pytest.raises(StoreError, match=r"another observation \(crop\.size was \d+, is now 8\)"):
         observe.run(smaller, tmp_path / "out")
     with (tmp_path / "table.csv").open("a") as file:
         file.write("000-0.png,happy,patient,p0,1\n")
-    with pytest.raises(StoreError, match="measurements of another table"):
+    with pytest.raises(StoreError, match=r"another observation \(table was "):
         observe.run(config, tmp_path / "out")
 
 

@@ -16,9 +16,9 @@ from jaxface.classify.card import CARD_FILE
 from jaxface.cli import options
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset, rendered
-from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import OutputKind, Task, programs
 from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at

@@ -55,8 +55,8 @@ class Batch:
         self.ledger = CallCounter(self.count)
         self.best: Best = empty_best(jnp.zeros((self.count, stage.space.lower.shape[0])))
         self.on_host = stage.classifier.on_host
-        self._rules = spread.place(SearchShared(stage.space, config))
-        self._placed = None if self.on_host else spread.place(stage)
+        self._rules = spread.replicate(SearchShared(stage.space, config))
+        self._placed = None if self.on_host else spread.replicate(stage)
 
     def search(self) -> SearchResult:
         """By the config's method: the gradient, differential evolution, or one after the other."""

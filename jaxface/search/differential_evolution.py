@@ -62,7 +62,7 @@ def evolve(
     members = config.population
     spread = spread or sharding_for(len(active))
     strategy = _strategy(members, first.shape[-1])
-    rules = spread.place(Evolution(space, _parameters(strategy, config), strategy))
+    rules = spread.replicate(Evolution(space, _parameters(strategy, config), strategy))
     state, trials = None, first
     affordable = ledger.calls + members <= config.max_evaluations
     advance(active & ~affordable)

@@ -64,7 +64,7 @@ def descend(
         spread: the devices that work on it.
     """
     spread = spread or sharding_for(len(active))
-    walk = spread.place(
+    walk = spread.replicate(
         AdamSchedule(space, config.learning_rate, config.final_learning_rate, config.gradient_steps)
     )
     points, moments = starts, jax.vmap(walk.optimizer.init)(jnp.asarray(starts))

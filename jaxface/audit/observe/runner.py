@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,19 +10,18 @@ from pathlib import Path
 import numpy as np
 
 from jaxface import classify
-from jaxface.audit import store
 from jaxface.audit.observe import analysis, features, sampling, tables
 from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
-from jaxface.core import io, runtime
-from jaxface.core.config import dump_toml
-from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core import io, run_folder
+from jaxface.core.config import to_dict
+from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
 
-INPUTS = "inputs.json"
+INPUTS = "inputs.toml"
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     it is judged, and measures again only photographs whose files have changed.
 
     Args:
-        out: a folder, made if need be. It gets run.toml, inputs.json, environment.json, measured/, and the
+        out: a folder, made if need be. It gets run.toml, inputs.toml, environment.json, measured/, and the
             tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
         progress: told of photographs, then of tests.
 
@@ -162,27 +160,17 @@ def _begin(
     Raises:
         StoreError: it is of others, or the folder cannot be written.
     """
-    named = names_only(config)
     inputs = {
         "table": io.sha256(str(config.table)),
         "labels": list(config.labels),
-        "crop": dataclasses.asdict(config.crop) | {"background": list(config.crop.background)},
+        "crop": to_dict(config.crop),
         "features": list(image_features),
         "alexnet": io.sha256(config.alexnet) if "lpips" in image_features and config.alexnet else None,
-        "classifiers": {c.name: json.loads(json.dumps(dataclasses.asdict(c.card))) for c in classifiers},
+        "classifiers": {c.name: to_dict(c.card) for c in classifiers},
     }
-    path = folder / INPUTS
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else inputs
-        if changed := [key for key in inputs if found.get(key) != inputs[key]]:
-            raise StoreError(
-                f"{folder} holds measurements of another {' and '.join(changed)}; name another folder"
-            )
-        io.write_text(path, json.dumps(inputs, indent=2) + "\n")
-        io.write_text(folder / store.CONFIG, dump_toml(named))
-        io.write_text(folder / store.ENVIRONMENT, json.dumps(runtime.environment(), indent=2) + "\n")
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{folder} cannot be used: {error}; name another folder") from None
+    run_folder.claim(folder, inputs, "observation", INPUTS)
+    run_folder.write_settings(folder, to_dict(names_only(config)))
+    run_folder.note_environment(folder)
 
 
 def names_only(config: ObserveConfig) -> ObserveConfig:

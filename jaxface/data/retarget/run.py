@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxface.core.io import atomic_path
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.core.sharding import compiled
+from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
@@ -65,8 +65,8 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     studio = avatars(config, found)
     transfer, more = transfer_of(config, found)
     spread = sharding_for_batch(config.batch)
-    shared = spread.place((studio, jax.random.key(config.seed), more))
-    draw = compiled(program(transfer, config.first, config.pose), spread.mesh)
+    shared = spread.replicate((studio, jax.random.key(config.seed), more))
+    draw = compile_program(program(transfer, config.first, config.pose), spread.mesh)
 
     def cases(first: int) -> tuple[Any, ...]:
         """Pairs from `first` on; the last one again where there are no more."""

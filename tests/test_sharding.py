@@ -13,7 +13,14 @@ import pytest
 from jaxface.core import processes
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.sharding import all_devices, compiled, map_cases, sharding_for
+from jaxface.core.sharding import (
+    all_devices,
+    compile_program,
+    map_cases,
+    mesh_for,
+    shard_batch,
+    sharding_for,
+)
 
 
 def scaled(shared, numbers, keys, active):
@@ -25,28 +32,30 @@ def scaled(shared, numbers, keys, active):
 
 @pytest.mark.parametrize("slots", [2, 3])
 def test_every_case_gets_its_own_result(key, slots: int) -> None:
-    spread = all_devices(slots)
-    assert spread.mesh.size == 2 and spread.capacity == 2 * slots
+    sharding = all_devices(slots)
+    assert sharding.mesh.size == 2 and sharding.capacity == 2 * slots
     numbers, keys = np.arange(1, 5, dtype=np.float32), jax.random.split(key, 4)
-    drawn = np.stack([jax.random.uniform(one, (3,)) for one in keys])
-    shared = spread.place(np.float32(10.0))
+    uniform = np.stack([jax.random.uniform(one, (3,)) for one in keys])
+    shared = sharding.replicate(np.float32(10.0))
     for active in (None, [True] * 4, [False, True, False, True]):
-        chosen = np.ones(4, bool) if active is None else np.array(active)
-        times, moved = spread(scaled, shared, numbers, keys, active=None if active is None else chosen)
-        np.testing.assert_array_equal(times[chosen], 10 * numbers[chosen])
-        np.testing.assert_allclose(moved[chosen], (drawn + numbers[:, None])[chosen], rtol=1e-6)
-    assert compiled(scaled, spread.mesh)._cache_size() >= 1
+        mask = np.ones(4, bool) if active is None else np.array(active)
+        products, sums = sharding(scaled, shared, numbers, keys, active=None if active is None else mask)
+        np.testing.assert_array_equal(products[mask], 10 * numbers[mask])
+        np.testing.assert_allclose(sums[mask], (uniform + numbers[:, None])[mask], rtol=1e-6)
+    assert compile_program(scaled, sharding.mesh)._cache_size() >= 1
 
 
-def test_active_cases_are_dealt_evenly() -> None:
-    spread = all_devices(3)
-    deal = spread.deal(np.array([True, False, True, True, False, True]))
-    assert sorted(deal.case_of) == list(range(6))
-    np.testing.assert_array_equal(deal.busy.reshape(2, 3).sum(axis=1), [2, 2])
-    np.testing.assert_array_equal(deal.busy[deal.slot_of], [True, False, True, True, False, True])
-    np.testing.assert_array_equal(deal.case_of[deal.slot_of], np.arange(6))
-    with pytest.raises(ValueError, match="7 cases want as many slots, there are 6"):
-        spread.deal(np.ones(7, bool))
+def test_active_cases_are_assigned_evenly() -> None:
+    sharding = all_devices(3)
+    assignment = sharding.assign(np.array([True, False, True, True, False, True]))
+    assert sorted(assignment.case_index) == list(range(6))
+    np.testing.assert_array_equal(assignment.active.reshape(2, 3).sum(axis=1), [2, 2])
+    np.testing.assert_array_equal(
+        assignment.active[assignment.slot_index], [True, False, True, True, False, True]
+    )
+    np.testing.assert_array_equal(assignment.case_index[assignment.slot_index], np.arange(6))
+    with pytest.raises(ValueError, match="7 cases do not fit into 6 slots"):
+        sharding.assign(np.ones(7, bool))
 
 
 def test_a_batch_of_one_case_takes_one_device() -> None:
@@ -54,9 +63,47 @@ def test_a_batch_of_one_case_takes_one_device() -> None:
     assert (sharding_for(5).mesh.size, sharding_for(5).slots) == (2, 3)
 
 
-def test_cpu_devices_share_what_is_placed() -> None:
-    placed = all_devices(1).place(jnp.ones(1000))
-    assert len({shard.data.unsafe_buffer_pointer() for shard in placed.addressable_shards}) == 1
+def test_cpu_devices_share_what_is_replicated() -> None:
+    replica = all_devices(1).replicate(jnp.ones(1000))
+    assert len({shard.data.unsafe_buffer_pointer() for shard in replica.addressable_shards}) == 1
+
+
+def test_a_batch_is_split_over_the_devices_that_divide_it() -> None:
+    assert (mesh_for(4).size, mesh_for(3).size) == (2, 1)
+    batch = shard_batch({"image": np.arange(8.0).reshape(4, 2)}, mesh_for(4))
+    assert [shard.data.shape for shard in batch["image"].addressable_shards] == [(2, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+def test_cases_that_are_not_active_get_the_default(backend: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    numbers, active = jnp.array([1.0, 4.0, 9.0]), jnp.array([True, False, True])
+
+    def fn(number: jax.Array, index: jax.Array) -> dict[str, jax.Array]:
+        return {"root": jnp.sqrt(number), "pair": jnp.full(2, index)}
+
+    indices = jnp.arange(3)
+    results = map_cases(fn, numbers, indices)
+    np.testing.assert_array_equal(results["root"], [1.0, 2.0, 3.0])
+    results = jax.jit(
+        lambda active: map_cases(fn, numbers, indices, active=active, default={"root": jnp.inf, "pair": -1})
+    )(active)
+    np.testing.assert_array_equal(results["root"], [1.0, np.inf, 3.0])
+    np.testing.assert_array_equal(results["pair"], [[0, 0], [-1, -1], [2, 2]])
+    assert results["pair"].dtype == indices.dtype
+    np.testing.assert_array_equal(map_cases(fn, numbers, indices, active=active)["root"], [1.0, 0.0, 3.0])
+
+
+def test_a_cpu_computes_only_the_active_cases() -> None:
+    calls = []
+
+    def fn(number: jax.Array) -> jax.Array:
+        jax.debug.callback(lambda value: calls.append(float(value)), number)
+        return number
+
+    jax.block_until_ready(map_cases(fn, jnp.arange(3.0), active=jnp.array([False, True, True])))
+    jax.effects_barrier()
+    assert sorted(calls) == [1.0, 2.0]
 
 
 def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None:
