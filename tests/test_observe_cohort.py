@@ -91,7 +91,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> observe.Demonstra
     config = ObserveConfig(
         classifiers=(weak,),
         features=("group", "column:severity"),
-        among=("own",),
+        subset=("matching",),
         tests=("kci",),
         demo=True,
         crop=observe.CropConfig(size=32),
