@@ -1,6 +1,7 @@
 """Heads: what a face model is, how it moves, how it looks, who is sampled from it."""
 
 from jaxface.face.appearance import Appearance, Lines, texture
+from jaxface.face.config import HeadConfig
 from jaxface.face.geometry import vertices
 from jaxface.face.landmarks import Landmarks, landmarks
 from jaxface.face.load import load
@@ -12,6 +13,7 @@ __all__ = [
     "ExpressionSpace",
     "FaceModel",
     "FaceParams",
+    "HeadConfig",
     "Landmarks",
     "Lines",
     "PopulationPrior",

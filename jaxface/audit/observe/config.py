@@ -8,6 +8,7 @@ from typing import Literal
 from jaxface.audit.config import ClassifierLike
 from jaxface.core.errors import ConfigError, LabelError, suggestion
 from jaxface.core.types import expression_names
+from jaxface.face import HeadConfig
 from jaxface.render.scene import BACKGROUND, EYE_LINE, HEIGHT
 from jaxface.stats.independence.majority import TESTS, VOTERS
 
@@ -47,11 +48,8 @@ class CropConfig:
 
 
 @dataclass(frozen=True)
-class CohortConfig:
-    """Who is photographed, and how."""
-
-    head: str = "bundled"
-    """"bundled", or a face model with hand-set expressions."""
+class CohortConfig(HeadConfig):
+    """Who is photographed, and how. The head needs hand-set expressions, as the bundled one has."""
 
     people: int = 600
     """An even number: half of them patients."""

@@ -108,7 +108,11 @@ def express(key: Array, studio: Studio, label: Array, manner: Style) -> Array:
     drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
-    one, other = (studio.prototypes[jnp.argmax(odds + chance.gumbel(u))] for u in (first, second))
+    if prototypes:
+        choices = (jnp.argmax(odds + chance.gumbel(u)) for u in (first, second))
+        one, other = (studio.prototypes[choice] for choice in choices)
+    else:  # the recipe shows neutral alone
+        one = other = jnp.zeros(count)
     mix, strength = config.mixing * even[-2], within(even[-1], config.strength)
     factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
     prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
