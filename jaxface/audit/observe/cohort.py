@@ -24,11 +24,12 @@ from jaxface.audit.observe.config import CohortConfig
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io as files
 from jaxface.core.config import dump_toml
-from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core.errors import StoreError
 from jaxface.core.progress import Progress
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.population import sample_person
+from jaxface.face.requirements import prototype_rows, require_eyes
 from jaxface.face.sides import Side
 from jaxface.render.light import environment
 
@@ -74,6 +75,7 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
         ConfigError: the head has no prototype of an expression.
         StoreError: another cohort lies in the folder.
     """
+    check(config, head)
     settings, note = f"# seed {seed}\n{dump_toml(config)}", folder / SETTINGS
     if note.is_file() and note.read_text(encoding="utf-8") != settings:
         raise StoreError(f"{folder} holds another cohort ({SETTINGS}); name another folder or remove it")
@@ -108,14 +110,21 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
     return write_csv(folder / TABLE, rows)
 
 
+def check(config: CohortConfig, head: FaceModel) -> None:
+    """Check that a head can be photographed as the cohort.
+
+    Raises:
+        ConfigError: the head has no prototype of an expression, or lacks the joint of an eye.
+    """
+    require_eyes(head)
+    for label in config.expressions:
+        prototype_rows(head, label, "choose others by cohort.expressions, or take the bundled head")
+
+
 def plan(config: CohortConfig, head: FaceModel, seed: int) -> list[Shot]:
     """All photographs of a cohort; person by person, each for themselves."""
+    check(config, head)
     labels = head.expressions.prototype_labels
-    missing = sorted(set(config.expressions) - set(labels))
-    if missing:
-        raise ConfigError(
-            f"head {head.name!r} has no hand-set {missing[0]}; it has: {', '.join(sorted(set(labels)))}"
-        )
     shots = []
     for person in range(config.people):
         draw = np.random.default_rng([seed, 3, person])

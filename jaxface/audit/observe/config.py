@@ -9,6 +9,7 @@ from jaxface.audit.config import ClassifierLike
 from jaxface.core.checks import Ge, Gt, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
+from jaxface.face import HeadConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
 from jaxface.stats.independence._majority import TESTS, VOTERS
 
@@ -46,11 +47,8 @@ class CropConfig:
 
 
 @dataclass(frozen=True)
-class CohortConfig:
-    """Who is photographed, and how."""
-
-    head: str = "bundled"
-    """"bundled", or a face model with hand-set expressions."""
+class CohortConfig(HeadConfig):
+    """Who is photographed, and how. The head needs hand-set expressions, as the bundled one has."""
 
     people: Annotated[int, Ge(2)] = 600
     """An even number: half of them patients."""

@@ -57,11 +57,13 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
     `rates.csv`. It goes on with what is there, as `run` does; more repeats may be asked for later.
 
     Raises:
+        ConfigError: the head has no prototype of an expression; nothing is written then.
         StoreError: `out` holds another cohort.
     """
     progress, folder = progress or NullProgress(), Path(out)
+    head = face.load(str(config.cohort.head), **config.cohort.head_options)
+    cohort.check(config.cohort, head)
     io.write_text(folder / store.CONFIG, dump_toml(serializable_config(config)))
-    head = face.load(config.cohort.head)
     results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}
     for seed in range(config.seed, config.seed + config.repeats):
         for kind, cohort_results in results.items():
