@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from jaxface import audit, classify, render
+from jaxface import audit, classify, interventions, render
 from jaxface.audit import AuditConfig, CellStatus, surfaces
 from jaxface.audit.statistics import write_tables
 from jaxface.core.errors import ConfigError, StoreError
@@ -60,7 +60,7 @@ def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> 
     )
     for i, symmetry in enumerate(np.linspace(0, 1, 4, dtype=np.float32)):
         for j, time in enumerate(np.linspace(0, 1, 5, dtype=np.float32)):
-            picture = render.image(CONFIG.head, face, scene, symmetry, time)
+            picture = interventions.image(interventions.Symmetry(), CONFIG.head, face, scene, symmetry, time)
             expected[i, j] = CLASSIFIER.probabilities(picture[None])[0, 1]
     # 1e-5: two programs that sum pixels in another order, times the classifier's weights of up to 9
     np.testing.assert_allclose(finished.surfaces[0, 1, 1], expected, atol=1e-5)

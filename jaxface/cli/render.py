@@ -13,6 +13,7 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.cli import head_options, options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
@@ -112,8 +113,9 @@ def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
     ]
     meter.start("faces", len(params))
     images = []
+    intervention = interventions.Symmetry(settings.side)
     for each in params:
-        grid = jf.render.grid(head, each, scene, symmetry, time, side=settings.side)
+        grid = interventions.grid(intervention, head, each, scene, symmetry, time)
         images.append(np.asarray(grid).reshape(-1, *grid.shape[2:]))
         meter.advance()
     meter.close()

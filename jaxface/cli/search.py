@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.classify import Classifier
 from jaxface.cli import head_options, options
 from jaxface.core import io, progress, runtime
@@ -112,8 +114,9 @@ def main(argv: Sequence[str]) -> int:
 
 def draw(head: FaceModel, found: FaceParams, scene: Scene) -> tuple[list[str], np.ndarray]:
     """The neutral face, then the one that was found at the symmetries `SHOWN`: names and images."""
-    neutral = jf.render.grid(head, found, scene, jnp.ones(1), jnp.zeros(1))[:, 0]
-    strip = jf.render.grid(head, found, scene, jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
+    grid = partial(interventions.grid, interventions.Symmetry(), head, found, scene)
+    neutral = grid(jnp.ones(1), jnp.zeros(1))[:, 0]
+    strip = grid(jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
     names = ["neutral", *(f"s = {symmetry:g}" for symmetry in SHOWN)]
     return names, np.concatenate([np.asarray(neutral), np.asarray(strip)])
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.face.appearance import wrinkle_pattern_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
-from jaxface.render._image import Prepared, draw_displaced, prepare
+from jaxface.render import Deformation, Prepared, prepare, render
 from jaxface.render.scenes import Camera, Orthographic, Scene
 from jaxface.search.augmentation import augmented_views
 from jaxface.search.objective import Scores, ValueAndGrad, gradient_objective, score
@@ -140,7 +140,7 @@ def shifted_images(stage: SearchProblem, params: FaceParams, expression: Array) 
 
     def one(pixels: Array) -> Array:
         moved = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, stage.scene.size))
-        return draw_displaced(stage.head, moved, face.displacement, face.lines, params.pose, stage.scene)
+        return render(stage.head, moved, face, params.pose, stage.scene)
 
     return jax.lax.map(one, jnp.asarray(SHIFTS))
 
@@ -182,15 +182,9 @@ def _logits(stage: SearchProblem, images: Array) -> Array:
     return stage.classifier.apply(stage.classifier.state, images)
 
 
-class Deformation(NamedTuple):
-    """What expressions do to the head: displacement (P, V, 3), and the lines on the skin (P, V)."""
-
-    displacement: Array
-    lines: Array
-
-
 def _deform(stage: SearchProblem, candidates: Array) -> Deformation:
-    """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
+    """Deformations of candidates (P, E), displacement (P, V, 3) and wrinkles (P, V), in one matrix product: a
+    population reads the basis once, not once a member."""
     head = stage.head
     displacement = jnp.tensordot(candidates, stage.basis, 1)
     if head.appearance.lines is None or stage.line_strengths is None:
@@ -203,8 +197,7 @@ def _views(stage: SearchProblem, prepared: Prepared, pose: Array, moved: Deforma
     """(P, views, H, W, 3) of P candidates, drawn one after another: a CPU's cache holds one picture."""
 
     def one(member: Deformation) -> Array:
-        image = draw_displaced(stage.head, prepared, member.displacement, member.lines, pose, stage.scene)
-        return augmented_views(image, stage.views)
+        return augmented_views(render(stage.head, prepared, member, pose, stage.scene), stage.views)
 
     return jax.lax.map(one, moved)
 

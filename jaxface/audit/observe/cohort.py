@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxface import render
+from jaxface import interventions, render
 from jaxface.audit.observe.config import CohortConfig
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io as files
@@ -172,7 +172,8 @@ def scene(light: Array, size: int) -> render.Scene:
 def photograph(head: FaceModel, params: FaceParams, shot: Shot, size: int) -> np.ndarray:
     """One photograph without noise, (size, size, 3) in [0, 1]."""
     view = scene(shot.light, size)
-    return np.asarray(render.image(head, params, view, shot.symmetry, shot.strength, shot.side))
+    symmetry = interventions.Symmetry(shot.side)
+    return np.asarray(interventions.image(symmetry, head, params, view, shot.symmetry, shot.strength))
 
 
 def landmarks(head: FaceModel, params: FaceParams, shot: Shot, size: int, marks: Array) -> np.ndarray:
