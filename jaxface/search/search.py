@@ -14,6 +14,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.requirements import require_expressions
 from jaxface.render.scenes import Scene
 from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
@@ -98,7 +99,8 @@ def build(
     """A searcher; what it compiles on its first run serves every later run of the same batch size.
 
     Raises:
-        ConfigError: method "gradient" with a classifier that lives on the host.
+        ConfigError: method "gradient" with a classifier that lives on the host, or a head without
+            expression coefficients.
     """
     config = config or SearchConfig()
     if classifier.on_host and config.method == "gradient":
@@ -106,6 +108,7 @@ def build(
             f"method 'gradient' needs a classifier that JAX can differentiate, {classifier.name!r} lives on "
             "the host; use method 'differential-evolution'"
         )
+    require_expressions(head)
     searched = space.of_model(head.expressions, tuple(classifier.labels), config)
     staged = evaluate.build_problem(classifier, head, scene, searched, config.views, config.chunk)
     return Searcher(staged, config, spread)
