@@ -21,7 +21,7 @@ SUBCOMMANDS = Subcommands("bench", "suites", bench.SUITES, "--config FILE, --out
 
 @dataclass(frozen=True)
 class Bench:
-    """Measure, and print one JSON line for each case: compile and run seconds, CPU time, memory, device, commit.
+    """Print a JSON line for each case: compile and run seconds, CPU time, memory, device, commit.
 
     For figures that can be compared, use one core: taskset -c 0 jaxface bench SUITE. Programs are always
     compiled, so that the time of compiling is measured.

@@ -1,6 +1,6 @@
 """`jaxface COMMAND ...`: run a command, and turn its outcome into an exit code.
 
-0 success; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, with a message of one line.
+0 success; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, with a one-line message.
 """
 
 from __future__ import annotations
@@ -80,7 +80,8 @@ def exit_on_sigint() -> Iterator[None]:
         os._exit(INTERRUPTED)
 
     default_handler = signal.default_int_handler
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != default_handler:
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) != default_handler:
         yield
         return
     signal.signal(signal.SIGINT, leave)

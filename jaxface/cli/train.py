@@ -15,9 +15,7 @@ from jaxface.cli import options
 from jaxface.cli.options import Subcommands
 from jaxface.core import progress, runtime
 
-SUBCOMMANDS = Subcommands(
-    "train", "frameworks", frameworks.REGISTRY, "--config FILE, --out DIR and --seed N"
-)
+SUBCOMMANDS = Subcommands("train", "frameworks", frameworks.REGISTRY, "--config FILE, --out DIR and --seed N")
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def past_procedure(result: AuditResult) -> str:
 def _default_procedure(result: AuditResult, verb: str) -> str:
     dose, time = result.intervention.axes
     return (
-        f"{dose.name} {verb} varied from {dose.ends[0]} to {dose.ends[1]}, and {time.name} from {time.ends[0]} to "
-        f"{time.ends[1]}"
+        f"{dose.name} {verb} varied from {dose.ends[0]} to {dose.ends[1]}, and {time.name} from "
+        f"{time.ends[0]} to {time.ends[1]}"
     )
 
 
