@@ -14,7 +14,7 @@ from jaxface import face
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.data.rendered.causal_load_world import Mechanism, load_world, mechanism
+from jaxface.data.rendered.causal_world import Mechanism, load_world, mechanism
 from jaxface.data.rendered.config import RenderedDatasetConfig
 from jaxface.data.rendered.config import load_recipe as named
 from jaxface.data.rendered.downsampling import downsample_head
