@@ -13,11 +13,12 @@ import dataclasses
 import time
 from pathlib import Path
 
-from jaxface import audit, classify, face
+from jaxface import audit, classify, face, interventions
 from jaxface.bench import harness
 from jaxface.core.progress import NullProgress
 from jaxface.report import saliency_maps
 from jaxface.report.face_renderer import FaceRenderer
+from jaxface.report.loading import FaceInputs, load_classifiers
 
 
 def repeated(result: audit.AuditResult, count: int) -> audit.AuditResult:
@@ -30,8 +31,8 @@ def repeated(result: audit.AuditResult, count: int) -> audit.AuditResult:
         dataclasses.replace(loaded[index], card=dataclasses.replace(loaded[index].card, name=name))
         for index, name in zip(which, names, strict=True)
     )
-    data = result.data.load().isel(classifier=which, judge=which)
-    data = data.assign_coords(classifier=names, judge=names)
+    data = result.data.load().isel(classifier=which, evaluator=which)
+    data = data.assign_coords(classifier=names, evaluator=names)
     return dataclasses.replace(
         result, config=dataclasses.replace(result.config, classifiers=classifiers), data=data
     )
@@ -44,10 +45,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a folder for the dated file of lines")
     given = parser.parse_args()
     result = repeated(audit.load(given.run), given.count)
-    studio = FaceRenderer(result, face.load("bundled"))
-    loaded, _ = saliency_maps.load_classifiers(result)
+    classifiers, _ = load_classifiers(result)
+    renderer = FaceRenderer(result, FaceInputs(face.load("bundled"), interventions.Symmetry()))
     start, cpu = time.perf_counter(), time.process_time()
-    saliency_maps.explain(result, studio, loaded, "occlusion", NullProgress())
+    saliency_maps.explain(result, renderer, classifiers, "occlusion", NullProgress())
     row = {
         "name": "occlusion maps",
         "classifiers": given.count,

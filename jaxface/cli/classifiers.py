@@ -21,8 +21,8 @@ _COLUMNS = ("name", "dataset", "input", "classes", "parameters", "licence", "wei
 class Classifiers:
     """List the known classifiers, show cards, or import a published checkpoint.
 
-    `import NAME FILE` converts a file published by a classifier's authors (PyTorch, safetensors, HDF5, ONNX ...)
-    to a folder with `weights.safetensors` and `card.toml`, which every command takes in place of a name.
+    `import NAME FILE` converts a file from a classifier's authors (PyTorch, safetensors, HDF5, ONNX ...) to a
+    folder with `weights.safetensors` and `card.toml`, which every command takes in place of a name.
     """
 
     action: tyro.conf.Positional[Literal["list", "show", "import"]] = "list"

@@ -66,9 +66,7 @@ class RenderSettings(HeadConfig):
             if not getattr(self, name):
                 raise ConfigError(f"{name} is empty; name at least one value")
         if self.symmetry and (self.levels or self.intervention != interventions.Symmetry.name):
-            raise ConfigError(
-                "symmetry is short for intervention = 'symmetry' with these levels; give one of both"
-            )
+            raise ConfigError("symmetry gives levels of the intervention symmetry; use it without other levels")
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,7 @@ def main(argv: Sequence[str]) -> int:
         print(note)
     seconds = time.perf_counter() - start
     if outcome.drawn:
-        print(
-            f"rendered {outcome.drawn} in {seconds:.0f} s, {outcome.drawn / seconds:.0f} a second with compiling"
-        )
+        rate = outcome.drawn / seconds
+        print(f"rendered {outcome.drawn} in {seconds:.0f} s, {rate:.0f} a second with compiling")
     print(f"{out}: data.open('rendered', '{out}')")
     return 0
