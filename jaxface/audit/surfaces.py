@@ -167,7 +167,7 @@ def predict(
     Args:
         targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
     """
-    independent = classifier.card.independent
+    independent = classifier.card.multilabel
     probability = probabilities_float64(logits, independent)
     whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
     whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability
