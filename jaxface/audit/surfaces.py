@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface import interventions
 from jaxface.audit.interventions import PROBE_LEVELS, Intervention
 from jaxface.audit.layout import answer_names
 from jaxface.classify import Classifier
@@ -22,7 +23,8 @@ from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
-from jaxface.render import LANES, Scene, grid, images
+from jaxface.interventions import Symmetry
+from jaxface.render import LANES, Scene
 
 _IMAGES_AT_ONCE = 320  # beyond some 300 the candidate lists of a grid grow longer than fewer lists save
 _BYTES_AT_ONCE = 2**27  # of images between renderer and classifier
@@ -202,7 +204,9 @@ def _grid(shared: tuple[RenderSetup, Array], faces: FaceParams, active: Array) -
 
     def one(face: FaceParams, busy: Array) -> Array:
         def draw(face: FaceParams) -> Array:
-            drawn = grid(studio.head, face, studio.scene, studio.symmetry, studio.times[part], studio.side)
+            drawn = interventions.grid(
+                Symmetry(studio.side), studio.head, face, studio.scene, studio.symmetry, studio.times[part]
+            )
             return drawn.reshape(-1, *drawn.shape[2:])
 
         size = studio.scene.size
@@ -221,7 +225,9 @@ def _checked(studio: RenderSetup, faces: FaceParams, active: Array) -> Array:
             several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(PROBE_LEVELS), axis=0), group)
             symmetry = jnp.tile(jnp.array(PROBE_LEVELS, jnp.float32), count)
             ones = jnp.ones(len(symmetry))
-            return images(studio.head, several, studio.scene, symmetry, ones, studio.side)
+            return interventions.images(
+                Symmetry(studio.side), studio.head, several, studio.scene, symmetry, ones
+            )
 
         size = studio.scene.size
         return _where(busy, draw, group, (group.expression.shape[0] * len(PROBE_LEVELS), size, size, 3))

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
 
@@ -112,7 +113,10 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
         prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
 
         def answer(time: jax.Array) -> jax.Array:
-            image = jf.render.draw(head, prepared, smile, person.pose, scene, 1.0, time)
+            smiling = dataclasses.replace(person, expression=smile)
+            image = interventions.render(
+                interventions.Symmetry(), head, prepared, smiling, scene, jnp.ones(()), time
+            )
             return jax.nn.softmax(model.apply(model.state, image[None]))[0, target]
 
         return jax.lax.map(answer, times)

@@ -20,8 +20,7 @@ from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
-from jaxface.render import Scene, prepare
-from jaxface.render._image import draw_displaced
+from jaxface.render import Deformation, Scene, prepare, render
 
 PLACES = 13  # of the patch along each edge of the picture
 PATCH = 1 / 7  # of the picture's edge
@@ -140,8 +139,8 @@ def _push(
     moved = geometry.expression_displacement(head, face.expression, symmetry, 1.0, side)
 
     def odds(displacement: Array) -> Array:
-        lines = wrinkle_weights(head.appearance.lines, displacement)
-        picture = draw_displaced(head, prepared, displacement, lines, face.pose, scene)
+        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        picture = render(head, prepared, Deformation(displacement, wrinkles), face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
         return log_odds(logits, answer, classifier.card.multilabel)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
 from jaxface.face.appearance import wrinkle_pattern_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
-from jaxface.render._image import Prepared, draw_displaced, prepare
+from jaxface.render import Deformation, Prepared, prepare, render
 from jaxface.render.scenes import Camera, Orthographic, Scene
 from jaxface.search.augmentation import augmented_views
 from jaxface.search.objective import Scores, ValueAndGrad, gradient_objective, score
@@ -58,13 +58,6 @@ class Cases:
 
     params: FaceParams
     targets: Array
-
-
-class Deformation(NamedTuple):
-    """Effect of expressions on the head: displacement (P, V, 3), and the lines on the skin (P, V)."""
-
-    displacement: Array
-    lines: Array
 
 
 def build_problem(
@@ -160,12 +153,12 @@ def shifted_images(problem: SearchProblem, params: FaceParams, expression: Array
     prepared_face = prepare(problem.head, params, problem.scene)
     face: Deformation = jax.tree.map(lambda leaf: leaf[0], _deform(problem, expression[None]))
 
-    def render(pixels: Array) -> Array:
+    def render_shifted(pixels: Array) -> Array:
         camera = shift_camera(prepared_face.camera, pixels, problem.scene.size)
         view = dataclasses.replace(prepared_face, camera=camera)
-        return draw_displaced(problem.head, view, face.displacement, face.lines, params.pose, problem.scene)
+        return render(problem.head, view, face, params.pose, problem.scene)
 
-    return map_cases(render, jnp.asarray(SHIFTS))
+    return map_cases(render_shifted, jnp.asarray(SHIFTS))
 
 
 @jax.jit
@@ -201,7 +194,10 @@ def _logits(problem: SearchProblem, images: Array) -> Array:
 
 
 def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
-    """Of candidates (P, E), in one matrix product: a population reads the basis once, not once a member."""
+    """Displacement (P, V, 3) and wrinkles (P, V) of candidates (P, E).
+
+    In one matrix product: a population reads the basis once, not once a member.
+    """
     head = problem.head
     displacement = jnp.tensordot(candidates, problem.basis, 1)
     if head.appearance.lines is None or problem.line_strengths is None:
@@ -213,10 +209,8 @@ def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
 def _views(problem: SearchProblem, prepared_face: Prepared, pose: Array, deformation: Deformation) -> Array:
     """(P, views, H, W, 3) of P candidates; one after another on a CPU, whose cache holds one picture."""
 
-    def render(member: Deformation) -> Array:
-        image = draw_displaced(
-            problem.head, prepared_face, member.displacement, member.lines, pose, problem.scene
-        )
+    def render_views(member: Deformation) -> Array:
+        image = render(problem.head, prepared_face, member, pose, problem.scene)
         return augmented_views(image, problem.views)
 
-    return map_cases(render, deformation)
+    return map_cases(render_views, deformation)

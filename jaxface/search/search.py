@@ -14,6 +14,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.requirements import require_expressions
 from jaxface.render.scenes import Scene
 from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
@@ -99,7 +100,8 @@ def build(
     """Return a searcher. It compiles on its first run, and not again for batches of the same size.
 
     Raises:
-        ConfigError: method "gradient" with a classifier that runs on the host.
+        ConfigError: method "gradient" with a classifier that runs on the host, or a head without
+            expression coefficients.
     """
     config = config or SearchConfig()
     if classifier.on_host and config.method == "gradient":
@@ -107,6 +109,7 @@ def build(
             f"method 'gradient' needs a classifier that JAX can differentiate, but {classifier.name!r} runs "
             "on the host; use method 'differential-evolution'"
         )
+    require_expressions(head)
     search_space = space.of_model(head.expressions, tuple(classifier.labels), config)
     problem = evaluate.build_problem(classifier, head, scene, search_space, config.views, config.chunk)
     return Searcher(problem, config, sharding)
