@@ -31,7 +31,7 @@ from jaxface.data.rendered.fitting import FitConfig, fit
 from jaxface.data.rendered.streams import sharding_for_batch, stream_key
 from jaxface.data.retarget import RetargetConfig
 from jaxface.data.retarget.pairs import program
-from jaxface.data.retarget.run import avatars
+from jaxface.data.retarget.run import avatars, plain_assets
 from jaxface.data.retarget.sources import payload_of, source, transfer_of
 
 WHOLE = 214_146
@@ -80,7 +80,7 @@ def pairs(settings: Settings) -> Iterator[dict[str, Any]]:
 def timed(config: RetargetConfig, repeats: int) -> dict[str, Any]:
     """What a batch of pairs costs."""
     found = source(config)
-    studio = avatars(config, found)
+    studio = avatars(plain_assets(config), found)
     transfer, more = transfer_of(config, found)
     spread = sharding_for_batch(config.batch)
     shared = spread.replicate((studio, jax.random.key(config.seed), more))

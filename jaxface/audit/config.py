@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from jaxface.core.checks import Ge, Interval, OneOf, check
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
+from jaxface.face.config import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
@@ -15,38 +16,21 @@ from jaxface.stats.score import Unit
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
-    from jaxface.face import FaceModel
     from jaxface.interventions import Intervention
 
-    HeadLike = str | FaceModel
     ClassifierLike = str | Classifier
     InterventionLike = str | Intervention
 else:
-    HeadLike = ClassifierLike = InterventionLike = str  # what a TOML file and a flag can hold
+    ClassifierLike = InterventionLike = str  # what a TOML file and a flag can hold
 
 
 @dataclass(frozen=True)
-class AuditConfig:
+class AuditConfig(HeadConfig):
     """If only the symmetry of the face changes, how do these classifiers' answers change?
 
     In Python `head` may also be a `FaceModel`, `classifiers` may hold `Classifier` objects, and `intervention`
     may be an `Intervention`, which then has settings of its own.
     """
-
-    head: HeadLike = "bundled"
-    """"bundled", or a face model file or folder."""
-
-    expression_space: str | None = None
-    """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
-
-    texture: str | None = None
-    """An albedo image or file, for face models that are published without."""
-
-    masks: str | None = None
-    """FLAME's vertex masks."""
-
-    midline_width: float | None = None
-    """Half the width, metres, of the blend between the sides of the face; 0 splits it as Eq. 2 does."""
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""

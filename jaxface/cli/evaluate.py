@@ -92,9 +92,9 @@ def evaluated(network: str, settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def _of_classifier(classifier: classify.Classifier, settings: EvaluateSettings) -> dict[str, Any]:
-    size = classifier.card.resized or classifier.card.size
+    size = classifier.card.resize_to or classifier.card.size
     dataset = _dataset(settings, size)
-    match = _matched_units if classifier.card.independent else _matched_classes
+    match = _matched_units if classifier.card.multilabel else _matched_classes
     asked, task, answers, outputs, columns = match(classifier, dataset)
     stream = data.batches(asked, settings.batch, shuffle=False, size=size, epochs=1, remainder="pad")
     logits = [np.asarray(classifier.logits(_seen(some["image"])))[some["mask"]] for some in stream]
