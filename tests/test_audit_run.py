@@ -3,6 +3,7 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import chex
 import jax
@@ -12,7 +13,7 @@ import pytest
 import xarray
 
 from jaxface import audit, classify, interventions, render
-from jaxface.audit import AuditConfig, CellStatus, surfaces
+from jaxface.audit import AuditConfig, CellStatus
 from jaxface.audit.statistics import summarize
 from jaxface.audit.tables import write_tables
 from jaxface.core.errors import ConfigError, StoreError
@@ -205,41 +206,27 @@ def test_nothing_is_traced_again_from_identity_to_identity(tmp_path: Path) -> No
     assert len(shapes) == first
 
 
-# Planted pictures: the renderer is replaced by one that paints (symmetry, time, person) into every pixel.
+@dataclasses.dataclass(frozen=True)
+class Painted(interventions.Symmetry):
+    """Paint (symmetry, time, whether the first identity coefficient is positive) into every pixel; no face."""
+
+    name: ClassVar[str] = "painted"
+
+    def image(self, head, prepared, params, scene, levels):
+        colour = jnp.stack([*levels, (params.identity[0] > 0) * 1.0])
+        return jnp.broadcast_to(colour, (scene.size, scene.size, 3))
+
+    def affine_fields(self, head, params):
+        return None
 
 
-def planted_grid(head, params, scene, symmetry, time, side):
-    colour = jnp.stack(
-        [
-            jnp.broadcast_to(symmetry[:, None], (len(symmetry), len(time))),
-            jnp.broadcast_to(time[None], (len(symmetry), len(time))),
-            jnp.broadcast_to((params.identity[:1] > 0)[None] * 1.0, (len(symmetry), len(time))),
-        ],
-        axis=-1,
-    )
-    return jnp.broadcast_to(colour[:, :, None, None], (*colour.shape[:2], scene.size, scene.size, 3))
-
-
-def planted_images(head, params, scene, symmetry, time, side):
-    people = jnp.broadcast_to((params.identity[:, 0] > 0) * 1.0, symmetry.shape)
-    colour = jnp.stack([symmetry, time, people], axis=-1)
-    return jnp.broadcast_to(colour[:, None, None], (len(symmetry), scene.size, scene.size, 3))
-
-
-@pytest.fixture
-def planted_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surfaces, "grid", planted_grid)
-    monkeypatch.setattr(surfaces, "images", planted_images)
-
-
-def planted_config(classifier: classify.Classifier, size: int, **changes) -> AuditConfig:
-    """A size of its own for each test, so that no real picture's program is taken for a planted one."""
-    sized = dataclasses.replace(RENDER, size=size)
-    return dataclasses.replace(CONFIG, classifiers=(classifier,), render=sized, **changes)
+PAINTED = dataclasses.replace(
+    CONFIG, intervention=Painted(symmetry_steps=CONFIG.symmetry_steps, time_steps=CONFIG.time_steps)
+)
 
 
 @pytest.mark.parametrize("on_host", [False, True])
-def test_planted_score_in_closed_form(tmp_path: Path, planted_pictures: None, on_host: bool) -> None:
+def test_a_score_in_closed_form(tmp_path: Path, on_host: bool) -> None:
     """p = .2 + .6 s t: the score is .6 mean(t) / (S - 1) = .3 / 3; it cannot be chance. The other: none."""
     xp = np if on_host else jnp
 
@@ -249,7 +236,8 @@ def test_planted_score_in_closed_form(tmp_path: Path, planted_pictures: None, on
         return xp.stack([p, 0 * p + 0.1, 0.9 - p], axis=-1)
 
     clf = classify.from_function(linear, LABELS, name="linear", scores="probabilities", on_host=on_host)
-    result = run(planted_config(clf, 21 - on_host, permutations=499), tmp_path)
+    config = dataclasses.replace(PAINTED, classifiers=(clf,), permutations=499)
+    result = run(config, tmp_path)
     np.testing.assert_allclose(result.scores[0, 0], 0.1, atol=1e-6)
     np.testing.assert_allclose(result.scores[0, 1], 0.0, atol=1e-6)
     np.testing.assert_allclose(result.p_values[0, 0], 1 / 500)
@@ -257,7 +245,7 @@ def test_planted_score_in_closed_form(tmp_path: Path, planted_pictures: None, on
     assert result.significant[0, 0].all()
 
 
-def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -> None:
+def test_a_cell_that_fails_is_a_status(tmp_path: Path) -> None:
     """NaN below s = .3 for people whose first coefficient is positive, and always for the second class."""
 
     def ill(images):
@@ -267,8 +255,8 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -
 
     clf = classify.from_function(ill, ("happy", "neutral"), name="ill")
     never = classify.from_function(lambda images: bright_corners(images) * jnp.nan, LABELS, name="never")
-    config = planted_config(clf, 19, identities=6, expressions=("happiness",))
-    result = run(dataclasses.replace(config, classifiers=(clf, never)), tmp_path)
+    config = dataclasses.replace(PAINTED, classifiers=(clf, never), identities=6, expressions=("happiness",))
+    result = run(config, tmp_path)
     positive = result.data["identity_parameters"][:, 0].values > 0
     assert 0 < positive.sum() < 6
     status = result.data["status"].values
@@ -290,10 +278,10 @@ def test_the_score_is_the_estimator_of_the_config(tmp_path: Path, finished: audi
     )
     result = run(config, tmp_path)
     surfaces = finished.surfaces.values.astype(np.float64)
-    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "unit"), rtol=1e-6)
+    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "range"), rtol=1e-6)
     np.testing.assert_array_equal(result.p_values, result.data["scheme_p_value"].sel(scheme="slope"))
     np.testing.assert_array_equal(result.adjusted_p_values, benjamini_hochberg(result.p_values.values))
-    assert ",slope per unit," in (tmp_path / "significance.csv").read_text()
+    assert ",slope per range," in (tmp_path / "significance.csv").read_text()
     assert ",gradient per step," in (finished.folder / "significance.csv").read_text()
     with pytest.raises(ConfigError, match="did you mean 'slope'"):
         dataclasses.replace(CONFIG, estimator="slop")

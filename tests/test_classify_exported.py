@@ -92,7 +92,7 @@ def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, ima
 
 
 def test_a_network_without_a_size_is_not_exported() -> None:
-    with pytest.raises(ConfigError, match="wants images of one size"):
+    with pytest.raises(ConfigError, match="must have a size to be exported"):
         exported.serialise(forward, WEIGHTS, dataclasses.replace(CARD, size=None))
 
 

@@ -23,7 +23,7 @@ from jaxface.core.sharding import (
 )
 
 
-def scaled(shared, numbers, keys, active):
+def scaled(shared, numbers, keys, active=None):
     def one(number, key):
         return number * shared, jax.random.uniform(key, (3,)) + number
 
@@ -136,8 +136,8 @@ def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None
     ("told", "message"),
     [
         (("host:1", None, 0), "missing: processes"),
-        (("host:1", 2, 2), "process = 2 of 2 processes: they count from 0 to 1"),
-        (("host", 2, 1), r"coordinator = 'host' wants to be HOST:PORT"),
+        (("host:1", 2, 2), "process = 2 of 2 processes: must be from 0 to 1"),
+        (("host", 2, 1), r"coordinator = 'host': must be HOST:PORT"),
     ],
 )
 def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:

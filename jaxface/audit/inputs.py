@@ -18,6 +18,8 @@ from jaxface.classify import Classifier
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError
 from jaxface.face import FaceModel
+from jaxface.face.config import HeadConfig
+from jaxface.face.requirements import require_expressions, require_eyes
 from jaxface.interventions import Intervention
 from jaxface.render import Scene, scene
 from jaxface.stats.score import column_weights
@@ -60,13 +62,16 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """Load, build and check everything that an audit needs, before any work.
 
     Raises:
-        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks.
+        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks, or
+            a head that cannot be framed or searched.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
     """
     intervention = build_intervention(config)
     classifiers = load_classifiers(config.classifiers)
     _check_classifiers(classifiers, config)
     head = load_head(config)
+    require_eyes(head)
+    require_expressions(head)
     return AuditInputs(
         config=config,
         head=head,
@@ -77,7 +82,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     )
 
 
-def load_head(config: AuditConfig) -> FaceModel:
+def load_head(config: HeadConfig) -> FaceModel:
     """Load the head that a config names, or return the one that it holds.
 
     Raises:
@@ -85,13 +90,7 @@ def load_head(config: AuditConfig) -> FaceModel:
     """
     if isinstance(config.head, FaceModel):
         return config.head
-    return face.load(
-        config.head,
-        expression_space=config.expression_space,
-        texture=config.texture,
-        masks=config.masks,
-        midline_width=config.midline_width,
-    )
+    return face.load(config.head, **config.head_options)
 
 
 def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier, ...]:

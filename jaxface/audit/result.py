@@ -159,4 +159,4 @@ def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
             f"{folder} is not finished: {done} of {data['done'].size} cells; "
             f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
         )
-    return AuditResult(folder, config, data, store.read_summary(folder))
+    return AuditResult(folder, config, data, store.read_summary(folder), inputs)

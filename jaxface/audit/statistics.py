@@ -162,8 +162,8 @@ def _schemes(data: xarray.Dataset, config: AuditConfig) -> tuple[SchemeSummary, 
     significant = (adjust(p_values.values, config.correction) <= config.alpha).sum(-1)
     median = p_values.median("identity").values
     return tuple(
-        SchemeSummary(*labels, int(significant[index]), float(median[index]))
-        for index, labels in _labelled(data, *_CELL, "scheme")
+        SchemeSummary(classifier, expression, scheme, int(significant[index]), float(median[index]))
+        for index, (classifier, expression, scheme) in _labelled(data, *_CELL, "scheme")
     )
 
 
@@ -190,13 +190,14 @@ def _cross_predictions(data: xarray.Dataset) -> tuple[CrossPrediction, ...]:
     probability = data["evaluator_probability"]
     hits = (data["evaluator_top_class"] == _targets(data)).where(np.isfinite(probability))
     dimensions = ("classifier", "evaluator", "expression")
-    means = {
-        name: values.mean("identity").transpose(*dimensions).values
-        for name, values in {"probability": probability, "accuracy": hits}.items()
-    }
+    mean_probability, accuracy = (
+        values.mean("identity").transpose(*dimensions).values for values in (probability, hits)
+    )
     return tuple(
-        CrossPrediction(*labels, float(means["probability"][index]), float(means["accuracy"][index]))
-        for index, labels in _labelled(data, *dimensions)
+        CrossPrediction(
+            classifier, evaluator, expression, float(mean_probability[index]), float(accuracy[index])
+        )
+        for index, (classifier, evaluator, expression) in _labelled(data, *dimensions)
     )
 
 

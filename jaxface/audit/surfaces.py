@@ -182,7 +182,7 @@ def predict(
         targets: integers that broadcast to (...): positions of the targets in `answers`.
         answers: names, in the order of `layout.answer_names`.
     """
-    independent = classifier.card.independent
+    independent = classifier.card.multilabel
     probability = probabilities_float64(logits, independent)
     full = np.full((*probability.shape[:-1], len(answers)), np.nan, np.float32)
     full[..., [answers.index(label) for label in classifier.labels]] = probability

@@ -55,8 +55,8 @@ def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
 # Cases in slots -------------------------------------------------------------------------------------------
 
 CaseProgram = Callable[..., Any]
-"""(shared, *cases, active) -> results; pure. All but `shared` have a leading axis over slots. `active`
-(slots,) bool marks the slots to work on; the results of the others are not used."""
+"""(common, *cases) or (common, *cases, active) -> results; pure. All but `common` have a leading axis over
+slots. `active` (slots,) bool marks the slots to work on; the results of the others are not used."""
 
 
 class SlotAssignment(NamedTuple):
@@ -90,28 +90,32 @@ class CaseSharding:
         """Most cases of one call."""
         return self.mesh.size * self.slots
 
-    def replicate(self, shared: Any) -> Any:
+    def replicate(self, common: Any) -> Any:
         """Copy what all cases share to every device; CPU devices share one copy of it in memory."""
-        host = jax.tree.map(lambda leaf: leaf if _is_key(leaf) else np.asarray(leaf), shared)
+        host = jax.tree.map(lambda leaf: leaf if _is_key(leaf) else np.asarray(leaf), common)
         return replicate(host, self.mesh)
 
     def __call__(
-        self, program: CaseProgram, shared: Any, *cases: Any, active: Array | np.ndarray | None = None
+        self, program: CaseProgram, common: Any, *cases: Any, active: Array | np.ndarray | None = None
     ) -> Any:
         """Run `program` on n cases and wait for it.
 
         Args:
             program: the same function object on every call, so that it is compiled once.
-            shared: from `replicate`.
+            common: what all cases share, from `replicate`.
             cases: pytrees whose leaves have a leading axis n, at most `capacity`.
-            active: (n,) the cases to work on; None = all.
+            active: (n,) bool, the cases to work on, which `program` takes as its last argument; None = all
+                of them, and empty slots too: for programs that cost little and take no such argument.
 
         Returns:
             the program's results as NumPy arrays with a leading axis n; undefined where not active.
         """
         count = len(jax.tree.leaves(cases)[0])
         assignment = self.assign(np.ones(count, bool) if active is None else np.asarray(active))
-        return self.gather(self.launch(program, shared, *self.scatter(cases, assignment)), assignment)
+        *slots, active_slots = self.scatter(cases, assignment)
+        if active is not None:
+            slots.append(active_slots)
+        return self.gather(self.launch(program, common, *slots), assignment)
 
     def assign(self, active: np.ndarray) -> SlotAssignment:
         """Assign slots to n cases: the active ones in turn to one device after another, then the others.
@@ -137,9 +141,9 @@ class CaseSharding:
         rows = jax.tree.map(lambda leaf: _take(leaf, assignment.case_index), cases)
         return jax.device_put((*rows, assignment.active), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
 
-    def launch(self, program: CaseProgram, shared: Any, *slots: Any) -> Any:
+    def launch(self, program: CaseProgram, common: Any, *slots: Any) -> Any:
         """Run `program` on the output of `scatter`; its results stay on the devices, slot by slot."""
-        return compile_program(program, self.mesh)(shared, *slots)
+        return compile_program(program, self.mesh)(common, *slots)
 
     def gather(self, results: Any, assignment: SlotAssignment) -> Any:
         """Fetch results as NumPy arrays, case by case."""
@@ -191,14 +195,14 @@ def map_cases(fn: Callable[..., Any], *cases: Any, active: Array | None = None, 
 
 @lru_cache(maxsize=256)
 def compile_program(program: CaseProgram, mesh: Mesh) -> Any:
-    """Return the jitted function (shared, *cases, active) over the devices of a mesh."""
+    """Return the jitted program, (common, *cases), over the devices of a mesh."""
 
-    def local(shared: Any, cases: tuple[Any, ...]) -> Any:
-        return program(shared, *cases)
+    def local(common: Any, cases: tuple[Any, ...]) -> Any:
+        return program(common, *cases)
 
     specs = PartitionSpec(), PartitionSpec(_AXIS)
-    sharded = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
-    return jax.jit(lambda shared, *cases: sharded(shared, cases))
+    mapped_program = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
+    return jax.jit(lambda common, *cases: mapped_program(common, cases))
 
 
 def _is_key(leaf: Any) -> bool:

@@ -44,7 +44,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
         logits = np.stack([_host_logits(classifier, image, corners, patch) for image in images])
     else:
         logits = np.asarray(_patch_logits(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
-    odds = log_odds_all(logits.astype(np.float64), classifier.card.independent)
+    odds = log_odds_all(logits.astype(np.float64), classifier.card.multilabel)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
 
@@ -142,7 +142,7 @@ def _gradient(
         wrinkles = wrinkle_weights(head.appearance.lines, displacement)
         picture = render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
-        return log_odds(logits, answer, classifier.card.independent)
+        return log_odds(logits, answer, classifier.card.multilabel)
 
     return jax.grad(odds)(displacement_at(intervention, head, params, dose))
 

@@ -42,7 +42,7 @@ def input_size(network: Network) -> int | None:
     """Return the pixels along an edge of the images that a network takes; None = any."""
     if isinstance(network, RestoredRun):
         return network.task.size
-    return network.card.resized or network.card.size
+    return network.card.resize_to or network.card.size
 
 
 def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
 
 
 def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
-    match = _match_units if classifier.card.independent else _match_classes
+    match = _match_units if classifier.card.multilabel else _match_classes
     common = match(classifier, dataset)
     size = input_size(classifier)
     stream = data.batches(common.dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")
