@@ -51,7 +51,7 @@ READERS: dict[str, Reader] = {
     "disfa": Reader("readers.subjects", "read_disfa", "DISFA: ActionUnit_Labels/ and frames in Images/"),
     "gft": Reader("readers.subjects", "read_gft", "GFT: AUcoding/, frames in Images/, lists of subjects"),
     "emotionet": Reader("readers.subjects", "read_emotionet", "EmotioNet: a table and images/"),
-    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
+    "rendered": Reader("rendered.streams", "read_rendered", "a folder that data.rendered.render_dataset wrote"),
     "dsprites": Reader("dsprites", "read_dsprites", "dsprites_ndarray_*.npz: shapes on a grid of factors"),
     "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same factors, drawn by jaxface", rooted=False),
     "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),

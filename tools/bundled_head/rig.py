@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.face.assets.mesh import Head
-from jaxface.face.assets.paint import step
-from jaxface.face.assets.wheel import Floats
+from tools.bundled_head.mesh import Head
+from tools.bundled_head.paint import step
+from tools.bundled_head.wheel import Floats
 
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 # Half widths, cm, of the blend between the sides: narrow at the brows, wide where a mouth would shear.
@@ -37,7 +37,8 @@ def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
 
 
 def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
-    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape."""
+    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape.
+    """
     hinge, angle = jaw_hinge(head, jaw_open)
     template = head.template
     weights = np.zeros((len(template), len(JOINTS)))

@@ -1,4 +1,5 @@
-"""Hair: the lift of a short haircut, and a shell of long hair that an identity coefficient brings out."""
+"""Hair: the lift of a short haircut, and a shell of long hair that an identity coefficient brings
+out."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jaxface.face.assets.mesh import PARTS, Head
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats, Ints, Wheel
+from tools.bundled_head.mesh import PARTS, Head
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats, Ints, Wheel
 
 DOME_FOOT = 10.2  # cm: where the dome of long hair begins
 REACH = 2.5  # cm: how far the shell averages the head's identity shapes
@@ -32,7 +33,8 @@ class Shell:
     weights: Floats
 
     def follow(self, field: Floats) -> Floats:
-        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows."""
+        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows.
+        """
         out = field.copy()
         out[self.vertices] = np.einsum("nk,nk...->n...", self.weights, field[self.parents])
         return out
@@ -102,7 +104,8 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
 
 
 def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:
-    """(R, C, 3) the left half of the shell's outside, and (R, C, 2) position across and along the hair."""
+    """(R, C, 3) the left half of the shell's outside, and (R, C, 2) position across and along the
+    hair."""
     shell = data["shell"]
     heights, fronts = np.array(shell["height"]), np.array(shell["front"])
     angles = np.radians(np.linspace(0.0, 180.0, 73))
@@ -152,7 +155,8 @@ def _inset(outer: Floats, data: dict[str, Any]) -> Floats:
 
 
 def _grid_faces(rows: int, columns: int) -> Ints:
-    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell."""
+    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell.
+    """
     index = np.arange(rows * columns).reshape(rows, columns)
     sheets = [index, index[:, ::-1] + rows * columns]
     sheets.append(np.stack([index[:, 0] + rows * columns, index[:, 0]], 1))
