@@ -33,7 +33,8 @@ def test_rows_go_to_stdout_and_to_the_file(tmp_path: Path, capsys: pytest.Captur
     output = capsys.readouterr()
     rows_printed = [json.loads(line) for line in output.out.splitlines()]
     (file,) = tmp_path.glob("permutation-*.jsonl")
-    assert [json.loads(line) for line in file.read_text().splitlines()] == rows_printed and len(rows_printed) == 2
+    assert [json.loads(line) for line in file.read_text().splitlines()] == rows_printed
+    assert len(rows_printed) == 2
     assert output.err.splitlines() == [
         "bench permutation: permutation-test",
         f"bench permutation: added to {file}",

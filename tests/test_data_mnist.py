@@ -45,7 +45,7 @@ def test_damaged_idx_files_are_refused(tmp_path: Path, digits: tuple[np.ndarray,
     images, labels = digits
     write(tmp_path, "train-labels", "idx1-ubyte", labels)
     write(tmp_path, "train-images", "idx3-ubyte", images, cut=5)
-    with pytest.raises(DataError, match="it is cut off"):
+    with pytest.raises(DataError, match="it is truncated"):
         data.open("mnist", tmp_path)
     (tmp_path / "train-images-idx3-ubyte").write_bytes(b"an image\n" * 9)
     with pytest.raises(DataError, match="no IDX file of bytes in 3 dimensions"):
@@ -53,7 +53,7 @@ def test_damaged_idx_files_are_refused(tmp_path: Path, digits: tuple[np.ndarray,
 
 
 def test_angles_and_sizes_fall_in_their_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    made = mnist.varied(*digits, vary="rotation-scale", copies=200, seed=3)
+    made = mnist.transform_digits(*digits, vary="rotation-scale", copies=200, seed=3)
     degrees, size = made.column("degrees"), made.column("size")
     np.testing.assert_array_equal(made.column("rotation"), np.floor((degrees + 90) / 10))
     assert (np.abs(made.column("scale") - (size - 0.5) / 0.05 + 0.5) <= 0.5001).all()
@@ -64,12 +64,12 @@ def test_angles_and_sizes_fall_in_their_classes(digits: tuple[np.ndarray, np.nda
 
 
 def test_centres_are_the_middles_of_the_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    made = mnist.varied(*digits, vary="rotation", draw="centres", copies=5)
+    made = mnist.transform_digits(*digits, vary="rotation", draw="centres", copies=5)
     np.testing.assert_allclose(made.column("degrees"), 10.0 * made.column("rotation") - 85.0)
 
 
 def test_same_seed_same_digits_and_no_digit_in_both_parts(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    first, again = (mnist.varied(*digits, vary="rotation", copies=4, seed=1) for _ in range(2))
+    first, again = (mnist.transform_digits(*digits, vary="rotation", copies=4, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first.source.images, again.source.images)
     train, test = first.split(0.5, 0, by="identity")
     assert not set(train.column("identity")) & set(test.column("identity"))
@@ -77,15 +77,15 @@ def test_same_seed_same_digits_and_no_digit_in_both_parts(digits: tuple[np.ndarr
 
 def test_quarter_turns_are_exact(digits: tuple[np.ndarray, np.ndarray]) -> None:
     image = digits[0][0]
-    np.testing.assert_array_equal(mnist.turned(image, 90.0), np.rot90(image))  # counter-clockwise, too
-    np.testing.assert_array_equal(mnist.turned(image, -90.0), np.rot90(image, -1))
-    np.testing.assert_array_equal(mnist.turned(image, 0.0), image)
+    np.testing.assert_array_equal(mnist.rotate_and_scale(image, 90.0), np.rot90(image))  # counter-clockwise, too
+    np.testing.assert_array_equal(mnist.rotate_and_scale(image, -90.0), np.rot90(image, -1))
+    np.testing.assert_array_equal(mnist.rotate_and_scale(image, 0.0), image)
 
 
 def test_half_the_size_is_a_quarter_of_the_ink_in_the_same_place(digits: tuple[np.ndarray, np.ndarray]) -> None:
     image = np.zeros((28, 28), np.uint8)
     image[8:20, 6:22] = 200
-    small = mnist.turned(image, 0.0, 0.5)
+    small = mnist.rotate_and_scale(image, 0.0, 0.5)
     assert abs(small.sum() / image.sum() - 0.25) < 0.01
     rows, columns = np.nonzero(small)
     assert (rows.min(), rows.max(), columns.min(), columns.max()) == (11, 16, 10, 17)
@@ -93,12 +93,12 @@ def test_half_the_size_is_a_quarter_of_the_ink_in_the_same_place(digits: tuple[n
 
 def test_digits_that_do_not_fit_are_refused(digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = digits
-    with pytest.raises(ShapeError, match="wanted \\(5, 28, 28\\) uint8"):
-        mnist.varied(images, labels[:5])
+    with pytest.raises(ShapeError, match="not \\(5, 28, 28\\) uint8"):
+        mnist.transform_digits(images, labels[:5])
     with pytest.raises(DataError, match="vary = 'turned' wants none"):
-        mnist.varied(images, labels, vary="turned")  # type: ignore[arg-type]
+        mnist.transform_digits(images, labels, vary="turned")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="copies = 2 with vary = 'none'"):
-        mnist.varied(images, labels, copies=2)
+        mnist.transform_digits(images, labels, copies=2)
 
 
 def test_five_thousand_digits() -> None:
@@ -110,6 +110,6 @@ def test_five_thousand_digits() -> None:
 
 
 def test_another_column_as_the_label(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    plain = mnist.varied(*digits, vary="rotation")
+    plain = mnist.transform_digits(*digits, vary="rotation")
     with pytest.raises(LabelError, match="'degrees' holds no class numbers"):
         plain.labelled_by("degrees")

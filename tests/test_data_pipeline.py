@@ -112,7 +112,7 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     source = ArraySource(np.zeros((2, 4, 4, 3), np.uint8))
     with pytest.raises(ShapeError, match="3 rows for 2 images"):
         Dataset("bad", source, {"label": np.zeros(3, np.int32)}, LABELS)
-    with pytest.raises(LabelError, match="for 3 classes"):
+    with pytest.raises(LabelError, match="but 3 classes"):
         Dataset("bad", source, {"label": np.array([0, 3], np.int32)}, LABELS)
     with pytest.raises(ShapeError, match="images and action units"):
         Dataset("bad", source, {"units": np.zeros((2, 3), np.float32)}, units=(1, 2))

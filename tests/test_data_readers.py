@@ -12,7 +12,7 @@ from PIL import Image
 from jaxface import data
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import EXPRESSIONS
-from jaxface.data.readers.subjects import fold_of
+from jaxface.data.readers.subjects import fold_subjects
 from tests import data_trees
 from tests.data_trees import TREES, Tree
 
@@ -58,7 +58,7 @@ def test_what_is_missing_is_told_in_one_line(case: str, tmp_path: Path) -> None:
 
 
 def test_every_reader_of_a_folder_is_in_the_contract() -> None:
-    readers = {name for name in data.names() if data.registry.READERS[name].home.startswith("readers.")}
+    readers = {name for name in data.names() if data.registry.READERS[name].module.startswith("readers.")}
     assert readers == {name for name, _ in TREES.values()}
 
 
@@ -70,17 +70,17 @@ def test_every_reader_of_a_folder_is_in_the_contract() -> None:
             "EmoLabel/list_patition_label.txt",
             "train_00001.jpg 8",
             LabelError,
-            "line 1: label '8', wanted 1 to 7",
+            "line 1: label '8', not 1 to 7",
         ),
         (
             "rafdb",
             "EmoLabel/list_patition_label.txt",
             "train_00001.jpg",
             DataError,
-            "line 1: 1 fields, wanted 2",
+            "line 1: 1 fields, not 2",
         ),
         ("expw", "label/label.lst", "a.jpg 0 1 2 9 x 50 4", DataError, "'x' is no number"),
-        ("expw", "label/label.lst", "a.jpg 0 1 2 9 8 50 7", LabelError, "wanted 0 to 6"),
+        ("expw", "label/label.lst", "a.jpg 0 1 2 9 8 50 7", LabelError, "not 0 to 6"),
         (
             "affwild2",
             "annotations/EXPR_Classification_Challenge/Train_Set/v1.txt",
@@ -159,7 +159,7 @@ def test_sexes_come_from_a_table_of_the_users(name: str, subjects: list[str], tm
     read = data.open(name, tmp_path, **options).columns
     assert [int(read["sex"][read["identity"] == i][0]) for i in range(len(subjects))] == [1, 0][: len(subjects)]
     table.write_text("subject,sex\nSN002,x\n001A,x\n")
-    with pytest.raises(DataError, match="line 2: sex 'x', wanted female or male"):
+    with pytest.raises(DataError, match="line 2: sex 'x', not female or male"):
         data.open(name, tmp_path, **options)
     table.write_text("subject,sex\nSN999,male\n")
     with pytest.raises(DataError, match=f"does not tell the sex of subject {subjects[0]}"):
@@ -187,11 +187,11 @@ def test_gft_has_its_publishers_partition_and_disfa_counts_from_two(tmp_path: Pa
 
 @pytest.mark.parametrize(("name", "people"), [("bp4d", 41), ("disfa", 27)])
 def test_folds_part_the_subjects(name: str, people: int) -> None:
-    tested = [fold_of(name, "test", fold) for fold in (1, 2, 3)]
+    tested = [fold_subjects(name, "test", fold) for fold in (1, 2, 3)]
     assert sum(map(len, tested)) == len(set().union(*tested)) == people
     for fold, subjects in enumerate(tested, 1):
-        assert fold_of(name, "train", fold) == set().union(*tested) - subjects
-    assert fold_of(name, "all", 1) == set().union(*tested)
+        assert fold_subjects(name, "train", fold) == set().union(*tested) - subjects
+    assert fold_subjects(name, "all", 1) == set().union(*tested)
 
 
 def test_names_and_options_are_suggested(tmp_path: Path) -> None:
@@ -199,5 +199,5 @@ def test_names_and_options_are_suggested(tmp_path: Path) -> None:
         data.open("raf-db", tmp_path)
     with pytest.raises(DataError, match="did you mean 'aligned'"):
         data.open("rafdb", tmp_path, align=True)
-    with pytest.raises(DataError, match="give its path"):
+    with pytest.raises(DataError, match="needs the path of a folder"):
         data.open("rafdb")

@@ -21,8 +21,7 @@ class Settings:
     """Which classifiers are timed, and on what."""
 
     names: tuple[str, ...] = field(default_factory=lambda: _bundled())
-    """Names (`jaxface classifiers`) or folders. A classifier without weights gets arbitrary ones.
-    """
+    """Names (`jaxface classifiers`) or folders. A classifier without weights gets arbitrary ones."""
 
     batches: tuple[int, ...] = (1, 50)
     """Images per call."""

@@ -49,8 +49,7 @@ class Settings:
     """Simulated data sets of each kind; 0 leaves them out."""
 
     effect: float = 0.5
-    """Weight of X in a dependent Y, whose own noise has a standard deviation of 1 (.3 when sharp).
-    """
+    """Weight of X in a dependent Y, whose own noise has a standard deviation of 1 (.3 when sharp)."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import OutputKind, Task, programs
-from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at
+from jaxface.frameworks.common.inputs import RECIPE, parse_options, recipe_at
 from jaxface.frameworks.common.record import RUN, read_settings
 from jaxface.frameworks.common.training import restore
 
@@ -160,7 +160,7 @@ def _of_training(folder: Path, settings: EvaluateSettings) -> dict[str, Any]:
 
 def _dataset(settings: EvaluateSettings, size: int | None) -> Dataset:
     if settings.data != RECIPE:
-        return data.open(settings.data, settings.root, **parsed(settings.options))
+        return data.open(settings.data, settings.root, **parse_options(settings.options))
     return rendered.dataset(recipe_at(settings.root, size), settings.images, settings.seed)
 
 

@@ -49,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
     for note in outcome.notes:
         print(note)
     took = time.perf_counter() - began
-    if outcome.drawn:
-        print(f"drew {outcome.drawn} in {took:.0f} s, {outcome.drawn / took:.0f} a second with compiling")
+    if outcome.rendered:
+        print(f"drew {outcome.rendered} in {took:.0f} s, {outcome.rendered / took:.0f} a second with compiling")
     print(f"{out}: data.open('rendered', '{out}')")
     return 0

@@ -1,5 +1,4 @@
-"""The texture's layout: texture coordinates of every part, and where on the head each texel lies.
-"""
+"""The texture's layout: texture coordinates of every part, and where on the head each texel lies."""
 
 from __future__ import annotations
 

@@ -155,8 +155,7 @@ def _inset(outer: Floats, data: dict[str, Any]) -> Floats:
 
 
 def _grid_faces(rows: int, columns: int) -> Ints:
-    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell.
-    """
+    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell."""
     index = np.arange(rows * columns).reshape(rows, columns)
     sheets = [index, index[:, ::-1] + rows * columns]
     sheets.append(np.stack([index[:, 0] + rows * columns, index[:, 0]], 1))

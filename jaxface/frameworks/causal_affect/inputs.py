@@ -18,7 +18,7 @@ from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.inputs import TrainInputs, parsed, recipe_at
+from jaxface.frameworks.common.inputs import TrainInputs, parse_options, recipe_at
 
 ALL = "all"
 _STREAMS = 1000  # more than a mixture has: seeds of its streams do not meet those of another seed
@@ -143,9 +143,10 @@ def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainCon
 def of_published(entry: PublishedSet, config: MixedConfig, size: int, seed: int) -> Part:
     """A data set of Table 1."""
     place = config.root / entry.folder
-    whole = joining.restrict_labels(data.open(entry.reader, place, **parsed(entry.train)), entry.learn)
+    whole = joining.restrict_labels(data.open(entry.reader, place, **parse_options(entry.train)), entry.learn)
     if entry.validation:
-        held = joining.restrict_labels(data.open(entry.reader, place, **parsed(entry.validation)), entry.learn)
+        options = parse_options(entry.validation)
+        held = joining.restrict_labels(data.open(entry.reader, place, **options), entry.learn)
         return _read(whole, held, config, size, seed)
     return _split(whole, entry.held_out, config, size, seed)
 

@@ -12,7 +12,7 @@ import numpy as np
 from jaxface import data
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Framework, OutputKind, Task
 
@@ -112,9 +112,9 @@ def open_inputs(
     """
     if config.data == RECIPE:
         return _of_recipe(config, batch, size, answers, seed)
-    whole = data.open(config.data, config.root, **parsed(config.options))
+    whole = data.open(config.data, config.root, **parse_options(config.options))
     if config.validation:
-        train, held = whole, data.open(config.data, config.root, **parsed(config.validation))
+        train, held = whole, data.open(config.data, config.root, **parse_options(config.validation))
         if held.labels != train.labels and held.labels:
             held = held.relabel(train.labels)
     elif config.held_out:

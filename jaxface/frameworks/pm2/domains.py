@@ -104,7 +104,7 @@ def habitual(key: Array, studio: rendered.SceneAssets, habits: Habits) -> render
     women, men = (_among(studio, rare) for rare in (habits.seldom_in_women, habits.seldom_in_men))
     seldom = jnp.where(sex == 0, women, men)
     wanted = jnp.where(even[1:] < habits.restraint * seldom, 0.0, rendered.sample_units(k_wanted, studio))
-    activations = rendered.units_to_activations(k_made, studio, wanted, rendered.sample_style(studio, number))
+    activations = rendered.units_to_activations(k_made, studio, wanted, rendered.sample_person(studio, number))
     return rendered.labels_of(studio, activations, number, 0, sex)
 
 

@@ -12,7 +12,7 @@ from jaxface import data
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, parsed, recipe_at, task_of
+from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, parse_options, recipe_at, task_of
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs, target_of
 from jaxface.frameworks.pm2.encoders import ENCODERS
@@ -183,7 +183,7 @@ def _of_recipes(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, si
 
 def _of_files(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int) -> Made:
     of = settings.source
-    whole = data.open(of.data, of.root, **parsed(of.options))
+    whole = data.open(of.data, of.root, **parse_options(of.options))
     if not whole.units:
         raise DataError(f"{whole.name} has no action units to learn")
     units = _common(settings.units or whole.units, target)
@@ -191,7 +191,7 @@ def _of_files(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size
         whole = with_pairs(whole, data.open(settings.pairs.data, settings.pairs.root), size)
     whole = joined(whole, units)
     if settings.validation:
-        found, held = whole, data.open(of.data, of.root, **parsed(settings.validation))
+        found, held = whole, data.open(of.data, of.root, **parse_options(settings.validation))
         held = joined(held, units)
     elif settings.held_out:
         by = "identity" if "identity" in whole.columns else None
@@ -210,7 +210,7 @@ def _target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDatasetC
         if settings.source.data == RECIPE:
             found = target_of(found, recipe_at(settings.source.root, size))
         return _with_units(found, settings.units)
-    return data.open(of.data, of.root, **parsed(of.options))
+    return data.open(of.data, of.root, **parse_options(of.options))
 
 
 def _common(units: tuple[int, ...], target: Any) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.data.rendered.causal_world import CausalWorld, strengths, weights
+from jaxface.data.rendered.causal_world import CausalWorld, edge_strengths, rule_weights
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 
@@ -13,7 +13,7 @@ def of_world(causes: CausalWorld) -> SignedGraph:
 
     The neutral expression is left out: it has no rule of its own but is what is left over.
     """
-    between, rule = strengths(causes), weights(causes, causes.expressions)
+    between, rule = edge_strengths(causes), rule_weights(causes, causes.expressions)
     return SignedGraph(causes.units, causes.expressions, _scaled(between), _scaled(rule))
 
 
