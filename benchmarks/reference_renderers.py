@@ -1,4 +1,4 @@
-"""`jaxface.render.grid` beside two other renderers of the same frames: a plain C z-buffer, and
+"""`jaxface.interventions.grid` beside two other renderers of the same frames: a plain C z-buffer, and
 Mesa's llvmpipe.
 
     taskset -c 0 python -m benchmarks.reference_renderers --out benchmarks/results
@@ -52,11 +52,8 @@ Renderer = Callable[[], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(face.HeadConfig):
     """What is drawn."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder."""
 
     repeats: int = 5
     """Calls; the fastest counts."""
@@ -90,7 +87,7 @@ class Frames:
 
 def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield our row and one per reference renderer, for each size without supersampling."""
-    head = face.load(settings.head)
+    head = face.load(str(settings.head), **settings.head_options)
     for size, supersample in SIZES:
         if supersample > 1:
             continue  # the reference renderers take one sample per pixel

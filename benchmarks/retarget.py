@@ -30,13 +30,13 @@ from jaxface.bench.harness import measure
 from jaxface.cli.options import find_config
 from jaxface.core.config import load_toml
 from jaxface.core.runtime import use_all_cores
-from jaxface.core.sharding import compiled
+from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.rendered.fitting import FitConfig, fit
 from jaxface.data.rendered.streams import sharding_for_batch, stream_key
 from jaxface.data.retarget import RetargetConfig
 from jaxface.data.retarget.pairs import build_program
-from jaxface.data.retarget.run import avatar_assets
+from jaxface.data.retarget.run import avatar_assets, recipe_assets
 from jaxface.data.retarget.sources import load_payload, open_source, transfer_for
 
 ALL_IMAGES = 214_146  # of BP4D, twice
@@ -85,11 +85,11 @@ def pairs(settings: Settings) -> Iterator[dict[str, Any]]:
 def time_batch(config: RetargetConfig, repeats: int) -> dict[str, Any]:
     """Time one batch of pairs."""
     source = open_source(config)
-    assets = avatar_assets(config, source)
+    assets = avatar_assets(recipe_assets(config), source)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
-    shared = sharding.place((assets, jax.random.key(config.seed), transfer_shared))
-    program = compiled(build_program(transfer, config.first, config.pose), sharding.mesh)
+    shared = sharding.replicate((assets, jax.random.key(config.seed), transfer_shared))
+    program = compile_program(build_program(transfer, config.first, config.pose), sharding.mesh)
     rows = np.arange(config.batch)
     payload = load_payload(config, source, assets, rows)
     timing = measure(

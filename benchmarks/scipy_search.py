@@ -59,13 +59,13 @@ def scipy_row(
 
         def losses(candidates: np.ndarray, case: evaluate.Cases = case) -> np.ndarray:
             points = jnp.asarray(candidates, jnp.float32)[None]
-            scores = evaluate.population_scores(searcher.stage, case, points, jnp.ones(1, bool))
+            scores = evaluate.population_scores(searcher.problem, case, points, jnp.ones(1, bool))
             return np.asarray(scores.loss[0])
 
         start = time.process_time()
         result = reference.differential_evolution(
             losses,
-            searcher.stage.space,
+            searcher.problem.space,
             max_evaluations=common["budget"],
             population=population,
             stop_below=-np.log(search.GOAL + FLOOR),

@@ -62,10 +62,11 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     for name in settings.architectures or table:
         if name not in table:
             raise ConfigError(f"torch.toml has no network {name!r}{suggestion(name, table)}")
-        fields = ARCHITECTURES[name].preprocessing
-        size: int = fields["size"]
-        card = classify.Card(name, name, EXPRESSIONS[:_CLASSES], weights="", **fields)
-        classifier = random_classifier(card)
+        preprocessing = ARCHITECTURES[name].preprocessing
+        assert preprocessing is not None and preprocessing.size is not None  # true for the whole table
+        size = preprocessing.size
+        card = classify.Card(name, name, EXPRESSIONS[:_CLASSES], weights="")
+        classifier = random_classifier(card.with_preprocessing(preprocessing))
         for batch, min_calls in _MIN_CALLS.items():
             images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)
             timing = _time(classifier, images, min_calls, settings.repeats, settings.seconds)

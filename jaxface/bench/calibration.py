@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface import classify, face, render
-from jaxface.search.evaluate import shifted
+from jaxface import classify, face, interventions, render
+from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
 
 RENDERED_TIMES = 12
@@ -116,10 +116,14 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
     @jax.jit
     def curve(person: face.FaceParams, pixels: jax.Array) -> jax.Array:
         prepared = render.prepare(head, person, scene)
-        prepared = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, scene.size))
+        prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
+
+        smiling_person = dataclasses.replace(person, expression=smile)
 
         def answer(time: jax.Array) -> jax.Array:
-            image = render.draw(head, prepared, smile, person.pose, scene, 1.0, time)
+            image = interventions.render(
+                interventions.Symmetry(), head, prepared, smiling_person, scene, jnp.ones(()), time
+            )
             return jax.nn.softmax(model.apply(model.state, image[None]))[0, target]
 
         return jax.lax.map(answer, times)

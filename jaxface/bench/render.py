@@ -6,12 +6,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxface import face, render
+from jaxface import face, interventions, render
 from jaxface.bench.harness import measure
 
 SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))
@@ -22,11 +23,8 @@ SYMMETRY_STEPS, TIME_STEPS = 10, 90
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(face.HeadConfig):
     """What is drawn."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder."""
 
     batch: int = 32
     """Images per call."""
@@ -49,7 +47,7 @@ class Case(NamedTuple):
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each function, size and supersampling."""
-    head = face.load(settings.head)
+    head = face.load(str(settings.head), **settings.head_options)
     for case in cases(head, settings.batch):
         timing = measure(case.function, *case.arguments, repeats=settings.repeats)
         yield timing_row(case.name, head, case.scene, settings.batch, timing)
@@ -59,9 +57,10 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def grid_row(head: face.FaceModel, scene: render.Scene, steps: int, repeats: int) -> dict[str, Any]:
-    """Time `render.grid`, building its candidate lists included, and return the row."""
+    """Time `interventions.grid`, building its candidate lists included, and return the row."""
     params, symmetry, time = full_expression(head, steps)
-    timing = measure(render.grid, head, params, scene, symmetry, time, repeats=repeats)
+    grid = partial(interventions.grid, interventions.Symmetry())
+    timing = measure(grid, head, params, scene, symmetry, time, repeats=repeats)
     return timing_row("grid", head, scene, len(symmetry) * len(time), timing)
 
 
@@ -94,7 +93,7 @@ def timing_row(
 
 
 def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
-    """Yield `draw_many` at the sizes of the paper's classifiers, and its gradient at 112."""
+    """Yield `render_many` at the sizes of the paper's classifiers, and its gradient at 112."""
     space = head.expressions
     k_value, k_active = jax.random.split(jax.random.key(0))
     shape = (batch, len(space.lower))
@@ -102,14 +101,14 @@ def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
     coefficients = space.lower + (space.upper - space.lower) * jax.random.uniform(k_value, shape)
     expression = jnp.where(active, coefficients, 0.0)
     params = face.neutral(head)
-    pose, ones = jnp.broadcast_to(params.pose, (batch, *params.pose.shape)), jnp.ones(batch)
+    pose = jnp.broadcast_to(params.pose, (batch, *params.pose.shape))
     for size, supersample in SIZES:
         scene = render.Scene(size=size, supersample=supersample)
         prepared = render.prepare(head, params, scene)
-        arguments = (head, prepared, expression, pose, scene, ones, ones)
-        yield Case("draw_many", scene, render.draw_many, arguments)
+        arguments = (head, prepared, expression, pose, scene)
+        yield Case("render_many", scene, render.render_many, arguments)
         if supersample == 1 and size == 112:
-            yield Case("value_and_grad", scene, _value_and_grad, arguments[:5])
+            yield Case("value_and_grad", scene, _value_and_grad, arguments)
 
 
 @jax.jit
@@ -121,6 +120,6 @@ def _value_and_grad(
     scene: render.Scene,
 ) -> tuple[jax.Array, jax.Array]:
     def loss(one: jax.Array) -> jax.Array:
-        return jnp.sum(render.draw(head, prepared, one, pose[0], scene) ** 2)
+        return jnp.sum(render.render_expression(head, prepared, one, pose[0], scene) ** 2)
 
     return jax.lax.map(jax.value_and_grad(loss), expression)

@@ -104,10 +104,10 @@ def call_row(searcher: Searcher, cases: Cases, classifier: str) -> dict[str, Any
     case = jax.tree.map(
         lambda leaf: leaf[:1], evaluate.Cases(cases.params, jnp.asarray(cases.targets, jnp.int32))
     )
-    points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.stage.space.lower.shape[0]))
+    points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.problem.space.lower.shape[0]))
     active = jnp.ones(1, bool)
-    forward = measure(evaluate.population_scores, searcher.stage, case, points, active, repeats=3)
-    gradient = measure(evaluate.value_and_grad, searcher.stage, case, points[:, 0], active, repeats=10)
+    forward = measure(evaluate.population_scores, searcher.problem, case, points, active, repeats=3)
+    gradient = measure(evaluate.value_and_grad, searcher.problem, case, points[:, 0], active, repeats=10)
     return {
         "name": "calls",
         "classifier": classifier,

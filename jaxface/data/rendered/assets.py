@@ -19,6 +19,7 @@ from jaxface.data.rendered.causal_world import Mechanism, build_mechanism, load_
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
 from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
+from jaxface.face.requirements import require_eyes, require_units
 
 _NOISE = 256  # pixels along an edge of the bank from which sensor noise is cut
 _SEXES = {"female": 0, "male": 1}
@@ -79,18 +80,20 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         head: instead of the recipe's; its expression coefficients must be facial units.
 
     Raises:
-        ConfigError: a head without facial units, or a class, action unit, sex or skin tone that it
-            lacks.
+        ConfigError: a head without facial units, or a class, action unit, sex, skin tone or
+            landmarks that it lacks.
     """
     recipe = recipe if isinstance(recipe, RenderedDatasetConfig) else load_recipe(recipe)
     if head is None:
-        head = face.load(recipe.head, expression_space="units")
+        head = _load_head(recipe)
+    require_units(head, f"recipe {recipe.name}")
+    require_eyes(head)
+    if recipe.landmarks:
+        face.landmarks(head)  # raises here, before any rendering, if the head has none
     head = downsample_head(head, recipe)
     space = head.expressions
-    if space.units is None or space.units.shape[0] != len(space.unit_names) or not space.unit_names:
-        raise ConfigError(f"{head.name} has no facial units as expression coefficients; recipes need them")
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
-    of_class, class_weights = _classes(recipe, space)
+    of_class, class_weights = _classes(recipe, head)
     group_weights, group_sex = _groups(recipe, head)
     membership = np.array(
         [[number in numbers for numbers in space.action_units] for number in units], np.float32
@@ -107,7 +110,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         unit_membership=jnp.asarray(membership),
         exclusive=jnp.asarray(exclusive),
         unit_indices=jnp.asarray(
-            [_unit_index(recipe, number, units) for number in recipe.units.numbers], jnp.int32
+            [_unit_index(recipe, head, number, units) for number in recipe.units.numbers], jnp.int32
         ),
         prototypes=space.prototypes,
         of_class=of_class,
@@ -122,10 +125,23 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
     )
 
 
-def _unit_index(recipe: RenderedDatasetConfig, number: int, units: tuple[int, ...]) -> int:
+def _load_head(recipe: RenderedDatasetConfig) -> face.FaceModel:
+    try:
+        return face.load(recipe.head, expression_space="units")
+    except ConfigError as error:
+        raise ConfigError(
+            f"recipe {recipe.name}: head {recipe.head!r} has no facial units ({error}); take the bundled "
+            "head or ICT-FaceKit"
+        ) from None
+
+
+def _unit_index(
+    recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]
+) -> int:
     if number not in units:
         raise ConfigError(
-            f"recipe {recipe.name}: the head has no action unit {number}; it has {', '.join(map(str, units))}"
+            f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
+            f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
         )
     return units.index(number)
 
@@ -142,13 +158,14 @@ def _unit_visibility(
     return visibility
 
 
-def _classes(recipe: RenderedDatasetConfig, space: face.ExpressionSpace) -> tuple[Array, Array]:
-    labels = recipe.expressions.labels
+def _classes(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array, Array]:
+    labels, space = recipe.expressions.labels, head.expressions
     for label in labels:
         if label != "neutral" and label not in space.prototype_labels and not recipe.units.causes:
             candidates = sorted({*space.prototype_labels, "neutral"})
             raise ConfigError(
-                f"recipe {recipe.name}: the head has no prototype of {label!r}{suggestion(label, candidates)}"
+                f"recipe {recipe.name}: head {head.name!r} has no prototype of {label!r}"
+                f"{suggestion(label, candidates)}"
             )
     if not labels:
         return jnp.zeros((1, len(space.prototype_labels)), bool), jnp.ones(1)
@@ -184,6 +201,9 @@ def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array,
         for sex, tone in zip(sexes, tones, strict=True)
     ]
     if not any(mask):
-        raise ConfigError(f"recipe {recipe.name}: the head's population has no sex {config.sex!r}")
+        raise ConfigError(
+            f"recipe {recipe.name}: head {head.name!r} has no sex {config.sex!r} in its population (it has: "
+            f"{', '.join(names)}); take people.sex = 'both', or the bundled head"
+        )
     weights = head.population.weights * jnp.asarray(mask)
     return weights / weights.sum(), jnp.asarray(sexes, jnp.int32)

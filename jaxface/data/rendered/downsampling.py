@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 
@@ -17,9 +18,9 @@ def downsample_head(head: face.FaceModel, recipe: RenderedDatasetConfig) -> face
     """Return the same head with a smaller texture, because the texture is painted anew for every
     person."""
     min_texels = _TEXELS * recipe.size
-    texels = head.appearance.masks.shape[-1] or head.appearance.mean.shape[0]
-    factor = 1
-    while texels // (2 * factor) >= min_texels and texels % (2 * factor) == 0:
+    height, width = head.appearance.mean.shape[:2]  # an atlas of several parts is wider than high
+    shorter, common, factor = min(height, width), math.gcd(height, width), 1
+    while shorter // (2 * factor) >= min_texels and common % (2 * factor) == 0:
         factor *= 2
     return dataclasses.replace(head, appearance=downsample_appearance(head.appearance, factor))
 

@@ -120,7 +120,11 @@ def sample_expression(key: Array, assets: SceneAssets, label: Array, person: Per
     drop, spurious, amount = uniform[2 * prototypes : -2].reshape(3, count)
     members = assets.of_class[label]
     odds = jnp.where(members, person.prototype_odds, -jnp.inf)
-    one, other = (assets.prototypes[jnp.argmax(odds + random_draws.gumbel(u))] for u in (first, second))
+    if prototypes:
+        choices = (jnp.argmax(odds + random_draws.gumbel(u)) for u in (first, second))
+        one, other = (assets.prototypes[choice] for choice in choices)
+    else:  # the recipe has no class but neutral
+        one = other = jnp.zeros(count)
     mix, strength = config.mixing * uniform[-2], lerp(uniform[-1], config.strength)
     factor = strength * person.gain * jnp.exp(config.jitter * jitter)
     # The neutral class has no prototypes: argmax over nothing must not pick the first one.

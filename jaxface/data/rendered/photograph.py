@@ -14,7 +14,7 @@ from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize
 from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
@@ -39,8 +39,10 @@ def render_examples(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Ar
 
 def _in_lanes(leaf: Array, missing: int) -> Array:
     """(B, ...) as (B' / LANES, LANES, ...), with the last row repeated `missing` times."""
-    rows = [leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))] if missing else [leaf]
-    return (jnp.concatenate(rows) if missing else leaf).reshape(-1, LANES, *leaf.shape[1:])
+    if missing:
+        leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
+    groups = len(leaf) // LANES  # not -1: a head may have no albedo coefficient
+    return leaf.reshape(groups, LANES, *leaf.shape[1:])
 
 
 def _render_lanes(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
@@ -68,8 +70,8 @@ def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -
 
 def _render_lane(assets: SceneAssets, vertices: VertexColumns, albedo: Array, scene: SceneParams) -> Array:
     """One image of vertices (V,)."""
-    planes, triangle = _shade(assets, vertices, albedo, scene)
-    return stage(triangle[0, 0] > -2, _apply_noise, planes, assets.noise, scene)
+    planes, _ = _shade(assets, vertices, albedo, scene)
+    return materialize(_apply_noise, planes, assets.noise, scene)
 
 
 def _shade(
@@ -80,17 +82,15 @@ def _shade(
     head, size = assets.head, _samples(assets)
     screen = Screen(jnp.stack([vertices.x, vertices.y], axis=-1), -vertices.inverse_w, vertices.inverse_w)
     triangle = visible(screen, head.faces, size)
-    # Each `stage` below is a fusion barrier: without it XLA recomputes whole planes inside their consumers.
-    always = triangle[0, 0] > -2
-    skin = stage(always, partial(texture, head.appearance), albedo)
+    skin = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     values = (vertices.red, vertices.green, vertices.blue, vertices.line)
     at = surface((vertices.x, vertices.y, vertices.inverse_w), values, mesh, triangle)
-    sample = stage(always, fetch, skin, at.u, at.v)
-    linear = stage(always, _apply_exposure, sample, at.values, triangle, scene)
+    sample = materialize(fetch, skin, at.u, at.v)
+    linear = materialize(_apply_exposure, sample, at.values, triangle, scene)
     supersample = assets.recipe.supersample
-    sharp = [stage(always, partial(_display_values, supersample), plane) for plane in linear]
-    return [stage(always, _blur, plane, scene.blur) for plane in sharp], triangle
+    sharp = [materialize(partial(_display_values, supersample), plane) for plane in linear]
+    return [materialize(_blur, plane, scene.blur) for plane in sharp], triangle
 
 
 def _apply_exposure(

@@ -16,7 +16,7 @@ from jaxface.core.checks import require
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import DataError
 from jaxface.core.io import atomic_path, write_text
-from jaxface.core.sharding import CaseSharding, compiled, sharding_for
+from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.read_report import ReadReport
@@ -45,7 +45,7 @@ class RenderedStream:
     def __init__(self, assets: SceneAssets, batch: int, seed: int, sampler: Sampler) -> None:
         self.assets, self.batch = assets, batch
         self._sharding = sharding_for_batch(batch)
-        self._shared = self._sharding.place((assets, stream_key(assets.recipe, seed)))
+        self._shared = self._sharding.replicate((assets, stream_key(assets.recipe, seed)))
         self._program = _program(sampler)
         self._next = 0
 
@@ -62,7 +62,7 @@ class RenderedStream:
     def at(self, number: int) -> dict[str, Array]:
         """Return batch `number` without moving the stream."""
         numbers = np.arange(number * self.batch, (number + 1) * self.batch, dtype=np.int32)
-        batch: dict[str, Array] = compiled(self._program, self._sharding.mesh)(self._shared, numbers)
+        batch: dict[str, Array] = compile_program(self._program, self._sharding.mesh)(self._shared, numbers)
         return batch
 
     def get_state(self) -> dict[str, Any]:

@@ -77,7 +77,8 @@ def build_program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., d
         pairs = jax.vmap(
             lambda key, subject, expression: sample_pair(assets, key, subject, expression, first, pose)
         )(keys, subjects, expressions)
-        faces, scenes = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), pairs)
+        count = 2 * len(numbers)  # not -1: a head may have no albedo coefficient
+        faces, scenes = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), pairs)
         return {
             "image": render_examples(assets, faces, scenes),
             "activations": faces.activations,

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxface.core.io import atomic_path
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.core.sharding import compiled
+from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
@@ -20,6 +20,8 @@ from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import build_program
 from jaxface.data.retarget.sources import RetargetSource, load_payload, open_source, transfer_for
+from jaxface.face import landmarks
+from jaxface.face.requirements import require_sexes
 
 _SAVE_EVERY = 16  # batches
 _SOURCE_COLUMNS = ("label", "units", "units_known")  # an avatar keeps these of its source
@@ -55,19 +57,24 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     asked for, `landmarks`. A source without action units gets those that its expressions show.
 
     Raises:
-        ConfigError, DataError: the source or the recipe cannot be used.
+        ConfigError, DataError: the source or the recipe cannot be used, or the head lacks what they
+            need; nothing is written then.
         StoreError: the folder belongs to something else.
     """
     out, meter = Path(out), progress or NullProgress()
-    if progress_file.claim(out, config):
+    if progress_file.is_finished(out, config):
         dataset = read_rendered(out)
         return RetargetResult(dataset, notes_of(dataset), 0)
+    recipe = recipe_assets(config)
     source = open_source(config)
-    assets = avatar_assets(config, source)
+    assets = avatar_assets(recipe, source)
+    if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.columns):
+        landmarks(assets.head)  # raises here, before any work, if the head has none
+    progress_file.claim(out, config)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
-    shared = sharding.place((assets, jax.random.key(config.seed), transfer_shared))
-    program = compiled(build_program(transfer, config.first, config.pose), sharding.mesh)
+    shared = sharding.replicate((assets, jax.random.key(config.seed), transfer_shared))
+    program = compile_program(build_program(transfer, config.first, config.pose), sharding.mesh)
     count = len(source.numbers)
 
     def arguments(first: int) -> tuple[Any, ...]:
@@ -93,13 +100,23 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     return RetargetResult(dataset, notes_of(dataset), 2 * (count - start))
 
 
-def avatar_assets(config: RetargetConfig, source: RetargetSource) -> rendered.SceneAssets:
-    """Build the assets of the avatars: the recipe, with those of the source's action units that the
-    head has."""
+def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
+    """Build the assets of the avatars' recipe, with its own action units.
+
+    Raises:
+        ConfigError: the head cannot show the recipe, or its population has no women and men.
+    """
     recipe = dataclasses.replace(
         rendered.load_recipe(config.recipe), size=config.size, landmarks=config.landmarks
     )
     assets = rendered.build_assets(recipe)
+    require_sexes(assets.head, f"retarget: recipe {recipe.name}")
+    return assets
+
+
+def avatar_assets(assets: rendered.SceneAssets, source: RetargetSource) -> rendered.SceneAssets:
+    """Return the assets with those of the source's action units that the head has."""
+    recipe = assets.recipe
     units = tuple(unit for unit in source.units if unit in assets.action_units)
     if not units or units == recipe.units.numbers:
         return assets
