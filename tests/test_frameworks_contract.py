@@ -181,9 +181,7 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
-def test_what_was_trained_can_be_audited(
-    one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path
-) -> None:
+def test_what_was_trained_can_be_audited(one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path) -> None:
     framework, given = one
     whole, folder = fitted
     if export_obstacle(framework, given.task):

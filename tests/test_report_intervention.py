@@ -40,11 +40,19 @@ def without_script_and_config(page: str) -> str:
 def test_its_report_is_whole_and_in_its_words(page: str) -> None:
     text = without_script_and_config(page)
     assert "symmetr" not in text.lower()
-    for words in ("turn audit", "head turn", "turned away", "frontal", "4 levels of yaw from frontal to turned"):
+    for words in (
+        "turn audit",
+        "head turn",
+        "turned away",
+        "frontal",
+        "4 levels of yaw from frontal to turned",
+    ):
         assert words in text, words
     assert "3 phase steps from neutral to full expression" in text
     assert text.count("<img") > 10 and "No faces here" not in text
-    assert '<input type="range" id="dose" min="0" max="0.6"' in text and "yaw: 0 is frontal, 0.6 is turned" in text
+    assert (
+        '<input type="range" id="dose" min="0" max="0.6"' in text and "yaw: 0 is frontal, 0.6 is turned" in text
+    )
     assert ">yaw</text>" in text and ">phase</text>" in text
 
 

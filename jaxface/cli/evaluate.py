@@ -15,7 +15,7 @@ from jaxface.cli import options
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError
 from jaxface.data import Dataset, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.inputs import RECIPE, recipe_at
 
 
@@ -81,5 +81,5 @@ def main(argv: Sequence[str]) -> int:
 def open_dataset(settings: EvaluateSettings, size: int | None) -> Dataset:
     """Open the data set that the settings name; a recipe is rendered at `size` pixels."""
     if settings.data != RECIPE:
-        return data.open(settings.data, settings.root, **parsed(settings.options))
+        return data.open(settings.data, settings.root, **parse_options(settings.options))
     return rendered.dataset(recipe_at(settings.root, size), settings.images, settings.seed)

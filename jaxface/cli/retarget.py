@@ -49,8 +49,8 @@ def main(argv: Sequence[str]) -> int:
     for note in outcome.notes:
         print(note)
     seconds = time.perf_counter() - start
-    if outcome.drawn:
-        rate = outcome.drawn / seconds
-        print(f"rendered {outcome.drawn} in {seconds:.0f} s, {rate:.0f} a second with compiling")
+    if outcome.rendered:
+        rate = outcome.rendered / seconds
+        print(f"rendered {outcome.rendered} in {seconds:.0f} s, {rate:.0f} a second with compiling")
     print(f"{out}: data.open('rendered', '{out}')")
     return 0

@@ -21,7 +21,7 @@ FORMAT = 1
 Array = NDArray[np.generic]
 
 
-def quantised(displacement: NDArray[np.float64]) -> NDArray[np.int16]:
+def quantize(displacement: NDArray[np.float64]) -> NDArray[np.int16]:
     """Metres to steps.
 
     Raises:
@@ -35,7 +35,7 @@ def quantised(displacement: NDArray[np.float64]) -> NDArray[np.int16]:
     return steps.astype(np.int16)
 
 
-def unfolded(
+def unfold(
     half_rows: NDArray[np.float32], half: NDArray[np.int32], mirror: NDArray[np.int32]
 ) -> NDArray[np.float32]:
     """(V, 3, ...) from the rows of one half: the other half is its mirror image, the midline has x = 0."""
