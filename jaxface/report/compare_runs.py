@@ -44,7 +44,7 @@ class Pair:
         before, after: their names.
         overall: the mean over expressions.
         changes: one for each expression that both have.
-        direction: 1 where the effect is surely larger in the second run, -1 where smaller, else 0.
+        direction: 1 if the effect is larger in the second run, -1 if smaller, 0 if the interval includes zero.
         sentence: the overall change, with effect, interval, p and n.
     """
 

@@ -87,7 +87,7 @@ def impacts(result: AuditResult) -> Iterator[ReportFigure]:
     """Yield Figs. 19-22 for each classifier: the change of the mean probability per step of the dose."""
     gradient = np.gradient(mean_surfaces(result), axis=2)
     largest = float(np.nanmax(np.abs(gradient), initial=1e-9))
-    yield from _maps(result, gradient, "impact", "change a step", largest)
+    yield from _maps(result, gradient, "impact", "change per step", largest)
 
 
 def _maps(
