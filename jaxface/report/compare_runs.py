@@ -97,8 +97,8 @@ def same_people(first: AuditResult, second: AuditResult) -> int:
             )
     count = min(len(run.data["identity"]) for run in (first, second))
     for name in ("identity_parameters", "albedo_parameters"):
-        arrays = [run.data[name].isel(identity=slice(count)).values for run in (first, second)]
-        if arrays[0].shape != arrays[1].shape or not np.array_equal(*arrays):
+        one, other = (run.data[name].isel(identity=slice(count)).values for run in (first, second))
+        if one.shape != other.shape or not np.array_equal(one, other):
             raise ConfigError(
                 "the runs have different people, so nothing can be paired; audit with the same head and seed"
             )

@@ -54,8 +54,8 @@ def paper_figures(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
             yield one.name, one.figure, one.description
     yield from solids(context)
     yield from face_sheets(context)
-    for one in context.saliency:
-        yield from saliency_sheets(context, one)
+    for explanation in context.saliency:
+        yield from saliency_sheets(context, explanation)
 
 
 def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
