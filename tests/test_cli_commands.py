@@ -135,7 +135,7 @@ def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -
     ("arguments", "message"),
     [
         ("--identites 3", "did you mean --identities?"),
-        ("--identities 0", "identities = 0 wants to be at least 1"),
+        ("--identities 0", "identities = 0: must be at least 1"),
         ("--expressions hapiness", "did you mean 'happiness'?"),
         ("--search.method hybird", "invalid choice 'hybird'"),
         ("--classifiers face-appi", "did you mean 'face-api'?"),
@@ -152,7 +152,7 @@ def test_audit_refuses(arguments: str, message: str, capsys: pytest.CaptureFixtu
 
 def test_audit_of_a_folder_that_belongs_to_another(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"audit --out {finished}") == 2
-    assert "belongs to another configuration" in capsys.readouterr().err
+    assert "belongs to another audit" in capsys.readouterr().err
 
 
 SMALL = (

@@ -73,7 +73,7 @@ def test_all_schemes_are_reported(result: AuditResult, page: str) -> None:
     schemes = dict(zip(tables.names(result.data, "scheme"), happy.scheme_counts, strict=True))
     assert happy.n_valid == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
     assert happy.population_p == 2 / 2**6
-    assert all(html.escape(scheme.description, quote=True)[:40] in page for scheme in SCHEMES.values())
+    assert all(scheme.description in html.unescape(page) for scheme in SCHEMES.values())
     assert ">6 of 6<" in page
     csv = (result.folder / "schemes.csv").read_text().splitlines()
     assert csv[0] == "classifier,expression,scheme,significant,median_p"
@@ -200,7 +200,7 @@ def test_every_estimator_has_words(result: AuditResult, name: str) -> None:
 def test_every_scheme_has_words(result: AuditResult, name: str) -> None:
     changed = dataclasses.replace(result, config=dataclasses.replace(result.config, scheme=name))
     assert SCHEMES[name].methods_text in methods.paragraph(changed)
-    assert html.escape(SCHEMES[name].description) in jf.report.page(changed)
+    assert SCHEMES[name].description in html.unescape(jf.report.page(changed))
 
 
 @pytest.mark.parametrize("name", stats.CORRECTIONS)
