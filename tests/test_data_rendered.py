@@ -19,13 +19,13 @@ from jaxface.data import rendered
 from jaxface.data.rendered import Example, Face, RenderedDatasetConfig, SceneAssets
 from jaxface.data.rendered.config import ActionUnitsConfig, ExpressionsConfig, PeopleConfig, PoseConfig
 from jaxface.data.rendered.example import marked
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.face import FaceModel, geometry, landmarks, load
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
 from jaxface.render import Framing, Perspective, frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import LANES, VertexBuffers, vertex_normals
 
 BATCH = 16
 RECIPE = RenderedDatasetConfig(name="small", size=16, supersample=1, people=PeopleConfig(identities=5, first=3))
@@ -169,12 +169,12 @@ def test_units_alone_are_drawn_as_wanted_and_exclude_each_other(head: FaceModel)
 
 
 @pytest.fixture(scope="module")
-def placed() -> Callable[..., VertexColumns]:
+def placed() -> Callable[..., VertexBuffers]:
     return jax.jit(columns, static_argnums=3)
 
 
 def test_vertices_of_many_are_those_of_one(
-    studio: SceneAssets, head: FaceModel, many: Example, placed: Callable[..., VertexColumns]
+    studio: SceneAssets, head: FaceModel, many: Example, placed: Callable[..., VertexBuffers]
 ) -> None:
     """Geometry, lines, normals, light and camera against the rooms that define them."""
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
@@ -197,12 +197,13 @@ def test_vertices_of_many_are_those_of_one(
         face, shot = jax.tree.map(lambda leaf, lane=lane: leaf[lane], (faces, shots))
         framing = Framing(jnp.asarray(shot.height), jnp.asarray(shot.eye_line), float(shot.distance))
         wanted = expected(face, shot.light, frame(head, jnp.asarray(face.identity), framing), side)
-        for column, value in zip(found, wanted, strict=True):
+        columns_of = (found.x, found.y, found.inverse_w, *found.light, found.wrinkle)
+        for column, value in zip(columns_of, wanted, strict=True):
             np.testing.assert_allclose(column[:, lane], value, atol=2e-4, rtol=2e-4)
 
 
 def test_turned_heads_stay_in_the_picture(
-    studio: SceneAssets, many: Example, placed: Callable[..., VertexColumns]
+    studio: SceneAssets, many: Example, placed: Callable[..., VertexBuffers]
 ) -> None:
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
     turned = dataclasses.replace(faces, turn=np.tile(np.float32([0.2, 0.4, 0.1]), (LANES, 1)))
@@ -212,7 +213,7 @@ def test_turned_heads_stay_in_the_picture(
 
 
 def test_landmarks_are_where_their_vertices_are_drawn(
-    studio: SceneAssets, many: Example, placed: Callable[..., VertexColumns]
+    studio: SceneAssets, many: Example, placed: Callable[..., VertexBuffers]
 ) -> None:
     """Turned, lopsided faces too: points of one vertex exactly, the brows' means nearly."""
     faces, shots = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])

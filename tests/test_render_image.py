@@ -14,7 +14,7 @@ from jaxface.face.appearance import wrinkle_weights
 from jaxface.interventions import Symmetry, _pictures, grid, image, images, render_many
 from jaxface.render import Scene, _image, frame, prepare, rasterize
 from jaxface.render.light import environment, irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import vertex_normals
 from tests.heads import toy_head
 
 SCENE = Scene(size=24, supersample=1)

@@ -18,7 +18,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.face import geometry
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.render.light import irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import vertex_normals
 
 _VERTEX = """#version 330
 in vec3 position; in vec2 uv; in vec4 shade; out vec2 at; out vec4 light; uniform vec4 camera;

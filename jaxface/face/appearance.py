@@ -85,6 +85,10 @@ def texture(appearance: Appearance, albedo: Array) -> Array:
     return jnp.concatenate([linear, appearance.line_pattern[..., None]], axis=-1)
 
 
+MAX_WRINKLE = 1.2
+"""Strength beyond which a wrinkle grows no deeper; 1 is that of the strongest prototype."""
+
+
 def wrinkle_weights(lines: Wrinkles | None, displacement: Array) -> Array:
     """How strongly the line pattern shows at each vertex, (V,) in [0, 1.2].
 
@@ -93,12 +97,18 @@ def wrinkle_weights(lines: Wrinkles | None, displacement: Array) -> Array:
     """
     if lines is None:
         return jnp.zeros(displacement.shape[0], displacement.dtype)
-    return wrinkle_pattern_weights(lines, jnp.einsum("vc,vcl->l", displacement, lines.feature))
+    return wrinkle_pattern_weights(lines.region, jnp.einsum("vc,vcl->l", displacement, lines.feature))
 
 
-def wrinkle_pattern_weights(lines: Wrinkles, strength: Array) -> Array:
-    """`line_weights` of lines (L,) of known strength."""
-    return lines.region @ jnp.clip(strength, 0.0, 1.2)
+def wrinkle_pattern_weights(region: Array, strength: Array, factor: Array | float = 1.0) -> Array:
+    """Return how strongly the wrinkle map shows at each vertex, (V,), or (V, LANES) for LANES faces.
+
+    Args:
+        region: (V, L) as in `Wrinkles`.
+        strength: (L,) of each wrinkle before clipping, or (L, LANES).
+        factor: by which all of them are deepened; or (1, LANES).
+    """
+    return region @ (factor * jnp.clip(strength, 0.0, MAX_WRINKLE))
 
 
 def srgb_to_linear(colour: Array) -> Array:

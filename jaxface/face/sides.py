@@ -29,9 +29,15 @@ def left_weights(x: Array, width: Array | float) -> Array:
 
 
 def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> Array:
-    """Factor on each vertex's expression displacement, (V,): `symmetry` on the frozen side, 1 on the other.
-
-    It is exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
+    """Return the factor on each vertex's expression displacement, (V,): `symmetry` on the frozen side, 1 on the
+    other.
     """
-    frozen = left_weight if side == "left" else 1.0 - left_weight
+    return gains_of(left_weight if side == "left" else 1.0 - left_weight, symmetry)
+
+
+def gains_of(frozen: Array, symmetry: Array | float) -> Array:
+    """Return `gains`, from the share of each vertex that belongs to the frozen side; any shapes that broadcast.
+
+    Exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
+    """
     return 1.0 + (symmetry - 1.0) * frozen

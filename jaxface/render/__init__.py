@@ -10,7 +10,6 @@ from jaxface.render._image import (
     render_many,
 )
 from jaxface.render.camera import Screen, frame, project
-from jaxface.render.deferred import LANES
 from jaxface.render.frame_batch import AffineFrames, affine_pays, render_affine
 from jaxface.render.rasterizer import Fragments, rasterize
 from jaxface.render.scenes import (
@@ -24,6 +23,7 @@ from jaxface.render.scenes import (
     Scene,
     scene,
 )
+from jaxface.render.vertex import LANES
 
 __all__ = [
     "LANES",

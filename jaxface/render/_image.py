@@ -19,7 +19,8 @@ from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import Deformation, Prepared, Scene
-from jaxface.render.shading import average, display, fetch, move_silhouettes, vertex_normals
+from jaxface.render.shading import average, display, fetch, move_silhouettes
+from jaxface.render.vertex import vertex_normals
 
 T = TypeVar("T")
 _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
@@ -121,7 +122,7 @@ def map_pictures(picture: Callable[[T], Array], cases: T) -> Array:
     return jax.lax.map(picture, cases, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
-def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
+def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepared, scene: Scene) -> Array:
     """Linear-light samples, (n size, n size, 3) with n = supersample."""
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
@@ -129,26 +130,26 @@ def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, 
     covered = triangle >= 0
     active = jnp.any(covered)
 
-    def light(vertices: Array) -> tuple[Array, ...]:
+    def light_vertices(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
 
-    received = skip_unless(active, light, vertices)
+    light = skip_unless(active, light_vertices, vertices)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
-    shape = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    u, v, shade, x, y, depth = surface(columns, (*received, lines), shape, triangle)
+    mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
+    u, v, values, x, y, depth = surface(columns, (*light, wrinkles), mesh, triangle)
     sample = skip_unless(active, fetch, prepared.texture, u, v)
-    colour = materialize(_colour, sample, shade, covered, scene.background**scene.gamma)
+    colour = materialize(_colour, sample, values, covered, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour
     depth = jnp.where(covered, depth, jnp.inf)
     return materialize(move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
 
 
-def _colour(sample: Array, shade: tuple[Array, ...], covered: Array, background: Array) -> Array:
-    """Skin in linear light (H, W, 3), from texture (RGB, line pattern) and light (one or RGB, line weight)."""
-    *light, lines = shade
-    skin = 1.0 - sample[..., 3] * lines
-    lit = sample[..., :3] * jnp.stack([one * skin for one in light], axis=-1)
+def _colour(sample: Array, values: tuple[Array, ...], covered: Array, background: Array) -> Array:
+    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light, wrinkle)."""
+    *light, wrinkle = values
+    skin = 1.0 - sample[..., 3] * wrinkle
+    lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)
     return jnp.where(covered[..., None], lit, background[None, None])
 
 

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 
 from jaxface.core.types import Array
 from jaxface.render.barriers import skip_unless
-from jaxface.render.rasterizer import Corners, barycentric, interpolate
+from jaxface.render.indexing import Corners, at_corners, corners_of
+from jaxface.render.rasterizer import barycentric, interpolate
 
 
 class Surface(NamedTuple):
@@ -65,7 +66,7 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
     weights = 1.0 - second - third, second, third
 
     def carried(weights: Corners, index: Corners, column: Array) -> Array:
-        return interpolate(weights, _each(index, column))
+        return interpolate(weights, at_corners(index, column))
 
     u, v = (skip_unless(active, carried, weights, textured, column) for column in (shape.u, shape.v))
     at_pixels = tuple(skip_unless(active, carried, weights, ids, column) for column in values)
@@ -92,11 +93,11 @@ def _backward(
 
     def for_weights(outer: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
-        ids, textured = _fetch(shape.faces, seen), _fetch(shape.uv_faces, seen)
+        ids, textured = corners_of(shape.faces, seen), corners_of(shape.uv_faces, seen)
         corners = [
-            _each(textured, shape.u),
-            _each(textured, shape.v),
-            *(_each(ids, column) for column in values),
+            at_corners(textured, shape.u),
+            at_corners(textured, shape.v),
+            *(at_corners(ids, column) for column in values),
         ]
         pairs = list(zip((outer.u, outer.v, *outer.values), corners, strict=True))
         return tuple(  # type: ignore[return-value]
@@ -106,8 +107,8 @@ def _backward(
 
     def for_corners(slopes: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
-        ids = _fetch(shape.faces, seen)
-        xs, ys, inverse_w = (_each(ids, column) for column in screen)
+        ids = corners_of(shape.faces, seen)
+        xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
         flat, weights = barycentric(xs, ys, inverse_w, covered)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
@@ -145,17 +146,7 @@ def _weights(
     screen: Corners, shape: Mesh, seen: Array, covered: Array
 ) -> tuple[Corners, Corners, Array, Array]:
     """The corners' vertices and texture coordinates, and the second and third weight."""
-    ids = _fetch(shape.faces, seen)
-    xs, ys, inverse_w = (_each(ids, column) for column in screen)
+    ids = corners_of(shape.faces, seen)
+    xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
     _, weights = barycentric(xs, ys, inverse_w, covered)
-    return ids, _fetch(shape.uv_faces, seen), weights[1], weights[2]
-
-
-def _each(index: Corners, column: Array) -> Corners:
-    """One column at three indices."""
-    return column[index[0]], column[index[1]], column[index[2]]
-
-
-def _fetch(columns: Corners, seen: Array) -> Corners:
-    """Three columns at one index."""
-    return columns[0][seen], columns[1][seen], columns[2][seen]
+    return ids, corners_of(shape.uv_faces, seen), weights[1], weights[2]

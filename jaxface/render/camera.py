@@ -32,20 +32,46 @@ class Screen(NamedTuple):
 
 
 def project(camera: Camera, vertices: Array, size: int) -> Screen:
-    """Vertices (V, 3) in the head's frame on a screen of `size` pixels."""
+    """Return vertices (V, 3) in the head's frame on a screen of `size` pixels."""
+    x, y, z = (vertices[:, axis] for axis in range(3))
+    inverse_w = None if isinstance(camera, Orthographic) else inverse_distance(camera, z)
+    xy = jnp.stack([pixel_x(camera, size, x, inverse_w), pixel_y(camera, size, y, inverse_w)], axis=-1)
+    return Screen(xy, -z, jnp.ones_like(z)) if inverse_w is None else Screen(xy, -inverse_w, inverse_w)
+
+
+# Coordinates (V,) before one camera, or (V, LANES) where every lane has a camera: its fields then have a first
+# axis (LANES,).
+
+
+def inverse_distance(camera: Perspective, z: Array) -> Array:
+    """Return 1 / distance along the axis, 0 for what lies behind the near plane."""
+    distance = _lanes(camera.position[..., 2]) - z
+    ahead = distance > NEAR
+    return jnp.where(ahead, 1.0 / jnp.where(ahead, distance, 1.0), 0.0)
+
+
+def pixel_x(camera: Camera, size: int, x: Array, inverse_w: Array | None) -> Array:
+    """Return pixels to the right; `inverse_w` is None before an orthographic camera."""
+    return 0.5 * size * (1.0 + _on_plane(camera, 0, x, inverse_w))
+
+
+def pixel_y(camera: Camera, size: int, y: Array, inverse_w: Array | None) -> Array:
+    """Return pixels downwards; `inverse_w` is None before an orthographic camera."""
+    return 0.5 * size * (1.0 - _on_plane(camera, 1, y, inverse_w))
+
+
+def _on_plane(camera: Camera, axis: int, value: Array, inverse_w: Array | None) -> Array:
+    """A coordinate on the image plane, in half images from the centre."""
     if isinstance(camera, Orthographic):
-        plane = camera.scale * (vertices[:, :2] + camera.translation[None])
-        depth, inverse_w = -vertices[:, 2], jnp.ones_like(vertices[:, 2])
-    else:
-        seen = vertices - camera.position[None]
-        ahead = -seen[:, 2] > NEAR
-        inverse = 1.0 / jnp.where(ahead, -seen[:, 2], 1.0)
-        plane = camera.focal * seen[:, :2] * inverse[:, None] + camera.shift[None]
-        inverse_w = jnp.where(ahead, inverse, 0.0)
-        depth = -inverse_w
-    half = 0.5 * size
-    xy = jnp.stack([half * (1.0 + plane[:, 0]), half * (1.0 - plane[:, 1])], axis=-1)
-    return Screen(xy, depth, inverse_w)
+        return _lanes(camera.scale) * (value + _lanes(camera.translation[..., axis]))
+    assert inverse_w is not None  # of every perspective camera
+    focal, shift = _lanes(camera.focal), _lanes(camera.shift[..., axis])
+    return focal * (value - _lanes(camera.position[..., axis])) * inverse_w + shift
+
+
+def _lanes(value: Array) -> Array:
+    """A number as it is, one number a lane as a row."""
+    return value[None] if value.ndim else value
 
 
 def frame(head: FaceModel, identity: Array, framing: Framing) -> Camera:
@@ -68,13 +94,37 @@ def frame(head: FaceModel, identity: Array, framing: Framing) -> Camera:
         )
     positions = joints(head, shape(head, identity))
     left, right = (positions[head.joint_names.index(name)] for name in ("left_eye", "right_eye"))
-    middle = 0.5 * (left + right)
-    height = framing.height * jnp.linalg.norm(left - right)
-    centre = middle[:2] - jnp.stack([jnp.zeros_like(height), (0.5 - framing.eye_line) * height])
     if framing.distance == 0.0:
-        return Orthographic(scale=2.0 / height, translation=-centre)
-    return Perspective(
-        position=jnp.concatenate([centre, middle[2:] + framing.distance]),
-        focal=2.0 * framing.distance / height,
-        shift=jnp.zeros(2),
-    )
+        centre, height = _centre(left, right, framing.height, framing.eye_line)
+        return Orthographic(scale=2.0 / height, translation=-centre[:2])
+    return place_camera(left, right, framing.height, framing.eye_line, framing.distance)
+
+
+def place_camera(
+    left: Array,
+    right: Array,
+    height: Array,
+    eye_line: Array,
+    distance: Array | float,
+    aside: Array | float = 0.0,
+) -> Perspective:
+    """Return the pinhole that frames a face by its eyes.
+
+    Args:
+        left, right: (3,) eyes of the unposed head.
+        height, eye_line, distance: () as in `Framing`.
+        aside: () how far the face lies to the right of the middle, in image widths.
+    """
+    centre, height = _centre(left, right, height, eye_line, aside)
+    position = jnp.concatenate([centre[:2], centre[2:] + distance])
+    return Perspective(position, focal=2.0 * distance / height, shift=jnp.zeros(2))
+
+
+def _centre(
+    left: Array, right: Array, height: Array, eye_line: Array, aside: Array | float = 0.0
+) -> tuple[Array, Array]:
+    """(3,) the point that shows in the middle of the image, at the eyes' depth, and the image's () height."""
+    middle = 0.5 * (left + right)
+    height = height * jnp.linalg.norm(left - right)
+    offset = jnp.stack([aside * height, (0.5 - eye_line) * height, jnp.zeros_like(height)])
+    return middle - offset, height

@@ -18,14 +18,15 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.render.barriers import skip_unless
+from jaxface.render.indexing import prefix_sum, running_maximum
 from jaxface.render.scenes import Camera, Orthographic
+from jaxface.render.vertex import Planes, cross, each_axis, subtract
 
 MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
 TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists that are worked off unrolled; longer lists come last
 MAX_LIST_LENGTH = 254  # slots that a packed word can name
 CAPACITIES = (2.5, 5.0, 20.0)  # entries a pixel, on average: the least that fits is sorted
 _NEVER = 0xFFFFFFFF
-_BLOCK = 64
 
 
 @pytree
@@ -103,7 +104,7 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, un
     place = jnp.where(used, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
     triangle = jnp.where(used, key % jnp.uint32(triangles), 0).astype(jnp.int32)
     count = jnp.zeros(pixels, jnp.int32).at[place].add(1, mode="drop")
-    start = _blocked_cumulative(jnp.add, count) - count
+    start = prefix_sum(count) - count
     tier = sum((count > each).astype(jnp.uint32) for each in TIERS)
     passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], MAX_LIST_LENGTH), 0).astype(
         jnp.uint32
@@ -133,31 +134,25 @@ def facing(vertices: Array, faces: Array, camera: Camera) -> Array:
     it is positive everywhere when it is positive for every combination of extremes.
     """
     centre = None if isinstance(camera, Orthographic) else camera.position
-    ids = [faces[:, i] for i in range(3)]
     extremes = range(len(vertices))
-    corners = [[[vertices[k, :, axis][i] for axis in range(3)] for i in ids] for k in extremes]
-    first, second = ([_difference(each[i], each[0]) for each in corners] for i in (1, 2))
-    rays = []
-    if centre is not None:
-        rays = [[each - centre[axis] for axis, each in enumerate(one[0])] for one in corners]
-    most = jnp.full(faces.shape[0], -jnp.inf)
+
+    def at(corner: Array, frame: Array) -> Planes:
+        return each_axis(lambda axis: frame[:, axis][corner])
+
+    a, b, c = ([at(faces[:, i], frame) for frame in vertices] for i in range(3))
+    first = [subtract(b[k], a[k]) for k in extremes]
+    second = [subtract(c[k], a[k]) for k in extremes]
+    rays = [] if centre is None else [subtract(a[k], (centre[0], centre[1], centre[2])) for k in extremes]
+    largest = jnp.full(faces.shape[0], -jnp.inf)
     for i in extremes:
         for j in range(i + 1):
-            one, other = _cross(first[i], second[j]), _cross(first[j], second[i])
-            normal = [a + b for a, b in zip(one, other, strict=True)]
+            forth, back = cross(first[i], second[j]), cross(first[j], second[i])
+            x, y, z = (forth[axis] + back[axis] for axis in range(3))
             if centre is None:
-                most = jnp.maximum(most, normal[2])
+                largest = jnp.maximum(largest, z)
             for ray in rays:
-                most = jnp.maximum(most, -(normal[0] * ray[0] + normal[1] * ray[1] + normal[2] * ray[2]))
-    return most > 0.0
-
-
-def _difference(a: list[Array], b: list[Array]) -> list[Array]:
-    return [one - other for one, other in zip(a, b, strict=True)]
-
-
-def _cross(a: list[Array], b: list[Array]) -> list[Array]:
-    return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+                largest = jnp.maximum(largest, -(x * ray[0] + y * ray[1] + z * ray[2]))
+    return largest > 0.0
 
 
 def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
@@ -198,27 +193,12 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
     """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the total."""
-    ends = _blocked_cumulative(jnp.add, counts)
+    ends = prefix_sum(counts)
     starts = ends - counts
     number = jnp.arange(counts.shape[0], dtype=jnp.int32)
     marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
-    owner = _blocked_cumulative(jnp.maximum, marks)
+    owner = running_maximum(marks)
     return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
-
-
-def _blocked_cumulative(operation: Callable[[Array, Array], Array], values: Array) -> Array:
-    """Cumulative sum or maximum of (n,) integers >= 0; in blocks, several times faster than XLA's on a CPU."""
-    count = values.shape[0]
-    blocks = jnp.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK).T
-
-    def step(carry: Array, row: Array) -> tuple[Array, Array]:
-        carry = operation(carry, row)
-        return carry, carry
-
-    last, within = jax.lax.scan(step, jnp.zeros_like(blocks[0]), blocks)
-    cumulative = jax.lax.cumsum(last) if operation is jnp.add else jax.lax.cummax(last)
-    before = jnp.concatenate([jnp.zeros(1, values.dtype), cumulative[:-1]])
-    return operation(within, before[None]).T.reshape(-1)[:count]
 
 
 def _reduce(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:

@@ -16,9 +16,9 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.candidates import MAX_LIST_LENGTH
-from jaxface.render.rows import VertexBuffers
+from jaxface.render.indexing import fetch_rows
+from jaxface.render.vertex import LANES, VertexBuffers
 
-LANES = 16  # frames: one cache line of float32
 EMPTY_WORD = 0xFFFFFFFF  # the word of a sample that no triangle covers
 _SLOT, _WEIGHT = 24, 12  # bits: a visibility word is slot | second weight | third weight
 _UNIT = float(2**_WEIGHT - 1)
@@ -72,11 +72,6 @@ class Slots(NamedTuple):
     uv: Array
 
 
-def fetch_rows(table: Array, index: Array) -> Array:
-    """Rows or elements of a table at indices that are known to lie within it."""
-    return table.at[index].get(mode="promise_in_bounds")
-
-
 def _broadcast_lanes(row: Array) -> Array:
     return jnp.broadcast_to(row[:, None], (row.shape[0], LANES))
 
@@ -105,7 +100,7 @@ def nearest(slots: Slots, rows: VertexBuffers, first: Array | int = 0) -> DepthT
     for k in range(slots.turn.shape[0]):
         xs = [fetch_rows(rows.x, slots.corners[i, k]) - x for i in range(3)]
         ys = [fetch_rows(rows.y, slots.corners[i, k]) - y for i in range(3)]
-        near = [fetch_rows(rows.near, slots.corners[i, k]) for i in range(3)]
+        near = [fetch_rows(rows.inverse_depth, slots.corners[i, k]) for i in range(3)]
         turn = -_broadcast_lanes(slots.turn[k])  # y points down
         third = turn * (xs[0] * ys[1] - ys[0] * xs[1])
         first_edge = turn * (xs[1] * ys[2] - ys[1] * xs[2])
@@ -114,7 +109,7 @@ def nearest(slots: Slots, rows: VertexBuffers, first: Array | int = 0) -> DepthT
         nearness = first_edge * near[0] + second * near[1] + third * near[2]
         inside = (jnp.minimum(jnp.minimum(first_edge, second), third) >= 0.0) & (area > 0.0)
         total = area
-        if rows.weight is not None:
+        if rows.inverse_w is not None:
             second, third, total = second * near[1], third * near[2], nearness
         wins = inside & (nearness * best.area > best.near * area)
         chosen = (nearness, area, second, third, total, jnp.asarray(first + k, jnp.uint32))

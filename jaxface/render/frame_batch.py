@@ -12,18 +12,23 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
-from jaxface.render.affine_motion import Motion, affine_motion, hull_vertices
+from jaxface.render.affine_motion import (
+    Motion,
+    affine_motion,
+    hull_vertices,
+    normals_at,
+    positions_at,
+    wrinkles_at,
+)
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
 from jaxface.render.deferred import (
     EMPTY_WORD,
-    LANES,
     MOST_LINE,
     Slots,
     Texture,
     colour_word,
-    fetch_rows,
     interpolate_pair,
     is_empty,
     nearest,
@@ -36,8 +41,9 @@ from jaxface.render.deferred import (
     unpack,
     visibility_word,
 )
-from jaxface.render.rows import VertexBuffers, vertex_rows
+from jaxface.render.indexing import fetch_rows
 from jaxface.render.scenes import Prepared, Scene
+from jaxface.render.vertex import LANES, VertexBuffers, vertex_buffers
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
 
@@ -191,7 +197,7 @@ def render_frames(
 ) -> Array:
     """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
+    rows = _buffers(head, group.motion, prepared, scene, coefficients)
 
     buffer = _rasterize_tiers(group, rows, samples, partial(_shade, group, rows))
     planes = unpack(_resolve(buffer, group.lists.position, scene).T)
@@ -203,7 +209,7 @@ def triangles(
 ) -> Array:
     """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
+    rows = _buffers(head, group.motion, prepared, scene, coefficients)
 
     def paint(seen: _Visibility) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
@@ -212,6 +218,16 @@ def triangles(
     buffer = _rasterize_tiers(group, rows, samples, paint)
     place = jnp.where(group.lists.position < samples * samples, group.lists.position, buffer.shape[0] - 1)
     return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
+
+
+def _buffers(
+    head: FaceModel, motion: Motion, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+) -> VertexBuffers:
+    """The vertices of LANES frames at coefficients (a, b), (LANES,) each."""
+    position, normal = positions_at(motion, coefficients), normals_at(motion, coefficients)
+    wrinkle = wrinkles_at(head, motion, coefficients)
+    samples = scene.size * scene.supersample
+    return vertex_buffers(prepared.camera, tuple(scene.light.T), position, normal, wrinkle, samples)
 
 
 class _Visibility(NamedTuple):
@@ -341,7 +357,7 @@ def _shade(group: FrameBatch, rows: VertexBuffers, seen: _Visibility) -> Array:
 
     uv = materialize(lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
     *others, last = rows.light
-    light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
+    light: tuple[Array, ...] = (pair(last, rows.wrinkle, (scale, 1.0 / MOST_LINE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
     return materialize(colour_word, seen.word, uv, light, group.texture, group.brightest)

@@ -13,25 +13,25 @@ _LOBE = np.pi * np.array([1.0, *[2 / 3] * 3, *[1 / 4] * 5])  # the cosine lobe's
 
 
 def harmonics(directions: Array) -> Array:
-    """Real spherical harmonics of unit vectors, (..., 3) -> (..., 9).
+    """Return real spherical harmonics of unit vectors, (..., 3) -> (..., 9).
 
     Order [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual orthonormal constants.
     """
-    x, y, z = directions[..., 0], directions[..., 1], directions[..., 2]
-    return jnp.stack(
-        [
-            jnp.full_like(x, 0.28209479),
-            0.48860251 * y,
-            0.48860251 * z,
-            0.48860251 * x,
-            1.09254843 * x * y,
-            1.09254843 * y * z,
-            0.31539157 * (3.0 * z * z - 1.0),
-            1.09254843 * x * z,
-            0.54627422 * (x * x - y * y),
-        ],
-        axis=-1,
-    )
+    return jnp.stack(_harmonics(directions[..., 0], directions[..., 1], directions[..., 2]), axis=-1)
+
+
+def _harmonics(x: Array, y: Array, z: Array) -> list[Array]:
+    return [
+        jnp.full_like(x, 0.28209479),
+        0.48860251 * y,
+        0.48860251 * z,
+        0.48860251 * x,
+        1.09254843 * x * y,
+        1.09254843 * y * z,
+        0.31539157 * (3.0 * z * z - 1.0),
+        1.09254843 * x * z,
+        0.54627422 * (x * x - y * y),
+    ]
 
 
 def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
@@ -65,10 +65,26 @@ def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
 
 
 def irradiance(light: Array, normals: Array) -> Array:
-    """What surfaces with these unit normals receive, (V, 3) -> (V, C), never below zero.
+    """Return what surfaces with these unit normals receive, (V, 3) -> (V, C), never below zero.
 
     Args:
         light: (9, C), one channel or three.
         normals: (V, 3).
     """
     return jnp.maximum(harmonics(normals) @ light, 0.0)
+
+
+def irradiance_lanes(light: Array, normals: tuple[Array, Array, Array]) -> Array:
+    """Return `irradiance` of one channel for faces side by side, (V, LANES).
+
+    Term by term: a product of matrices would write nine harmonics of all vertices to memory.
+
+    Args:
+        light: (9,), or (9, LANES) for a light of each lane.
+        normals: x, y and z of unit normals, (V, LANES) each.
+    """
+    terms = [
+        (factor[None] if factor.ndim else factor) * basis
+        for factor, basis in zip(light, _harmonics(*normals), strict=True)
+    ]
+    return jnp.maximum(sum(terms[1:], start=terms[0]), 0.0)

@@ -18,13 +18,11 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.render.barriers import materialize, skip_unless
 from jaxface.render.camera import Screen, project
+from jaxface.render.indexing import Corners, at_corners, corners_of, prefix_sum
 from jaxface.render.scenes import Camera, Orthographic
 
 _BLOCKS = 2048  # blocks in a chunk
 _NEVER = 2**30
-
-
-Corners = tuple[Array, Array, Array]  # of triangles: one plane for each corner
 
 
 class Fragments(NamedTuple):
@@ -79,20 +77,20 @@ def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> 
         K tuples of three (H, W).
     """
     ids = _corner_ids(faces, triangle)
-    return tuple(_gather(ids, column) for column in columns)
+    return tuple(at_corners(ids, column) for column in columns)
 
 
 def _corner_planes_forward(
     columns: tuple[Array, ...], faces: Array, triangle: Array
 ) -> tuple[tuple[Corners, ...], tuple[Array, Corners]]:
     ids = _corner_ids(faces, triangle)
-    return tuple(_gather(ids, column) for column in columns), (columns[0], ids)
+    return tuple(at_corners(ids, column) for column in columns), (columns[0], ids)
 
 
 def _corner_planes_backward(
-    kept: tuple[Array, Corners], cotangents: tuple[Corners, ...]
+    residuals: tuple[Array, Corners], cotangents: tuple[Corners, ...]
 ) -> tuple[tuple[Array, ...], None, None]:
-    column, ids = kept
+    column, ids = residuals
     total = jnp.zeros((column.shape[0], len(cotangents)), column.dtype)
     for corner in range(3):
         rows = jnp.stack([planes[corner].reshape(-1) for planes in cotangents], axis=-1)
@@ -104,8 +102,7 @@ corner_planes.defvjp(_corner_planes_forward, _corner_planes_backward)
 
 
 def _corner_ids(faces: Array, triangle: Array) -> Corners:
-    seen = jnp.maximum(triangle, 0)
-    return faces[:, 0][seen], faces[:, 1][seen], faces[:, 2][seen]
+    return corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
 
 
 def barycentric(xs: Corners, ys: Corners, inverse_w: Corners, covered: Array) -> tuple[Corners, Corners]:
@@ -174,7 +171,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = materialize(partial(_each, ids), (x, y, inverse_w))
+    xs, ys, ws = materialize(partial(_each_at_corners, ids), (x, y, inverse_w))
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     drawn = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
     drawn &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
@@ -209,18 +206,6 @@ def _queue(counts: Array) -> _Queue:
     triangles = jnp.zeros(length, jnp.int32).at[entry].set(jnp.arange(counts.shape[0]), mode="drop")
     begins = jnp.full(length, _NEVER, jnp.int32).at[entry].set(ends - counts, mode="drop")
     return _Queue(ends[-1], triangles, begins)
-
-
-def prefix_sum(values: Array) -> Array:
-    """Inclusive sums of (n,) int32 from 0 to 2^19; four times as fast on the CPU as `jnp.cumsum`.
-
-    Rows of 32 by a matrix product, which is exact below 2^24.
-    """
-    count = values.shape[0]
-    rows = jnp.pad(values, (0, -count % 32)).reshape(-1, 32).astype(jnp.float32)
-    inner = jnp.matmul(rows, jnp.triu(jnp.ones((32, 32))), precision="highest").astype(jnp.int32)
-    totals = inner[:, -1]
-    return (inner + (jnp.cumsum(totals) - totals)[:, None]).reshape(-1)[:count]
 
 
 def _chunk(
@@ -259,8 +244,8 @@ def _coefficients(
     size: int, columns: Corners, ids: Corners, queue: _Queue, first: Array, entries: Array
 ) -> _Coefficients:
     block = first + jnp.arange(_BLOCKS)
-    corners = _gather3(ids, queue.triangles[entries])
-    xs, ys, depths = (_gather(corners, column) for column in columns)
+    corners = corners_of(ids, queue.triangles[entries])
+    xs, ys, depths = (at_corners(corners, column) for column in columns)
     (left, width), (top, height) = _extent(xs, size), _extent(ys, size)
     pairs = jnp.where(block < queue.total, width * height, 0.0)
     skipped = (_lanes(size) * (block - queue.begins[entries])).astype(jnp.float32)
@@ -283,16 +268,8 @@ def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
     return pixel, jnp.where(inside, depth, jnp.inf)
 
 
-def _gather(ids: Corners, values: Array) -> Corners:
-    return values[ids[0]], values[ids[1]], values[ids[2]]
-
-
-def _each(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
-    return tuple(_gather(ids, column) for column in columns)
-
-
-def _gather3(columns: Corners, index: Array) -> Corners:
-    return columns[0][index], columns[1][index], columns[2][index]
+def _each_at_corners(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
+    return tuple(at_corners(ids, column) for column in columns)
 
 
 def _extent(corners: Corners, size: int) -> tuple[Array, Array]:

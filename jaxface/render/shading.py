@@ -1,4 +1,4 @@
-"""From fragments to colours: normals, texture, light, background, display values."""
+"""From fragments to colours: texture, background, display values, and the silhouettes' gradient."""
 
 from __future__ import annotations
 
@@ -11,71 +11,6 @@ from jaxface.core.types import Array
 from jaxface.render.barriers import materialize, skip_unless
 
 _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge; half or twice it does as well
-
-
-@jax.custom_vjp
-def vertex_normals(vertices: Array, faces: Array) -> Array:
-    """(V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their area.
-
-    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on the CPU.
-    """
-    return _unit(_normal_sums(vertices, faces))
-
-
-def _normal_sums(vertices: Array, faces: Array) -> Array:
-    a, b, c = (_rows(vertices, faces[:, corner]) for corner in range(3))
-    doubled = jnp.stack(_cross(_minus(b, a), _minus(c, a)), axis=-1)
-    return _to_corners(vertices, faces, doubled, doubled, doubled)
-
-
-def _unit(total: Array) -> Array:
-    squared = jnp.sum(total * total, axis=-1, keepdims=True)
-    sound = squared > 0.0
-    return jnp.where(sound, total / jnp.sqrt(jnp.where(sound, squared, 1.0)), 0.0)
-
-
-def _normals_forward(vertices: Array, faces: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    total = _normal_sums(vertices, faces)
-    return _unit(total), (vertices, faces, total)
-
-
-def _normals_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, None]:
-    vertices, faces, total = kept
-    (slope,) = jax.vjp(_unit, total)[1](outer)
-    active = jnp.any(outer != 0.0)
-
-    def for_corners(vertices: Array, slope: Array) -> tuple[Array, Array, Array]:
-        a, b, c = (_rows(vertices, faces[:, corner]) for corner in range(3))
-        parts = [_rows(slope, faces[:, corner]) for corner in range(3)]
-        doubled = tuple(sum(axis) for axis in zip(*parts, strict=True))
-        second, third = _cross(_minus(c, a), doubled), _cross(doubled, _minus(b, a))
-        first = tuple(-(p + q) for p, q in zip(second, third, strict=True))
-        return tuple(jnp.stack(corner, axis=-1) for corner in (first, second, third))  # type: ignore[return-value]
-
-    return _to_corners(vertices, faces, *skip_unless(active, for_corners, vertices, slope)), None
-
-
-vertex_normals.defvjp(_normals_forward, _normals_backward)
-
-
-def _rows(values: Array, index: Array) -> tuple[Array, ...]:
-    return tuple(values[:, axis][index] for axis in range(3))
-
-
-def _minus(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(p - q for p, q in zip(a, b, strict=True))
-
-
-def _cross(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3))
-
-
-def _to_corners(vertices: Array, faces: Array, *corners: Array) -> Array:
-    """What each triangle gives its three corners, (F, 3) each, summed at the vertices: (V, 3)."""
-    total = jnp.zeros_like(vertices)
-    for corner, given in enumerate(corners):
-        total = total.at[faces[:, corner]].add(given, mode="promise_in_bounds")
-    return total
 
 
 @jax.custom_vjp

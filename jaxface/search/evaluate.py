@@ -189,7 +189,7 @@ def _deform(stage: SearchProblem, candidates: Array) -> Deformation:
     displacement = jnp.tensordot(candidates, stage.basis, 1)
     if head.appearance.lines is None or stage.line_strengths is None:
         return Deformation(displacement, jnp.zeros(displacement.shape[:2]))
-    weights = partial(wrinkle_pattern_weights, head.appearance.lines)
+    weights = partial(wrinkle_pattern_weights, head.appearance.lines.region)
     return Deformation(displacement, jax.vmap(weights)(candidates @ stage.line_strengths))
 
 

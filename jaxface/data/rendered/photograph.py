@@ -10,15 +10,15 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
-from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
 from jaxface.render.shading import display, fetch
+from jaxface.render.vertex import LANES, VertexBuffers
 
 _TAPS = 2  # pixels to either side that the blur reaches
 _GREY = (0.299, 0.587, 0.114)
@@ -64,23 +64,21 @@ def render_differentiable(studio: SceneAssets, face: Face, shot: SceneParams) ->
     return jnp.stack(planes, axis=-1), jnp.all(covered, axis=(1, 3))
 
 
-def _photograph(studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams) -> Array:
+def _photograph(studio: SceneAssets, seen: VertexBuffers, albedo: Array, shot: SceneParams) -> Array:
     """One picture of vertices (V,)."""
     planes, _ = _shade(studio, seen, albedo, shot)
     return materialize(_apply_noise, planes, studio.noise, shot)
 
 
 def _shade(
-    studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams
+    studio: SceneAssets, seen: VertexBuffers, albedo: Array, shot: SceneParams
 ) -> tuple[list[Array], Array]:
     """Three planes (size, size) of display values, and the triangle that each sample shows."""
     head, size = studio.head, _samples(studio)
-    screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
-    triangle = visible(screen, head.faces, size)
+    triangle = visible(seen.screen, head.faces, size)
     painted = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    values = (seen.red, seen.green, seen.blue, seen.line)
-    at = surface((seen.x, seen.y, seen.inverse_w), values, mesh, triangle)
+    at = surface((seen.x, seen.y, seen.inverse_depth), (*seen.light, seen.wrinkle), mesh, triangle)
     sample = materialize(fetch, painted, at.u, at.v)
     exposed = materialize(_apply_exposure, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
