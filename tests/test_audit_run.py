@@ -270,7 +270,7 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -
 def test_the_score_is_the_estimator_that_was_asked_for(tmp_path: Path, finished: audit.AuditResult) -> None:
     """And the tables say which; the surfaces are those of any other run."""
     config = dataclasses.replace(
-        CONFIG, estimator="slope", per="unit", scheme="slope", correction="benjamini-hochberg"
+        CONFIG, estimator="slope", unit="range", scheme="slope", correction="benjamini-hochberg"
     )
     result = audit.run(config, tmp_path)
     surfaces = finished.surfaces.values.astype(np.float64)

@@ -17,7 +17,7 @@ import pytest
 
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
-from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
+from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.exporting import export, exportable
 from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit

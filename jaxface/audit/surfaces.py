@@ -83,8 +83,8 @@ class SurfaceRenderer:
             head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side
         )
         self.chunks = len(times)
-        self._studio = spread.place(studio)
-        self._placed = [None if one.on_host else spread.place(one) for one in classifiers]
+        self._studio = spread.replicate(studio)
+        self._placed = [None if one.on_host else spread.replicate(one) for one in classifiers]
 
     def surfaces(self, classifier: int, faces: FaceParams, targets: np.ndarray) -> Surface:
         """The answers of one classifier for n faces, at most one a device.
@@ -98,7 +98,7 @@ class SurfaceRenderer:
         deal, given = self._given(faces)
         answers = []
         for part in range(self.chunks):
-            drawn = self._drawn(_grid, (self._studio, self.spread.place(np.int32(part))), given)
+            drawn = self._drawn(_grid, (self._studio, self.spread.replicate(np.int32(part))), given)
             answers.append(self._answers(classifier, drawn, given[-1], deal))
         steps = len(self._studio.symmetry)
         logits = np.stack(answers, axis=1)  # (n, chunks, S * chunk, K)
@@ -128,13 +128,13 @@ class SurfaceRenderer:
         return [self._answers(index, drawn, given[-1], deal).reshape(*shape, -1) for index in every]
 
     def _given(self, faces: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
-        deal = self.spread.deal(np.ones(len(faces.expression), bool))
-        return deal, self.spread.put((faces,), deal)
+        deal = self.spread.assign(np.ones(len(faces.expression), bool))
+        return deal, self.spread.scatter((faces,), deal)
 
     def _drawn(self, program: Any, shared: Any, given: tuple[Any, ...]) -> Array:
         """Pictures (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
-            return jax.block_until_ready(self.spread.start(program, shared, *given))
+            return jax.block_until_ready(self.spread.launch(program, shared, *given))
 
     def _answers(self, index: int, drawn: Array, busy: Array, deal: SlotAssignment) -> np.ndarray:
         """Logits (n, B, K) float32 of pictures in their slots."""
@@ -142,8 +142,8 @@ class SurfaceRenderer:
         with self.clock.during("classify"):
             if not classifier.on_host:
                 placed = self._placed[index]
-                return self.spread.fetch(self.spread.start(_asked, placed, drawn, busy), deal)
-            pictures = self.spread.fetch(drawn, deal)
+                return self.spread.gather(self.spread.launch(_asked, placed, drawn, busy), deal)
+            pictures = self.spread.gather(drawn, deal)
             return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
 
 
@@ -169,7 +169,7 @@ def predict(
     Args:
         targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
     """
-    independent = classifier.card.independent
+    independent = classifier.card.multilabel
     probability = probabilities_float64(logits, independent)
     whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
     whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability

@@ -13,7 +13,7 @@ import numpy as np
 
 import jaxface as jf
 from jaxface import interventions
-from jaxface.search.evaluate import shifted
+from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
 
 RENDERED_TIMES = 12
@@ -110,7 +110,7 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
     @jax.jit
     def curve(person: jf.face.FaceParams, pixels: jax.Array) -> jax.Array:
         prepared = jf.render.prepare(head, person, scene)
-        prepared = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, scene.size))
+        prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
 
         def answer(time: jax.Array) -> jax.Array:
             smiling = dataclasses.replace(person, expression=smile)

@@ -21,11 +21,8 @@ SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))  # of pictures, and rays along a
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(face.HeadConfig):
     """What is drawn."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder."""
 
     batch: int = 32
     """Pictures of one call."""
@@ -48,7 +45,7 @@ class Case(NamedTuple):
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """A row for each function, size and supersampling."""
-    head = face.load(settings.head)
+    head = face.load(str(settings.head), **settings.head_options)
     for case in cases(head, settings.batch):
         timing = measure(case.function, *case.arguments, repeats=settings.repeats)
         yield _row(case.name, head, case.scene, settings.batch, timing)

@@ -16,9 +16,9 @@ from jaxface.classify.card import CARD_FILE
 from jaxface.cli import options
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset, rendered
-from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import OutputKind, Task, programs
 from jaxface.frameworks.common.inputs import RECIPE, parsed, recipe_at
@@ -92,9 +92,9 @@ def evaluated(network: str, settings: EvaluateSettings) -> dict[str, Any]:
 
 
 def _of_classifier(classifier: classify.Classifier, settings: EvaluateSettings) -> dict[str, Any]:
-    size = classifier.card.resized or classifier.card.size
+    size = classifier.card.resize_to or classifier.card.size
     dataset = _dataset(settings, size)
-    match = _matched_units if classifier.card.independent else _matched_classes
+    match = _matched_units if classifier.card.multilabel else _matched_classes
     asked, task, answers, outputs, columns = match(classifier, dataset)
     stream = data.batches(asked, settings.batch, shuffle=False, size=size, epochs=1, remainder="pad")
     logits = [np.asarray(classifier.logits(_seen(some["image"])))[some["mask"]] for some in stream]

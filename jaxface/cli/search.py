@@ -21,7 +21,7 @@ from jaxface.classify import Classifier
 from jaxface.cli import head_options, options
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
-from jaxface.face import FaceModel, FaceParams
+from jaxface.face import FaceModel, FaceParams, HeadConfig
 from jaxface.render import RenderConfig, Scene
 from jaxface.report import image_encoding
 from jaxface.search import SearchConfig, SearchResult, Status
@@ -30,14 +30,8 @@ SHOWN = (1.0, 0.5, 0.0)
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(HeadConfig):
     """What is searched."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder: FLAME .pkl or .npz, ICT-FaceKit."""
-
-    texture: str | None = None
-    """A texture file for a head that brings none."""
 
     classifier: str = "face-api"
     """A name (see `jaxface classifiers`), or a folder with card.toml."""
@@ -89,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
     target = classifier.index(expression)
     judges = [classifier, *(jf.classify.load(name) for name in settings.witnesses)]
-    head = head_options.load_head(settings.head, settings.texture)
+    head = head_options.load_head(settings)
     scene = jf.render.scene(settings.render)
     someone = head_options.person(head, settings.identity_seed)
 

@@ -43,7 +43,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
         said = np.stack([_asked_on_host(classifier, image, corners, patch) for image in images])
     else:
         said = np.asarray(_asked(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
-    odds = log_odds_all(said.astype(np.float64), classifier.card.independent)
+    odds = log_odds_all(said.astype(np.float64), classifier.card.multilabel)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
 
@@ -142,7 +142,7 @@ def _push(
         wrinkles = wrinkle_weights(head.appearance.lines, displacement)
         picture = render(head, prepared, Deformation(displacement, wrinkles), face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
-        return log_odds(logits, answer, classifier.card.independent)
+        return log_odds(logits, answer, classifier.card.multilabel)
 
     return jax.grad(odds)(moved)
 

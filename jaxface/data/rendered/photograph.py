@@ -40,7 +40,8 @@ def render_examples(studio: SceneAssets, faces: Face, shots: SceneParams) -> Arr
 def _padded(leaf: Array, more: int) -> Array:
     """(B, ...) as (B' / LANES, LANES, ...), the last one repeated."""
     filled = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (more, *leaf.shape[1:]))]) if more else leaf
-    return filled.reshape(-1, LANES, *leaf.shape[1:])
+    groups = len(filled) // LANES  # not -1: a head may have no albedo coefficient
+    return filled.reshape(groups, LANES, *leaf.shape[1:])
 
 
 def _together(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:

@@ -29,7 +29,7 @@ from jaxface.frameworks.common.step import supervised_step
 def seen_size(config: ClassifierConfig) -> int | None:
     """Pixels along an edge of the images that augmentation is given: before the middle is cut out."""
     card = card_of(config, Task(labels=("neutral",)))
-    return card.resized or card.size
+    return card.resize_to or card.size
 
 
 def build(config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:

@@ -13,7 +13,7 @@ from jaxface.classify import checkpoints, load
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.registry import names
-from jaxface.classify.weights import checked, flat_arrays, wanted_arrays
+from jaxface.classify.weights import array_shapes, check_array, flat_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 
 
@@ -33,7 +33,7 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
         CheckpointError: a file that cannot be read, or more than one layer that does not fit.
     """
     arrays = _arrays(net, state, architecture, start)
-    wanted = wanted_arrays(state)
+    wanted = array_shapes(state)
     missing = sorted(wanted.keys() - arrays.keys())
     if missing:
         raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} wants")
@@ -42,7 +42,7 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
     def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
         name = "/".join(map(str, path))
         try:
-            return leaf.replace(jax.device_put(checked(arrays[name], name, wanted[name], start)))
+            return leaf.replace(jax.device_put(check_array(arrays[name], name, wanted[name], start)))
         except CheckpointError:
             kept.append(name)
             return leaf
@@ -71,6 +71,6 @@ def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) ->
         raise ConfigError(f"start = {start!r} is no classifier's name, no folder and no file")
     tensors = checkpoints.read(path)
     layout = ARCHITECTURES[architecture].torch
-    if layout is None or not wanted_arrays(state).keys().isdisjoint(tensors):
+    if layout is None or not array_shapes(state).keys().isdisjoint(tensors):
         return tensors
     return Translated(net, layout, tensors, start)

@@ -18,11 +18,11 @@ from flax import nnx
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
 from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.evaluate import Evaluator, known_measures
 from jaxface.frameworks.common.framework import Framework, Info, Task, programs
 

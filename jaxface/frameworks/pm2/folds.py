@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxface.core.config import from_dict
 from jaxface.core.errors import DataError
-from jaxface.frameworks.common.devices import mesh_for
+from jaxface.core.sharding import mesh_for
 from jaxface.frameworks.common.evaluate import Evaluator, measures
 from jaxface.frameworks.common.framework import Task, programs
 from jaxface.frameworks.common.record import read_settings
