@@ -190,7 +190,12 @@ def test_vertices_of_many_are_those_of_one(
         vertices = geometry.shape(head, face.identity) + displacement
         screen = project(camera, vertices, 32)
         received = irradiance(light, vertex_normals(vertices, head.faces))
-        return *screen.xy.T, screen.inverse_w, *received.T, wrinkle_weights(head.appearance.lines, displacement)
+        return (
+            *screen.xy.T,
+            screen.inverse_w,
+            *received.T,
+            wrinkle_weights(head.appearance.wrinkles, displacement),
+        )
 
     left = int(np.argmax(faces.frozen_left))
     for lane, side in ((left, "left"), (int(np.argmin(faces.frozen_left)), "right")):

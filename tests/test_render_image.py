@@ -45,7 +45,7 @@ def test_every_pixel_follows_the_shading_formula() -> None:
         return np.einsum("hwc,hwcd->hwd", weights, np.asarray(values)[np.asarray(faces)[triangle]])
 
     light = at_pixels(irradiance(SCENE.light, vertex_normals(points, head.faces)))
-    line = at_pixels(wrinkle_weights(head.appearance.lines, displacement)[:, None])[..., 0]
+    line = at_pixels(wrinkle_weights(head.appearance.wrinkles, displacement)[:, None])[..., 0]
     uv = at_pixels(head.uv, head.uv_faces)
     picture = np.asarray(texture(head.appearance, params.albedo))
     x, y = uv[..., 0] * 96 - 0.5, (1 - uv[..., 1]) * 96 - 0.5

@@ -46,7 +46,7 @@ class Frames:
         self.head, self.scene = head, scene
         moved = [geometry.expression_displacement(head, params.expression, 1.0, time) for time in times]
         self.vertices = [np.asarray(geometry.pose_head(head, params, each), np.float32) for each in moved]
-        self.lines = [np.asarray(wrinkle_weights(head.appearance.lines, each), np.float32) for each in moved]
+        self.lines = [np.asarray(wrinkle_weights(head.appearance.wrinkles, each), np.float32) for each in moved]
         self.texture = np.asarray(prepared.texture, np.float32)
         self.camera = np.asarray([*camera.position, camera.focal], np.float32)
 

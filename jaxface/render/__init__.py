@@ -1,4 +1,7 @@
-"""Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
+"""Pictures of heads: camera, light, z-buffer, shading.
+
+Everything is pure JAX and differentiable.
+"""
 
 from jaxface.render._image import (
     image,

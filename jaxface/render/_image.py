@@ -28,7 +28,8 @@ _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its 
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read.
+    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is
+    not read.
 
     Raises:
         ShapeError: identity or albedo is not of this head, or is a batch.
@@ -44,8 +45,8 @@ def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
 def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: Array, scene: Scene) -> Array:
     """Return one picture of a prepared person, (size, size, 3) float32 display values in [0, 1].
 
-    Reverse-mode differentiable in deformation, pose, light and all of `prepared` while every pixel keeps its
-    triangle; `Scene.silhouette` adds what moving edges do.
+    Reverse-mode differentiable in deformation, pose, light and all of `prepared` while every pixel
+    keeps its triangle; `Scene.silhouette` adds what moving edges do.
 
     Args:
         deformation: of the person's neutral, unposed head.
@@ -60,7 +61,8 @@ def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: 
     check_params(head, pose=pose)
     vertices = geometry.skin(head, prepared.neutral + deformation.displacement, prepared.joints, pose)
     linear = _linear(head, vertices, deformation.wrinkles, prepared, scene)
-    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the background.
+    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the
+    # background.
     finite = jnp.all(jnp.isfinite(vertices))
     return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
 
@@ -76,7 +78,7 @@ def render_expression(
     """
     check_params(head, expression=expression)
     displacement = geometry.expression_displacement(head, expression)
-    wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+    wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
     return render(head, prepared, Deformation(displacement, wrinkles), pose, scene)
 
 
@@ -109,7 +111,8 @@ def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
 def images(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
     """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
 
-    The texture is made for every picture; for many pictures of one person `prepare` once, then `render_many`.
+    The texture is made for every picture; for many pictures of one person `prepare` once, then
+    `render_many`.
 
     Args:
         params: fields with a leading axis B.
@@ -146,7 +149,9 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepare
 
 
 def _colour(sample: Array, values: tuple[Array, ...], covered: Array, background: Array) -> Array:
-    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light, wrinkle)."""
+    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light,
+    wrinkle).
+    """
     *light, wrinkle = values
     skin = 1.0 - sample[..., 3] * wrinkle
     lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)

@@ -1,9 +1,11 @@
-"""How a head moves where its displacement is affine in two coefficients that vary from frame to frame.
+"""How a head moves where its displacement is affine in two coefficients that vary from frame to
+frame.
 
-Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head at rest and
-one for each field), area-weighted normals are polynomials of second order in the coefficients, and every frame
-lies in the convex hull of the frames at the corners of the coefficients' range. This is the one shortcut above
-the vertex stage (`vertex`): it displaces and poses all frames at once.
+Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head
+at rest and one for each field), area-weighted normals are polynomials of second order in the
+coefficients, and every frame lies in the convex hull of the frames at the corners of the
+coefficients' range. This is the one shortcut above the vertex stage (`vertex`): it displaces and
+poses all frames at once.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
-from jaxface.face.appearance import wrinkle_pattern_weights
+from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.model import FaceModel
 from jaxface.render.barriers import materialize
 from jaxface.render.vertex import Planes, cross, each_axis, subtract
@@ -29,8 +31,8 @@ class Motion:
     Attributes:
         position: (3, V, 3) metres: coefficients of 1, a, b.
         normal: (6, V, 3) area-weighted normals: coefficients of 1, a, b, a^2, a b, b^2.
-        wrinkle: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a head
-            without wrinkles.
+        wrinkle: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a
+            head without wrinkles.
     """
 
     position: Array
@@ -54,7 +56,7 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
     still, by_first = jax.jvp(posed, (neutral,), (first,))
     by_second = jax.jvp(posed, (neutral,), (second,))[1]
     position = jnp.stack([still, by_first, by_second])
-    wrinkles = head.appearance.lines
+    wrinkles = head.appearance.wrinkles
     strength = None if wrinkles is None else jnp.einsum("kvc,vcl->kl", fields, wrinkles.feature)
     return Motion(position, _normals(position, head.faces), strength)
 
@@ -82,8 +84,8 @@ def _planes(vectors: Array) -> Planes:
 def hull_vertices(motion: Motion, corners: tuple[Array, Array]) -> Array:
     """Return vertices (K, V, 3) at K corners (a, b), (K,) each.
 
-    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of these, all with
-    the same weights.
+    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of
+    these, all with the same weights.
     """
     still, by_first, by_second = motion.position
     first, second = (each[:, None, None] for each in corners)
@@ -97,14 +99,18 @@ def positions_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
 
 
 def normals_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
-    """Return area-weighted normals of LANES frames at coefficients (a, b), (LANES,) each: (V, LANES) each."""
+    """Return area-weighted normals of LANES frames at coefficients (a, b), (LANES,) each: (V,
+    LANES) each.
+    """
     a, b = coefficients
     monomials = (a, b, a * a, a * b, b * b)
     return each_axis(lambda axis: materialize(partial(_polynomial, motion.normal, axis), *monomials))
 
 
 def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
-    """One coordinate (V, LANES) of terms (1 + K, V, 3), the first of them constant, in K monomials (LANES,)."""
+    """One coordinate (V, LANES) of terms (1 + K, V, 3), the first of them constant, in K monomials
+    (LANES,).
+    """
     total = terms[0, :, axis][:, None]
     for term, monomial in zip(terms[1:], monomials, strict=True):
         total = total + term[:, axis][:, None] * monomial[None]
@@ -112,9 +118,11 @@ def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
 
 
 def wrinkles_at(head: FaceModel, motion: Motion, coefficients: tuple[Array, Array]) -> Array | None:
-    """Return how strongly the wrinkle map shows at LANES coefficients, (V, LANES); None without wrinkles."""
-    if motion.wrinkle is None or head.appearance.lines is None:
+    """Return how strongly the wrinkle map shows at LANES coefficients, (V, LANES); None without
+    wrinkles.
+    """
+    if motion.wrinkle is None or head.appearance.wrinkles is None:
         return None
     a, b = coefficients
     strength = motion.wrinkle[0][:, None] * a[None] + motion.wrinkle[1][:, None] * b[None]
-    return wrinkle_pattern_weights(head.appearance.lines.region, strength)
+    return wrinkle_map_weights(head.appearance.wrinkles.region, strength)

@@ -16,7 +16,7 @@ NEAR = 1e-3  # metres: a perspective camera sees nothing nearer
 
 
 class Screen(NamedTuple):
-    """Vertices as a camera of `size` x `size` pixels sees them.
+    """Vertices on the screen of a camera of `size` x `size` pixels.
 
     Attributes:
         xy: (V, 2) pixels, x right, y down; the centre of the first pixel is (0.5, 0.5).
@@ -33,40 +33,44 @@ class Screen(NamedTuple):
 
 def project(camera: Camera, vertices: Array, size: int) -> Screen:
     """Return vertices (V, 3) in the head's frame on a screen of `size` pixels."""
-    x, y, z = (vertices[:, axis] for axis in range(3))
-    inverse_w = None if isinstance(camera, Orthographic) else inverse_distance(camera, z)
-    xy = jnp.stack([pixel_x(camera, size, x, inverse_w), pixel_y(camera, size, y, inverse_w)], axis=-1)
-    return Screen(xy, -z, jnp.ones_like(z)) if inverse_w is None else Screen(xy, -inverse_w, inverse_w)
+    if isinstance(camera, Orthographic):
+        plane = _orthographic(vertices[:, :2], camera.translation[None], camera.scale)
+        depth, inverse_w = -vertices[:, 2], jnp.ones_like(vertices[:, 2])
+    else:
+        offset = vertices - camera.position[None]
+        inverse_w = _inverse(-offset[:, 2])
+        plane = _perspective(offset[:, :2], inverse_w[:, None], camera.focal, camera.shift[None])
+        depth = -inverse_w
+    return Screen(
+        jnp.stack([_to_right(plane[:, 0], size), _down(plane[:, 1], size)], axis=-1), depth, inverse_w
+    )
 
 
-# Coordinates (V,) before one camera, or (V, LANES) where every lane has a camera: its fields then have a first
-# axis (LANES,).
+# The same before the cameras of faces side by side: coordinates (V, LANES), and one camera for all
+# lanes, or one for each, whose fields have a leading axis LANES.
 
 
 def inverse_distance(camera: Perspective, z: Array) -> Array:
-    """Return 1 / distance along the axis, 0 for what lies behind the near plane."""
-    distance = _lanes(camera.position[..., 2]) - z
-    ahead = distance > NEAR
-    return jnp.where(ahead, 1.0 / jnp.where(ahead, distance, 1.0), 0.0)
+    """Return `Screen.inverse_w` of faces side by side."""
+    return _inverse(_lanes(camera.position[..., 2]) - z)
 
 
 def pixel_x(camera: Camera, size: int, x: Array, inverse_w: Array | None) -> Array:
     """Return pixels to the right; `inverse_w` is None before an orthographic camera."""
-    return 0.5 * size * (1.0 + _on_plane(camera, 0, x, inverse_w))
+    return _to_right(_plane(camera, 0, x, inverse_w), size)
 
 
 def pixel_y(camera: Camera, size: int, y: Array, inverse_w: Array | None) -> Array:
     """Return pixels downwards; `inverse_w` is None before an orthographic camera."""
-    return 0.5 * size * (1.0 - _on_plane(camera, 1, y, inverse_w))
+    return _down(_plane(camera, 1, y, inverse_w), size)
 
 
-def _on_plane(camera: Camera, axis: int, value: Array, inverse_w: Array | None) -> Array:
-    """A coordinate on the image plane, in half images from the centre."""
+def _plane(camera: Camera, axis: int, value: Array, inverse_w: Array | None) -> Array:
     if isinstance(camera, Orthographic):
-        return _lanes(camera.scale) * (value + _lanes(camera.translation[..., axis]))
+        return _orthographic(value, _lanes(camera.translation[..., axis]), _lanes(camera.scale))
     assert inverse_w is not None  # of every perspective camera
-    focal, shift = _lanes(camera.focal), _lanes(camera.shift[..., axis])
-    return focal * (value - _lanes(camera.position[..., axis])) * inverse_w + shift
+    offset = value - _lanes(camera.position[..., axis])
+    return _perspective(offset, inverse_w, _lanes(camera.focal), _lanes(camera.shift[..., axis]))
 
 
 def _lanes(value: Array) -> Array:
@@ -74,11 +78,37 @@ def _lanes(value: Array) -> Array:
     return value[None] if value.ndim else value
 
 
-def frame(head: FaceModel, identity: Array, framing: Framing) -> Camera:
-    """The camera of an identity, placed by the eyes of its neutral, unposed head.
+def _inverse(distance: Array) -> Array:
+    ahead = distance > NEAR
+    return jnp.where(ahead, 1.0 / jnp.where(ahead, distance, 1.0), 0.0)
 
-    It looks straight ahead (-z) through the middle of the image, which lies so that the eyes' midpoint
-    is centred in x and `eye_line` from the top; so it is the same for all expressions and poses.
+
+def _orthographic(value: Array, translation: Array, scale: Array) -> Array:
+    """Coordinates on the image plane, in half images from its centre."""
+    return scale * (value + translation)
+
+
+def _perspective(offset: Array, inverse_w: Array, focal: Array, shift: Array) -> Array:
+    """Coordinates on the image plane, in half images from its centre; `offset` is that from the
+    axis.
+    """
+    return focal * offset * inverse_w + shift
+
+
+def _to_right(plane: Array, size: int) -> Array:
+    return 0.5 * size * (1.0 + plane)
+
+
+def _down(plane: Array, size: int) -> Array:
+    return 0.5 * size * (1.0 - plane)
+
+
+def frame(head: FaceModel, identity: Array, framing: Framing) -> Camera:
+    """Return the camera of an identity, placed by the eyes of its neutral, unposed head.
+
+    It looks straight ahead (-z) through the middle of the image, which lies so that the eyes'
+    midpoint is centred in x and `eye_line` from the top; so it is the same for all expressions and
+    poses.
 
     Args:
         identity: (I,).
@@ -118,7 +148,9 @@ def place_camera(
 def _centre(
     left: Array, right: Array, height: Array, eye_line: Array, aside: Array | float = 0.0
 ) -> tuple[Array, Array]:
-    """(3,) the point that shows in the middle of the image, at the eyes' depth, and the image's () height."""
+    """(3,) the point that shows in the middle of the image, at the eyes' depth, and the image's ()
+    height.
+    """
     middle = 0.5 * (left + right)
     height = height * jnp.linalg.norm(left - right)
     offset = jnp.stack([aside * height, (0.5 - eye_line) * height, jnp.zeros_like(height)])

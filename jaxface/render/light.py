@@ -35,10 +35,11 @@ def _harmonics(x: Array, y: Array, z: Array) -> list[Array]:
 
 
 def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
-    """White light from everywhere and from directional lights, (9, 1): one channel stands for all three.
+    """White light from everywhere and from directional lights, (9, 1): one channel stands for all
+    three.
 
-    Each light's clamped cosine is expanded to the second order, scaled so that a surface that faces a
-    light of strength k alone gets about k (1.06 k: the expansion overshoots there).
+    Each light's clamped cosine is expanded to the second order, scaled so that a surface that faces
+    a light of strength k alone gets about k (1.06 k: the expansion overshoots there).
 
     Args:
         ambient: what every surface gets.

@@ -1,10 +1,10 @@
 """The general z-buffer: which triangle each pixel sees. Any mesh, exact, no capacity to overflow.
 
-Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its bounding
-box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in chunks of fixed
-length; a chunk is laid out in blocks of a few pairs of one triangle, so that the triangle's
-coefficients are fetched once a block. Nearest depth first, then the triangle among equals: two
-order-independent scatters, hence the same picture on every run and device.
+Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its
+bounding box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in
+chunks of fixed length; a chunk is laid out in blocks of a few pairs of one triangle, so that the
+triangle's coefficients are fetched once a block. Nearest depth first, then the triangle among
+equals: two order-independent scatters, hence the same picture on every run and device.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class Fragments(NamedTuple):
 
     Attributes:
         triangle: (H, W) int32 index into the faces, -1 = background.
-        barycentric: (H, W, 3) perspective-correct weights of the triangle's corners, differentiable in
-            the vertices while the triangle stays the same; (1, 0, 0) on the background.
-        depth: (H, W) metres: distance along the axis from a perspective camera, -z for an orthographic
-            one; infinite on the background.
+        barycentric: (H, W, 3) perspective-correct weights of the triangle's corners, differentiable
+            in the vertices while the triangle stays the same; (1, 0, 0) on the background.
+        depth: (H, W) metres: distance along the axis from a perspective camera, -z for an
+            orthographic one; infinite on the background.
     """
 
     triangle: Array
@@ -66,8 +66,9 @@ def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bo
 def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> tuple[Corners, ...]:
     """Each column of vertex values at the three corners of the triangle that a pixel sees.
 
-    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops of;
-    their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode only.
+    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops
+    of; their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode
+    only.
 
     Args:
         columns: K arrays (V,).
@@ -137,8 +138,8 @@ def interpolate(weights: Corners, values: Corners) -> Array:
 def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array:
     """(size, size) int32: the nearest triangle at each pixel centre, -1 where there is none.
 
-    A centre on an edge belongs to the triangles of both sides; of triangles at equal depth the first
-    wins. No gradient passes.
+    A centre on an edge belongs to the triangles of both sides; of triangles at equal depth the
+    first wins. No gradient passes.
     """
     screen = jax.lax.stop_gradient(screen)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.depth)
@@ -157,7 +158,8 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
         closer = nearest.at[pixel].min(depth, mode="promise_in_bounds")
         owner = jnp.where(closer < nearest, nobody, owner)
         wins = (depth == closer.at[pixel].get(mode="promise_in_bounds")) & (depth < jnp.inf)
-        # What does not win is written too, as nobody: a branch for each pair costs more (measured: twice).
+        # What does not win is written too, as nobody: a branch for each pair costs more (measured:
+        # twice).
         owner = owner.at[pixel].min(jnp.where(wins, triangle, nobody), mode="promise_in_bounds")
         after = entries[-1] + 1
         entry = jnp.where(queue.begins[after] == first + _BLOCKS, after, entries[-1])
@@ -211,8 +213,8 @@ def _queue(counts: Array) -> _Queue:
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the queue,
-    and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
+    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the
+    queue, and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)
@@ -284,8 +286,8 @@ def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
 def _edge(sign: Array, opposite: int, ids: Corners, xs: Corners, ys: Corners) -> tuple[Array, ...]:
     """Origin (x, y) and direction of the edge opposite a corner, turned so that inside is positive.
 
-    It starts at its corner of lower index: the two triangles that share an edge then compute the same
-    number with opposite signs, so that no pixel centre can fall between them.
+    It starts at its corner of lower index: the two triangles that share an edge then compute the
+    same number with opposite signs, so that no pixel centre can fall between them.
     """
     i, j = (opposite + 1) % 3, (opposite + 2) % 3
     swap = ids[i] > ids[j]

@@ -15,9 +15,11 @@ _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge
 
 @jax.custom_vjp
 def fetch(texture: Array, u: Array, v: Array) -> Array:
-    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the border.
+    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the
+    border.
 
-    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse mode only.
+    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse
+    mode only.
 
     Args:
         u, v: planes of texture coordinates in [0, 1], v up.
@@ -95,9 +97,10 @@ def _dot(a: Array, b: Array) -> Array:
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
     """The same image, whose gradient also knows that edges of what hides something move.
 
-    Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to change
-    nothing. Where two neighbouring pixels show different surfaces, a move of the nearer one's boundary by
-    dx repaints dx of a pixel with the difference of their colours; half of it is given to either.
+    Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to
+    change nothing. Where two neighbouring pixels show different surfaces, a move of the nearer
+    one's boundary by dx repaints dx of a pixel with the difference of their colours; half of it is
+    given to either.
 
     Args:
         colour: (H, W, 3) linear light.
@@ -145,8 +148,8 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: 
 def average(colour: Array, supersample: int) -> Array:
     """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
 
-    Of linear light, before the display exponent: a pixel half covered by a bright surface sends half its
-    light. The mean of display values would be darker, and every edge with it.
+    Of linear light, before the display exponent: a pixel half covered by a bright surface sends
+    half its light. The mean of display values would be darker, and every edge with it.
     """
     if supersample == 1:
         return colour

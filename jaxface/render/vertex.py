@@ -3,10 +3,11 @@
     displace -> pose -> project -> area-weighted normals -> irradiance -> wrinkles
 
 All paths share these formulas: pictures one by one (`render.render`), LANES frames of one person
-(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in what comes before:
-`face.geometry` displaces and poses one head, `affine_motion` all frames of an expression at once, a rig many
-heads. Vertices are planes, one array for each coordinate: (V,) of one face, or (V, LANES) of several, where a
-camera and light of each lane have an axis (LANES,) at their end.
+(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in what
+comes before: `face.geometry` displaces and poses one head, `affine_motion` all frames of an
+expression at once, a rig many heads. Vertices are planes, one array for each coordinate: (V,) of
+one face, or (V, LANES) of several, where a camera and light of each lane have an axis (LANES,) at
+their end.
 """
 
 from __future__ import annotations
@@ -42,9 +43,10 @@ class VertexBuffers(NamedTuple):
 
     Attributes:
         x, y: pixels, as in `camera.Screen`.
-        inverse_depth: larger is nearer, linear on the screen: 1 / distance of a perspective camera (0 for what
-            lies behind the near plane), z of an orthographic one.
-        inverse_w: 1 / distance of a perspective camera; None for an orthographic one, where it is 1.
+        inverse_depth: larger is nearer, linear on the screen: 1 / distance of a perspective camera
+            (0 for what lies behind the near plane), z of an orthographic one.
+        inverse_w: 1 / distance of a perspective camera; None for an orthographic one, where it is
+            1.
         light: what the vertex receives, in each channel of the light: one or three.
         wrinkle: how strongly the wrinkle map shows; None for a head without wrinkles.
     """
@@ -78,7 +80,7 @@ def vertex_buffers(
         light: of each channel (9,), or (9, LANES).
         position: metres.
         normal: sums of the adjacent triangles' normals, of any length.
-        wrinkle: as from `appearance.wrinkle_pattern_weights`.
+        wrinkle: as from `appearance.wrinkle_map_weights`.
         size: samples along an edge of the picture.
     """
     x, y, z = position
@@ -130,15 +132,18 @@ def triangle_normals(a: Planes, b: Planes, c: Planes) -> Planes:
     return cross(subtract(b, a), subtract(c, a))
 
 
-# Normals of one face, by rows of three, and of faces side by side. A scatter adds one row after another, which
-# is as fast as anything for rows of three; with lanes, reading the few triangles around a vertex is faster.
+# Normals of one face, by rows of three, and of faces side by side. A scatter adds one row after
+# another, which is as fast as anything for rows of three; with lanes, reading the few triangles
+# around a vertex is faster.
 
 
 @jax.custom_vjp
 def vertex_normals(vertices: Array, faces: Array) -> Array:
-    """Return (V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their area.
+    """Return (V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their
+    area.
 
-    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on the CPU.
+    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on
+    the CPU.
 
     Args:
         vertices: (V, 3).
@@ -185,7 +190,9 @@ vertex_normals.defvjp(_normals_forward, _normals_backward)
 
 
 def _corners(values: Array, faces: Array) -> tuple[Planes, Planes, Planes]:
-    """Values (V, 3) at the three corners of the triangles, (F,) each; fetched coordinate by coordinate."""
+    """Values (V, 3) at the three corners of the triangles, (F,) each; fetched coordinate by
+    coordinate.
+    """
     return (
         each_axis(lambda axis: values[:, axis][faces[:, 0]]),
         each_axis(lambda axis: values[:, axis][faces[:, 1]]),
@@ -202,7 +209,8 @@ def _add_at_corners(vertices: Array, faces: Array, *rows: Array) -> Array:
 
 
 def gather_normal_sums(position: Planes, corners: Array, around: Array) -> Planes:
-    """Return sums of the adjacent triangles' normals at the vertices of LANES faces, (V, LANES) each.
+    """Return sums of the adjacent triangles' normals at the vertices of LANES faces, (V, LANES)
+    each.
 
     Args:
         position: (V, LANES) each.

@@ -139,7 +139,7 @@ def _push(
     moved = geometry.expression_displacement(head, face.expression, symmetry, 1.0, side)
 
     def odds(displacement: Array) -> Array:
-        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
         picture = render(head, prepared, Deformation(displacement, wrinkles), face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
         return log_odds(logits, answer, classifier.card.multilabel)

@@ -42,5 +42,5 @@ def coarser(appearance: face.Appearance, factor: int) -> face.Appearance:
         mean=mean(appearance.mean, 0),
         basis=mean(appearance.basis, 0),
         masks=mean(appearance.masks, 1),
-        line_pattern=mean(appearance.line_pattern, 0),
+        wrinkle_map=mean(appearance.wrinkle_map, 0),
     )

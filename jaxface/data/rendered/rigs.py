@@ -1,7 +1,8 @@
 """The vertices of several faces at once: LANES of them are the innermost axis of every array.
 
-What is fetched by index is then a row of contiguous numbers, and a basis is read once for all lanes. Every lane
-is computed by the same instructions, so a face does not depend on those beside it.
+What is fetched by index is then a row of contiguous numbers, and a basis is read once for all
+lanes. Every lane is computed by the same instructions, so a face does not depend on those beside
+it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy as np
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, Landmarks
-from jaxface.face.appearance import wrinkle_pattern_weights
+from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.geometry import rotation_matrices
 from jaxface.face.sides import gains_of
 from jaxface.render.barriers import materialize
@@ -44,12 +45,14 @@ class Rig:
 
     Attributes:
         template: (3 V,) metres.
-        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both together.
+        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both
+            together.
         left: (V,) share of the subject's left.
         eyes: (2, 3) left and right eye of the template; eyes_identity: (2, 3, I).
         eye_weight: (V, 2) how far a vertex turns with each eye.
-        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the part that
-            the subject's left does for itself; line_own: what both sides do for themselves.
+        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the
+            part that the subject's left does for itself; line_own: what both sides do for
+            themselves.
         region: (V, L) where a line shows.
         corners: (3, F) vertices of the faces.
         around: (V, D) faces at each vertex; F stands for none.
@@ -79,8 +82,8 @@ def rig(head: FaceModel) -> Rig:
         for each in (head.template, head.identity_basis, head.expression_basis, head.left_weight, head.faces)
     )
     regressor = np.asarray(head.joint_regressor)[eyes]
-    whole = np.zeros_like(own) if head.whole_basis is None else np.asarray(head.whole_basis)
-    lines, count = head.appearance.lines, len(template)
+    whole = np.zeros_like(own) if head.shared_basis is None else np.asarray(head.shared_basis)
+    lines, count = head.appearance.wrinkles, len(template)
     feature = np.zeros((count, 3, 0), np.float32) if lines is None else np.asarray(lines.feature)
     line_own = _strengths(feature, own)
     parts: dict[str, np.ndarray] = {
@@ -118,8 +121,8 @@ def columns(rig: Rig, faces: Face, shots: SceneParams, samples: int) -> VertexBu
 
 
 def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
-    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in widths of the
-    picture; behind something or not. Differentiable.
+    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in
+    widths of the picture; behind something or not. Differentiable.
 
     Args:
         of: (P, C) vertices and weights.
@@ -173,8 +176,8 @@ def _frozen(faces: Face, left: Array, right: Array) -> Array:
 
 
 def _posed(rig: Rig, unposed: Planes, eyes: Array, faces: Face) -> Planes:
-    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them, which keeps the
-    face in the picture."""
+    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them,
+    which keeps the face in the picture."""
     aside = rotation_matrices(jnp.pad(faces.gaze, ((0, 0), (0, 1)))) - jnp.eye(3)[None]
     position = unposed
     for eye in range(2):
@@ -194,14 +197,14 @@ def _rows(points: Array) -> Planes:
 def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
     """(V, LANES) how strongly the wrinkle map shows.
 
-    A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its own; the
-    frozen side's part of it is scaled as the displacement is.
+    A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its
+    own; the frozen side's part of it is scaled as the displacement is.
     """
     activations = faces.activations.T
     left = rig.line_left @ activations
     frozen = _frozen(faces, left, rig.line_own @ activations - left)
     strength = rig.line_all @ activations + (faces.symmetry[None] - 1.0) * frozen
-    return wrinkle_pattern_weights(rig.region, strength, factor[None])
+    return wrinkle_map_weights(rig.region, strength, factor[None])
 
 
 def _coordinates_first(basis: np.ndarray) -> np.ndarray:
