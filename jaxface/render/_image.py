@@ -130,8 +130,8 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepare
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
-    covered = triangle >= 0
-    active = jnp.any(covered)
+    hit = triangle >= 0
+    active = jnp.any(hit)
 
     def light_vertices(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
@@ -141,24 +141,24 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepare
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     u, v, values, x, y, depth = surface(columns, (*light, wrinkles), mesh, triangle)
     sample = skip_unless(active, fetch, prepared.texture, u, v)
-    colour = materialize(_colour, sample, values, covered, scene.background**scene.gamma)
+    colour = materialize(_colour, sample, values, hit, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour
-    depth = jnp.where(covered, depth, jnp.inf)
-    return materialize(move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
+    depth = jnp.where(hit, depth, jnp.inf)
+    return materialize(move_silhouettes, colour, jnp.where(hit, u, -9.0), v, x, y, depth)
 
 
-def _colour(sample: Array, values: tuple[Array, ...], covered: Array, background: Array) -> Array:
+def _colour(sample: Array, values: tuple[Array, ...], hit: Array, background: Array) -> Array:
     """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light,
     wrinkle).
     """
     *light, wrinkle = values
     skin = 1.0 - sample[..., 3] * wrinkle
     lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)
-    return jnp.where(covered[..., None], lit, background[None, None])
+    return jnp.where(hit[..., None], lit, background[None, None])
 
 
 def _displayed(supersample: int, linear: Array, gamma: Array, finite: Array) -> Array:
     mean = average(linear, supersample)
-    shown = display(mean.reshape(-1), gamma)  # flat: a loop over three channels is not vectorised
-    return jnp.where(finite, shown, jnp.nan).reshape(mean.shape)
+    values = display(mean.reshape(-1), gamma)  # flat: a loop over three channels is not vectorised
+    return jnp.where(finite, values, jnp.nan).reshape(mean.shape)

@@ -54,7 +54,7 @@ class Mesh(NamedTuple):
 
 
 @jax.custom_vjp
-def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: Array) -> Surface:
+def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array) -> Surface:
     """The surface under every pixel, perspective-correct.
 
     Args:
@@ -62,18 +62,18 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
         values: columns (V,).
         triangle: (H, W) int32 as from `rasterize.visible`.
     """
-    covered = triangle >= 0
-    active = jnp.any(covered)
-    seen = jnp.maximum(triangle, 0)
-    ids, textured, second, third = skip_unless(active, _weights, screen, shape, seen, covered)
+    hit = triangle >= 0
+    active = jnp.any(hit)
+    index = jnp.maximum(triangle, 0)
+    ids, uv_ids, second, third = skip_unless(active, _weights, screen, mesh, index, hit)
     weights = 1.0 - second - third, second, third
 
-    def carried(weights: Corners, index: Corners, column: Array) -> Array:
+    def interpolate_at(weights: Corners, index: Corners, column: Array) -> Array:
         return interpolate(weights, at_corners(index, column))
 
-    u, v = (skip_unless(active, carried, weights, textured, column) for column in (shape.u, shape.v))
-    at_pixels = tuple(skip_unless(active, carried, weights, ids, column) for column in values)
-    depth = -skip_unless(active, carried, weights, ids, screen[2])
+    u, v = (skip_unless(active, interpolate_at, weights, uv_ids, column) for column in (mesh.u, mesh.v))
+    at_pixels = tuple(skip_unless(active, interpolate_at, weights, ids, column) for column in values)
+    depth = -skip_unless(active, interpolate_at, weights, ids, screen[2])
     height, width = triangle.shape
     x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
     y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
@@ -81,63 +81,66 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
 
 
 def _forward(
-    screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: Array
+    screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array
 ) -> tuple[Surface, tuple[Corners, tuple[Array, ...], Mesh, Array]]:
-    return surface(screen, values, shape, triangle), (screen, values, shape, triangle)
+    return surface(screen, values, mesh, triangle), (screen, values, mesh, triangle)
 
 
 def _backward(
-    kept: tuple[Corners, tuple[Array, ...], Mesh, Array], outer: Surface
+    residuals: tuple[Corners, tuple[Array, ...], Mesh, Array], cotangent: Surface
 ) -> tuple[Corners, tuple[Array, ...], None, None]:
-    screen, values, shape, triangle = kept
-    covered = triangle >= 0
-    active = jnp.any(covered)
-    seen = jnp.maximum(triangle, 0)
+    screen, values, mesh, triangle = residuals
+    hit = triangle >= 0
+    active = jnp.any(hit)
+    index = jnp.maximum(triangle, 0)
 
-    def for_weights(outer: Surface) -> tuple[Array, Array]:
+    def weight_gradients(cotangent: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
-        ids, textured = corners_of(shape.faces, seen), corners_of(shape.uv_faces, seen)
+        ids, uv_ids = corners_of(mesh.faces, index), corners_of(mesh.uv_faces, index)
         corners = [
-            at_corners(textured, shape.u),
-            at_corners(textured, shape.v),
+            at_corners(uv_ids, mesh.u),
+            at_corners(uv_ids, mesh.v),
             *(at_corners(ids, column) for column in values),
         ]
-        pairs = list(zip((outer.u, outer.v, *outer.values), corners, strict=True))
-        return tuple(  # type: ignore[return-value]
-            sum((slope * (corner[k] - corner[0]) for slope, corner in pairs), start=jnp.zeros(seen.shape))
-            for k in (1, 2)
-        )
+        pairs = list(zip((cotangent.u, cotangent.v, *cotangent.values), corners, strict=True))
 
-    def for_corners(slopes: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
+        def of_weight(k: int) -> Array:
+            # A column is its first corner plus each other weight times the difference to that corner.
+            terms = (gradient * (corner[k] - corner[0]) for gradient, corner in pairs)
+            return sum(terms, start=jnp.zeros(index.shape))
+
+        return of_weight(1), of_weight(2)
+
+    def corner_gradients(gradients: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
-        ids = corners_of(shape.faces, seen)
+        ids = corners_of(mesh.faces, index)
         xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
-        flat, weights = barycentric(xs, ys, inverse_w, covered)
+        flat, weights = barycentric(xs, ys, inverse_w, hit)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
-            return barycentric(xs, ys, inverse_w, covered)[1][1:]
+            return barycentric(xs, ys, inverse_w, hit)[1][1:]
 
         _, back = jax.vjp(of, xs, ys, inverse_w)
-        dx, dy, dw = back(slopes)
-        here = jnp.where(covered, 1.0, 0.0)
-        moved = (
+        dx, dy, dw = back(gradients)
+        here = jnp.where(hit, 1.0, 0.0)
+        shifts = (
             tuple(dx[k] + here * flat[k] * x for k in range(3)),
             tuple(dy[k] + here * flat[k] * y for k in range(3)),
         )
-        return (*moved[0], *moved[1], *dw, *weights)
+        return (*shifts[0], *shifts[1], *dw, *weights)
 
-    slopes = skip_unless(active, for_weights, outer)
-    planes = skip_unless(active, for_corners, slopes, outer.x, outer.y)
+    gradients = skip_unless(active, weight_gradients, cotangent)
+    planes = skip_unless(active, corner_gradients, gradients, cotangent.x, cotangent.y)
     total = jnp.zeros((screen[0].shape[0], 3 + len(values)), screen[0].dtype)
     for corner in range(3):
         dx, dy, dw, weight = planes[corner::3]
 
-        def rows(dx: Array, dy: Array, dw: Array, weight: Array, outer: tuple[Array, ...]) -> Array:
-            columns = (dx, dy, dw, *(weight * slope for slope in outer))
+        def rows(dx: Array, dy: Array, dw: Array, weight: Array, cotangent: tuple[Array, ...]) -> Array:
+            columns = (dx, dy, dw, *(weight * gradient for gradient in cotangent))
             return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
 
-        row = skip_unless(active, rows, dx, dy, dw, weight, outer.values)
-        total = total.at[shape.faces[corner][seen].reshape(-1)].add(row, mode="promise_in_bounds")
+        row = skip_unless(active, rows, dx, dy, dw, weight, cotangent.values)
+        total = total.at[mesh.faces[corner][index].reshape(-1)].add(row, mode="promise_in_bounds")
     columns = tuple(total[:, k] for k in range(total.shape[1]))
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 
@@ -145,11 +148,9 @@ def _backward(
 surface.defvjp(_forward, _backward)
 
 
-def _weights(
-    screen: Corners, shape: Mesh, seen: Array, covered: Array
-) -> tuple[Corners, Corners, Array, Array]:
+def _weights(screen: Corners, mesh: Mesh, index: Array, hit: Array) -> tuple[Corners, Corners, Array, Array]:
     """The corners' vertices and texture coordinates, and the second and third weight."""
-    ids = corners_of(shape.faces, seen)
+    ids = corners_of(mesh.faces, index)
     xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
-    _, weights = barycentric(xs, ys, inverse_w, covered)
-    return ids, corners_of(shape.uv_faces, seen), weights[1], weights[2]
+    _, weights = barycentric(xs, ys, inverse_w, hit)
+    return ids, corners_of(mesh.uv_faces, index), weights[1], weights[2]

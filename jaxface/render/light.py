@@ -61,8 +61,8 @@ def lamps(ambient: Array, colour: Array, direction: Array) -> Array:
         colour: (n, 3) strength of each light in each channel.
         direction: (n, 3) unit vectors towards the lights.
     """
-    directed = jnp.asarray(_LOBE, colour.dtype)[:, None] * (harmonics(direction).T @ colour)
-    return directed.at[0].add(ambient / 0.28209479)
+    coefficients = jnp.asarray(_LOBE, colour.dtype)[:, None] * (harmonics(direction).T @ colour)
+    return coefficients.at[0].add(ambient / 0.28209479)
 
 
 def irradiance(light: Array, normals: Array) -> Array:

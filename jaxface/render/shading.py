@@ -63,24 +63,24 @@ def _fetch_forward(texture: Array, u: Array, v: Array) -> tuple[Array, tuple[Arr
     return fetch(texture, u, v), (texture, u, v)
 
 
-def _fetch_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, Array, Array]:
-    texture, u, v = kept
+def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+    texture, u, v = residuals
     height, width, channels = texture.shape
     first, across, down = _place(texture, u, v)
 
-    def for_place(outer: Array, first: Array, across: Array, down: Array) -> tuple[Array, Array]:
-        a, b, c, d = (_dot(outer, texels) for texels in _texels(texture, first))
+    def place_gradients(cotangent: Array, first: Array, across: Array, down: Array) -> tuple[Array, Array]:
+        a, b, c, d = (_dot(cotangent, texels) for texels in _texels(texture, first))
         return (b - a) + down * (d - c - b + a), (c - a) + across * (d - c - b + a)
 
-    to_right, to_below = materialize(for_place, outer, first, across, down)
+    to_right, to_below = materialize(place_gradients, cotangent, first, across, down)
     column, row = u * width - 0.5, (1.0 - v) * height - 0.5
     du = jnp.where((column > 0.0) & (column < width - 1.0), width * to_right, 0.0)
     dv = jnp.where((row > 0.0) & (row < height - 1.0), -height * to_below, 0.0)
-    shares = ((1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down)
+    weights = ((1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down)
     total = jnp.zeros((height * width, channels), texture.dtype)
-    for step, share in zip(_steps(texture), shares, strict=True):
-        given = (share[..., None] * outer).reshape(-1, channels)
-        total = total.at[(first + step).reshape(-1)].add(given, mode="promise_in_bounds")
+    for step, weight in zip(_steps(texture), weights, strict=True):
+        row = (weight[..., None] * cotangent).reshape(-1, channels)
+        total = total.at[(first + step).reshape(-1)].add(row, mode="promise_in_bounds")
     return total.reshape(texture.shape), du, dv
 
 
@@ -117,15 +117,17 @@ def _silhouettes_forward(
     return colour, (colour, u, v, depth)
 
 
-def _silhouettes_backward(kept: tuple[Array, ...], outer: Array) -> tuple[Array | None, ...]:
-    dx, dy = (skip_unless(jnp.any(outer != 0.0), partial(_repaint, axis), *kept, outer) for axis in (1, 0))
-    return outer, jnp.zeros_like(kept[1]), jnp.zeros_like(kept[2]), dx, dy, jnp.zeros_like(kept[3])
+def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tuple[Array | None, ...]:
+    _, u, v, depth = residuals
+    active = jnp.any(cotangent != 0.0)
+    dx, dy = (skip_unless(active, partial(_repaint, axis), *residuals, cotangent) for axis in (1, 0))
+    return cotangent, jnp.zeros_like(u), jnp.zeros_like(v), dx, dy, jnp.zeros_like(depth)
 
 
 move_silhouettes.defvjp(_silhouettes_forward, _silhouettes_backward)
 
 
-def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: Array) -> Array:
+def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotangent: Array) -> Array:
     """The loss's slope in each pixel's position along one axis of the image."""
     count = depth.shape[axis]
 
@@ -136,7 +138,7 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: 
         return jax.lax.slice_in_dim(values, 1, count, axis=axis)
 
     jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v))) > _JUMP
-    change = 0.5 * _dot(first(colour) - second(colour), first(outer) + second(outer))
+    change = 0.5 * _dot(first(colour) - second(colour), first(cotangent) + second(cotangent))
     mine = first(depth) <= second(depth)
     before, after = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
     before[axis], after[axis] = (0, 1), (1, 0)

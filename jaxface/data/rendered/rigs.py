@@ -128,16 +128,16 @@ def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
         of: (P, C) vertices and weights.
         faces, shots: fields have a leading axis B, of any length.
     """
-    chosen, count = of.vertices.reshape(-1), rig.left.shape[0]
-    rows = (jnp.arange(3)[:, None] * count + chosen[None]).reshape(-1)
+    vertex_ids, count = of.vertices.reshape(-1), rig.left.shape[0]
+    rows = (jnp.arange(3)[:, None] * count + vertex_ids[None]).reshape(-1)
     part = dataclasses.replace(
         rig,
         template=rig.template[rows],
         identity=rig.identity[rows],
         own=rig.own[rows],
         whole=rig.whole[rows],
-        left=rig.left[chosen],
-        eye_weight=rig.eye_weight[chosen],
+        left=rig.left[vertex_ids],
+        eye_weight=rig.eye_weight[vertex_ids],
     )
     eyes = _eyes(rig, faces)
     cameras = _cameras(eyes, shots)
