@@ -13,7 +13,7 @@ from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
-from jaxface.face.assets import pack
+from jaxface.face.load import bundled_format
 from jaxface.face.load.bundled import load_bundled
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.population import neutral, sample_person, sample_population
@@ -231,8 +231,8 @@ def test_file_is_small_and_carries_its_licence() -> None:
 
 def test_written_bytes_depend_on_the_arrays_alone(tmp_path: Path) -> None:
     arrays = {"b": np.arange(5, dtype=np.int32), "a": np.ones((2, 3), np.float32)}
-    pack.write(tmp_path / "one.npz", arrays)
-    pack.write(tmp_path / "two.npz", dict(reversed(arrays.items())))
+    bundled_format.write(tmp_path / "one.npz", arrays)
+    bundled_format.write(tmp_path / "two.npz", dict(reversed(arrays.items())))
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     with np.load(tmp_path / "one.npz") as archive:
         np.testing.assert_array_equal(archive["b"], arrays["b"])
@@ -240,7 +240,7 @@ def test_written_bytes_depend_on_the_arrays_alone(tmp_path: Path) -> None:
 
 def test_quantising_refuses_what_does_not_fit() -> None:
     with pytest.raises(OverflowError, match="int16"):
-        pack.quantised(np.array([0.5]))
+        bundled_format.quantize(np.array([0.5]))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "not an archive", "array missing"])
@@ -256,7 +256,7 @@ def test_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         data = bytearray(b"hello")
     if damage == "array missing":
         with np.load(ASSETS / "bundled_head.npz") as archive:
-            pack.write(path, {name: archive[name] for name in archive.files if name != "mixing"})
+            bundled_format.write(path, {name: archive[name] for name in archive.files if name != "mixing"})
     else:
         path.write_bytes(bytes(data))
     with pytest.raises(ModelFileError, match=r"head\.npz"):

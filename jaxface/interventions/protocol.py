@@ -52,12 +52,18 @@ class Wording:
         effect: what a classifier with an effect does, such as "depends on symmetry".
         unchanged: the face at the unchanged level, such as "symmetric".
         changed: the face at the far end, such as "half frozen".
+        description: what is done to a face, one sentence in the present tense without its full stop.
+        methods_text: the same for a paper, one clause in the past tense.
+
+    In the last two, "{side}" stands for the setting `side` of `Intervention.description()`, and so on.
     """
 
     noun: str
     effect: str
     unchanged: str
     changed: str
+    description: str = ""
+    methods_text: str = ""
 
 
 class Intervention(Protocol):

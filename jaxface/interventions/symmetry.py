@@ -47,6 +47,10 @@ class Symmetry:
         effect="depends on symmetry",
         unchanged="symmetric",
         changed="half frozen",
+        description="The expression of the person's own {side} side is multiplied by the symmetry s, the whole "
+        "expression by the time t (Eq. 3)",
+        methods_text="the expression of the person's own {side} side was multiplied by s, the whole expression "
+        "by t (Facing Asymmetry, Eq. 3)",
     )
 
     side: Side = "left"

@@ -105,30 +105,30 @@ def rig(head: FaceModel) -> Rig:
     return Rig(**{name: jnp.asarray(part) for name, part in parts.items()})
 
 
-def columns(rig: Rig, faces: Face, shots: SceneParams, samples: int) -> VertexBuffers:
+def columns(rig: Rig, faces: Face, scenes: SceneParams, samples: int) -> VertexBuffers:
     """Return the vertices of LANES faces before their cameras, (V, LANES) each.
 
     Args:
-        faces, shots: fields have a leading axis LANES.
+        faces, scenes: fields have a leading axis LANES.
         samples: along an edge of the picture.
     """
     eyes = _eyes(rig, faces)
     position = materialize(_posed, rig, materialize(_unposed, rig, faces), eyes, faces)
     normal = gather_normal_sums(position, rig.corners, rig.around)
-    light = tuple(shots.light[:, :, channel].T for channel in range(3))
-    wrinkle = materialize(_wrinkles, rig, faces, shots.lines)
-    return vertex_buffers(_cameras(eyes, shots), light, position, normal, wrinkle, samples)
+    light = tuple(scenes.light[:, :, channel].T for channel in range(3))
+    wrinkle = materialize(_wrinkles, rig, faces, scenes.lines)
+    return vertex_buffers(_cameras(eyes, scenes), light, position, normal, wrinkle, samples)
 
 
-def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
+def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Array:
     """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in
     widths of the picture; behind something or not. Differentiable.
 
     Args:
-        of: (P, C) vertices and weights.
-        faces, shots: fields have a leading axis B, of any length.
+        marks: (P, C) vertices and weights.
+        faces, scenes: fields have a leading axis B, of any length.
     """
-    vertex_ids, count = of.vertices.reshape(-1), rig.left.shape[0]
+    vertex_ids, count = marks.vertices.reshape(-1), rig.left.shape[0]
     rows = (jnp.arange(3)[:, None] * count + vertex_ids[None]).reshape(-1)
     part = dataclasses.replace(
         rig,
@@ -140,9 +140,9 @@ def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
         eye_weight=rig.eye_weight[vertex_ids],
     )
     eyes = _eyes(rig, faces)
-    cameras = _cameras(eyes, shots)
+    cameras = _cameras(eyes, scenes)
     posed = _posed(part, _unposed(part, faces), eyes, faces)
-    x, y, z = (jnp.sum(of.weights[:, :, None] * axis.reshape(*of.vertices.shape, -1), axis=1) for axis in posed)
+    x, y, z = (jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1) for axis in posed)
     inverse_w = inverse_distance(cameras, z)
     widths = (pixel_x(cameras, 1, x, inverse_w), pixel_y(cameras, 1, y, inverse_w))
     return jnp.stack([axis.T for axis in widths], axis=-1)
@@ -153,10 +153,10 @@ def _eyes(rig: Rig, faces: Face) -> Array:
     return rig.eyes[None] + jnp.einsum("eci,li->lec", rig.eyes_identity, faces.identity)
 
 
-def _cameras(eyes: Array, shots: SceneParams) -> Perspective:
+def _cameras(eyes: Array, scenes: SceneParams) -> Perspective:
     """The camera of each lane, placed by the unposed eyes; fields have a leading axis LANES."""
     return jax.vmap(place_camera)(
-        eyes[:, 0], eyes[:, 1], shots.height, shots.eye_line, shots.distance, shots.shift
+        eyes[:, 0], eyes[:, 1], scenes.height, scenes.eye_line, scenes.distance, scenes.shift
     )
 
 

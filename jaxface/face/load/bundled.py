@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from jaxface.core.errors import ConfigError, ModelFileError, suggestion
 from jaxface.face.appearance import Appearance, Wrinkles
-from jaxface.face.assets import pack
+from jaxface.face.load.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]
-_REBUILD = "reinstall jaxface or run `python -m jaxface.face.assets.build`"
+_REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a checkout"
 
 
 def load_bundled(expression_space: Space = "components", path: str | Path | None = None) -> FaceModel:
@@ -48,8 +48,8 @@ def load_bundled(expression_space: Space = "components", path: str | Path | None
         with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays["meta"].item())
-        if meta["format"] != pack.FORMAT:
-            raise ModelFileError(f"{where} has format {meta['format']}, wanted {pack.FORMAT}; {_REBUILD}")
+        if meta["format"] != FORMAT:
+            raise ModelFileError(f"{where} has format {meta['format']}, not {FORMAT}; {_REBUILD}")
         return _assemble(arrays, meta, expression_space)
     except FileNotFoundError:
         raise ModelFileError(f"no bundled head at {where}; {_REBUILD}") from None
@@ -70,13 +70,13 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
     half, mirror = arrays["half"], arrays["mirror"]
 
     def displacements(name: str) -> NDArray[np.float32]:
-        return pack.unfolded(arrays[name].astype(np.float32) * np.float32(pack.STEP), half, mirror)
+        return unfold(arrays[name].astype(np.float32) * np.float32(STEP), half, mirror)
 
     one_sided, whole = displacements("unit_one_sided"), displacements("unit_whole")
     mixing = arrays["mixing"] if space == "components" else np.eye(len(meta["units"]), dtype=np.float32)
     prior_mean = arrays["prior_mean"]
     return FaceModel(
-        template=jnp.asarray(pack.unfolded(arrays["template"], half, mirror)),
+        template=jnp.asarray(unfold(arrays["template"], half, mirror)),
         faces=jnp.asarray(arrays["faces"]),
         identity_basis=jnp.asarray(displacements("identity_basis")),
         expression_basis=jnp.asarray(one_sided @ mixing.T),
