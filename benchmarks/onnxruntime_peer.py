@@ -139,7 +139,7 @@ def compare(name: str, batch: int, threads: int, rounds: int) -> dict[str, Any]:
 
     from jaxface import classify
     from jaxface.bench.harness import stamp
-    from jaxface.classify.classifier import in_groups
+    from jaxface.classify.classifier import map_batches
     from jaxface.classify.weights import flat_arrays
 
     classifier, (depth, edge) = classify.load(name), EDGES[name]
@@ -152,7 +152,7 @@ def compare(name: str, batch: int, threads: int, rounds: int) -> dict[str, Any]:
         def answer(images: jax.Array) -> jax.Array:
             return classifier.network(state, images)[0]
 
-        return in_groups(answer, images, classifier.network.together)
+        return map_batches(answer, images, classifier.network.cpu_batch)
 
     @jax.jit
     def prepared_too(state: Any, images: jax.Array) -> jax.Array:

@@ -6,13 +6,14 @@ python -m benchmarks.readme_picture RUN docs/half_smile.png [--identity 2] [--fo
 from __future__ import annotations
 
 import argparse
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import matplotlib
 import numpy as np
 
-from jaxface import audit, classify, face, render
+from jaxface import audit, classify, face, interventions, render
 from jaxface.audit.plan import population_key
 from jaxface.audit.runner import load_head
 from jaxface.core.io import atomic_path
@@ -39,10 +40,9 @@ def main() -> None:
         cell = {"classifier": asked.found_by, "expression": expression, "identity": asked.identity}
         found = jnp.asarray(result.data["expression_parameters"].sel(cell).values)
         shown = face.FaceParams(person.identity, found, person.pose, person.albedo)
-        pictures = render.grid(head, shown, scene, jnp.asarray(SYMMETRY), jnp.ones(1))[:, 0]
-        protocol = render.grid(
-            head, shown, render.scene(result.config.render), jnp.asarray(SYMMETRY), jnp.ones(1)
-        )
+        grid = partial(interventions.grid, interventions.Symmetry(), head, shown)
+        pictures = grid(scene, jnp.asarray(SYMMETRY), jnp.ones(1))[:, 0]
+        protocol = grid(render.scene(result.config.render), jnp.asarray(SYMMETRY), jnp.ones(1))
         answers = [_answers(name, expression, protocol[:, 0]) for name in names]
         rows.append((expression, np.asarray(pictures), np.stack(answers)))
     with atomic_path(asked.out) as path:

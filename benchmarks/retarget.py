@@ -25,13 +25,13 @@ from jaxface.bench.harness import append, measure, results_file, stamp
 from jaxface.cli.options import find_config
 from jaxface.core.config import load_toml
 from jaxface.core.runtime import use_all_cores
-from jaxface.core.sharding import compiled
+from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.rendered.fitting import FitConfig, fit
 from jaxface.data.rendered.streams import sharding_for_batch, stream_key
 from jaxface.data.retarget import RetargetConfig
 from jaxface.data.retarget.pairs import program
-from jaxface.data.retarget.run import avatars
+from jaxface.data.retarget.run import avatars, plain_assets
 from jaxface.data.retarget.sources import payload_of, source, transfer_of
 
 WHOLE = 214_146
@@ -80,11 +80,11 @@ def pairs(settings: Settings) -> Iterator[dict[str, Any]]:
 def timed(config: RetargetConfig, repeats: int) -> dict[str, Any]:
     """What a batch of pairs costs."""
     found = source(config)
-    studio = avatars(config, found)
+    studio = avatars(plain_assets(config), found)
     transfer, more = transfer_of(config, found)
     spread = sharding_for_batch(config.batch)
-    shared = spread.place((studio, jax.random.key(config.seed), more))
-    draw = compiled(program(transfer, config.first, config.pose), spread.mesh)
+    shared = spread.replicate((studio, jax.random.key(config.seed), more))
+    draw = compile_program(program(transfer, config.first, config.pose), spread.mesh)
     places = np.arange(config.batch)
     payload = payload_of(config, found, studio, places)
     timing = measure(

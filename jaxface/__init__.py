@@ -1,9 +1,9 @@
 """jaxface: if only the symmetry of the face changes, how does an expression classifier's answer change?
 
 The rooms are imported when first touched, so that `import jaxface` starts no JAX backend:
-`face` builds heads, `render` draws them, `classify` asks, `search` finds expressions, `audit` runs
-the grid, `stats` judges it, `report` shows it; `frameworks` train networks on what `data` reads and
-draws.
+`face` builds heads, `interventions` change them, `render` draws them, `classify` asks, `search` finds
+expressions, `audit` runs the grid, `stats` tests it, `report` shows it; `frameworks` train networks on what
+`data` reads and draws.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxface import audit, classify, data, face, frameworks, render, report, search, stats
+    from jaxface import audit, classify, data, face, frameworks, interventions, render, report, search, stats
 
 __version__ = "0.1.0"
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "data",
     "face",
     "frameworks",
+    "interventions",
     "render",
     "report",
     "search",

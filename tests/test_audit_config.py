@@ -28,7 +28,7 @@ def test_config_survives_a_file(tmp_path) -> None:
         ({"alpha": 1.0}, "between 0 and 1"),
         ({"seed": -1}, "seed = -1"),
         ({"side": "lfet"}, "did you mean 'left'"),
-        ({"estimate": "papers"}, "did you mean 'paper'"),
+        ({"p_estimate": "papers"}, "did you mean 'paper'"),
         ({"scheme": "per_time"}, "did you mean 'per-time'"),
         ({"expressions": ("happines",)}, "did you mean 'happiness'"),
         ({"expressions": ("happy", "joy")}, "names one twice"),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import xarray
 
-from jaxface import audit, classify, render
+from jaxface import audit, classify, interventions, render
 from jaxface.audit import AuditConfig, CellStatus, surfaces
 from jaxface.audit.statistics import write_tables
 from jaxface.core.errors import ConfigError, StoreError
@@ -60,7 +60,7 @@ def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> 
     )
     for i, symmetry in enumerate(np.linspace(0, 1, 4, dtype=np.float32)):
         for j, time in enumerate(np.linspace(0, 1, 5, dtype=np.float32)):
-            picture = render.image(CONFIG.head, face, scene, symmetry, time)
+            picture = interventions.image(interventions.Symmetry(), CONFIG.head, face, scene, symmetry, time)
             expected[i, j] = CLASSIFIER.probabilities(picture[None])[0, 1]
     # 1e-5: two programs that sum pixels in another order, times the classifier's weights of up to 9
     np.testing.assert_allclose(finished.surfaces[0, 1, 1], expected, atol=1e-5)
@@ -270,7 +270,7 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -
 def test_the_score_is_the_estimator_that_was_asked_for(tmp_path: Path, finished: audit.AuditResult) -> None:
     """And the tables say which; the surfaces are those of any other run."""
     config = dataclasses.replace(
-        CONFIG, estimator="slope", per="unit", scheme="slope", correction="benjamini-hochberg"
+        CONFIG, estimator="slope", unit="range", scheme="slope", correction="benjamini-hochberg"
     )
     result = audit.run(config, tmp_path)
     surfaces = finished.surfaces.values.astype(np.float64)

@@ -65,7 +65,7 @@ def test_answers_stand_in_the_order_of_the_vocabulary() -> None:
 
 def test_a_detector_answers_each_unit_for_itself() -> None:
     detector = classify.from_function(lambda images: images[:, 0, 0], ("AU6", "au 12", "AU04"), name="units")
-    assert detector.labels == ("AU6", "AU12", "AU4") and detector.card.independent
+    assert detector.labels == ("AU6", "AU12", "AU4") and detector.card.multilabel
     names = answer_names([("anger",), detector.labels])
     assert names[8:] == ("AU4", "AU6", "AU12")
     logits = np.array([[3.0, 1.0, -2.0], [3.0, -1.0, -2.0], [-3.0, -1.0, -2.0], [np.nan, 1.0, 1.0]], np.float32)

@@ -14,6 +14,7 @@ from flax import nnx
 from jaxface import data
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.sharding import mesh_for
 from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, train, variant
 from jaxface.frameworks.causal_affect.config import (
     BottleneckConfig,
@@ -25,7 +26,6 @@ from jaxface.frameworks.causal_affect.config import (
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves

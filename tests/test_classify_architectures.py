@@ -10,11 +10,11 @@ import pytest
 from jaxface import classify
 from jaxface.classify.nets import ddamfn, efficientnet, residual_masking, segmentation_vgg
 from jaxface.core.errors import CheckpointError
-from tests import generated, published, torch_files
+from tests import random_weights, torch_files, torch_state_dicts
 
 
 def test_blocks_of_b2() -> None:
-    module: Any = generated.module("hsemotion-b2-affectnet7")
+    module: Any = random_weights.module("hsemotion-b2-affectnet7")
     got = []
     for stage, blocks in enumerate(module.stages):
         for block in blocks.layers:
@@ -24,11 +24,11 @@ def test_blocks_of_b2() -> None:
             gate, outputs = block.excitation.reduce.kernel.shape[1], block.project.kernel.shape[1]
             got.append((stage, inputs, inner, gate, outputs, size, block.stride))
             assert block.residual == (block.stride == 1 and inputs == outputs)
-    assert got == published.b2_rows()
+    assert got == torch_state_dicts.b2_rows()
 
 
 def test_b2_is_imported_under_its_published_names(tmp_path: Path) -> None:
-    arrays = published.tensors(published.b2())
+    arrays = torch_state_dicts.tensors(torch_state_dicts.b2())
     whole = torch_files.module("timm.models.efficientnet.EfficientNet", arrays)
     file = torch_files.save_zip(tmp_path / "enet_b2_7.pt", whole)
     classifier = classify.import_checkpoint("hsemotion-affectnet7", file, tmp_path / "mine")
@@ -37,7 +37,7 @@ def test_b2_is_imported_under_its_published_names(tmp_path: Path) -> None:
     del arrays["blocks.6.1.bn3.bias"]
     with pytest.raises(CheckpointError, match=r"missing 'stages.6.layers.1.project_norm.bias'"):
         classify.from_state_dict("hsemotion-b2", arrays, labels=classifier.labels)
-    assert efficientnet.TORCH.ours("classifier.weight") == efficientnet.TORCH.ours("classifier.0.weight")
+    assert efficientnet.TORCH.map_key("classifier.weight") == efficientnet.TORCH.map_key("classifier.0.weight")
 
 
 def test_unused_and_repeated_arrays_are_dropped_by_name() -> None:
@@ -50,5 +50,5 @@ def test_unused_and_repeated_arrays_are_dropped_by_name() -> None:
         (residual_masking.TORCH, "mask2.downsample1.0.weight", "layer2.0.downsample.0.weight"),
         (segmentation_vgg.TORCH, "seg4.downsample1.0.weight", "seg4.conv1.downsample.0.weight"),
     ):
-        assert layout.ours(dropped) is None
-        assert layout.ours(kept) is not None
+        assert layout.map_key(dropped) is None
+        assert layout.map_key(kept) is not None

@@ -33,7 +33,7 @@ from jaxface.core.errors import CheckpointError
 from jaxface.core.io import sha256
 from jaxface.core.types import expression_names
 from tests import classifier_fixtures as fixtures
-from tests import generated, published, torch_files
+from tests import random_weights, torch_files, torch_state_dicts
 from tests.shared import shared_file
 
 QUICKLY = {"xla_backend_optimization_level": 0}  # half precision is asked to run, not to be fast
@@ -151,8 +151,11 @@ def test_images_are_prepared_as_for_the_original(answer: Answer) -> None:
 # --- without weights ---
 
 UNRECORDED = {
-    "hsemotion-b2-affectnet7": published.b2,
-    **{f"emonext-{size}-fer2013": partial(published.emonext, size) for size in ("small", "base", "large")},
+    "hsemotion-b2-affectnet7": torch_state_dicts.b2,
+    **{
+        f"emonext-{size}-fer2013": partial(torch_state_dicts.emonext, size)
+        for size in ("small", "base", "large")
+    },
 }
 NETS = (*(row.name for row in fixtures.ROWS), *UNRECORDED)
 MILLIONS = {  # parameters of the original, and how many of them its logits do not depend on
@@ -169,7 +172,7 @@ MILLIONS = {  # parameters of the original, and how many of them its logits do n
     "segvgg19": (169.22, 0),
 }
 EMBEDDING = {"poster-v2": 768, "hsemotion-b0": 1280, "hsemotion-b2": 1408, "segvgg19": 4096} | {
-    f"emonext-{size}": 8 * width for size, (_, width) in published.EMONEXT.items()
+    f"emonext-{size}": 8 * width for size, (_, width) in torch_state_dicts.EMONEXT.items()
 }
 every = pytest.mark.parametrize("name", NETS)
 
@@ -177,7 +180,7 @@ every = pytest.mark.parametrize("name", NETS)
 def original(name: str) -> dict[str, np.ndarray]:
     """The tensors that a network was published with, but for the numbers."""
     if name in UNRECORDED:
-        return published.tensors(UNRECORDED[name]())
+        return torch_state_dicts.tensors(UNRECORDED[name]())
     return fixtures.tensors_of(next(row.file for row in fixtures.ROWS if row.name == name))
 
 
@@ -185,12 +188,12 @@ def test_emonexts_tensors_are_named_as_the_recorded_ones() -> None:
     recorded = {
         key: array.shape for key, array in original("emonext-tiny-fer2013").items() if array.dtype == "f4"
     }
-    assert published.emonext("tiny") == recorded
+    assert torch_state_dicts.emonext("tiny") == recorded
 
 
 @every
 def test_parameters_are_as_many_as_the_originals(name: str) -> None:
-    ours = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(generated.module(name), nnx.Param)))
+    ours = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(random_weights.module(name), nnx.Param)))
     millions, dead = MILLIONS[classify.read_card(ASSETS / name).architecture]
     assert round((ours + dead) / 1e6, 2) == millions
 
@@ -198,12 +201,12 @@ def test_parameters_are_as_many_as_the_originals(name: str) -> None:
 @every
 def test_every_published_tensor_has_its_place_and_every_place_its_tensor(name: str) -> None:
     layout = ARCHITECTURES[classify.read_card(ASSETS / name).architecture].torch
-    module, tensors, wanted = generated.module(name), original(name), generated.shapes(name)
+    module, tensors, wanted = random_weights.module(name), original(name), random_weights.shapes(name)
     assert layout is not None
     translated = Translated(module, layout, tensors, name)
     assert {key: translated[key].shape for key in translated} == wanted
     first = next(key for key in tensors if key.endswith(".weight") and tensors[key].ndim == 4)
-    with pytest.raises(CheckpointError, match=r"missing .* arrays wanted"):
+    with pytest.raises(CheckpointError, match=r"missing .* arrays expected"):
         Translated(module, layout, {key: tensors[key] for key in tensors if key != first}, name)
 
 
@@ -215,7 +218,7 @@ def test_shapes_and_types_pass_through(
     """In the form for accelerators, which takes all images at once."""
     monkeypatch.setattr(convolutions, "on_cpu", lambda: False)
     card = classify.read_card(ASSETS / name)
-    structure, state = nnx.split(generated.module(name))
+    structure, state = nnx.split(random_weights.module(name))
     net = FlaxNetwork(structure)
     state = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, dtype), state)
     images = jax.ShapeDtypeStruct((batch, card.size, card.size, 3), dtype)

@@ -72,7 +72,7 @@ def test_probabilities_come_back_as_they_were(on_host: bool) -> None:
 @pytest.mark.parametrize("on_host", [False, True])
 def test_scores_of_another_shape_are_refused(on_host: bool) -> None:
     classifier = classify.from_function(lambda images: images.mean((1, 2)), ["anger", "fear"], on_host=on_host)
-    with pytest.raises(ShapeError, match=r"shape \(3, 3\); wanted \(3, 2\)"):
+    with pytest.raises(ShapeError, match=r"shape \(3, 3\) for 3 images; must be \(3, 2\)"):
         classifier.logits(IMAGES)
 
 
@@ -97,7 +97,7 @@ def test_options_are_checked() -> None:
         classify.from_function(means, ["happy"], scores="logit")  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="size = 0"):
         classify.from_function(means, ["happy"], size=0)
-    with pytest.raises(ConfigError, match="wants a function"):
+    with pytest.raises(ConfigError, match="needs a function"):
         classify.from_function(3, ["happy"])  # type: ignore[arg-type]
 
 

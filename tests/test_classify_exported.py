@@ -86,13 +86,13 @@ def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, ima
     classifier = classify.load(folder)
     over = sharding.sharding_for(4)
     assert over.mesh.size == 2
-    found = over(slopes, over.place(classifier), images[:4])
+    found = over(slopes, over.replicate(classifier), images[:4])
     wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
 
 def test_a_network_without_a_size_is_not_exported() -> None:
-    with pytest.raises(ConfigError, match="wants images of one size"):
+    with pytest.raises(ConfigError, match="must have a size to be exported"):
         exported.serialise(forward, WEIGHTS, dataclasses.replace(CARD, size=None))
 
 

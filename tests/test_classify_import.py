@@ -19,7 +19,7 @@ from jaxface.core.config import dump_toml
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import sha256
 from jaxface.core.types import EXPRESSIONS
-from tests import generated, planted
+from tests import planted, random_weights
 from tests.heads import toy_head
 
 IMPORTED = {"dan-rafdb": 0, "dan-affectnet8": 1, "hsemotion-b0-affectnet7": 2}
@@ -31,7 +31,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three of the seventeen with generated weights, as the command line imports them."""
     root = tmp_path_factory.mktemp("imported")
     for name, seed in IMPORTED.items():
-        file = generated.checkpoint(name, str(root / f"{name}.file"), seed)
+        file = random_weights.checkpoint(name, str(root / f"{name}.file"), seed)
         assert main.run(["classifiers", "import", name, file, "--out", str(root / name)]) == 0
     return root
 
@@ -40,7 +40,7 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_round_trip_through_import_and_card(name: str, imported: Path) -> None:
     classifier = classify.load(imported / name)
     loaded = flat_arrays(classifier.state)
-    for key, array in generated.arrays(name, IMPORTED[name]).items():
+    for key, array in random_weights.arrays(name, IMPORTED[name]).items():
         np.testing.assert_array_equal(loaded[key], array, err_msg=key)
     card = classify.read_card(imported / name)
     known = classify.read_card(classify.registry.ASSETS / name)
@@ -64,7 +64,7 @@ def test_the_checkpoint_decides_between_the_nets_of_a_name(imported: Path, tmp_p
     small = classify.load("hsemotion-affectnet7", imported / "hsemotion-b0-affectnet7.file")
     assert small.name == "hsemotion-b0-affectnet7" and small.card.size == 224
     large = classify.load(
-        "hsemotion-affectnet7", generated.checkpoint("hsemotion-b2-affectnet7", str(tmp_path / "b2"))
+        "hsemotion-affectnet7", random_weights.checkpoint("hsemotion-b2-affectnet7", str(tmp_path / "b2"))
     )
     assert large.name == "hsemotion-b2-affectnet7" and large.card.size == 260
     with pytest.raises(CheckpointError, match="does not fit the net"):
@@ -72,7 +72,7 @@ def test_the_checkpoint_decides_between_the_nets_of_a_name(imported: Path, tmp_p
 
 
 def test_other_classes_than_the_card_has(imported: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"'head/bias' has shape \(8,\), the net wants \(7,\)"):
+    with pytest.raises(CheckpointError, match=r"'head/bias' has shape \(8,\), the net has \(7,\)"):
         classify.load("dan-affectnet7", imported / "dan-affectnet8.file")
 
 

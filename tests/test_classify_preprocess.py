@@ -64,11 +64,11 @@ def test_grey_on_three_channels(images: np.ndarray) -> None:
 
 
 def test_the_middle_is_cut_out_of_the_resized_image(images: np.ndarray) -> None:
-    seen = prepare(images, dataclasses.replace(CARD, resized=21))
+    seen = prepare(images, dataclasses.replace(CARD, resize_to=21))
     whole = prepare(images, dataclasses.replace(CARD, size=21))
     np.testing.assert_array_equal(seen, whole[:, 2:18, 2:18])
-    with pytest.raises(ConfigError, match="resized = 15; wanted at least size"):
-        dataclasses.replace(CARD, resized=15)
+    with pytest.raises(ConfigError, match=r"card.resize_to = 15: must be at least size"):
+        dataclasses.replace(CARD, resize_to=15)
 
 
 def test_normalisation_is_that_of_each_net() -> None:
@@ -81,6 +81,6 @@ def test_normalisation_is_that_of_each_net() -> None:
 
 
 def test_gradient_passes_through_resize_and_grey(key: jax.Array) -> None:
-    card = dataclasses.replace(CARD, size=5, channels="grey", mean=(0.5,), deviation=(0.2,))
+    card = dataclasses.replace(CARD, size=5, channels="grey", mean=(0.5,), std=(0.2,))
     small = jax.random.uniform(key, (1, 7, 6, 3))
     check_grads(lambda images: jnp.square(prepare(images, card)), (small,), order=1, modes=("rev",), rtol=0.02)

@@ -51,8 +51,8 @@ class Toy(nnx.Module):
 
 LAYOUT = TorchLayout(
     rename=((r"^features\.", ""), (r"^dw\.", "blocks.0."), (r"^pw\.", "blocks.1."), (r"^gamma$", "scale")),
-    dead=(r"unused\.",),
-    flattened={"head": (2, 6, 6)},
+    ignored_keys=(r"unused\.",),
+    flatten_shapes={"head": (2, 6, 6)},
 )
 SHAPES = {
     "features.stem.weight": (4, 3, 1, 3),
@@ -181,4 +181,4 @@ def test_layout_names_modules_that_are_there(name: str) -> None:
     layout = architectures.ARCHITECTURES[name].torch
     module = abstract_module(classify.Card(name, name, LABELS))
     paths = {".".join(map(str, path)) for path, _ in nnx.iter_modules(module)}
-    assert layout is None or set(layout.flattened) <= paths
+    assert layout is None or set(layout.flatten_shapes) <= paths

@@ -9,7 +9,7 @@ from jaxface.core import progress
 
 def test_lines_tell_the_stage_and_the_end(capsys: pytest.CaptureFixture[str]) -> None:
     meter = progress.LogProgress(seconds=1000.0)
-    meter.start("cells", 4, done=1)
+    meter.start("cells", 4, initial=1)
     for note in ("a", "b", "c"):
         meter.advance(note=note)
     meter.close()

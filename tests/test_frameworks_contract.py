@@ -17,13 +17,13 @@ import pytest
 
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
-from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
+from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.exporting import export, export_obstacle
 from jaxface.frameworks.common.framework import Framework, TrainState, programs
-from tests.framework_fixtures import FIXTURES, Fixture
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.record import read_log
+from jaxface.frameworks.common.run_folder import read_log
 from tests import planted
+from tests.framework_fixtures import FIXTURES, Fixture
 
 REPOSITORY = Path(__file__).parent.parent
 STEPS = 4

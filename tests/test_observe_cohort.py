@@ -91,7 +91,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> observe.Demonstra
     config = ObserveConfig(
         classifiers=(weak,),
         features=("group", "column:severity"),
-        among=("own",),
+        subset=("matching",),
         tests=("kci",),
         demo=True,
         crop=observe.CropConfig(size=32),
@@ -100,7 +100,7 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> observe.Demonstra
         ),
     )
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxface.face.load", lambda *_: toy_head())
+        patch.setattr("jaxface.face.load", lambda *_, **options: toy_head())
         patch.setattr(cohort, "_MARK_NOISE", 0.0)
         return observe.demonstrate(config, tmp_path_factory.mktemp("demo"))
 
@@ -125,7 +125,7 @@ def test_the_truth_lies_beside_the_table(demonstration: observe.Demonstration) -
 
 
 def test_expressions_without_a_prototype_are_refused() -> None:
-    with pytest.raises(ConfigError, match="no hand-set disgust; it has: anger, happiness, surprise"):
+    with pytest.raises(ConfigError, match=r"no hand-set disgust \(it has: anger, happiness, surprise\)"):
         cohort.plan(dataclasses.replace(CONFIG, expressions=("disgust",)), toy_head(), 0)
 
 

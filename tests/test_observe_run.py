@@ -40,31 +40,35 @@ def test_what_is_there_is_found_and_the_rest_is_counted_and_named(found: Observe
         ("003-0.png", "missing"),
         ("010-0.png", "unreadable"),
     ]
-    verdicts = {(v.feature, v.among): v for v in found.verdicts}
-    assert set(verdicts) == {(f, a) for f in ("group", "pixel", "column:grade") for a in ("own", "all")}
+    verdicts = {(v.feature, v.subset): v for v in found.rows}
+    assert set(verdicts) == {(f, a) for f in ("group", "pixel", "column:grade") for a in ("matching", "all")}
     assert all(v.dependent for v in verdicts.values())
     assert {v.samples for key, v in verdicts.items() if key[1] == "all"} == {78}
-    assert {v.given for key, v in verdicts.items() if key[1] == "own"} == {"nothing"}
-    assert {v.given for key, v in verdicts.items() if key[1] == "all"} == {"label"}
-    assert verdicts["group", "own"].association > 0.9  # probands, the second group, are answered more strongly
-    assert verdicts["pixel", "own"].association < -0.9
+    assert {v.conditioned_on for key, v in verdicts.items() if key[1] == "matching"} == {"nothing"}
+    assert {v.conditioned_on for key, v in verdicts.items() if key[1] == "all"} == {"label"}
+    assert (
+        verdicts["group", "matching"].association > 0.9
+    )  # probands, the second group, are answered more strongly
+    assert verdicts["pixel", "matching"].association < -0.9
 
 
 def test_logits_and_features_are_those_of_the_pictures(found: ObserveResult) -> None:
     with Image.open(found.photographs.folder / "004-0.png") as opened:
         image = np.asarray(opened, np.float32) / 255
     logits = np.asarray(CLASSIFIER.logits(image[None]))[0]
-    np.testing.assert_allclose(found.measured.logits["brightness"][4], logits, rtol=1e-5)
+    np.testing.assert_allclose(found.measurements.logits["brightness"][4], logits, rtol=1e-5)
     difference = image[:, : SIZE // 2] - image[:, : SIZE // 2 - 1 : -1]
-    np.testing.assert_allclose(found.measured.features["pixel"][4], np.sqrt((difference**2).mean()), rtol=1e-5)
-    assert np.isnan(found.measured.logits["brightness"][[3, 10]]).all()
+    np.testing.assert_allclose(
+        found.measurements.features["pixel"][4], np.sqrt((difference**2).mean()), rtol=1e-5
+    )
+    assert np.isnan(found.measurements.logits["brightness"][[3, 10]]).all()
 
 
 def test_a_verdict_is_the_test_of_logit_and_feature(found: ObserveResult) -> None:
-    (verdict,) = [v for v in found.verdicts if (v.feature, v.among) == ("pixel", "all")]
-    used = found.measured.used
+    (verdict,) = [v for v in found.rows if (v.feature, v.subset) == ("pixel", "all")]
+    used = found.measurements.used
     codes = np.unique(found.photographs.label, return_inverse=True)[1][used].astype(float)
-    logit, pixel = found.measured.logits["brightness"][used, 0], found.measured.features["pixel"][used]
+    logit, pixel = found.measurements.logits["brightness"][used, 0], found.measurements.features["pixel"][used]
     keys = jax.random.split(verdict_key(0, "brightness/happiness/pixel/all"), 4)
     wanted = chsic(pixel, logit, codes, keys[0], discrete=True)
     assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (wanted.statistic, wanted.p_value)
@@ -72,10 +76,10 @@ def test_a_verdict_is_the_test_of_logit_and_feature(found: ObserveResult) -> Non
 
 def test_accuracy_by_group_counts_first_answers(found: ObserveResult) -> None:
     rows = {(row.label, row.group): row for row in found.accuracy}
-    first = np.where(found.measured.logits["brightness"][:, 0] > 10, "happiness", "sadness")
+    first = np.where(found.measurements.logits["brightness"][:, 0] > 10, "happiness", "sadness")
     for (label, group), row in rows.items():
         own = (np.array(found.photographs.label) == label) & (np.array(found.photographs.group) == group)
-        own &= found.measured.used
+        own &= found.measurements.used
         assert (row.photographs, row.right) == (own.sum(), (first[own] == label).sum())
         assert row.low <= row.accuracy <= row.high
     assert rows["happiness", "proband"].accuracy == 1 and rows["happiness", "patient"].accuracy == 0
@@ -105,33 +109,33 @@ def test_a_second_call_measures_only_what_changed(tmp_path: Path, monkeypatch: p
         measurements, "_chunk", lambda table, rows, *rest: asked.append(rows) or original(table, rows, *rest)
     )
     again = observe.run(config, tmp_path / "out")
-    assert not asked and again.verdicts == began.verdicts
-    judged = observe.run(dataclasses.replace(config, among=("own",)), tmp_path / "out")
-    assert not asked and judged.verdicts == tuple(v for v in began.verdicts if v.among == "own")
+    assert not asked and again.rows == began.rows
+    judged = observe.run(dataclasses.replace(config, subset=("matching",)), tmp_path / "out")
+    assert not asked and judged.rows == tuple(v for v in began.rows if v.subset == "matching")
     Image.new("RGB", (SIZE, SIZE), "white").save(tmp_path / "001-0.png")
     (tmp_path / "out" / "measured" / "00000064.npz").write_bytes(b"cut off")
     mended = observe.run(config, tmp_path / "out")
     assert asked == [range(0, 32), range(64, 70)]
-    assert not mended.left_out and mended.measured.logits["brightness"][1, 0] == pytest.approx(20)
+    assert not mended.left_out and mended.measurements.logits["brightness"][1, 0] == pytest.approx(20)
 
 
 def test_a_folder_of_other_photographs_is_refused(tmp_path: Path) -> None:
     config = dataclasses.replace(write_table(tmp_path, 24), tests=("kci",))
     observe.run(config, tmp_path / "out")
     smaller = dataclasses.replace(config, crop=dataclasses.replace(config.crop, size=8))
-    with pytest.raises(StoreError, match="measurements of another crop"):
+    with pytest.raises(StoreError, match=r"another observation \(crop\.size was \d+, is now 8\)"):
         observe.run(smaller, tmp_path / "out")
     with (tmp_path / "table.csv").open("a") as file:
         file.write("000-0.png,happy,patient,p0,1\n")
-    with pytest.raises(StoreError, match="measurements of another table"):
+    with pytest.raises(StoreError, match=r"another observation \(table was "):
         observe.run(config, tmp_path / "out")
 
 
 def test_people_are_the_samples_where_that_is_asked(tmp_path: Path) -> None:
     config = dataclasses.replace(write_table(tmp_path, 40, 4), unit="person", tests=("kci",))
     result = observe.run(config, tmp_path / "out")
-    counts = {(v.feature, v.among): v.samples for v in result.verdicts}
-    assert counts["group", "own"] == 40 and counts["group", "all"] == 80  # of 80 and 160 photographs
+    counts = {(v.feature, v.subset): v.samples for v in result.rows}
+    assert counts["group", "matching"] == 40 and counts["group", "all"] == 80  # of 80 and 160 photographs
     text = (tmp_path / "table.csv").read_text()
     (tmp_path / "table.csv").write_text(text.replace("patient", "proband", 1))
     with pytest.raises(ConfigError, match="person 'p0' is in two groups: patient, proband"):
@@ -141,9 +145,9 @@ def test_people_are_the_samples_where_that_is_asked(tmp_path: Path) -> None:
 def test_too_few_samples_are_no_verdict(tmp_path: Path) -> None:
     config = dataclasses.replace(write_table(tmp_path, 30), tests=("kci",))
     result = observe.run(config, tmp_path / "out")
-    own = [v for v in result.verdicts if v.among == "own"]
-    assert all(v.dependent is None and "the tests want 20" in v.remark for v in own)
-    assert all(v.dependent is not None for v in result.verdicts if v.among == "all")
+    own = [v for v in result.rows if v.subset == "matching"]
+    assert all(v.dependent is None and "the tests need 20" in v.note for v in own)
+    assert all(v.dependent is not None for v in result.rows if v.subset == "all")
     assert "–" in observation_tables.significance_text(result)
 
 
@@ -151,9 +155,7 @@ def test_two_classifiers_one_of_which_lacks_the_expression(tmp_path: Path) -> No
     other = classify.from_function(lambda images: images[:, 0, 0, :2], ["sad", "fear"], name="other")
     config = dataclasses.replace(write_table(tmp_path, 24), classifiers=(CLASSIFIER, other), tests=("kci",))
     result = observe.run(config, tmp_path / "out")
-    assert result.skipped == (("other", "happiness"),) and {v.classifier for v in result.verdicts} == {
-        "brightness"
-    }
+    assert result.skipped == (("other", "happiness"),) and {v.classifier for v in result.rows} == {"brightness"}
     assert {row.classifier for row in result.accuracy} == {"brightness", "other"}
     with pytest.raises(ConfigError, match="none of other knows happiness"):
         observe.run(dataclasses.replace(config, classifiers=(other,)), tmp_path / "third")
@@ -205,7 +207,7 @@ def test_no_photograph_at_all_is_an_error(tmp_path: Path) -> None:
         {"window": 0.0},
         {"unit": "people"},
         {"tests": ("fcti",)},
-        {"among": ("none",)},
+        {"subset": ("none",)},
         {"features": "pixel"},
         {"expressions": ()},
         {"labels": ("hapy",)},

@@ -53,8 +53,11 @@ def test_group_and_person_may_be_missing_and_labels_choose_rows(tmp_path: Path) 
         ("path,label\n,happy\n", r"line 2: the path is empty"),
         ("path,label,x,x\na,happy,1,2\n", "two columns 'x'"),
         ("path,label,left_eye_x\na,happy,1\n", "'left_eye' has one of its columns"),
-        ("path,label,left_eye_x,left_eye_y\na,happy,1,u\n", "'left_eye_y' wants pixels"),
-        ("path,label,box_left,box_top,box_right,box_bottom\na,happy,1,2,3,u\n", "'box_bottom' wants pixels"),
+        ("path,label,left_eye_x,left_eye_y\na,happy,1,u\n", "'left_eye_y' must hold pixels"),
+        (
+            "path,label,box_left,box_top,box_right,box_bottom\na,happy,1,2,3,u\n",
+            "'box_bottom' must hold pixels",
+        ),
     ],
 )
 def test_what_is_wrong_is_told_with_its_place(tmp_path: Path, text: str, message: str) -> None:

@@ -15,13 +15,13 @@ from flax import nnx
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.config import OptimizerConfig
 from jaxface.frameworks.common.framework import TrainState
-from jaxface.frameworks.common.task import Task
-from tests.framework_fixtures import Fixture
 from jaxface.frameworks.common.step import grad_fn
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import FRAMEWORK, objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
 from jaxface.frameworks.pm2.weights import carried
+from tests.framework_fixtures import Fixture
 
 FAST = {"xla_backend_optimization_level": 0}
 

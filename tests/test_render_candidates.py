@@ -2,7 +2,6 @@
 
 import dataclasses
 import functools
-import importlib
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +9,13 @@ import numpy as np
 import pytest
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
-from jaxface.render import Perspective, Scene, draw_many, frame, grid, prepare
-from jaxface.render.frame_batch import prepare_frames, triangles
+from jaxface.interventions import Symmetry, _pictures, grid, render_many
+from jaxface.render import Perspective, Scene, frame, prepare
+from jaxface.render.frame_batch import FrameBatch, prepare_frames, triangles
 from tests.heads import toy_head
 from tests.test_render_rasterize import brute_force
 
-module = importlib.import_module("jaxface.render._image")  # `jaxface.render._image` is the function
+LEFT = Symmetry("left")
 SYMMETRY, TIME = jnp.linspace(0.0, 1.0, 4), jnp.array([0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
 LEVEL = 1 / 255
 
@@ -37,28 +37,36 @@ def smiling() -> FaceParams:
 def one_by_one(head: FaceModel, params: FaceParams, scene: Scene) -> np.ndarray:
     s, t = (each.ravel() for each in jnp.meshgrid(SYMMETRY, TIME, indexing="ij"))
     count = s.shape[0]
-    expression = jnp.broadcast_to(params.expression, (count, *params.expression.shape))
-    pose = jnp.broadcast_to(params.pose, (count, *params.pose.shape))
-    drawn = draw_many(head, prepare(head, params, scene), expression, pose, scene, s, t)
+    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
+    drawn = render_many(LEFT, head, prepare(head, params, scene), repeated, scene, s, t)
     return np.asarray(drawn).reshape(len(SYMMETRY), len(TIME), *drawn.shape[1:])
 
 
 def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
-    prepared = prepare(head, params, scene)
-    shared = _gather(head, prepared, params.expression, params.pose, scene, SYMMETRY, TIME, "left")
-    return bool(shared.lists.sound)
+    return bool(prepare_batch(head, params, scene, SYMMETRY, TIME).lists.sound)
 
 
-_gather = jax.jit(prepare_frames, static_argnums=7)
+@jax.jit
+def prepare_batch(
+    head: FaceModel, params: FaceParams, scene: Scene, symmetry: jax.Array, time: jax.Array
+) -> FrameBatch:
+    """What all frames between the extremes of symmetry (S,) and time (T,) share."""
+    s, t = jnp.meshgrid(
+        jnp.stack([symmetry.min(), symmetry.max()]), jnp.stack([time.min(), time.max()]), indexing="ij"
+    )
+    corners = LEFT.coefficients(s.ravel(), t.ravel())
+    fields, prepared = LEFT.affine_fields(head, params), prepare(head, params, scene)
+    return prepare_frames(head, prepared, fields, params.pose, scene, corners)
 
 
 def test_colours_are_those_of_the_general_path() -> None:
     params = smiling()
-    drawn, wanted = grid(toy_head(), params, scene(), SYMMETRY, TIME), one_by_one(toy_head(), params, scene())
+    drawn = grid(LEFT, toy_head(), params, scene(), SYMMETRY, TIME)
+    exact = one_by_one(toy_head(), params, scene())
     assert (
         sound(toy_head(), params, scene()) and drawn.shape == (4, 8, 24, 24, 3) and drawn.dtype == jnp.float32
     )
-    difference = np.abs(drawn - wanted)
+    difference = np.abs(drawn - exact)
     assert difference.mean() < 0.2 * LEVEL and difference.max() < 1.5 * LEVEL
     assert np.abs(drawn[0, -1] - drawn[-1, -1]).max() > 10 * LEVEL
 
@@ -79,19 +87,19 @@ def test_what_does_not_fit_is_drawn_by_the_general_path(case: str) -> None:
         wild = 0.1 * jax.random.normal(jax.random.key(0), head.expression_basis.shape)
         head = dataclasses.replace(head, expression_basis=wild)
     assert not sound(head, params, room)
-    drawn = np.asarray(grid(head, params, room, SYMMETRY, TIME))
+    drawn = np.asarray(grid(LEFT, head, params, room, SYMMETRY, TIME))
     np.testing.assert_allclose(drawn, one_by_one(head, params, room), atol=1e-5)
     assert drawn.std() > 0.01
 
 
 def test_other_faces_and_steps_trace_nothing_anew() -> None:
     head = toy_head()
-    grid(head, smiling(), scene(), SYMMETRY, TIME)
-    compiled = module._grid._cache_size()
+    grid(LEFT, head, smiling(), scene(), SYMMETRY, TIME)
+    compiled = _pictures._grid_affine._cache_size()
     other = jax.tree.map(lambda leaf: leaf[0], sample_population(jax.random.key(3), head, 1))
     darker = dataclasses.replace(scene(), light=0.5 * scene().light)
-    drawn = grid(head, other, darker, SYMMETRY * 0.5, TIME * 0.9)
-    assert module._grid._cache_size() == compiled and np.isfinite(drawn).all()
+    drawn = grid(Symmetry("left"), head, other, darker, SYMMETRY * 0.5, TIME * 0.9)
+    assert _pictures._grid_affine._cache_size() == compiled and np.isfinite(drawn).all()
 
 
 def test_gradients_are_those_of_the_pictures() -> None:
@@ -102,7 +110,7 @@ def test_gradients_are_those_of_the_pictures() -> None:
 
     def loss(params: FaceParams, light: jax.Array) -> jax.Array:
         lit = dataclasses.replace(room, light=light, gamma=jnp.float32(1.0))
-        return jnp.mean(weight[None, None] * grid(head, params, lit, SYMMETRY, TIME))
+        return jnp.mean(weight[None, None] * grid(LEFT, head, params, lit, SYMMETRY, TIME))
 
     slopes = jax.grad(loss, argnums=(0, 1))(base, room.light)
     for name, size in (("light", 0.05), ("albedo", 0.1)):
@@ -141,9 +149,9 @@ def test_triangles_are_those_of_brute_force() -> None:
         )
         prepared = prepare(head, params, room)
         symmetry, time = (jnp.asarray(random.uniform(size=16), jnp.float32) for _ in range(2))
-        shared = _gather(head, prepared, params.expression, params.pose, room, symmetry, time, "left")
+        shared = prepare_batch(head, params, room, symmetry, time)
         assert shared.lists.sound
-        found = np.asarray(look(head, shared, prepared, room, symmetry, time))
+        found = np.asarray(look(head, shared, prepared, room, LEFT.coefficients(symmetry, time)))
         for lane in (0, 9):
             points = geometry.vertices(head, params, symmetry[lane], time[lane])
             truth = brute_force(np.asarray(points), np.asarray(head.faces), prepared.camera, 64, True)

@@ -1,22 +1,24 @@
 """Pictures: the shading formula, invariances, batches, gradients, recompilation."""
 
 import dataclasses
-import importlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxface import render
 from jaxface.core.errors import ShapeError
 from jaxface.face import FaceParams, geometry, neutral, sample_population, texture
 from jaxface.face.appearance import wrinkle_weights
-from jaxface.render import Scene, draw, draw_many, frame, grid, image, images, prepare, rasterize
+from jaxface.interventions import Symmetry, _pictures, grid, image, images, render_many
+from jaxface.render import Scene, _image, frame, prepare, rasterize
 from jaxface.render.light import environment, irradiance
 from jaxface.render.shading import vertex_normals
 from tests.heads import toy_head
 
 SCENE = Scene(size=24, supersample=1)
+LEFT, RIGHT = Symmetry("left"), Symmetry("right")
 SMILE = jnp.array([1.0, 0.0, 0.3, 0.4])
 
 
@@ -32,7 +34,7 @@ def people(count: int) -> FaceParams:
 
 def test_every_pixel_follows_the_shading_formula() -> None:
     head, params = toy_head(), smiling()
-    shown = image(head, params, SCENE, 0.5, 0.9)
+    shown = image(LEFT, head, params, SCENE, 0.5, 0.9)
     displacement = geometry.expression_displacement(head, SMILE, 0.5, 0.9)
     points = geometry.pose_head(head, params, displacement)
     fragments = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), SCENE.size)
@@ -59,22 +61,23 @@ def test_every_pixel_follows_the_shading_formula() -> None:
 
 def test_time_zero_is_neutral_for_every_symmetry() -> None:
     head, params = toy_head(), smiling()
-    still = image(head, dataclasses.replace(params, expression=jnp.zeros(4)), SCENE)
+    still = render.image(head, dataclasses.replace(params, expression=jnp.zeros(4)), SCENE)
     for symmetry in (0.0, 0.4):
-        np.testing.assert_array_equal(image(head, params, SCENE, symmetry, 0.0), still)
+        np.testing.assert_array_equal(image(LEFT, head, params, SCENE, symmetry, 0.0), still)
 
 
 def test_symmetry_one_is_the_same_from_either_side_and_less_is_not() -> None:
     head, params = toy_head(), smiling()
-    left, right = (image(head, params, SCENE, 1.0, 1.0, side) for side in ("left", "right"))
+    left, right = (image(side, head, params, SCENE, 1.0, 1.0) for side in (LEFT, RIGHT))
     np.testing.assert_array_equal(left, right)
-    assert jnp.abs(image(head, params, SCENE, 0.0) - left).max() > 0.02
+    np.testing.assert_array_equal(left, render.image(head, params, SCENE))
+    assert jnp.abs(image(LEFT, head, params, SCENE, 0.0, 1.0) - left).max() > 0.02
 
 
 def test_freezing_the_other_side_gives_the_mirror_image() -> None:
     head, params = toy_head(), smiling()
     scene = dataclasses.replace(SCENE, light=environment(0.5, [(0.6, 0.0, 0.4, 0.9)]))
-    left, right = (image(head, params, scene, 0.0, 1.0, side) for side in ("left", "right"))
+    left, right = (image(side, head, params, scene, 0.0, 1.0) for side in (LEFT, RIGHT))
     difference = np.abs(np.asarray(left) - np.asarray(right)[:, ::-1])
     assert difference.mean() < 0.1 * np.abs(left - right).mean()
 
@@ -82,33 +85,34 @@ def test_freezing_the_other_side_gives_the_mirror_image() -> None:
 def test_a_picture_is_the_same_in_every_batch() -> None:
     head, batch = toy_head(), people(6)
     symmetry, time = jnp.linspace(0.0, 1.0, 6), jnp.ones(6)
-    whole = images(head, batch, SCENE, symmetry, time)
+    whole = images(LEFT, head, batch, SCENE, symmetry, time)
     for chosen in ([3, 1], [4]):
         index = jnp.array(chosen)
-        part = images(head, jax.tree.map(lambda x, i=index: x[i], batch), SCENE, symmetry[index], 1.0)
+        part = images(LEFT, head, jax.tree.map(lambda x, i=index: x[i], batch), SCENE, symmetry[index], 1.0)
         np.testing.assert_array_equal(part, whole[index])
-    alone = image(head, jax.tree.map(lambda x: x[3], batch), SCENE, symmetry[3], 1.0)
+    alone = image(LEFT, head, jax.tree.map(lambda x: x[3], batch), SCENE, symmetry[3], 1.0)
     np.testing.assert_allclose(alone, whole[3], atol=1e-5)
 
 
-def test_grid_and_draw_many_are_the_pictures_of_images() -> None:
+def test_grid_and_render_many_are_the_pictures_of_images() -> None:
     head, params = toy_head(), smiling()
     symmetry, time = jnp.array([0.0, 0.5, 1.0]), jnp.array([0.3, 1.0])
-    drawn = grid(head, params, SCENE, symmetry, time)
+    drawn = grid(LEFT, head, params, SCENE, symmetry, time)
     assert drawn.shape == (3, 2, 24, 24, 3) and drawn.dtype == jnp.float32
     repeated = jax.tree.map(lambda x: jnp.repeat(x[None], 6, axis=0), params)
     s, t = jnp.repeat(symmetry, 2), jnp.tile(time, 3)
-    np.testing.assert_allclose(drawn.reshape(6, 24, 24, 3), images(head, repeated, SCENE, s, t), atol=1e-5)
+    one_by_one = images(LEFT, head, repeated, SCENE, s, t)
+    np.testing.assert_allclose(drawn.reshape(6, 24, 24, 3), one_by_one, atol=1e-5)
     prepared = prepare(head, params, SCENE)
-    many = draw_many(head, prepared, repeated.expression, repeated.pose, SCENE, s, t)
+    many = render_many(LEFT, head, prepared, repeated, SCENE, s, t)
     np.testing.assert_array_equal(many, drawn.reshape(6, 24, 24, 3))
 
 
 def test_supersampling_is_the_mean_of_linear_light() -> None:
     head, params = toy_head(), smiling()
     linear = dataclasses.replace(SCENE, gamma=jnp.float32(1.0))
-    fine = image(head, params, dataclasses.replace(linear, size=48))
-    coarse = image(head, params, dataclasses.replace(linear, supersample=2))
+    fine = render.image(head, params, dataclasses.replace(linear, size=48))
+    coarse = render.image(head, params, dataclasses.replace(linear, supersample=2))
     np.testing.assert_allclose(coarse, fine.reshape(24, 2, 24, 2, 3).mean(axis=(1, 3)), atol=1e-5)
 
 
@@ -116,12 +120,10 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In float64, with the triangles frozen: a difference of the whole picture mostly counts flipped pixels."""
-    # `jaxface.render._image` is the function; the module of that name is found by its full name alone.
-    module = importlib.import_module("jaxface.render._image")
     head, params = toy_head(), dataclasses.replace(smiling(), pose=jnp.full((5, 3), 0.05))
     points = geometry.vertices(head, params, 0.6, 0.9)
     triangle = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), 24).triangle
-    monkeypatch.setattr(module, "visible", lambda *_: triangle)
+    monkeypatch.setattr(_image, "visible", lambda *_: triangle)
     with jax.enable_x64(True):
         head, params, scene = jax.tree.map(
             lambda x: jnp.asarray(np.asarray(x), jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x,
@@ -132,7 +134,7 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
 
         def loss(params: FaceParams, light: jax.Array) -> jax.Array:
             lit = dataclasses.replace(scene, light=light)
-            return jnp.sum(weight * module.image(head, params, lit, jnp.float64(0.6), jnp.float64(0.9)))
+            return jnp.sum(weight * image(LEFT, head, params, lit, jnp.float64(0.6), jnp.float64(0.9)))
 
         light = scene.light * jnp.array([[1.0, 0.9, 0.8]])  # three channels; elsewhere one stands for all
         measured = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
@@ -170,7 +172,7 @@ def test_the_silhouette_surrogate_changes_the_gradient_alone_and_for_the_better(
         moved = dataclasses.replace(
             camera, scale=camera.scale * 0.5, translation=camera.translation + jnp.stack([shift, 0.0 * shift])
         )
-        return jnp.sum(ramp * image(head, params, dataclasses.replace(scene, camera=moved)))
+        return jnp.sum(ramp * render.image(head, params, dataclasses.replace(scene, camera=moved)))
 
     measured = jax.jit(jax.value_and_grad(measure))
     pixel = 2.0 / 24 / (camera.scale * 0.5)
@@ -185,16 +187,18 @@ def test_the_silhouette_surrogate_changes_the_gradient_alone_and_for_the_better(
 def test_nothing_retraces() -> None:
     """Other people, scenes and steps of the same shapes."""
     head = toy_head()
-    image(head, smiling(), SCENE, 0.2)
-    compiled = prepare._cache_size(), draw._cache_size()
+    image(LEFT, head, smiling(), SCENE, 0.2, 1.0)
+    compiled = prepare._cache_size(), _pictures.render._cache_size()
     other = jax.tree.map(lambda x: x[0], people(1))
     darker = dataclasses.replace(Scene(size=24, supersample=1), light=0.5 * SCENE.light)
-    image(head, other, darker, 1, time=0.7)
-    assert (prepare._cache_size(), draw._cache_size()) == compiled
+    image(Symmetry("left"), head, other, darker, 1, time=0.7)
+    assert (prepare._cache_size(), _pictures.render._cache_size()) == compiled
 
 
 def test_a_batch_for_one_face_is_refused() -> None:
     with pytest.raises(ShapeError, match=r"identity of toy has shape \(2,\) for one face, got \(3, 2\)"):
-        image(toy_head(), people(3), SCENE)
-    with pytest.raises(ShapeError, match="expression of toy"):
-        image(toy_head(), dataclasses.replace(smiling(), expression=jnp.zeros(3)), SCENE)
+        render.image(toy_head(), people(3), SCENE)
+    wrong = dataclasses.replace(smiling(), expression=jnp.zeros(3))
+    for picture in (render.image, lambda *face: image(LEFT, *face, 0.5, 1.0)):
+        with pytest.raises(ShapeError, match="expression of toy"):
+            picture(toy_head(), wrong, SCENE)

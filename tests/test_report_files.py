@@ -87,14 +87,14 @@ def test_methods_state_the_run(result: AuditResult) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["per-time", "whole-row", "slope"])
-@pytest.mark.parametrize("per", ["step", "unit"])
-def test_shuffled_scores_are_scores_of_shuffled_answers(scheme: str, per: str) -> None:
+@pytest.mark.parametrize("unit", ["step", "range"])
+def test_shuffled_scores_are_scores_of_shuffled_answers(scheme: str, unit: str) -> None:
     """They lie around zero and within what any order could give, in the run's units; 400 come near to it."""
-    config = dataclasses.replace(CONFIG, scheme=scheme, per=per)
+    config = dataclasses.replace(CONFIG, scheme=scheme, unit=unit)
     surface = np.linspace(0, 1, 5)[:, None] * np.linspace(0, 1, 6)
     scores = shuffled_scores(surface, config, 400)
     weights = np.sort(column_weights("slope" if scheme == "slope" else "gradient", 5).weights)
-    largest = (weights @ np.sort(surface, axis=0)).mean() * (4 if per == "unit" else 1)
+    largest = (weights @ np.sort(surface, axis=0)).mean() * (4 if unit == "range" else 1)
     assert abs(scores.mean()) < 0.1 * largest
     assert (0.6 if scheme == "per-time" else 0.95) * largest < np.abs(scores).max() <= largest * (1 + 1e-6)
 

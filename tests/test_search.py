@@ -57,8 +57,8 @@ def people(key: jax.Array, count: int) -> FaceParams:
 @functools.cache
 def bare_head() -> FaceModel:
     """The same head without prototypes."""
-    spaceless = dataclasses.replace(head().expressions, prototypes=jnp.zeros((0, 4)), prototype_labels=())
-    return dataclasses.replace(head(), expressions=spaceless)
+    no_prototypes = dataclasses.replace(head().expressions, prototypes=jnp.zeros((0, 4)), prototype_labels=())
+    return dataclasses.replace(head(), expressions=no_prototypes)
 
 
 @pytest.mark.parametrize("method", ["differential-evolution", "gradient", "hybrid"])
@@ -69,11 +69,11 @@ def test_every_method_finds_what_the_classifier_wants(method, which, key):
     searcher = build(classifier(), model, SCENE, config)
     params, targets = people(key, 3), np.array([0, 1, 2])
     result = searcher.run(key, params, targets)
-    # what is reported is what the classifier says of the face
+    # The probability is the classifier's answer to the face.
     faces = dataclasses.replace(params, expression=jnp.asarray(result.expression))
-    asked = jax.vmap(lambda one: image(model, one, SCENE))(faces)
-    says = np.asarray(classifier().probabilities(asked))
-    np.testing.assert_allclose(result.probability, says[np.arange(3), targets], atol=1e-4)
+    pictures = jax.vmap(lambda one: image(model, one, SCENE))(faces)
+    answers_to_faces = np.asarray(classifier().probabilities(pictures))
+    np.testing.assert_allclose(result.probability, answers_to_faces[np.arange(3), targets], atol=1e-4)
     before = classifier().probabilities(jax.vmap(lambda one: image(model, one, SCENE))(params))
     assert (result.probability > np.asarray(before)[np.arange(3), targets]).all()
     assert (result.probability > 0.9).sum() >= 2
@@ -89,7 +89,7 @@ def test_every_method_finds_what_the_classifier_wants(method, which, key):
 def traces() -> list[int]:
     mesh = sharding.sharding_for(3).mesh
     return [
-        sharding.compiled(program, mesh)._cache_size()
+        sharding.compile_program(program, mesh)._cache_size()
         for program in (evaluate.population_scores, evaluate.value_and_grad)
     ]
 
@@ -107,12 +107,39 @@ def test_same_key_same_bits_and_nothing_is_traced_again(key):
     assert traces() == before and min(before) > 0
 
 
+def test_all_cases_at_once_as_on_an_accelerator_score_the_same(key, monkeypatch):
+    """Mapped cases on a CPU, vmapped ones elsewhere: the same numbers up to rounding."""
+    problem = build(classifier(), head(), SCENE, QUICK).problem
+    cases = evaluate.Cases(people(key, 3), jnp.array([0, 1, 2]))
+    candidates = jax.random.uniform(jax.random.key(1), (3, 7, 4))
+    active = jnp.array([True, False, True])
+
+    def answers_of_all() -> list:
+        jax.clear_caches()
+        return jax.tree.leaves(
+            [
+                evaluate.population_scores(problem, cases, candidates, active),
+                evaluate.value_and_grad(problem, cases, candidates[:, 0], active),
+                evaluate.shifted_probabilities(problem, cases, candidates[:, 0], active),
+            ]
+        )
+
+    one_by_one = answers_of_all()
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    try:
+        for value, expected in zip(answers_of_all(), one_by_one, strict=True):
+            np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-4)
+    finally:
+        jax.clear_caches()
+    assert not np.isfinite(one_by_one[0][1]).any() and np.isfinite(one_by_one[0][0]).all()
+
+
 def test_a_callable_on_the_host_is_searched_by_evolution(key):
     on_device = answers()
-    seen = []
+    batch_sizes = []
 
     def fn(images: np.ndarray) -> np.ndarray:
-        seen.append(len(images))
+        batch_sizes.append(len(images))
         return np.asarray(on_device(jnp.asarray(images)))
 
     host = from_function(fn, labels=LABELS, on_host=True)
@@ -122,7 +149,7 @@ def test_a_callable_on_the_host_is_searched_by_evolution(key):
     here = build(classifier(), head(), SCENE, config).run(key, params, targets)
     np.testing.assert_allclose(there.probability, here.probability, atol=1e-4)
     np.testing.assert_array_equal(there.forward_calls, here.forward_calls)
-    assert sum(seen) == there.forward_calls.sum() + 3 * len(evaluate.SHIFTS)
+    assert sum(batch_sizes) == there.forward_calls.sum() + 3 * len(evaluate.SHIFTS)
     assert there.gradient_calls.sum() == 0
     with pytest.raises(ConfigError, match="host"):
         build(host, head(), SCENE, dataclasses.replace(QUICK, method="gradient"))
@@ -131,9 +158,9 @@ def test_a_callable_on_the_host_is_searched_by_evolution(key):
 def test_the_plausibility_penalty_keeps_activations_inside(key):
     """A space where two coefficients drive each unit, so that the box allows activations up to 1.5."""
     mixing = jnp.array([[1.0, 0.5, 0.0, 0.0], [0.5, 1.0, 0.0, 0.0], [0, 0, 1.0, 0.5], [0, 0, 0.5, 1.0]])
-    spaced = dataclasses.replace(bare_head().expressions, units=mixing)
+    space = dataclasses.replace(bare_head().expressions, units=mixing)
     model = dataclasses.replace(
-        bare_head(), expressions=spaced, expression_basis=bare_head().expression_basis @ mixing.T
+        bare_head(), expressions=space, expression_basis=bare_head().expression_basis @ mixing.T
     )
     config = dataclasses.replace(
         QUICK, target=1.0, prior_weight=0.0, method="gradient", starts=1, learning_rate=1.0, projections=0
@@ -162,8 +189,8 @@ def test_the_prior_keeps_faces_nearer(key):
 
 def test_maximise_is_one_case_of_a_batch(key):
     one = jax.tree.map(lambda leaf: leaf[0], people(key, 1))
-    asked = {"expression": "joy", "key": key, "scene": SCENE, "config": QUICK}
-    result = maximise(classifier(), head(), one, method="differential-evolution", **asked)
+    arguments = {"expression": "joy", "key": key, "scene": SCENE, "config": QUICK}
+    result = maximise(classifier(), head(), one, method="differential-evolution", **arguments)
     config = dataclasses.replace(QUICK, method="differential-evolution")
     batch = build(classifier(), head(), SCENE, config).run(key, people(key, 1), np.array([0]))
     np.testing.assert_array_equal(result.expression, batch.expression)
@@ -192,9 +219,9 @@ def test_shifting_the_camera_moves_the_picture():
     still = image(head(), base, SCENE)
     from jaxface.render import frame
 
-    camera = evaluate.shifted(frame(head(), base.identity, SCENE.framing), pixels, SCENE.size)
-    moved = image(head(), base, dataclasses.replace(SCENE, camera=camera))
-    np.testing.assert_allclose(moved[3:, 2:], still[:-3, :-2], atol=2e-3)
+    camera = evaluate.shift_camera(frame(head(), base.identity, SCENE.framing), pixels, SCENE.size)
+    picture = image(head(), base, dataclasses.replace(SCENE, camera=camera))
+    np.testing.assert_allclose(picture[3:, 2:], still[:-3, :-2], atol=2e-3)
 
 
 def test_views_keep_shape_range_and_centre(key):

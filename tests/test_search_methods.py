@@ -10,7 +10,15 @@ import pytest
 from jaxface.core import sharding
 from jaxface.core.errors import ConfigError
 from jaxface.face import ExpressionSpace
-from jaxface.search import SearchConfig, best, differential_evolution, gradient, reference, space, starts
+from jaxface.search import (
+    SearchConfig,
+    algorithm,
+    differential_evolution,
+    gradient,
+    reference,
+    space,
+    starts,
+)
 from jaxface.search.objective import Scores, ValueAndGrad, margin, score
 
 CASES, SIZE = 3, 10
@@ -35,15 +43,15 @@ def rosenbrock(x: jax.Array) -> jax.Array:
 
 
 def evolve(loss, config, *, box=None, active=None, seed=0, cases=CASES, size=SIZE, probability=None):
-    """Run the batch on `loss`; everything that was asked is recorded."""
+    """Run the batch on `loss`; returns the tracker, and the candidates and active cases of every step."""
     box = box or wide_box(size)
-    asked, activity = [], []
-    compiled = jax.jit(loss)
+    candidates_of_steps, active_of_steps = [], []
+    jitted_loss = jax.jit(loss)
 
     def evaluate(candidates, active):
-        asked.append(np.asarray(candidates))
-        activity.append(np.asarray(active))
-        losses = jnp.where(active[:, None], compiled(candidates), jnp.inf)
+        candidates_of_steps.append(np.asarray(candidates))
+        active_of_steps.append(np.asarray(active))
+        losses = jnp.where(active[:, None], jitted_loss(candidates), jnp.inf)
         p = jnp.exp(-losses) if probability is None else probability(losses)
         return Scores(losses, p)
 
@@ -51,22 +59,21 @@ def evolve(loss, config, *, box=None, active=None, seed=0, cases=CASES, size=SIZ
     first = jax.vmap(
         lambda k: jax.random.uniform(k, (config.population, size), minval=box.lower, maxval=box.upper)
     )(keys)
-    ledger = best.CallCounter(cases)
-    working = np.ones(cases, bool) if active is None else active
-    found = differential_evolution.evolve(
-        keys, evaluate, first, box, best.empty_best(first[:, 0]), working, config, ledger
-    )
-    return found, ledger, asked, activity
+    tracker = algorithm.CaseTracker(config, first[:, 0])
+    active = np.ones(cases, bool) if active is None else active
+    method = differential_evolution.evolution(keys, evaluate, box, None, config, sharding.sharding_for(cases))
+    algorithm.run(method, first, tracker, active, plateau=config.plateau)
+    return tracker, candidates_of_steps, active_of_steps
 
 
 def test_bounds_are_kept_and_the_best_never_worsens():
-    found, ledger, asked, _ = evolve(lambda x: jnp.sum((x - 5.0) ** 2, axis=-1), PAPER)
-    assert np.abs(np.concatenate(asked)).max() <= 3.0
-    np.testing.assert_allclose(found.coefficients, 3.0)  # the optimum lies in a corner of the box
-    # and what is returned is the very best of all that was ever asked
-    lowest = np.min([((batch - 5.0) ** 2).sum(-1).min(-1) for batch in asked], axis=0)
-    np.testing.assert_allclose(found.loss, lowest, rtol=1e-6)
-    assert (ledger.forward_calls <= PAPER.max_evaluations).all()
+    tracker, candidates, _ = evolve(lambda x: jnp.sum((x - 5.0) ** 2, axis=-1), PAPER)
+    assert np.abs(np.concatenate(candidates)).max() <= 3.0
+    np.testing.assert_allclose(tracker.best.coefficients, 3.0)  # the optimum lies in a corner of the box
+    # The result is the best candidate of all generations.
+    lowest = np.min([((batch - 5.0) ** 2).sum(-1).min(-1) for batch in candidates], axis=0)
+    np.testing.assert_allclose(tracker.best.loss, lowest, rtol=1e-6)
+    assert (tracker.forward_calls <= PAPER.max_evaluations).all()
 
 
 @pytest.mark.parametrize("name", ["softmax", "rosenbrock"])
@@ -81,12 +88,12 @@ def test_matches_scipy_at_equal_calls(name):
     def loss(x):
         return 1.0 - jax.nn.softmax(net(x))[..., 2] if name == "softmax" else rosenbrock(x)
 
-    batches = [evolve(loss, PAPER, probability=jnp.zeros_like, seed=seed)[0] for seed in range(3)]
-    ours = np.concatenate([found.loss for found in batches])
-    compiled = jax.jit(loss)
+    trackers = [evolve(loss, PAPER, probability=jnp.zeros_like, seed=seed)[0] for seed in range(3)]
+    ours = np.concatenate([tracker.best.loss for tracker in trackers])
+    jitted_loss = jax.jit(loss)
     theirs = [
         reference.differential_evolution(
-            lambda x: np.asarray(compiled(jnp.asarray(x, jnp.float32))),
+            lambda x: np.asarray(jitted_loss(jnp.asarray(x, jnp.float32))),
             wide_box(),
             max_evaluations=PAPER.max_evaluations,
             population=PAPER.population,
@@ -105,19 +112,19 @@ def test_a_case_stops_at_its_target_and_costs_nothing_more():
     config = SearchConfig(
         method="differential-evolution", target=0.95, max_evaluations=1000, prior_weight=0.0, plateau=100
     )
-    found, ledger, _, activity = evolve(loss, config)
-    assert (np.asarray(found.probability)[[0, 2]] > 0.95).all()
-    assert (ledger.forward_calls[[0, 2]] < 1000).all()
-    assert ledger.forward_calls[1] == 1000
-    np.testing.assert_array_equal(np.sum(activity, axis=0) * config.population, ledger.forward_calls)
-    assert (ledger.cpu_seconds >= 0).all()
+    tracker, _, active = evolve(loss, config)
+    assert (np.asarray(tracker.best.probability)[[0, 2]] > 0.95).all()
+    assert (tracker.forward_calls[[0, 2]] < 1000).all()
+    assert tracker.forward_calls[1] == 1000
+    np.testing.assert_array_equal(np.sum(active, axis=0) * config.population, tracker.forward_calls)
+    assert (tracker.cpu_seconds >= 0).all() and tracker.is_done.all()
 
 
 def test_a_case_without_progress_stalls():
     config = SearchConfig(method="differential-evolution", max_evaluations=5000, plateau=3)
-    _, ledger, _, _ = evolve(lambda x: 9.0 + 0.0 * jnp.sum(x, axis=-1), config)
-    assert ledger.stalled.all()
-    assert (ledger.forward_calls == 4 * config.population).all()
+    tracker, _, _ = evolve(lambda x: 9.0 + 0.0 * jnp.sum(x, axis=-1), config)
+    assert tracker.is_stalled.all()
+    assert (tracker.forward_calls == 4 * config.population).all()
 
 
 def test_inactive_cases_and_bad_scores_do_no_harm():
@@ -125,69 +132,70 @@ def test_inactive_cases_and_bad_scores_do_no_harm():
         losses = jnp.sum(x**2, axis=-1)
         return jnp.where(x[..., 0] > 0, jnp.nan, losses)
 
-    working = np.array([True, False, True])
-    found, ledger, _, _ = evolve(loss, PAPER, active=working)
-    assert ledger.forward_calls[1] == 0
-    assert np.isinf(found.loss[1])
-    assert (np.asarray(found.coefficients)[[0, 2], 0] <= 0).all()
-    assert np.asarray(found.loss)[[0, 2]].max() < 0.1
+    active = np.array([True, False, True])
+    tracker, _, _ = evolve(loss, PAPER, active=active)
+    assert tracker.forward_calls[1] == 0
+    assert np.isinf(tracker.best.loss[1])
+    assert (np.asarray(tracker.best.coefficients)[[0, 2], 0] <= 0).all()
+    assert np.asarray(tracker.best.loss)[[0, 2]].max() < 0.1
+    np.testing.assert_array_equal(tracker.is_done, active)
 
 
 def traces() -> list[int]:
     mesh = sharding.sharding_for(CASES).mesh
     programs = (differential_evolution._ask, differential_evolution._tell)
-    return [sharding.compiled(program, mesh)._cache_size() for program in programs]
+    return [sharding.compile_program(program, mesh)._cache_size() for program in programs]
 
 
 def test_same_key_same_bits_and_no_second_trace():
-    first, _, _, _ = evolve(rosenbrock, PAPER)
+    first = evolve(rosenbrock, PAPER)[0].best
     before = traces()
-    again, _, _, _ = evolve(rosenbrock, PAPER)
-    other, _, _, _ = evolve(rosenbrock, PAPER, seed=1)
+    again = evolve(rosenbrock, PAPER)[0].best
+    other = evolve(rosenbrock, PAPER, seed=1)[0].best
     assert traces() == before and sum(before) > 0
     np.testing.assert_array_equal(first.coefficients, again.coefficients)
     assert (np.asarray(first.coefficients) != np.asarray(other.coefficients)).any()
 
 
-def net_slopes(net, box, target):
+def net_value_and_grad(net, box, target):
     def one(x):
         return margin(net(x)[None], target)
 
-    def slope(points, active):
+    def value_and_grad(points, active):
         logits = net(points)[:, None]
         targets = jnp.full(len(points), target)
         scores = jax.vmap(score, (0, 0, 0, None))(logits, targets, points, box)
         return ValueAndGrad(scores, jax.vmap(jax.grad(one))(points))
 
-    return jax.jit(slope)
+    return jax.jit(value_and_grad)
 
 
 def test_gradient_lowers_the_margin_inside_the_box():
     net, box, target = tanh_net(jax.random.key(3), SIZE), wide_box(), 4
     config = SearchConfig(method="gradient", prior_weight=0.0, plausibility_weight=0.0, target=0.999)
     points = jnp.zeros((CASES, SIZE))
-    seen = []
-    slope = net_slopes(net, box, target)
+    points_of_steps = []
+    value_and_grad = net_value_and_grad(net, box, target)
 
     def recording(points, active):
-        seen.append(np.asarray(points))
-        return slope(points, active)
+        points_of_steps.append(np.asarray(points))
+        return value_and_grad(points, active)
 
-    ledger = best.CallCounter(CASES)
-    found = gradient.descend(
-        recording, points, box, best.empty_best(points), np.ones(CASES, bool), config, ledger
-    )
-    assert np.abs(np.stack(seen)).max() <= 3.0
-    assert margin(net(found.coefficients[:1]), target) < margin(net(points[:1]), target) - 1.0
-    assert (ledger.gradient_calls <= config.gradient_steps).all()
-    assert (ledger.forward_calls == 0).all()
+    tracker = algorithm.CaseTracker(config, points)
+    method = gradient.adam(recording, box, None, config, sharding.sharding_for(CASES))
+    algorithm.run(method, points, tracker, np.ones(CASES, bool), config.gradient_steps)
+    assert np.abs(np.stack(points_of_steps)).max() <= 3.0
+    assert margin(net(tracker.best.coefficients[:1]), target) < margin(net(points[:1]), target) - 1.0
+    assert (tracker.gradient_calls <= config.gradient_steps).all()
+    assert (tracker.forward_calls == 0).all()
+    np.testing.assert_array_equal(tracker.is_done, tracker.has_reached_target)
 
 
 def test_a_detector_is_searched_by_the_log_odds_of_one_unit():
     logits, box = jnp.array([[1.0, 2.0, 5.0], [1.0, 0.5, 5.0]]), wide_box(4)
-    assert margin(logits, 1, independent=True) == pytest.approx(-1.25)
-    found = score(logits, 1, jnp.zeros(4), box, independent=True)
-    assert found.probability == pytest.approx((1 / (1 + np.exp(-2.0)) + 1 / (1 + np.exp(-0.5))) / 2, rel=1e-6)
+    assert margin(logits, 1, multilabel=True) == pytest.approx(-1.25)
+    scores = score(logits, 1, jnp.zeros(4), box, multilabel=True)
+    assert scores.probability == pytest.approx((1 / (1 + np.exp(-2.0)) + 1 / (1 + np.exp(-0.5))) / 2, rel=1e-6)
 
 
 def test_margin_and_score_by_hand():
@@ -208,14 +216,14 @@ def test_prior_sits_on_the_nearest_prototype_and_plausibility_counts_the_excess(
         units=jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]]),
         to_coefficients=jnp.linalg.pinv(jnp.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])),
         prototypes=zeros.at[0, 0].set(jnp.array([2.0, 0.0])),
-        known=jnp.array([[True, False]]),
-        ceilings=jnp.ones((1, 3)),
+        has_prototype=jnp.array([[True, False]]),
+        activation_limits=jnp.ones((1, 3)),
     )
     phi = jnp.array([1.0, -0.5])
     np.testing.assert_allclose(space.excess(with_units, phi, 0), [0.0, 0.5, 0.0])
     assert space.prior_distance(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2)
     assert space.penalty(with_units, 0, phi) == pytest.approx((1.0 + 0.25) / 2 + 2.0 * 0.25)
-    neutral_centre = dataclasses.replace(with_units, centred=jnp.asarray(False))
+    neutral_centre = dataclasses.replace(with_units, prior_on_prototypes=jnp.asarray(False))
     assert space.prior_distance(neutral_centre, 0, 2 * phi) == pytest.approx((4.0 + 1.0) / 2)
 
 
@@ -231,7 +239,9 @@ def test_sparse_starts_set_a_quarter_of_a_one_sided_box():
 
 def test_first_population_holds_the_prototypes():
     prototypes = jnp.array([[[2.0, 0.0, 1.0, 0.0], [0.0, 2.5, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]]])
-    box = dataclasses.replace(wide_box(4), prototypes=prototypes, known=jnp.array([[True, True, False]]))
+    box = dataclasses.replace(
+        wide_box(4), prototypes=prototypes, has_prototype=jnp.array([[True, True, False]])
+    )
     first = np.asarray(starts.first_population(jax.random.key(0), box, 0, SearchConfig()))
     np.testing.assert_array_equal(first[:2], prototypes[0, :2])
     assert (first[2:] != 0).any(axis=1).all()
@@ -240,11 +250,13 @@ def test_first_population_holds_the_prototypes():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"population": 3}, "population = 3 wants to be at least 4"),
-        ({"target": 1.5}, "target"),
-        ({"max_evaluations": 20}, "one generation of 50"),
-        ({"dither_min": 1.0, "dither_max": 0.5}, "dither_min"),
-        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"population": 3}, "search.population = 3: must be at least 4"),
+        ({"target": 1.5}, r"target = 1.5: must be in \(0, 1\]"),
+        ({"max_evaluations": 20}, "max_evaluations = 20: must be at least one generation of 50"),
+        ({"dither_min": 1.0, "dither_max": 0.5}, "dither_min = 1.0: must be at most dither_max"),
+        ({"learning_rate": 0.0}, "learning_rate = 0.0: must be more than 0"),
+        ({"final_learning_rate": 1.0}, "final_learning_rate = 1.0: must be at most learning_rate"),
+        ({"strengths": ()}, r"strengths = \(\): must be at least 1 long"),
     ],
 )
 def test_impossible_configs_are_refused(change, message):
@@ -255,21 +267,21 @@ def test_impossible_configs_are_refused(change, message):
 def test_projections_keep_implied_activations_inside(key):
     units = 0.5 * jnp.linalg.qr(jax.random.normal(key, (6, 6)))[0]
     tight = dataclasses.replace(wide_box(6, SearchConfig()), units=units, to_coefficients=jnp.linalg.inv(units))
-    drawn = jax.random.normal(jax.random.key(2), (50, 6))
-    ceiling = jnp.ones((1, 6)).at[:, 3].set(0.1)
+    points = jax.random.normal(jax.random.key(2), (50, 6))
+    limit = jnp.ones((1, 6)).at[:, 3].set(0.1)
 
     def worst(phi, top):
         activations = np.asarray(phi @ units)
         return np.maximum(-activations, activations - np.asarray(top)).max(axis=1)
 
-    for top in (1.0, ceiling):
-        moved = space.clip(tight, drawn, None if top is not ceiling else ceiling)
-        assert np.abs(moved).max() <= 3.0
-        assert np.median(worst(drawn, top)) > 0.3
-        assert np.median(worst(moved, top)) < 0.05
+    for top in (1.0, limit):
+        inside = space.clip(tight, points, None if top is not limit else limit)
+        assert np.abs(inside).max() <= 3.0
+        assert np.median(worst(points, top)) > 0.3
+        assert np.median(worst(inside, top)) < 0.05
 
 
-def test_foreign_units_have_a_low_ceiling_and_prototypes_stand_at_every_strength():
+def test_units_of_no_prototype_have_a_low_limit_and_prototypes_come_at_every_strength():
     expressions = ExpressionSpace(
         lower=jnp.zeros(3),
         upper=jnp.ones(3),
@@ -277,17 +289,17 @@ def test_foreign_units_have_a_low_ceiling_and_prototypes_stand_at_every_strength
         prototypes=jnp.array([[0.8, 0.0, 0.0], [0.4, 0.4, 0.0], [0.0, 0.0, 0.5]]),
         prototype_labels=("happiness", "happiness", "anger"),
     )
-    config = SearchConfig(strengths=(1.0, 0.5), foreign_units=0.2)
-    searched = space.of_model(expressions, ("happiness", "anger", "neutral"), config)
-    np.testing.assert_allclose(searched.ceilings, [[1, 1, 0.2], [0.2, 0.2, 1], [1, 1, 1]], atol=1e-6)
-    np.testing.assert_array_equal(searched.known.sum(axis=1), [4, 2, 0])
-    shown = dataclasses.replace(expressions, action_units=((6, 12), (4,), (12,)))
-    of_units = space.of_model(shown, ("AU12", "AU4", "AU45"), config)
-    np.testing.assert_array_equal(of_units.known.sum(axis=1), [4, 2, 0])
+    config = SearchConfig(strengths=(1.0, 0.5), off_prototype_limit=0.2)
+    of_labels = space.of_model(expressions, ("happiness", "anger", "neutral"), config)
+    np.testing.assert_allclose(of_labels.activation_limits, [[1, 1, 0.2], [0.2, 0.2, 1], [1, 1, 1]], atol=1e-6)
+    np.testing.assert_array_equal(of_labels.has_prototype.sum(axis=1), [4, 2, 0])
+    with_units = dataclasses.replace(expressions, action_units=((6, 12), (4,), (12,)))
+    of_units = space.of_model(with_units, ("AU12", "AU4", "AU45"), config)
+    np.testing.assert_array_equal(of_units.has_prototype.sum(axis=1), [4, 2, 0])
     np.testing.assert_allclose(of_units.prototypes[0][:2], [[1, 0, 0], [0, 0, 1]], atol=1e-6)
-    np.testing.assert_allclose(of_units.ceilings, [[1, 0.2, 1], [0.2, 1, 0.2], [1, 1, 1]], atol=1e-6)
-    wanted = [[0.8, 0, 0], [0.4, 0.4, 0], [0.4, 0, 0], [0.2, 0.2, 0]]
-    np.testing.assert_allclose(searched.prototypes[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(of_units.activation_limits, [[1, 0.2, 1], [0.2, 1, 0.2], [1, 1, 1]], atol=1e-6)
+    rows = [[0.8, 0, 0], [0.4, 0.4, 0], [0.4, 0, 0], [0.2, 0.2, 0]]
+    np.testing.assert_allclose(of_labels.prototypes[0], rows, atol=1e-6)
     np.testing.assert_allclose(
-        searched.prototypes[1][searched.known[1]], [[0, 0, 0.5], [0, 0, 0.25]], atol=1e-6
+        of_labels.prototypes[1][of_labels.has_prototype[1]], [[0, 0, 0.5], [0, 0, 0.25]], atol=1e-6
     )

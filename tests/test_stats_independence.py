@@ -17,7 +17,7 @@ from tests.shared import shared_file
 
 # The functions bear the names of their modules.
 chsic, cmiknn, fcit = (
-    importlib.import_module(f"jaxface.stats.independence.{name}") for name in ("chsic", "cmiknn", "fcit")
+    importlib.import_module(f"jaxface.stats.independence._{name}") for name in ("chsic", "cmiknn", "fcit")
 )
 
 KINDS = [

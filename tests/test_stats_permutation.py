@@ -52,7 +52,7 @@ def test_p_is_algorithm_1_on_the_same_shuffles(key, steps: int) -> None:
     orders = drawn_orders(key, 200, steps, 6)
     assert (np.sort(orders, axis=1) == np.arange(steps)[:, None]).all()
     for estimate in ("paper", "valid"):
-        result = stats.permutation_test(surfaces, key, permutations=200, estimate=estimate)
+        result = stats.permutation_test(surfaces, key, permutations=200, p_estimate=estimate)
         counts = [algorithm_1(s.astype(np.float64), orders, estimate == "valid") for s in surfaces]
         expected = np.array(counts) / 200 if estimate == "paper" else (np.array(counts) + 1) / 201
         np.testing.assert_array_equal(result.p_value, expected)
@@ -104,7 +104,7 @@ def test_known_defect_row_offsets_are_significant(key) -> None:
 def test_an_effect_has_the_smallest_p(key) -> None:
     ramp = np.linspace(0, 1, 10)[:, None] * np.ones((1, 90))
     assert stats.permutation_test(ramp, key, permutations=999).p_value == pytest.approx(1 / 1000)
-    assert stats.permutation_test(ramp, key, permutations=999, estimate="paper").p_value == 0
+    assert stats.permutation_test(ramp, key, permutations=999, p_estimate="paper").p_value == 0
 
 
 def test_constant_and_unknown_surfaces(key) -> None:
@@ -113,7 +113,7 @@ def test_constant_and_unknown_surfaces(key) -> None:
     result = stats.permutation_test(surfaces, key, permutations=50)
     np.testing.assert_array_equal(result.p_value, [1.0, np.nan])
     np.testing.assert_array_equal(np.isnan(result.score), [False, True])
-    assert stats.permutation_test(surfaces[0], key, permutations=50, estimate="paper").p_value == 0.0
+    assert stats.permutation_test(surfaces[0], key, permutations=50, p_estimate="paper").p_value == 0.0
 
 
 def every_order(surface: np.ndarray, statistic: Callable[[np.ndarray], float]) -> float:
@@ -146,7 +146,7 @@ def test_whole_curves_with_the_papers_score_cannot_reach_significance(key) -> No
     """specs/facing_asymmetry 5.3: .13 for a linear surface of ten rows, of all 5,040; with ties .16."""
     ramp = np.linspace(0, 1, 10)[:, None] * np.ones((1, 90))
     for estimate, expected in (("paper", 0.13), ("valid", 0.16)):
-        p_value = stats.permutation_test(ramp, key, scheme="whole-row", estimate=estimate).p_value
+        p_value = stats.permutation_test(ramp, key, scheme="whole-row", p_estimate=estimate).p_value
         assert p_value == pytest.approx(expected, abs=0.005)
         assert float(p_value) * 5040 == pytest.approx(round(float(p_value) * 5040), abs=1e-6)
     assert stats.permutation_test(ramp, key, scheme="slope").p_value < 1e-3
@@ -184,7 +184,7 @@ def test_any_estimator_can_be_shuffled_in_time(key, estimator: str) -> None:
     ("options", "error", "says"),
     [
         ({"scheme": "per_time"}, ConfigError, "did you mean 'per-time'"),
-        ({"estimate": "vaild"}, ConfigError, "did you mean 'valid'"),
+        ({"p_estimate": "vaild"}, ConfigError, "did you mean 'valid'"),
         ({"estimator": "slopes"}, ConfigError, "did you mean 'slope'"),
         ({"permutations": 0}, ConfigError, "at least 1, got 0"),
     ],

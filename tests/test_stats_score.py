@@ -33,7 +33,7 @@ def test_estimators_agree_on_what_is_linear(estimator: str, steps: int) -> None:
     """A rise by 1 over the whole range: 1 / (S - 1) a step, 1 a unit; and a constant is no change."""
     ramp = np.linspace(0.2, 1.2, steps)[:, None] * np.ones((1, 4))
     assert stats.symmetry_score(ramp, estimator) == pytest.approx(1 / (steps - 1), abs=1e-14)
-    assert stats.symmetry_score(ramp, estimator, per="unit") == pytest.approx(1, abs=1e-13)
+    assert stats.symmetry_score(ramp, estimator, unit="range") == pytest.approx(1, abs=1e-13)
     assert stats.symmetry_score(jnp.asarray(ramp), estimator) == pytest.approx(1 / (steps - 1), abs=1e-6)
     assert stats.symmetry_score(np.ones((steps, 4)), estimator) == pytest.approx(0, abs=1e-15)
 
@@ -55,8 +55,8 @@ def test_estimators_are_what_they_are_called() -> None:
     ("options", "says"),
     [
         ({"estimator": "gradiant"}, "did you mean 'gradient'"),
-        ({"per": "steps"}, "did you mean 'step'"),
-        ({"estimator": "gradient-2"}, "at least 3 symmetry steps, got 2"),
+        ({"unit": "steps"}, "did you mean 'step'"),
+        ({"estimator": "gradient-2"}, "at least 3 levels, got 2"),
     ],
 )
 def test_score_refuses_unknown_options(options: dict, says: str) -> None:

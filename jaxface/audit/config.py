@@ -8,43 +8,26 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jaxface.core.errors import ConfigError, LabelError, suggestion
 from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
+from jaxface.face.config import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
-from jaxface.stats.multiple import Correction
-from jaxface.stats.score import Estimator, Per, column_weights
+from jaxface.stats.score import Unit, column_weights
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
-    from jaxface.face import FaceModel
 
-    HeadLike = str | FaceModel
     ClassifierLike = str | Classifier
 else:
-    HeadLike = ClassifierLike = str  # what a TOML file and a flag can hold
+    ClassifierLike = str  # what a TOML file and a flag can hold
 
 
 @dataclass(frozen=True)
-class AuditConfig:
+class AuditConfig(HeadConfig):
     """If only the symmetry of the face changes, how do these classifiers' answers change?
 
     In Python `head` may also be a `FaceModel`, and `classifiers` may hold `Classifier` objects.
     """
-
-    head: HeadLike = "bundled"
-    """"bundled", or a face model file or folder."""
-
-    expression_space: str | None = None
-    """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
-
-    texture: str | None = None
-    """An albedo image or file, for face models that are published without."""
-
-    masks: str | None = None
-    """FLAME's vertex masks."""
-
-    midline_width: float | None = None
-    """Half the width, metres, of the blend between the sides of the face; 0 splits it as Eq. 2 does."""
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
@@ -70,19 +53,19 @@ class AuditConfig:
     scheme: str = "per-time"
     """How answers are shuffled: "per-time" (the paper's), "whole-row" or "slope" (recommended: exact level)."""
 
-    estimator: Estimator = "gradient"
+    estimator: str = "gradient"
     """Which change the score is: "gradient" (the paper's), "gradient-2", "slope", "endpoints" or "area"."""
 
-    per: Per = "step"
-    """What the change is over: a "step" of the grid (the paper's), or a "unit": from frozen to whole."""
+    unit: Unit = "step"
+    """The score is the change per "step" of the grid (the paper's), or over the "range" of all levels."""
 
-    estimate: Literal["valid", "paper"] = "valid"
+    p_estimate: Literal["valid", "paper"] = "valid"
     """p = (b + 1) / (K + 1), or the paper's b / K."""
 
     alpha: float = 0.05
     """Error level of one classifier and expression, over identities."""
 
-    correction: Correction = "holm"
+    correction: str = "holm"
     """For many people: "holm" (no false alarm at all, with 1 - alpha) or "benjamini-hochberg" (their share)."""
 
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -111,11 +94,11 @@ class AuditConfig:
                 raise ConfigError(f"{name} = {getattr(self, name)!r} wants to be {wanted}")
         choices: dict[str, Collection[str]] = {
             "side": ("left", "right"),
-            "estimate": ("valid", "paper"),
+            "p_estimate": ("valid", "paper"),
             "precision": ("float32", "bfloat16"),
             "scheme": SCHEMES,
             "estimator": ESTIMATORS,
-            "per": ("step", "unit"),
+            "unit": ("step", "range"),
             "correction": CORRECTIONS,
         }
         for name, known in choices.items():

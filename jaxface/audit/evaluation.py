@@ -76,15 +76,18 @@ class Evaluator:
         names = [self.config.expressions[position] for position in known]
         targets = np.array([classifier.index(name) for name in names])
         people = [_person(plan.population_key(self.config.seed, group.identity), self.head) for group in block]
-        faces = jax.tree.map(lambda *leaves: np.stack(leaves), *(params for params, _ in people))
-        everyone = jax.tree.map(lambda leaf: np.repeat(leaf, len(names), axis=0), faces)
+        shape = len(block), len(names)
+        faces = jax.tree.map(
+            lambda *leaves: np.repeat(np.stack(leaves)[:, None], len(names), axis=1),
+            *(params for params, _ in people),
+        )
         cells = list(itertools.product([group.identity for group in block], range(len(names))))
         keys = plan.search_keys(self.config.seed, classifier.name, cells)
         with self.clock.during("search"):
-            found = self._searcher(index, len(names)).run(keys, everyone, np.tile(targets, len(block)))
-        shape = len(block), len(names)
-        faces = jax.tree.map(lambda leaf: leaf.reshape(*shape, *leaf.shape[1:]), everyone)
-        faces = dataclasses.replace(faces, expression=found.expression.reshape(*shape, -1))
+            searcher = self._searcher(index, len(names))
+            found = searcher.run(keys, _flat(faces), np.tile(targets, len(block)))
+        expression = found.expression.reshape(faces.expression.shape)
+        faces = dataclasses.replace(faces, expression=expression)
         searched = {
             name: np.asarray(getattr(found, name.removeprefix("search_"))).reshape(shape)
             for name in CELLS
@@ -108,7 +111,7 @@ class Evaluator:
     def _draw(self, index: int, faces: FaceParams, targets: np.ndarray) -> surfaces.Surface:
         """Surfaces (n, X, S, T) of n groups of faces."""
         shape = faces.expression.shape[:2]
-        flat = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), faces)
+        flat = _flat(faces)
         wanted = np.tile(targets, shape[0])
         parts = []
         for start in range(0, len(wanted), self._spread.capacity):
@@ -144,6 +147,12 @@ class Evaluator:
             "judge_probability": np.stack([each.probability[:, -1][asked] for each in said], axis=-1),
             "judge_predicted": np.stack([each.first[:, -1] for each in said], axis=-1),
         }
+
+
+def _flat(faces: FaceParams) -> FaceParams:
+    """Merge the axes (n, X) of every field. A field may be empty, so -1 cannot stand for n X."""
+    count = faces.expression.shape[0] * faces.expression.shape[1]
+    return jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), faces)
 
 
 def _with_status(cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -25,6 +25,7 @@ from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.face import FaceModel
+from jaxface.face.requirements import require_expressions, require_eyes
 from jaxface.search import build
 
 _LOOK_EVERY = 1.0  # seconds
@@ -61,6 +62,8 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     classifiers, head = processes.run_on_all(
         lambda: (_classifiers(config), load_head(config)), "load what is audited"
     )
+    require_eyes(head)
+    require_expressions(head)
     wanted = layout(config, head, classifiers)
     processes.run_on_all(
         lambda: store.create_or_open(folder, named, wanted) if processes.is_first() else None, "begin the run"
@@ -179,13 +182,7 @@ def load_head(config: AuditConfig) -> FaceModel:
     """The head that a config names, or holds."""
     if isinstance(config.head, FaceModel):
         return config.head
-    return face.load(
-        config.head,
-        expression_space=config.expression_space,
-        texture=config.texture,
-        masks=config.masks,
-        midline_width=config.midline_width,
-    )
+    return face.load(config.head, **config.head_options)
 
 
 def _fingerprint(tree: Any) -> str:

@@ -37,10 +37,10 @@ def compute_statistics(store: RunStore, config: AuditConfig) -> None:
             some = slice(start, min(start + _IDENTITIES_AT_ONCE, config.identities))
             surfaces = store.surfaces(classifier, expression, some)
             where = classifier, expression, some
-            values["score"][where] = symmetry_score(surfaces, config.estimator, config.per)
+            values["score"][where] = symmetry_score(surfaces, config.estimator, config.unit)
             for index, scheme in enumerate(SCHEMES):
                 tested = permutation_test(
-                    surfaces, key, config.permutations, scheme, config.estimate, config.estimator
+                    surfaces, key, config.permutations, scheme, config.p_estimate, config.estimator
                 )
                 values["scheme_p_value"][*where, index] = tested.p_value
             values["mean_probability"][where] = surfaces.mean((-2, -1), dtype=np.float64)
@@ -70,7 +70,7 @@ def summary(result: AuditResult) -> xarray.Dataset:
         "score": population_score(scores),
         "low": interval.low,
         "high": interval.high,
-        "estimator": np.full(scores.shape[:2], f"{config.estimator} per {config.per}", object),
+        "estimator": np.full(scores.shape[:2], f"{config.estimator} per {config.unit}", object),
         "population_p": sign_flip_test(scores, key, config.permutations),
         "identities": count,
         "significant": significant,

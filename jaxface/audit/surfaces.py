@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface import interventions
 from jaxface.audit.interventions import PROBE_LEVELS, Intervention
 from jaxface.audit.layout import answer_names
 from jaxface.classify import Classifier
@@ -22,7 +23,8 @@ from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.sides import Side
-from jaxface.render import LANES, Scene, grid, images
+from jaxface.interventions import Symmetry
+from jaxface.render import LANES, Scene
 
 _IMAGES_AT_ONCE = 320  # beyond some 300 the candidate lists of a grid grow longer than fewer lists save
 _BYTES_AT_ONCE = 2**27  # of images between renderer and classifier
@@ -81,8 +83,8 @@ class SurfaceRenderer:
             head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side
         )
         self.chunks = len(times)
-        self._studio = spread.place(studio)
-        self._placed = [None if one.on_host else spread.place(one) for one in classifiers]
+        self._studio = spread.replicate(studio)
+        self._placed = [None if one.on_host else spread.replicate(one) for one in classifiers]
 
     def surfaces(self, classifier: int, faces: FaceParams, targets: np.ndarray) -> Surface:
         """The answers of one classifier for n faces, at most one a device.
@@ -96,7 +98,7 @@ class SurfaceRenderer:
         deal, given = self._given(faces)
         answers = []
         for part in range(self.chunks):
-            drawn = self._drawn(_grid, (self._studio, self.spread.place(np.int32(part))), given)
+            drawn = self._drawn(_grid, (self._studio, self.spread.replicate(np.int32(part))), given)
             answers.append(self._answers(classifier, drawn, given[-1], deal))
         steps = len(self._studio.symmetry)
         logits = np.stack(answers, axis=1)  # (n, chunks, S * chunk, K)
@@ -126,13 +128,13 @@ class SurfaceRenderer:
         return [self._answers(index, drawn, given[-1], deal).reshape(*shape, -1) for index in every]
 
     def _given(self, faces: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
-        deal = self.spread.deal(np.ones(len(faces.expression), bool))
-        return deal, self.spread.put((faces,), deal)
+        deal = self.spread.assign(np.ones(len(faces.expression), bool))
+        return deal, self.spread.scatter((faces,), deal)
 
     def _drawn(self, program: Any, shared: Any, given: tuple[Any, ...]) -> Array:
         """Pictures (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
-            return jax.block_until_ready(self.spread.start(program, shared, *given))
+            return jax.block_until_ready(self.spread.launch(program, shared, *given))
 
     def _answers(self, index: int, drawn: Array, busy: Array, deal: SlotAssignment) -> np.ndarray:
         """Logits (n, B, K) float32 of pictures in their slots."""
@@ -140,8 +142,8 @@ class SurfaceRenderer:
         with self.clock.during("classify"):
             if not classifier.on_host:
                 placed = self._placed[index]
-                return self.spread.fetch(self.spread.start(_asked, placed, drawn, busy), deal)
-            pictures = self.spread.fetch(drawn, deal)
+                return self.spread.gather(self.spread.launch(_asked, placed, drawn, busy), deal)
+            pictures = self.spread.gather(drawn, deal)
             return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
 
 
@@ -167,7 +169,7 @@ def predict(
     Args:
         targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
     """
-    independent = classifier.card.independent
+    independent = classifier.card.multilabel
     probability = probabilities_float64(logits, independent)
     whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
     whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability
@@ -202,7 +204,9 @@ def _grid(shared: tuple[RenderSetup, Array], faces: FaceParams, active: Array) -
 
     def one(face: FaceParams, busy: Array) -> Array:
         def draw(face: FaceParams) -> Array:
-            drawn = grid(studio.head, face, studio.scene, studio.symmetry, studio.times[part], studio.side)
+            drawn = interventions.grid(
+                Symmetry(studio.side), studio.head, face, studio.scene, studio.symmetry, studio.times[part]
+            )
             return drawn.reshape(-1, *drawn.shape[2:])
 
         size = studio.scene.size
@@ -221,7 +225,9 @@ def _checked(studio: RenderSetup, faces: FaceParams, active: Array) -> Array:
             several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(PROBE_LEVELS), axis=0), group)
             symmetry = jnp.tile(jnp.array(PROBE_LEVELS, jnp.float32), count)
             ones = jnp.ones(len(symmetry))
-            return images(studio.head, several, studio.scene, symmetry, ones, studio.side)
+            return interventions.images(
+                Symmetry(studio.side), studio.head, several, studio.scene, symmetry, ones
+            )
 
         size = studio.scene.size
         return _where(busy, draw, group, (group.expression.shape[0] * len(PROBE_LEVELS), size, size, 3))

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxface as jf
-from jaxface.search.evaluate import shifted
+from jaxface import interventions
+from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
 
 RENDERED_TIMES = 12
@@ -109,10 +110,13 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
     @jax.jit
     def curve(person: jf.face.FaceParams, pixels: jax.Array) -> jax.Array:
         prepared = jf.render.prepare(head, person, scene)
-        prepared = dataclasses.replace(prepared, camera=shifted(prepared.camera, pixels, scene.size))
+        prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
 
         def answer(time: jax.Array) -> jax.Array:
-            image = jf.render.draw(head, prepared, smile, person.pose, scene, 1.0, time)
+            smiling = dataclasses.replace(person, expression=smile)
+            image = interventions.render(
+                interventions.Symmetry(), head, prepared, smiling, scene, jnp.ones(()), time
+            )
             return jax.nn.softmax(model.apply(model.state, image[None]))[0, target]
 
         return jax.lax.map(answer, times)

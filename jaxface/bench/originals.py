@@ -40,9 +40,11 @@ def run(architectures: Sequence[str], repeats: int, seconds: float) -> Iterator[
     for name in table if ALL in architectures else architectures:
         if name not in table:
             raise ConfigError(f"no figures of PyTorch for {name!r}{suggestion(name, (*table, ALL))}")
-        fields = ARCHITECTURES[name].preprocessing
-        size: int = fields["size"]
-        classifier = generated(classify.Card(name, name, EXPRESSIONS[:_CLASSES], weights="", **fields))
+        preprocessing = ARCHITECTURES[name].preprocessing
+        assert preprocessing is not None and preprocessing.size is not None  # every row of the table has both
+        size = preprocessing.size
+        card = classify.Card(name, name, EXPRESSIONS[:_CLASSES], weights="")
+        classifier = generated(card.with_preprocessing(preprocessing))
         for batch, fewest in _FEWEST_CALLS.items():
             images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)
             times = _timed(classifier, images, fewest, repeats, seconds)

@@ -6,12 +6,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxface import face, render
+from jaxface import face, interventions, render
 from jaxface.bench.harness import measure
 from jaxface.bench.peers import Frames, llvmpipe, plain_c
 from jaxface.core.errors import ConfigError
@@ -20,11 +21,8 @@ SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))  # of pictures, and rays along a
 
 
 @dataclass(frozen=True)
-class Settings:
+class Settings(face.HeadConfig):
     """What is drawn."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder."""
 
     batch: int = 32
     """Pictures of one call."""
@@ -47,7 +45,7 @@ class Case(NamedTuple):
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """A row for each function, size and supersampling."""
-    head = face.load(settings.head)
+    head = face.load(str(settings.head), **settings.head_options)
     for case in cases(head, settings.batch):
         timing = measure(case.function, *case.arguments, repeats=settings.repeats)
         yield _row(case.name, head, case.scene, settings.batch, timing)
@@ -66,7 +64,8 @@ def grids(head: face.FaceModel, scene: render.Scene, settings: Settings) -> Iter
     params = dataclasses.replace(face.neutral(head), expression=full)
     symmetry, time = jnp.linspace(0.0, 1.0, 10), jnp.linspace(0.0, 1.0, 90)[-settings.steps :]
     count = len(symmetry) * len(time)
-    timing = measure(render.grid, head, params, scene, symmetry, time, repeats=settings.repeats)
+    grid = partial(interventions.grid, interventions.Symmetry())
+    timing = measure(grid, head, params, scene, symmetry, time, repeats=settings.repeats)
     row = _row("grid", head, scene, count, timing)
     if scene.supersample == 1:
         frames = Frames(head, params, scene, time)
@@ -100,7 +99,7 @@ def _row(
 
 
 def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
-    """`draw_many` at the sizes of the protocol's classifiers, and its gradient at 112."""
+    """`render_many` at the sizes of the protocol's classifiers, and its gradient at 112."""
     space = head.expressions
     k_value, k_chosen = jax.random.split(jax.random.key(0))
     shape = (batch, len(space.lower))
@@ -108,14 +107,14 @@ def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
     drawn = space.lower + (space.upper - space.lower) * jax.random.uniform(k_value, shape)
     expression = jnp.where(chosen, drawn, 0.0)
     params = face.neutral(head)
-    pose, ones = jnp.broadcast_to(params.pose, (batch, *params.pose.shape)), jnp.ones(batch)
+    pose = jnp.broadcast_to(params.pose, (batch, *params.pose.shape))
     for size, supersample in SIZES:
         scene = render.Scene(size=size, supersample=supersample)
         prepared = render.prepare(head, params, scene)
-        arguments = (head, prepared, expression, pose, scene, ones, ones)
-        yield Case("draw_many", scene, render.draw_many, arguments)
+        arguments = (head, prepared, expression, pose, scene)
+        yield Case("render_many", scene, render.render_many, arguments)
         if supersample == 1 and size == 112:
-            yield Case("value_and_grad", scene, _slopes, arguments[:5])
+            yield Case("value_and_grad", scene, _slopes, arguments)
 
 
 @jax.jit
@@ -127,6 +126,6 @@ def _slopes(
     scene: render.Scene,
 ) -> tuple[jax.Array, jax.Array]:
     def loss(one: jax.Array) -> jax.Array:
-        return jnp.sum(render.draw(head, prepared, one, pose[0], scene) ** 2)
+        return jnp.sum(render.render_expression(head, prepared, one, pose[0], scene) ** 2)
 
     return jax.lax.map(jax.value_and_grad(loss), expression)

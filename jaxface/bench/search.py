@@ -84,10 +84,10 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 def calls(searcher: Searcher, params: FaceParams, targets: np.ndarray, classifier: str) -> dict[str, Any]:
     """One forward, in populations of 50, and one value-and-gradient."""
     one = jax.tree.map(lambda leaf: leaf[:1], Cases(params, jnp.asarray(targets, jnp.int32)))
-    points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.stage.space.lower.shape[0]))
+    points = 0.5 * jax.random.normal(jax.random.key(1), (1, 50, searcher.problem.space.lower.shape[0]))
     active = jnp.ones(1, bool)
-    forward = measure(evaluate.population_scores, searcher.stage, one, points, active, repeats=3)
-    slope = measure(evaluate.value_and_grad, searcher.stage, one, points[:, 0], active, repeats=10)
+    forward = measure(evaluate.population_scores, searcher.problem, one, points, active, repeats=3)
+    slope = measure(evaluate.value_and_grad, searcher.problem, one, points[:, 0], active, repeats=10)
     return {
         "name": "calls",
         "classifier": classifier,
@@ -127,12 +127,12 @@ def scipy_searched(
 
         def losses(candidates: np.ndarray, case: Cases = case) -> np.ndarray:
             batch = jnp.asarray(candidates, jnp.float32)[None]
-            return np.asarray(evaluate.population_scores(searcher.stage, case, batch, active).loss[0])
+            return np.asarray(evaluate.population_scores(searcher.problem, case, batch, active).loss[0])
 
         began = time.process_time()
         found = reference.differential_evolution(
             losses,
-            searcher.stage.space,
+            searcher.problem.space,
             max_evaluations=budget,
             population=population,
             stop_below=-np.log(GOAL + FLOOR),

@@ -17,11 +17,11 @@ from jaxface import frameworks
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.preprocess import prepare
+from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.devices import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.task import Task
 

@@ -1,13 +1,16 @@
-"""The card of a classifier: its labels, what it wants to see, whose it is. Weights never travel without."""
+"""The card of a classifier: its labels, its preprocessing, its licence. Weights never travel without it."""
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from jaxface.core.config import dump_toml, load_toml
+import tomli_w
+
+from jaxface.core.checks import Ge, check, require
+from jaxface.core.config import load_toml, to_dict
 from jaxface.core.errors import CheckpointError, ConfigError, LabelError
 from jaxface.core.io import write_text
 from jaxface.core.types import action_unit, expression_names
@@ -15,27 +18,62 @@ from jaxface.core.types import action_unit, expression_names
 CARD_FILE = "card.toml"
 
 
-@dataclasses.dataclass(frozen=True)
-class Card:
-    """What is known of a classifier beside its weights; the schema of `card.toml`.
-
-    The net sees `(image * value_range - mean) / deviation`, image in [0, 1].
+@dataclass(frozen=True, kw_only=True)
+class Preprocessing:
+    """From an image to the input of a net: `(image * value_range - mean) / std`, image in [0, 1].
 
     Attributes:
-        name: how it is called in commands and results.
+        size: pixels along an edge of the (square) input; None = any.
+        resize_to: pixels along an edge before the middle is cropped to `size`; None = no crop.
+        channels: "rgb", "bgr", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
+        value_range, mean, std: normalisation; one number a channel.
+        resize: filter that brings other sizes to `size`, pixel centres aligned.
+        antialias: widen the filter where the image is made smaller.
+    """
+
+    size: Annotated[int, Ge(1)] | None = None
+    resize_to: Annotated[int, Ge(1)] | None = None
+    channels: Literal["rgb", "bgr", "grey", "grey3"] = "rgb"
+    value_range: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    resize: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
+    antialias: bool = False
+
+    def __post_init__(self) -> None:
+        check(self, "card")
+        if self.resize_to is not None:
+            require(
+                self.size is not None and self.resize_to >= self.size,
+                "card.resize_to",
+                self.resize_to,
+                "at least size",
+            )
+        for name in ("mean", "std"):
+            numbers = getattr(self, name)
+            counts = f"1 number, or {self.depth} for {self.channels}"
+            require(len(numbers) in (1, self.depth), f"card.{name}", numbers, counts)
+        require(0.0 not in self.std, "card.std", self.std, "other than 0")
+
+    @property
+    def depth(self) -> int:
+        """Channels of the input: 3 or 1."""
+        return 1 if self.channels == "grey" else 3
+
+
+@dataclass(frozen=True)
+class Card(Preprocessing):
+    """What is known of a classifier beside its weights; the schema of `card.toml`.
+
+    Attributes:
+        name: its name in commands and results.
         architecture: a key of `registry.ARCHITECTURES`, or "custom".
         native_labels: the classes in the order of the outputs, spelled as its authors do; or action units,
             "AU12", whose outputs are independent of each other.
-        size: pixels along an edge of its (square) input; None = whatever comes.
-        resized: pixels along an edge before `size` is cut out of the middle; None = nothing is cut.
-        channels: "rgb", "bgr", "grey" for luma (.299, .587, .114), or "grey3" for three equal channels of it.
-        value_range, mean, deviation: normalisation; one number a channel.
-        resize: filter that brings other sizes to `size`, pixel centres aligned.
-        antialias: widen the filter where the image is made smaller.
-        dataset: what it was trained on.
+        dataset: the training data.
         licence, source: of the weights; the source is where their authors publish them.
-        published_file: what the file is called there; empty = unknown, or not published.
-        weights: file beside the card; empty = they do not come with it.
+        published_file: its name there; empty = unknown, or not published.
+        weights: file beside the card; empty = not included.
         sha256: of that file; empty = not checked.
         parameters: how many numbers the weights are.
     """
@@ -43,14 +81,6 @@ class Card:
     name: str
     architecture: str
     native_labels: tuple[str, ...]
-    size: int | None = None
-    resized: int | None = None
-    channels: Literal["rgb", "bgr", "grey", "grey3"] = "rgb"
-    value_range: float = 1.0
-    mean: tuple[float, ...] = (0.0,)
-    deviation: tuple[float, ...] = (1.0,)
-    resize: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
-    antialias: bool = False
     dataset: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"
@@ -60,30 +90,25 @@ class Card:
     parameters: int = 0
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not self.native_labels:
             raise ConfigError(f"classifier {self.name!r} has no labels; give one for each output")
-        units = [action_unit(label) is not None for label in expression_names(self.native_labels)]
-        if any(units) and not all(units):
+        is_unit = [action_unit(label) is not None for label in expression_names(self.native_labels)]
+        if any(is_unit) and not all(is_unit):
             raise ConfigError(
-                f"classifier {self.name!r} has both expressions and action units for labels; wanted one kind"
+                f"classifier {self.name!r} has both expressions and action units for labels; use one kind"
             )
-        if self.size is not None and self.size < 1:
-            raise ConfigError(f"classifier {self.name!r}: size = {self.size}; wanted pixels >= 1")
-        if self.resized is not None and (self.size is None or self.resized < self.size):
-            raise ConfigError(f"classifier {self.name!r}: resized = {self.resized}; wanted at least size")
-        for field in ("mean", "deviation"):
-            count = len(getattr(self, field))
-            if count not in (1, self.depth):
-                raise ConfigError(
-                    f"classifier {self.name!r}: {field} has {count} numbers; wanted 1 or {self.depth} "
-                    f"({self.channels})"
-                )
-        if 0.0 in self.deviation:
-            raise ConfigError(f"classifier {self.name!r}: a deviation of 0 cannot divide")
-        if self.sha256 and not re.fullmatch("[0-9a-f]{64}", self.sha256):
-            raise ConfigError(
-                f"classifier {self.name!r}: sha256 = {self.sha256!r}; wanted 64 hexadecimal digits"
-            )
+        is_hash = not self.sha256 or re.fullmatch("[0-9a-f]{64}", self.sha256) is not None
+        require(is_hash, "card.sha256", self.sha256, "64 hexadecimal digits")
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """The input of the net alone."""
+        return Preprocessing(**{field.name: getattr(self, field.name) for field in fields(Preprocessing)})
+
+    def with_preprocessing(self, preprocessing: Preprocessing) -> Card:
+        """Return the same card with another input."""
+        return replace(self, **vars(preprocessing))
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -91,26 +116,21 @@ class Card:
         return expression_names(self.native_labels)
 
     @property
-    def independent(self) -> bool:
-        """Whether outputs are of action units, any number of which may be there; of expressions one is."""
+    def multilabel(self) -> bool:
+        """Whether the outputs are action units, any number of which may be present."""
         return action_unit(self.native_labels[0]) is not None
-
-    @property
-    def depth(self) -> int:
-        """Channels of the input: 3 or 1."""
-        return 1 if self.channels == "grey" else 3
 
 
 def read_card(folder: str | Path) -> Card:
-    """The card that lies in a classifier's folder.
+    """Read the card of a classifier's folder.
 
     Raises:
-        CheckpointError: no card, or one that cannot be used; the message says what is wrong with it.
+        CheckpointError: no card, or one that cannot be used.
     """
     path = Path(folder) / CARD_FILE
     if not path.is_file():
         raise CheckpointError(
-            f"no {CARD_FILE} in {folder}; a classifier's folder holds {CARD_FILE} and its weights"
+            f"no {CARD_FILE} in {folder}; a classifier's folder contains {CARD_FILE} and its weights"
         )
     try:
         return load_toml(Card, path)
@@ -121,7 +141,8 @@ def read_card(folder: str | Path) -> Card:
 
 
 def write_card(card: Card, folder: str | Path) -> Path:
-    """Write `card.toml` into `folder`, atomically; returns its path."""
-    path = Path(folder) / CARD_FILE
-    write_text(path, dump_toml(card))
+    """Write `card.toml` into `folder`, atomically. Return its path."""
+    path, table = Path(folder) / CARD_FILE, to_dict(card)
+    names = sorted(table, key=lambda name: name in Preprocessing.__dataclass_fields__)  # the name comes first
+    write_text(path, tomli_w.dumps({name: table[name] for name in names}))
     return path

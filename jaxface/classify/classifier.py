@@ -20,29 +20,29 @@ from jaxface.core.errors import ConfigError, LabelError, ShapeError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array, expression_name
 
-HOST_BATCH = 256  # images that a host callable is given at once
+HOST_BATCH = 256  # images in one call of a model on the host
 
 
 class Network(Protocol):
-    """(state, prepared images (B, size, size, channels)) -> logits (B, K) and named maps on the way.
+    """(state, prepared images (B, size, size, channels)) -> logits (B, K) and named intermediate maps.
 
-    Hashable and comparable: two loads of one net are equal and share what is compiled.
-    `together`: on the CPU, give it so many images at a time; None = all. Small nets are faster with one after
-    another, large ones read their weights less often with several, and memory is bounded by it.
+    Hashable and comparable: two loads of one net are equal and share compiled programs.
+    `cpu_batch`: images in one batch on the CPU; None = all. Small nets are faster with one image after another,
+    large ones read their weights less often with several. It also bounds the memory.
     """
 
     @property
-    def together(self) -> int | None: ...
+    def cpu_batch(self) -> int | None: ...
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]: ...
 
 
 @dataclasses.dataclass(frozen=True)
 class FlaxNetwork:
-    """A Flax NNX module, split: its structure here, its numbers in the state, whose type it computes in."""
+    """A Flax NNX module, split: its structure here, its arrays in the state, in whose type it computes."""
 
     structure: nnx.GraphDef
-    together: int | None = 1
+    cpu_batch: int | None = 1
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         images = images.astype(jax.tree.leaves(state)[0].dtype)
@@ -51,22 +51,22 @@ class FlaxNetwork:
 
 @pytree
 class Classifier:
-    """A classifier of expressions, or a detector of action units: from images (B, H, W, 3) float32 sRGB in
-    [0, 1] of any size to K scores.
+    """A classifier of expressions, or a detector of action units.
 
-    Made by `classify.load` and `classify.from_function`. A JAX pytree: pass it through `jit` as it is.
+    From images (B, H, W, 3) float32 sRGB in [0, 1] of any size to K scores. Made by `classify.load` and
+    `classify.from_function`. A JAX pytree: pass it through `jit` as it is.
 
     Attributes:
-        state: the numbers of the net; an empty dictionary for a user's function.
-        network: the function of them; None for a callable on the host.
-        card: labels, input, licence, source.
-        host: prepared images as a NumPy array -> logits as a NumPy array, for models that are not JAX.
+        state: the arrays of the net; an empty dictionary for a user's function.
+        network: its function; None for a model on the host.
+        card: labels, preprocessing, licence, source.
+        host_fn: prepared images -> logits, both NumPy arrays, for models that are not JAX.
     """
 
     state: Any
     network: Network | None = static()
     card: Card = static()
-    host: Callable[[np.ndarray], np.ndarray] | None = static(default=None)
+    host_fn: Callable[[np.ndarray], np.ndarray] | None = static(default=None)
 
     @property
     def name(self) -> str:
@@ -79,11 +79,11 @@ class Classifier:
 
     @property
     def on_host(self) -> bool:
-        """Whether the model is a host callable: no `apply`, no gradient."""
-        return self.host is not None
+        """Whether the model runs on the host: no `apply`, no gradient."""
+        return self.host_fn is not None
 
     def index(self, expression: str) -> int:
-        """Which output answers for an expression, given by any known synonym.
+        """Return the output of an expression, given by any known synonym.
 
         Raises:
             LabelError: no such expression, or one that this classifier does not know.
@@ -96,32 +96,32 @@ class Classifier:
         return self.labels.index(name)
 
     def apply(self, state: Any, images: Array) -> Array:
-        """Logits (B, K) of images (B, H, W, 3): pure, differentiable, for use inside someone's `jit`.
+        """Return logits (B, K) of images (B, H, W, 3): pure, differentiable, for use inside `jit`.
 
-        On the CPU most nets take one image after another: faster than a batch, and an image's logits do
-        not depend on what stands beside it.
+        On the CPU most nets take one image after another: that is faster than a batch, and the logits of an
+        image do not depend on its neighbours.
 
         Raises:
-            ConfigError: the model lives on the host.
-            ShapeError: images of another shape, or a net that answers with another number of classes.
+            ConfigError: the model runs on the host.
+            ShapeError: images of another shape, or a net that returns another number of classes.
         """
         network = self._network()
         _check_shape(images)
 
         def answer(images: Array) -> Array:
-            return self._checked(network(state, prepare(images, self.card))[0], images)
+            return self._check_scores(network(state, prepare(images, self.card))[0], images)
 
-        return in_groups(answer, images, network.together)
+        return map_batches(answer, images, network.cpu_batch)
 
     def features(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
-        """Logits (B, K) and the net's named maps, each (B, ...): for distances, saliency, training. Pure."""
+        """Return logits (B, K) and the net's named maps, each (B, ...): for saliency and training. Pure."""
         network = self._network()
         _check_shape(images)
         logits, maps = network(state, prepare(images, self.card))
-        return self._checked(logits, images), maps
+        return self._check_scores(logits, images), maps
 
     def logits(self, images: Array | np.ndarray) -> Array:
-        """Scores before softmax or sigmoid, (B, K) float32.
+        """Return scores before softmax or sigmoid, (B, K) float32.
 
         Args:
             images: (B, H, W, 3) float in [0, 1], any size.
@@ -129,14 +129,17 @@ class Classifier:
             ShapeError: another shape or type, or values outside [0, 1].
         """
         _check_images(images)
-        if self.host is not None:
-            return jnp.asarray(self._ask(self.host, np.asarray(_prepare(self.card, jnp.asarray(images)))))
+        if self.host_fn is not None:
+            inputs = np.asarray(_prepare(self.card, jnp.asarray(images)))
+            return jnp.asarray(self._apply_host(self.host_fn, inputs))
         return _logits(self, jnp.asarray(images))
 
     def probabilities(self, images: Array | np.ndarray) -> Array:
-        """(B, K) float32: the softmax of the logits, or each action unit's sigmoid. Arguments and errors as
-        `logits`."""
-        return probability.probabilities(self.logits(images), self.card.independent)
+        """Return (B, K) float32: the softmax of the logits, or the sigmoid of each action unit's.
+
+        Arguments and errors as `logits`.
+        """
+        return probability.probabilities(self.logits(images), self.card.multilabel)
 
     def _network(self) -> Network:
         if self.network is None:
@@ -146,33 +149,37 @@ class Classifier:
             )
         return self.network
 
-    def _checked(self, scores: Any, images: Any) -> Any:
-        wanted, got = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
-        if got != wanted:
+    def _check_scores(self, scores: Any, images: Any) -> Any:
+        expected, shape = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
+        if shape != expected:
             raise ShapeError(
-                f"classifier {self.name!r} answered {wanted[0]} images with scores of shape {got}; wanted "
-                f"{wanted}: a row for each image, a column for each of the labels {list(self.labels)}"
+                f"classifier {self.name!r} returned scores of shape {shape} for {expected[0]} images; must be "
+                f"{expected}: a row for each image, a column for each of the labels {list(self.labels)}"
             )
         return scores
 
-    def _ask(self, host: Callable[[np.ndarray], np.ndarray], prepared: np.ndarray) -> np.ndarray:
-        out = np.empty((len(prepared), len(self.labels)), np.float32)
-        for start in range(0, len(prepared), HOST_BATCH):
-            images = prepared[start : start + HOST_BATCH]
-            out[start : start + HOST_BATCH] = self._checked(np.asarray(host(images)), images)
+    def _apply_host(self, fn: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
+        out = np.empty((len(inputs), len(self.labels)), np.float32)
+        for start in range(0, len(inputs), HOST_BATCH):
+            images = inputs[start : start + HOST_BATCH]
+            out[start : start + HOST_BATCH] = self._check_scores(np.asarray(fn(images)), images)
         return out
 
 
-def in_groups(answer: Callable[[Array], Array], images: Array, together: int | None) -> Array:
-    """`answer` (B, ...) -> (B, K) of all images; on the CPU so many at a time, the last group filled up."""
+def map_batches(fn: Callable[[Array], Array], images: Array, cpu_batch: int | None) -> Array:
+    """Apply `fn`, (B, ...) -> (B, K), to all images; on the CPU in batches of `cpu_batch`, the last one padded.
+
+    Args:
+        cpu_batch: None = all images at once.
+    """
     count = len(images)
-    if together is None or not on_cpu() or (count <= together and together > 1):
-        return answer(images)
-    groups = -(-count // together)
-    rest = jnp.zeros((groups * together - count, *images.shape[1:]), images.dtype)
-    images = jnp.concatenate([images, rest]).reshape(groups, together, *images.shape[1:])
-    logits = lax.map(answer, images)
-    return logits.reshape(groups * together, logits.shape[-1])[:count]
+    if cpu_batch is None or not on_cpu() or (count <= cpu_batch and cpu_batch > 1):
+        return fn(images)
+    batches = -(-count // cpu_batch)
+    padding = jnp.zeros((batches * cpu_batch - count, *images.shape[1:]), images.dtype)
+    images = jnp.concatenate([images, padding]).reshape(batches, cpu_batch, *images.shape[1:])
+    logits = lax.map(fn, images)
+    return logits.reshape(batches * cpu_batch, logits.shape[-1])[:count]
 
 
 @jax.jit

@@ -1,4 +1,4 @@
-"""Networks as StableHLO: a trained function that needs none of the code it was trained with.
+"""Networks as StableHLO: a trained function that loads without the code of its training.
 
 Such a folder holds `forward.stablehlo` (what `jax.export` serialises: weights and a batch of any length ->
 logits, with its gradient), `weights.safetensors` and a card whose architecture is "stablehlo".
@@ -19,7 +19,7 @@ from jax import export
 
 from jaxface.classify.card import Card, write_card
 from jaxface.classify.classifier import Classifier
-from jaxface.classify.weights import check_names, checked, write_safetensors
+from jaxface.classify.weights import check_array, check_names, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import sha256, write_bytes
 from jaxface.core.types import Array
@@ -33,17 +33,17 @@ Forward = Callable[[Weights, Array], Array]
 
 
 def serialise(forward: Forward, weights: Mapping[str, Any], card: Card) -> bytes:
-    """A function of weights and images with its gradient, for any batch and for CPUs, CUDA GPUs and TPUs.
+    """Serialise a function of weights and images with its gradient, for any batch and any platform.
 
     Args:
         weights: by name; shapes and types are read.
-        card: of what `forward` sees: it must have a size.
+        card: describes the input of `forward`; it must have a size.
 
     Raises:
         ConfigError: the card has no size.
     """
     if card.size is None:
-        raise ConfigError(f"classifier {card.name!r}: an exported network wants images of one size")
+        raise ConfigError(f"classifier {card.name!r}: must have a size to be exported")
     (batch,) = export.symbolic_shape("batch")
     images = jax.ShapeDtypeStruct((batch, card.size, card.size, card.depth), jnp.float32)
     shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in weights.items()}
@@ -52,10 +52,10 @@ def serialise(forward: Forward, weights: Mapping[str, Any], card: Card) -> bytes
 
 
 def write(folder: Path, card: Card, forward: Forward, weights: Mapping[str, Any]) -> Card:
-    """Write a network as a folder that `classify.load` takes; returns the card as it lies there.
+    """Write a network as a folder for `classify.load`. Return the card as written.
 
     Args:
-        card: of what `forward` sees and answers; architecture, weights and their hashes are filled in.
+        card: describes input and output of `forward`; architecture, weights and hash are filled in.
 
     Raises:
         ConfigError: the card has no size.
@@ -73,40 +73,42 @@ def write(folder: Path, card: Card, forward: Forward, weights: Mapping[str, Any]
 
 
 def read(card: Card, folder: Path, tensors: Mapping[str, Any]) -> Classifier:
-    """The classifier that a card, the function beside it and weights make.
+    """Build a classifier from a card, the function beside it and its weights.
 
     Raises:
         CheckpointError: the function is missing, damaged or of another kind, or the weights do not fit it.
     """
     origin = folder / FORWARD_FILE
     if not origin.is_file():
-        raise CheckpointError(f"no network at {origin}; a card of the architecture {ARCHITECTURE!r} wants it")
+        raise CheckpointError(f"no network at {origin}; a card of the architecture {ARCHITECTURE!r} needs it")
     try:
         network = ExportedNetwork(origin.read_bytes())
         network.exported.vjp()
         (weights, images), _ = jax.tree.unflatten(network.exported.in_tree, network.exported.in_avals)
-        wanted = {name: tuple(aval.shape) for name, aval in weights.items()}
-        seen, answers = tuple(images.shape[1:]), network.exported.out_avals
-    except Exception as error:  # flatbuffers and MLIR raise whatever the damage leads to
+        shapes = {name: tuple(aval.shape) for name, aval in weights.items()}
+        input_shape, outputs = tuple(images.shape[1:]), network.exported.out_avals
+    except Exception as error:  # flatbuffers and MLIR have no closed list of errors
         reason = " ".join(str(error).split())[:120]
         raise CheckpointError(
-            f"{origin} is no network that jax.export wrote, or is damaged ({type(error).__name__}: {reason}); "
+            f"{origin} was not written by jax.export, or is damaged ({type(error).__name__}: {reason}); "
             "export it again"
         ) from None
-    if seen != (card.size, card.size, card.depth):
+    if input_shape != (card.size, card.size, card.depth):
         raise CheckpointError(
-            f"{origin} takes images of shape {seen}, its card says {(card.size, card.size, card.depth)}"
+            f"{origin} takes images of shape {input_shape}, its card has {(card.size, card.size, card.depth)}"
         )
-    if len(answers) != 1 or answers[0].shape[1:] != (len(card.labels),):
-        raise CheckpointError(f"{origin} does not answer with one score for each of {len(card.labels)} labels")
+    if len(outputs) != 1 or outputs[0].shape[1:] != (len(card.labels),):
+        raise CheckpointError(f"{origin} does not return one score for each of {len(card.labels)} labels")
     check_names(
         str(origin),
-        sorted(wanted.keys() - tensors.keys()),
-        sorted(tensors.keys() - wanted.keys()),
-        len(wanted),
+        sorted(shapes.keys() - tensors.keys()),
+        sorted(tensors.keys() - shapes.keys()),
+        len(shapes),
         len(tensors),
     )
-    state = {name: jax.device_put(checked(tensors[name], name, wanted[name], str(origin))) for name in wanted}
+    state = {
+        name: jax.device_put(check_array(tensors[name], name, shapes[name], str(origin))) for name in shapes
+    }
     parameters = sum(leaf.size for leaf in state.values())
     return Classifier(state=state, network=network, card=dataclasses.replace(card, parameters=parameters))
 
@@ -116,7 +118,7 @@ class ExportedNetwork:
     """A serialised function as a `Network`; equal bytes are equal networks."""
 
     program: bytes = dataclasses.field(repr=False)
-    together: int | None = 1
+    cpu_batch: int | None = 1
 
     @functools.cached_property
     def exported(self) -> export.Exported:
@@ -127,26 +129,26 @@ class ExportedNetwork:
 
 
 def _mapped(exported: export.Exported) -> Forward:
-    """The function with a gradient and a rule for `vmap`, which JAX's own call of it does not have."""
+    """The function with a gradient and a rule for `vmap`; JAX's own call has neither."""
 
     @jax.custom_batching.custom_vmap
     def forward(weights: Weights, images: Array) -> Array:
         return exported.call(weights, images)
 
     @forward.def_vmap
-    def all_at_once(size: int, batched: Any, weights: Weights, images: Array) -> tuple[Array, bool]:
-        if any(jax.tree.leaves(batched[0])):
-            axes = jax.tree.map(lambda has: 0 if has else None, tuple(batched))
+    def all_at_once(size: int, is_batched: Any, weights: Weights, images: Array) -> tuple[Array, bool]:
+        if any(jax.tree.leaves(is_batched[0])):
+            axes = jax.tree.map(lambda has: 0 if has else None, tuple(is_batched))
             return jax.vmap(jax.custom_batching.sequential_vmap(exported.call), axes)(weights, images), True
         logits = exported.call(weights, images.reshape(-1, *images.shape[2:]))
         return logits.reshape(*images.shape[:2], -1), True
 
     slopes = jax.custom_batching.sequential_vmap(exported.vjp().call)
 
-    def backward(given: tuple[Weights, Array], outer: Array) -> tuple[Weights, Array]:
-        leaves, structure = jax.tree.flatten(given)
+    def backward(arguments: tuple[Weights, Array], outer: Array) -> tuple[Weights, Array]:
+        leaves, structure = jax.tree.flatten(arguments)
         return jax.tree.unflatten(structure, slopes(*leaves, outer))
 
     call = jax.custom_vjp(forward)
-    call.defvjp(lambda *given: (forward(*given), given), backward)
+    call.defvjp(lambda *arguments: (forward(*arguments), arguments), backward)
     return call

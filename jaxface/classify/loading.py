@@ -1,4 +1,4 @@
-"""From a name, a folder, a checkpoint file or a state dict to a classifier, and to a folder of its own."""
+"""Load a classifier from a name, a folder, a checkpoint file or a state dict; write it as a folder."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import Classifier, FlaxNetwork
 from jaxface.classify.registry import folders, names
-from jaxface.classify.weights import fill, flat_arrays, wanted_arrays, write_safetensors
+from jaxface.classify.weights import array_shapes, fill, flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
 from jaxface.core.io import atomic_path, sha256
 
 
 def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Classifier:
-    """A classifier by its name (`names()`), or from a folder that holds `card.toml` and its weights.
+    """Load a classifier by its name (`names()`), or from a folder with `card.toml` and its weights.
 
     Args:
-        checkpoint: weights to use in place of those beside the card, as their authors publish them: PyTorch
+        checkpoint: weights that replace those beside the card, as their authors publish them: PyTorch
             (`.pth`, `.pt`), safetensors, `.npz`, Keras' HDF5, TensorFlow.js' manifest; or an `.onnx`, which
-            then runs on the host.
+            runs on the host.
     Raises:
         ConfigError: no such name; the message suggests the closest.
-        CheckpointError: a card or weights that are missing, damaged, renamed or do not fit; or a name that
-            brings no weights (the message says where its authors publish them).
+        CheckpointError: a card or weights that are missing, damaged, renamed or do not fit; or a name
+            without weights (the message says where its authors publish them).
     """
     places = folders(name_or_folder)
     if checkpoint is None:
@@ -46,19 +46,19 @@ def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Cl
     if onnx_host.is_onnx(path):
         return _first_that_fits(cards, lambda card: onnx_host.classifier(card, path))
     tensors = checkpoints.read(path)
-    return _first_that_fits(cards, lambda card: _fitted(card, tensors, str(path)))
+    return _first_that_fits(cards, lambda card: _load_into(card, tensors, str(path)))
 
 
 def from_state_dict(
     name: str, state_dict: Mapping[str, Any], labels: Sequence[str] | None = None
 ) -> Classifier:
-    """A classifier from the state dict of the original PyTorch network, as its authors publish it.
+    """Build a classifier from the state dict of the original PyTorch network, as its authors publish it.
 
     Args:
-        name: an architecture ("dan"), or a model ("dan-affectnet7"), whose card then tells labels and input.
+        name: an architecture ("dan"), or a model ("dan-affectnet7"), whose card has labels and preprocessing.
         state_dict: PyTorch's keys -> tensors as NumPy arrays (or anything that `np.asarray` reads), in
-            PyTorch's layout; `module.` before every key, counters and dead parameters do no harm.
-        labels: the classes in the order of the outputs; a model's card knows them.
+            PyTorch's layout; `module.` before every key, counters and unused parameters are ignored.
+        labels: the classes in the order of the outputs; None = those of the model's card.
     Raises:
         ConfigError: no such name, one that is not published for PyTorch, or no labels for an architecture.
         CheckpointError: tensors that are missing, surplus, of another shape or type, or not finite.
@@ -66,24 +66,26 @@ def from_state_dict(
     """
     cards = _cards_of(name, labels)
     if ARCHITECTURES[cards[0].architecture].torch is None:
-        known = ", ".join(sorted(name for name, entry in ARCHITECTURES.items() if entry.torch is not None))
-        raise ConfigError(f"{name!r} has no PyTorch layout; those of {known} have")
+        torch_names = ", ".join(
+            sorted(name for name, entry in ARCHITECTURES.items() if entry.torch is not None)
+        )
+        raise ConfigError(f"{name!r} has no PyTorch layout; those of {torch_names} have")
     origin = f"the state dict for {name}"
 
-    def fitted(card: Card) -> Classifier:
-        return _fitted(card, state_dict, origin, from_torch=True)
+    def load_into(card: Card) -> Classifier:
+        return _load_into(card, state_dict, origin, from_torch=True)
 
-    return _first_that_fits(cards, fitted)
+    return _first_that_fits(cards, load_into)
 
 
 def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Classifier:
-    """Turn a published checkpoint into a folder that loads anywhere: `weights.safetensors` and `card.toml`.
+    """Convert a published checkpoint to a folder: `weights.safetensors` and `card.toml`.
 
-    An `.onnx` is copied beside the card as it is.
+    An `.onnx` is copied as it is.
 
     Args:
-        name: whose labels, input and licence the card tells; a name or a folder with a card.
-        out: the folder; what it holds of these files is replaced.
+        name: a name, or a folder with a card, for labels, preprocessing and licence.
+        out: the folder; these files in it are replaced.
     Returns:
         The classifier, loaded from the folder.
     Raises:
@@ -101,13 +103,13 @@ def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Cla
 
 
 def build(card: Card) -> tuple[FlaxNetwork, nnx.State]:
-    """The net that a card names and the abstract state that it wants to be filled with.
+    """Build the net of a card, with an abstract state to fill.
 
     Raises:
         CheckpointError: an architecture that jaxface does not have.
     """
     structure, state = nnx.split(abstract_module(card))
-    return FlaxNetwork(structure, ARCHITECTURES[card.architecture].together), state
+    return FlaxNetwork(structure, ARCHITECTURES[card.architecture].cpu_batch), state
 
 
 def _load_folder(folder: Path) -> Classifier:
@@ -115,26 +117,25 @@ def _load_folder(folder: Path) -> Classifier:
     if not card.weights:
         where = f"its authors publish {card.published_file} at {card.source}"
         raise CheckpointError(
-            f"{card.name} comes without weights: {where if card.published_file else card.source}; give the "
-            "file as checkpoint=, or make a folder of it: jaxface classifiers import "
-            f"{card.name} FILE"
+            f"{card.name} comes without weights: {where if card.published_file else card.source}; pass the "
+            f"file as checkpoint=, or convert it to a folder: jaxface classifiers import {card.name} FILE"
         )
     path = folder / card.weights
     if not path.is_file():
-        raise CheckpointError(f"no weights at {path}; the card beside names the file it wants")
+        raise CheckpointError(f"no weights at {path}; the card beside it names this file")
     if onnx_host.is_onnx(path):
         classifier = onnx_host.classifier(card, path)
     elif card.architecture == exported.ARCHITECTURE:
         classifier = exported.read(card, folder, checkpoints.read(path))
     else:
-        classifier = _fitted(card, checkpoints.read(path), str(path))
+        classifier = _load_into(card, checkpoints.read(path), str(path))
     if card.sha256 and sha256(path) != card.sha256:
         raise CheckpointError(f"{path} is not the file its card describes (SHA-256 differs); fetch it again")
     return classifier
 
 
 def _card_for(card: Card, path: Path) -> Card:
-    """The card with another file in the place of its own weights; whose that is, is not known then."""
+    """The card with another weights file, of unknown licence."""
     if card.weights:
         card = dataclasses.replace(card, source=path.name, licence="unknown")
     return dataclasses.replace(card, sha256=sha256(path), weights=path.name)
@@ -149,13 +150,14 @@ def _cards_of(name: str, labels: Sequence[str] | None) -> list[Card]:
     if name not in ARCHITECTURES:
         raise ConfigError(f"unknown classifier {name!r}{suggestion(name, (*names(), *ARCHITECTURES))}")
     if labels is None:
-        raise ConfigError(f"{name!r} is an architecture: give labels=, its classes in the order of the outputs")
+        raise ConfigError(f"{name!r} is an architecture: pass labels=, its classes in the order of the outputs")
     card = Card(name=name, architecture=name, native_labels=tuple(labels), source="a state dict", weights="")
-    return [dataclasses.replace(card, **ARCHITECTURES[name].preprocessing)]
+    preprocessing = ARCHITECTURES[name].preprocessing
+    return [card if preprocessing is None else card.with_preprocessing(preprocessing)]
 
 
 def _first_that_fits(cards: Sequence[Card], make: Callable[[Card], Classifier]) -> Classifier:
-    """The first of several nets that a checkpoint is of; the last one's complaint where it is of none."""
+    """The first net that a checkpoint fits; else the error of the last one."""
     for card in cards[:-1]:
         try:
             return make(card)
@@ -164,48 +166,48 @@ def _first_that_fits(cards: Sequence[Card], make: Callable[[Card], Classifier]) 
     return make(cards[-1])
 
 
-def _fitted(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: bool = False) -> Classifier:
-    """The net that a card names, filled with tensors under our names or those they are published under."""
+def _load_into(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: bool = False) -> Classifier:
+    """The net of a card, filled with tensors under our names or their published ones."""
     module = abstract_module(card)
     structure, abstract = nnx.split(module)
     entry = ARCHITECTURES[card.architecture]
-    wanted = wanted_arrays(abstract)
+    shapes = array_shapes(abstract)
     arrays: Mapping[str, Any] = tensors
-    if entry.published is not None and wanted.keys().isdisjoint(tensors):
-        arrays = _renamed(entry.published, wanted, tensors)
-    elif entry.torch is not None and (from_torch or wanted.keys().isdisjoint(tensors)):
+    if entry.array_key is not None and shapes.keys().isdisjoint(tensors):
+        arrays = _rename_keys(entry.array_key, shapes, tensors)
+    elif entry.torch is not None and (from_torch or shapes.keys().isdisjoint(tensors)):
         arrays = Translated(module, entry.torch, tensors, origin)
     state = fill(abstract, arrays, origin)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state))
     return Classifier(
         state=state,
-        network=FlaxNetwork(structure, entry.together),
+        network=FlaxNetwork(structure, entry.cpu_batch),
         card=dataclasses.replace(card, parameters=parameters),
     )
 
 
-def _renamed(
-    published: Callable[[str], str], wanted: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Any]
+def _rename_keys(
+    name_of: Callable[[str], str], shapes: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Arrays under the names of a Keras or TensorFlow file; only axes of length one differ from ours."""
-    theirs = {published(name): name for name in wanted}
+    theirs = {name_of(name): name for name in shapes}
     out = {}
     for key, tensor in tensors.items():
         name = theirs.get(key, key)
         array = np.asarray(tensor)
-        fits = name in wanted and [n for n in array.shape if n > 1] == [n for n in wanted[name] if n > 1]
-        out[name] = array.reshape(wanted[name]) if fits else array
+        fits = name in shapes and [n for n in array.shape if n > 1] == [n for n in shapes[name] if n > 1]
+        out[name] = array.reshape(shapes[name]) if fits else array
     return out
 
 
 def abstract_module(card: Card) -> nnx.Module:
-    """The abstract net that a card names."""
+    """Return the abstract net of a card."""
     if card.architecture not in ARCHITECTURES:
         raise CheckpointError(
             f"classifier {card.name!r} has the unknown architecture {card.architecture!r}"
             f"{suggestion(card.architecture, ARCHITECTURES)}"
         )
     net = ARCHITECTURES[card.architecture].net
-    # Nothing is drawn, so one key does for all; a counted `nnx.Rngs` costs seconds where layers are many.
+    # Shapes alone need no random numbers, so one key serves all; `nnx.Rngs` costs seconds for many layers.
     key = SimpleNamespace(params=lambda: jax.random.key(0))
     return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=key))

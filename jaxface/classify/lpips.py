@@ -1,7 +1,7 @@
-"""LPIPS 0.1: how different two images look, by the features of AlexNet (Zhang et al. 2018, arXiv:1801.03924).
+"""LPIPS 0.1: perceptual distance of two images by features of AlexNet (Zhang et al. 2018, arXiv:1801.03924).
 
-The weights of the channels are those that its authors publish (BSD-2-Clause, in `assets/lpips-alex`); the
-weights of AlexNet are torchvision's `alexnet-owt-*.pth`, which the user brings.
+The channel weights are those of its authors (BSD-2-Clause, in `assets/lpips-alex`). The weights of AlexNet are
+torchvision's `alexnet-owt-*.pth`, which the user supplies.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from jaxface.core.errors import ShapeError
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 
-SMALLEST = 63  # pixels along an edge that leave each map one
+SMALLEST = 63  # pixels along an edge: every map keeps at least one
 EPSILON = 1e-10
 
-# per channel (red, green, blue), of images in [-1, 1]: what AlexNet was trained to see
+# per channel (red, green, blue), of images in [-1, 1], as in the training of AlexNet
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
@@ -38,7 +38,7 @@ class Lpips:
     """The perceptual distance; a JAX pytree, differentiable in both images.
 
     Attributes:
-        state: the numbers of AlexNet.
+        state: the arrays of AlexNet.
         weights: of the channels of each of the five maps, (C,).
         structure: of AlexNet.
     """
@@ -48,7 +48,7 @@ class Lpips:
     structure: nnx.GraphDef = static()
 
     def distance(self, first: Array, second: Array) -> Array:
-        """Of each pair of images: (B, H, W, 3) in [0, 1], twice -> (B,); rounding alone (1e-15) for equal ones.
+        """Return the distances of pairs of images (B, H, W, 3) in [0, 1]: (B,); up to 1e-15 for equal ones.
 
         Raises:
             ShapeError: other shapes, or images that are too small.
@@ -56,9 +56,10 @@ class Lpips:
         return sum((layer.mean((1, 2)) for layer in self._layers(first, second)), jnp.zeros(len(first)))
 
     def distance_map(self, first: Array, second: Array) -> Array:
-        """Where the pairs differ: (B, H, W, 3) in [0, 1], twice -> (B, H, W).
+        """Return where pairs of images (B, H, W, 3) in [0, 1] differ: (B, H, W).
 
-        Bilinear between the pixels of each map; its mean is nearly, not exactly, the distance. Errors as there.
+        Bilinear between the pixels of each map; its mean is nearly, not exactly, the distance. Raises as
+        `distance`.
         """
         height, width = first.shape[1:3]
         return sum(
@@ -73,13 +74,13 @@ class Lpips:
         """Of each of the five maps the weighted squared differences, (B, H', W')."""
         _check(first.shape, second.shape)
         net = nnx.merge(self.structure, self.state)
-        # not as one batch: the gradient is often wanted for one of them alone
+        # Not as one batch: often the gradient of one of the two is enough.
         both = zip(net(_as_trained(first)), net(_as_trained(second)), self.weights, strict=True)
         return [jnp.square(unit_channels(a) - unit_channels(b)) @ weights for a, b, weights in both]
 
 
 def load(checkpoint: str | Path) -> Lpips:
-    """The distance with the weights of torchvision's AlexNet from a file of them; PyTorch is not needed.
+    """Load the distance with torchvision's AlexNet from a checkpoint file; PyTorch is not needed.
 
     Raises:
         CheckpointError: a file that is missing, damaged or of another net.
@@ -88,7 +89,7 @@ def load(checkpoint: str | Path) -> Lpips:
 
 
 def from_state_dict(state_dict: Mapping[str, Any]) -> Lpips:
-    """The distance with AlexNet's state dict (torchvision's keys and layout; `classifier.*` is not needed).
+    """Build the distance from AlexNet's state dict (torchvision's keys; `classifier.*` is not needed).
 
     Raises:
         CheckpointError: tensors that are missing, surplus or misshapen.
@@ -97,18 +98,18 @@ def from_state_dict(state_dict: Mapping[str, Any]) -> Lpips:
 
 
 def unit_channels(maps: Array) -> Array:
-    """Each pixel's channels (..., C) divided by their length + 1e-10; no direction has the gradient 0."""
+    """Divide each pixel's channels (..., C) by their length + 1e-10; the gradient is 0 where all are 0."""
     squares = jnp.square(maps).sum(-1, keepdims=True)
-    some = squares > 0
-    length = jnp.where(some, jnp.sqrt(jnp.where(some, squares, 1)), 0)
+    is_nonzero = squares > 0
+    length = jnp.where(is_nonzero, jnp.sqrt(jnp.where(is_nonzero, squares, 1)), 0)
     return maps / (length + EPSILON)
 
 
 def _from_tensors(tensors: Mapping[str, Any], origin: str) -> Lpips:
     net = nnx.eval_shape(lambda: alexnet.AlexNetMaps(rngs=nnx.Rngs(0)))
     structure, abstract = nnx.split(net)
-    published = checkpoints.read(_PUBLISHED)
-    weights = [np.asarray(published[f"lin{layer}.model.1.weight"]) for layer in range(len(alexnet.CHANNELS))]
+    linear = checkpoints.read(_PUBLISHED)
+    weights = [np.asarray(linear[f"lin{layer}.model.1.weight"]) for layer in range(len(alexnet.CHANNELS))]
     return Lpips(
         state=fill(abstract, Translated(net, alexnet.TORCH, tensors, origin), origin),
         weights=tuple(jnp.asarray(row.reshape(-1)) for row in weights),

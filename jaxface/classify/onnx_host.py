@@ -15,15 +15,15 @@ from jaxface.core.unpickle import one_line
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a file is ONNX, by its name: the format has no mark of its own."""
+    """Return whether a file is ONNX, by its name: the format has no magic number."""
     return path.suffix.lower() == ".onnx"
 
 
 def classifier(card: Card, path: Path) -> Classifier:
-    """A host classifier from an ONNX file: no `apply`, no gradient.
+    """Load a classifier on the host from an ONNX file: no `apply`, no gradient.
 
     Args:
-        card: labels and preprocessing; the model is given what the card's net would be given.
+        card: labels and preprocessing.
         path: a model of one image input (B, 3 or 1, H, W) or (B, H, W, 3 or 1); its first output of
             shape (B, K) is taken as logits.
     Raises:
@@ -35,9 +35,11 @@ def classifier(card: Card, path: Path) -> Classifier:
         raise CheckpointError(f"{path} is ONNX, which needs onnxruntime: pip install 'jaxface[onnx]'") from None
     try:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own classes, one for each kind of damage
-        raise CheckpointError(f"{path} is no whole ONNX model ({one_line(error)}); fetch it again") from None
-    return Classifier(state={}, network=None, card=card, host=_fit(session, card, path))
+    except Exception as error:  # onnxruntime's own classes, one for each kind of error
+        raise CheckpointError(
+            f"{path} is not a complete ONNX model ({one_line(error)}); fetch it again"
+        ) from None
+    return Classifier(state={}, network=None, card=card, host_fn=_fit(session, card, path))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -61,25 +63,26 @@ class OnnxModel:
 
 
 def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
-    """The model as its inputs and outputs say it wants to be called, checked against the card."""
+    """The model with the call that its inputs and outputs describe, checked against the card."""
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shapes = [list(one.shape) for one in inputs]
     if len(inputs) != 1 or len(shapes[0]) != 4 or inputs[0].type != "tensor(float)":
         raise CheckpointError(
-            f"{path} wants {[(one.name, one.type, one.shape) for one in inputs]}; "
-            "wanted one batch of float images"
+            f"{path} takes {[(one.name, one.type, one.shape) for one in inputs]}; "
+            "must be one batch of float images"
         )
     batch, *image = shapes[0]
     channels_first = not (image[2] == card.depth and image[0] != card.depth)
-    wanted = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
-    if any(isinstance(got, int) and got != want for got, want in zip(image, wanted, strict=True) if want):
-        raise CheckpointError(f"{path} wants images {image}, the card of {card.name!r} prepares {wanted}")
+    expected = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
+    pairs = zip(image, expected, strict=True)
+    if any(isinstance(length, int) and size and length != size for length, size in pairs):
+        raise CheckpointError(f"{path} takes images {image}, but the card of {card.name!r} prepares {expected}")
     if isinstance(batch, int) and batch != 1:
-        raise CheckpointError(f"{path} wants {batch} images at once; export it with a free batch axis")
+        raise CheckpointError(f"{path} takes {batch} images at once; export it with a free batch axis")
     scores = next((one for one in outputs if len(one.shape) == 2), outputs[0])
     classes, width = len(card.native_labels), scores.shape[-1] if scores.shape else 0
     if isinstance(width, int) and width != classes:
         raise CheckpointError(
-            f"{path} answers with {width} numbers an image, the card of {card.name!r} has {classes} labels"
+            f"{path} returns {width} scores an image, but the card of {card.name!r} has {classes} labels"
         )
     return OnnxModel(session, inputs[0].name, scores.name, channels_first, batch == 1)

@@ -1,4 +1,4 @@
-"""Classifiers in half the bits: weights cast once, images on the way in, logits back to float32."""
+"""Classifiers in bfloat16: weights are cast once, images on the way in, logits back to float32."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from jaxface.core.types import Array
 
 @dataclasses.dataclass(frozen=True)
 class InBfloat16:
-    """A `Network` that is given images in bfloat16 and answers in float32."""
+    """A `Network` that takes images in bfloat16 and returns logits in float32."""
 
     network: Network
 
     @property
-    def together(self) -> int | None:
-        return self.network.together
+    def cpu_batch(self) -> int | None:
+        return self.network.cpu_batch
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         logits, maps = self.network(state, images.astype(jnp.bfloat16))
@@ -30,11 +30,12 @@ class InBfloat16:
 
 
 def in_bfloat16(classifier: Classifier) -> Classifier:
-    """The same classifier with its floating-point numbers in bfloat16: half the memory, and faster where the
-    device multiplies in it (TPUs, GPUs; hardly any CPU). Answers change in the third digit.
+    """Return the same classifier in bfloat16: half the memory, and faster on TPUs and GPUs.
+
+    Probabilities change in the third digit.
 
     Raises:
-        ConfigError: the classifier lives on the host, or was exported as StableHLO.
+        ConfigError: the classifier runs on the host, or was exported as StableHLO.
     """
     if classifier.network is None:
         raise ConfigError(

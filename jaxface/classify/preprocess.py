@@ -1,4 +1,4 @@
-"""From any image to what a net was trained to see: on the device, differentiable."""
+"""From any image to the input of a net: on the device, differentiable."""
 
 from __future__ import annotations
 
@@ -6,26 +6,24 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.classify.card import Card
-from jaxface.core.types import Array
-
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as OpenCV and Pillow make grey
+from jaxface.classify.card import Preprocessing
+from jaxface.core.types import LUMA, Array
 
 
-def prepare(images: Array, card: Card) -> Array:
-    """Turn grey, resize, cut out the middle, put the channels in order and normalise as the card says.
+def prepare(images: Array, card: Preprocessing) -> Array:
+    """Turn grey, resize, crop the middle, order the channels and normalise as the card says.
 
     Args:
         images: (B, H, W, 3) float32 sRGB in [0, 1].
     Returns:
         (B, size, size, 3 or 1) float32. An image that has the size already is not resampled (where the
-        middle is cut out: one that has the size before).
+        middle is cropped: one of the size before).
     """
     if card.channels in ("grey", "grey3"):
         images = grey(images)
-    images = resize(images, card.resized or card.size, card.resize, card.antialias)
-    if card.resized is not None and card.size is not None:
-        images = cut_middle(images, card.size)
+    images = resize(images, card.resize_to or card.size, card.resize, card.antialias)
+    if card.resize_to is not None and card.size is not None:
+        images = crop_middle(images, card.size)
     if card.channels == "grey3":
         images = jnp.repeat(images, 3, axis=-1)
     if card.channels == "bgr":
@@ -48,20 +46,20 @@ def resize(images: Array, size: int | None, method: str, antialias: bool) -> Arr
     return jax.image.resize(images, (batch, size, size, channels), kind, antialias=antialias)
 
 
-def cut_middle(images: Array, size: int) -> Array:
-    """The central (B, size, size, C); of an odd rest the larger part is cut behind."""
+def crop_middle(images: Array, size: int) -> Array:
+    """Crop the central (B, size, size, C); of an odd rest the larger part is cut at the end."""
     top, left = ((length - size) // 2 for length in images.shape[1:3])
     return images[:, top : top + size, left : left + size]
 
 
-def normalise(images: Array, card: Card) -> Array:
-    """`(images * value_range - mean) / deviation`, one number a channel; nothing where it says nothing."""
+def normalise(images: Array, card: Preprocessing) -> Array:
+    """`(images * value_range - mean) / std`, one number a channel; skip what has no effect."""
     if card.value_range != 1.0:
         images = images * card.value_range
     if any(card.mean):
         images = images - _by_channel(card.mean)
-    if any(number != 1.0 for number in card.deviation):
-        images = images / _by_channel(card.deviation)
+    if any(number != 1.0 for number in card.std):
+        images = images / _by_channel(card.std)
     return images
 
 

@@ -1,4 +1,4 @@
-"""Which classifiers there are: the cards that come with the package, and a user's folders."""
+"""The known classifiers: the cards of the package, and a user's folders."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ _FAMILIES = {
     "hsemotion-affectnet7": ("hsemotion-b0-affectnet7", "hsemotion-b2-affectnet7"),
     "hsemotion-affectnet8": ("hsemotion-b0-affectnet8", "hsemotion-b2-affectnet8"),
 }
-"""The paper's names for which there is a choice of nets; the checkpoint decides."""
+"""The paper's names that stand for several nets; the checkpoint decides."""
 
 
 def names() -> tuple[str, ...]:
-    """Every name that `load` knows, in alphabetical order; `describe` says which bring their weights."""
+    """Return every name that `load` accepts, in alphabetical order; `describe` says which have weights."""
     return tuple(sorted({*_FAMILIES, *(path.parent.name for path in ASSETS.glob(f"*/{CARD_FILE}"))}))
 
 
 def describe() -> list[dict[str, Any]]:
-    """What is known of each name without loading it: one row each, for a table."""
+    """Describe each name without loading it: one row each, for a table."""
     return [_row(name, read_card(folders(name)[0])) for name in names()]
 
 
@@ -43,21 +43,23 @@ def _row(name: str, card: Card) -> dict[str, Any]:
 
 
 def folders(name_or_folder: str | Path) -> tuple[Path, ...]:
-    """Where the card of a classifier lies; several where a name leaves a choice of nets.
+    """Return the folder with the card of a classifier; several if the name stands for several nets.
 
     Raises:
         ConfigError: no such name; the message suggests the closest.
         CheckpointError: no such folder.
     """
-    known = names()
-    if isinstance(name_or_folder, str) and name_or_folder in known:
+    all_names = names()
+    if isinstance(name_or_folder, str) and name_or_folder in all_names:
         return tuple(ASSETS / name for name in _FAMILIES.get(name_or_folder, (name_or_folder,)))
     folder = Path(name_or_folder)
     if folder.is_dir():
         return (folder,)
     if isinstance(name_or_folder, Path) or len(folder.parts) > 1:
-        raise CheckpointError(f"no classifier's folder at {folder}; it would hold {CARD_FILE} and its weights")
+        raise CheckpointError(
+            f"no classifier's folder at {folder}; it must contain {CARD_FILE} and its weights"
+        )
     raise ConfigError(
-        f"unknown classifier {name_or_folder!r}{suggestion(name_or_folder, known)} "
-        f"(or give a folder with {CARD_FILE})"
+        f"unknown classifier {name_or_folder!r}{suggestion(name_or_folder, all_names)} "
+        f"(or pass a folder with {CARD_FILE})"
     )

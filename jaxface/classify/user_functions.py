@@ -1,4 +1,4 @@
-"""A user's own model: any function from images to scores, JAX or not, with a list of labels."""
+"""A user's model: any function from images to scores, JAX or not, with a list of labels."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def from_function(
     name: str | None = None,
     scores: Scores = "logits",
 ) -> Classifier:
-    """A classifier from a function of your own.
+    """Make a classifier from your own function.
 
         clf = from_function(my_net, labels=["happy", "sad", "neutral"], size=64, channels="grey")
 
     Args:
-        fn: (B, size, size, 3 or 1) float32 in [0, 1] -> (B, K) scores, each row for itself. A JAX function is
-            traced: it must be pure. With `on_host` it is given NumPy arrays of at most 256 images.
+        fn: (B, size, size, 3 or 1) float32 in [0, 1] -> (B, K) scores; a row depends on its image alone. A JAX
+            function is traced: it must be pure. With `on_host` it gets NumPy arrays of at most 256 images.
         labels: K names in the order of the outputs, in any known spelling; fewer than the vocabulary is fine.
-        size: pixels along an edge of what `fn` wants; None = the images as they come.
+        size: pixels along an edge of the input of `fn`; None = any.
         on_host: `fn` is no JAX function. Such a classifier has no `apply` and no gradient.
-        scores: what `fn` gives; the logits of probabilities p are log p, 1e-38 at least.
+        scores: kind of output of `fn`; the logits of probabilities p are log p, of at least 1e-38.
     Raises:
         LabelError: an unknown label (the closest is named), or one expression twice.
         ConfigError: another value for `channels`, `scores` or `size`.
-    Calling the classifier raises ShapeError where `fn` answers with another shape than (B, K).
+    Calling the classifier raises ShapeError where `fn` returns another shape than (B, K).
     """
     for word, value, choices in (
         ("channels", channels, ("rgb", "grey")),
@@ -50,7 +50,7 @@ def from_function(
         if value not in choices:
             raise ConfigError(f"{word} = {value!r}{suggestion(str(value), choices)}")
     if not callable(fn):
-        raise ConfigError(f"from_function wants a function of images, got {type(fn).__name__}")
+        raise ConfigError(f"from_function needs a function of images, got {type(fn).__name__}")
     card = Card(
         name=name or getattr(fn, "__name__", "custom").strip("<>"),
         architecture="custom",
@@ -61,7 +61,7 @@ def from_function(
         weights="",
     )
     if on_host:
-        return Classifier(state={}, network=None, card=card, host=HostFunction(fn, scores))
+        return Classifier(state={}, network=None, card=card, host_fn=HostFunction(fn, scores))
     return Classifier(state={}, network=FunctionNetwork(fn, scores), card=card)
 
 
@@ -71,7 +71,7 @@ class FunctionNetwork:
 
     fn: Callable[[Array], Array]
     scores: Scores
-    together: int | None = None
+    cpu_batch: int | None = None
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         out = jnp.asarray(self.fn(images))
@@ -80,7 +80,7 @@ class FunctionNetwork:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class HostFunction:
-    """A host function that gives logits; compared by identity."""
+    """A host function with logits as output; compared by identity."""
 
     fn: Callable[[np.ndarray], Any]
     scores: Scores

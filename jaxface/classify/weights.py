@@ -1,4 +1,4 @@
-"""Weights of a net as a flat file of named arrays, checked one by one against what the net wants."""
+"""Weights of a net as a flat file of named arrays, checked one by one against the net."""
 
 from __future__ import annotations
 
@@ -34,38 +34,40 @@ def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def flat_arrays(state: nnx.State) -> dict[str, np.ndarray]:
-    """The arrays of a filled net by name, as `fill` takes them."""
+    """Return the arrays of a filled net by name, as `fill` takes them."""
     return {_name(path): np.asarray(leaf[...]) for path, leaf in nnx.to_flat_state(state)}
 
 
-def wanted_arrays(state: nnx.State) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every array of a net; names are paths such as `block0/second/depthwise`."""
+def array_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
+    """Return name and shape of every array of a net; names are paths such as `block0/second/depthwise`."""
     return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
 
 
 def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
-    """The net's state with the numbers of `arrays`, as float32 on the device; each is asked for once.
+    """Return the net's state with the values of `arrays`, as float32 on the device; each is read once.
 
     Args:
         state: of the same structure, abstract or not.
-        arrays: our names -> arrays, or tensors that still lie in their file.
+        arrays: our names -> arrays, or tensors that are read on demand.
         origin: the file, for messages.
     Raises:
         CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
     """
-    wanted = wanted_arrays(state)
-    missing, surplus = sorted(wanted.keys() - arrays.keys()), sorted(arrays.keys() - wanted.keys())
-    check_names(origin, missing, surplus, len(wanted), len(arrays))
+    shapes = array_shapes(state)
+    missing, surplus = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
+    check_names(origin, missing, surplus, len(shapes), len(arrays))
 
     def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
         name = _name(path)
-        return leaf.replace(jax.device_put(checked(arrays[name], name, wanted[name], origin)))
+        return leaf.replace(jax.device_put(check_array(arrays[name], name, shapes[name], origin)))
 
     return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
 
-def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wanted: int, there: int) -> None:
-    """Refuse a file whose arrays are not the ones that a net wants; the counts are for the message.
+def check_names(
+    origin: str, missing: Sequence[str], surplus: Sequence[str], expected: int, present: int
+) -> None:
+    """Check that a file has exactly the arrays of a net; the counts are for the message.
 
     Raises:
         CheckpointError: names the first few.
@@ -73,20 +75,20 @@ def check_names(origin: str, missing: Sequence[str], surplus: Sequence[str], wan
     if missing or surplus:
         raise CheckpointError(
             f"{origin} does not fit the net: {_list('missing', missing)}{_list('unknown', surplus)}"
-            f"{wanted} arrays wanted, {there} there"
+            f"{expected} arrays expected, {present} present"
         )
 
 
-def checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
-    """One array as finite float32 of a shape.
+def check_array(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.ndarray:
+    """Return one array as finite float32 of a shape.
 
     Raises:
         CheckpointError: another shape or type, or numbers that are not finite.
     """
     if tuple(tensor.shape) != shape:  # before anything of that size is read
-        raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net wants {shape}")
+        raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net has {shape}")
     if np.dtype(tensor.dtype).kind != "f" and tensor.dtype != _BFLOAT16:
-        raise CheckpointError(f"{origin}: {name!r} has type {tensor.dtype}, wanted floating point")
+        raise CheckpointError(f"{origin}: {name!r} has type {tensor.dtype}, must be floating point")
     array = _aligned(shape)
     with np.errstate(over="ignore"):  # what overflows float32 is refused here, too
         np.copyto(array, np.asarray(tensor), casting="unsafe")
@@ -96,7 +98,7 @@ def checked(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> np.n
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """Uninitialised float32 that JAX takes over on the CPU without a copy: a large net is there once."""
+    """Uninitialised float32 that JAX adopts on the CPU without a copy: a large net is in memory once."""
     size = 4 * math.prod(shape)
     memory = np.empty(size + _ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % _ALIGNMENT

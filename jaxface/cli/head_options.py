@@ -1,4 +1,4 @@
-"""What `render` and `search` share: which head, whose face, which prototype."""
+"""What commands that take a head share: which head, whose face, which prototype."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import jaxface as jf
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import expression_name
+from jaxface.face import HeadConfig
+from jaxface.face.requirements import prototype_rows
 
 
-def load_head(head: str, texture: str | None) -> jf.face.FaceModel:
-    """The head that `--head` and `--texture` name."""
-    return jf.face.load(head) if texture is None else jf.face.load(head, texture=texture)
+def load_head(config: HeadConfig) -> jf.face.FaceModel:
+    """Load the head that `--head` and its options name."""
+    return jf.face.load(str(config.head), **config.head_options)
 
 
 def person(head: jf.face.FaceModel, seed: int | None) -> jf.face.FaceParams:
@@ -37,13 +39,8 @@ def with_prototype(
     name = expression_name(label)
     if name == "neutral":
         return dataclasses.replace(params, expression=jnp.zeros_like(params.expression))
-    rows = [row for row, known in enumerate(head.expressions.prototype_labels) if known == name]
-    if not rows:
-        has = sorted(set(head.expressions.prototype_labels)) or ["none"]
-        raise ConfigError(
-            f"head {head.name!r} has no hand-set {name} (it has: {', '.join(has)}); "
-            f"find one with: jaxface search --head ... --expression {name}"
-        )
+    remedy = f"take neutral, or find one with: jaxface search --head ... --expression {name}"
+    rows = prototype_rows(head, name, remedy)
     if not 0 <= number < len(rows):
         raise ConfigError(f"prototype {number}: {name} has {len(rows)} on head {head.name!r}, counted from 0")
     return dataclasses.replace(params, expression=head.expressions.prototypes[rows[number]])

@@ -13,22 +13,18 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.cli import head_options, options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
+from jaxface.face import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.report import image_encoding
 
 
 @dataclass(frozen=True)
-class RenderSettings:
+class RenderSettings(HeadConfig):
     """What is drawn."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder: FLAME .pkl or .npz, ICT-FaceKit."""
-
-    texture: str | None = None
-    """A texture file for a head that brings none."""
 
     seed: Annotated[int | None, tyro.conf.arg(aliases=["--identity-seed"])] = None
     """Whose face: the first person of this seed's population; none = the mean head."""
@@ -100,7 +96,7 @@ def check(settings: RenderSettings) -> None:
 
 def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
     """The picture, (H, W, 3) uint8."""
-    head = head_options.load_head(settings.head, settings.texture)
+    head = head_options.load_head(settings)
     config = settings.render
     if settings.size is not None:
         config = dataclasses.replace(config, size=settings.size)
@@ -110,15 +106,18 @@ def draw(settings: RenderSettings, meter: progress.Progress) -> np.ndarray:
     seeds: list[int | None] = [settings.seed]
     if settings.identities > 1:
         seeds = list(range(settings.seed or 0, (settings.seed or 0) + settings.identities))
-    meter.start("faces", len(seeds) * len(settings.expression))
+    params = [
+        head_options.with_prototype(head, head_options.person(head, seed), label, settings.prototype)
+        for seed in seeds
+        for label in settings.expression
+    ]
+    meter.start("faces", len(params))
     images = []
-    for seed in seeds:
-        someone = head_options.person(head, seed)
-        for label in settings.expression:
-            params = head_options.with_prototype(head, someone, label, settings.prototype)
-            grid = jf.render.grid(head, params, scene, symmetry, time, side=settings.side)
-            images.append(np.asarray(grid).reshape(-1, *grid.shape[2:]))
-            meter.advance()
+    intervention = interventions.Symmetry(settings.side)
+    for each in params:
+        grid = interventions.grid(intervention, head, each, scene, symmetry, time)
+        images.append(np.asarray(grid).reshape(-1, *grid.shape[2:]))
+        meter.advance()
     meter.close()
     stacked = np.stack(images)
     if many:

@@ -6,6 +6,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,11 +16,12 @@ import numpy as np
 import tyro
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.classify import Classifier
 from jaxface.cli import head_options, options
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
-from jaxface.face import FaceModel, FaceParams
+from jaxface.face import FaceModel, FaceParams, HeadConfig
 from jaxface.render import RenderConfig, Scene
 from jaxface.report import image_encoding
 from jaxface.search import SearchConfig, SearchResult, Status
@@ -28,14 +30,8 @@ SHOWN = (1.0, 0.5, 0.0)
 
 
 @dataclass(frozen=True)
-class SearchSettings:
+class SearchSettings(HeadConfig):
     """What is searched."""
-
-    head: str = "bundled"
-    """`bundled`, or a face model file or folder: FLAME .pkl or .npz, ICT-FaceKit."""
-
-    texture: str | None = None
-    """A texture file for a head that brings none."""
 
     classifier: str = "face-api"
     """A name (see `jaxface classifiers`), or a folder with card.toml."""
@@ -87,7 +83,7 @@ def main(argv: Sequence[str]) -> int:
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
     target = classifier.index(expression)
     judges = [classifier, *(jf.classify.load(name) for name in settings.witnesses)]
-    head = head_options.load_head(settings.head, settings.texture)
+    head = head_options.load_head(settings)
     scene = jf.render.scene(settings.render)
     someone = head_options.person(head, settings.identity_seed)
 
@@ -118,8 +114,9 @@ def main(argv: Sequence[str]) -> int:
 
 def draw(head: FaceModel, found: FaceParams, scene: Scene) -> tuple[list[str], np.ndarray]:
     """The neutral face, then the one that was found at the symmetries `SHOWN`: names and images."""
-    neutral = jf.render.grid(head, found, scene, jnp.ones(1), jnp.zeros(1))[:, 0]
-    strip = jf.render.grid(head, found, scene, jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
+    grid = partial(interventions.grid, interventions.Symmetry(), head, found, scene)
+    neutral = grid(jnp.ones(1), jnp.zeros(1))[:, 0]
+    strip = grid(jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
     names = ["neutral", *(f"s = {symmetry:g}" for symmetry in SHOWN)]
     return names, np.concatenate([np.asarray(neutral), np.asarray(strip)])
 

@@ -1,4 +1,4 @@
-"""Seconds by what they were spent on, with JAX's tracing and compiling kept apart from running."""
+"""Seconds of each stage of a run, with JAX's tracing and compiling kept apart from running."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _BACKEND = "/jax/core/compile/backend_compile_duration"
 
 
 class Clock:
-    """Wall seconds of each stage; a context manager that hears of compilations while it is open.
+    """Wall seconds of each stage; a context manager that records compilations while it is open.
 
     Attributes:
-        seconds: of each stage, without what was traced and compiled meanwhile; `compile` has that.
-        programs: how many were handed to the compiler or found in its cache.
-        compiled: how many of them were not found in the persistent cache (all, where there is none).
+        seconds: of each stage, without its tracing and compiling, which `compile` has.
+        programs: number of programs that were compiled or read from the cache.
+        compiled: number of them that the persistent cache did not have (all, without a cache).
     """
 
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.programs = self.compiled = 0
-        self._heard: list[tuple[float, float]] = []
+        self._intervals: list[tuple[float, float]] = []
 
     def __enter__(self) -> Clock:
         jax.monitoring.register_event_duration_secs_listener(self._duration)
@@ -39,7 +39,7 @@ class Clock:
 
     @contextlib.contextmanager
     def during(self, stage: str) -> Iterator[None]:
-        """Time spent inside goes to `stage`; stages do not nest."""
+        """Add the time inside to `stage`; stages do not nest."""
         began, compiling = time.perf_counter(), self.seconds["compile"]
         try:
             yield
@@ -48,7 +48,7 @@ class Clock:
             self.seconds[stage] += max(spent - (self.seconds["compile"] - compiling), 0.0)
 
     def _duration(self, event: str, duration_secs: float, **kwargs: str | int) -> None:
-        """Tracing nests (a function traces the functions that it calls); every second is counted once."""
+        """Count every second once: tracing nests, since a function traces the functions that it calls."""
         if not event.startswith(_COMPILING):
             return
         if event == _BACKEND:
@@ -56,12 +56,12 @@ class Clock:
             self.compiled += 1
         end = time.perf_counter()
         begin = end - duration_secs
-        while self._heard and self._heard[-1][0] >= begin:
-            inner = self._heard.pop()
+        while self._intervals and self._intervals[-1][0] >= begin:
+            inner = self._intervals.pop()
             self.seconds["compile"] -= inner[1] - inner[0]
-        if self._heard:
-            begin = max(begin, self._heard[-1][1])
-        self._heard.append((begin, end))
+        if self._intervals:
+            begin = max(begin, self._intervals[-1][1])
+        self._intervals.append((begin, end))
         self.seconds["compile"] += end - begin
 
     def _event(self, event: str, **kwargs: str | int) -> None:

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def load_toml(cls: type[T], path: str | Path) -> T:
-    """The dataclass `cls` as the TOML file describes it; what the file leaves out keeps its default.
+    """Load the dataclass `cls` from a TOML file; keys that the file leaves out keep their defaults.
 
     Raises:
         ConfigError: no such file, not TOML, an unknown key (with a suggestion) or a value of a wrong type.
@@ -42,14 +42,14 @@ def load_toml(cls: type[T], path: str | Path) -> T:
 
 
 def from_dict(cls: type[T], table: dict[str, Any], *, where: str = "") -> T:
-    """The dataclass `cls` from a nested dictionary; keys that `cls` does not have are refused."""
+    """Build the dataclass `cls` from a nested dictionary; keys that `cls` does not have are errors."""
     hints = typing.get_type_hints(cls)  # constraints of `Annotated` are for `checks.check`
-    known = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
+    names = {field.name for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     values = {}
     for key, value in table.items():
         name = key.replace("-", "_")
-        if name not in known:
-            raise ConfigError(f"unknown key {where + key!r}{suggestion(name, known)}")
+        if name not in names:
+            raise ConfigError(f"unknown key {where + key!r}{suggestion(name, names)}")
         values[name] = _convert(hints[name], value, where + key)
     try:
         return cls(**values)
@@ -58,7 +58,7 @@ def from_dict(cls: type[T], table: dict[str, Any], *, where: str = "") -> T:
 
 
 def to_dict(config: Any) -> dict[str, Any]:
-    """The nested dictionary of a config, without what is None: TOML has no word for it."""
+    """Return the nested dictionary of a config, without None, which TOML does not have."""
     out = {}
     for field in dataclasses.fields(config):
         value = getattr(config, field.name)
@@ -74,7 +74,7 @@ def to_dict(config: Any) -> dict[str, Any]:
 
 
 def dump_toml(config: Any) -> str:
-    """The config as TOML text that `load_toml` reads back to an equal object."""
+    """Return the config as TOML text, which `load_toml` reads back to an equal object."""
     return tomli_w.dumps(to_dict(config))
 
 
@@ -89,25 +89,25 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):
-            raise ConfigError(f"{where} wants a list, got {value!r}")
+            raise ConfigError(f"{where} = {value!r}: must be a list")
         kinds = typing.get_args(hint)
         if kinds[-1] is Ellipsis:
             kinds = (kinds[0],) * len(value)
         if len(kinds) != len(value):
-            raise ConfigError(f"{where} wants {len(kinds)} values, got {len(value)}")
+            raise ConfigError(f"{where} = {value!r}: must have {len(kinds)} values")
         return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} wants a table [{where}], got {value!r}")
+            raise ConfigError(f"{where} = {value!r}: must be a table [{where}]")
         return from_dict(typing.cast(type, hint), value, where=where + ".")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if hint is Path and isinstance(value, str):
         return Path(value)
     if isinstance(value, bool) and hint is not bool:
-        raise ConfigError(f"{where} wants {hint.__name__}, got {value!r}")
+        raise ConfigError(f"{where} = {value!r}: must be {hint.__name__}")
     if isinstance(hint, type) and not isinstance(value, hint):
-        raise ConfigError(f"{where} wants {hint.__name__}, got {value!r}")
+        raise ConfigError(f"{where} = {value!r}: must be {hint.__name__}")
     return value
 
 

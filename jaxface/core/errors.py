@@ -1,4 +1,4 @@
-"""The errors a user can meet. Each message says what came, what was wanted and what to do."""
+"""Errors for users. Each message has the value, the rule and the remedy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class ConfigError(JaxfaceError):
 
 
 class ShapeError(JaxfaceError):
-    """An array whose shape, type or range is not the one asked for."""
+    """An array of a wrong shape, type or range."""
 
 
 class ModelFileError(JaxfaceError):
@@ -27,7 +27,7 @@ class CheckpointError(JaxfaceError):
 
 
 class LabelError(JaxfaceError):
-    """An expression label that the vocabulary does not know."""
+    """An expression label that is not in the vocabulary."""
 
 
 class DataError(JaxfaceError):
@@ -35,15 +35,15 @@ class DataError(JaxfaceError):
 
 
 class TrainingError(JaxfaceError):
-    """A training that cannot go on: numbers that are not finite, or a checkpoint that cannot be read."""
+    """A training that cannot continue: numbers that are not finite, or a checkpoint that cannot be read."""
 
 
 class StoreError(JaxfaceError):
     """A run folder that cannot be read, or that belongs to another configuration."""
 
 
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`, did you mean 'x'?` for the closest known word, else the known words in order."""
-    known = list(known)
-    close = difflib.get_close_matches(word, known, n=1)
-    return f", did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(known))}"
+def suggestion(word: str, names: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the closest of the names, else all names in order."""
+    names = list(names)
+    close = difflib.get_close_matches(word, names, n=1)
+    return f", did you mean {close[0]!r}?" if close else f"; known: {', '.join(sorted(names))}"

@@ -1,4 +1,4 @@
-"""Several processes of one run, through `jax.distributed`: who they are, and what they wait for."""
+"""Several processes of one run, through `jax.distributed`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ T = TypeVar("T")
 
 
 def initialize_distributed(coordinator: str | None, processes: int | None, process: int | None) -> None:
-    """Make this process one of several; before JAX's backend starts.
+    """Join this process to the others, before JAX's backend starts.
 
     With None for all three, JAX takes them from its environment (`JAX_COORDINATOR_ADDRESS`,
     `JAX_NUM_PROCESSES`, `JAX_PROCESS_ID`) or from the cluster (Slurm, MPI, Kubernetes, TPU).
 
     Args:
         coordinator: HOST:PORT, where process 0 will listen.
-        processes: how many there are.
-        process: which one this is, from 0.
+        processes: their number.
+        process: the index of this one, from 0.
 
     Raises:
-        ConfigError: only some of the three, numbers that make no sense, or JAX cannot connect.
+        ConfigError: only some of the three, impossible numbers, or JAX cannot connect.
     """
-    given = {"coordinator": coordinator, "processes": processes, "process": process}
-    missing = [name for name, value in given.items() if value is None]
+    arguments = {"coordinator": coordinator, "processes": processes, "process": process}
+    missing = [name for name, value in arguments.items() if value is None]
     if missing and len(missing) < 3:
         raise ConfigError(
-            "a run of several processes wants coordinator, processes and process; "
+            "a run of several processes needs coordinator, processes and process; "
             f"missing: {', '.join(missing)}"
         )
     if processes is not None and process is not None and not 0 <= process < processes:
-        raise ConfigError(f"process = {process} of {processes} processes: they count from 0 to {processes - 1}")
+        raise ConfigError(f"process = {process} of {processes} processes: must be from 0 to {processes - 1}")
     if coordinator is not None and not coordinator.rpartition(":")[2].isdigit():
-        raise ConfigError(f"coordinator = {coordinator!r} wants to be HOST:PORT, such as 10.0.0.1:1234")
+        raise ConfigError(f"coordinator = {coordinator!r}: must be HOST:PORT, such as 10.0.0.1:1234")
     try:
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
@@ -46,13 +46,13 @@ def initialize_distributed(coordinator: str | None, processes: int | None, proce
 
 
 def run_on_all(action: Callable[[], T], what: str) -> T:
-    """What `action` gives, on every process; where it fails on one, all of them fail, and none waits for ever.
+    """Run `action` on every process and return its result. If it fails on one, it fails on all.
 
-    A process that dies between two calls is noticed by JAX (heartbeats, 100 s; process 0: at once), which then
-    aborts the others: "another task died". One that dies in here is noticed at once.
+    No process then waits for ever. JAX notices a process that dies between two calls (heartbeats, 100 s;
+    process 0: at once) and aborts the others: "another task died". One that dies in here is noticed at once.
 
     Args:
-        what: for the message of the others.
+        what: describes the action in the message on the other processes.
 
     Raises:
         StoreError: another process failed, or was lost.
@@ -63,26 +63,26 @@ def run_on_all(action: Callable[[], T], what: str) -> T:
 
     failure: Exception | None = None
     try:
-        done = action()
-    except Exception as error:  # told to the others before it is raised
+        result = action()
+    except Exception as error:  # reported to the others before it is raised
         failure = error
     try:
-        failed = multihost_utils.process_allgather(np.int32(failure is not None))
+        has_failed = multihost_utils.process_allgather(np.int32(failure is not None))
     except (RuntimeError, ValueError) as error:  # Gloo's: the connection is gone
         if failure is not None:
             raise failure from None
         reason = " ".join(str(error).split())
         raise StoreError(
             f"another process was lost before all could {what}; see its own messages, then start all of them "
-            f"again with the same command, which goes on where it was ({reason})"
+            f"again with the same command to resume ({reason})"
         ) from None
     if failure is not None:
         raise failure
-    if failed.any():
-        raise StoreError(f"process {int(np.argmax(failed))} could not {what}; its own message says why")
-    return done
+    if has_failed.any():
+        raise StoreError(f"process {int(np.argmax(has_failed))} could not {what}; see its own message")
+    return result
 
 
 def is_first() -> bool:
-    """Whether this process does what only one may do."""
+    """Return whether this is process 0, which does what only one process may do."""
     return jax.process_index() == 0

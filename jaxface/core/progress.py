@@ -10,22 +10,22 @@ from tqdm import tqdm
 
 
 class Progress(Protocol):
-    """What long work tells of itself. One object may see several stages, one after another."""
+    """Progress of long work. One object may show several stages, one after another."""
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
-        """A stage of `total` units begins, `done` of which were there already."""
+    def start(self, stage: str, total: int, initial: int = 0) -> None:
+        """Begin a stage of `total` units, `initial` of which are done."""
 
     def advance(self, units: int = 1, note: str = "") -> None:
-        """`units` more are done; `note` says something of the last one."""
+        """Count `units` more as done; `note` describes the last one."""
 
     def close(self) -> None:
-        """The stage is over."""
+        """End the stage."""
 
 
 class NullProgress:
-    """Says nothing: the default of the library."""
+    """Shows nothing: the default of the library."""
 
-    def start(self, stage: str, total: int, done: int = 0) -> None: ...
+    def start(self, stage: str, total: int, initial: int = 0) -> None: ...
 
     def advance(self, units: int = 1, note: str = "") -> None: ...
 
@@ -33,15 +33,15 @@ class NullProgress:
 
 
 class TqdmProgress:
-    """One tqdm bar on stderr with the stage, the rate and the time left; first the hint stands beside it."""
+    """One tqdm bar on stderr with the stage, the rate and the time left; a hint until the first unit."""
 
     def __init__(self, hint: str = "") -> None:
         self._bar: tqdm | None = None
         self._hint = hint
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
+    def start(self, stage: str, total: int, initial: int = 0) -> None:
         self.close()
-        self._bar = tqdm(desc=stage, total=total, initial=done, file=sys.stderr, dynamic_ncols=True)
+        self._bar = tqdm(desc=stage, total=total, initial=initial, file=sys.stderr, dynamic_ncols=True)
         self._bar.set_postfix_str(self._hint)
 
     def advance(self, units: int = 1, note: str = "") -> None:
@@ -62,20 +62,20 @@ class LogProgress:
         self._seconds = seconds
         self._hint = f" ({hint})" if hint else ""
         self._stage, self._done, self._total = "", 0, 0
-        self._began = self._said = 0.0
+        self._began = self._last_print = 0.0
         self._before = 0
 
-    def start(self, stage: str, total: int, done: int = 0) -> None:
-        self._stage, self._done, self._total, self._before = stage, done, total, done
-        self._began = self._said = time.monotonic()
-        print(f"{stage}: {done}/{total}{self._hint if done < total else ''}", file=sys.stderr, flush=True)
+    def start(self, stage: str, total: int, initial: int = 0) -> None:
+        self._stage, self._done, self._total, self._before = stage, initial, total, initial
+        self._began = self._last_print = time.monotonic()
+        print(f"{stage}: {initial}/{total}{self._hint if initial < total else ''}", file=sys.stderr, flush=True)
 
     def advance(self, units: int = 1, note: str = "") -> None:
         self._done += units
         now = time.monotonic()
-        if now - self._said < self._seconds and self._done < self._total:
+        if now - self._last_print < self._seconds and self._done < self._total:
             return
-        self._said = now
+        self._last_print = now
         rate = (self._done - self._before) / max(now - self._began, 1e-9)
         left = (self._total - self._done) / rate if rate else float("nan")
         suffix = f"; {note}" if note else ""
@@ -89,7 +89,7 @@ class LogProgress:
 
 
 def for_terminal(quiet: bool = False, hint: str = "") -> Progress:
-    """The progress display that suits stderr; `hint` is said when a stage begins."""
+    """Return the progress display that suits stderr; `hint` is shown when a stage begins."""
     if quiet:
         return NullProgress()
     return TqdmProgress(hint) if sys.stderr.isatty() else LogProgress(hint=hint)

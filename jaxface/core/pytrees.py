@@ -18,10 +18,10 @@ def static(**options: Any) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
 def pytree(cls: type[T]) -> type[T]:
     """Decorator: a frozen dataclass registered as a JAX pytree; `static()` fields are its structure."""
-    frozen = dataclasses.dataclass(frozen=True)(cls)
-    fields = dataclasses.fields(frozen)  # type: ignore[arg-type]
+    data_class = dataclasses.dataclass(frozen=True)(cls)
+    fields = dataclasses.fields(data_class)  # type: ignore[arg-type]
     return jax.tree_util.register_dataclass(
-        frozen,
+        data_class,
         data_fields=[field.name for field in fields if not field.metadata.get("static")],
         meta_fields=[field.name for field in fields if field.metadata.get("static")],
     )

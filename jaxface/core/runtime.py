@@ -18,54 +18,55 @@ _LIBRARIES = (
 
 
 def enable_compile_cache(folder: str | Path | None = None) -> Path:
-    """Keep compiled programs on disk, whatever their compile time, so that a second run compiles nothing.
+    """Keep all compiled programs on disk, so that a second run compiles nothing. Return the folder.
 
-    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` wins over `folder`.
+    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` takes precedence over
+    `folder`.
     """
     import jax
 
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    chosen = os.environ.get("JAX_COMPILATION_CACHE_DIR") or folder or f"{cache}/jaxface/jit"
-    chosen = Path(chosen).expanduser()
-    jax.config.update("jax_compilation_cache_dir", str(chosen))
+    path = os.environ.get("JAX_COMPILATION_CACHE_DIR") or folder or f"{cache}/jaxface/jit"
+    path = Path(path).expanduser()
+    jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
-    return chosen
+    return path
 
 
 def use_all_cores() -> None:
-    """One JAX CPU device for each core that this process may use, so that work which is spread over devices
-    uses them all; and two at least, because XLA compiles for several devices otherwise than for one.
+    """Make one JAX CPU device for each core of this process, so that sharded work uses all of them.
 
-    The command line calls this before JAX's backend starts; later it does nothing. `JAX_NUM_CPU_DEVICES` and
-    XLA's `--xla_force_host_platform_device_count` win.
+    At least two, because XLA compiles for several devices otherwise than for one. The command line calls this
+    before JAX's backend starts; later it does nothing. `JAX_NUM_CPU_DEVICES` and XLA's
+    `--xla_force_host_platform_device_count` take precedence.
     """
     import jax
 
-    told = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    if not told and "JAX_NUM_CPU_DEVICES" not in os.environ:
+    has_flag = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not has_flag and "JAX_NUM_CPU_DEVICES" not in os.environ:
         with contextlib.suppress(RuntimeError):  # the backend has started
             jax.config.update("jax_num_cpu_devices", max(cores(), 2))
 
 
 def cores() -> int:
-    """Cores that this process may use."""
+    """Return the number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def versions() -> dict[str, str]:
-    """Installed versions of jaxface and of the libraries its numbers depend on."""
-    found = {"python": platform.python_version()}
+    """Return the versions of jaxface and of the libraries its numbers depend on."""
+    installed = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found[name] = importlib.metadata.version(name)
+            installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            found[name] = "not installed"
-    return found
+            installed[name] = "not installed"
+    return installed
 
 
 def git_commit(folder: str | Path) -> str | None:
-    """The commit that `folder` stands at, `+` behind it when the tree differs; None outside a checkout."""
+    """Return the commit of a checkout, followed by `+` if files differ from it; None outside a checkout."""
 
     def git(*arguments: str) -> str:
         return subprocess.run(
@@ -79,7 +80,7 @@ def git_commit(folder: str | Path) -> str | None:
 
 
 def environment() -> dict[str, Any]:
-    """The machine, for a reader: versions, devices, platform, commit. Starts JAX's backend."""
+    """Describe the machine for a reader: versions, devices, platform, commit. Starts JAX's backend."""
     import jax
 
     return {

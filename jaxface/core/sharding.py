@@ -1,43 +1,76 @@
-"""Cases over devices: each device works on cases of its own, with JAX's mesh and `shard_map`.
+"""Work over this process's devices, with JAX's meshes and `shard_map`.
 
-A device always works on the same number of slots, some of which may be idle. The program of one device is
-therefore the same however many cases and devices there are, from two on, and so are a case's numbers. For a
-mesh of one device XLA fuses otherwise and may round otherwise in the last bit: so measured, with normalisation
-by scalars and by arrays, as constants and as arguments, and without any.
+The lower half serves training: one program over a mesh, with a part of each batch on every device
+and the whole state on all of them. The upper half serves searches and audits: `CaseSharding` gives
+each device cases of its own.
+
+A device always works on the same number of slots, and some of them may be idle. The program of one
+device is therefore the same for any number of cases and of devices, from two on, and so are the
+numbers of a case. For a mesh of one device XLA fuses otherwise and may round otherwise in the last
+bit (measured with normalisation by scalars and by arrays, as constants and as arguments, and without
+any).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxface.core.types import Array
 
-_AXIS = "case"
+_AXIS = "batch"
+
+
+# One program over a mesh ----------------------------------------------------------------------------------
+
+
+def mesh_for(examples: int, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """Return a mesh of as many devices of this process as divide a number of examples.
+
+    Args:
+        devices: to choose from; None = all local ones.
+    """
+    devices = list(devices or jax.local_devices())
+    return Mesh(np.array(devices[: math.gcd(examples, len(devices))]), (_AXIS,))
+
+
+def replicate(tree: Any, mesh: Mesh) -> Any:
+    """Copy a pytree to every device of a mesh."""
+    return jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
+
+
+def shard_batch(batch: Mapping[str, Any], mesh: Mesh) -> dict[str, jax.Array]:
+    """Split a batch, (B, ...) each, by rows over the devices of a mesh."""
+    return jax.device_put(dict(batch), NamedSharding(mesh, PartitionSpec(_AXIS)))
+
+
+# Cases in slots -------------------------------------------------------------------------------------------
 
 CaseProgram = Callable[..., Any]
-"""(shared, *cases, active) -> results, all but `shared` with a leading axis over slots; pure. `active` (slots,)
-bool says which slots hold a case: what comes of the others is thrown away."""
+"""(common, *cases) or (common, *cases, active) -> results; pure. All but `common` have a leading axis over
+slots. `active` (slots,) bool marks the slots to work on; the results of the others are not used."""
 
 
 class SlotAssignment(NamedTuple):
     """Which case sits in which slot.
 
     Attributes:
-        case_of: (capacity,) index of the case in each slot, device by device; any case where none is.
-        busy: (capacity,) bool, slots whose case is to be worked on.
-        slot_of: (n,) where each case sits.
+        case_index: (capacity,) the case of each slot, device by device; any case for an empty slot.
+        active: (capacity,) bool, slots whose case is to be worked on.
+        slot_index: (n,) the slot of each case.
     """
 
-    case_of: np.ndarray
-    busy: np.ndarray
-    slot_of: np.ndarray
+    case_index: np.ndarray
+    active: np.ndarray
+    slot_index: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -57,95 +90,124 @@ class CaseSharding:
         """Most cases of one call."""
         return self.mesh.size * self.slots
 
-    def place(self, shared: Any) -> Any:
-        """A pytree that all cases share, on every device; CPU devices share one copy of it in memory."""
-        host = jax.tree.map(lambda leaf: leaf if _is_key(leaf) else np.asarray(leaf), shared)
-        return jax.device_put(host, NamedSharding(self.mesh, PartitionSpec()))
+    def replicate(self, common: Any) -> Any:
+        """Copy what all cases share to every device; CPU devices share one copy of it in memory."""
+        host = jax.tree.map(lambda leaf: leaf if _is_key(leaf) else np.asarray(leaf), common)
+        return replicate(host, self.mesh)
 
     def __call__(
-        self, program: CaseProgram, shared: Any, *cases: Any, active: Array | np.ndarray | None = None
+        self, program: CaseProgram, common: Any, *cases: Any, active: Array | np.ndarray | None = None
     ) -> Any:
         """Run `program` on n cases and wait for it.
 
         Args:
             program: the same function object on every call, so that it is compiled once.
-            shared: from `place`.
+            common: what all cases share, from `replicate`.
             cases: pytrees whose leaves have a leading axis n, at most `capacity`.
-            active: (n,) which cases are to be worked on; None = all.
+            active: (n,) bool, the cases to work on, which `program` takes as its last argument; None = all
+                of them, and empty slots too: for programs that cost little and take no such argument.
 
         Returns:
-            the program's results as NumPy arrays with a leading axis n; nothing sensible where not active.
+            the program's results as NumPy arrays with a leading axis n; undefined where not active.
         """
         count = len(jax.tree.leaves(cases)[0])
-        deal = self.deal(np.ones(count, bool) if active is None else np.asarray(active))
-        return self.fetch(self.start(program, shared, *self.put(cases, deal)), deal)
+        assignment = self.assign(np.ones(count, bool) if active is None else np.asarray(active))
+        *slots, active_slots = self.scatter(cases, assignment)
+        if active is not None:
+            slots.append(active_slots)
+        return self.gather(self.launch(program, common, *slots), assignment)
 
-    def deal(self, active: np.ndarray) -> SlotAssignment:
-        """Slots for n cases: the active ones in turn to one device after another, then the others.
+    def assign(self, active: np.ndarray) -> SlotAssignment:
+        """Assign slots to n cases: the active ones in turn to one device after another, then the others.
 
         Args:
             active: (n,) bool.
         """
         count = len(active)
         if count > self.capacity:
-            raise ValueError(f"{count} cases want as many slots, there are {self.capacity}")
-        in_turn = np.arange(self.capacity).reshape(self.mesh.size, self.slots).T.reshape(-1)
+            raise ValueError(f"{count} cases do not fit into {self.capacity} slots")
+        # Slot by slot over all devices, so that few cases still use every device.
+        slots = np.arange(self.capacity).reshape(self.mesh.size, self.slots).T.reshape(-1)
         order = np.concatenate([np.flatnonzero(active), np.flatnonzero(~active)])
-        case_of, busy = np.zeros(self.capacity, int), np.zeros(self.capacity, bool)
-        case_of[in_turn[:count]] = order
-        busy[in_turn[: active.sum()]] = True
-        slot_of = np.empty(count, int)
-        slot_of[order] = in_turn[:count]
-        return SlotAssignment(case_of, busy, slot_of)
+        case_index, active_slots = np.zeros(self.capacity, int), np.zeros(self.capacity, bool)
+        case_index[slots[:count]] = order
+        active_slots[slots[: active.sum()]] = True
+        slot_index = np.empty(count, int)
+        slot_index[order] = slots[:count]
+        return SlotAssignment(case_index, active_slots, slot_index)
 
-    def put(self, cases: Any, deal: SlotAssignment) -> tuple[Any, ...]:
-        """The cases in their slots on the devices, and (capacity,) bool which slots are busy."""
-        rows = jax.tree.map(lambda leaf: _rows(leaf, deal.case_of), cases)
-        return jax.device_put((*rows, deal.busy), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
+    def scatter(self, cases: Any, assignment: SlotAssignment) -> tuple[Any, ...]:
+        """Put cases into their slots on the devices. Return them, then (capacity,) bool `active`."""
+        rows = jax.tree.map(lambda leaf: _take(leaf, assignment.case_index), cases)
+        return jax.device_put((*rows, assignment.active), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
 
-    def start(self, program: CaseProgram, shared: Any, *given: Any) -> Any:
-        """Run `program` on what `put` gave; its results stay on the devices, slot by slot."""
-        return compiled(program, self.mesh)(shared, *given)
+    def launch(self, program: CaseProgram, common: Any, *slots: Any) -> Any:
+        """Run `program` on the output of `scatter`; its results stay on the devices, slot by slot."""
+        return compile_program(program, self.mesh)(common, *slots)
 
-    def fetch(self, results: Any, deal: SlotAssignment) -> Any:
-        """Results as NumPy arrays, case by case."""
-        return jax.tree.map(lambda leaf: leaf[deal.slot_of], jax.device_get(results))
+    def gather(self, results: Any, assignment: SlotAssignment) -> Any:
+        """Fetch results as NumPy arrays, case by case."""
+        return jax.tree.map(lambda leaf: leaf[assignment.slot_index], jax.device_get(results))
 
 
 def all_devices(slots: int, devices: Sequence[jax.Device] | None = None) -> CaseSharding:
-    """A spread over devices of this process; all of them unless told otherwise."""
+    """Return a sharding over devices of this process; None = all of them."""
     return CaseSharding(Mesh(np.array(devices or jax.local_devices()), (_AXIS,)), slots)
 
 
 def sharding_for(count: int) -> CaseSharding:
-    """The spread for one batch of a known size: no more devices than cases."""
+    """Return the sharding for one batch of a known size: no more devices than cases."""
     devices = jax.local_devices()[: max(count, 1)]
     return all_devices(-(-max(count, 1) // len(devices)), devices)
 
 
-def map_cases(function: Callable[..., Any], *cases: Any) -> Any:
-    """`function` of each case: one after another on a CPU, where a case's numbers then cannot depend on what
-    stands beside it; all at once elsewhere."""
-    if jax.default_backend() == "cpu":
-        return jax.lax.map(lambda one: function(*one), cases)
-    return jax.vmap(function)(*cases)
+def map_cases(fn: Callable[..., Any], *cases: Any, active: Array | None = None, default: Any = 0.0) -> Any:
+    """Apply `fn` to each case: one after another on a CPU, all at once on an accelerator.
+
+    On a CPU the numbers of a case then cannot depend on its neighbours, a case that is not active
+    costs nothing, and the cache holds the intermediates of one case.
+
+    Args:
+        fn: (*case) -> results, of one case.
+        cases: pytrees whose leaves have a leading axis n.
+        active: (n,) bool, the cases to work on; None = all.
+        default: the results of the others: a number, or a prefix of the results with numbers as leaves.
+
+    Returns:
+        the results with a leading axis n.
+    """
+    one_by_one = jax.default_backend() == "cpu"
+    if active is None:
+        return jax.lax.map(lambda case: fn(*case), cases) if one_by_one else jax.vmap(fn)(*cases)
+
+    def idle(case: tuple[Any, ...]) -> Any:
+        shapes = jax.eval_shape(fn, *case)
+        fill = jax.tree.broadcast(default, shapes)
+        return jax.tree.map(lambda value, leaf: jnp.full(leaf.shape, value, leaf.dtype), fill, shapes)
+
+    def either(is_active: Array, *case: Any) -> Any:
+        return jax.lax.cond(is_active, lambda case: fn(*case), idle, case)
+
+    if one_by_one:
+        return jax.lax.map(lambda row: either(*row), (active, *cases))
+    return jax.vmap(either)(active, *cases)  # a vmapped cond computes both branches and selects
 
 
 @lru_cache(maxsize=256)
-def compiled(program: CaseProgram, mesh: Mesh) -> Any:
-    """The jitted function (shared, *cases, active) over the devices of a mesh."""
+def compile_program(program: CaseProgram, mesh: Mesh) -> Any:
+    """Return the jitted program, (common, *cases), over the devices of a mesh."""
 
-    def local(shared: Any, cases: tuple[Any, ...]) -> Any:
-        return program(shared, *cases)
+    def local(common: Any, cases: tuple[Any, ...]) -> Any:
+        return program(common, *cases)
 
     specs = PartitionSpec(), PartitionSpec(_AXIS)
-    sharded = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
-    return jax.jit(lambda shared, *cases: sharded(shared, cases))
+    mapped_program = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
+    return jax.jit(lambda common, *cases: mapped_program(common, cases))
 
 
 def _is_key(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
-def _rows(leaf: Any, order: np.ndarray) -> Any:
-    return leaf[order] if _is_key(leaf) else np.asarray(leaf)[order]
+def _take(leaf: Any, indices: np.ndarray) -> Any:
+    return leaf[indices] if _is_key(leaf) else np.asarray(leaf)[indices]

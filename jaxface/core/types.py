@@ -1,4 +1,4 @@
-"""The vocabularies and the names of shapes that all rooms share.
+"""Vocabularies and names of shapes that all packages share.
 
 Shapes in docstrings use these letters: V vertices, F triangles, U texture coordinates, J joints,
 I identity, E expression and A albedo coefficients, K classes, S symmetry steps, T time steps,
@@ -15,6 +15,9 @@ import jax
 from jaxface.core.errors import LabelError, suggestion
 
 Array = jax.Array
+
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in grey (ITU-R BT.601), as OpenCV and Pillow use them."""
 
 BASE_EXPRESSIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 EXPRESSIONS: tuple[str, ...] = (*BASE_EXPRESSIONS, "neutral", "contempt")
@@ -45,16 +48,16 @@ _ACTION_UNIT = re.compile(r"au[ _-]?0?([1-9][0-9]?)")
 
 
 def action_unit(label: str) -> int | None:
-    """The number of a facial action unit (FACS) that is written "AU12", "au 12" or "AU06"; None = no such."""
-    found = _ACTION_UNIT.fullmatch(label.strip().lower())
-    return int(found[1]) if found else None
+    """Return the number of a facial action unit (FACS): "AU12", "au 12" or "AU06"; None for other labels."""
+    match = _ACTION_UNIT.fullmatch(label.strip().lower())
+    return int(match[1]) if match else None
 
 
 def expression_name(label: str) -> str:
-    """The vocabulary's name for a label as a data set or a network spells it; of an action unit "AU12".
+    """Return the vocabulary's name of a label as a data set or a network spells it; "AU12" of an action unit.
 
     Raises:
-        LabelError: the label is no known synonym; the message names the closest.
+        LabelError: an unknown label; the message suggests the closest.
     """
     if (number := action_unit(label)) is not None:
         return f"AU{number}"
@@ -65,12 +68,12 @@ def expression_name(label: str) -> str:
 
 
 def expression_names(labels: Sequence[str]) -> tuple[str, ...]:
-    """`expression_name` of each label; two labels may not mean the same expression.
+    """Return `expression_name` of each label; two labels must not mean the same expression.
 
     Raises:
         LabelError: an unknown label, or two synonyms of one expression.
     """
     names = tuple(expression_name(label) for label in labels)
     if len(set(names)) != len(names):
-        raise LabelError(f"labels {list(labels)} name an expression twice: {list(names)}")
+        raise LabelError(f"labels {list(labels)} have an expression twice: {list(names)}")
     return names

@@ -2,6 +2,7 @@
 
 from jaxface.face._landmarks import Landmarks, landmarks
 from jaxface.face.appearance import Appearance, Wrinkles, texture
+from jaxface.face.config import HeadConfig
 from jaxface.face.geometry import vertices
 from jaxface.face.load import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
@@ -12,6 +13,7 @@ __all__ = [
     "ExpressionSpace",
     "FaceModel",
     "FaceParams",
+    "HeadConfig",
     "Landmarks",
     "PopulationPrior",
     "Wrinkles",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
+
+from jaxface.core.errors import ShapeError
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.face.appearance import Appearance
+from jaxface.face.appearance import Appearance, albedo_size
 
 
 @pytree
@@ -112,3 +115,32 @@ class FaceModel:
     name: str = static(default="face")
     licence: str = static(default="unknown")
     source: str = static(default="unknown")
+
+
+def check_params(head: FaceModel, **fields: Array) -> None:
+    """Check that fields of `FaceParams`, given by name, are those of one face of this head.
+
+    Raises:
+        ShapeError: a field is not of this head, or is a batch.
+    """
+    shapes = {
+        "identity": head.identity_basis.shape[-1:],
+        "expression": head.expression_basis.shape[-1:],
+        "pose": (len(head.parents), 3),
+        "albedo": (albedo_size(head.appearance),),
+    }
+    for name, value in fields.items():
+        check_shape(head, name, value, shapes[name])
+
+
+def check_shape(head: FaceModel, name: str, value: Array, shape: tuple[int, ...]) -> None:
+    """Check that what one face has under this name has that shape.
+
+    Raises:
+        ShapeError: it has another.
+    """
+    if jnp.shape(value) != shape:
+        raise ShapeError(
+            f"{name} of {head.name} has shape {shape} for one face, got {jnp.shape(value)}; "
+            "for a batch take images or render_many"
+        )

@@ -41,20 +41,21 @@ class Axis:
         return np.asarray(self.levels, np.float32)
 
 
-class Wording(Protocol):
-    """How reports speak of an intervention."""
+@dataclass(frozen=True)
+class Wording:
+    """How reports speak of an intervention.
+
+    Attributes:
+        noun: what is changed, such as "facial symmetry".
+        effect: what a classifier with an effect does, such as "depends on symmetry".
+        unchanged: the face at the unchanged level, such as "symmetric".
+        changed: the face at the far end, such as "half frozen".
+    """
 
     noun: str
-    """What is changed: "facial symmetry"."""
-
     effect: str
-    """What a classifier with an effect does: "depends on symmetry"."""
-
     unchanged: str
-    """The face at the unchanged level: "symmetric"."""
-
     changed: str
-    """The face at the far end: "half frozen"."""
 
 
 class Intervention(Protocol):
@@ -66,10 +67,17 @@ class Intervention(Protocol):
         probe_levels: doses at which all answers to the full expression are kept.
     """
 
-    name: str
-    axes: tuple[Axis, Axis]
-    probe_levels: tuple[float, ...]
-    wording: Wording
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]: ...
+
+    @property
+    def probe_levels(self) -> tuple[float, ...]: ...
+
+    @property
+    def wording(self) -> Wording: ...
 
     def image(
         self,
@@ -94,7 +102,11 @@ class Intervention(Protocol):
         """
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
-        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose, time)."""
+        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose, time).
+
+        Never called where `affine_fields` is None.
+        """
 
     def description(self) -> Mapping[str, Any]:
-        """Settings as JSON-ready values, for the run's file; equal descriptions mean equal pictures."""
+        """Settings by name as JSON-ready values, for the run's file, and "name"; equal descriptions mean equal
+        pictures."""

@@ -1,14 +1,25 @@
 """Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
 
-from jaxface.render._image import Prepared, draw, draw_many, grid, image, images, prepare
+from jaxface.render._image import (
+    image,
+    images,
+    map_pictures,
+    prepare,
+    render,
+    render_expression,
+    render_many,
+)
 from jaxface.render.camera import Screen, frame, project
 from jaxface.render.deferred import LANES
+from jaxface.render.frame_batch import AffineFrames, affine_pays, render_affine
 from jaxface.render.rasterizer import Fragments, rasterize
 from jaxface.render.scenes import (
     Camera,
+    Deformation,
     Framing,
     Orthographic,
     Perspective,
+    Prepared,
     RenderConfig,
     Scene,
     scene,
@@ -16,7 +27,9 @@ from jaxface.render.scenes import (
 
 __all__ = [
     "LANES",
+    "AffineFrames",
     "Camera",
+    "Deformation",
     "Fragments",
     "Framing",
     "Orthographic",
@@ -25,14 +38,17 @@ __all__ = [
     "RenderConfig",
     "Scene",
     "Screen",
-    "draw",
-    "draw_many",
+    "affine_pays",
     "frame",
-    "grid",
     "image",
     "images",
+    "map_pictures",
     "prepare",
     "project",
     "rasterize",
+    "render",
+    "render_affine",
+    "render_expression",
+    "render_many",
     "scene",
 ]

@@ -1,9 +1,8 @@
-"""How a head moves over the grid of one expression: affine in time and in symmetry x time.
+"""How a head moves where its displacement is affine in two coefficients that vary from frame to frame.
 
-Expression displacement is t ((1 - f) D + W) + (s t) f D, where D is what either half does for itself, W
-what both do together and f the share of a vertex on the frozen side (Facing Asymmetry, Eq. 3 and
-`face.geometry`); skinning is affine in the unposed head. So three arrays of vertices stand for all frames,
-area-weighted normals are polynomials of second order, and every frame lies in the convex hull of four.
+Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head at rest and
+one for each field), area-weighted normals are polynomials of second order in the coefficients, and every frame
+lies in the convex hull of the frames at the corners of the coefficients' range.
 """
 
 from __future__ import annotations
@@ -15,18 +14,17 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
 from jaxface.face.model import FaceModel
-from jaxface.face.sides import Side, gains
 
 
 @pytree
 class Motion:
-    """One person's expression at every (t, u), where u = symmetry x time.
+    """One person's face at all coefficients (a, b).
 
     Attributes:
-        position: (3, V, 3) metres: coefficients of 1, t, u.
-        normal: (6, V, 3) area-weighted normals: coefficients of 1, t, u, t^2, t u, u^2.
-        line: (2, L) strength of the L expression lines before clipping: coefficients of t, u; None
-            for a model without lines.
+        position: (3, V, 3) metres: coefficients of 1, a, b.
+        normal: (6, V, 3) area-weighted normals: coefficients of 1, a, b, a^2, a b, b^2.
+        line: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a model
+            without wrinkles.
     """
 
     position: Array
@@ -34,29 +32,24 @@ class Motion:
     line: Array | None
 
 
-def motion(
-    head: FaceModel, neutral: Array, joints: Array, expression: Array, pose: Array, side: Side
-) -> Motion:
-    """The motion of a shaped head.
+def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array, pose: Array) -> Motion:
+    """Return the motion of a shaped head.
 
     Args:
-        neutral: (V, 3); joints: (J, 3): of the person, as in `image.Prepared`.
-        expression: (E,); pose: (J, 3).
+        neutral: (V, 3); joints: (J, 3): of the person, as in `Prepared`.
+        fields: (2, V, 3) metres: what the coefficients a and b scale, unposed.
+        pose: (J, 3).
     """
-    own = head.expression_basis @ expression
-    moving = gains(head.left_weight, 0.0, side)[:, None] * own
-    frozen = own - moving
-    if head.whole_basis is not None:
-        moving = moving + head.whole_basis @ expression
 
     def posed(unposed: Array) -> Array:
         return geometry.skin(head, unposed, joints, pose)
 
-    still, by_time = jax.jvp(posed, (neutral,), (moving,))
-    by_product = jax.jvp(posed, (neutral,), (frozen,))[1]
-    position = jnp.stack([still, by_time, by_product])
+    first, second = fields
+    still, by_first = jax.jvp(posed, (neutral,), (first,))
+    by_second = jax.jvp(posed, (neutral,), (second,))[1]
+    position = jnp.stack([still, by_first, by_second])
     lines = head.appearance.lines
-    strength = None if lines is None else jnp.einsum("kvc,vcl->kl", jnp.stack([moving, frozen]), lines.feature)
+    strength = None if lines is None else jnp.einsum("kvc,vcl->kl", fields, lines.feature)
     return Motion(position, _normals(position, head.faces), strength)
 
 
@@ -74,15 +67,12 @@ def _normals(position: Array, faces: Array) -> Array:
     return jnp.moveaxis(total, 1, 0)
 
 
-def extremes(moving: Motion, symmetry: Array, time: Array) -> Array:
-    """Vertices (4, V, 3) whose convex hull holds every vertex at all steps; hull vertex by vertex and jointly.
+def hull_vertices(motion: Motion, corners: tuple[Array, Array]) -> Array:
+    """Vertices (K, V, 3) at K corners (a, b), (K,) each.
 
-    A vertex is bilinear in s and t, hence a mean of its four corners with the same weights for all vertices.
-
-    Args:
-        symmetry: (S,); time: (T,).
+    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of these, all with
+    the same weights.
     """
-    t = jnp.stack([time.min(), time.min(), time.max(), time.max()])
-    s = jnp.stack([symmetry.min(), symmetry.max(), symmetry.min(), symmetry.max()])
-    still, by_time, by_product = moving.position
-    return still[None] + t[:, None, None] * by_time[None] + (s * t)[:, None, None] * by_product[None]
+    still, by_first, by_second = motion.position
+    first, second = (each[:, None, None] for each in corners)
+    return still[None] + first * by_first[None] + second * by_second[None]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import skip_unless
 from jaxface.render.rasterizer import Corners, barycentric, interpolate
 
 
@@ -59,17 +59,17 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
         triangle: (H, W) int32 as from `rasterize.visible`.
     """
     covered = triangle >= 0
-    needed = jnp.any(covered)
+    active = jnp.any(covered)
     seen = jnp.maximum(triangle, 0)
-    ids, textured, second, third = stage(needed, _weights, screen, shape, seen, covered)
+    ids, textured, second, third = skip_unless(active, _weights, screen, shape, seen, covered)
     weights = 1.0 - second - third, second, third
 
     def carried(weights: Corners, index: Corners, column: Array) -> Array:
         return interpolate(weights, _each(index, column))
 
-    u, v = (stage(needed, carried, weights, textured, column) for column in (shape.u, shape.v))
-    at_pixels = tuple(stage(needed, carried, weights, ids, column) for column in values)
-    depth = -stage(needed, carried, weights, ids, screen[2])
+    u, v = (skip_unless(active, carried, weights, textured, column) for column in (shape.u, shape.v))
+    at_pixels = tuple(skip_unless(active, carried, weights, ids, column) for column in values)
+    depth = -skip_unless(active, carried, weights, ids, screen[2])
     height, width = triangle.shape
     x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
     y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
@@ -87,7 +87,7 @@ def _backward(
 ) -> tuple[Corners, tuple[Array, ...], None, None]:
     screen, values, shape, triangle = kept
     covered = triangle >= 0
-    needed = jnp.any(covered)
+    active = jnp.any(covered)
     seen = jnp.maximum(triangle, 0)
 
     def for_weights(outer: Surface) -> tuple[Array, Array]:
@@ -122,8 +122,8 @@ def _backward(
         )
         return (*moved[0], *moved[1], *dw, *weights)
 
-    slopes = stage(needed, for_weights, outer)
-    planes = stage(needed, for_corners, slopes, outer.x, outer.y)
+    slopes = skip_unless(active, for_weights, outer)
+    planes = skip_unless(active, for_corners, slopes, outer.x, outer.y)
     total = jnp.zeros((screen[0].shape[0], 3 + len(values)), screen[0].dtype)
     for corner in range(3):
         dx, dy, dw, weight = planes[corner::3]
@@ -132,7 +132,7 @@ def _backward(
             columns = (dx, dy, dw, *(weight * slope for slope in outer))
             return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
 
-        row = stage(needed, rows, dx, dy, dw, weight, outer.values)
+        row = skip_unless(active, rows, dx, dy, dw, weight, outer.values)
         total = total.at[shape.faces[corner][seen].reshape(-1)].add(row, mode="promise_in_bounds")
     columns = tuple(total[:, k] for k in range(total.shape[1]))
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
-from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face.geometry import joints, shape
 from jaxface.face.model import FaceModel
+from jaxface.face.requirements import require_eyes
 from jaxface.render.scenes import Camera, Framing, Orthographic, Perspective
 
 NEAR = 1e-3  # metres: a perspective camera sees nothing nearer
@@ -60,12 +60,7 @@ def frame(head: FaceModel, identity: Array, framing: Framing) -> Camera:
     Raises:
         ConfigError: the model has no eye joints.
     """
-    missing = {"left_eye", "right_eye"} - set(head.joint_names)
-    if missing:
-        raise ConfigError(
-            f"framing needs the joints left_eye and right_eye, {head.name} has {', '.join(head.joint_names)}; "
-            "give the scene a camera instead"
-        )
+    require_eyes(head, "give the scene a camera instead")
     positions = joints(head, shape(head, identity))
     left, right = (positions[head.joint_names.index(name)] for name in ("left_eye", "right_eye"))
     middle = 0.5 * (left + right)

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import skip_unless
 from jaxface.render.scenes import Camera, Orthographic
 
 MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
@@ -74,13 +74,13 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
         facing: (F,) bool: False for triangles that face the camera in no frame.
         spare: entries of `pixel`, `start`, `count` after the last pixel.
     """
-    seen = jnp.any(facing)
-    outline = stage(seen, partial(_bounds, size), xy, faces, facing)
+    active = jnp.any(facing)
+    outline = skip_unless(active, partial(_bounds, size), xy, faces, facing)
     pixels, triangles = size * size, faces.shape[0]
     row_capacity = 2 * (triangles + pixels)
     (owner, line), row_total = _expand(outline.rows, row_capacity)
     y = outline.top[owner] + line
-    left, width = stage(seen, partial(_span, size), outline, owner, y)
+    left, width = skip_unless(active, partial(_span, size), outline, owner, y)
     width = jnp.where(jnp.arange(row_capacity) < row_total, width, 0)
     total = jnp.sum(width)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
-from jaxface.face.sides import Side
-from jaxface.render.affine_motion import Motion, extremes, motion
-from jaxface.render.barriers import stage
+from jaxface.render.affine_motion import Motion, affine_motion, hull_vertices
+from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
-from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing
+from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
 from jaxface.render.deferred import (
     EMPTY_WORD,
     LANES,
@@ -38,14 +37,25 @@ from jaxface.render.deferred import (
     visibility_word,
 )
 from jaxface.render.rows import VertexBuffers, vertex_rows
-from jaxface.render.scenes import Scene
-
-if TYPE_CHECKING:
-    from jaxface.render._image import Prepared
+from jaxface.render.scenes import Prepared, Scene
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
 
 _PASS = 8  # slots of a long list that are tested at once
+
+
+class AffineFrames(NamedTuple):
+    """N frames of one person whose displacement is affine in two coefficients (a, b).
+
+    Attributes:
+        fields: (2, V, 3) metres: a frame displaces the unposed head by a fields[0] + b fields[1].
+        coefficients: a and b of each frame, (N,) each.
+        corners: a and b, (K,) each, whose convex hull holds those of every frame.
+    """
+
+    fields: Array
+    coefficients: tuple[Array, Array]
+    corners: tuple[Array, Array]
 
 
 @pytree
@@ -78,28 +88,31 @@ def chunk_size(samples: int) -> int:
 def prepare_frames(
     head: FaceModel,
     prepared: Prepared,
-    expression: Array,
+    fields: Array,
     pose: Array,
     scene: Scene,
-    symmetry: Array,
-    time: Array,
-    side: Side,
+    corners: tuple[Array, Array],
 ) -> FrameBatch:
-    """The group of all frames within the ranges of symmetry (S,) and time (T,)."""
+    """The group of all frames whose coefficients lie in the convex hull of `corners`, (K,) each.
+
+    Args:
+        fields: (2, V, 3) metres, what the coefficients scale.
+        pose: (J, 3).
+    """
     samples = scene.size * scene.supersample
-    moving = motion(head, prepared.neutral, prepared.joints, expression, pose, side)
-    outer = extremes(moving, symmetry, time)
+    moving = affine_motion(head, prepared.neutral, prepared.joints, fields, pose)
+    outer = hull_vertices(moving, corners)
     screens = [project(prepared.camera, each, samples) for each in outer]
     xy = jnp.stack([screen.xy for screen in screens])
     seen = facing(outer, head.faces, prepared.camera)
     found = build_candidate_lists(xy, head.faces, seen, samples, chunk_size(samples))
     ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
-    corners, turn, uv = _ascending(head)
+    ascending, turn, uv = _ascending(head)
     bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
     return FrameBatch(
         motion=moving,
         lists=CandidateLists(**{**vars(found), "sound": found.sound & ahead}),
-        corners=corners,
+        corners=ascending,
         turn=turn,
         uv=uv,
         texture=planar_texture(prepared.texture),
@@ -122,29 +135,77 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
     return jnp.stack(corner), turn, jnp.stack([jnp.stack(each) for each in uv])
 
 
+def render_affine(
+    head: FaceModel,
+    prepared: Prepared,
+    pose: Array,
+    scene: Scene,
+    frames: AffineFrames,
+    exact: Callable[[Array], Array],
+) -> Array:
+    """Pictures of one person at N frames, (N, size, size, 3) display values, by candidate lists.
+
+    The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the mean. Nothing
+    here has a gradient: words of packed bits have none.
+
+    Args:
+        pose: (J, 3) of all frames.
+        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
+            these do not fit.
+    """
+    shared = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
+    # A packed word cannot hold NaN: it would be some finite colour.
+    fits_words = shared.lists.sound & _all_finite(shared.motion, prepared, scene)
+
+    def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
+        def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
+            return render_frames(head, shared, prepared, scene, coefficients)
+
+        return jax.lax.cond(fits_words & _all_finite(lanes[1]), fast, lambda number, _: exact(number), *lanes)
+
+    count = frames.coefficients[0].shape[0]
+    # The last call's spare lanes repeat the last frame.
+    number, coefficients = jax.tree.map(
+        lambda each: jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES),
+        (jnp.arange(count), frames.coefficients),
+    )
+    pictures = jax.lax.map(render_lanes, (number, coefficients))
+    return pictures.reshape(-1, *pictures.shape[2:])[:count]
+
+
+def _all_finite(*trees: Any) -> Array:
+    """() bool: whether all floating-point numbers of some pytrees are finite."""
+    leaves = [leaf for leaf in jax.tree.leaves(trees) if jnp.issubdtype(leaf.dtype, jnp.floating)]
+    return jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in leaves]))
+
+
+def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
+    """Whether `render_affine` can render `count` frames, and does so sooner than one after another."""
+    if count < 2 * LANES:  # what lists save is not worth compiling them
+        return False
+    return fits(scene.size * scene.supersample, head.faces.shape[0])
+
+
 def render_frames(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
-    def paint(go: Array, seen: _Visibility) -> Array:
-        return _shade(group, rows, go, seen)
-
-    buffer = _rasterize_tiers(group, rows, samples, paint)
+    buffer = _rasterize_tiers(group, rows, samples, partial(_shade, group, rows))
     planes = unpack(_resolve(buffer, group.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
 
 def triangles(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, symmetry: Array, time: Array
+    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, time, symmetry * time, samples)
+    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
 
-    def paint(go: Array, seen: _Visibility) -> Array:
+    def paint(seen: _Visibility) -> Array:
         found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
         return jnp.where(is_empty(seen.word), jnp.uint32(EMPTY_WORD), found)
 
@@ -168,7 +229,7 @@ class _Visibility(NamedTuple):
 
 
 def _rasterize_tiers(
-    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[Array, _Visibility], Array]
+    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[_Visibility], Array]
 ) -> Array:
     """(more than samples^2, LANES) words in the order of the lists; the last row is NOTHING.
 
@@ -185,15 +246,6 @@ def _rasterize_tiers(
     return buffer
 
 
-def map_in_lanes(draw: Callable[[Array, Array], Array], symmetry: Array, time: Array) -> Array:
-    """`draw` (LANES symmetries, LANES times -> LANES pictures) at all pairs of (S,) and (T,), (S T, ...)."""
-    s, t = (each.ravel() for each in jnp.meshgrid(symmetry, time, indexing="ij"))
-    count = s.shape[0]
-    s, t = (jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES) for each in (s, t))
-    drawn = jax.lax.map(lambda steps: draw(*steps), (s, t))
-    return drawn.reshape(-1, *drawn.shape[2:])[:count]
-
-
 def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
     """(size * size, LANES) display words in the order of the image."""
     size, fine = scene.size, scene.supersample
@@ -206,14 +258,14 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
         samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
         return tonemap_word(samples, background, scene.gamma)
 
-    return stage(position[0] >= 0, resolve, buffer, place)
+    return materialize(resolve, buffer, place)
 
 
 def _draw_chunk(
     group: FrameBatch,
     rows: VertexBuffers,
     samples: int,
-    paint: Callable[[Array, _Visibility], Array],
+    paint: Callable[[_Visibility], Array],
     first: Array,
     chunk: int,
     length: int | None,
@@ -232,16 +284,15 @@ def _chunk(
     chunk: int,
     samples: int,
     length: int | None,
-    paint: Callable[[Array, _Visibility], Array],
+    paint: Callable[[_Visibility], Array],
 ) -> Array:
     """Words (chunk, LANES) of the pixels from `at` on, whose lists have at most `length` entries."""
-    go = at >= 0
     found = group.lists
     pixel, start, count = (
         jax.lax.dynamic_slice(each, (at,), (chunk,)) for each in (found.pixel, found.start, found.count)
     )
 
-    def slots(first: Array, many: int) -> Slots:
+    def slots(many: int, pixel: Array, first: Array) -> Slots:
         step = first + jnp.arange(many, dtype=jnp.int32)[:, None]
         triangle = fetch_rows(found.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
         return Slots(
@@ -255,29 +306,29 @@ def _chunk(
         )
 
     if length is not None:
-        table = stage(go, lambda: slots(jnp.int32(0), length))
-        word = stage(go, lambda table: visibility_word(nearest(table, rows)), table)
-        return paint(go, _Visibility(word, _entry(word, start, count), table))
+        table = materialize(partial(slots, length), pixel, jnp.int32(0))
+        word = materialize(lambda table: visibility_word(nearest(table, rows)), table)
+        return paint(_Visibility(word, _entry(word, start, count), table))
 
     def more(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
-        table = stage(go, lambda first: slots(first, _PASS), _PASS * number)
-        word = stage(go, lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
-        near = stage(go, lambda table: nearness(nearest(table, rows)), table)
+        table = materialize(partial(slots, _PASS), pixel, _PASS * number)
+        word = materialize(lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
+        near = materialize(lambda table: nearness(nearest(table, rows)), table)
         closer = near > best[1]
         return jnp.where(closer, word, best[0]), jnp.where(closer, near, best[1])
 
     nothing = (jnp.full((chunk, LANES), EMPTY_WORD, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
     word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, more, nothing)
-    return paint(go, _Visibility(word, _entry(word, start, count), None))
+    return paint(_Visibility(word, _entry(word, start, count), None))
 
 
 def _entry(word: Array, start: Array, count: Array) -> Array:
     return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
 
 
-def _shade(group: FrameBatch, rows: VertexBuffers, go: Array, seen: _Visibility) -> Array:
+def _shade(group: FrameBatch, rows: VertexBuffers, seen: _Visibility) -> Array:
     scale = 1.0 / group.brightest
-    given = seen.slots if seen.slots is not None else stage(go, partial(_visible_corners, group), seen.entry)
+    given = seen.slots if seen.slots is not None else materialize(partial(_visible_corners, group), seen.entry)
 
     def at_corner(word: Array, given: Any) -> tuple[Callable, Callable]:
         return select_slot_attribute(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
@@ -286,14 +337,14 @@ def _shade(group: FrameBatch, rows: VertexBuffers, go: Array, seen: _Visibility)
         def mix(word: Array, given: Any) -> Array:
             return interpolate_pair(word, at_corner(word, given)[0], (first, second), factors)
 
-        return stage(go, mix, seen.word, given)
+        return materialize(mix, seen.word, given)
 
-    uv = stage(go, lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
+    uv = materialize(lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
     *others, last = rows.light
     light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
-    return stage(go, colour_word, seen.word, uv, light, group.texture, group.brightest)
+    return materialize(colour_word, seen.word, uv, light, group.texture, group.brightest)
 
 
 def _visible_corners(group: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:

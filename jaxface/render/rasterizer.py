@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize, skip_unless
 from jaxface.render.camera import Screen, project
 from jaxface.render.scenes import Camera, Orthographic
 
@@ -147,8 +147,8 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.depth)
     ids = (faces[:, 0], faces[:, 1], faces[:, 2])
     ahead = jnp.any(screen.inverse_w > 0.0)
-    counts = stage(ahead, partial(_blocks, size, cull), *columns[:2], screen.inverse_w, ids)
-    queue = stage(ahead, _queue, counts)
+    counts = skip_unless(ahead, partial(_blocks, size, cull), *columns[:2], screen.inverse_w, ids)
+    queue = skip_unless(ahead, _queue, counts)
     nobody = faces.shape[0]
 
     def more(state: tuple[Array, Array, Array, Array]) -> Array:
@@ -174,7 +174,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = stage(jnp.any(inverse_w > 0.0), partial(_each, ids), (x, y, inverse_w))
+    xs, ys, ws = materialize(partial(_each, ids), (x, y, inverse_w))
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     drawn = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
     drawn &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
@@ -228,11 +228,10 @@ def _chunk(
 ) -> tuple[Array, ...]:
     """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the queue,
     and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
-    go = first < queue.total
-    entries = stage(go, _entries, queue.begins, first, entry)
+    entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
-    planes = stage(go, partial(_coefficients, size), columns, ids, queue, first, entries)
-    pixel, depth = stage(go, partial(_test, size), planes)
+    planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)
+    pixel, depth = materialize(partial(_test, size), planes)
     owner = jnp.broadcast_to(triangle[:, None], pixel.shape)
     return entries, pixel.reshape(-1), depth.reshape(-1), owner.reshape(-1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 from jaxface.render.affine_motion import Motion
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize
 from jaxface.render.light import harmonics
 from jaxface.render.scenes import Camera, Orthographic, Scene
 
@@ -35,40 +36,41 @@ class VertexBuffers(NamedTuple):
 
 
 def vertex_rows(
-    head: FaceModel, moving: Motion, camera: Camera, scene: Scene, t: Array, u: Array, size: int
+    head: FaceModel, moving: Motion, camera: Camera, scene: Scene, coefficients: tuple[Array, Array], size: int
 ) -> VertexBuffers:
-    """The rows of frames at times t and products u = symmetry x time, (LANES,) each, on size x size samples."""
-    go = jnp.all(jnp.isfinite(t))
+    """The rows of frames at coefficients (a, b) of the motion, (LANES,) each, on size x size samples."""
+    t, u = coefficients
 
-    def position(axis: int) -> Array:
+    def position(axis: int, t: Array, u: Array) -> Array:
         still, by_time, by_product = moving.position[:, :, axis]
         return still[:, None] + by_time[:, None] * t[None] + by_product[:, None] * u[None]
 
     half = 0.5 * size
     if isinstance(camera, Orthographic):
-        weight, near = None, stage(go, lambda: position(2))
-        x = stage(go, lambda: half + half * camera.scale * (position(0) + camera.translation[0]))
-        y = stage(go, lambda: half - half * camera.scale * (position(1) + camera.translation[1]))
+        weight, near = None, materialize(partial(position, 2), t, u)
+        x = materialize(
+            lambda t, u: half + half * camera.scale * (position(0, t, u) + camera.translation[0]), t, u
+        )
+        y = materialize(
+            lambda t, u: half - half * camera.scale * (position(1, t, u) + camera.translation[1]), t, u
+        )
     else:
-        near = stage(go, lambda: 1.0 / (camera.position[2] - position(2)))
+        near = materialize(lambda t, u: 1.0 / (camera.position[2] - position(2, t, u)), t, u)
         weight = near
 
         def plane(axis: int, near: Array) -> Array:
-            return camera.focal * (position(axis) - camera.position[axis]) * near + camera.shift[axis]
+            return camera.focal * (position(axis, t, u) - camera.position[axis]) * near + camera.shift[axis]
 
-        x = stage(go, lambda near: half + half * plane(0, near), near)
-        y = stage(go, lambda near: half - half * plane(1, near), near)
-    monomials = (jnp.ones_like(t), t, u, t * t, t * u, u * u)
-    normal = [
-        stage(
-            go,
-            lambda axis=axis: sum(
-                moving.normal[k, :, axis][:, None] * each[None] for k, each in enumerate(monomials)
-            ),
-        )
-        for axis in range(3)
-    ]
-    light = tuple(stage(go, _receive, normal, channel) for channel in scene.light.T)
+        x = materialize(lambda near: half + half * plane(0, near), near)
+        y = materialize(lambda near: half - half * plane(1, near), near)
+    monomials = (t, u, t * t, t * u, u * u)
+
+    def normal_of(axis: int, *monomials: Array) -> Array:
+        terms = (jnp.ones_like(t), *monomials)
+        return sum(moving.normal[k, :, axis][:, None] * each[None] for k, each in enumerate(terms))  # type: ignore[return-value]
+
+    normal = [materialize(partial(normal_of, axis), *monomials) for axis in range(3)]
+    light = tuple(materialize(_receive, normal, channel) for channel in scene.light.T)
     line, pattern = None, head.appearance.lines
     if moving.line is not None and pattern is not None:
         strength = jnp.clip(moving.line[0][:, None] * t[None] + moving.line[1][:, None] * u[None], 0.0, 1.2)

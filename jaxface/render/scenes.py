@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
 
 import jax.numpy as jnp
 
@@ -97,6 +98,35 @@ class Scene:
     size: int = static(default=112)
     supersample: int = static(default=2)
     silhouette: bool = static(default=False)
+
+
+@pytree
+class Prepared:
+    """What all pictures of one person share: computed once, used for every expression.
+
+    Attributes:
+        camera: framed by the neutral head, or the scene's own.
+        texture: (H, W, 4) linear-light albedo and wrinkle map.
+        neutral: (V, 3) shaped head, unposed.
+        joints: (J, 3).
+    """
+
+    camera: Camera
+    texture: Array
+    neutral: Array
+    joints: Array
+
+
+class Deformation(NamedTuple):
+    """What changes the neutral head of a picture, apart from its pose.
+
+    Attributes:
+        displacement: (V, 3) metres, added to the unposed head.
+        wrinkles: (V,) how strongly the wrinkle map shows, as from `appearance.wrinkle_weights`.
+    """
+
+    displacement: Array
+    wrinkles: Array
 
 
 @dataclasses.dataclass(frozen=True)

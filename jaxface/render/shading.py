@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize, skip_unless
 
 _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge; half or twice it does as well
 
@@ -42,7 +42,7 @@ def _normals_forward(vertices: Array, faces: Array) -> tuple[Array, tuple[Array,
 def _normals_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, None]:
     vertices, faces, total = kept
     (slope,) = jax.vjp(_unit, total)[1](outer)
-    needed = jnp.any(outer != 0.0)
+    active = jnp.any(outer != 0.0)
 
     def for_corners(vertices: Array, slope: Array) -> tuple[Array, Array, Array]:
         a, b, c = (_rows(vertices, faces[:, corner]) for corner in range(3))
@@ -52,7 +52,7 @@ def _normals_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[A
         first = tuple(-(p + q) for p, q in zip(second, third, strict=True))
         return tuple(jnp.stack(corner, axis=-1) for corner in (first, second, third))  # type: ignore[return-value]
 
-    return _to_corners(vertices, faces, *stage(needed, for_corners, vertices, slope)), None
+    return _to_corners(vertices, faces, *skip_unless(active, for_corners, vertices, slope)), None
 
 
 vertex_normals.defvjp(_normals_forward, _normals_backward)
@@ -107,7 +107,7 @@ def _place(texture: Array, u: Array, v: Array) -> tuple[Array, Array, Array]:
         x0, y0 = jnp.minimum(jnp.floor(x), max(width - 2, 0)), jnp.minimum(jnp.floor(y), max(height - 2, 0))
         return y0.astype(jnp.int32) * width + x0.astype(jnp.int32), x - x0, y - y0
 
-    return stage(jnp.any(u == u), locate, u, v)
+    return materialize(locate, u, v)
 
 
 def _steps(texture: Array) -> tuple[int, int, int, int]:
@@ -135,7 +135,7 @@ def _fetch_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Arr
         a, b, c, d = (_dot(outer, texels) for texels in _texels(texture, first))
         return (b - a) + down * (d - c - b + a), (c - a) + across * (d - c - b + a)
 
-    to_right, to_below = stage(jnp.any(u == u), for_place, outer, first, across, down)
+    to_right, to_below = materialize(for_place, outer, first, across, down)
     column, row = u * width - 0.5, (1.0 - v) * height - 0.5
     du = jnp.where((column > 0.0) & (column < width - 1.0), width * to_right, 0.0)
     dv = jnp.where((row > 0.0) & (row < height - 1.0), -height * to_below, 0.0)
@@ -180,7 +180,7 @@ def _silhouettes_forward(
 
 
 def _silhouettes_backward(kept: tuple[Array, ...], outer: Array) -> tuple[Array | None, ...]:
-    dx, dy = (stage(jnp.any(outer != 0.0), partial(_repaint, axis), *kept, outer) for axis in (1, 0))
+    dx, dy = (skip_unless(jnp.any(outer != 0.0), partial(_repaint, axis), *kept, outer) for axis in (1, 0))
     return outer, jnp.zeros_like(kept[1]), jnp.zeros_like(kept[2]), dx, dy, jnp.zeros_like(kept[3])
 
 
@@ -223,7 +223,10 @@ def average(colour: Array, supersample: int) -> Array:
 
 
 def display(linear: Array, gamma: Array) -> Array:
-    """Linear light to display values in [0, 1]; the gradient is zero, not infinite, at and below black."""
-    lit = linear > 0.0
-    logarithm = jnp.log(jnp.minimum(jnp.where(lit, linear, 1.0), 1.0))
-    return jnp.where(lit, jnp.exp(logarithm / gamma), 0.0)  # four times as fast on the CPU as a power
+    """Return display values in [0, 1] of linear light.
+
+    NaN stays NaN. The gradient is zero, not infinite, at and below black.
+    """
+    black = linear <= 0.0
+    logarithm = jnp.log(jnp.minimum(jnp.where(black, 1.0, linear), 1.0))
+    return jnp.where(black, 0.0, jnp.exp(logarithm / gamma))  # four times as fast on the CPU as a power

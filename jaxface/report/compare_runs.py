@@ -12,7 +12,7 @@ from jaxface.report.tables import mean, names, text_table
 from jaxface.report.text import p_value, percent, signed
 from jaxface.report.verdict import Effect, effect_of
 
-_SAME = ("symmetry_steps", "estimator", "per", "side")
+_SAME = ("symmetry_steps", "estimator", "unit", "side")
 
 
 @dataclass(frozen=True)

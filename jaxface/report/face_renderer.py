@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import jaxface as jf
+from jaxface import interventions
 from jaxface.audit.result import AuditResult
 from jaxface.face import FaceModel, FaceParams
 
@@ -78,7 +79,8 @@ class FaceRenderer:
 
     def _draw_person(self, faces: list[FaceParams], symmetry: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Pictures (n, size, size, 3) uint8 of one person, whose skin is made once."""
-        prepared = jf.render.prepare(self.head, jax.tree.map(jnp.asarray, faces[0]), self.scene)
+        person = jax.tree.map(jnp.asarray, faces[0])
+        prepared = jf.render.prepare(self.head, person, self.scene)
         drawn = []
         for start in range(0, len(faces), _BATCH):
             rows = np.minimum(np.arange(start, start + _BATCH), len(faces) - 1)
@@ -91,8 +93,9 @@ class FaceRenderer:
                     time[rows],
                 )
             )
-            side = self.result.config.side
-            many = jf.render.draw_many(self.head, prepared, expression, pose, self.scene, s, t, side)
+            intervention = interventions.Symmetry(self.result.config.side)
+            varying = dataclasses.replace(person, expression=expression, pose=pose)
+            many = interventions.render_many(intervention, self.head, prepared, varying, self.scene, s, t)
             drawn.append(np.asarray(many))
         images = np.concatenate(drawn)[: len(faces)]
         return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)

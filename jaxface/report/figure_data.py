@@ -39,7 +39,7 @@ def forest(result: AuditResult, rows: list[ScoreRow]) -> Figure:
     )
     known = np.isfinite(score).any(axis=0)
     named = [name for name, some in zip(names(result.data, "expression"), known, strict=True) if some]
-    return figures.forest(score[:, known], low[:, known], high[:, known], named, result.config.per)
+    return figures.forest(score[:, known], low[:, known], high[:, known], named, result.config.unit)
 
 
 def curves(result: AuditResult) -> Iterator[ReportFigure]:

@@ -17,10 +17,10 @@ def shuffled_scores(surface: np.ndarray, config: AuditConfig, shuffles: int = SH
     A sample for the eye, from the run's seed; p-values are the test's own.
     """
     scheme = SCHEMES[config.scheme]
-    weights, worth = column_weights(scheme.estimator or config.estimator, len(surface))
-    rows = surface.mean(1, keepdims=True) if scheme.whole else surface
+    weights, scale = column_weights(scheme.estimator or config.estimator, len(surface))
+    rows = surface.mean(1, keepdims=True) if scheme.whole_curve else surface
     random = np.random.default_rng(config.seed)
     dealt = np.broadcast_to(weights[None, :, None], (shuffles, *rows.shape))
     dealt = random.permuted(dealt, axis=1)
-    scores = np.einsum("kst,st->k", dealt, rows.astype(np.float64)) / rows.shape[1] * worth
-    return np.asarray(scores * ((len(surface) - 1) if config.per == "unit" else 1))
+    scores = np.einsum("kst,st->k", dealt, rows.astype(np.float64)) / rows.shape[1] * scale
+    return np.asarray(scores * ((len(surface) - 1) if config.unit == "range" else 1))

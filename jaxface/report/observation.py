@@ -11,13 +11,13 @@ from markupsafe import Markup
 from jaxface import __version__
 from jaxface.audit.observe import ObserveResult, crops
 from jaxface.audit.observe.analysis import Curve
-from jaxface.audit.observe.runner import names_only
+from jaxface.audit.observe.runner import serializable_config
 from jaxface.audit.observe.sampling import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
 from jaxface.report import image_encoding, observation_figures, observation_tables, prose
 from jaxface.report.figures import COLOURS
-from jaxface.report.observation_tables import among_words, feature_words, mark
+from jaxface.report.observation_tables import feature_words, mark, subset_words
 from jaxface.report.template import render
 from jaxface.report.text import fixed, p_value, percent, signed
 
@@ -74,7 +74,9 @@ def crop_sheet(result: ObserveResult) -> tuple[np.ndarray, list[str]]:
     table = result.photographs
     known, rows = groups(table), []
     for group in known:
-        members = [i for i, name in enumerate(table.group) if name == group and not result.measured.reason[i]]
+        members = [
+            i for i, name in enumerate(table.group) if name == group and not result.measurements.reason[i]
+        ]
         # one after another of each label
         members.sort(key=lambda i: (sum(table.label[j] == table.label[i] for j in range(i)), table.label[i]))
         row = [_crop(result, index) for index in members[:_SHOWN]]
@@ -110,7 +112,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
             "p_value": p_value,
             "mark": mark,
             "feature": feature_words,
-            "among": among_words,
+            "subset": subset_words,
         },
         version=__version__,
         title="Asymmetric faces before " + ", ".join(observation_tables.classifiers(result)),
@@ -119,7 +121,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
         classifiers=observation_tables.classifiers(result),
         significance=observation_tables.significance(result),
         accuracy=observation_tables.accuracy(result),
-        verdicts=result.verdicts,
+        rows=result.rows,
         violins=violins,
         curves=curves,
         faces=faces,
@@ -131,7 +133,7 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
         ignored=table.ignored,
         run=config,
         environment=prose.environment(prose.read_environment(result.folder)),
-        config=dump_toml(names_only(config)),
+        config=dump_toml(serializable_config(config)),
     )
 
 
@@ -139,7 +141,7 @@ def headline(result: ObserveResult) -> list[str]:
     """What was done and found, in two or three sentences with figures."""
     table = result.photographs
     sizes = ", ".join(f"{table.group.count(name)} {name}" for name in groups(table))
-    tested = [v for v in result.verdicts if v.dependent is not None]
+    tested = [v for v in result.rows if v.dependent is not None]
     found = [v for v in tested if v.dependent]
     return [
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",

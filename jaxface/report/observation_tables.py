@@ -20,7 +20,7 @@ class Line:
 
     expression: str
     feature: str
-    among: str
+    subset: str
     cells: tuple[IndependenceRow | None, ...]
 
 
@@ -35,13 +35,13 @@ class Shares:
 
 def classifiers(result: ObserveResult) -> tuple[str, ...]:
     """The names of the run's classifiers."""
-    return tuple(result.measured.logits)
+    return tuple(result.measurements.logits)
 
 
 def significance(result: ObserveResult) -> list[Line]:
     """Table 1, the features as its lines."""
-    found = {(v.classifier, v.expression, v.feature, v.among): v for v in result.verdicts}
-    keys = dict.fromkeys((v.expression, v.feature, v.among) for v in result.verdicts)
+    found = {(v.classifier, v.expression, v.feature, v.subset): v for v in result.rows}
+    keys = dict.fromkeys((v.expression, v.feature, v.subset) for v in result.rows)
     return [Line(*key, tuple(found.get((name, *key)) for name in classifiers(result))) for key in keys]
 
 
@@ -75,12 +75,12 @@ def feature_words(name: str) -> str:
     return words.get(kind, name)
 
 
-def among_words(line: Line) -> str:
+def subset_words(line: Line) -> str:
     """Which photographs, and what is conditioned on."""
     known = [cell for cell in line.cells if cell is not None]
     count = max((cell.samples for cell in known), default=0)
-    which = f"{line.expression} alone" if line.among == "own" else "all"
-    given = "" if not known or known[0].given == "nothing" else ", given the label"
+    which = f"{line.expression} alone" if line.subset == "matching" else "all"
+    given = "" if not known or known[0].conditioned_on == "nothing" else ", given the label"
     return f"{which} ({count}){given}"
 
 
@@ -90,7 +90,7 @@ def significance_text(result: ObserveResult) -> str:
     rows = [["expression", "feature", "photographs", *names]]
     for line in significance(result):
         cells = [_cell(cell) for cell in line.cells]
-        rows.append([line.expression, feature_words(line.feature), among_words(line), *cells])
+        rows.append([line.expression, feature_words(line.feature), subset_words(line), *cells])
     tests = ", ".join(result.config.tests)
     title = f"Independence of logit and feature rejected by most of {tests} (p <= {result.config.alpha:g})"
     return f"{title}\n{aligned(rows)}"
@@ -127,9 +127,9 @@ def left_out_text(result: ObserveResult, shown: int = 5) -> str:
 def rates_text(rates: Sequence[Rate]) -> str:
     """How often each combination was called dependent, by cohort: majority, then each test."""
     tests = list(dict.fromkeys(rate.test for rate in rates if rate.test != "majority"))
-    found = {(r.cohort, r.classifier, r.expression, r.feature, r.among, r.test): r for r in rates}
-    keys = dict.fromkeys((r.cohort, r.classifier, r.expression, r.feature, r.among) for r in rates)
-    rows = [["cohort", "classifier", "expression", "feature", "among", "majority", "95 %", *tests]]
+    found = {(r.cohort, r.classifier, r.expression, r.feature, r.subset, r.test): r for r in rates}
+    keys = dict.fromkeys((r.cohort, r.classifier, r.expression, r.feature, r.subset) for r in rates)
+    rows = [["cohort", "classifier", "expression", "feature", "subset", "majority", "95 %", *tests]]
     for key in keys:
         most = found[(*key, "majority")]
         votes = [str(found[(*key, test)].found) for test in tests]

@@ -67,7 +67,7 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
         sentences.append(
             f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
-            f"{config.per}; with one side frozen it is the first answer for {percent(frozen)} of the people "
+            f"{config.unit}; with one side frozen it is the first answer for {percent(frozen)} of the people "
             f"instead of {percent(whole)}."
         )
     if config.identities < FEW:
@@ -81,7 +81,7 @@ def score(config: AuditConfig) -> str:
     units = any(action_unit(name) is not None for name in config.expressions)
     answer = "probability (softmax; of an action unit its sigmoid)" if units else "softmax probability"
     meaning = f"Of the {answer}, {ESTIMATORS[config.estimator]}"
-    if config.per == "unit":
+    if config.unit == "range":
         return f"{meaning}: the change over the whole range of symmetry, {steps} steps."
     return (
         f"{meaning}: the change per step of {1.0 / steps:.3g} in s; over the whole range it is {steps} times "

@@ -20,8 +20,7 @@ from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
-from jaxface.render import Scene, prepare
-from jaxface.render._image import draw_displaced
+from jaxface.render import Deformation, Scene, prepare, render
 
 PLACES = 13  # of the patch along each edge of the picture
 PATCH = 1 / 7  # of the picture's edge
@@ -44,7 +43,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
         said = np.stack([_asked_on_host(classifier, image, corners, patch) for image in images])
     else:
         said = np.asarray(_asked(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
-    odds = log_odds_all(said.astype(np.float64), classifier.card.independent)
+    odds = log_odds_all(said.astype(np.float64), classifier.card.multilabel)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
 
@@ -140,10 +139,10 @@ def _push(
     moved = geometry.expression_displacement(head, face.expression, symmetry, 1.0, side)
 
     def odds(displacement: Array) -> Array:
-        lines = wrinkle_weights(head.appearance.lines, displacement)
-        picture = draw_displaced(head, prepared, displacement, lines, face.pose, scene)
+        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        picture = render(head, prepared, Deformation(displacement, wrinkles), face.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
-        return log_odds(logits, answer, classifier.card.independent)
+        return log_odds(logits, answer, classifier.card.multilabel)
 
     return jax.grad(odds)(moved)
 

@@ -47,7 +47,7 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
     made = [
         wide(
             "table2-scores",
-            f"Mean change of the probability per {config.per} of symmetry.",
+            f"Mean change of the probability per {config.unit} of symmetry.",
             lambda row: f"{row.score:+.4f}",
         ),
         wide(

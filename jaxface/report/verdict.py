@@ -149,7 +149,7 @@ def effect_of(result: AuditResult, values: np.ndarray) -> Effect:
     key = statistics_key(result.config.seed)
     interval = mean_interval(values, key)
     p = float(sign_flip_test(values, key, result.config.permutations))
-    steps = result.config.symmetry_steps - 1 if result.config.per == "step" else 1
+    steps = result.config.symmetry_steps - 1 if result.config.unit == "step" else 1
     known = int(np.isfinite(values).sum())
     return Effect(mean(values), float(interval.low), float(interval.high), p, known, steps)
 

@@ -1,28 +1,33 @@
 """Differential evolution, many cases in one batch: best/1/bin with dither, on evosax.
 
-evosax knows no bounds: trials are clipped between ask and tell, because the optimum of a saturating
-objective lies on the faces of the box, where drawing anew wastes two calls of three (measured).
+evosax has no bounds, so trials are clipped between ask and tell. The optimum of a saturating objective lies
+on the faces of the box, where sampling again until a trial is inside wastes two calls of three (measured).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import CaseSharding, map_cases, sharding_for
+from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
-from jaxface.search.best import Best, CallCounter, Evaluate, improve
+from jaxface.search.algorithm import SearchAlgorithm
 from jaxface.search.config import SearchConfig
+from jaxface.search.objective import Scores
 from jaxface.search.space import SearchSpace, clip
 
 if TYPE_CHECKING:
     from evosax.algorithms import DifferentialEvolution
+
+ScoreFunction = Callable[[Any, np.ndarray], Scores]
+"""(candidates (n, P, E), active (n,) bool) -> scores (n, P); inactive cases cost nothing and score
+infinity."""
 
 
 @pytree
@@ -34,67 +39,57 @@ class Evolution:
     strategy: DifferentialEvolution = static()
 
 
-def evolve(
+class Generation(NamedTuple):
+    """The generation to score next.
+
+    Attributes:
+        number: from 0.
+        first: (n, population, E), the trials of generation 0.
+        strategy_state: evosax's, of each case; None before the first generation has been scored.
+    """
+
+    number: int
+    first: Any
+    strategy_state: Any
+
+
+def evolution(
     keys: Array,
-    evaluate: Evaluate,
-    first: Array | np.ndarray,
+    score: ScoreFunction,
     space: SearchSpace,
-    best: Best,
-    active: np.ndarray,
+    activation_limit: np.ndarray | None,
     config: SearchConfig,
-    ledger: CallCounter,
-    ceiling: Array | np.ndarray | None = None,
-    advance: Callable[[np.ndarray], None] = lambda finished: None,
-    spread: CaseSharding | None = None,
-) -> Best:
-    """Evolve each active case until it reaches the target, stalls, or has spent its calls.
+    sharding: CaseSharding,
+) -> SearchAlgorithm:
+    """Return differential evolution as a `SearchAlgorithm`, from first generations (n, population, E).
 
     Args:
         keys: (n,) one a case.
-        first: (n, population, E) the first generation.
-        best: what is known of each case; it never worsens.
-        active: (n,) bool, the cases to work on.
-        ledger: calls are entered here; it also says what they were before.
-        ceiling: (n, N) how far each unit may be activated; None = 1.
-        advance: told after each generation which cases have finished in it, (n,) bool.
-        spread: the devices that work on it.
+        activation_limit: (n, N) largest activation of each unit; None = 1.
     """
-    members = config.population
-    spread = spread or sharding_for(len(active))
-    strategy = _strategy(members, first.shape[-1])
-    rules = spread.place(Evolution(space, _parameters(strategy, config), strategy))
-    state, trials = None, first
-    affordable = ledger.calls + members <= config.max_evaluations
-    advance(active & ~affordable)
-    active = active & affordable
-    since = np.zeros(len(active), int)
-    generation = 0
-    while active.any():
-        if state is not None:
-            generations = np.full(len(active), generation)
-            trials = spread(_ask, rules, keys, generations, state, ceiling, active=active)
-        scores = evaluate(trials, active)
-        state = spread(_tell, rules, keys, trials, scores.loss, state, active=active)
-        before = np.asarray(best.loss)
-        best = jax.block_until_ready(improve(best, trials, scores, config.target))
-        ledger.charge(active, forward=members)
-        since = np.where(np.asarray(best.loss) < before, 0, since + 1)
-        reached = np.asarray(best.probability) > config.target
-        stalled = active & ~reached & (since >= config.plateau)
-        ledger.stalled |= stalled
-        finished = active & (reached | stalled | (ledger.calls + members > config.max_evaluations))
-        advance(finished)
-        active = active & ~finished
-        generation += 1
-    return best
+    strategy = _strategy(config.population, space.lower.shape[0])
+    common = sharding.replicate(Evolution(space, _parameters(strategy, config), strategy))
+
+    def init(first: Any) -> Generation:
+        return Generation(0, first, None)
+
+    def step(state: Generation, active: np.ndarray) -> tuple[Generation, Any, Scores]:
+        trials = state.first
+        if state.strategy_state is not None:
+            numbers = np.full(len(active), state.number)
+            trials = sharding(_ask, common, keys, numbers, state.strategy_state, activation_limit)
+        scores = score(trials, active)
+        strategy_state = sharding(_tell, common, keys, trials, scores.loss, state.strategy_state)
+        return Generation(state.number + 1, state.first, strategy_state), trials, scores
+
+    return SearchAlgorithm(init, step, forward_calls=config.population)
 
 
 @lru_cache(maxsize=8)
 def _strategy(members: int, size: int) -> DifferentialEvolution:
-    """evosax compiles anew for each strategy object (some ten seconds), so equal ones are the same object."""
-    from evosax.algorithms import (
-        DifferentialEvolution,
-    )  # its import starts JAX's backend: not before it is used
+    """evosax compiles anew for each strategy object (some ten seconds), so equal ones are one object."""
+    # Importing evosax starts JAX's backend, which must not happen before it is used.
+    from evosax.algorithms import DifferentialEvolution
 
     with jax.ensure_compile_time_eval():
         return DifferentialEvolution(population_size=members, solution=jnp.zeros(size))
@@ -111,26 +106,27 @@ def _parameters(strategy: DifferentialEvolution, config: SearchConfig) -> Any:
 
 
 def _ask(
-    rules: Evolution, keys: Array, generations: Array, state: Any, ceiling: Array | None, active: Array
+    common: Evolution, keys: Array, generations: Array, state: Any, activation_limit: Array | None
 ) -> Array:
     """The trials of the next generation, (n, population, E)."""
 
-    def one(key: Array, generation: Array, state: Any, ceiling: Array | None) -> Array:
-        trials, _ = rules.strategy.ask(jax.random.fold_in(key, generation), state, rules.parameters)
-        return clip(rules.space, trials, None if ceiling is None else ceiling[None])
+    def ask(key: Array, generation: Array, state: Any, limit: Array | None) -> Array:
+        trials, _ = common.strategy.ask(jax.random.fold_in(key, generation), state, common.parameters)
+        return clip(common.space, trials, None if limit is None else limit[None])
 
-    return map_cases(one, keys, generations, state, ceiling)
+    return map_cases(ask, keys, generations, state, activation_limit)
 
 
-def _tell(rules: Evolution, keys: Array, trials: Array, losses: Array, state: Any | None, active: Array) -> Any:
-    """The state after the trials have been scored; the state of the first generation where `state` is None."""
+def _tell(common: Evolution, keys: Array, trials: Array, losses: Array, state: Any | None) -> Any:
+    """The state after the trials have been scored; the first state where `state` is None."""
 
-    def one(key: Array, trials: Array, losses: Array, state: Any | None) -> Any:
+    def tell(key: Array, trials: Array, losses: Array, state: Any | None) -> Any:
         losses = jnp.where(jnp.isnan(losses), jnp.inf, losses)
         if state is None:
-            state = rules.strategy.init(key, trials, losses, rules.parameters)
+            state = common.strategy.init(key, trials, losses, common.parameters)
         else:
-            state, _ = rules.strategy.tell(key, trials, losses, state, rules.parameters)
+            state, _ = common.strategy.tell(key, trials, losses, state, common.parameters)
+        # Strong types, so that the second call has the types of the first and is not traced again.
         return jax.tree.map(lambda leaf: jax.lax.convert_element_type(leaf, jnp.result_type(leaf)), state)
 
-    return map_cases(one, keys, trials, losses, state)
+    return map_cases(tell, keys, trials, losses, state)

@@ -1,9 +1,9 @@
-"""The gradient through renderer and classifier: Adam on the logit margin, kept inside the box."""
+"""The gradient method: Adam through the renderer, inside the box."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,15 +11,15 @@ import numpy as np
 import optax
 
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.sharding import CaseSharding, map_cases, sharding_for
+from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
-from jaxface.search.best import Best, CallCounter, improve
+from jaxface.search.algorithm import SearchAlgorithm
 from jaxface.search.config import SearchConfig
 from jaxface.search.objective import Scores, ValueAndGrad
 from jaxface.search.space import SearchSpace, clip
 
-Slope = Callable[[Any, np.ndarray], ValueAndGrad]
-"""(candidates (n, E), active (n,) bool) -> slopes (n, ...); inactive cases cost nothing."""
+GradientFunction = Callable[[Any, np.ndarray], ValueAndGrad]
+"""(points (n, E), active (n,) bool) -> scores and gradients; inactive cases cost nothing."""
 
 
 @pytree
@@ -37,67 +37,58 @@ class AdamSchedule:
         return optax.adam(rate, b1=0.9, b2=0.99)
 
 
-def descend(
-    slope: Slope,
-    starts: Array | np.ndarray,
-    space: SearchSpace,
-    best: Best,
-    active: np.ndarray,
-    config: SearchConfig,
-    ledger: CallCounter,
-    ceiling: Array | np.ndarray | None = None,
-    advance: Callable[[np.ndarray], None] = lambda finished: None,
-    spread: CaseSharding | None = None,
-) -> Best:
-    """Follow the gradient from one start of each active case, until the target or `gradient_steps`.
+class AdamState(NamedTuple):
+    """Points (n, E) to evaluate next, and the optimiser's state of each."""
 
-    The gradient's length is not to be trusted (it overshoots two- to threefold at occlusion boundaries,
-    measured), so steps are Adam's and there is no line search.
+    points: Any
+    opt_state: optax.OptState
+
+
+def adam(
+    value_and_grad: GradientFunction,
+    space: SearchSpace,
+    activation_limit: np.ndarray | None,
+    config: SearchConfig,
+    sharding: CaseSharding,
+) -> SearchAlgorithm:
+    """Return Adam as a `SearchAlgorithm`, from starts (n, E).
+
+    The length of the gradient is not reliable (it is two to three times too large at occlusion
+    boundaries, measured), so there is no line search.
 
     Args:
-        starts: (n, E).
-        best: what is known of each case; it never worsens.
-        active: (n,) bool, the cases to work on.
-        ledger: calls are entered here.
-        ceiling: (n, N) how far each unit may be activated; None = 1.
-        advance: told after each step which cases have finished in it, (n,) bool.
-        spread: the devices that work on it.
+        activation_limit: (n, N) largest activation of each unit; None = 1.
     """
-    spread = spread or sharding_for(len(active))
-    walk = spread.place(
-        AdamSchedule(space, config.learning_rate, config.final_learning_rate, config.gradient_steps)
-    )
-    points, moments = starts, jax.vmap(walk.optimizer.init)(jnp.asarray(starts))
-    for _ in range(config.gradient_steps):
-        active = active & (ledger.calls + 1 <= config.max_evaluations)
-        if not active.any():
-            break
-        slopes = slope(points, active)
-        scores = Scores(slopes.scores.loss[:, None], slopes.scores.probability[:, None])
-        best = jax.block_until_ready(improve(best, points[:, None], scores, config.target))
-        ledger.charge(active, gradient=1)
-        finished = active & (np.asarray(best.probability) > config.target)
-        advance(finished)
-        active = active & ~finished
-        points, moments = spread(_step, walk, points, moments, slopes.gradient, ceiling, active=active)
-    return best
+    rates = config.learning_rate, config.final_learning_rate
+    schedule = sharding.replicate(AdamSchedule(space, *rates, config.gradient_steps))
+
+    def init(starts: Any) -> AdamState:
+        return AdamState(starts, jax.vmap(schedule.optimizer.init)(jnp.asarray(starts)))
+
+    def step(state: AdamState, active: np.ndarray) -> tuple[AdamState, Any, Scores]:
+        result = value_and_grad(state.points, active)
+        candidates = state.points[:, None]
+        scores = jax.tree.map(lambda leaf: leaf[:, None], result.scores)
+        points, opt_state = sharding(_adam_step, schedule, *state, result.gradient, activation_limit)
+        return AdamState(points, opt_state), candidates, scores
+
+    return SearchAlgorithm(init, step, gradient_calls=1)
 
 
-def _step(
-    walk: AdamSchedule,
+def _adam_step(
+    schedule: AdamSchedule,
     points: Array,
-    moments: optax.OptState,
-    gradient: Array,
-    ceiling: Array | None,
-    active: Array,
+    opt_state: optax.OptState,
+    grads: Array,
+    activation_limit: Array | None,
 ) -> tuple[Array, optax.OptState]:
-    """One step of Adam in standard units."""
+    """One step of Adam in standard units; a gradient that is not finite moves nothing."""
 
-    def one(
-        point: Array, moments: optax.OptState, slope: Array, ceiling: Array | None
+    def step(
+        point: Array, opt_state: optax.OptState, grad: Array, activation_limit: Array | None
     ) -> tuple[Array, optax.OptState]:
-        standard = jnp.where(jnp.isfinite(slope), slope, 0.0) * walk.space.deviation
-        updates, moments = walk.optimizer.update(standard, moments)
-        return clip(walk.space, point + updates * walk.space.deviation, ceiling), moments
+        standard = jnp.where(jnp.isfinite(grad), grad, 0.0) * schedule.space.std
+        updates, opt_state = schedule.optimizer.update(standard, opt_state)
+        return clip(schedule.space, point + updates * schedule.space.std, activation_limit), opt_state
 
-    return map_cases(one, points, moments, gradient, ceiling)
+    return map_cases(step, points, opt_state, grads, activation_limit)

@@ -1,4 +1,4 @@
-"""What is minimised: the classifier's doubt in the target, plus what makes the face implausible."""
+"""The objective: the negative log-probability of the target, plus the implausibility of the face."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ FLOOR = 1e-4
 
 @pytree
 class Scores:
-    """What candidates are worth. All fields have the candidates' leading axes.
+    """Scores of candidates. All fields have the candidates' leading axes.
 
     Attributes:
         loss: -log(p + FLOOR) + penalties; lower is better.
@@ -28,42 +28,44 @@ class Scores:
 
 @pytree
 class ValueAndGrad:
-    """Scores, and the gradient (..., E) of the logit margin plus penalties that leads to better ones."""
+    """Scores, and the gradient (..., E) of the logit margin plus penalties."""
 
     scores: Scores
     gradient: Array
 
 
 def score(
-    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, independent: bool = False
+    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, multilabel: bool = False
 ) -> Scores:
-    """Scores of one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `space`.
+    """Score one candidate: Facing Asymmetry, Eq. 4, as a loss, with the penalties of `space`.
 
     Args:
         logits: (views, K) of the candidate's rendered views; the probability is their mean.
         target: () class index.
         coefficients: (E,).
-        independent: logits are of action units.
+        multilabel: logits are of action units.
     """
-    probability = jnp.mean(probabilities(logits, independent)[:, target])
+    probability = jnp.mean(probabilities(logits, multilabel)[:, target])
     loss = -jnp.log(probability + FLOOR) + penalty(space, target, coefficients)
     return Scores(jnp.where(jnp.isfinite(loss), loss, jnp.inf), probability)
 
 
-def margin(logits: Array, target: Array | int, independent: bool = False) -> Array:
-    """Minus the log-odds of the target, (): of expressions logsumexp(other logits) - target logit, negative
-    when the target wins against all together.
+def margin(logits: Array, target: Array | int, multilabel: bool = False) -> Array:
+    """Return minus the log-odds of the target, ().
+
+    Of expressions: logsumexp(other logits) - target logit, negative when the target wins against all others
+    together.
 
     Args:
         logits: (views, K); the mean over views is returned.
         target: () class index.
-        independent: logits are of action units.
+        multilabel: logits are of action units.
     """
-    return -jnp.mean(log_odds(logits, target, independent))
+    return -jnp.mean(log_odds(logits, target, multilabel))
 
 
 def gradient_objective(
-    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, independent: bool = False
+    logits: Array, target: Array | int, coefficients: Array, space: SearchSpace, multilabel: bool = False
 ) -> Array:
-    """What the gradient method descends, (): the margin with the same penalties as `score`."""
-    return margin(logits, target, independent) + penalty(space, target, coefficients)
+    """Return the objective of the gradient method, (): the margin with the same penalties as `score`."""
+    return margin(logits, target, multilabel) + penalty(space, target, coefficients)

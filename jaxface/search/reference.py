@@ -1,4 +1,4 @@
-"""scipy's differential evolution on the same objective: what tests and benchmarks compare with."""
+"""scipy's differential evolution on the same objective, for comparison in tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from jaxface.search.space import SearchSpace
 
 @dataclass(frozen=True)
 class Reference:
-    """What scipy found.
+    """The result of scipy.
 
     Attributes:
         coefficients: (E,).
         loss: its objective.
         evaluations: candidates scored.
-        reached_after: candidates scored when the loss first fell below the one asked for; None if never.
+        reached_after: candidates scored when the loss first fell below `stop_below`; None if never.
     """
 
     coefficients: np.ndarray
@@ -46,23 +46,23 @@ def differential_evolution(
     """
     lower, upper = np.asarray(space.lower, float), np.asarray(space.upper, float)
     members = population or 15 * len(lower)
-    seen, best, reached = 0, np.inf, None
+    evaluations, best, reached_after = 0, np.inf, None
 
-    def vectorised(columns: np.ndarray) -> np.ndarray:
-        nonlocal seen, best, reached
+    def losses_of_columns(columns: np.ndarray) -> np.ndarray:
+        nonlocal evaluations, best, reached_after
         values = np.asarray(losses(columns.T), float)
         for value in values:
-            seen += 1
+            evaluations += 1
             best = min(best, value)
-            if reached is None and best < stop_below:
-                reached = seen
+            if reached_after is None and best < stop_below:
+                reached_after = evaluations
         return values
 
-    drawn = np.random.default_rng(seed).random((members, len(lower)))
-    found = scipy.optimize.differential_evolution(
-        vectorised,
+    uniform = np.random.default_rng(seed).random((members, len(lower)))
+    result = scipy.optimize.differential_evolution(
+        losses_of_columns,
         list(zip(lower, upper, strict=True)),
-        init=lower + drawn * (upper - lower),
+        init=lower + uniform * (upper - lower),
         maxiter=max(max_evaluations // members - 1, 1),
         callback=lambda intermediate_result: bool(intermediate_result.fun < stop_below),
         polish=False,
@@ -71,4 +71,4 @@ def differential_evolution(
         vectorized=True,
         rng=seed,
     )
-    return Reference(np.asarray(found.x), float(found.fun), seen, reached)
+    return Reference(np.asarray(result.x), float(result.fun), evaluations, reached_after)

@@ -14,6 +14,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.requirements import require_expressions
 from jaxface.render.scenes import Scene
 from jaxface.search import evaluate, space
 from jaxface.search.batch import Batch
@@ -27,31 +28,31 @@ class Searcher:
     """A classifier, a head, a scene and a config, ready to search; made by `build`.
 
     Attributes:
-        spread: the devices, and how many cases each works on at a time; None = what suits each batch.
+        sharding: the devices, and how many cases each works on at a time; None = chosen for each batch.
     """
 
-    stage: SearchProblem
+    problem: SearchProblem
     config: SearchConfig
-    spread: CaseSharding | None = None
+    sharding: CaseSharding | None = None
 
     @property
     def classifier(self) -> Classifier:
-        return self.stage.classifier
+        return self.problem.classifier
 
     def run(
         self, key: Array, params: FaceParams, targets: Array | np.ndarray, progress: Progress | None = None
     ) -> SearchResult:
         """Search each case: the person `params[i]`, the class index `targets[i]`, on all devices.
 
-        The same key and batch give the same bits, and with a `spread` of its own the searcher gives a case
-        the same bits in any batch, on any number of devices from two on (`core.sharding`). A case that fails is
-        reported in `status` and does not disturb the others.
+        The same key and batch give the same bits. A searcher with a `sharding` gives a case the same bits in
+        any batch, on any number of devices from two on (`core.sharding`). A case that fails is reported in
+        `status` and does not affect the others.
 
         Args:
             key: one for the batch, case i draws from `fold_in(key, i)`; or (n,) keys, one a case.
-            params: fields with a leading axis n; expressions are not read.
+            params: fields with a leading axis n; expressions are not used.
             targets: (n,) indices into the classifier's labels.
-            progress: told of every case that is finished.
+            progress: advances with every finished case.
 
         Raises:
             ShapeError: params, targets and keys do not have the same leading axis.
@@ -62,11 +63,12 @@ class Searcher:
         if key.ndim == 0:
             key = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
         if key.shape != (count,):
-            raise ShapeError(f"key {key.shape} wants to be one key, or one for each of the {count} cases")
+            raise ShapeError(f"key {key.shape}: must be one key, or one for each of the {count} cases")
         progress = progress or NullProgress()
         progress.start("search", count)
-        spread = self.spread or sharding_for(count)
-        batch = Batch(self.stage, self.config, spread, jax.vmap(jax.random.split)(key), cases, progress)
+        sharding = self.sharding or sharding_for(count)
+        keys = jax.vmap(jax.random.split)(key)
+        batch = Batch(self.problem, self.config, sharding, keys, cases, progress)
         result = batch.search()
         progress.close()
         return result
@@ -76,14 +78,14 @@ class Searcher:
         lengths = {name: leaf.shape[:1] for name, leaf in vars(params).items()}
         if indices.ndim != 1 or any(length != indices.shape for length in lengths.values()):
             raise ShapeError(
-                f"targets {indices.shape} and params {lengths} want one leading axis of the same length: "
-                "a batch of n people and n class indices"
+                f"targets {indices.shape} and params {lengths} must have a leading axis of the same length: "
+                "n people and n class indices"
             )
         classes = len(self.classifier.labels)
         if len(indices) and not (indices.min() >= 0 and indices.max() < classes):
             raise ConfigError(
-                f"targets {indices.tolist()} want class indices from 0 to {classes - 1}; "
-                "classifier.index(label) gives them"
+                f"targets {indices.tolist()} must be class indices from 0 to {classes - 1}; "
+                "classifier.index(label) returns them"
             )
         return Cases(jax.tree.map(np.asarray, params), indices.astype(np.int32))  # type: ignore[arg-type]
 
@@ -93,22 +95,24 @@ def build(
     head: FaceModel,
     scene: Scene,
     config: SearchConfig | None = None,
-    spread: CaseSharding | None = None,
+    sharding: CaseSharding | None = None,
 ) -> Searcher:
-    """A searcher; what it compiles on its first run serves every later run of the same batch size.
+    """Return a searcher. It compiles on its first run, and not again for batches of the same size.
 
     Raises:
-        ConfigError: method "gradient" with a classifier that lives on the host.
+        ConfigError: method "gradient" with a classifier that runs on the host, or a head without
+            expression coefficients.
     """
     config = config or SearchConfig()
     if classifier.on_host and config.method == "gradient":
         raise ConfigError(
-            f"method 'gradient' needs a classifier that JAX can differentiate, {classifier.name!r} lives on "
-            "the host; use method 'differential-evolution'"
+            f"method 'gradient' needs a classifier that JAX can differentiate, but {classifier.name!r} runs "
+            "on the host; use method 'differential-evolution'"
         )
-    searched = space.of_model(head.expressions, tuple(classifier.labels), config)
-    staged = evaluate.build_problem(classifier, head, scene, searched, config.views, config.chunk)
-    return Searcher(staged, config, spread)
+    require_expressions(head)
+    search_space = space.of_model(head.expressions, tuple(classifier.labels), config)
+    problem = evaluate.build_problem(classifier, head, scene, search_space, config.views, config.chunk)
+    return Searcher(problem, config, sharding)
 
 
 def maximise(

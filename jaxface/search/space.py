@@ -1,4 +1,4 @@
-"""The space that is searched: its box, its prior, what is plausible in it."""
+"""The search space: its box, its prior, and which points of it are plausible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxface.core.types import Array, action_unit
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig
 
-_USED = 0.05
+_USED_ACTIVATION = 0.05
 """A unit that a prototype activates further than this belongs to the expression."""
 
 EDGE = 3.0
@@ -22,56 +22,57 @@ EDGE = 3.0
 
 @pytree
 class SearchSpace:
-    """A box with a Gaussian prior of one or more centres for each class; the numbers may change without
-    compiling anew.
+    """A box with a Gaussian prior of one or more centres for each class.
+
+    Its numbers may change without compiling again.
 
     Attributes:
         lower, upper: (E,) the box.
-        deviation: (E,) one standard deviation of each coefficient.
-        units: (E, N) coefficients @ units = activations, each meant to lie in [0, 1]; None without units.
-        to_coefficients: (N, E) the least-squares way back; None without units.
-        prototypes: (K, P, E) expressions set by hand for each class, zeros where there are fewer; first all
-            at the first of `SearchConfig.strengths`, then all at the second, ...
-        known: (K, P) which of them are there.
-        ceilings: (K, N) how far each unit may be activated for each class; None without units.
-        centred: () whether the prior sits on the prototypes; on neutral otherwise.
+        std: (E,) one standard deviation of each coefficient.
+        units: (E, N) coefficients @ units = activations, each in [0, 1] if plausible; None without units.
+        to_coefficients: (N, E) the least-squares inverse; None without units.
+        prototypes: (K, P, E) hand-set expressions of each class, padded with zeros; first all at the first
+            of `SearchConfig.strengths`, then all at the second, ...
+        has_prototype: (K, P) bool, False for padding.
+        activation_limits: (K, N) largest activation of each unit for each class; None without units.
+        prior_on_prototypes: () bool, whether the prior is centred on the prototypes or on neutral.
         prior_weight, plausibility_weight: () as in `SearchConfig`.
     """
 
     lower: Array
     upper: Array
-    deviation: Array
+    std: Array
     units: Array | None
     to_coefficients: Array | None
     prototypes: Array
-    known: Array
-    ceilings: Array | None
-    centred: Array
+    has_prototype: Array
+    activation_limits: Array | None
+    prior_on_prototypes: Array
     prior_weight: Array
     plausibility_weight: Array
     projections: int = static()
 
 
 def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> SearchSpace:
-    """A space without units and prototypes.
+    """Return a space without units and prototypes.
 
     Args:
         lower, upper: (E,) with lower <= 0 <= upper: zero is the neutral face.
-        classes: K, the number of targets that may be asked for.
+        classes: K, the number of possible targets.
     """
     widest = jnp.maximum(jnp.abs(lower), jnp.abs(upper))
-    deviation = jnp.where(widest > 0, widest, 1.0) / EDGE
+    std = jnp.where(widest > 0, widest, 1.0) / EDGE
     empty = jnp.zeros((classes, 1, lower.shape[0]))
     return SearchSpace(
         lower=lower,
         upper=upper,
-        deviation=deviation,
+        std=std,
         units=None,
         to_coefficients=None,
         prototypes=empty,
-        known=jnp.zeros((classes, 1), bool),
-        ceilings=None,
-        centred=jnp.asarray(config.prior_centre == "prototype"),
+        has_prototype=jnp.zeros((classes, 1), bool),
+        activation_limits=None,
+        prior_on_prototypes=jnp.asarray(config.prior_centre == "prototype"),
         prior_weight=jnp.asarray(config.prior_weight, jnp.float32),
         plausibility_weight=jnp.asarray(config.plausibility_weight, jnp.float32),
         projections=config.projections,
@@ -79,34 +80,36 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
 
 
 def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: SearchConfig) -> SearchSpace:
-    """The expression space of a face model, with its prototypes sorted by the classes `labels`; each stands
-    there once at every strength of the config."""
+    """Return the expression space of a face model, with its prototypes sorted by the classes `labels`.
+
+    Each prototype appears once at every strength of the config.
+    """
     rows = [_prototypes(expressions, label) for label in labels]
-    most = max([len(found) for found in rows] + [1])
+    most = max([len(row) for row in rows] + [1])
     size = expressions.lower.shape[0]
     prototypes = np.zeros((len(labels), most, size), np.float32)
-    known = np.zeros((len(labels), most), bool)
-    for index, found in enumerate(rows):
-        prototypes[index, : len(found)] = found
-        known[index, : len(found)] = True
+    has_prototype = np.zeros((len(labels), most), bool)
+    for index, row in enumerate(rows):
+        prototypes[index, : len(row)] = row
+        has_prototype[index, : len(row)] = True
     strengths = np.asarray(config.strengths, np.float32)
     prototypes = (strengths[None, :, None, None] * prototypes[:, None]).reshape(len(labels), -1, size)
-    known = np.tile(known, (1, len(strengths)))
-    plain = box(expressions.lower, expressions.upper, config)
+    has_prototype = np.tile(has_prototype, (1, len(strengths)))
     units = expressions.units
-    searched = dataclasses.replace(
-        plain,
-        units=units,
-        to_coefficients=None if units is None else jnp.asarray(np.linalg.pinv(np.asarray(units)), jnp.float32),
-        known=jnp.asarray(known),
-        ceilings=None if units is None else _ceilings(prototypes @ np.asarray(units), known, config),
-    )
-    inside = clip(searched, jnp.asarray(prototypes), expand(searched.ceilings, 1))
-    return dataclasses.replace(searched, prototypes=inside)
+    space = box(expressions.lower, expressions.upper, config)
+    if units is not None:
+        space = dataclasses.replace(
+            space,
+            units=units,
+            to_coefficients=jnp.asarray(np.linalg.pinv(np.asarray(units)), jnp.float32),
+            activation_limits=_activation_limits(prototypes @ np.asarray(units), has_prototype, config),
+        )
+    inside = clip(space, jnp.asarray(prototypes), expand(space.activation_limits, 1))
+    return dataclasses.replace(space, prototypes=inside, has_prototype=jnp.asarray(has_prototype))
 
 
 def _prototypes(expressions: ExpressionSpace, label: str) -> np.ndarray:
-    """(n, E): those set by hand for an expression; for an action unit, each facial unit that shows it."""
+    """(n, E): the hand-set ones of an expression; for an action unit, each facial unit that shows it."""
     number = action_unit(label)
     if number is None:
         rows = [i for i, name in enumerate(expressions.prototype_labels) if name == label]
@@ -117,20 +120,19 @@ def _prototypes(expressions: ExpressionSpace, label: str) -> np.ndarray:
     return np.linalg.pinv(np.asarray(expressions.units))[shows]
 
 
-def _ceilings(activations: np.ndarray, known: np.ndarray, config: SearchConfig) -> Array:
-    """(K, N): 1 for the units that a class's prototypes use, `foreign_units` for the others.
+def _activation_limits(activations: np.ndarray, has_prototype: np.ndarray, config: SearchConfig) -> Array:
+    """(K, N): 1 for the units that a class's prototypes use, `off_prototype_limit` for the others.
 
     Args:
-        activations: (K, P, N) of the prototypes; known: (K, P).
+        activations: (K, P, N) of the prototypes; has_prototype: (K, P).
     """
-    used = (activations > _USED).any(axis=1)
-    return jnp.asarray(
-        np.where(used | ~np.any(known, axis=1, keepdims=True), 1.0, config.foreign_units), jnp.float32
-    )
+    is_used = (activations > _USED_ACTIVATION).any(axis=1)
+    is_free = is_used | ~np.any(has_prototype, axis=1, keepdims=True)
+    return jnp.asarray(np.where(is_free, 1.0, config.off_prototype_limit), jnp.float32)
 
 
 def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
-    """What makes a candidate implausible, (): Gaussian prior and excess of the implied activations.
+    """Return the implausibility of a candidate, (): Gaussian prior and excess of the implied activations.
 
     Args:
         target: () class index.
@@ -143,37 +145,37 @@ def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Arr
 
 
 def prior_distance(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
-    """|phi - centre|^2 / E in standard units, (): to the nearest centre of the class."""
-    standard = coefficients / space.deviation
+    """Return |phi - centre|^2 / E in standard units, (): to the nearest centre of the class."""
+    standard = coefficients / space.std
     from_neutral = jnp.mean(standard**2)
-    centres = space.prototypes[target] / space.deviation[None, :]
+    centres = space.prototypes[target] / space.std[None, :]
     distances = jnp.mean((standard[None, :] - centres) ** 2, axis=-1)
-    known = space.known[target] & space.centred
-    nearest = jnp.min(jnp.where(known, distances, jnp.inf))
-    return jnp.where(jnp.any(known), nearest, from_neutral)
+    is_centre = space.has_prototype[target] & space.prior_on_prototypes
+    nearest = jnp.min(jnp.where(is_centre, distances, jnp.inf))
+    return jnp.where(jnp.any(is_centre), nearest, from_neutral)
 
 
 def excess(space: SearchSpace, coefficients: Array, target: Array | int) -> Array:
-    """How far each implied unit activation lies outside [0, ceiling], (N,); (0,) for a space without units."""
-    if space.units is None or space.ceilings is None:
+    """Return how far each implied activation is outside [0, limit], (N,); (0,) for a space without units."""
+    if space.units is None or space.activation_limits is None:
         return jnp.zeros(0)
     activations = coefficients @ space.units
-    return jax.nn.relu(-activations) + jax.nn.relu(activations - space.ceilings[target])
+    return jax.nn.relu(-activations) + jax.nn.relu(activations - space.activation_limits[target])
 
 
-def expand(ceiling: Array | None, axes: int) -> Array | None:
-    """A ceiling (n, N) with `axes` axes of length one before the last: for `clip` of (n, ..., E)."""
-    return None if ceiling is None else ceiling.reshape(ceiling.shape[0], *(1,) * axes, ceiling.shape[-1])
+def expand(limits: Array | None, axes: int) -> Array | None:
+    """Limits (n, N) with `axes` axes of length one before the last: for `clip` of (n, ..., E)."""
+    return None if limits is None else limits.reshape(limits.shape[0], *(1,) * axes, limits.shape[-1])
 
 
-def clip(space: SearchSpace, coefficients: Array, ceiling: Array | None = None) -> Array:
-    """A nearby point of the box whose implied activations lie in [0, ceiling], for each of (..., E).
+def clip(space: SearchSpace, coefficients: Array, limit: Array | None = None) -> Array:
+    """Move each of (..., E) to a nearby point of the box whose implied activations lie in [0, limit].
 
     Args:
-        ceiling: (..., N), of as many axes as `coefficients`; 1 where it is None.
+        limit: (..., N), of as many axes as `coefficients`; 1 where it is None.
 
-    The two sets are met by alternating projections; five leave an excess of about .01 on the bundled head,
-    from .3 for standard normal coefficients (measured). Always inside the box.
+    Alternating projections approach both sets. Five leave an excess of about .01 on the bundled head, from
+    .3 for standard normal coefficients (measured). The result is always inside the box.
     """
     shape = (1,) * (coefficients.ndim - 1) + (-1,)
     lower, upper = space.lower.reshape(shape), space.upper.reshape(shape)
@@ -181,13 +183,13 @@ def clip(space: SearchSpace, coefficients: Array, ceiling: Array | None = None) 
     if space.units is None or space.to_coefficients is None:
         return coefficients
     for _ in range(space.projections):
-        activations = jnp.clip(coefficients @ space.units, 0.0, 1.0 if ceiling is None else ceiling)
+        activations = jnp.clip(coefficients @ space.units, 0.0, 1.0 if limit is None else limit)
         coefficients = jnp.clip(activations @ space.to_coefficients, lower, upper)
     return coefficients
 
 
 def at_bound(space: SearchSpace, coefficients: Array) -> Array:
-    """Which coefficients sit on an edge of the box that is not neutral, (..., E) bool."""
+    """Return which coefficients are on an edge of the box that is not neutral, (..., E) bool."""
     shape = (1,) * (coefficients.ndim - 1) + (-1,)
     lower, upper = space.lower.reshape(shape), space.upper.reshape(shape)
     slack = 1e-6 * (upper - lower)

@@ -12,7 +12,7 @@ from jaxface.core.types import Array
 
 
 class Interval(NamedTuple):
-    """A mean with its confidence interval: each (...) float64, NaN where fewer than two values are known."""
+    """A mean with its confidence interval: each (...) float64, NaN with fewer than two values."""
 
     mean: np.ndarray
     low: np.ndarray
@@ -29,7 +29,7 @@ def mean_interval(
     """Bootstrap confidence interval of the mean over the last axis, resampling its entries.
 
     Args:
-        values: (..., n) one value an identity; NaN = unknown, left out.
+        values: (..., n) one value an identity; NaN = missing, left out.
         key: one key for all rows; the interval of a row does not depend on the others.
         level: coverage in (0, 1).
         resamples: how many bootstrap samples.
@@ -43,18 +43,18 @@ def mean_interval(
 
     values = np.asarray(values, dtype=np.float64)
     if values.ndim < 1:
-        raise ShapeError("mean_interval wants (..., n) values, got a single number")
+        raise ShapeError("mean_interval needs (..., n) values, got a single number")
     if not 0 < level < 1 or resamples < 1:
-        raise ConfigError(f"wanted 0 < level < 1 and resamples >= 1, got {level} and {resamples}")
+        raise ConfigError(f"must hold 0 < level < 1 and resamples >= 1, got {level} and {resamples}")
     seed = np.asarray(jax.random.key_data(key)).ravel()
     rows = values.reshape(-1, values.shape[-1])
-    found = np.full((3, len(rows)), np.nan)
+    intervals = np.full((3, len(rows)), np.nan)
     for index, row in enumerate(rows):
         row = row[np.isfinite(row)]
         if len(row) < 2:
             continue
         if np.ptp(row) == 0:  # BCa's acceleration is 0 / 0
-            found[:, index] = row[0]
+            intervals[:, index] = row[0]
             continue
         interval = stats.bootstrap(
             (row,),
@@ -66,5 +66,5 @@ def mean_interval(
             method=method,
             rng=np.random.default_rng(seed),
         ).confidence_interval
-        found[:, index] = row.mean(), interval.low, interval.high
-    return Interval(*found.reshape(3, *values.shape[:-1]))
+        intervals[:, index] = row.mean(), interval.low, interval.high
+    return Interval(*intervals.reshape(3, *values.shape[:-1]))

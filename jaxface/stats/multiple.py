@@ -1,18 +1,19 @@
-"""Many tests at once: p-values adjusted so that comparing them with alpha keeps what the method promises."""
+"""Many tests at once: adjust p-values so that comparing them with alpha keeps what the method promises.
+
+SciPy has Benjamini-Hochberg and statsmodels has both, but neither leaves out NaN, which here means "no test".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxface.core.errors import ConfigError, ShapeError, suggestion
 
-Correction = Literal["holm", "benjamini-hochberg"]
 
-
-def adjust(p_values: np.ndarray, correction: Correction = "holm") -> np.ndarray:
+def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
     """Adjusted p-values by the method of this name; arguments as `holm`.
 
     Raises:
@@ -20,7 +21,7 @@ def adjust(p_values: np.ndarray, correction: Correction = "holm") -> np.ndarray:
     """
     if correction not in CORRECTIONS:
         raise ConfigError(f"unknown correction {correction!r}{suggestion(str(correction), CORRECTIONS)}")
-    return CORRECTIONS[correction](p_values)
+    return CORRECTIONS[correction].adjust(p_values)
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -38,10 +39,10 @@ def holm(p_values: np.ndarray) -> np.ndarray:
         ShapeError: no axis, or a value outside [0, 1].
     """
 
-    def stepped(ascending: np.ndarray, known: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        return np.maximum.accumulate(ascending * (known - rank), axis=-1)
+    def step_through(ascending: np.ndarray, count: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        return np.maximum.accumulate(ascending * (count - rank), axis=-1)
 
-    return _in_order(p_values, stepped, last=0.0)
+    return _in_order(p_values, step_through, last=0.0)
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
@@ -60,37 +61,56 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
         ShapeError: no axis, or a value outside [0, 1].
     """
 
-    def stepped(ascending: np.ndarray, known: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        scaled = ascending * known / (rank + 1)
-        return np.minimum.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1]
+    def step_through(ascending: np.ndarray, count: np.ndarray, rank: np.ndarray) -> np.ndarray:
+        ratios = ascending * count / (rank + 1)
+        return np.minimum.accumulate(ratios[..., ::-1], axis=-1)[..., ::-1]
 
-    return _in_order(p_values, stepped, last=np.inf)
+    return _in_order(p_values, step_through, last=np.inf)
 
 
-CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "holm": holm,
-    "benjamini-hochberg": benjamini_hochberg,
+class Correction(NamedTuple):
+    """An entry of `CORRECTIONS`.
+
+    Attributes:
+        adjust: p-values (..., n) to adjusted ones.
+        title: the method's name in a sentence.
+        controls: what stays below alpha.
+        citation: its key in the report's bibliography.
+    """
+
+    adjust: Callable[[np.ndarray], np.ndarray]
+    title: str
+    controls: str
+    citation: str
+
+
+CORRECTIONS: dict[str, Correction] = {
+    "holm": Correction(holm, "Holm", "the chance of any false alarm", "holm1979"),
+    "benjamini-hochberg": Correction(
+        benjamini_hochberg, "Benjamini-Hochberg", "the expected share of false alarms", "benjamini1995"
+    ),
 }
+"""By name, as in `AuditConfig.correction`."""
 
 
 def _in_order(
-    p_values: np.ndarray, stepped: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], last: float
+    p_values: np.ndarray, step_through: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray], last: float
 ) -> np.ndarray:
-    """Sort, let `stepped(ascending p, tests known, rank from 0)` adjust, at most 1, and put back.
+    """Sort, let `step_through(ascending p, valid tests, rank from 0)` adjust, at most 1, and put back.
 
     Args:
-        last: stands for unknown p-values, which sort last, while the others are stepped through.
+        last: stands for missing p-values, which sort last, while the others are stepped through.
     """
     p = np.asarray(p_values, dtype=np.float64)
     if p.ndim < 1:
         raise ShapeError("wanted (..., n) p-values, got a single number")
-    known = ~np.isnan(p)
-    if np.any((p[known] < 0) | (p[known] > 1)):
+    valid = ~np.isnan(p)
+    if np.any((p[valid] < 0) | (p[valid] > 1)):
         raise ShapeError(f"p-values lie in [0, 1], got {np.nanmin(p):.3g} to {np.nanmax(p):.3g}")
     order = np.argsort(p, axis=-1)  # NaN sorts last
     ascending = np.take_along_axis(p, order, -1)
     ascending = np.where(np.isnan(ascending), last, ascending)
     adjusted = np.empty_like(p)
-    done = stepped(ascending, known.sum(-1, keepdims=True), np.arange(p.shape[-1]))
-    np.put_along_axis(adjusted, order, np.minimum(done, 1.0), -1)
-    return np.where(known, adjusted, np.nan)
+    steps = step_through(ascending, valid.sum(-1, keepdims=True), np.arange(p.shape[-1]))
+    np.put_along_axis(adjusted, order, np.minimum(steps, 1.0), -1)
+    return np.where(valid, adjusted, np.nan)

@@ -49,11 +49,11 @@ def window_regression(
         raise ConfigError(
             f"wanted 0 < width <= 1, positions >= 1 and fewest >= 2, got {width}, {positions} and {fewest}"
         )
-    known = np.isfinite(x) & np.isfinite(y)
-    x, y = x[known], y[known]
+    valid = np.isfinite(x) & np.isfinite(y)
+    x, y = x[valid], y[valid]
     if not x.size:
-        nothing = np.full(positions, np.nan)
-        return WindowRegression(nothing, nothing, nothing, np.zeros(positions, int))
+        empty = np.full(positions, np.nan)
+        return WindowRegression(empty, empty, empty, np.zeros(positions, int))
     position = np.linspace(x.min(), x.max(), positions)
     inside = np.abs(x[None, :] - position[:, None]) <= 0.5 * width * np.ptp(x)
     count = inside.sum(1)

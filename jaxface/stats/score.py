@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, NamedTuple, TypeVar
 
 import jax
@@ -14,8 +15,7 @@ from jaxface.core.types import Array
 
 A = TypeVar("A", np.ndarray, Array)
 
-Estimator = Literal["gradient", "gradient-2", "slope", "endpoints", "area"]
-Per = Literal["step", "unit"]
+Unit = Literal["step", "range"]
 
 
 class ColumnWeights(NamedTuple):
@@ -23,16 +23,16 @@ class ColumnWeights(NamedTuple):
 
     Attributes:
         integers: (S,) weights that sum to zero.
-        worth: what one of those integers is worth, per step of symmetry.
+        scale: the change per step that one of those integers stands for.
     """
 
     integers: np.ndarray
-    worth: float
+    scale: float
 
     @property
     def weights(self) -> np.ndarray:
         """(S,) whose dot product with a column is its change per step."""
-        return self.integers * self.worth
+        return self.integers * self.scale
 
 
 def column_weights(estimator: str, steps: int) -> ColumnWeights:
@@ -43,12 +43,13 @@ def column_weights(estimator: str, steps: int) -> ColumnWeights:
     """
     if estimator not in ESTIMATORS:
         raise ConfigError(f"unknown estimator {estimator!r}{suggestion(str(estimator), ESTIMATORS)}")
-    if estimator == "gradient-2" and steps < 3:
-        raise ConfigError(f"estimator 'gradient-2' wants at least 3 symmetry steps, got {steps}")
-    return ESTIMATORS[estimator](steps)
+    fewest = ESTIMATORS[estimator].minimum_steps
+    if steps < fewest:
+        raise ConfigError(f"estimator {estimator!r} needs at least {fewest} levels, got {steps}")
+    return ESTIMATORS[estimator].weights(steps)
 
 
-def symmetry_score(surface: A, estimator: Estimator = "gradient", per: Per = "step") -> A:
+def symmetry_score(surface: A, estimator: str = "gradient", unit: Unit = "step") -> A:
     """Mean change of the answer with symmetry, over time; positive: more symmetry, higher answers.
 
     All estimators agree on answers that are linear in symmetry. They differ in which rows they look at:
@@ -62,8 +63,8 @@ def symmetry_score(surface: A, estimator: Estimator = "gradient", per: Per = "st
 
     Args:
         surface: (..., S, T) answers at S symmetry and T time steps, ascending; S >= 2.
-        per: "step" of the grid, as the paper's Eq. 6 (spacing 1), or "unit": over the whole range of
-            symmetry, 0 to 1, which is S - 1 times as much.
+        unit: change per "step" of the grid, as the paper's Eq. 6 (spacing 1), or over the whole "range" of
+            levels, which is S - 1 times as much.
 
     Returns:
         (...) scores: NumPy for what is no JAX array, in float64.
@@ -72,11 +73,11 @@ def symmetry_score(surface: A, estimator: Estimator = "gradient", per: Per = "st
         ShapeError: fewer than two axes or than two symmetry steps.
         ConfigError: an unknown estimator or unit.
     """
-    if per not in ("step", "unit"):
-        raise ConfigError(f"unknown unit {per!r}{suggestion(str(per), ('step', 'unit'))}")
+    if unit not in ("step", "range"):
+        raise ConfigError(f"unknown unit {unit!r}{suggestion(str(unit), ('step', 'range'))}")
     check_surface(np.shape(surface))
     steps = np.shape(surface)[-2]
-    weights = column_weights(estimator, steps).weights * (steps - 1 if per == "unit" else 1)
+    weights = column_weights(estimator, steps).weights * (steps - 1 if unit == "range" else 1)
     if isinstance(surface, jax.Array):
         single = jnp.asarray(weights, surface.dtype)
         return jnp.einsum("...st,s->...t", surface, single, precision="highest").mean(-1)
@@ -88,9 +89,9 @@ def population_score(scores: A) -> A:
     if isinstance(scores, jax.Array):
         return jnp.nanmean(scores, axis=-1)
     values = np.asarray(scores, dtype=np.float64)
-    known = np.isfinite(values)
-    count = known.sum(-1)
-    total = np.where(known, values, 0.0).sum(-1)
+    valid = np.isfinite(values)
+    count = valid.sum(-1)
+    total = np.where(valid, values, 0.0).sum(-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
@@ -129,10 +130,35 @@ def _area(steps: int) -> ColumnWeights:
     return ColumnWeights(-trapezoid, 1.0 / (steps - 1) ** 2)
 
 
-ESTIMATORS: dict[str, Callable[[int], ColumnWeights]] = {
-    "gradient": _gradient,
-    "gradient-2": lambda steps: _gradient(steps, 2),
-    "slope": _slope,
-    "endpoints": _endpoints,
-    "area": _area,
+class Estimator(NamedTuple):
+    """An entry of `ESTIMATORS`.
+
+    Attributes:
+        weights: the column weights on S levels.
+        description: for a report, "{dose}" stands for the axis: what is computed of the answers.
+        minimum_steps: the fewest levels it is defined on.
+    """
+
+    weights: Callable[[int], ColumnWeights]
+    description: str
+    minimum_steps: int = 2
+
+
+ESTIMATORS: dict[str, Estimator] = {
+    "gradient": Estimator(
+        _gradient, "the mean over the grid of the numerical gradient (numpy.gradient) along {dose} (Eq. 6)"
+    ),
+    "gradient-2": Estimator(
+        partial(_gradient, edge_order=2),
+        "the mean over the grid of the numerical gradient (edge order 2) along {dose}",
+        minimum_steps=3,
+    ),
+    "slope": Estimator(_slope, "the least-squares slope along {dose}, mean over time"),
+    "endpoints": Estimator(
+        _endpoints, "the difference between the last and the first level of {dose}, mean over time"
+    ),
+    "area": Estimator(
+        _area, "twice the mean loss against the last level over all levels of {dose}, mean over time"
+    ),
 }
+"""By name, as in `AuditConfig.estimator`."""

@@ -1,4 +1,8 @@
-"""Does a whole population's score differ from zero?"""
+"""Does a whole population's score differ from zero?
+
+`scipy.stats.permutation_test(permutation_type="samples")` gives the same p-values where all flips are
+counted; here rows may hold NaN, ties have a tolerance, and memory does not grow with the number of flips.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +26,11 @@ def sign_flip_test(scores: np.ndarray, key: Array, permutations: int = 10_000) -
     and p = b / 2^n: no fewer than 2 / 2^n, so that six people are the least for p < .05.
 
     Args:
-        scores: (..., n), one a person; NaN = unknown, left out.
+        scores: (..., n), one a person; NaN = missing, left out.
         permutations: K.
 
     Returns:
-        (...) p-values; NaN where nobody's score is known.
+        (...) p-values; NaN where no score is valid.
 
     Raises:
         ShapeError: no axis.
@@ -34,7 +38,7 @@ def sign_flip_test(scores: np.ndarray, key: Array, permutations: int = 10_000) -
     """
     values = np.asarray(scores, dtype=np.float64)
     if values.ndim < 1:
-        raise ShapeError("sign_flip_test wants (..., n) scores, got a single number")
+        raise ShapeError("sign_flip_test needs (..., n) scores, got a single number")
     if permutations < 1:
         raise ConfigError(f"permutations must be at least 1, got {permutations}")
     seed = np.asarray(jax.random.key_data(key)).ravel()
@@ -47,13 +51,13 @@ def _p_value(scores: np.ndarray, seed: np.ndarray, permutations: int) -> float:
     count = len(scores)
     if count == 0:
         return float("nan")
-    bar = abs(scores.sum()) - _TIE * np.abs(scores).sum()
+    threshold = abs(scores.sum()) - _TIE * np.abs(scores).sum()
     if count < 63 and 2**count <= permutations:
         flips = np.array(list(itertools.product((-1.0, 1.0), repeat=count)))
-        return float((np.abs(flips @ scores) >= bar).mean())
+        return float((np.abs(flips @ scores) >= threshold).mean())
     random = np.random.default_rng(seed)
-    beyond = 0
+    exceed_count = 0
     for start in range(0, permutations, _CHUNK):
         flips = random.choice((-1.0, 1.0), size=(min(_CHUNK, permutations - start), count))
-        beyond += int((np.abs(flips @ scores) >= bar).sum())
-    return (beyond + 1) / (permutations + 1)
+        exceed_count += int((np.abs(flips @ scores) >= threshold).sum())
+    return (exceed_count + 1) / (permutations + 1)

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements
-from jaxface.audit.observe.sampling import Samples, groups, only
+from jaxface.audit.observe.sampling import Samples, groups, select
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
@@ -27,27 +27,27 @@ class IndependenceRow:
     """One classifier, expression and feature before the tests.
 
     Attributes:
-        among: "own" photographs of the expression, or "all".
+        subset: "own" photographs of the expression, or "all".
         given: "label", or "nothing" where all samples have the same.
         samples: how many entered.
         association: correlation of logit and feature within labels; for two groups positive where the second
             (in order of names) is answered more strongly.
         statistic, p_value: by test; empty where nothing was tested.
         dependent: most tests reject independence; None where nothing was tested.
-        remark: why not, "" where it was.
+        note: why not, "" where it was.
     """
 
     classifier: str
     expression: str
     feature: str
-    among: str
-    given: str
+    subset: str
+    conditioned_on: str
     samples: int
     association: float
     statistic: dict[str, float]
     p_value: dict[str, float]
     dependent: bool | None
-    remark: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,39 +92,39 @@ class Curve:
     regression: WindowRegression
 
 
-def examine(
-    name: str, classifier: str, expression: str, among: str, data: Samples, config: ObserveConfig
+def test_independence(
+    name: str, classifier: str, expression: str, subset: str, data: Samples, config: ObserveConfig
 ) -> IndependenceRow:
-    """The tests of one classifier, expression and feature, and what most of them say."""
-    if among == "own":
-        data = only(data, data.label == expression)
+    """Test one classifier, expression and feature with every test of the config; the majority decides."""
+    if subset == "matching":
+        data = select(data, data.label == expression)
     labels, codes = np.unique(data.label, return_inverse=True)
-    given = codes.reshape(-1).astype(np.float64) if len(labels) > 1 else None
-    count, condition = len(data.logit), "nothing" if given is None else "label"
+    conditions = codes.reshape(-1).astype(np.float64) if len(labels) > 1 else None
+    count, condition = len(data.logit), "nothing" if conditions is None else "label"
     if count < FEWEST:
-        remark = f"{count} samples; the tests want {FEWEST}"
+        note = f"{count} samples; the tests need {FEWEST}"
         return IndependenceRow(
-            classifier, expression, name, among, condition, count, float("nan"), {}, {}, None, remark
+            classifier, expression, name, subset, condition, count, float("nan"), {}, {}, None, note
         )
-    keys = jax.random.split(verdict_key(config.seed, f"{classifier}/{expression}/{name}/{among}"), len(TESTS))
+    keys = jax.random.split(verdict_key(config.seed, f"{classifier}/{expression}/{name}/{subset}"), len(TESTS))
     order = list(TESTS)
     results = {}
     for one in config.tests:
         options = {"discrete": True} if one in _DISCRETE else {}
         key = keys[order.index(one)]  # whatever other tests are asked for
-        results[one] = TESTS[one](data.feature, data.logit, given, key, **options)
-    rejected = sum(result.p_value <= config.alpha for result in results.values())
+        results[one] = TESTS[one](data.feature, data.logit, conditions, key, **options)
+    n_rejected = sum(result.p_value <= config.alpha for result in results.values())
     return IndependenceRow(
         classifier=classifier,
         expression=expression,
         feature=name,
-        among=among,
-        given=condition,
+        subset=subset,
+        conditioned_on=condition,
         samples=count,
         association=association(data),
         statistic={one: result.statistic for one, result in results.items()},
         p_value={one: result.p_value for one, result in results.items()},
-        dependent=2 * rejected > len(results),
+        dependent=2 * n_rejected > len(results),
     )
 
 
@@ -147,7 +147,7 @@ def association(data: Samples) -> float:
 
 
 def accuracy(
-    photographs: Photographs, measured: Measurements, classifiers: Sequence[Classifier]
+    photographs: Photographs, measurements: Measurements, classifiers: Sequence[Classifier]
 ) -> list[AccuracyRow]:
     """Table 4: a row for each classifier, label that it knows, and group."""
     from scipy.stats import binomtest  # slow to import
@@ -155,8 +155,8 @@ def accuracy(
     rows = []
     labels, group = np.array(photographs.label), np.array(photographs.group)
     for classifier in classifiers:
-        logits = measured.logits[classifier.name]
-        finite = measured.used & np.isfinite(logits).all(1)
+        logits = measurements.logits[classifier.name]
+        finite = measurements.used & np.isfinite(logits).all(1)
         first = np.array(classifier.labels)[np.argmax(np.where(np.isfinite(logits), logits, -np.inf), axis=1)]
         for label in sorted(set(photographs.label) & set(classifier.labels)):
             for one in groups(photographs):
@@ -171,22 +171,25 @@ def accuracy(
 
 
 def distributions(
-    photographs: Photographs, measured: Measurements, classifiers: Sequence[Classifier], config: ObserveConfig
+    photographs: Photographs,
+    measurements: Measurements,
+    classifiers: Sequence[Classifier],
+    config: ObserveConfig,
 ) -> list[Distribution]:
     """Fig. 7: the logits of each classifier and expression, by label and group."""
-    found = []
+    rows = []
     labels, group = np.array(photographs.label), np.array(photographs.group)
     for classifier in classifiers:
         for expression in config.expressions:
             if expression not in classifier.labels:
                 continue
-            logit = measured.logits[classifier.name][:, classifier.index(expression)]
+            logit = measurements.logits[classifier.name][:, classifier.index(expression)]
             for label in sorted(set(photographs.label)):
                 for one in groups(photographs):
                     own = np.isfinite(logit) & (labels == label) & (group == one)
                     if own.any():
-                        found.append(Distribution(classifier.name, expression, label, one, logit[own]))
-    return found
+                        rows.append(Distribution(classifier.name, expression, label, one, logit[own]))
+    return rows
 
 
 def curve(name: str, classifier: str, expression: str, data: Samples, config: ObserveConfig) -> Curve:
@@ -195,7 +198,7 @@ def curve(name: str, classifier: str, expression: str, data: Samples, config: Ob
     Among the expression's own photographs, or all where there are none.
     """
     own = data.label == expression
-    data = only(data, own if own.any() else ~own)
+    data = select(data, own if own.any() else ~own)
     regression = window_regression(data.feature, data.logit, config.window)
     group = tuple(map(str, data.group))
     return Curve(classifier, expression, name, data.feature, data.logit, group, regression)

@@ -19,16 +19,17 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from jaxface import render
+from jaxface import interventions, render
 from jaxface.audit.observe.config import CohortConfig
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io as files
 from jaxface.core.config import dump_toml
-from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core.errors import StoreError
 from jaxface.core.progress import Progress
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.population import sample_person
+from jaxface.face.requirements import prototype_rows, require_eyes
 from jaxface.face.sides import Side
 from jaxface.render.light import environment
 
@@ -74,6 +75,7 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
         ConfigError: the head has no prototype of an expression.
         StoreError: another cohort lies in the folder.
     """
+    check(config, head)
     settings, note = f"# seed {seed}\n{dump_toml(config)}", folder / SETTINGS
     if note.is_file() and note.read_text(encoding="utf-8") != settings:
         raise StoreError(f"{folder} holds another cohort ({SETTINGS}); name another folder or remove it")
@@ -96,8 +98,8 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
         if not path.is_file():
             picture = photograph(head, params, shot, config.size)
             _save(path, picture + config.noise * noise.standard_normal(picture.shape))
-        known = [f"{PICTURES}/{path.name}", shot.label, shot.group, f"p{shot.person:04d}", shot.severity]
-        rows.append([*known, *map(float, points.ravel())])
+        cells = [f"{PICTURES}/{path.name}", shot.label, shot.group, f"p{shot.person:04d}", shot.severity]
+        rows.append([*cells, *map(float, points.ravel())])
         progress.advance()
     progress.close()
     truth: list[list[Any]] = [["path", "side", "symmetry", "strength", "prototype", "pitch", "yaw", "roll"]]
@@ -108,14 +110,21 @@ def make(config: CohortConfig, head: FaceModel, folder: Path, seed: int, progres
     return write_csv(folder / TABLE, rows)
 
 
+def check(config: CohortConfig, head: FaceModel) -> None:
+    """Check that a head can be photographed as the cohort.
+
+    Raises:
+        ConfigError: the head has no prototype of an expression, or lacks the joint of an eye.
+    """
+    require_eyes(head)
+    for label in config.expressions:
+        prototype_rows(head, label, "choose others by cohort.expressions, or take the bundled head")
+
+
 def plan(config: CohortConfig, head: FaceModel, seed: int) -> list[Shot]:
     """All photographs of a cohort; person by person, each for themselves."""
-    known = head.expressions.prototype_labels
-    missing = sorted(set(config.expressions) - set(known))
-    if missing:
-        raise ConfigError(
-            f"head {head.name!r} has no hand-set {missing[0]}; it has: {', '.join(sorted(set(known)))}"
-        )
+    check(config, head)
+    labels = head.expressions.prototype_labels
     shots = []
     for person in range(config.people):
         draw = np.random.default_rng([seed, 3, person])
@@ -123,12 +132,12 @@ def plan(config: CohortConfig, head: FaceModel, seed: int) -> list[Shot]:
         first = np.random.default_rng([seed, 2, person // 2]).integers(2)
         group = GROUPS[(person + first) % 2]
         side: Side = "left" if draw.random() < 0.5 else "right"
-        kept = float(draw.uniform(*config.symmetry))
+        symmetry = float(draw.uniform(*config.symmetry))
         for shot in range(config.photographs):
             label = config.expressions[(person // 2 + shot) % len(config.expressions)]
-            rows = [row for row, name in enumerate(known) if name == label]
+            rows = [row for row, name in enumerate(labels) if name == label]
             strength = float(draw.uniform(*config.strength))
-            severity = 1.0 - kept if group == GROUPS[0] else 0.0
+            severity = 1.0 - symmetry if group == GROUPS[0] else 0.0
             shots.append(
                 Shot(
                     person=person,
@@ -163,7 +172,8 @@ def scene(light: Array, size: int) -> render.Scene:
 def photograph(head: FaceModel, params: FaceParams, shot: Shot, size: int) -> np.ndarray:
     """One photograph without noise, (size, size, 3) in [0, 1]."""
     view = scene(shot.light, size)
-    return np.asarray(render.image(head, params, view, shot.symmetry, shot.strength, shot.side))
+    symmetry = interventions.Symmetry(shot.side)
+    return np.asarray(interventions.image(symmetry, head, params, view, shot.symmetry, shot.strength))
 
 
 def landmarks(head: FaceModel, params: FaceParams, shot: Shot, size: int, marks: Array) -> np.ndarray:
@@ -202,13 +212,13 @@ def mark_vertices(head: FaceModel) -> dict[str, int]:
     # what each unit does by itself: the coefficients that make it alone, then the basis
     alone = np.linalg.pinv(np.asarray(space.units, np.float64))
     left = np.asarray(head.left_weight) > 0.99
-    found: dict[str, int] = {}
+    vertices: dict[str, int] = {}
     for name, unit in _MARKS.items():
         if unit in space.unit_names:
-            moved = np.asarray(head.expression_basis) @ alone[space.unit_names.index(unit)]
-            vertex = int(np.argmax(np.linalg.norm(moved, axis=-1) * left))
-            found |= {f"left_{name}": vertex, f"right_{name}": int(np.asarray(head.mirror)[vertex])}
-    return found
+            displacement = np.asarray(head.expression_basis) @ alone[space.unit_names.index(unit)]
+            vertex = int(np.argmax(np.linalg.norm(displacement, axis=-1) * left))
+            vertices |= {f"left_{name}": vertex, f"right_{name}": int(np.asarray(head.mirror)[vertex])}
+    return vertices
 
 
 @jax.jit
@@ -225,8 +235,13 @@ def _light(deviation: float, draw: np.random.Generator) -> Array:
     """The protocol's light with other strengths and directions."""
     lights = []
     for strength, *direction in render.RenderConfig().lights:
-        turned = np.array(direction) + deviation * draw.standard_normal(3)
-        lights.append((max(0.0, strength * (1 + deviation * draw.standard_normal())), *turned.tolist()))
+        offset = deviation * draw.standard_normal(3)
+        lights.append(
+            (
+                max(0.0, strength * (1 + deviation * draw.standard_normal())),
+                *(np.array(direction) + offset).tolist(),
+            )
+        )
     ambient = max(0.1, render.RenderConfig().ambient * (1 + deviation * draw.standard_normal()))
     return environment(ambient, lights)
 

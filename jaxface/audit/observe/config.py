@@ -3,43 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
 from jaxface.audit.config import ClassifierLike
-from jaxface.core.errors import ConfigError, LabelError, suggestion
+from jaxface.core.checks import Ge, Gt, Interval, OneOf, check, require
+from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
+from jaxface.face import HeadConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
 from jaxface.stats.independence._majority import TESTS, VOTERS
 
 Unit = Literal["photograph", "person"]
-Among = Literal["own", "all"]
+Subset = Literal["matching", "all"]
+Share = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class CropConfig:
     """How a photograph becomes the square that a classifier sees; the defaults are the renderer's framing."""
 
-    size: int = 112
+    size: Annotated[int, Ge(8)] = 112
     """Pixels along an edge of the crop; a classifier whose input is larger gets crops of its own size."""
 
-    height: float = HEIGHT
+    height: Annotated[float, Gt(0)] = HEIGHT
     """Where eyes are given: image height in interocular distances."""
 
     eye_line: float = EYE_LINE
     """Where eyes are given: share of the crop above them."""
 
-    box_scale: float = 1.0
+    box_scale: Annotated[float, Gt(0)] = 1.0
     """Where a box is given: edge of the square crop over the box's longer edge."""
 
     background: tuple[float, float, float] = BACKGROUND
     """What lies outside of the photograph, sRGB in [0, 1]."""
 
     def __post_init__(self) -> None:
-        if self.size < 8 or self.size % 2:
-            raise ConfigError(f"crop.size = {self.size} wants an even number of pixels, at least 8: two halves")
-        for name in ("height", "box_scale"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"crop.{name} = {getattr(self, name)} wants a positive number")
+        check(self, "crop")
+        require(self.size % 2 == 0, "crop.size", self.size, "even: a crop has two halves")
 
     def size_for(self, input_size: int | None) -> int:
         """Pixels of the crops for a classifier with this input; None = it takes any."""
@@ -47,60 +47,45 @@ class CropConfig:
 
 
 @dataclass(frozen=True)
-class CohortConfig:
-    """Who is photographed, and how."""
+class CohortConfig(HeadConfig):
+    """Who is photographed, and how. The head needs hand-set expressions, as the bundled one has."""
 
-    head: str = "bundled"
-    """"bundled", or a face model with hand-set expressions."""
-
-    people: int = 600
+    people: Annotated[int, Ge(2)] = 600
     """An even number: half of them patients."""
 
-    photographs: int = 1
-    """Of each person; several are no independent samples."""
+    photographs: Annotated[int, Ge(1)] = 1
+    """Photographs of each person; several of one person are not independent samples."""
 
     expressions: tuple[str, ...] = ("happiness", "sadness", "surprise")
-    """What people are asked for, in turn."""
+    """Expressions that people make, in turn."""
 
-    symmetry: tuple[float, float] = (0.0, 0.6)
+    symmetry: tuple[Share, Share] = (0.0, 0.6)
     """Range of the share s of a patient's expression that the palsied side still makes."""
 
-    strength: tuple[float, float] = (0.6, 1.0)
+    strength: tuple[Share, Share] = (0.6, 1.0)
     """Range of the share of the whole expression that is made."""
 
-    pose: float = 4.0
+    pose: Annotated[float, Ge(0)] = 4.0
     """Deviation of yaw, pitch and roll, degrees."""
 
-    light: float = 0.25
-    """Relative deviation of the strength of each light; their directions vary alike."""
+    light: Annotated[float, Ge(0)] = 0.25
+    """Relative deviation of the strength of each light; directions vary by as much."""
 
-    noise: float = 0.02
+    noise: Annotated[float, Ge(0)] = 0.02
     """Deviation of the camera's noise, of [0, 1]."""
 
-    size: int = 160
+    size: Annotated[int, Ge(32)] = 160
     """Pixels along an edge of a photograph."""
 
     null: bool = False
-    """Patients in name only: the same table, but nobody's face is touched."""
+    """Leave every face symmetric, the patients' too: a cohort without an effect."""
 
     def __post_init__(self) -> None:
-        wanted = {
-            "people": self.people >= 2 and self.people % 2 == 0,
-            "photographs": self.photographs >= 1,
-            "size": self.size >= 32,
-            "pose": self.pose >= 0,
-            "light": self.light >= 0,
-            "noise": self.noise >= 0,
-        }
-        for name, good in wanted.items():
-            if not good:
-                raise ConfigError(f"cohort.{name} = {getattr(self, name)} is too small, or odd")
+        check(self, "cohort")
+        require(self.people % 2 == 0, "cohort.people", self.people, "even: half of them are patients")
         for name in ("symmetry", "strength"):
             low, high = getattr(self, name)
-            if not 0 <= low <= high <= 1:
-                raise ConfigError(
-                    f"cohort.{name} = {(low, high)} wants two numbers in [0, 1], the smaller first"
-                )
+            require(low <= high, f"cohort.{name}", (low, high), "two numbers in [0, 1], the smaller first")
         object.__setattr__(self, "expressions", expression_names(self.expressions))
         if not self.expressions:
             raise ConfigError("cohort.expressions is empty; name at least one")
@@ -117,79 +102,64 @@ class ObserveConfig:
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
 
     expressions: tuple[str, ...] = ("happiness",)
-    """Whose logit is examined; a classifier that lacks one is left out there."""
+    """Whose logit is tested; a classifier without one of them skips it."""
 
     labels: tuple[str, ...] = ()
-    """Photographs of which labels enter; none = all."""
+    """Use only photographs with these labels; none = all."""
 
-    among: tuple[Among, ...] = ("own", "all")
-    """Whose logit of an expression is tested: its "own" photographs, with nothing conditioned on (the
-    paper's), or "all", given the label."""
+    subset: tuple[Subset, ...] = ("matching", "all")
+    """Photographs that test an expression's logit: the "matching" ones, unconditionally (the paper's), or
+    "all", conditioned on the label."""
 
     features: tuple[str, ...] = ()
-    """What is held against the logit: group, pixel, landmarks, lpips, maps:CLASSIFIER[:MAP], column:NAME;
-    none = all that the table has, with pixel, maps:face-api, and lpips if --alexnet is given."""
+    """Features tested against the logit: group, pixel, landmarks, lpips, maps:CLASSIFIER[:MAP], column:NAME;
+    none = all in the table, pixel, maps:face-api, and lpips with --alexnet."""
 
     alexnet: str | None = None
     """Torchvision's AlexNet weights, for the feature lpips."""
 
     unit: Unit = "photograph"
     """What one sample of a test is: a "photograph" (the paper's), or a "person": mean over that person's
-    photographs of a label. Several photographs of a person are no independent samples."""
+    photographs of a label. Several photographs of one person are not independent samples."""
 
-    tests: tuple[str, ...] = VOTERS
-    """Tests of independence; most of them decide."""
+    tests: tuple[Annotated[str, OneOf(TESTS)], ...] = VOTERS
+    """Tests of independence; the majority decides."""
 
-    alpha: float = 0.01
+    alpha: Annotated[float, Interval(gt=0, lt=1)] = 0.01
     """Level of each test."""
 
-    window: float = 0.2
+    window: Annotated[float, Interval(gt=0, le=1)] = 0.2
     """Width of the window of the regression over a continuous feature, as a share of its range."""
 
-    seed: int = 0
+    seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
     """Everything random follows from it."""
 
     pictures: bool = False
     """Show crops in the report. A demonstration always does."""
 
     demo: bool = False
-    """Simulate two cohorts instead of reading a table: one with palsy, and one where nothing is to be found."""
+    """Simulate two cohorts instead of reading a table: one with palsy, one without any effect."""
 
-    repeats: int = 1
-    """Of the demonstration, with other people each time: how often do the tests find what is there?"""
+    repeats: Annotated[int, Ge(1)] = 1
+    """Repeats of the demonstration with other people: how often do the tests detect the effect?"""
 
     crop: CropConfig = field(default_factory=CropConfig)
     """How photographs are cropped."""
 
     cohort: CohortConfig = field(default_factory=CohortConfig)
-    """Who is simulated."""
+    """The simulated cohort."""
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.alpha < 1.0:
-            raise ConfigError(f"alpha = {self.alpha} wants to be between 0 and 1")
-        if not 0.0 < self.window <= 1.0:
-            raise ConfigError(f"window = {self.window} wants to be in (0, 1]")
-        if not 0 <= self.seed < 2**32:
-            raise ConfigError(f"seed = {self.seed} wants to be in 0 ... 2^32 - 1")
-        if self.repeats < 1:
-            raise ConfigError(f"repeats = {self.repeats} wants to be at least 1")
         if self.demo and self.table is not None:
             raise ConfigError("demo simulates its own photographs; leave table out, or demo")
-        if self.unit not in ("photograph", "person"):
-            raise ConfigError(f"unit = {self.unit!r}{suggestion(str(self.unit), ('photograph', 'person'))}")
-        for name in self.tests:
-            if name not in TESTS:
-                raise ConfigError(f"tests holds {name!r}{suggestion(name, TESTS)}")
-        for among in self.among:
-            if among not in ("own", "all"):
-                raise ConfigError(f"among holds {among!r}{suggestion(str(among), ('own', 'all'))}")
-        for name in ("classifiers", "expressions", "labels", "among", "features", "tests"):
+        for name in ("classifiers", "expressions", "labels", "subset", "features", "tests"):
             values = getattr(self, name)
             if isinstance(values, str):
-                raise ConfigError(f"{name} wants several, got one string; write {name} = ({values!r},)")
+                raise ConfigError(f"{name} must be a list, got one string; write {name} = ({values!r},)")
             if not values and name not in ("labels", "features"):
                 raise ConfigError(f"{name} is empty; name at least one")
             object.__setattr__(self, name, tuple(values))
+        check(self)
         for name in ("expressions", "labels"):
             try:
                 object.__setattr__(self, name, expression_names(getattr(self, name)))

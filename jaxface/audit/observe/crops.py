@@ -110,11 +110,11 @@ def _resampled(
     if shrink > 1:
         image, matrix = image.reduce(shrink), matrix / shrink
     outside = tuple(round(255 * value) for value in background)
-    taken = image.transform(
+    crop = image.transform(
         (size, size),
         Image.Transform.AFFINE,
         tuple(matrix.ravel()),
         Image.Resampling.BICUBIC,
         fillcolor=outside,
     )
-    return np.asarray(taken, np.float32) / 255.0
+    return np.asarray(crop, np.float32) / 255.0

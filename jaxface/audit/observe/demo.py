@@ -10,7 +10,7 @@ from jaxface import face
 from jaxface.audit import store
 from jaxface.audit.observe import cohort
 from jaxface.audit.observe.config import CohortConfig, ObserveConfig
-from jaxface.audit.observe.runner import ObserveResult, names_only, run
+from jaxface.audit.observe.runner import ObserveResult, run, serializable_config
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io
 from jaxface.core.config import dump_toml
@@ -33,7 +33,7 @@ class Rate:
     classifier: str
     expression: str
     feature: str
-    among: str
+    subset: str
     test: str
     cohorts: int
     found: int
@@ -57,40 +57,45 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
     `rates.csv`. It goes on with what is there, as `run` does; more repeats may be asked for later.
 
     Raises:
+        ConfigError: the head has no prototype of an expression; nothing is written then.
         StoreError: `out` holds another cohort.
     """
     progress, folder = progress or NullProgress(), Path(out)
-    io.write_text(folder / store.CONFIG, dump_toml(names_only(config)))
-    head = face.load(config.cohort.head)
+    head = face.load(str(config.cohort.head), **config.cohort.head_options)
+    cohort.check(config.cohort, head)
+    io.write_text(folder / store.CONFIG, dump_toml(serializable_config(config)))
     results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}
     for seed in range(config.seed, config.seed + config.repeats):
-        for kind, found in results.items():
+        for kind, cohort_results in results.items():
             place = folder / f"{kind}-{seed}"
-            drawn = dataclasses.replace(config.cohort, null=kind == "null")
-            table = cohort.make(drawn, head, place / "cohort", seed, progress)
+            settings = dataclasses.replace(config.cohort, null=kind == "null")
+            table = cohort.make(settings, head, place / "cohort", seed, progress)
             one = dataclasses.replace(
                 config, table=str(table), demo=False, pictures=True, repeats=1, seed=seed, cohort=CohortConfig()
             )
-            found.append(run(one, place, progress))
-    counted = rates({kind: tuple(found) for kind, found in results.items()}, config.alpha)
+            cohort_results.append(run(one, place, progress))
+    results_by_kind = {kind: tuple(cohort_results) for kind, cohort_results in results.items()}
+    detection_rates = rates(results_by_kind, config.alpha)
     names = [field.name for field in dataclasses.fields(Rate)]
-    write_csv(folder / RATES, [names, *([getattr(rate, name) for name in names] for rate in counted)])
-    return Demonstration(folder, {kind: tuple(found) for kind, found in results.items()}, counted)
+    write_csv(folder / RATES, [names, *([getattr(rate, name) for name in names] for rate in detection_rates)])
+    return Demonstration(folder, results_by_kind, detection_rates)
 
 
 def rates(results: dict[str, tuple[ObserveResult, ...]], alpha: float) -> tuple[Rate, ...]:
     """How often each test, and their majority, rejected independence."""
     from scipy.stats import binomtest  # slow to import
 
-    found = []
+    rows = []
     for kind, runs in results.items():
-        for verdicts in zip(*(result.verdicts for result in runs), strict=True):
-            first = verdicts[0]
-            votes = {test: sum(v.p_value.get(test, 1.0) <= alpha for v in verdicts) for test in first.p_value}
-            votes["majority"] = sum(bool(v.dependent) for v in verdicts)
+        for rows_of_cell in zip(*(result.rows for result in runs), strict=True):
+            first = rows_of_cell[0]
+            votes = {
+                test: sum(v.p_value.get(test, 1.0) <= alpha for v in rows_of_cell) for test in first.p_value
+            }
+            votes["majority"] = sum(bool(v.dependent) for v in rows_of_cell)
             for test, count in votes.items():
-                interval = binomtest(count, len(verdicts)).proportion_ci(0.95, "wilson")
+                interval = binomtest(count, len(rows_of_cell)).proportion_ci(0.95, "wilson")
                 low, high = float(interval.low), float(interval.high)
-                where = (kind, first.classifier, first.expression, first.feature, first.among, test)
-                found.append(Rate(*where, len(verdicts), count, low, high))
-    return tuple(found)
+                where = (kind, first.classifier, first.expression, first.feature, first.subset, test)
+                rows.append(Rate(*where, len(rows_of_cell), count, low, high))
+    return tuple(rows)

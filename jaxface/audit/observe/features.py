@@ -97,31 +97,31 @@ def _unit(maps: Array) -> Array:
 
 def _maps(name: str, rest: str, config: ObserveConfig, classifiers: Sequence[Classifier]) -> Feature:
     """A distance between what a classifier's net makes of the two chimeras: whole faces, as it knows them."""
-    known = {classifier.name: classifier for classifier in classifiers}
-    model, wanted = rest, ""
-    if rest not in known and ":" in rest:
-        model, _, wanted = rest.rpartition(":")
-    classifier = known[model] if model in known else classify.load(model)
+    by_name = {classifier.name: classifier for classifier in classifiers}
+    model, map_name = rest, ""
+    if rest not in by_name and ":" in rest:
+        model, _, map_name = rest.rpartition(":")
+    classifier = by_name[model] if model in by_name else classify.load(model)
     if classifier.on_host:
         raise ConfigError(f"feature {name!r}: {classifier.name!r} runs on the host and has no maps")
-    chosen = _map_name(classifier, wanted)
+    layer = _map_name(classifier, map_name)
     size = config.crop.size_for(classifier.card.size)
-    return Feature(name, size, partial(_chimera_distance, classifier, chosen))
+    return Feature(name, size, partial(_chimera_distance, classifier, layer))
 
 
 @partial(jax.jit, static_argnums=1)
-def _chimera_distance(classifier: Classifier, chosen: str, crops: Array) -> Array:
+def _chimera_distance(classifier: Classifier, layer: str, crops: Array) -> Array:
     """Image by image: a net's answer is the same in any batch, and small nets are faster so."""
 
     def one(crop: Array) -> Array:
         both = jnp.concatenate(chimeras(crop[None]))
-        maps = classifier.features(classifier.state, both)[1][chosen]
+        maps = classifier.features(classifier.state, both)[1][layer]
         return map_distance(maps[:1], maps[1:])[0]
 
     return jax.lax.map(one, crops)
 
 
-def _map_name(classifier: Classifier, wanted: str) -> str:
+def _map_name(classifier: Classifier, map_name: str) -> str:
     """The map that is asked for, or the deepest (of fewest places) that is no map of classes."""
     size = classifier.card.size or 112
     shapes: dict[str, Any] = jax.eval_shape(
@@ -129,17 +129,17 @@ def _map_name(classifier: Classifier, wanted: str) -> str:
         classifier.state,
         jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32),
     )
-    placed = [name for name, shape in shapes.items() if len(shape.shape) == 4]
-    if wanted:
-        if wanted not in placed:
+    spatial = [name for name, shape in shapes.items() if len(shape.shape) == 4]
+    if map_name:
+        if map_name not in spatial:
             raise ConfigError(
-                f"{classifier.name!r} has no map {wanted!r}; it has: {', '.join(placed) or 'none'}"
+                f"{classifier.name!r} has no map {map_name!r}; it has: {', '.join(spatial) or 'none'}"
             )
-        return wanted
-    known = [name for name in placed if shapes[name].shape[-1] > len(classifier.labels)]
-    if not known:
+        return map_name
+    wide = [name for name in spatial if shapes[name].shape[-1] > len(classifier.labels)]
+    if not wide:
         raise ConfigError(f"{classifier.name!r} names no map of features; take another classifier, or pixel")
-    return min(known, key=lambda name: math.prod(shapes[name].shape[1:3]))
+    return min(wide, key=lambda name: math.prod(shapes[name].shape[1:3]))
 
 
 def _lpips(config: ObserveConfig) -> Feature:

@@ -20,12 +20,12 @@ def landmark_names(columns: Sequence[str]) -> tuple[str, ...]:
     Raises:
         ConfigError: an x without its y, or the other way round.
     """
-    found = [name[:-2] for name in columns if name.startswith(SIDES) and name.endswith("_x")]
+    names = [name[:-2] for name in columns if name.startswith(SIDES) and name.endswith("_x")]
     other = [name[:-2] for name in columns if name.startswith(SIDES) and name.endswith("_y")]
-    lonely = sorted(set(found) ^ set(other))
+    lonely = sorted(set(names) ^ set(other))
     if lonely:
         raise ConfigError(f"landmark {lonely[0]!r} has one of its columns {lonely[0]}_x and {lonely[0]}_y only")
-    return tuple(found)
+    return tuple(names)
 
 
 def is_numbered(columns: Sequence[str]) -> bool:
@@ -41,10 +41,10 @@ def numbered_columns() -> tuple[str, ...]:
 def from_numbered(points: np.ndarray) -> dict[str, np.ndarray]:
     """Named points (n, 2) of the 68 numbered ones (n, 68, 2), with the eyes' centres."""
     layout = tomllib.loads((files("jaxface.face") / "landmarks.toml").read_text(encoding="utf-8"))
-    named = {f"{side}_eye": points[:, layout[f"{side}_eye"]].mean(1) for side in ("left", "right")}
+    points_by_name = {f"{side}_eye": points[:, layout[f"{side}_eye"]].mean(1) for side in ("left", "right")}
     for right, left in layout["pairs"]:
-        named |= {f"right_{right}": points[:, right], f"left_{right}": points[:, left]}
-    return named | {f"middle_{index}": points[:, index] for index in layout["middle"]}
+        points_by_name |= {f"right_{right}": points[:, right], f"left_{right}": points[:, left]}
+    return points_by_name | {f"middle_{index}": points[:, index] for index in layout["middle"]}
 
 
 def mirror_order(names: Sequence[str]) -> np.ndarray:
@@ -57,10 +57,10 @@ def mirror_order(names: Sequence[str]) -> np.ndarray:
     order = []
     for name in names:
         prefix = next(side for side in SIDES if name.startswith(side))
-        mirrored = swap[prefix] + name.removeprefix(prefix)
-        if mirrored not in names:
-            raise ConfigError(f"landmark {name!r} has no {mirrored!r}; give both sides")
-        order.append(names.index(mirrored))
+        counterpart = swap[prefix] + name.removeprefix(prefix)
+        if counterpart not in names:
+            raise ConfigError(f"landmark {name!r} has no {counterpart!r}; give both sides")
+        order.append(names.index(counterpart))
     pairs = sum(name.startswith("left_") for name in names)
     if pairs < 2:
         raise ConfigError(
@@ -82,24 +82,24 @@ def asymmetry(points: np.ndarray, order: np.ndarray) -> np.ndarray:
         order: (L,) of `mirror_order`.
     """
     face = points - points.mean(1, keepdims=True)
-    mirrored = face[:, order] * np.array([-1.0, 1.0])
+    reflection = face[:, order] * np.array([-1.0, 1.0])
     # the rotation by a that minimises |face - R(a) mirrored|^2 in the plane
-    along = (face * mirrored).sum((1, 2))
-    across = (face[..., 1] * mirrored[..., 0] - face[..., 0] * mirrored[..., 1]).sum(1)
+    along = (face * reflection).sum((1, 2))
+    across = (face[..., 1] * reflection[..., 0] - face[..., 0] * reflection[..., 1]).sum(1)
     angle = np.arctan2(across, along)
     cosine, sine = np.cos(angle)[:, None], np.sin(angle)[:, None]
-    turned = np.stack(
+    rotation = np.stack(
         [
-            cosine * mirrored[..., 0] - sine * mirrored[..., 1],
-            sine * mirrored[..., 0] + cosine * mirrored[..., 1],
+            cosine * reflection[..., 0] - sine * reflection[..., 1],
+            sine * reflection[..., 0] + cosine * reflection[..., 1],
         ],
         axis=-1,
     )
     size = np.sqrt((face**2).sum((1, 2)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.sqrt(((face - turned) ** 2).sum((1, 2))) / size
+        return np.sqrt(((face - rotation) ** 2).sum((1, 2))) / size
 
 
-def stacked(named: Mapping[str, np.ndarray]) -> np.ndarray:
+def stacked(points: Mapping[str, np.ndarray]) -> np.ndarray:
     """Named points (n, 2) as one array (n, L, 2)."""
-    return np.stack(list(named.values()), axis=1)
+    return np.stack(list(points.values()), axis=1)

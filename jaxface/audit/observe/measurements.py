@@ -65,14 +65,14 @@ def measure(
     chunks = [range(start, min(start + CHUNK, len(photographs))) for start in starts]
     files = [folder / FOLDER / f"{start:08d}.npz" for start in starts]
     parts = [_kept(file, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
-    done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
-    progress.start("photographs", len(photographs), done)
+    n_done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
+    progress.start("photographs", len(photographs), n_done)
     whole = []
     for rows, file, part in zip(chunks, files, parts, strict=True):
         if part is None:
             part = _chunk(photographs, rows, classifiers, features, config)
-            with atomic_path(file) as temporary, temporary.open("wb") as opened:
-                np.savez(opened, allow_pickle=False, **part)
+            with atomic_path(file) as temporary, temporary.open("wb") as handle:
+                np.savez(handle, allow_pickle=False, **part)
             lost = sum(bool(reason) for reason in part["reason"])
             progress.advance(len(rows), f"{lost} of the last {len(rows)} left out" if lost else "")
         whole.append(part)
@@ -90,14 +90,14 @@ def measure(
 
 def _stamps(photographs: Photographs, rows: range) -> list[str]:
     """Size and time of the files of some photographs."""
-    found = []
+    stamps = []
     for row in rows:
         try:
             facts = (photographs.folder / photographs.path[row]).stat()
-            found.append(f"{facts.st_size} {facts.st_mtime_ns}")
+            stamps.append(f"{facts.st_size} {facts.st_mtime_ns}")
         except OSError:
-            found.append("missing")
-    return found
+            stamps.append("missing")
+    return stamps
 
 
 def _kept(file: Path, stamps: list[str]) -> dict[str, np.ndarray] | None:
@@ -119,25 +119,26 @@ def _chunk(
 ) -> dict[str, np.ndarray]:
     """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
     stamps = np.array(_stamps(photographs, rows), dtype=np.str_)  # before the files are opened
-    wanted = {classifier.name: config.size_for(classifier.card.size) for classifier in classifiers}
-    sizes = {config.size, *wanted.values()} | {feature.size for feature in features if feature.size is not None}
+    sizes_by_name = {classifier.name: config.size_for(classifier.card.size) for classifier in classifiers}
+    feature_sizes = {feature.size for feature in features if feature.size is not None}
+    sizes = {config.size, *sizes_by_name.values()} | feature_sizes
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        taken = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
-    used = np.array([not reason for reason, _ in taken])
+        crops = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
+    usable = np.array([not reason for reason, _ in crops])
     batches = {}
     for size in sizes:
         batch = np.zeros((CHUNK, size, size, 3), np.float32)
-        for index, (_, crops) in enumerate(taken):
-            if crops:
-                batch[index] = crops[size]
+        for index, (_, by_size) in enumerate(crops):
+            if by_size:
+                batch[index] = by_size[size]
         batches[size] = jnp.asarray(batch)
-    values = {"stamp": stamps, "reason": np.array([reason for reason, _ in taken], dtype=np.str_)}
+    values = {"stamp": stamps, "reason": np.array([reason for reason, _ in crops], dtype=np.str_)}
     for classifier in classifiers:
-        logits = np.asarray(classifier.logits(batches[wanted[classifier.name]]), np.float64)[: len(rows)]
-        values[f"logits {classifier.name}"] = np.where(used[:, None], logits, np.nan)
+        logits = np.asarray(classifier.logits(batches[sizes_by_name[classifier.name]]), np.float64)[: len(rows)]
+        values[f"logits {classifier.name}"] = np.where(usable[:, None], logits, np.nan)
     for feature in features:
         numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]
-        values[f"feature {feature.name}"] = np.where(used, numbers, np.nan)
+        values[f"feature {feature.name}"] = np.where(usable, numbers, np.nan)
     return values
 
 

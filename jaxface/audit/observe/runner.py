@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,31 +10,30 @@ from pathlib import Path
 import numpy as np
 
 from jaxface import classify
-from jaxface.audit import store
 from jaxface.audit.observe import analysis, features, sampling, tables
 from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
-from jaxface.core import io, runtime
-from jaxface.core.config import dump_toml
-from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core import io, run_folder
+from jaxface.core.config import to_dict
+from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
 
-INPUTS = "inputs.json"
+INPUTS = "inputs.toml"
 
 
 @dataclass(frozen=True)
 class ObserveResult:
-    """What an observation found.
+    """The result of an observation.
 
     Attributes:
-        folder: where it lies.
-        config: what it was made with.
+        folder: where its files are.
+        config: its settings.
         photographs: the table.
-        measured: logits and image features of each photograph, and why some have none.
-        verdicts: Table 1, a row for each classifier, expression and feature.
+        measurements: logits and image features of each photograph, and why some have none.
+        rows: Table 1, a row for each classifier, expression and feature.
         accuracy: Table 4.
         distributions: Fig. 7.
         curves: Fig. 8, for continuous features.
@@ -45,8 +43,8 @@ class ObserveResult:
     folder: Path
     config: ObserveConfig
     photographs: Photographs
-    measured: Measurements
-    verdicts: tuple[IndependenceRow, ...]
+    measurements: Measurements
+    rows: tuple[IndependenceRow, ...]
     accuracy: tuple[AccuracyRow, ...]
     distributions: tuple[Distribution, ...]
     curves: tuple[Curve, ...]
@@ -55,7 +53,7 @@ class ObserveResult:
     @property
     def left_out(self) -> list[tuple[str, str]]:
         """(path, reason) of every photograph that could not be used."""
-        pairs = zip(self.photographs.path, self.measured.reason, strict=True)
+        pairs = zip(self.photographs.path, self.measurements.reason, strict=True)
         return [(path, reason) for path, reason in pairs if reason]
 
 
@@ -63,13 +61,13 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     """Do the observation that `config` describes, or what is left of it, in the folder `out`.
 
     Photographs that are missing or damaged are left out, named in `left_out.csv` and counted in the result.
-    A run that was stopped goes on with the same config. What was measured is kept: another call may change how
-    it is judged, and measures again only photographs whose files have changed.
+    A stopped run resumes with the same config. Measurements are kept: another call may change the tests, and
+    measures only photographs whose files have changed.
 
     Args:
-        out: a folder, made if need be. It gets run.toml, inputs.json, environment.json, measured/, and the
+        out: a folder, made if need be. It gets run.toml, inputs.toml, environment.json, measured/, and the
             tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
-        progress: told of photographs, then of tests.
+        progress: counts photographs, then tests.
 
     Raises:
         ConfigError: the table, a classifier or a feature cannot be used, or no photograph can be read.
@@ -81,20 +79,20 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     if config.table is None:
         raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
     photographs = read_table(config.table, config.labels)
-    classifiers, skipped = _classifiers(config)
+    classifiers, missing_pairs = _classifiers(config)
     names = sampling.feature_names(config, photographs)
-    given = sampling.table_features(photographs)
-    built = [features.build(name, config, classifiers) for name in names if name not in given]
-    _begin(folder, config, classifiers, [feature.name for feature in built])
+    table_columns = sampling.table_features(photographs)
+    image_features = [features.build(name, config, classifiers) for name in names if name not in table_columns]
+    _begin(folder, config, classifiers, [feature.name for feature in image_features])
     try:
-        measured = measure(photographs, classifiers, built, config.crop, folder, progress)
-        if not measured.used.any():
+        measurements = measure(photographs, classifiers, image_features, config.crop, folder, progress)
+        if not measurements.used.any():
             raise ConfigError(
                 f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
-                f"{photographs.path[0]}: {measured.reason[0]}"
+                f"{photographs.path[0]}: {measurements.reason[0]}"
             )
-        values = {name: (given | measured.features)[name] for name in names}
-        verdicts, curves = _judged(config, photographs, measured, classifiers, values, progress)
+        values = {name: (table_columns | measurements.features)[name] for name in names}
+        rows, curves = _test_all(config, photographs, measurements, classifiers, values, progress)
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"stopped; the same command goes on in {folder}") from None
     finally:
@@ -103,53 +101,53 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         folder=folder,
         config=config,
         photographs=photographs,
-        measured=measured,
-        verdicts=tuple(verdicts),
-        accuracy=tuple(analysis.accuracy(photographs, measured, classifiers)),
-        distributions=tuple(analysis.distributions(photographs, measured, classifiers, config)),
+        measurements=measurements,
+        rows=tuple(rows),
+        accuracy=tuple(analysis.accuracy(photographs, measurements, classifiers)),
+        distributions=tuple(analysis.distributions(photographs, measurements, classifiers, config)),
         curves=tuple(curves),
-        skipped=tuple(skipped),
+        skipped=tuple(missing_pairs),
     )
     tables.write(result, {c.name: c.labels for c in classifiers}, values)
     return result
 
 
-def _judged(
+def _test_all(
     config: ObserveConfig,
     photographs: Photographs,
-    measured: Measurements,
+    measurements: Measurements,
     classifiers: Sequence[Classifier],
     values: dict[str, np.ndarray],
     progress: Progress,
 ) -> tuple[list[IndependenceRow], list[Curve]]:
-    """All verdicts and curves, classifier by classifier."""
+    """Test every classifier, expression and feature. Returns the rows and the regression curves."""
     pairs = [(c, e) for c in classifiers for e in config.expressions if e in c.labels]
-    progress.start("tests", len(pairs) * len(values) * len(config.among))
-    verdicts, curves = [], []
+    progress.start("tests", len(pairs) * len(values) * len(config.subset))
+    rows, curves = [], []
     for classifier, expression in pairs:
-        logit = measured.logits[classifier.name][:, classifier.index(expression)]
+        logit = measurements.logits[classifier.name][:, classifier.index(expression)]
         for name, feature in values.items():
-            data = sampling.samples(photographs, measured, logit, feature, config.unit)
-            for among in config.among:
-                verdicts.append(analysis.examine(name, classifier.name, expression, among, data, config))
+            data = sampling.samples(photographs, measurements, logit, feature, config.unit)
+            for subset in config.subset:
+                rows.append(analysis.test_independence(name, classifier.name, expression, subset, data, config))
                 progress.advance(1, f"{classifier.name}, {expression}, {name}")
             if name != "group":
                 curves.append(analysis.curve(name, classifier.name, expression, data, config))
     progress.close()
-    return verdicts, curves
+    return rows, curves
 
 
 def _classifiers(config: ObserveConfig) -> tuple[list[Classifier], list[tuple[str, str]]]:
     """The classifiers, and which expressions each lacks."""
-    loaded = [c if isinstance(c, Classifier) else classify.load(c) for c in config.classifiers]
-    names = [classifier.name for classifier in loaded]
-    for classifier in loaded:
+    classifiers = [c if isinstance(c, Classifier) else classify.load(c) for c in config.classifiers]
+    names = [classifier.name for classifier in classifiers]
+    for classifier in classifiers:
         if names.count(classifier.name) > 1:
             raise ConfigError(f"two classifiers are called {classifier.name!r}; rename one in its card")
-    skipped = [(c.name, e) for c in loaded for e in config.expressions if e not in c.labels]
-    if len(skipped) == len(loaded) * len(config.expressions):
+    missing_pairs = [(c.name, e) for c in classifiers for e in config.expressions if e not in c.labels]
+    if len(missing_pairs) == len(classifiers) * len(config.expressions):
         raise ConfigError(f"none of {', '.join(names)} knows {' or '.join(config.expressions)}")
-    return loaded, skipped
+    return classifiers, missing_pairs
 
 
 def _begin(
@@ -162,30 +160,20 @@ def _begin(
     Raises:
         StoreError: it is of others, or the folder cannot be written.
     """
-    named = names_only(config)
     inputs = {
         "table": io.sha256(str(config.table)),
         "labels": list(config.labels),
-        "crop": dataclasses.asdict(config.crop) | {"background": list(config.crop.background)},
+        "crop": to_dict(config.crop),
         "features": list(image_features),
         "alexnet": io.sha256(config.alexnet) if "lpips" in image_features and config.alexnet else None,
-        "classifiers": {c.name: json.loads(json.dumps(dataclasses.asdict(c.card))) for c in classifiers},
+        "classifiers": {c.name: to_dict(c.card) for c in classifiers},
     }
-    path = folder / INPUTS
-    try:
-        found = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else inputs
-        if changed := [key for key in inputs if found.get(key) != inputs[key]]:
-            raise StoreError(
-                f"{folder} holds measurements of another {' and '.join(changed)}; name another folder"
-            )
-        io.write_text(path, json.dumps(inputs, indent=2) + "\n")
-        io.write_text(folder / store.CONFIG, dump_toml(named))
-        io.write_text(folder / store.ENVIRONMENT, json.dumps(runtime.environment(), indent=2) + "\n")
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{folder} cannot be used: {error}; name another folder") from None
+    run_folder.claim(folder, inputs, "observation", INPUTS)
+    run_folder.write_settings(folder, to_dict(serializable_config(config)))
+    run_folder.note_environment(folder)
 
 
-def names_only(config: ObserveConfig) -> ObserveConfig:
+def serializable_config(config: ObserveConfig) -> ObserveConfig:
     """The config with names in place of `Classifier` objects: what a file can hold."""
     names = tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers)
     return dataclasses.replace(config, classifiers=names)

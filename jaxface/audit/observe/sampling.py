@@ -30,15 +30,15 @@ def groups(photographs: Photographs) -> tuple[str, ...]:
 
 def table_features(photographs: Photographs) -> dict[str, np.ndarray]:
     """Features that need no picture, by name, (n,) or (n, k): group, landmarks, and columns of numbers."""
-    found: dict[str, np.ndarray] = {}
-    known = groups(photographs)
-    if len(known) > 1:
-        member = np.array([[name == one for one in known[1:]] for name in photographs.group], np.float64)
-        found["group"] = member[:, 0] if len(known) == 2 else member
+    columns: dict[str, np.ndarray] = {}
+    group_codes = groups(photographs)
+    if len(group_codes) > 1:
+        member = np.array([[name == one for one in group_codes[1:]] for name in photographs.group], np.float64)
+        columns["group"] = member[:, 0] if len(group_codes) == 2 else member
     if sum(name.startswith("left_") for name in photographs.landmarks) >= 2:
         order = landmarks.mirror_order(list(photographs.landmarks))
-        found["landmarks"] = landmarks.asymmetry(landmarks.stacked(photographs.landmarks), order)
-    return found | {f"column:{name}": values for name, values in photographs.columns.items()}
+        columns["landmarks"] = landmarks.asymmetry(landmarks.stacked(photographs.landmarks), order)
+    return columns | {f"column:{name}": values for name, values in photographs.columns.items()}
 
 
 def feature_names(config: ObserveConfig, photographs: Photographs) -> tuple[str, ...]:
@@ -47,28 +47,32 @@ def feature_names(config: ObserveConfig, photographs: Photographs) -> tuple[str,
     Raises:
         ConfigError: one that the table cannot give.
     """
-    given = table_features(photographs)
+    table_columns = table_features(photographs)
     if not config.features:
         image = ("pixel", "maps:face-api", *(("lpips",) if config.alexnet else ()))
-        return (*(name for name in given if not name.startswith("column:")), *image, *_columns(given))
+        return (
+            *(name for name in table_columns if not name.startswith("column:")),
+            *image,
+            *_columns(table_columns),
+        )
     for name in config.features:
-        if name == "group" and name not in given:
+        if name == "group" and name not in table_columns:
             raise ConfigError("feature 'group': all photographs are of one group; the table wants two")
-        if name == "landmarks" and name not in given:
+        if name == "landmarks" and name not in table_columns:
             landmarks.mirror_order(list(photographs.landmarks))  # says what is missing
-        if name.startswith("column:") and name not in given:
-            has = [column.removeprefix("column:") for column in _columns(given)]
-            wanted = name.removeprefix("column:")
-            raise ConfigError(f"the table has no column of numbers {wanted!r}{suggestion(wanted, has)}")
+        if name.startswith("column:") and name not in table_columns:
+            has = [column.removeprefix("column:") for column in _columns(table_columns)]
+            column = name.removeprefix("column:")
+            raise ConfigError(f"the table has no column of numbers {column!r}{suggestion(column, has)}")
     return config.features
 
 
-def _columns(given: dict[str, np.ndarray]) -> list[str]:
-    return [name for name in given if name.startswith("column:")]
+def _columns(columns: dict[str, np.ndarray]) -> list[str]:
+    return [name for name in columns if name.startswith("column:")]
 
 
 def samples(
-    photographs: Photographs, measured: Measurements, logit: np.ndarray, feature: np.ndarray, unit: str
+    photographs: Photographs, measurements: Measurements, logit: np.ndarray, feature: np.ndarray, unit: str
 ) -> Samples:
     """What is known of a logit (n,) and a feature (n,) or (n, k) together, as photographs or as people.
 
@@ -76,13 +80,13 @@ def samples(
         ConfigError: people are asked for where the table names none, or one belongs to two groups.
     """
     wide = feature.reshape(len(feature), -1)
-    known = measured.used & np.isfinite(logit) & np.isfinite(wide).all(1)
-    label, group = np.array(photographs.label)[known], np.array(photographs.group)[known]
-    logit, wide = logit[known], wide[known]
+    valid = measurements.used & np.isfinite(logit) & np.isfinite(wide).all(1)
+    label, group = np.array(photographs.label)[valid], np.array(photographs.group)[valid]
+    logit, wide = logit[valid], wide[valid]
     if unit == "person":
         if photographs.person is None:
             raise ConfigError("unit = 'person' wants a column person in the table")
-        person = np.array(photographs.person)[known]
+        person = np.array(photographs.person)[valid]
         keys = np.stack([person, label], axis=-1)
         _, first, member = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         member = member.reshape(-1)
@@ -98,6 +102,6 @@ def samples(
     return Samples(logit, wide[:, 0] if feature.ndim == 1 else wide, label, group)
 
 
-def only(data: Samples, rows: np.ndarray) -> Samples:
+def select(data: Samples, rows: np.ndarray) -> Samples:
     """The samples of these rows, (n,) bool."""
     return Samples(data.logit[rows], data.feature[rows], data.label[rows], data.group[rows])

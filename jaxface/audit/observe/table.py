@@ -72,26 +72,28 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     """
     path = Path(path)
     names, rows = _read(path)
-    known = [_label(path, line, row["label"]) for line, row in rows]
-    kept = [row for (_, row), name in zip(rows, known, strict=True) if not labels or name in labels]
-    if not kept:
+    labels_by_row = [_label(path, line, row["label"]) for line, row in rows]
+    selection = [
+        row for (_, row), name in zip(rows, labels_by_row, strict=True) if not labels or name in labels
+    ]
+    if not selection:
         raise ConfigError(
-            f"{path} has no photograph of {', '.join(labels)}; it has {', '.join(sorted(set(known)))}"
+            f"{path} has no photograph of {', '.join(labels)}; it has {', '.join(sorted(set(labels_by_row)))}"
         )
     try:
-        points, used = _landmarks(kept, names)
+        points, landmark_columns = _landmarks(selection, names)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    others = [name for name in names if name not in _OWN and name not in used]
-    numbers = {name: values for name in others if (values := _numbers(kept, name)) is not None}
-    boxes = np.stack([_wanted(path, kept, name) for name in BOX], 1) if set(BOX) <= set(names) else None
+    others = [name for name in names if name not in _OWN and name not in landmark_columns]
+    numbers = {name: values for name in others if (values := _numbers(selection, name)) is not None}
+    boxes = np.stack([_required(path, selection, name) for name in BOX], 1) if set(BOX) <= set(names) else None
     return Photographs(
         folder=path.parent,
-        path=tuple(row["path"] for row in kept),
-        label=tuple(name for name in known if not labels or name in labels),
-        group=tuple(row.get("group") or "all" for row in kept),
-        person=tuple(row["person"] for row in kept) if "person" in names else None,
-        boxes=np.full((len(kept), 4), np.nan) if boxes is None else boxes,
+        path=tuple(row["path"] for row in selection),
+        label=tuple(name for name in labels_by_row if not labels or name in labels),
+        group=tuple(row.get("group") or "all" for row in selection),
+        person=tuple(row["person"] for row in selection) if "person" in names else None,
+        boxes=np.full((len(selection), 4), np.nan) if boxes is None else boxes,
         landmarks=points,
         columns=numbers,
         ignored=tuple(name for name in others if name not in numbers),
@@ -134,28 +136,27 @@ def _label(path: Path, line: int, text: str) -> str:
 
 
 def _landmarks(rows: Sequence[dict[str, str]], names: list[str]) -> tuple[dict[str, np.ndarray], set[str]]:
-    """Points by name, and the columns that they took."""
+    """Points by name, and the columns that hold them."""
     if landmarks.is_numbered(names):
-        used = landmarks.numbered_columns()
-        flat = np.stack([_needed(rows, name) for name in used], axis=-1)
-        points = flat.reshape(len(rows), 2, -1).swapaxes(1, 2)
-        return landmarks.from_numbered(points), set(used)
-    found = {}
+        numbered = landmarks.numbered_columns()
+        flat = np.stack([_numeric(rows, name) for name in numbered], axis=-1)
+        return landmarks.from_numbered(flat.reshape(len(rows), 2, -1).swapaxes(1, 2)), set(numbered)
+    points = {}
     for name in landmarks.landmark_names(names):
-        found[name] = np.stack([_needed(rows, f"{name}_{axis}") for axis in "xy"], axis=-1)
-    return found, {f"{name}_{axis}" for name in found for axis in "xy"}
+        points[name] = np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1)
+    return points, {f"{name}_{axis}" for name in points for axis in "xy"}
 
 
-def _needed(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
+def _numeric(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
     values = _numbers(rows, name)
     if values is None:
-        raise ConfigError(f"column {name!r} wants pixels, got what is no number")
+        raise ConfigError(f"column {name!r} must hold pixels; a cell is not a number")
     return values
 
 
-def _wanted(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
+def _required(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
     try:
-        return _needed(rows, name)
+        return _numeric(rows, name)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
 

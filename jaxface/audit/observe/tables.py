@@ -58,15 +58,15 @@ def _photographs(
     result: ObserveResult, labels: Mapping[str, Sequence[str]], values: Mapping[str, np.ndarray]
 ) -> list[list[Any]]:
     """What every photograph gave: first answers, the examined logits, features."""
-    table, measured = result.photographs, result.measured
+    table, measurements = result.photographs, result.measurements
     columns: dict[str, Sequence[Any]] = {"path": table.path, "label": table.label, "group": table.group}
     if table.person is not None:
         columns["person"] = table.person
-    columns["left_out"] = measured.reason
-    for name, logits in measured.logits.items():
-        known = np.isfinite(logits).all(1)
-        first = np.array(labels[name])[np.argmax(np.where(known[:, None], logits, 0.0), axis=1)]
-        columns[f"first {name}"] = [str(one) if ok else "" for one, ok in zip(first, known, strict=True)]
+    columns["left_out"] = measurements.reason
+    for name, logits in measurements.logits.items():
+        valid = np.isfinite(logits).all(1)
+        first = np.array(labels[name])[np.argmax(np.where(valid[:, None], logits, 0.0), axis=1)]
+        columns[f"first {name}"] = [str(one) if ok else "" for one, ok in zip(first, valid, strict=True)]
         for expression in result.config.expressions:
             if expression in labels[name]:
                 columns[f"logit {name} {expression}"] = logits[:, labels[name].index(expression)].tolist()
@@ -82,8 +82,8 @@ def _independence(result: ObserveResult) -> list[list[Any]]:
         "classifier",
         "expression",
         "feature",
-        "among",
-        "given",
+        "subset",
+        "conditioned_on",
         "samples",
         "unit",
         "association",
@@ -91,12 +91,20 @@ def _independence(result: ObserveResult) -> list[list[Any]]:
         "alpha",
     ]
     rows: list[list[Any]] = [
-        [*head, *(f"{test}_{part}" for test in tests for part in ("statistic", "p")), "remark"]
+        [*head, *(f"{test}_{part}" for test in tests for part in ("statistic", "p")), "note"]
     ]
-    for v in result.verdicts:
-        found = [part.get(test) for test in tests for part in (v.statistic, v.p_value)]
-        known = [v.classifier, v.expression, v.feature, v.among, v.given, v.samples, result.config.unit]
-        rows.append([*known, v.association, v.dependent, result.config.alpha, *found, v.remark])
+    for v in result.rows:
+        values = [part.get(test) for test in tests for part in (v.statistic, v.p_value)]
+        key_values = [
+            v.classifier,
+            v.expression,
+            v.feature,
+            v.subset,
+            v.conditioned_on,
+            v.samples,
+            result.config.unit,
+        ]
+        rows.append([*key_values, v.association, v.dependent, result.config.alpha, *values, v.note])
     return rows
 
 

@@ -19,9 +19,9 @@ from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import sha256
 
 
-def convert(name: str, published: Path, folder: Path) -> None:
+def convert(name: str, checkpoint: Path, folder: Path) -> None:
     """Write `weights.npz` into the classifier's folder and its SHA-256 and size into the card."""
-    classifier, card = load(name, published), read_card(folder)
+    classifier, card = load(name, checkpoint), read_card(folder)
     path = folder / card.weights
     write_weights(path, flat_arrays(classifier.state))
     write_card(dataclasses.replace(card, sha256=sha256(path), parameters=classifier.card.parameters), folder)

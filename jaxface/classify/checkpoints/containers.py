@@ -16,7 +16,7 @@ _LONGEST_PATH = 1000  # characters; a module that holds itself has no end
 _DEEPEST = 3  # containers inside containers
 
 
-def find_state_dict(loaded: Any, origin: str) -> dict[str, Any]:
+def find_state_dict(content: Any, origin: str) -> dict[str, Any]:
     """The state dict in what a checkpoint file holds.
 
     Args:
@@ -25,49 +25,49 @@ def find_state_dict(loaded: Any, origin: str) -> dict[str, Any]:
     Raises:
         CheckpointError: there is none; the message tells what is there.
     """
-    found = _search(loaded, _DEEPEST)
-    if found:
-        return found
-    if isinstance(loaded, Mapping):
-        if "param_groups" in loaded:
+    tensors = _search(content, _DEEPEST)
+    if tensors:
+        return tensors
+    if isinstance(content, Mapping):
+        if "param_groups" in content:
             raise CheckpointError(
                 f"{origin} holds the state of an optimiser, no network (as the 'best' files of POSTER_V2's "
                 "script do); take the checkpoint beside it"
             )
-        keys = ", ".join(repr(str(key)[:40]) for key in list(loaded)[:6])
+        keys = ", ".join(repr(str(key)[:40]) for key in list(content)[:6])
         raise CheckpointError(
             f"{origin} holds no state dict: {keys}; wanted tensors, a module, or one of {', '.join(_NAMES)}"
         )
-    raise CheckpointError(f"{origin} holds a {type(loaded).__name__}, a state dict was wanted")
+    raise CheckpointError(f"{origin} holds a {type(content).__name__}, a state dict was wanted")
 
 
-def _search(loaded: Any, depth: int) -> dict[str, Any]:
-    if isinstance(loaded, StandIn):
-        return _parameters(loaded)
-    if not isinstance(loaded, Mapping):
+def _search(content: Any, depth: int) -> dict[str, Any]:
+    if isinstance(content, StandIn):
+        return _parameters(content)
+    if not isinstance(content, Mapping):
         return {}
     for name in _NAMES if depth else ():
-        if name in loaded and (found := _search(loaded[name], depth - 1)):
-            return found
-    return {key: value for key, value in loaded.items() if isinstance(key, str) and hasattr(value, "shape")}
+        if name in content and (tensors := _search(content[name], depth - 1)):
+            return tensors
+    return {key: value for key, value in content.items() if isinstance(key, str) and hasattr(value, "shape")}
 
 
 def _parameters(module: StandIn) -> dict[str, Any]:
     """The state dict of a module that was pickled whole, from what each layer remembers."""
-    found: dict[str, Any] = {}
-    waiting, seen = [("", module)], 0
+    tensors: dict[str, Any] = {}
+    waiting, count = [("", module)], 0
     while waiting:
         prefix, layer = waiting.pop()
-        seen += 1
-        if seen > _LAYERS_MOST or len(prefix) > _LONGEST_PATH:
+        count += 1
+        if count > _LAYERS_MOST or len(prefix) > _LONGEST_PATH:
             raise CheckpointError("a module of more layers than any network has")
         for kind in ("_parameters", "_buffers"):
             for name, value in _members(layer, kind):
                 if hasattr(value, "shape"):
-                    found[f"{prefix}{name}"] = value
+                    tensors[f"{prefix}{name}"] = value
         inner = [(f"{prefix}{name}.", child) for name, child in _members(layer, "_modules")]
         waiting += [(name, child) for name, child in inner if isinstance(child, StandIn)]
-    return found
+    return tensors
 
 
 def _members(layer: StandIn, kind: str) -> list[tuple[str, Any]]:

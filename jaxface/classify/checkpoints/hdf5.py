@@ -29,10 +29,10 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             root = file.get("model_weights", file)
-            found = dict(_datasets(h5py, root, 0))
-            if sum(dataset.nbytes for dataset in found.values()) > _LARGEST:
+            datasets = dict(_datasets(h5py, root, 0))
+            if sum(dataset.nbytes for dataset in datasets.values()) > _LARGEST:
                 raise ValueError("arrays that claim more than 2 GB")
-            return {name: np.asarray(dataset[()]) for name, dataset in found.items()}
+            return {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
         raise CheckpointError(
             f"{path} is no readable HDF5 file of weights ({one_line(error)}); fetch it again"
@@ -41,7 +41,7 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
 
 def _datasets(h5py: Any, group: Any, depth: int) -> list[tuple[str, Any]]:
     """(layer/array, dataset) of all that lies in the file itself; Keras repeats the layer's name inside."""
-    found: list[tuple[str, Any]] = []
+    datasets: list[tuple[str, Any]] = []
     if depth > _DEEPEST:
         raise ValueError("groups without end")
     for name in group:
@@ -49,10 +49,10 @@ def _datasets(h5py: Any, group: Any, depth: int) -> list[tuple[str, Any]]:
             continue
         member = group[name]
         if isinstance(member, h5py.Group):
-            found += _datasets(h5py, member, depth + 1)
+            datasets += _datasets(h5py, member, depth + 1)
         elif isinstance(member, h5py.Dataset) and not member.external and not member.is_virtual:
-            found.append((_keras_name(member.name), member))
-    return found
+            datasets.append((_keras_name(member.name), member))
+    return datasets
 
 
 def _keras_name(path: str) -> str:

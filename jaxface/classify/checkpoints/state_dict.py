@@ -87,32 +87,32 @@ class Translated(Mapping[str, np.ndarray]):
         self._keys: dict[str, str] = {}
         surplus = []
         for key in self._tensors:
-            published = layout.ours(key)
-            if published is None:
+            torch_key = layout.map_key(key)
+            if torch_key is None:
                 continue
-            if published not in self._wanted or published in self._keys:
+            if torch_key not in self._wanted or torch_key in self._keys:
                 surplus.append(key)
-            self._keys.setdefault(published, key)
+            self._keys.setdefault(torch_key, key)
         missing = sorted(self._wanted.keys() - self._keys.keys())
         check_names(origin, missing, surplus, len(self._wanted), len(self._tensors))
-        self._places = {place.name: published for published, place in self._wanted.items()}
+        self._places = {place.name: torch_key for torch_key, place in self._wanted.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
-        published = self._places[name]
-        key, place = self._keys[published], self._wanted[published]
-        claimed = tuple(getattr(self._tensors[key], "shape", place.shape))
-        if math.prod(claimed) != math.prod(place.shape):  # before anything of that size is read
-            raise self._misfit(key, claimed, place)
+        torch_key = self._places[name]
+        key, place = self._keys[torch_key], self._wanted[torch_key]
+        shape = tuple(getattr(self._tensors[key], "shape", place.shape))
+        if math.prod(shape) != math.prod(place.shape):  # before anything of that size is read
+            raise self._misfit(key, shape, place)
         try:
             array = np.asarray(self._tensors[key])
         except (TypeError, RuntimeError, ValueError) as error:  # foreign tensors that NumPy cannot read
             raise CheckpointError(f"{self._origin}: {key!r} is no array of numbers ({error})") from None
         if array.dtype.kind != "f":
             raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, wanted floating point")
-        turned = place.turn(array) if place.rank is None or array.ndim in place.rank else array
-        if turned.shape != place.shape:
+        ours = place.turn(array) if place.rank is None or array.ndim in place.rank else array
+        if ours.shape != place.shape:
             raise self._misfit(key, array.shape, place)
-        return turned
+        return ours
 
     def _misfit(self, key: str, shape: tuple[int, ...], place: _Place) -> CheckpointError:
         return CheckpointError(
@@ -144,11 +144,11 @@ def _wanted(module: nnx.Module, layout: TorchLayout) -> dict[str, _Place]:
         owner, array = path[:-1], str(path[-1])
         arrays = LAYERS.get(type(owners[owner]))
         name, turn, rank = arrays[array] if arrays is not None else (array, _same, None)
-        dotted = ".".join(map(str, owner))
-        if array == "kernel" and dotted in layout.flattened:
-            turn = partial(_unflatten, layout.flattened[dotted])
+        owner_key = ".".join(map(str, owner))
+        if array == "kernel" and owner_key in layout.flatten_shapes:
+            turn = partial(_unflatten, layout.flatten_shapes[owner_key])
         place = _Place("/".join(map(str, path)), tuple(leaf.shape), turn, rank)
-        places[f"{dotted}.{name}".lstrip(".")] = place
+        places[f"{owner_key}.{name}".lstrip(".")] = place
     return places
 
 
@@ -168,9 +168,9 @@ def unwrapped(state_dict: Mapping[str, Any], origin: str) -> dict[str, Any]:
     if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
         raise CheckpointError(f"{origin}: a state dict was wanted, a dictionary of named tensors")
     tensors = {key: tensor for key, tensor in state_dict.items() if not _counts(tensor)}
-    averaged = {key: tensor for key, tensor in tensors.items() if key.startswith(_AVERAGED)}
-    if averaged:
-        tensors = {key.removeprefix(_AVERAGED): tensor for key, tensor in averaged.items()}
+    ema_tensors = {key: tensor for key, tensor in tensors.items() if key.startswith(_AVERAGED)}
+    if ema_tensors:
+        tensors = {key.removeprefix(_AVERAGED): tensor for key, tensor in ema_tensors.items()}
     while tensors and (prefix := _prefix(tensors)):
         tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
     return tensors

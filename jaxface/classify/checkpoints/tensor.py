@@ -49,13 +49,13 @@ class Storage:
             raise CheckpointError(f"{self._path} ended early; fetch it again")
         return data
 
-    def _verify(self, wanted: int) -> None:
-        found, left = 0, self._size
+    def _verify(self, checksum: int) -> None:
+        crc, left = 0, self._size
         with self._path.open("rb") as file:
             file.seek(self._start)
             while left and (piece := file.read(min(left, _PIECE))):
-                found, left = zlib.crc32(piece, found), left - len(piece)
-        if found != wanted:
+                crc, left = zlib.crc32(piece, crc), left - len(piece)
+        if crc != checksum:
             raise CheckpointError(f"{self._path} is damaged (a checksum differs); fetch it again")
         self._checksum = None  # once is enough
 

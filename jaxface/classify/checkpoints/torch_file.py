@@ -98,7 +98,7 @@ def _read_legacy(path: Path) -> Any:
             raise CheckpointError("a pickle, but not one of PyTorch's")
         for _ in range(2):  # version of the protocol, description of the machine
             read_pickle(file, path, open_storage)
-        loaded = read_pickle(file, path, open_storage)
+        content = read_pickle(file, path, open_storage)
         keys = read_pickle(file, path, open_storage)
         for key in keys:
             storage, size = storages[str(key)]
@@ -110,4 +110,4 @@ def _read_legacy(path: Path) -> Any:
                 )
             storage.place(start, count * size)
             file.seek(start + count * size)
-    return loaded
+    return content

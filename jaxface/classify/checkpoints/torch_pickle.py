@@ -62,12 +62,12 @@ def read_pickle(stream: IO[bytes], path: Path, open_storage: OpenStorage) -> Any
         Exception: whatever a broken program raises; there is no closed list.
     """
     start = stream.tell()
-    check_program(stream, allowed={"BINPERSID"})
+    check_program(stream, exceptions={"BINPERSID"})
     end = stream.tell()
     stream.seek(start)
-    loaded = _Reader(stream, path, open_storage).load()
+    content = _Reader(stream, path, open_storage).load()
     stream.seek(end)
-    return loaded
+    return content
 
 
 class StandIn(Inert):
@@ -165,8 +165,8 @@ def _kind(module: str, name: str) -> type[StandIn]:
 
 
 def _element(name: str) -> type[_Element]:
-    known = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_STORAGES.get(name, ""))
-    return type(name, (_Element,), {"dtype": None if known is None else np.dtype(known)})
+    element = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_STORAGES.get(name, ""))
+    return type(name, (_Element,), {"dtype": None if element is None else np.dtype(element)})
 
 
 def _is_harmless(module: str, name: str) -> bool:
@@ -177,22 +177,22 @@ def _is_harmless(module: str, name: str) -> bool:
     return root in _HARMLESS or not (root in sys.stdlib_module_names or root in ("posix", "nt"))
 
 
-def _tensor(stored: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
-    if not isinstance(stored, _Stored):
+def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
+    if not isinstance(storage, _Stored):
         return StandIn()
-    return FileTensor(stored.storage, stored.dtype, shape, strides, _from(stored, offset))
+    return FileTensor(storage.storage, storage.dtype, shape, strides, _from(storage, offset))
 
 
-def _typed_tensor(stored: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
     """A tensor over bytes, whose own type comes later (`_rebuild_tensor_v3`)."""
     dtype = getattr(rest[2], "dtype", None) if len(rest) > 2 else None
-    if not (isinstance(stored, _Stored) and isinstance(dtype, np.dtype)):
+    if not (isinstance(storage, _Stored) and isinstance(dtype, np.dtype)):
         return StandIn()
-    return FileTensor(stored.storage, dtype, shape, strides, _from(stored, offset))
+    return FileTensor(storage.storage, dtype, shape, strides, _from(storage, offset))
 
 
-def _from(stored: _Stored, offset: Any) -> Any:
-    return offset + stored.first if isinstance(offset, int) else offset
+def _from(storage: _Stored, offset: Any) -> Any:
+    return offset + storage.first if isinstance(offset, int) else offset
 
 
 def _first(*arguments: Any) -> Any:

@@ -50,8 +50,8 @@ def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
     data = np.concatenate([np.fromfile(shard, np.uint8) for shard in shards])
     out, first = {}, 0
     for weight in group["weights"]:
-        quantised = weight.get("quantization")
-        dtype = np.dtype(_TYPES[quantised["dtype"] if quantised else weight["dtype"]])
+        quantization = weight.get("quantization")
+        dtype = np.dtype(_TYPES[quantization["dtype"] if quantization else weight["dtype"]])
         count = math.prod(weight["shape"])
         end = first + count * dtype.itemsize
         if not first <= end <= len(data):
@@ -59,8 +59,8 @@ def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
                 f"{path}: {weight['name']!r} claims the bytes {first} to {end} of {len(data)} in {names}"
             )
         numbers = data[first:end].view(dtype)
-        if quantised and "scale" in quantised:
-            numbers = numbers * quantised["scale"] + quantised["min"]
+        if quantization and "scale" in quantization:
+            numbers = numbers * quantization["scale"] + quantization["min"]
         out[weight["name"]] = numbers.reshape(weight["shape"]).astype(np.float32)
         first = end
     if first != len(data):

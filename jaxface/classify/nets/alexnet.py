@@ -20,7 +20,7 @@ TORCH = TorchLayout(
         (r"^features\.8\.", "layers.3."),
         (r"^features\.10\.", "layers.4."),
     ),
-    dead=(r"classifier\.",),
+    ignored_keys=(r"classifier\.",),
 )
 """Of torchvision's files. Dead: the dense layers, which look at 224 pixels alone."""
 

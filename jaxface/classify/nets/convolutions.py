@@ -129,8 +129,8 @@ def _gathered(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
 def _few_to_few(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
     """As `_gathered`, whose patches are large beside what becomes of them when the outputs are few."""
     if maps.shape[-1] == 1:
-        spread = jnp.broadcast_to(maps, (*maps.shape[:3], kernel.shape[-1]))
-        return _multiply_add(spread, kernel[:, :, 0], stride, pairs)
+        copies = jnp.broadcast_to(maps, (*maps.shape[:3], kernel.shape[-1]))
+        return _multiply_add(copies, kernel[:, :, 0], stride, pairs)
     return _gathered_in_rows(maps, kernel, pairs)
 
 
@@ -141,10 +141,10 @@ def _few_to_few_forward(
 
 
 def _few_to_few_backward(
-    stride: int, pairs: Pairs, saved: tuple[Array, Array], outer: Array
+    stride: int, pairs: Pairs, residuals: tuple[Array, Array], outer: Array
 ) -> tuple[Array, Array]:
     """Of the plain form: its one product is the quicker way back."""
-    return jax.vjp(lambda maps, kernel: _gathered(maps, kernel, stride, pairs), *saved)[1](outer)
+    return jax.vjp(lambda maps, kernel: _gathered(maps, kernel, stride, pairs), *residuals)[1](outer)
 
 
 _few_to_few.defvjp(_few_to_few_forward, _few_to_few_backward)
@@ -190,11 +190,11 @@ def _shifted_forward(
 
 
 def _shifted_backward(
-    stride: int, pairs: Pairs, saved: tuple, outer: Array
+    stride: int, pairs: Pairs, residuals: tuple, outer: Array
 ) -> tuple[Array, Array, Array | None]:
     """The gradient as shifted multiply-adds again, one for each phase of the stride, interleaved; what JAX
     derives by itself are `pad`s that do not vectorise."""
-    maps, kernel, bias = saved
+    maps, kernel, bias = residuals
     _, for_kernel = jax.vjp(lambda taps: _multiply_add(maps, taps, stride, pairs), kernel)
     size = [-(-(length + before) // stride) for length, (before, _) in zip(maps.shape[1:3], pairs, strict=True)]
     phases = []
@@ -222,8 +222,8 @@ def interleave(phases: Sequence[Array], stride: int) -> Array:
 def _correlate(outer: Array, taps: Array, around: tuple[tuple[int, int], ...]) -> Array:
     """Stride-1 multiply-add with `around` zeros; a negative number crops."""
     config = [(0, 0, 0), *((before, after, 0) for before, after in around), (0, 0, 0)]
-    padded = lax.pad(outer, jnp.zeros((), outer.dtype), config)
-    return _multiply_add(padded, taps, 1, ((0, 0), (0, 0)))
+    outer_padding = lax.pad(outer, jnp.zeros((), outer.dtype), config)
+    return _multiply_add(outer_padding, taps, 1, ((0, 0), (0, 0)))
 
 
 _shifted.defvjp(_shifted_forward, _shifted_backward)

@@ -80,8 +80,8 @@ class CrossAttentionHead(nnx.Module):
         self.channel = ChannelAttention(channels, rngs=rngs)
 
     def __call__(self, maps: Array) -> tuple[Array, Array]:
-        attended = self.spatial(maps)
-        return attended, self.channel(attended)
+        attention_maps = self.spatial(maps)
+        return attention_maps, self.channel(attention_maps)
 
 
 class Dan(nnx.Module):

@@ -61,7 +61,7 @@ TORCH = TorchLayout(
         (r"^fc\.", "head."),
         (r"\.bn\.", ".norm."),
     ),
-    dead=(
+    ignored_keys=(
         r"features\..*\.conv_dw\.(bn|prelu)\.",
         r"cat_head\d\.CoordAtt\.Linear\.",
         r"bn\.",
@@ -176,6 +176,6 @@ class Ddamfn(nnx.Module):
         maps = taps["features"] = self.last(maps)
         gates = [head(maps) for head in self.heads]
         taps |= {f"attention{number}": gate for number, gate in enumerate(gates)}
-        pooled = self.pool_norm(self.pool(maps * functools.reduce(jnp.maximum, gates), 1, "VALID"))
-        taps["embedding"] = pooled[:, 0, 0]
+        embedding = self.pool_norm(self.pool(maps * functools.reduce(jnp.maximum, gates), 1, "VALID"))
+        taps["embedding"] = embedding[:, 0, 0]
         return self.head(taps["embedding"]), taps

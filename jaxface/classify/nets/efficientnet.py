@@ -129,6 +129,6 @@ def efficientnet_b2(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
 
 def _channels(count: int, width: float) -> int:
     """Scaled, to the nearest multiple of eight that is not more than a tenth too small."""
-    scaled = count * width
-    rounded = max(8, int(scaled + 4) // 8 * 8)
-    return rounded if rounded >= 0.9 * scaled else rounded + 8
+    exact = count * width
+    multiple = max(8, int(exact + 4) // 8 * 8)
+    return multiple if multiple >= 0.9 * exact else multiple + 8

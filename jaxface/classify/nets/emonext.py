@@ -41,8 +41,8 @@ TORCH = TorchLayout(
         (r"\.pwconv2\.", ".project."),
         (r"\.gamma$", ".scale"),
     ),
-    dead=(r"attention\.",),
-    flattened={"transformer.hidden": (10, 52, 52)},
+    ignored_keys=(r"attention\.",),
+    flatten_shapes={"transformer.hidden": (10, 52, 52)},
 )
 """Dead: the attention, which feeds the training loss alone."""
 
@@ -80,6 +80,6 @@ class EmoNext(nnx.Module):
         self.body = ConvNext(classes, depths=depths, width=width, downsample=GatedDownsample, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
-        warped, affine = self.transformer(images)
-        logits, taps = self.body(warped)
-        return logits, {**taps, "warped": warped, "affine": affine}
+        warped_images, affine = self.transformer(images)
+        logits, taps = self.body(warped_images)
+        return logits, {**taps, "warped": warped_images, "affine": affine}

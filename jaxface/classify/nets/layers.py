@@ -118,8 +118,8 @@ class BatchNorm(nnx.Module):
         return mean, variance
 
     @staticmethod
-    def _follow(stored: nnx.BatchStat, seen: Array) -> None:
-        stored[...] = stored[...] + _MOMENTUM * (lax.stop_gradient(seen) - stored[...])
+    def _follow(statistic: nnx.BatchStat, batch_value: Array) -> None:
+        statistic[...] = statistic[...] + _MOMENTUM * (lax.stop_gradient(batch_value) - statistic[...])
 
 
 class Dropout(nnx.Module):
@@ -137,8 +137,8 @@ class Dropout(nnx.Module):
     def __call__(self, features: Array) -> Array:
         if not self.training or self.key is None:
             return features
-        kept = jax.random.bernoulli(self.key, 1.0 - self.rate, features.shape)
-        return jnp.where(kept, features / (1.0 - self.rate), 0.0)
+        keep_mask = jax.random.bernoulli(self.key, 1.0 - self.rate, features.shape)
+        return jnp.where(keep_mask, features / (1.0 - self.rate), 0.0)
 
 
 class LayerNorm(nnx.Module):
@@ -150,8 +150,8 @@ class LayerNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, maps: Array) -> Array:
-        centred = maps - maps.mean(-1, keepdims=True)
-        normal = centred * lax.rsqrt((centred * centred).mean(-1, keepdims=True) + self.epsilon)
+        deviation = maps - maps.mean(-1, keepdims=True)
+        normal = deviation * lax.rsqrt((deviation * deviation).mean(-1, keepdims=True) + self.epsilon)
         return normal * _like(maps, self.scale[...]) + _like(maps, self.bias[...])
 
 

@@ -40,8 +40,8 @@ class Masking(nnx.Module):
             maps = block(max_pool(maps, 2, 2) if levels else maps)
             levels.append(maps)
         for number, (lift, norm) in enumerate(zip(self.lift, self.lift_norm, strict=True)):
-            lifted = jax.nn.relu(norm(lift(maps)))
-            maps = self.up[number](jnp.concatenate([lifted, levels[-2 - number]], -1))
+            upsampled_maps = jax.nn.relu(norm(lift(maps)))
+            maps = self.up[number](jnp.concatenate([upsampled_maps, levels[-2 - number]], -1))
         return jax.nn.softmax(self.up[-1](maps), axis=-1)
 
 

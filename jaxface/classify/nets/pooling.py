@@ -39,9 +39,11 @@ def _forward(maps: Array, window: int, stride: int, pairs: Pairs) -> tuple[Array
     return best, (winner, maps)
 
 
-def _backward(window: int, stride: int, pairs: Pairs, saved: tuple[Array, Array], outer: Array) -> tuple[Array]:
+def _backward(
+    window: int, stride: int, pairs: Pairs, residuals: tuple[Array, Array], outer: Array
+) -> tuple[Array]:
     """A pixel gathers from the windows that it won, one sub-grid of the stride after another."""
-    winner, maps = saved
+    winner, maps = residuals
     (top, _), (left, _) = pairs
     reach = (window - 1) // stride  # windows before a pixel's own that still see it
     height, width = maps.shape[1:3]

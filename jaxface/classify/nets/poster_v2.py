@@ -53,7 +53,7 @@ TORCH = TorchLayout(
         *mobile_facenet.TORCH_NAMES,
         *ir50.TORCH_NAMES,
     ),
-    dead=(
+    ignored_keys=(
         r"(face_landback|ir_back)\.output_layer\.",
         r"VIT\.(patch_embed|CON1|IRLinear1|IRLinear2|eca_block)\.",
         r"VIT\.blocks\.\d+\.conv\.",
@@ -118,7 +118,7 @@ class PosterV2(nnx.Module):
             self.embed14(attended14, 2, 1),
             self.embed7(attended7),
         )
-        tokens = jnp.concatenate([embedded.reshape(-1, 49, WIDTH) for embedded in maps], 1)
+        tokens = jnp.concatenate([level.reshape(-1, 49, WIDTH) for level in maps], 1)
         token = self.transformer(tokens)
         embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
         return self.head(embedding), {

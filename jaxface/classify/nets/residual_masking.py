@@ -24,7 +24,7 @@ TORCH = TorchLayout(
         (r"^fc\.1\.", "head."),
         *BLOCK_KEYS,
     ),
-    dead=(r"mask\d\.downsample\d\.",),  # the shortcuts of the masks' blocks, saved a second time
+    ignored_keys=(r"mask\d\.downsample\d\.",),  # the shortcuts of the masks' blocks, saved a second time
 )
 
 

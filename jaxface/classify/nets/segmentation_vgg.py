@@ -38,8 +38,8 @@ TORCH = TorchLayout(
         (r"^classifier\.6\.", "head."),
         *BLOCK_KEYS,
     ),
-    dead=(r"seg\d\.downsample\d\.",),  # the shortcuts of the masks' blocks, saved a second time
-    flattened={"hidden.0": (STAGES[-1][0], EDGE, EDGE)},
+    ignored_keys=(r"seg\d\.downsample\d\.",),  # the shortcuts of the masks' blocks, saved a second time
+    flatten_shapes={"hidden.0": (STAGES[-1][0], EDGE, EDGE)},
 )
 
 

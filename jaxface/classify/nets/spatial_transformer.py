@@ -35,9 +35,9 @@ class SpatialTransformer(nnx.Module):
         maps = jax.nn.relu(max_pool(maps, 2, 2, "VALID"))
         maps = self.second_norm(self.second(maps, padding="VALID"))
         maps = jax.nn.relu(max_pool(maps, 2, 2, "VALID"))
-        hidden = jax.nn.relu(self.hidden(maps.reshape(-1, _FEATURES)))
+        features = jax.nn.relu(self.hidden(maps.reshape(-1, _FEATURES)))
         # positions of 224 pixels do not fit into half precision
-        affine = self.affine(hidden).reshape(-1, 2, 3).astype(jnp.float32)
+        affine = self.affine(features).reshape(-1, 2, 3).astype(jnp.float32)
         return jax.vmap(warp)(images, affine), affine
 
 
@@ -69,12 +69,12 @@ def sample(image: Array, row: Array, column: Array) -> Array:
         (..., C).
     """
     height, width = image.shape[:2]
-    framed = jnp.pad(image, ((1, 1), (1, 1), (0, 0)))  # the zeros that pixels beside the image see
+    canvas = jnp.pad(image, ((1, 1), (1, 1), (0, 0)))  # the zeros that pixels beside the image see
     row, column = jnp.clip(row, -1, height), jnp.clip(column, -1, width)
     top = jnp.clip(jnp.floor(row), -1, height - 1)
     left = jnp.clip(jnp.floor(column), -1, width - 1)
     down, right = (row - top)[..., None].astype(image.dtype), (column - left)[..., None].astype(image.dtype)
     i, j = top.astype(jnp.int32) + 1, left.astype(jnp.int32) + 1
-    above = framed[i, j] * (1 - right) + framed[i, j + 1] * right
-    below = framed[i + 1, j] * (1 - right) + framed[i + 1, j + 1] * right
+    above = canvas[i, j] * (1 - right) + canvas[i, j + 1] * right
+    below = canvas[i + 1, j] * (1 - right) + canvas[i + 1, j + 1] * right
     return above * (1 - down) + below * down

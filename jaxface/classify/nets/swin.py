@@ -36,22 +36,22 @@ class Block(nnx.Module):
     A shifted block rolls the map by half a window first; where that joins opposite edges, a mask parts them.
     """
 
-    def __init__(self, width: int, *, shifted: bool, rngs: nnx.Rngs) -> None:
+    def __init__(self, width: int, *, has_shift: bool, rngs: nnx.Rngs) -> None:
         heads = width // HEAD_WIDTH
         self.norm = LayerNorm(width)
         self.attention = SelfAttention(width, heads, rngs=rngs)
         self.position_bias = nnx.Param(jnp.zeros(((2 * WINDOW - 1) ** 2, heads)))
         self.mlp_norm = LayerNorm(width)
         self.mlp = Mlp(width, rngs=rngs)
-        self.shift = WINDOW // 2 if shifted else 0
+        self.shift = WINDOW // 2 if has_shift else 0
 
     def __call__(self, maps: Array) -> Array:
         _, height, width, _ = maps.shape
-        rolled = jnp.roll(self.norm(maps), (-self.shift, -self.shift), (1, 2))
+        window_input = jnp.roll(self.norm(maps), (-self.shift, -self.shift), (1, 2))
         bias = relative_position_bias(self.position_bias[...], WINDOW)[None, None]
         if self.shift:
             bias = bias + _mask(height, width, self.shift)[None, :, None]
-        inner = _joined(self.attention(_windows(rolled), bias), height, width)
+        inner = _joined(self.attention(_windows(window_input), bias), height, width)
         maps = maps + jnp.roll(inner, (self.shift, self.shift), (1, 2))
         return maps + self.mlp(self.mlp_norm(maps))
 
@@ -91,7 +91,7 @@ class Swin(nnx.Module):
             [
                 nnx.List(
                     [
-                        Block(width << stage, shifted=block % 2 == 1 and stage < last, rngs=rngs)
+                        Block(width << stage, has_shift=block % 2 == 1 and stage < last, rngs=rngs)
                         for block in range(depth)
                     ]
                 )

@@ -29,7 +29,7 @@ TORCH = TorchLayout(
         (r"^classifier\.3\.", "top.hidden.1."),
         (r"^classifier\.6\.", "top.head."),
     ),
-    flattened={"top.hidden.0": (STAGES[-1][0], EDGE, EDGE)},
+    flatten_shapes={"top.hidden.0": (STAGES[-1][0], EDGE, EDGE)},
 )
 """Of torchvision's files, in whose names VGGFace's weights are passed on."""
 
@@ -47,21 +47,21 @@ class VggEncoder(nnx.Module):
             channels = width
 
     def __call__(self, images: Array) -> list[Array]:
-        maps, pooled = images, []
+        maps, levels = images, []
         for convs in self.convs:
             for conv in convs:
                 maps = jax.nn.relu(conv(maps, 1, 1))
             maps = max_pool(maps, 2, 2)
-            pooled.append(maps)
-        return pooled
+            levels.append(maps)
+        return levels
 
 
 class VggTop(nnx.Module):
     """fc6, fc7 and fc8: maps (B, 7, 7, 512) -> logits (B, K), and fc6 and fc7 after their ReLU."""
 
-    def __init__(self, classes: int, inputs: int, hidden: int = HIDDEN, *, rngs: nnx.Rngs) -> None:
-        self.hidden = nnx.List([Dense(inputs, hidden, rngs=rngs), Dense(hidden, hidden, rngs=rngs)])
-        self.head = Dense(hidden, classes, rngs=rngs)
+    def __init__(self, classes: int, inputs: int, width: int = HIDDEN, *, rngs: nnx.Rngs) -> None:
+        self.hidden = nnx.List([Dense(inputs, width, rngs=rngs), Dense(width, width, rngs=rngs)])
+        self.head = Dense(width, classes, rngs=rngs)
 
     def __call__(self, maps: Array) -> tuple[Array, list[Array]]:
         features, answers = maps.reshape(-1, math.prod(maps.shape[1:])), []
@@ -77,12 +77,12 @@ class Vgg16(nnx.Module):
     The original drops half of fc6 and fc7 while it learns; here nothing is dropped.
     """
 
-    def __init__(self, classes: int, hidden: int = HIDDEN, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, classes: int, width: int = HIDDEN, *, rngs: nnx.Rngs) -> None:
         self.encoder = VggEncoder(rngs=rngs)
-        self.top = VggTop(classes, EDGE * EDGE * STAGES[-1][0], hidden, rngs=rngs)
+        self.top = VggTop(classes, EDGE * EDGE * STAGES[-1][0], width, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
         maps = self.encoder(images)
         logits, (first, second) = self.top(maps[-1])
-        taps = {f"stage{number}": pooled for number, pooled in enumerate(maps, 1)}
+        taps = {f"stage{number}": level for number, level in enumerate(maps, 1)}
         return logits, taps | {"fc6": first, "embedding": second}

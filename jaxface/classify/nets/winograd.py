@@ -58,11 +58,11 @@ def _forward(maps: Array, kernel: Array, pairs: Pairs) -> tuple[Array, tuple[Arr
     return convolution(maps, kernel, pairs), (maps, kernel)
 
 
-def _backward(pairs: Pairs, saved: tuple[Array, Array], outer: Array) -> tuple[Array, Array]:
+def _backward(pairs: Pairs, residuals: tuple[Array, Array], outer: Array) -> tuple[Array, Array]:
     def plain(maps: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(maps, kernel, (1, 1), pairs, dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
-    return jax.vjp(plain, *saved)[1](outer)
+    return jax.vjp(plain, *residuals)[1](outer)
 
 
 convolution.defvjp(_forward, _backward)

@@ -19,6 +19,7 @@ from jaxface.data.rendered.config import RenderedDatasetConfig
 from jaxface.data.rendered.config import load_recipe as named
 from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
+from jaxface.face.requirements import require_eyes, require_units
 
 _NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
 
@@ -77,19 +78,20 @@ def build_assets(of: RenderedDatasetConfig | str | Path, head: face.FaceModel | 
         head: in place of the recipe's; its expression coefficients must be facial units.
 
     Raises:
-        ConfigError: a head without facial units, or a class, action unit, sex or tone that it does not have.
+        ConfigError: a head without facial units, or a class, action unit, sex, tone or landmarks that it does
+            not have.
     """
     recipe = of if isinstance(of, RenderedDatasetConfig) else named(of)
     if head is None:
-        head = face.load(recipe.head, expression_space="units")
+        head = _load(recipe)
+    require_units(head, f"recipe {recipe.name}")
+    require_eyes(head)
+    if recipe.landmarks:
+        face.landmarks(head)
     head = downsample_head(head, recipe)
     space = head.expressions
-    if space.units is None or space.units.shape[0] != len(space.unit_names) or not space.unit_names:
-        raise ConfigError(
-            f"{head.name} has no facial units as expression coefficients, recipes are made of them"
-        )
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
-    of_class, class_weights = _classes(recipe, space)
+    of_class, class_weights = _classes(recipe, head)
     group_weights, group_sex = _groups(recipe, head)
     carries = np.array([[number in numbers for numbers in space.action_units] for number in units], np.float32)
     meaning = tomllib.loads(files("jaxface.data.rendered").joinpath("units.toml").read_text("utf-8"))
@@ -102,7 +104,7 @@ def build_assets(of: RenderedDatasetConfig | str | Path, head: face.FaceModel | 
         exclusive=jnp.asarray(
             [[float(number in group) for number in units] for group in meaning["exclusive"]["groups"]]
         ),
-        labelled=jnp.asarray([_place(recipe, number, units) for number in recipe.units.numbers], jnp.int32),
+        labelled=jnp.asarray([_place(recipe, head, unit, units) for unit in recipe.units.numbers], jnp.int32),
         prototypes=space.prototypes,
         of_class=of_class,
         class_weights=class_weights,
@@ -116,10 +118,21 @@ def build_assets(of: RenderedDatasetConfig | str | Path, head: face.FaceModel | 
     )
 
 
-def _place(recipe: RenderedDatasetConfig, number: int, units: tuple[int, ...]) -> int:
+def _load(recipe: RenderedDatasetConfig) -> face.FaceModel:
+    try:
+        return face.load(recipe.head, expression_space="units")
+    except ConfigError as error:
+        raise ConfigError(
+            f"recipe {recipe.name}: head {recipe.head!r} has no facial units ({error}); take the bundled "
+            "head or ICT-FaceKit"
+        ) from None
+
+
+def _place(recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]) -> int:
     if number not in units:
         raise ConfigError(
-            f"recipe {recipe.name}: the head has no action unit {number}; it has {', '.join(map(str, units))}"
+            f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
+            f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
         )
     return units.index(number)
 
@@ -132,13 +145,14 @@ def _shows(carries: np.ndarray, units: tuple[int, ...], names: tuple[str, ...], 
     return shows
 
 
-def _classes(recipe: RenderedDatasetConfig, space: face.ExpressionSpace) -> tuple[Array, Array]:
-    labels = recipe.expressions.labels
+def _classes(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array, Array]:
+    labels, space = recipe.expressions.labels, head.expressions
     for label in labels:
         if label != "neutral" and label not in space.prototype_labels and not recipe.units.causes:
             known = sorted({*space.prototype_labels, "neutral"})
             raise ConfigError(
-                f"recipe {recipe.name}: the head has no prototype of {label!r}{suggestion(label, known)}"
+                f"recipe {recipe.name}: head {head.name!r} has no prototype of {label!r}"
+                f"{suggestion(label, known)}"
             )
     if not labels:
         return jnp.zeros((1, len(space.prototype_labels)), bool), jnp.ones(1)
@@ -173,6 +187,9 @@ def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array,
         for sex, tone in zip(sexes, tones, strict=True)
     ]
     if not any(chosen):
-        raise ConfigError(f"recipe {recipe.name}: the head's population has no sex {recipe.people.sex!r}")
+        raise ConfigError(
+            f"recipe {recipe.name}: head {head.name!r} has no sex {recipe.people.sex!r} in its "
+            f"population (it has: {', '.join(names)}); take people.sex = 'both', or the bundled head"
+        )
     weights = head.population.weights * jnp.asarray(chosen)
     return weights / weights.sum(), jnp.asarray(sexes, jnp.int32)

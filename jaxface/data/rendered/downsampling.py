@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import jax.numpy as jnp
 
@@ -16,9 +17,9 @@ _TEXELS = 2  # for a pixel, along an edge of the texture: the face takes about h
 def downsample_head(head: face.FaceModel, recipe: RenderedDatasetConfig) -> face.FaceModel:
     """The same head with a texture of fewer texels, which is painted anew for every person."""
     wanted = _TEXELS * recipe.size
-    texels = head.appearance.masks.shape[-1] or head.appearance.mean.shape[0]
-    factor = 1
-    while texels // (2 * factor) >= wanted and texels % (2 * factor) == 0:
+    height, width = head.appearance.mean.shape[:2]  # an atlas of several parts is wider than high
+    least, common, factor = min(height, width), math.gcd(height, width), 1
+    while least // (2 * factor) >= wanted and common % (2 * factor) == 0:
         factor *= 2
     return dataclasses.replace(head, appearance=coarser(head.appearance, factor))
 

@@ -110,7 +110,11 @@ def sample_expression(key: Array, studio: SceneAssets, label: Array, manner: Exp
     drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
     shown = studio.of_class[label]
     odds = jnp.where(shown, manner.preference, -jnp.inf)
-    one, other = (studio.prototypes[jnp.argmax(odds + random_draws.gumbel(u))] for u in (first, second))
+    if prototypes:
+        choices = (jnp.argmax(odds + random_draws.gumbel(u)) for u in (first, second))
+        one, other = (studio.prototypes[choice] for choice in choices)
+    else:  # the recipe shows neutral alone
+        one = other = jnp.zeros(count)
     mix, strength = config.mixing * even[-2], lerp(even[-1], config.strength)
     factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
     prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)

@@ -14,7 +14,7 @@ from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize
 from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
@@ -40,7 +40,8 @@ def render_examples(studio: SceneAssets, faces: Face, shots: SceneParams) -> Arr
 def _padded(leaf: Array, more: int) -> Array:
     """(B, ...) as (B' / LANES, LANES, ...), the last one repeated."""
     filled = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (more, *leaf.shape[1:]))]) if more else leaf
-    return filled.reshape(-1, LANES, *leaf.shape[1:])
+    groups = len(filled) // LANES  # not -1: a head may have no albedo coefficient
+    return filled.reshape(groups, LANES, *leaf.shape[1:])
 
 
 def _together(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:
@@ -66,8 +67,8 @@ def render_differentiable(studio: SceneAssets, face: Face, shot: SceneParams) ->
 
 def _photograph(studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams) -> Array:
     """One picture of vertices (V,)."""
-    planes, triangle = _shade(studio, seen, albedo, shot)
-    return stage(triangle[0, 0] > -2, _apply_noise, planes, studio.noise, shot)
+    planes, _ = _shade(studio, seen, albedo, shot)
+    return materialize(_apply_noise, planes, studio.noise, shot)
 
 
 def _shade(
@@ -77,16 +78,15 @@ def _shade(
     head, size = studio.head, _samples(studio)
     screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
     triangle = visible(screen, head.faces, size)
-    always = triangle[0, 0] > -2
-    painted = stage(always, partial(texture, head.appearance), albedo)
+    painted = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     values = (seen.red, seen.green, seen.blue, seen.line)
     at = surface((seen.x, seen.y, seen.inverse_w), values, mesh, triangle)
-    sample = stage(always, fetch, painted, at.u, at.v)
-    exposed = stage(always, _apply_exposure, sample, at.values, triangle, shot)
+    sample = materialize(fetch, painted, at.u, at.v)
+    exposed = materialize(_apply_exposure, sample, at.values, triangle, shot)
     fine = studio.recipe.supersample
-    developed = [stage(always, partial(_shown, fine), plane) for plane in exposed]
-    return [stage(always, _blurred, plane, shot.blur) for plane in developed], triangle
+    developed = [materialize(partial(_shown, fine), plane) for plane in exposed]
+    return [materialize(_blurred, plane, shot.blur) for plane in developed], triangle
 
 
 def _apply_exposure(

@@ -17,7 +17,7 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, Landmarks
 from jaxface.face.geometry import rotation_matrices
-from jaxface.render.barriers import stage
+from jaxface.render.barriers import materialize
 from jaxface.render.light import harmonics
 
 if TYPE_CHECKING:
@@ -117,14 +117,13 @@ def columns(rig: Rig, faces: Face, shots: SceneParams, samples: int) -> VertexCo
     Args:
         samples: along an edge of the picture.
     """
-    go = jnp.all(jnp.isfinite(faces.turn))
-    unposed = stage(go, _unposed, rig, faces)
+    unposed = materialize(_unposed, rig, faces)
     eyes = _eyes(rig, faces)
-    position = stage(go, _posed, rig, unposed, eyes, faces)
-    normal = stage(go, _normals, rig, position)
-    x, y, inverse_w = stage(go, _seen, position, eyes, shots, jnp.float32(samples))
-    red, green, blue = (stage(go, _received, normal, shots.light[:, :, k].T) for k in range(3))
-    return VertexColumns(x, y, inverse_w, red, green, blue, stage(go, _lines, rig, faces, shots.lines))
+    position = materialize(_posed, rig, unposed, eyes, faces)
+    normal = materialize(_normals, rig, position)
+    x, y, inverse_w = materialize(_seen, position, eyes, shots, jnp.float32(samples))
+    red, green, blue = (materialize(_received, normal, shots.light[:, :, k].T) for k in range(3))
+    return VertexColumns(x, y, inverse_w, red, green, blue, materialize(_lines, rig, faces, shots.lines))
 
 
 def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
@@ -198,7 +197,7 @@ def _normals(rig: Rig, position: Array) -> Array:
     sums = []
     for i in range(3):
         doubled = first[i - 2] * second[i - 1] - first[i - 1] * second[i - 2]
-        area = stage(jnp.all(jnp.isfinite(position[0, 0])), jnp.concatenate, [doubled, nobody])
+        area = materialize(lambda doubled: jnp.concatenate([doubled, nobody]), doubled)
         sums.append(sum(area[rig.around[:, k]] for k in range(rig.around.shape[1])))
     return jnp.stack(sums)
 

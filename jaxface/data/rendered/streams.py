@@ -15,7 +15,7 @@ import numpy as np
 from jaxface.core.config import dump_toml
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.core.io import atomic_path, write_text
-from jaxface.core.sharding import CaseSharding, compiled, sharding_for
+from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.read_report import ReadReport
@@ -43,7 +43,7 @@ class RenderedStream:
         self.studio, self.batch = studio, batch
         self._spread = sharding_for_batch(batch)
         key = stream_key(studio.recipe, seed)
-        self._shared = self._spread.place((studio, key))
+        self._shared = self._spread.replicate((studio, key))
         self._program = _program(sampler)
         self._next = 0
 
@@ -59,7 +59,7 @@ class RenderedStream:
     def at(self, number: int) -> dict[str, Array]:
         """Batch `number`; the stream stays where it is."""
         numbers = np.arange(number * self.batch, (number + 1) * self.batch, dtype=np.int32)
-        drawn: dict[str, Array] = compiled(self._program, self._spread.mesh)(self._shared, numbers)
+        drawn: dict[str, Array] = compile_program(self._program, self._spread.mesh)(self._shared, numbers)
         return drawn
 
     def get_state(self) -> dict[str, Any]:

@@ -72,7 +72,8 @@ def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[st
         both = jax.vmap(lambda key, subject, one: pair(studio, key, subject, one, first, pose))(
             keys, subjects, found
         )
-        faces, shots = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), both)
+        count = 2 * len(numbers)  # not -1: a head may have no albedo coefficient
+        faces, shots = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), both)
         return {
             "image": render_examples(studio, faces, shots),
             "activations": faces.activations,

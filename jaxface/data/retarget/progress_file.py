@@ -17,8 +17,8 @@ from jaxface.data.retarget.config import RetargetConfig
 CONFIG, PROGRESS = "retarget.toml", "progress.json"
 
 
-def claim(out: Path, config: RetargetConfig) -> bool:
-    """Make the folder this config's, or see that it is; whether it is finished.
+def is_finished(out: Path, config: RetargetConfig) -> bool:
+    """Return whether this config's folder is complete; a folder that is not there is not.
 
     Raises:
         StoreError: the folder holds something else.
@@ -32,9 +32,14 @@ def claim(out: Path, config: RetargetConfig) -> bool:
         return (out / ABOUT).is_file()
     if (out / ABOUT).is_file():
         raise StoreError(f"{out} holds a data set that no retargeting wrote; give another folder")
-    out.mkdir(parents=True, exist_ok=True)
-    write_text(file, dump_toml(config))
     return False
+
+
+def claim(out: Path, config: RetargetConfig) -> None:
+    """Make the folder this config's; `is_finished` has said that it may be."""
+    out.mkdir(parents=True, exist_ok=True)
+    if not (out / CONFIG).is_file():
+        write_text(out / CONFIG, dump_toml(config))
 
 
 class Growing:

@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxface.core.io import atomic_path
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.core.sharding import compiled
+from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
 from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
@@ -20,6 +20,8 @@ from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import program
 from jaxface.data.retarget.sources import Source, payload_of, source, transfer_of
+from jaxface.face import landmarks
+from jaxface.face.requirements import require_sexes
 
 _NOTED = 16  # batches between notes of the place
 _KEPT = ("label", "units", "units_known")  # what an avatar has of its source
@@ -54,19 +56,24 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     Pairs depend on the config and the source alone, not on where a run was stopped.
 
     Raises:
-        ConfigError, DataError: the source or the recipe is not to be had.
+        ConfigError, DataError: the source or the recipe cannot be had, or the head lacks what they
+            need; nothing is written then.
         StoreError: the folder belongs to something else.
     """
     out, meter = Path(out), progress or NullProgress()
-    if progress_file.claim(out, config):
+    if progress_file.is_finished(out, config):
         dataset = read_rendered(out)
         return Outcome(dataset, notes_of(dataset), 0)
+    plain = plain_assets(config)
     found = source(config)
-    studio = avatars(config, found)
+    studio = avatars(plain, found)
     transfer, more = transfer_of(config, found)
+    if config.expression == "fit" and (found.marks is not None or "landmarks" in found.columns):
+        landmarks(studio.head)  # fail here, where it lacks them
+    progress_file.claim(out, config)
     spread = sharding_for_batch(config.batch)
-    shared = spread.place((studio, jax.random.key(config.seed), more))
-    draw = compiled(program(transfer, config.first, config.pose), spread.mesh)
+    shared = spread.replicate((studio, jax.random.key(config.seed), more))
+    draw = compile_program(program(transfer, config.first, config.pose), spread.mesh)
 
     def cases(first: int) -> tuple[Any, ...]:
         """Pairs from `first` on; the last one again where there are no more."""
@@ -91,17 +98,27 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     return Outcome(dataset, notes_of(dataset), 2 * (len(found.numbers) - begun))
 
 
-def avatars(config: RetargetConfig, found: Source) -> rendered.SceneAssets:
-    """Where avatars are photographed: the recipe, with the source's action units as far as the head has
-    them."""
+def plain_assets(config: RetargetConfig) -> rendered.SceneAssets:
+    """Load the recipe that avatars are photographed by, and its head.
+
+    Raises:
+        ConfigError: the head cannot serve the recipe, or its population does not tell women from men.
+    """
     named = rendered.load_recipe(config.recipe)
     plain = dataclasses.replace(named, size=config.size, landmarks=config.landmarks)
     studio = rendered.build_assets(plain)
-    units = tuple(unit for unit in found.units if unit in studio.action_units)
-    if not units or units == plain.units.numbers:
-        return studio
-    units_of = dataclasses.replace(plain.units, numbers=units)
-    return rendered.build_assets(dataclasses.replace(plain, units=units_of), studio.head)
+    require_sexes(studio.head, f"retarget: recipe {named.name}")
+    return studio
+
+
+def avatars(plain: rendered.SceneAssets, found: Source) -> rendered.SceneAssets:
+    """Return the studio with the source's action units, as far as the head has them."""
+    recipe = plain.recipe
+    units = tuple(unit for unit in found.units if unit in plain.action_units)
+    if not units or units == recipe.units.numbers:
+        return plain
+    units_of = dataclasses.replace(recipe.units, numbers=units)
+    return rendered.build_assets(dataclasses.replace(recipe, units=units_of), plain.head)
 
 
 def fingerprint(found: Source) -> str:

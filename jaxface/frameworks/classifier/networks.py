@@ -3,12 +3,15 @@ of its loss."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify import Card, read_card
 from jaxface.classify.architectures import ARCHITECTURES
+from jaxface.classify.card import Preprocessing
 from jaxface.classify.nets.emonext import EmoNext
 from jaxface.classify.nets.layers import Dense, LayerNorm
 from jaxface.classify.registry import folders, names
@@ -57,21 +60,19 @@ class BatchAttention(nnx.Module):
 def card_of(config: ClassifierConfig, task: Task) -> Card:
     """Return the card of what is trained: the architecture's own preprocessing, the labels of the data."""
     entry = ARCHITECTURES[config.architecture]
-    preprocessing = dict(entry.preprocessing)
-    if not preprocessing and config.architecture in names():
-        card = read_card(folders(config.architecture)[0])
-        fields = ("size", "resized", "channels", "value_range", "mean", "deviation", "resize", "antialias")
-        preprocessing = {field: getattr(card, field) for field in fields}
+    preprocessing = entry.preprocessing or Preprocessing()
+    if entry.preprocessing is None and config.architecture in names():
+        preprocessing = read_card(folders(config.architecture)[0]).preprocessing
     if config.size is not None:
-        preprocessing |= {"size": config.size, "resized": None}
-    return Card(
+        preprocessing = dataclasses.replace(preprocessing, size=config.size, resize_to=None)
+    card = Card(
         name=config.architecture,
         architecture=config.architecture,
         native_labels=task.labels,
         source="trained with jaxface",
         weights="",
-        **preprocessing,
     )
+    return card.with_preprocessing(preprocessing)
 
 
 def start_with_identity(net: EmoNext) -> None:

@@ -39,7 +39,7 @@ class ClassifierFramework(Framework):
     def image_size(self, config: ClassifierConfig) -> int | None:
         """Return the size that augmentation takes: before the middle is cut out."""
         card = card_of(config, Task(labels=("neutral",)))
-        return card.resized or card.size
+        return card.resize_to or card.size
 
     def build(self, config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
         """Build the network, and the attention of its loss."""

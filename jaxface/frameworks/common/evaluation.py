@@ -10,10 +10,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh
 
+from jaxface.core.sharding import shard_batch
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.frameworks.common import metrics
-from jaxface.frameworks.common.devices import shard_batch
 from jaxface.frameworks.common.task import OutputKind, Task
 
 UNITS_PREFIX = "units_"

@@ -13,7 +13,7 @@ from jaxface.classify import checkpoints, load
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.registry import names
-from jaxface.classify.weights import checked, flat_arrays, wanted_arrays
+from jaxface.classify.weights import array_shapes, check_array, flat_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 
 
@@ -33,7 +33,7 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
         CheckpointError: a file that cannot be read, or more than one layer that does not fit.
     """
     arrays = _arrays(net, state, architecture, start)
-    shapes = wanted_arrays(state)
+    shapes = array_shapes(state)
     missing = sorted(shapes.keys() - arrays.keys())
     if missing:
         raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} needs")
@@ -42,7 +42,7 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
     def load_leaf(path: tuple[Any, ...], leaf: Any) -> Any:
         name = "/".join(map(str, path))
         try:
-            return leaf.replace(jax.device_put(checked(arrays[name], name, shapes[name], start)))
+            return leaf.replace(jax.device_put(check_array(arrays[name], name, shapes[name], start)))
         except CheckpointError:
             mismatches.append(name)
             return leaf
@@ -72,6 +72,6 @@ def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) ->
         raise ConfigError(f"start = {start!r} is neither a classifier's name nor a folder or file")
     tensors = checkpoints.read(path)
     layout = ARCHITECTURES[architecture].torch
-    if layout is None or not wanted_arrays(state).keys().isdisjoint(tensors):
+    if layout is None or not array_shapes(state).keys().isdisjoint(tensors):
         return tensors
     return Translated(net, layout, tensors, start)

@@ -12,12 +12,12 @@ from jaxface import classify, data
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
 from jaxface.core.errors import DataError
+from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset
-from jaxface.frameworks.common.devices import mesh_for
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.record import RUN
+from jaxface.frameworks.common.run_folder import RUN
 from jaxface.frameworks.common.task import OutputKind, Task
 from jaxface.frameworks.common.training import RestoredRun, restore
 
@@ -42,7 +42,7 @@ def input_size(network: Network) -> int | None:
     """Return the pixels along an edge of the images that a network takes; None = any."""
     if isinstance(network, RestoredRun):
         return network.task.size
-    return network.card.resized or network.card.size
+    return network.card.resize_to or network.card.size
 
 
 def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
 
 
 def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
-    match = _match_units if classifier.card.independent else _match_classes
+    match = _match_units if classifier.card.multilabel else _match_classes
     common = match(classifier, dataset)
     size = input_size(classifier)
     stream = data.batches(common.dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")

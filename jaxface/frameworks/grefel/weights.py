@@ -28,14 +28,14 @@ WHOLE = TorchLayout(
         *((rf"^shrink{edge}\.", f"shrinks.{level}.") for edge, level in _LEVELS),
         *((rf"^attention{edge}\.", f"attentions.{level}.") for edge, level in _LEVELS),
     ),
-    dead=(*poster_v2.TORCH.dead, r"VIT\.head\."),
+    ignored_keys=(*poster_v2.TORCH.ignored_keys, r"VIT\.head\."),
 )
 """A checkpoint of POSTER++ without its head, as an extractor."""
 
 
-def _backbone_layout(rename: tuple[tuple[str, str], ...], dead: tuple[str, ...]) -> TorchLayout:
+def _backbone_layout(rename: tuple[tuple[str, str], ...], ignored_keys: tuple[str, ...]) -> TorchLayout:
     """Return the layout of a backbone in a file of its own; `rename` is written for one inside a net."""
-    return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), dead=dead)
+    return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), ignored_keys=ignored_keys)
 
 
 IMAGE = _backbone_layout(

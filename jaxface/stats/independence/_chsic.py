@@ -84,16 +84,18 @@ def chsic(
     k_alike, k_null = jax.random.split(key)
     rng = common.generator(k_alike)
     if data.classes is not None:
-        held = data.classes
+        shuffle_groups = data.classes
     elif clusters is not None:
-        held = cluster(data.z, clusters, rng)
+        shuffle_groups = cluster(data.z, clusters, rng)
     else:
-        held = common.nearest(common.largest_difference(common.ranks(data.z, rng)), shuffle_neighbours)
-    chosen = Normalised(data, ridge) if form == "normalised" else Residual(data, ridge, form == "residuals")
-    shuffles = shuffle.orders(k_null, jnp.asarray(held), permutations)
-    null = np.concatenate([chosen.shuffled(orders) for orders in shuffles])[:permutations]
-    tie = _TIE * abs(chosen.statistic)
-    return IndependenceResult(chosen.statistic, common.permutation_p_value(chosen.statistic, null, tie))
+        shuffle_groups = common.nearest(
+            common.largest_difference(common.ranks(data.z, rng)), shuffle_neighbours
+        )
+    statistic = Normalised(data, ridge) if form == "normalised" else Residual(data, ridge, form == "residuals")
+    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), permutations)
+    null = np.concatenate([statistic.shuffled(orders) for orders in shuffles])[:permutations]
+    tie = _TIE * abs(statistic.statistic)
+    return IndependenceResult(statistic.statistic, common.permutation_p_value(statistic.statistic, null, tie))
 
 
 class Residual:
@@ -134,8 +136,8 @@ class Normalised:
             np.eye(len(x)) - common.ridge_residual(common.centred(gram), self._ridge)
             for gram in (x * z, y * z, z)
         )
-        crossed = r_x @ r_z
-        weights = r_x - crossed - crossed.T + r_z @ crossed
+        product = r_x @ r_z
+        weights = r_x - product - product.T + r_z @ product
         self.statistic = float(np.sum(r_y * weights))
         values, vectors = np.linalg.eigh(weights)
         large = np.abs(values) > _SMALL * np.abs(values).max()
@@ -153,8 +155,8 @@ def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     def gram(values: np.ndarray) -> np.ndarray:
         if values.shape[1] == 0:
             return np.ones((len(values), len(values)))
-        squared = common.squared_distances(values)
-        return common.gaussian(squared, common.median_distance(squared))
+        distances = common.squared_distances(values)
+        return common.gaussian(distances, common.median_distance(distances))
 
     return gram(data.x), gram(data.y), gram(data.z)
 
@@ -163,15 +165,15 @@ def cluster(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndar
     """(n,) int32 which of `count` k-means clusters each of (n, d) samples is in, columns scaled alike."""
     from scipy.spatial.distance import cdist
 
-    scaled = values / values.std(0)
-    centres = scaled[rng.choice(len(scaled), count, replace=False)]
-    nearest = np.full(len(scaled), -1)
+    points = values / values.std(0)
+    centres = points[rng.choice(len(points), count, replace=False)]
+    nearest = np.full(len(points), -1)
     for _ in range(100):
-        before, nearest = nearest, cdist(scaled, centres, "sqeuclidean").argmin(1)
+        before, nearest = nearest, cdist(points, centres, "sqeuclidean").argmin(1)
         if np.array_equal(before, nearest):
             break
         for label in np.unique(nearest):
-            centres[label] = scaled[nearest == label].mean(0)
+            centres[label] = points[nearest == label].mean(0)
     return nearest.astype(np.int32)
 
 
@@ -183,17 +185,17 @@ def _sums(orders: Array, weights: Array, gram: Array) -> Array:
 
 @jax.jit
 def _residual_sums(
-    orders: Array, gram: Array, given: Array, factors: Array, signs: Array, ridge: Array | float
+    orders: Array, gram: Array, z_gram: Array, factors: Array, signs: Array, ridge: Array | float
 ) -> Array:
     """(B,) tr[R_B F S F^T] for (n, r) factors F and (r,) signs S; R_B = I - ridge (B + ridge I)^-1."""
 
     def one(order: Array) -> Array:
-        product = gram[order][:, order] * given
+        product = gram[order][:, order] * z_gram
         mean = product.mean(0)
-        centred = product - mean[:, None] - mean[None, :] + mean.mean()
-        lower = jnp.linalg.cholesky(centred + ridge * jnp.eye(len(order)))
-        solved = jax.scipy.linalg.solve_triangular(lower, factors, lower=True)
-        return jnp.sum((factors**2 - ridge * solved**2) * signs[None, :])
+        deviations = product - mean[:, None] - mean[None, :] + mean.mean()
+        lower = jnp.linalg.cholesky(deviations + ridge * jnp.eye(len(order)))
+        solution = jax.scipy.linalg.solve_triangular(lower, factors, lower=True)
+        return jnp.sum((factors**2 - ridge * solution**2) * signs[None, :])
 
     return jax.lax.map(one, orders)
 

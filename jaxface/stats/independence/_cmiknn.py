@@ -69,14 +69,16 @@ def cmiknn(
         data = data._replace(x=data.y, y=data.x)
     k_ties, k_null = jax.random.split(key)
     rng = common.generator(k_ties)
-    ranked = [common.ranks(values, rng) for values in (data.x, data.y, data.z)]
-    estimate = Estimate(ranked[0], ranked[1], ranked[2], int(neighbours * n))
-    held = data.classes if data.classes is not None else common.nearest(estimate.z, shuffle_neighbours)
-    shuffles = shuffle.orders(k_null, jnp.asarray(held), surrogates)
+    rank_columns = [common.ranks(values, rng) for values in (data.x, data.y, data.z)]
+    estimate = Estimate(rank_columns[0], rank_columns[1], rank_columns[2], int(neighbours * n))
+    shuffle_groups = (
+        data.classes if data.classes is not None else common.nearest(estimate.z, shuffle_neighbours)
+    )
+    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), surrogates)
     null = np.concatenate([estimate.information(orders) for orders in shuffles])[:surrogates]
-    observed = float(estimate.information(jnp.arange(n, dtype=jnp.int32)[None])[0])
+    statistic = float(estimate.information(jnp.arange(n, dtype=jnp.int32)[None])[0])
     # Rounding of float64 means, which is far below any difference of counts.
-    return IndependenceResult(observed, common.permutation_p_value(observed, null, tie=1e-12))
+    return IndependenceResult(statistic, common.permutation_p_value(statistic, null, tie=1e-12))
 
 
 class Estimate:
@@ -120,8 +122,8 @@ def _closer(distance: np.ndarray) -> np.ndarray:
 def _blocks(distance: np.ndarray) -> np.ndarray:
     """(n / block, n, block) columns of a symmetric matrix in blocks, the last one padded with zeros."""
     n = len(distance)
-    padded = np.pad(distance, ((0, 0), (0, -n % _BLOCK)))
-    return np.ascontiguousarray(padded.reshape(n, -1, _BLOCK).transpose(1, 0, 2))
+    blocks = np.pad(distance, ((0, 0), (0, -n % _BLOCK)))
+    return np.ascontiguousarray(blocks.reshape(n, -1, _BLOCK).transpose(1, 0, 2))
 
 
 @partial(jax.jit, static_argnames="k")
@@ -149,17 +151,17 @@ def _counts(orders: Array, x: Array, both: Array, z: Array, k: int) -> tuple[Arr
         joint = jnp.maximum(both, in_x)
 
         def settle(distance: Array, bit: Array) -> tuple[Array, None]:
-            tried = distance | bit
-            return jnp.where(count(joint < tried[None]) <= k, tried, distance), None
+            candidate = distance | bit
+            return jnp.where(count(joint < candidate[None]) <= k, candidate, distance), None
 
         distance, _ = jax.lax.scan(settle, jnp.zeros(both.shape[1], jnp.int16), bits)
         return distance, count((in_x < distance[None]) & (z < distance[None]))
 
     def surrogate(order: Array) -> tuple[Array, Array]:
-        moved = x[order]
-        padded = jnp.pad(moved, ((0, len(both) * _BLOCK - n), (0, 0)))
-        here = padded.reshape(len(both), _BLOCK, -1)
-        found = jax.lax.map(lambda part: block((*part, moved)), (both, z, here))
-        return found[0].reshape(-1)[:n], found[1].reshape(-1)[:n]
+        surrogate_x = x[order]
+        rows = jnp.pad(surrogate_x, ((0, len(both) * _BLOCK - n), (0, 0)))
+        here = rows.reshape(len(both), _BLOCK, -1)
+        counts = jax.lax.map(lambda part: block((*part, surrogate_x)), (both, z, here))
+        return counts[0].reshape(-1)[:n], counts[1].reshape(-1)[:n]
 
     return jax.lax.map(surrogate, orders)

@@ -51,22 +51,22 @@ def fcit(
     if data.trivial:
         return common.TRIVIAL
     rng = common.generator(key)
-    tested, target = data.x, data.y
-    if tested.shape[1] < target.shape[1]:
-        tested, target = target, tested
+    x_columns, target = data.x, data.y
+    if x_columns.shape[1] < target.shape[1]:
+        x_columns, target = target, x_columns
     # Trees do not mind scales, but scikit-learn's hold their inputs in float32.
-    tested, target, without = (_standardised(values) for values in (tested, target, data.z))
-    with_x = np.hstack([tested, without])
+    x_columns, target, without = (_standardised(values) for values in (x_columns, target, data.z))
+    with_x = np.hstack([x_columns, without])
     test_size = min(max(1, int(np.ceil(test_share * len(target)))), len(target) - 2)
-    shuffled = without.shape[1] == 0
-    if shuffled:
-        without = rng.permutation(tested)
+    unconditional = without.shape[1] == 0
+    if unconditional:
+        without = rng.permutation(x_columns)
     parameters = [_chosen(inputs, target, test_size, rng) for inputs in (without, with_x)]
     errors = np.empty((2, splits))
     for split in range(splits):
         order, seed = rng.permutation(len(target)), int(rng.integers(2**31))
-        if shuffled:
-            without = rng.permutation(tested)
+        if unconditional:
+            without = rng.permutation(x_columns)
         for row, inputs, least in zip(errors, (without, with_x), parameters, strict=True):
             row[split] = _error(inputs, target, order, test_size, least, seed)
     return vote(*errors)

@@ -47,27 +47,27 @@ def kci(
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL
-    first, second, given = (_standardised(values) for values in (data.x, data.y, data.z))
-    n, dims = len(given), given.shape[1]
+    first, second, conditions = (_standardised(values) for values in (data.x, data.y, data.z))
+    n, dims = len(conditions), conditions.shape[1]
     empirical = (
         _WIDTHS[dims > 0][np.searchsorted((200, 1200), n, side="right")] if widths == "empirical" else None
     )
 
     def gram(values: np.ndarray) -> np.ndarray:
-        squared = common.squared_distances(values)
+        distances = common.squared_distances(values)
         if empirical is None:
-            width = np.sqrt(2) * common.median_distance(squared)
+            width = np.sqrt(2) * common.median_distance(distances)
         else:
             width = empirical * np.sqrt(dims or values.shape[1])
-        return common.centred(common.gaussian(squared, width))
+        return common.centred(common.gaussian(distances, width))
 
     if dims == 0:
         k_x, k_y = gram(first), gram(second)
         mean = np.trace(k_x) * np.trace(k_y) / n
         variance = 2 * np.sum(k_x**2) * np.sum(k_y**2) / n**2
     else:
-        residual = common.ridge_residual(gram(given), ridge)
-        k_x = residual @ gram(np.hstack([first, _Z_SHARE * given])) @ residual
+        residual = common.ridge_residual(gram(conditions), ridge)
+        k_x = residual @ gram(np.hstack([first, _Z_SHARE * conditions])) @ residual
         k_y = residual @ gram(second) @ residual
         products = _without_small(k_x) * _without_small(k_y)
         mean, variance = np.trace(products), 2 * np.sum(products**2)

@@ -83,24 +83,24 @@ def generator(key: Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
 
-def permutation_p_value(observed: float, null: np.ndarray, tie: float = 0.0) -> float:
+def permutation_p_value(statistic: float, null: np.ndarray, tie: float = 0.0) -> float:
     """(1 + how many of the (B,) null statistics reach the observed one, less `tie`) / (B + 1)."""
-    return float((1 + np.sum(null >= observed - tie)) / (len(null) + 1))
+    return float((1 + np.sum(null >= statistic - tie)) / (len(null) + 1))
 
 
 def ranks(values: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """(n, d) int16 ranks 0 to n - 1 of each column of (n, d) values, ties in random order."""
-    ranked = np.empty(values.shape, np.int16)
+    result = np.empty(values.shape, np.int16)
     for column in range(values.shape[1]):
         order = np.lexsort((rng.random(len(values)), values[:, column]))
-        ranked[order, column] = np.arange(len(values))
-    return ranked
+        result[order, column] = np.arange(len(values))
+    return result
 
 
-def largest_difference(ranked: np.ndarray) -> np.ndarray:
+def largest_difference(rank_columns: np.ndarray) -> np.ndarray:
     """(n, n) int16 max-norm distances between the rows of (n, d) ranks; zeros for d = 0."""
-    distance = np.zeros((len(ranked), len(ranked)), np.int16)
-    for column in ranked.T:
+    distance = np.zeros((len(rank_columns), len(rank_columns)), np.int16)
+    for column in rank_columns.T:
         np.maximum(distance, np.abs(column[:, None] - column[None, :]), out=distance)
     return distance
 
@@ -117,15 +117,15 @@ def squared_distances(values: np.ndarray) -> np.ndarray:
     return squareform(pdist(values, "sqeuclidean"))
 
 
-def median_distance(squared: np.ndarray) -> float:
+def median_distance(squared_distance: np.ndarray) -> float:
     """The median over pairs whose distance is not zero: with ties, the plain median may be 0."""
-    pairs = np.sqrt(squared[np.triu_indices(len(squared), 1)])
+    pairs = np.sqrt(squared_distance[np.triu_indices(len(squared_distance), 1)])
     return float(np.median(pairs[pairs > 0]))
 
 
-def gaussian(squared: np.ndarray, width: float) -> np.ndarray:
+def gaussian(squared_distance: np.ndarray, width: float) -> np.ndarray:
     """(n, n) Gram matrix exp(-d^2 / (2 width^2))."""
-    return np.exp(squared / (-2 * width**2))
+    return np.exp(squared_distance / (-2 * width**2))
 
 
 def centred(gram: np.ndarray) -> np.ndarray:

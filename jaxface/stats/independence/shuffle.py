@@ -12,22 +12,22 @@ from jaxface.core.types import Array
 _CHUNK = 100  # shuffles held at once
 
 
-def orders(key: Array, held: Array, count: int) -> Iterator[Array]:
+def orders(key: Array, groups: Array, count: int) -> Iterator[Array]:
     """At least `count` shuffles in chunks of (100, n) int32; number b depends on the key, `held` and b alone.
 
     Args:
         held: (n,) classes to shuffle within, or (n, k) neighbours to shuffle between.
     """
     for start in range(0, count, _CHUNK):
-        yield _drawn(key, jnp.arange(start, start + _CHUNK), held)
+        yield _shuffle(key, jnp.arange(start, start + _CHUNK), groups)
 
 
 def within_classes(key: Array, classes: Array) -> Array:
     """(n,) int32 uniform permutation that moves samples only inside their class; classes (n,) integers."""
     places = jnp.arange(len(classes), dtype=jnp.int32)
     bits = jax.random.bits(key, classes.shape)
-    _, _, moved = jax.lax.sort((classes, bits, places), num_keys=2)
-    return jnp.zeros_like(places).at[jnp.argsort(classes, stable=True)].set(moved)
+    _, _, order = jax.lax.sort((classes, bits, places), num_keys=2)
+    return jnp.zeros_like(places).at[jnp.argsort(classes, stable=True)].set(order)
 
 
 def between_neighbours(key: Array, neighbours: Array) -> Array:
@@ -45,17 +45,17 @@ def between_neighbours(key: Array, neighbours: Array) -> Array:
     lots = jax.random.uniform(k_choice, neighbours.shape)
 
     def choose(step: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
-        taken, places = state
+        occupancy, places = state
         sample = order[step]
         near = neighbours[sample]
-        place = near[jnp.argmin(lots[sample] + taken[near])]
-        return taken.at[place].set(1.0), places.at[sample].set(place)
+        place = near[jnp.argmin(lots[sample] + occupancy[near])]
+        return occupancy.at[place].set(1.0), places.at[sample].set(place)
 
     start = jnp.zeros(n, jnp.float32), jnp.zeros(n, jnp.int32)
     return jax.lax.fori_loop(0, n, choose, start)[1]
 
 
 @jax.jit
-def _drawn(key: Array, numbers: Array, held: Array) -> Array:
-    draw = within_classes if held.ndim == 1 else between_neighbours
-    return jax.vmap(lambda number: draw(jax.random.fold_in(key, number), held))(numbers)
+def _shuffle(key: Array, numbers: Array, groups: Array) -> Array:
+    draw = within_classes if groups.ndim == 1 else between_neighbours
+    return jax.vmap(lambda number: draw(jax.random.fold_in(key, number), groups))(numbers)

@@ -13,7 +13,7 @@ from jaxface import classify
 from jaxface.classify.card import Card
 from jaxface.classify.loading import abstract_module
 from jaxface.classify.registry import folders
-from jaxface.classify.weights import wanted_arrays
+from jaxface.classify.weights import array_shapes
 from jaxface.core.types import EXPRESSIONS
 
 
@@ -25,7 +25,7 @@ def module(name: str) -> nnx.Module:
 
 def shapes(name: str) -> dict[str, tuple[int, ...]]:
     """Name and shape of every array that a known classifier's net wants."""
-    return wanted_arrays(nnx.state(module(name)))
+    return array_shapes(nnx.state(module(name)))
 
 
 def arrays(name: str, seed: int = 0) -> dict[str, np.ndarray]:

@@ -1,0 +1,39 @@
+"""Which head, and how it is loaded: the fields of every command and config that takes a head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxface.face.model import FaceModel
+
+    HeadLike = str | FaceModel
+else:
+    HeadLike = str  # what a TOML file and a flag can hold
+
+
+@dataclass(frozen=True)
+class HeadConfig:
+    """A head, and the options of `jaxface.face.load`."""
+
+    head: HeadLike = "bundled"
+    """`bundled`, or a face model file or folder: FLAME .pkl or .npz, ICT-FaceKit."""
+
+    expression_space: str | None = None
+    """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
+
+    texture: str | None = None
+    """An albedo image or file, for face models that are published without."""
+
+    masks: str | None = None
+    """FLAME's vertex masks."""
+
+    midline_width: float | None = None
+    """Half the width, metres, of the blend between the sides of the face; 0 splits as Eq. 2 does."""
+
+    @property
+    def head_options(self) -> dict[str, Any]:
+        """The keyword arguments of `jaxface.face.load` for this head."""
+        names = ("expression_space", "texture", "masks", "midline_width")
+        return {name: getattr(self, name) for name in names}

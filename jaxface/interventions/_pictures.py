@@ -1,0 +1,227 @@
+"""Pictures of faces under an intervention: one, many, and whole grids of levels.
+
+An intervention is a static argument of every program here: it is hashed, and compiled for.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxface.core.types import Array
+from jaxface.face import FaceModel, FaceParams
+from jaxface.face.model import check_params
+from jaxface.interventions.protocol import Intervention
+from jaxface.render import (
+    AffineFrames,
+    Prepared,
+    Scene,
+    affine_pays,
+    map_pictures,
+    prepare,
+    render_affine,
+)
+
+
+def image(
+    intervention: Intervention,
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array | float,
+    time: Array | float,
+) -> Array:
+    """Return one picture, (size, size, 3) float32 display values in [0, 1].
+
+    Reverse-mode differentiable in all of `params` and the light, as `render.render` is.
+
+    Args:
+        dose, time: () levels of the intervention's axes.
+
+    Raises:
+        ShapeError: `params` is not of this head, or is a batch.
+    """
+    prepared = prepare(head, params, scene)
+    return render(intervention, head, prepared, params, scene, _levels(dose), _levels(time))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def render(
+    intervention: Intervention,
+    head: FaceModel,
+    prepared: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """Return `image` of a prepared person; identity and albedo are not read again."""
+    check_params(head, expression=params.expression, pose=params.pose)
+    return intervention.image(head, prepared, params, scene, (dose, time))
+
+
+def images(
+    intervention: Intervention,
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array | float,
+    time: Array | float,
+) -> Array:
+    """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
+
+    The texture is made for every picture; for many pictures of one person `render.prepare` once, then
+    `render_many`.
+
+    Args:
+        params: fields with a leading axis B.
+        dose, time: (B,) or one number for all.
+    """
+    return _images(intervention, head, params, scene, _levels(dose), _levels(time))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _images(
+    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene, dose: Array, time: Array
+) -> Array:
+    count = params.expression.shape[:1]
+
+    def one(case: tuple[FaceParams, Array, Array]) -> Array:
+        return image(intervention, head, case[0], scene, *case[1:])
+
+    return map_pictures(one, (params, jnp.broadcast_to(dose, count), jnp.broadcast_to(time, count)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def render_many(
+    intervention: Intervention,
+    head: FaceModel,
+    prepared: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """Return pictures of one prepared person, (B, size, size, 3); each is the same in any batch.
+
+    Args:
+        params: expression (B, E) and pose (B, J, 3); identity and albedo are not read again.
+        dose, time: (B,).
+    """
+
+    def one(case: tuple[Array, Array, Array, Array]) -> Array:
+        face = FaceParams(params.identity, case[0], case[1], params.albedo)
+        return render(intervention, head, prepared, face, scene, *case[2:])
+
+    return map_pictures(one, (params.expression, params.pose, dose, time))
+
+
+def grid(
+    intervention: Intervention,
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """Return one person and expression at every pair of levels, (L, T, size, size, 3).
+
+    From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has affine fields:
+    triangles are those of `image`, colours differ from it by quantisation, 0.1 / 255 in the mean; lists that do
+    not fit are noticed, and `image` renders instead. Reverse-mode differentiable as `image` is, at `image`'s
+    cost.
+
+    Args:
+        dose: (L,); time: (T,).
+    """
+    prepared = prepare(head, params, scene)
+    dose, time = _levels(dose), _levels(time)
+    check_params(head, expression=params.expression, pose=params.pose)
+    affine = jax.eval_shape(intervention.affine_fields, head, params) is not None
+    fast = affine and affine_pays(head, scene, dose.shape[0] * time.shape[0])
+    return (_grid_fast if fast else _grid_exact)(intervention, head, prepared, params, scene, dose, time)
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _grid_fast(intervention: Intervention, *arguments: Any) -> Array:
+    return _grid_affine(intervention, *arguments)
+
+
+def _grid_forward(intervention: Intervention, *arguments: Any) -> tuple[Array, tuple[Any, ...]]:
+    return _grid_affine(intervention, *arguments), arguments
+
+
+def _grid_backward(intervention: Intervention, arguments: tuple[Any, ...], cotangent: Array) -> tuple[Any, ...]:
+    """The gradient of the same pictures rendered one by one: words of packed bits have none."""
+    return jax.vjp(functools.partial(_grid_exact, intervention), *arguments)[1](cotangent)
+
+
+_grid_fast.defvjp(_grid_forward, _grid_backward)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _grid_affine(
+    intervention: Intervention,
+    head: FaceModel,
+    prepared: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """(L, T, size, size, 3). Compiled apart from `_grid_fast`, so that gradients compile it no second time."""
+    fields = intervention.affine_fields(head, params)
+    assert fields is not None  # `grid` has checked
+    doses, times = _pairs(dose, time)
+    # Bilinear in dose and time: every frame's coefficients are a mean of those at the corners of the ranges.
+    ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
+    frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
+
+    def exact(number: Array) -> Array:
+        return _frames_exact(intervention, head, prepared, params, scene, doses[number], times[number])
+
+    pictures = render_affine(head, prepared, params.pose, scene, frames, exact)
+    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _grid_exact(
+    intervention: Intervention,
+    head: FaceModel,
+    prepared: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    pictures = _frames_exact(intervention, head, prepared, params, scene, *_pairs(dose, time))
+    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
+
+
+def _frames_exact(
+    intervention: Intervention,
+    head: FaceModel,
+    prepared: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """Frames (N, size, size, 3) of doses and times (N,), one by one."""
+    return map_pictures(
+        lambda levels: render(intervention, head, prepared, params, scene, *levels), (dose, time)
+    )
+
+
+def _pairs(dose: Array, time: Array) -> tuple[Array, Array]:
+    """All pairs of (L,) and (T,), (L T,) each; time varies first."""
+    doses, times = jnp.meshgrid(dose, time, indexing="ij")
+    return doses.ravel(), times.ravel()
+
+
+def _levels(values: Array | float) -> Array:
+    """Numbers as an array of the default float type: a Python number would be compiled for once more."""
+    return jnp.asarray(values, jnp.result_type(float))

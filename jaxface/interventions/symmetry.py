@@ -1,0 +1,97 @@
+"""Symmetry: one side's expression is scaled while the whole expression unfolds in time.
+
+Facing Asymmetry, Eq. 3: expression displacement is t ((1 - f) D + W) + (s t) f D, where D is what either half
+does for itself, W what both do together, and f the share of a vertex on the frozen side. It is affine in t and
+s t.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxface.core.checks import Ge, check
+from jaxface.core.types import Array
+from jaxface.face import FaceModel, FaceParams, geometry
+from jaxface.face.appearance import wrinkle_weights
+from jaxface.face.sides import Side, gains
+from jaxface.interventions.protocol import Axis, Wording
+from jaxface.render import Deformation, Prepared, Scene, render
+
+PROBE_LEVELS = (0.0, 0.5, 1.0)
+"""Degrees of symmetry at which all answers to the full expression are kept (Facing Asymmetry, Table 4)."""
+
+
+@dataclass(frozen=True)
+class Symmetry:
+    """do(symmetry = s, time = t) on one side of the face (Facing Asymmetry, Eq. 3).
+
+    Attributes:
+        side: whose expression is scaled, the subject's own left or right.
+        symmetry_steps: S equidistant degrees in [0, 1]; 1 leaves the face as it is.
+        time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry, 1 the full expression.
+    """
+
+    name: ClassVar[str] = "symmetry"
+    probe_levels: ClassVar[tuple[float, ...]] = PROBE_LEVELS
+    wording: ClassVar[Wording] = Wording(
+        noun="facial symmetry",
+        effect="depends on symmetry",
+        unchanged="symmetric",
+        changed="half frozen",
+    )
+
+    side: Side = "left"
+    symmetry_steps: Annotated[int, Ge(2)] = 10
+    time_steps: Annotated[int, Ge(2)] = 90
+
+    def __post_init__(self) -> None:
+        check(self)
+
+    @property
+    def axes(self) -> tuple[Axis, Axis]:
+        """Symmetry, then time."""
+        return (
+            Axis("symmetry", _equidistant(self.symmetry_steps), 1.0, "s", ("frozen", "untouched")),
+            Axis("time", _equidistant(self.time_steps), 1.0, "t", ("neutral", "full expression")),
+        )
+
+    def image(
+        self,
+        head: FaceModel,
+        prepared: Prepared,
+        params: FaceParams,
+        scene: Scene,
+        levels: tuple[Array, Array],
+    ) -> Array:
+        """Return the picture of a face at () symmetry and () time, (size, size, 3) display values."""
+        displacement = geometry.expression_displacement(head, params.expression, *levels, self.side)
+        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        return render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
+
+    def affine_fields(self, head: FaceModel, params: FaceParams) -> Array:
+        """Return (2, V, 3) metres: what time scales, and what symmetry x time scales."""
+        own = head.expression_basis @ params.expression
+        moving = gains(head.left_weight, 0.0, self.side)[:, None] * own
+        frozen = own - moving
+        if head.whole_basis is not None:
+            moving = moving + head.whole_basis @ params.expression
+        return jnp.stack([moving, frozen])
+
+    def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
+        """Return t and s t."""
+        return time, dose * time
+
+    def description(self) -> Mapping[str, Any]:
+        """Return the settings, and the name that `interventions.build` knows them by."""
+        return {"name": self.name, **dataclasses.asdict(self)}
+
+
+def _equidistant(steps: int) -> tuple[float, ...]:
+    """Levels from 0 to 1, each a float32 number."""
+    return tuple(np.linspace(0, 1, steps, dtype=np.float32).tolist())

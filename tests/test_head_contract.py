@@ -1,0 +1,456 @@
+"""The contract that every head keeps, from a picture to a report. A new head is one row of `HEADS`.
+
+What a head cannot do is in its `Capability`: there the contract is one line that names the head, before any work.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxface.audit.examine import PEOPLE_A_DEVICE
+from jaxface.core.spread import compiled, over_devices
+from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Recipe
+from jaxface.data.rendered.stream import COLUMNS, IMAGES, describe
+from jaxface.render.shade import vertex_normals
+
+import jaxface as jf
+from jaxface import audit
+from jaxface.audit import AuditConfig, observe
+from jaxface.bench.render import Settings as BenchSettings
+from jaxface.cli import faces, main
+from jaxface.cli.render import RenderSettings
+from jaxface.cli.search import SearchSettings
+from jaxface.core import runtime
+from jaxface.core.config import dump_toml
+from jaxface.core.errors import ConfigError, JaxfaceError
+from jaxface.core.progress import Silent
+from jaxface.core.types import Array
+from jaxface.data import rendered
+from jaxface.data.rendered import photograph
+from jaxface.data.retarget import RetargetConfig, retarget
+from jaxface.face import FaceModel, HeadConfig, texture
+from jaxface.face.population import standard_normal_prior
+from jaxface.face.requirements import require_units
+from jaxface.render import RenderConfig
+from jaxface.render.camera import project
+from jaxface.render.light import irradiance
+from jaxface.search import SearchConfig, Status
+from tests.flame_files import VERTICES, flame_arrays, numpy_array, write_flame_pickle, write_pickle
+from tests.heads import toy_head
+from tests.ict_files import small_ict, write_folder, write_npz
+from tests.planted import CLASSIFIER
+
+SIZE, REAL_SIZE = 24, 32
+SEARCH = SearchConfig(
+    population=4, max_evaluations=8, chunk=4, starts=1, gradient_steps=1, evolve_below=1.0, target=1.0
+)
+"""Gradient first, then differential evolution; little of both."""
+RENDER = RenderConfig(size=SIZE, supersample=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Capability:
+    """What a head can do beyond being drawn, searched, audited and reported, which all can."""
+
+    albedo: bool = False
+    """Its people differ in colour."""
+    prototypes: bool = False
+    """It has hand-set expressions: `render --expression happiness`, `observe --demo`."""
+    units: bool = False
+    """Its coefficients are facial units: rendered sets."""
+    landmarks: bool = False
+    """The 68 points are marked on it."""
+    sexes: bool = False
+    """Its population has women and men: retargeting."""
+
+
+LINES = {
+    "prototypes": "no hand-set happiness (it has: none)",
+    "units": "facial units",
+    "landmarks": "nobody has marked the 68 landmarks on",
+    "sexes": "no female and no male group in its population",
+}
+"""What the one line says of a capability that is missing."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A head: how a config names it (fields of `HeadConfig`), its name in messages, and what it can do."""
+
+    make: Callable[[Path], dict[str, Any]]
+    name: str
+    can: Capability
+
+
+def flame(folder: Path) -> dict[str, Any]:
+    return {"head": str(write_flame_pickle(folder / "flame.pkl", flame_arrays()))}
+
+
+def flame_with_texture(folder: Path) -> dict[str, Any]:
+    rng = np.random.default_rng(0)
+    texture = folder / "texture.npz"
+    np.savez(
+        texture,
+        mean=rng.uniform(0, 255, (8, 8, 3)),
+        tex_dir=rng.normal(0, 5, (8, 8, 3, 200)),
+        vt=rng.uniform(size=(90, 2)),
+        ft=rng.integers(0, 90, (80, 3)),
+    )
+    return {**flame(folder), "texture": str(texture)}
+
+
+def flame_masks(folder: Path) -> str:
+    regions = {"face": np.arange(VERTICES), "lips": np.arange(5), "scalp": np.arange(30, VERTICES)}
+    items = {name: numpy_array(indices) for name, indices in regions.items()}
+    return str(write_pickle(folder / "masks.pkl", items))
+
+
+# The folder and the archive of ICT-FaceKit have one name, so that both run what was compiled for one.
+def ict_folder(folder: Path) -> dict[str, Any]:
+    return {"head": str(write_folder(folder / "ict.npz", small_ict()))}
+
+
+def ict_archive(folder: Path) -> dict[str, Any]:
+    return {"head": str(write_npz(folder / "ict.npz", small_ict()))}
+
+
+def toy(folder: Path) -> dict[str, Any]:
+    """The toy head with a population of women and men."""
+    prior = standard_normal_prior(4)
+    groups = jax.tree.map(lambda leaf: jnp.repeat(leaf, 2, axis=0), prior)
+    groups = dataclasses.replace(groups, weights=jnp.full(2, 0.5), names=("female", "male"))
+    return {"head": dataclasses.replace(toy_head(), population=groups)}
+
+
+UNITS = Capability(prototypes=True, units=True)
+TEXTURED = Capability(albedo=True)
+HEADS = {
+    "bundled": Row(lambda folder: {"head": "bundled"}, "bundled", Capability(True, True, True, True, True)),
+    "flame": Row(flame, "flame", Capability()),
+    "flame, masks": Row(lambda folder: {**flame(folder), "masks": flame_masks(folder)}, "flame", Capability()),
+    "flame, texture": Row(flame_with_texture, "flame", TEXTURED),
+    "flame, texture and masks": Row(
+        lambda folder: {**flame_with_texture(folder), "masks": flame_masks(folder)}, "flame", TEXTURED
+    ),
+    "ict folder": Row(ict_folder, "ict-facekit", UNITS),
+    "ict archive": Row(ict_archive, "ict-facekit", UNITS),
+    "toy": Row(toy, "toy", dataclasses.replace(UNITS, albedo=True, sexes=True)),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Head:
+    """One row, loaded: `options` are the fields of `HeadConfig`, `flags` the same on the command line."""
+
+    name: str
+    can: Capability
+    options: dict[str, Any]
+    model: FaceModel
+
+    @property
+    def flags(self) -> list[str]:
+        return [text for key, value in self.by_name.items() for text in (f"--{key}", value)]
+
+    @property
+    def by_name(self) -> dict[str, str]:
+        """The options where a head can be given by its name or path alone."""
+        return {key: value if isinstance(value, str) else value.name for key, value in self.options.items()}
+
+
+@pytest.fixture(scope="module", params=HEADS)
+def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Head:
+    row = HEADS[request.param]
+    options = row.make(tmp_path_factory.mktemp("head"))
+    source = options["head"]
+    model = source if isinstance(source, FaceModel) else faces.load_head(HeadConfig(**options))
+    return Head(row.name, row.can, options, model)
+
+
+@pytest.fixture
+def head(loaded: Head, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Head:
+    """The head; one that exists in Python alone is what its name loads. Commands write below `tmp_path`."""
+    usual = jf.face.load
+
+    def load(source: str | Path = "bundled", **options: Any) -> FaceModel:
+        return loaded.model if source == loaded.name else usual(source, **options)
+
+    if isinstance(loaded.options["head"], FaceModel):
+        monkeypatch.setattr(jf.face, "load", load)
+    monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return loaded
+
+
+@pytest.fixture(autouse=True, scope="module")
+def own_programs() -> Iterator[None]:
+    """Programs that sketch are not those of other modules, nor the other way round."""
+
+    def forget() -> None:
+        jax.clear_caches()
+        compiled.cache_clear()
+
+    forget()
+    yield
+    forget()
+
+
+@pytest.fixture
+def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sketch pictures instead of rasterizing them: compiled for every head and program, the rasterizer would
+    take most of this module's time. `test_it_is_drawn` and `test_a_batch_of_it_is_drawn` rasterize.
+    """
+    # `jaxface.render.image` is the function
+    monkeypatch.setattr(importlib.import_module("jaxface.render.image"), "_linear", sketch)
+    monkeypatch.setattr(photograph, "_developed", sketch_photograph)
+
+
+def sketch(head: FaceModel, vertices: Array, lines: Array, prepared: Any, scene: jf.render.Scene) -> Array:
+    """In place of `render.image._linear`: each sample has the light, line, colour and place of some vertex."""
+    size = scene.size * scene.supersample
+    light = irradiance(scene.light, vertex_normals(vertices, head.faces))
+    place = 0.5 + 0.5 * jnp.sin(project(prepared.camera, vertices, size).xy.sum(-1))
+    skin = prepared.texture[..., :3].mean((0, 1))
+    return jnp.resize(light * (place * (1.0 - 0.5 * lines))[:, None] * skin[None], (size, size, 3))
+
+
+def sketch_photograph(
+    studio: rendered.Studio, vertices: Any, albedo: Array, shot: rendered.Shot
+) -> tuple[list[Array], Array]:
+    """In place of `photograph._developed`, in the same manner."""
+    size = studio.recipe.size
+    painted = texture(studio.head.appearance, albedo).mean((0, 1))
+    received = vertices.red * (0.5 + 0.5 * jnp.sin(vertices.x + vertices.y)) * (1.0 - 0.5 * vertices.line)
+    planes = [jnp.resize(received * painted[k] * shot.gain[k], (size, size)) for k in range(3)]
+    return planes, jnp.zeros((size, size), jnp.int32)
+
+
+def allows(head: Head, capability: str, work: Callable[[], Any], out: Path | None = None) -> Any:
+    """`work()` where the head can do it. Where not: None, after the one line came and nothing was written."""
+    if getattr(head.can, capability):
+        return work()
+    with pytest.raises(JaxfaceError) as refusal:
+        work()
+    check_line(head, capability, str(refusal.value))
+    assert out is None or not out.exists()
+    return None
+
+
+def check_line(head: Head, capability: str, line: str) -> None:
+    assert LINES[capability] in line and "\n" not in line
+    named = {head.name, str(head.options["head"])}  # a file that cannot be loaded so is named by its path
+    assert any(repr(name) in line for name in named), line
+    assert re.search(r"take |find |choose |bundled head has them", line), line
+
+
+def test_the_table_says_what_the_head_has(head: Head) -> None:
+    model, space = head.model, head.model.expressions
+    assert head.name == model.name
+    assert head.can.albedo == (jf.face.neutral(model).albedo.size > 0)
+    assert head.can.prototypes == ("happiness" in space.prototype_labels)
+    assert head.can.sexes == ({"female", "male"} <= {name.split(",")[0] for name in model.population.names})
+    allows(head, "landmarks", lambda: jf.face.landmarks(model))
+
+
+def test_it_is_drawn(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
+    scene = jf.render.scene(dataclasses.replace(RENDER, size=REAL_SIZE))
+    params = jf.face.sample_population(jax.random.key(1), head.model, 1)
+    params = jax.tree.map(lambda leaf: leaf[0], params)
+    moved = dataclasses.replace(params, expression=0.5 * head.model.expressions.upper)
+    image = np.asarray(jf.render.image(head.model, moved, scene, 0.25, 1.0))
+    grid = np.asarray(
+        jf.render.grid(head.model, moved, scene, jnp.asarray([0.25, 1.0]), jnp.asarray([0.0, 1.0]))
+    )
+    assert image.shape == (REAL_SIZE, REAL_SIZE, 3) and np.isfinite(grid).all() and image.std() > 0.02
+    np.testing.assert_allclose(grid[0, 1], image, atol=1e-5)
+    np.testing.assert_array_equal(grid[0, 0], grid[1, 0])
+    assert np.abs(grid[0, 1] - grid[1, 1]).max() > 1e-3
+
+    size = [
+        "--size",
+        str(REAL_SIZE),
+        "--render.supersample",
+        "1",
+        "--symmetry",
+        "0.25",
+        "1",
+        "--time",
+        "0",
+        "1",
+    ]
+    assert main.run(["render", *head.flags, *size, "--expression", "neutral", "--out", "neutral.png"]) == 0
+    code = main.run(["render", *head.flags, *size, "--expression", "neutral", "happiness", "--out", "two.png"])
+    error = capsys.readouterr().err
+    assert Path("two.png").exists() == head.can.prototypes and code == (0 if head.can.prototypes else 2)
+    if not head.can.prototypes:
+        check_line(head, "prototypes", error.strip())
+
+
+def test_it_is_searched(head: Head, sketched: None) -> None:
+    person = jf.face.sample_population(jax.random.key(1), head.model, 1)
+    spread = over_devices(PEOPLE_A_DEVICE)  # as an audit's, so that it runs what is compiled here
+    searcher = jf.search.build(CLASSIFIER, head.model, jf.render.scene(RENDER), SEARCH, spread)
+    result = searcher.run(jax.random.key(0), person, np.zeros(1, int))
+    assert result.expression.shape == (1, head.model.expression_basis.shape[-1])
+    assert result.status[0] != Status.FAILED and 0 < result.probability[0] <= 1
+    assert result.gradient_calls[0] == 1 and result.forward_calls[0] >= 4
+
+
+def audit_config(head: Head) -> AuditConfig:
+    return AuditConfig(
+        **head.options,
+        classifiers=(CLASSIFIER,),
+        identities=2,
+        expressions=("happiness",),
+        symmetry_steps=3,
+        time_steps=2,
+        permutations=19,
+        search=SEARCH,
+        render=RENDER,
+    )
+
+
+class Stopping(Silent):
+    """A user who presses Ctrl-C once the first work is done."""
+
+    def advance(self, units: int = 1, note: str = "") -> None:
+        raise KeyboardInterrupt
+
+
+def test_it_is_audited_and_reported(head: Head, sketched: None, tmp_path: Path) -> None:
+    config, folder = audit_config(head), tmp_path / "run"
+    with pytest.raises(KeyboardInterrupt, match="stopped with 1 of 2 cells done"):
+        audit.run(config, folder, Stopping())
+    result = audit.run(config, folder)
+    whole = audit.run(config, tmp_path / "whole")
+    again = audit.run(config, folder)
+    for name in ("probability", "expression_parameters", "identity_parameters", "albedo_parameters", "score"):
+        values = result.data[name].values
+        np.testing.assert_array_equal(values, whole.data[name].values)
+        np.testing.assert_array_equal(values, again.data[name].values)
+        assert np.isfinite(values).all()
+    assert result.data["probability"].shape == (1, 1, 2, 3, 2)
+    assert (result.data["albedo_parameters"].shape[-1] > 0) == head.can.albedo
+    page = jf.report.write(result, saliency="full")
+    text = page.read_text(encoding="utf-8")
+    assert "data:image/webp" in text  # faces were drawn
+
+
+def cohort(head: Head) -> observe.ObserveConfig:
+    return observe.ObserveConfig(
+        classifiers=(CLASSIFIER,),
+        features=("group", "column:severity"),
+        among=("own",),
+        tests=("kci",),
+        demo=True,
+        crop=observe.CropConfig(size=SIZE),
+        cohort=observe.CohortConfig(**head.by_name, people=4, expressions=("happiness",), size=34),
+    )
+
+
+def test_it_is_observed(head: Head, sketched: None, tmp_path: Path) -> None:
+    out, config = tmp_path / "demo", cohort(head)
+    found = allows(head, "prototypes", lambda: observe.demonstrate(config, out), out)
+    if found is None:
+        return
+    for result in (*found.results["palsy"], *found.results["null"]):
+        assert not result.left_out and len(result.photographs) == 4
+    before = {file: file.stat().st_mtime_ns for file in out.rglob("*.png")}
+    again = observe.demonstrate(config, out)
+    assert again.rates == found.rates
+    assert before == {file: file.stat().st_mtime_ns for file in out.rglob("*.png")}
+
+
+def recipe(head: Head, **changes: Any) -> Recipe:
+    """What the toy head can show, too; `head` by the name that `face.load` knows."""
+    return Recipe(
+        name="small",
+        head=head.by_name["head"],
+        size=SIZE,
+        expressions=Expressions(labels=("happiness", "neutral")),
+        units=ActionUnits(numbers=(12, 4, 26)),
+        people=People(resting=()),
+        **changes,
+    )
+
+
+def test_a_batch_of_it_is_drawn(head: Head) -> None:
+    drawn = dataclasses.replace(recipe(head), size=REAL_SIZE) if head.can.units else recipe(head)
+    batch = allows(head, "units", lambda: next(rendered.stream(drawn, 2)))
+    if batch is not None:
+        assert batch["image"].shape == (2, REAL_SIZE, REAL_SIZE, 3) and np.asarray(batch["image"]).std() > 5
+        assert batch["units"].shape == (2, 3)
+    else:
+        with pytest.raises(ConfigError, match="facial units"):
+            require_units(head.model, "recipe small")  # and where it comes as a model
+
+
+def test_landmarks_of_a_recipe_are_asked_for_early(head: Head, tmp_path: Path) -> None:
+    if head.can.units:
+        out = tmp_path / "set"
+        drawn = allows(head, "landmarks", lambda: rendered.draw(recipe(head, landmarks=True), 1, out), out)
+        assert drawn is None or drawn.columns["landmarks"].shape == (1, 68, 2)
+
+
+def write_source(folder: Path, head: Head) -> None:
+    """A data set of two blank pictures, of two people, that are labelled with action units."""
+    folder.mkdir()
+    np.save(folder / IMAGES, np.zeros((2, SIZE, SIZE, 3), np.uint8))
+    columns = {"identity": np.arange(2, dtype=np.int32), "units": np.eye(2, 3, dtype=np.float32)}
+    np.savez(folder / COLUMNS, **columns, units_known=columns["units"] < 2)
+    describe(folder, recipe(head), "small", 0, (), (12, 4, 26))
+
+
+def test_it_is_retargeted(head: Head, sketched: None, tmp_path: Path) -> None:
+    file, out = tmp_path / "small.toml", tmp_path / "set"
+    file.write_text(dump_toml(recipe(head)), encoding="utf-8")
+    source = tmp_path / "source"
+    if head.can.units:
+        write_source(source, head)
+    config = RetargetConfig(data="rendered", root=source, subjects=0, recipe=str(file), size=SIZE, batch=1)
+    missing = "sexes" if head.can.units else "units"
+    if not getattr(head.can, missing):
+        allows(head, missing, lambda: retarget(config, out), out)
+        return
+    with pytest.raises(KeyboardInterrupt):
+        retarget(config, out, Stopping())
+    outcome = retarget(config, out)
+    assert outcome.drawn < 4 and outcome.dataset.columns["sex"].tolist() == [0, 1, 0, 1]
+    again = retarget(config, out)
+    assert again.drawn == 0
+    np.testing.assert_array_equal(again.dataset.columns["activations"], outcome.dataset.columns["activations"])
+
+
+@pytest.mark.parametrize(
+    ("lacking", "message"),
+    [
+        ({"joint_names": ("root", "neck", "jaw", "left_eye", "x")}, "head 'toy' has no joint right_eye"),
+        (
+            {"expression_basis": jnp.zeros((*toy_head().template.shape, 0))},
+            "head 'toy' has no expression coeff",
+        ),
+    ],
+)
+def test_what_no_audit_can_do_without_is_told_before_it_begins(
+    lacking: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    model = dataclasses.replace(toy_head(), **lacking)
+    config = audit_config(Head("toy", UNITS, {"head": model}, model))
+    with pytest.raises(ConfigError, match=message):
+        audit.run(config, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "settings", [AuditConfig, RenderSettings, SearchSettings, BenchSettings, observe.CohortConfig]
+)
+def test_whatever_takes_a_head_has_the_same_options(settings: type) -> None:
+    assert issubclass(settings, HeadConfig)
