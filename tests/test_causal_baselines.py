@@ -133,7 +133,9 @@ def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
     generator = np.random.default_rng(0)
     present = states[generator.choice(len(states), 2000, p=probability)]
     fear = (generator.random(2000) < 0.1 + 0.8 * present[:, 4]).astype(int)
-    graph, threshold = pc.fit_pc(baselines.make_labels(causes.units, present, ("fear",), fear, ("neutral", "fear")))
+    graph, threshold = pc.fit_pc(
+        baselines.make_labels(causes.units, present, ("fear",), fear, ("neutral", "fear"))
+    )
     found = {edge for edge in graph.edges() if abs(edge.weight) > threshold}
     assert found == {(1, 4, 1.0), (2, 4, -1.0), (6, 7, 0.5), (7, 6, 0.5), (7, "fear", 1.0)}
 
@@ -153,7 +155,9 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Discovery]) -> N
         for row in rows.values()
     )
     assert rows["partial correlation"]["units_hamming"] < rows["co-occurrence"]["units_hamming"]
-    mixed = benchmark_discovery.score_row(found["co-occurrence"], truth, to_expressions=found["NOTEARS, logistic"])
+    mixed = benchmark_discovery.score_row(
+        found["co-occurrence"], truth, to_expressions=found["NOTEARS, logistic"]
+    )
     assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
     assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
     means = aggregate_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])

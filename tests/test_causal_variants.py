@@ -133,6 +133,7 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
         return 2.0 * np.asarray(images)[:, 0, 0, :2] - 1.0
 
     task = Task(both.labels, both.units, 4)
+
     def ask(dataset: data.Dataset) -> dict[str, float]:
         return evaluate_dataset(
             classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units

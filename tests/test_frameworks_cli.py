@@ -26,8 +26,11 @@ CONFIGS = Path(__file__).parent.parent / "configs"
         (["train", "classifier", "--data", "folder", "--root", "absent"], "absent"),
         (["train", "classifier", "--data", "foldr"], "did you mean 'folder'"),
         (["train", "classifier", "--root", "expresions"], "did you mean 'expressions'"),
-        (["train", "classifier", "--optimiser.learning-rate", "0"], "learning_rate = 0.0; wanted more than 0"),
-        (["evaluate"], "name what is to be measured"),
+        (
+            ["train", "classifier", "--optimizer.learning-rate", "0"],
+            "optimizer.learning_rate = 0.0: must be more than 0",
+        ),
+        (["evaluate"], "name what to evaluate"),
         (["evaluate", "face-apj"], "did you mean 'face-api'"),
     ],
 )

@@ -87,7 +87,9 @@ def test_corrections_are_those_of_the_formulas(
         np.testing.assert_allclose(ours.distances[place], wanted["distances"], **CLOSE)
         for name in ("primary", "geometric", "corrected"):
             found = np.exp(np.asarray(getattr(ours, name)[place], np.float64))
-            np.testing.assert_allclose(found, wanted[name], rtol=1e-4, err_msg=name)  # CONFIDENCE_OFFSET is in it
+            np.testing.assert_allclose(
+                found, wanted[name], rtol=1e-4, err_msg=name
+            )  # CONFIDENCE_OFFSET is in it
             assert found.sum() == pytest.approx(1.0, abs=1e-5)
 
 
@@ -216,7 +218,7 @@ def test_self_cure(key: jax.Array) -> None:
     sure, torn = jnp.array([4.0, 0.0, 0.0]), jnp.array([0.1, 0.0, 0.0])
     logits = jnp.stack([sure, sure, sure, sure, torn, sure])
     labels = jnp.array([1, 1, 0, 2, 1, 2])
-    np.testing.assert_array_equal(scn.relabelled(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
+    np.testing.assert_array_equal(scn.relabel(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import ArraySource, Dataset
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.grefel import reliability, weights
+from jaxface.frameworks.grefel import weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
 from jaxface.frameworks.grefel.networks import Grefel, preprocess

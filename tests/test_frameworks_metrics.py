@@ -88,7 +88,9 @@ def test_every_measure_has_a_name_that_is_known(units: tuple[np.ndarray, np.ndar
     random = np.random.default_rng(2)
     task = Task(labels=("happiness", "sadness"), units=(1, 4, 12))
     label = random.integers(0, 2, 300)
-    found = compute_metrics(task, "labels", random.standard_normal((300, 2)).astype(np.float32), {"label": label})
+    found = compute_metrics(
+        task, "labels", random.standard_normal((300, 2)).astype(np.float32), {"label": label}
+    )
     assert tuple(found) == metric_names(task, "labels")
     columns = {
         "units": units[1].astype(np.float32),
