@@ -155,8 +155,8 @@ def compute_search() -> Arrays:
     classifier, head = classify.load("fer-mini-xception"), toy_head()
     scene = Scene(size=32, supersample=1)
     people = face.sample_population(jax.random.key(2), head, 2)
-    targets = np.array([classifier.index("happiness"), classifier.index("surprise")])
-    config = SearchConfig(population=6, max_evaluations=24, gradient_steps=6, starts=2)
+    targets = np.array([classifier.index("happiness"), classifier.index("sadness")])
+    config = SearchConfig(foreign_units=1.0, population=6, max_evaluations=24, gradient_steps=6, starts=2)
     numbers = {}
     for method in ("gradient", "differential-evolution"):
         searcher = search.build(classifier, head, scene, dataclasses.replace(config, method=method))
