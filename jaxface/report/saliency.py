@@ -139,7 +139,7 @@ def _gradient(
     prepared = prepare(head, params, scene)
 
     def odds(displacement: Array) -> Array:
-        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
         picture = render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
         return log_odds(logits, answer, classifier.card.multilabel)

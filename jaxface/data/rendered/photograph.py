@@ -10,15 +10,15 @@ import jax.numpy as jnp
 from jaxface.core.types import LUMA, Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
-from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
 from jaxface.render.shading import display, fetch
+from jaxface.render.vertex import LANES, VertexBuffers
 
 _BLUR_REACH = 2  # pixels to either side
 
@@ -68,24 +68,24 @@ def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -
     return jnp.stack(planes, axis=-1), jnp.all(on_head, axis=(1, 3))
 
 
-def _render_lane(assets: SceneAssets, vertices: VertexColumns, albedo: Array, scene: SceneParams) -> Array:
+def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams) -> Array:
     """One image of vertices (V,)."""
     planes, _ = _shade(assets, vertices, albedo, scene)
     return materialize(_apply_noise, planes, assets.noise, scene)
 
 
 def _shade(
-    assets: SceneAssets, vertices: VertexColumns, albedo: Array, scene: SceneParams
+    assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams
 ) -> tuple[list[Array], Array]:
     """Three planes (size, size) of display values, and the triangle of each sample, -1 where there
     is none."""
     head, size = assets.head, _samples(assets)
-    screen = Screen(jnp.stack([vertices.x, vertices.y], axis=-1), -vertices.inverse_w, vertices.inverse_w)
+    screen = vertices.screen
     triangle = visible(screen, head.faces, size)
     skin = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    values = (vertices.red, vertices.green, vertices.blue, vertices.line)
-    at = surface((vertices.x, vertices.y, vertices.inverse_w), values, mesh, triangle)
+    values = (*vertices.light, vertices.wrinkle)
+    at = surface((vertices.x, vertices.y, screen.inverse_w), values, mesh, triangle)
     sample = materialize(fetch, skin, at.u, at.v)
     linear = materialize(_apply_exposure, sample, at.values, triangle, scene)
     supersample = assets.recipe.supersample

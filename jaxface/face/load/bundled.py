@@ -1,4 +1,5 @@
-"""The head that comes with jaxface, from `assets/bundled_head.npz` (CC0; see the notice beside it)."""
+"""Load the head that comes with jaxface, `assets/bundled_head.npz` (CC0; see the notice beside
+it)."""
 
 from __future__ import annotations
 
@@ -24,15 +25,17 @@ _REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a 
 
 
 def load_bundled(expression_space: Space = "components", path: str | Path | None = None) -> FaceModel:
-    """The bundled head.
+    """Load the bundled head.
 
-    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the shoulders),
-    then residual shapes in standard units. Albedo coefficients are named in `model.appearance.names`.
+    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the
+        shoulders),
+    then residual shapes in standard units. Albedo coefficients are named in
+    `model.appearance.names`.
 
     Args:
-        expression_space: "components" = 30 principal components of plausible expressions in standard units,
-            box [-3, 3]; "units" = 34 facial units, box [0, 1].
-        path: another file of the same format, such as a build of your own.
+        expression_space: "components" = 30 principal components of plausible expressions in
+            standard units, box [-3, 3]; "units" = 34 facial units, box [0, 1].
+        path: another file of the same format, such as your own build.
 
     Raises:
         ConfigError: an unknown expression space.
@@ -80,7 +83,7 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
         faces=jnp.asarray(arrays["faces"]),
         identity_basis=jnp.asarray(displacements("identity_basis")),
         expression_basis=jnp.asarray(one_sided @ mixing.T),
-        whole_basis=jnp.asarray(whole @ mixing.T),
+        shared_basis=jnp.asarray(whole @ mixing.T),
         pose_basis=jnp.zeros((len(mirror), 3, 0)),
         joint_regressor=jnp.asarray(arrays["joint_regressor"]),
         skinning_weights=jnp.asarray(arrays["skinning_weights"]),
@@ -111,8 +114,8 @@ def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appear
         masks=jnp.asarray(arrays["masks"], jnp.float32) / 255.0,
         colours=jnp.asarray(arrays["layer_colours"]),
         opacities=jnp.asarray(arrays["layer_opacities"]),
-        line_pattern=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
-        lines=Wrinkles(
+        wrinkle_map=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
+        wrinkles=Wrinkles(
             feature=jnp.asarray(arrays["line_feature"]),
             region=jnp.asarray(arrays["line_region"]),
             names=tuple(meta["lines"]),
