@@ -111,7 +111,7 @@ def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
     assert row.accuracy == (0.0, 0.0, 1.0)
     assert f"{row.score:+.4f}" in page
     assert "6/6 (100 %)" in page
-    assert "The largest effect is that on one for happiness" in page
+    assert "The answer falls most for one and happiness: +0.07" in page
     assert "<small>6/6</small>" in page  # the matrix
     assert "does not know this expression" in page
 

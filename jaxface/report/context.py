@@ -39,6 +39,7 @@ class ReportContext:
         comparison: of the classifiers with the largest and the smallest effect.
         head_error: why there are no faces; empty where there are.
         sprites, galleries, averages, population, saliency: faces; None or empty where there are none.
+        saliency_level: of the maps.
         saliency_errors: why some classifiers have no saliency, by name.
         curves, surfaces, impacts, nulls: a figure for each classifier.
     """
@@ -53,6 +54,7 @@ class ReportContext:
     averages: list[AverageRow]
     population: np.ndarray | None
     saliency: list[ClassifierSaliency]
+    saliency_level: SaliencyLevel
     saliency_errors: dict[str, str]
     curves: list[ReportFigure]
     surfaces: list[ReportFigure]
@@ -107,6 +109,7 @@ def build_context(
         averages=averages,
         population=population,
         saliency=maps,
+        saliency_level=saliency,
         saliency_errors=errors,
         curves=curves,
         surfaces=surfaces,

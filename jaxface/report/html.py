@@ -153,6 +153,7 @@ def page_of(context: ReportContext) -> str:
         averages=context.averages,
         population=context.population,
         saliency=context.saliency,
+        saliency_level=context.saliency_level,
         saliency_errors=context.saliency_errors,
         face_size=context.sprites.size if context.sprites else 1,
         answers=explorer.data(result, context.sprites),

@@ -49,10 +49,10 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
     if strongest.loss > 0:
         changed, unchanged = strongest.accuracy_ends
         sentences.append(
-            f"The largest effect is that on {strongest.classifier} for {strongest.expression}: "
-            f"{strongest.score:+.4f} per {config.unit}; it is the top class for {percent(changed)} of the "
-            f"people when the face is {wording.changed}, and for {percent(unchanged)} when it is "
-            f"{wording.unchanged}."
+            f"The answer falls most for {strongest.classifier} and {strongest.expression}: "
+            f"{strongest.score:+.4f} per {config.unit} of {dose.name}; {strongest.expression} is the top class "
+            f"for {percent(changed)} of the people when the face is {wording.changed}, and for "
+            f"{percent(unchanged)} when it is {wording.unchanged}."
         )
     if config.identities < FEW:
         sentences.append(f"With fewer than {FEW} people the intervals are rough.")
