@@ -114,7 +114,7 @@ class Fake:
 
 
 @pytest.mark.parametrize(
-    ("outcome", "code", "said"),
+    ("outcome", "code", "stderr"),
     [
         (0, 0, ""),
         (1, 1, ""),
@@ -129,11 +129,11 @@ class Fake:
     ],
 )
 def test_exit_codes(
-    outcome: Any, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    outcome: Any, code: int, stderr: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(main.importlib, "import_module", lambda name: Fake(outcome))
     assert main.run(["audit"]) == code
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == stderr
 
 
 def test_an_interrupt_while_libraries_are_imported_is_not_lost() -> None:

@@ -218,9 +218,9 @@ def test_search_writes_a_picture_and_what_it_cost(capsys: pytest.CaptureFixture[
     answers = record["answers"]["fer-mini-xception"]
     assert sum(answers["s = 1"].values()) == pytest.approx(1.0, abs=1e-5)
     assert answers["s = 1"]["surprise"] == pytest.approx(record["probability"], abs=1e-4)
-    with np.load("s/search.npz") as found:
-        assert found["expression"].shape == (4,)
-        assert (found["expression"] >= 0).all() and (found["expression"] <= 1).all()
+    with np.load("s/search.npz") as arrays:
+        assert arrays["expression"].shape == (4,)
+        assert (arrays["expression"] >= 0).all() and (arrays["expression"] <= 1).all()
     assert picture(Path("s/search.png")).std() > 5
 
 

@@ -44,23 +44,23 @@ def test_bad_input_is_one_line_and_exit_2(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxface.core.runtime.enable_compile_cache", lambda: None)
     assert main.run(argv) == 2
-    said = capsys.readouterr().err
-    assert message in said and said.count("\n") == 1
+    stderr = capsys.readouterr().err
+    assert message in stderr and stderr.count("\n") == 1
 
 
 def test_help_lists_the_frameworks(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main.run(["train", "--help"])
-    said = capsys.readouterr().out
-    assert all(f"  {name}" in said for name in frameworks.REGISTRY)
+    stdout = capsys.readouterr().out
+    assert all(f"  {name}" in stdout for name in frameworks.REGISTRY)
     assert main.run(["train"]) == 2
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("train-*.toml")), ids=lambda path: path.stem)
 def test_every_bundled_recipe_can_be_read(path: Path) -> None:
-    told = path.read_text()
-    assert told.startswith("#") and "# Expect:" in told and "# Cost:" in told
-    words = next(line for line in told.splitlines() if line.startswith("# Run: jaxface train ")).split()
+    text = path.read_text()
+    assert text.startswith("#") and "# Expect:" in text and "# Cost:" in text
+    words = next(line for line in text.splitlines() if line.startswith("# Run: jaxface train ")).split()
     framework = frameworks.load(words[4])
     assert words[5:7] == ["--config", path.stem]
     command = options.parse(command_of(framework), "train", ["--config", str(path), "--steps", "7"])

@@ -94,9 +94,9 @@ def test_ids_are_unique_and_what_is_referred_to_exists(page: str) -> None:
     attributes = Tags(page).attributes
     ids = [value for _, name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids))
-    wanted = [value[1:] for _, name, value in attributes if name == "href" and value.startswith("#")]
-    wanted += re.findall(r"url\(#([^)]+)\)", page)
-    assert set(wanted) <= set(ids)
+    targets = [value[1:] for _, name, value in attributes if name == "href" and value.startswith("#")]
+    targets += re.findall(r"url\(#([^)]+)\)", page)
+    assert set(targets) <= set(ids)
 
 
 def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
@@ -139,7 +139,7 @@ def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResul
     assert row.faces == 12 and one.strongest == "happiness" and one.accuracy == (0.0, 1.0)
     assert one.points == "−15"  # 0.0375 a step, four steps
     assert one.label == "depends on symmetry"
-    for wanted in (
+    for words in (
         "is less confident on half frozen faces",
         "+0.03",
         "95 % interval",
@@ -147,7 +147,7 @@ def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResul
         "n = 6 people",
         "per-time",
     ):
-        assert wanted in one.sentence, wanted
+        assert words in one.sentence, words
     assert one.sentence in page and page.index(one.sentence) < page.index("<nav")
     comparison = result.summary.comparison("one", "two")
     assert comparison is not None and comparison.expressions == 2
@@ -156,19 +156,19 @@ def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResul
 
 def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     scores = result.data["score"].load()
-    wanted = xarray.where(scores["classifier"] == "one", 0.05 + 0.01 * scores["identity"], 0.01)
-    data = result.data.assign(score=wanted.where(np.isfinite(scores)).transpose(*scores.dims))
-    changed = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
-    verdicts = verdict.classifier_verdicts(changed)
+    values = xarray.where(scores["classifier"] == "one", 0.05 + 0.01 * scores["identity"], 0.01)
+    data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
+    other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
+    verdicts = verdict.classifier_verdicts(other)
     assert [one.name for one in verdicts] == ["one", "two"]
-    comparison = verdict.comparison(changed, verdicts)
+    comparison = verdict.comparison(other, verdicts)
     assert comparison is not None
     np.testing.assert_allclose(comparison.difference.mean, 0.065)
-    sentence = verdict.comparison_sentence(comparison, changed)
+    sentence = verdict.comparison_sentence(comparison, other)
     assert "one loses 26 points of probability more than two" in sentence
-    assert verdict.headline(verdicts, comparison, changed) == "one depends on symmetry more than two"
-    turned = Comparison("two", "one", comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05), 2)
-    assert "one loses 26 points" in verdict.comparison_sentence(turned, changed)
+    assert verdict.headline(verdicts, comparison, other) == "one depends on symmetry more than two"
+    reverse = Comparison("two", "one", comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05), 2)
+    assert "one loses 26 points" in verdict.comparison_sentence(reverse, other)
 
 
 def test_a_process_that_holds_the_inputs_loads_nothing(
@@ -191,25 +191,25 @@ def test_a_process_that_holds_the_inputs_loads_nothing(
 
 @pytest.mark.parametrize("name", stats.ESTIMATORS)
 def test_every_estimator_has_words(result: AuditResult, name: str) -> None:
-    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, estimator=name))
-    assert "symmetry" in prose.score(changed) and "{" not in prose.score(changed)
-    assert prose.estimator(changed) in methods.paragraph(changed)
+    other = dataclasses.replace(result, config=dataclasses.replace(result.config, estimator=name))
+    assert "symmetry" in prose.score(other) and "{" not in prose.score(other)
+    assert prose.estimator(other) in methods.paragraph(other)
 
 
 @pytest.mark.parametrize("name", stats.SCHEMES)
 def test_every_scheme_has_words(result: AuditResult, name: str) -> None:
-    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, scheme=name))
-    assert SCHEMES[name].methods_text in methods.paragraph(changed)
-    assert SCHEMES[name].description in html.unescape(jf.report.page(changed))
+    other = dataclasses.replace(result, config=dataclasses.replace(result.config, scheme=name))
+    assert SCHEMES[name].methods_text in methods.paragraph(other)
+    assert SCHEMES[name].description in html.unescape(jf.report.page(other))
 
 
 @pytest.mark.parametrize("name", stats.CORRECTIONS)
 def test_every_correction_has_its_own_name(result: AuditResult, name: str) -> None:
-    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, correction=name))
+    other = dataclasses.replace(result, config=dataclasses.replace(result.config, correction=name))
     title = stats.CORRECTIONS[name].title
-    page = jf.report.page(changed)
+    page = jf.report.page(other)
     assert f"{title}-corrected" in page and f"after {title} correction" in page
-    assert stats.CORRECTIONS[name].citation in methods.citations(changed)
+    assert stats.CORRECTIONS[name].citation in methods.citations(other)
     others = [entry.title for key, entry in stats.CORRECTIONS.items() if key != name]
     assert not any(f"{other}-corrected" in page for other in others)
 
@@ -261,15 +261,15 @@ def test_a_folder_without_a_run(tmp_path: Path) -> None:
 def test_figures_take_the_colour_of_the_page() -> None:
     values = np.linspace(0, 1, 5)[None, None].repeat(3, axis=1)
 
-    def drawn() -> str:
+    def svg() -> str:
         figure = figures.curves(DOSE, values, np.zeros((1, 5)), ["fear"], "#0072B2")
         return figures.svg(figure, "curves", "about <fear>")
 
-    text = drawn()
+    text = svg()
     assert text.startswith("<svg viewBox=") and text.endswith("</svg>\n")
     assert "currentColor" in text and figures.INK not in text
     assert ">fear<" in text and "about &lt;fear&gt;" in text  # text stays text
-    assert text == drawn()
+    assert text == svg()
 
 
 def test_misclassification_is_hatched_where_most_are_wrong() -> None:

@@ -60,7 +60,7 @@ def page(report: Path) -> Iterator[Any]:
         browser.quit()
 
 
-def seen(page: Any) -> dict[str, Any]:
+def state(page: Any) -> dict[str, Any]:
     """What the explorer shows: the face's pixels, the markers, the words."""
     return page.execute_script(
         """const last = document.getElementById('plot').data?.at(-1);
@@ -86,22 +86,22 @@ def test_sliders_move_face_surface_and_curve_by_keyboard(page: Any) -> None:
     wait(page, "document.getElementById('plot').data && document.querySelector('#plot .main-svg')")
     symmetry, moment = (page.find_element(By.ID, name) for name in ("dose", "time"))
     symmetry.send_keys(Keys.END)
-    whole = seen(page)
+    whole = state(page)
     assert whole["dot"][:2] == [1, 1] and whole["dot"][2] > 0.9
     assert "happiness" in whole["words"] and "the top class" in whole["words"]
     symmetry.send_keys(Keys.HOME)
-    frozen = seen(page)
+    frozen = state(page)
     assert all(frozen[name] != whole[name] for name in whole)
     assert frozen["dot"][:2] == [1, 0] and frozen["dot"][2] < 0.5
     assert "top class neutral" in frozen["words"]
     moment.send_keys(Keys.HOME)
-    neutral = seen(page)
+    neutral = state(page)
     assert neutral["dot"][:2] == [0, 0] and neutral["face"] not in (whole["face"], frozen["face"])
     symmetry.send_keys(Keys.END)
-    assert seen(page)["face"] == neutral["face"]  # at time 0 there is nothing to freeze
+    assert state(page)["face"] == neutral["face"]  # at time 0 there is nothing to freeze
     moment.send_keys(Keys.END)
     Select(page.find_element(By.ID, "expression")).select_by_visible_text("surprise")
-    surprise = seen(page)
+    surprise = state(page)
     assert surprise["face"] != whole["face"] and "surprise" in surprise["words"]
 
 
@@ -115,7 +115,7 @@ def test_views_and_playing(page: Any) -> None:
     page.execute_script("document.querySelector('input[value=change]').click()")
     heights = page.execute_script("return document.getElementById('plot').data[0].z.flat()")
     assert max(map(abs, heights)) < 0.3  # 0.6 over four steps at the most, with noise
-    before = seen(page)["words"]
+    before = state(page)["words"]
     page.find_element(By.ID, "play").click()
     assert page.find_element(By.ID, "play").get_attribute("aria-pressed") == "true"
     wait(page, f"document.getElementById('readout').textContent != {json.dumps(before)}")
@@ -139,8 +139,8 @@ def test_text_stands_out_in_light_and_in_dark(page: Any) -> None:
         v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; });
       const light = (c) => { const [r, g, b] = rgb(c); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
       const ground = light(getComputedStyle(document.body).backgroundColor);
-      const told = document.querySelectorAll('p, td, th, figcaption, h1, a, .lost, label');
-      return Math.min(...[...told].map((one) => {
+      const elements = document.querySelectorAll('p, td, th, figcaption, h1, a, .lost, label');
+      return Math.min(...[...elements].map((one) => {
         const ink = light(getComputedStyle(one).color);
         return (Math.max(ink, ground) + 0.05) / (Math.min(ink, ground) + 0.05); }));"""
     for scheme in ("light", "dark"):
@@ -160,6 +160,6 @@ def test_no_error_and_no_request(page: Any) -> None:
     severe = [entry for entry in page.get_log("browser") if entry["level"] == "SEVERE"]
     assert severe == []
     events = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
-    asked = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
-    assert any(url.startswith("file:") for url in asked)  # the log works
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    urls = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+    assert any(url.startswith("file:") for url in urls)  # the log works
+    assert [url for url in urls if not url.startswith(("file:", "data:", "blob:"))] == []

@@ -39,8 +39,8 @@ def test_every_figure_and_table_becomes_a_file(
 ) -> None:
     command = f"report {result.folder} --out {tmp_path} --figures paper --saliency none --quiet"
     assert run(command.split()) == 0
-    said = capsys.readouterr()
-    assert said.err == "" and f"figures: {tmp_path / 'figures'}" in said.out
+    output = capsys.readouterr()
+    assert output.err == "" and f"figures: {tmp_path / 'figures'}" in output.out
     files = {path.name for path in (tmp_path / "figures").iterdir()}
     pictures = {name.removesuffix(".png") for name in files if name.endswith(".png")}
     assert pictures == {name.removesuffix(".svg") for name in files if name.endswith(".svg")}
@@ -71,8 +71,8 @@ def test_latex_says_what_the_table_says(result: AuditResult) -> None:
 
 
 def test_methods_state_the_run(result: AuditResult) -> None:
-    told = methods.paragraph(result)
-    for wanted in (
+    text = methods.paragraph(result)
+    for words in (
         "2 classifiers (one, two)",
         "6 people were sampled",
         "5 × 6 levels",
@@ -83,9 +83,9 @@ def test_methods_state_the_run(result: AuditResult) -> None:
         "24 x 24 pixels",
         "0 cells failed",
     ):
-        assert wanted in told, wanted
-    cited = methods.citations(result)
-    assert "holm1979" in cited and "kingma2015adam" in cited and "benjamini1995" not in cited
+        assert words in text, words
+    citations = methods.citations(result)
+    assert "holm1979" in citations and "kingma2015adam" in citations and "benjamini1995" not in citations
     other = dataclasses.replace(
         result, config=dataclasses.replace(CONFIG, correction="benjamini-hochberg", scheme="slope")
     )
@@ -105,7 +105,7 @@ def test_null_scores_are_scores_of_shuffled_answers(scheme: str, unit: str) -> N
     assert (0.6 if scheme == "per-time" else 0.95) * largest < np.abs(scores).max() <= largest * (1 + 1e-6)
 
 
-def changed(result: AuditResult, factor: float, **config: object) -> AuditResult:
+def scaled(result: AuditResult, factor: float, **config: object) -> AuditResult:
     """The run with all scores times a factor."""
     return dataclasses.replace(
         result,
@@ -115,7 +115,7 @@ def changed(result: AuditResult, factor: float, **config: object) -> AuditResult
 
 
 def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
-    after = changed(result, 0.5)
+    after = scaled(result, 0.5)
     one, two = compare_runs.pairs(result, after)
     assert (one.name, two.name) == ("one", "two")
     happy = next(change for change in one.changes if change.expression == "happiness")
@@ -142,9 +142,9 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
 def test_what_cannot_be_paired_is_refused(result: AuditResult, tmp_path: Path) -> None:
     record = {**result.data.attrs["intervention"]}
     record["settings"] = {**record["settings"], "side": "right"}
-    turned = result.data.assign_attrs(intervention=record)
+    other_side = result.data.assign_attrs(intervention=record)
     with pytest.raises(ConfigError, match="side is 'left' and 'right'"):
-        compare_runs.pairs(result, dataclasses.replace(result, data=turned))
+        compare_runs.pairs(result, dataclasses.replace(result, data=other_side))
     strangers = result.data["identity_parameters"] + 1.0
     other = dataclasses.replace(result, data=result.data.assign(identity_parameters=strangers))
     with pytest.raises(ConfigError, match="different people"):
@@ -161,7 +161,7 @@ def renamed(run: AuditResult, name: str) -> AuditResult:
 
 
 def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
-    alone = [renamed(run, name) for run, name in ((result, "v1"), (changed(result, 0.5), "v2"))]
+    alone = [renamed(run, name) for run, name in ((result, "v1"), (scaled(result, 0.5), "v2"))]
     (pair,) = compare_runs.pairs(*alone)
     assert (pair.before, pair.after) == ("v1", "v2")
     assert compare_runs.headline([pair], WORDING) == "v2 depends on symmetry less than v1"
