@@ -19,6 +19,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
@@ -26,7 +27,6 @@ from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import DataConfig, parse_options
-from jaxface.frameworks.common.seeds import aggregate_seeds
 from jaxface.frameworks.grefel import reliability, studies
 from jaxface.frameworks.grefel.config import GrefelConfig
 

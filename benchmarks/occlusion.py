@@ -14,11 +14,12 @@ import time
 from pathlib import Path
 
 from benchmarks.rows import write_rows
-from jaxface import audit, classify, face
+from jaxface import audit, classify, face, interventions
 from jaxface.bench import harness
 from jaxface.core.progress import NullProgress
 from jaxface.report import saliency_maps
 from jaxface.report.face_renderer import FaceRenderer
+from jaxface.report.loading import FaceInputs, load_classifiers
 
 
 def repeat_classifiers(result: audit.AuditResult, count: int) -> audit.AuditResult:
@@ -31,8 +32,8 @@ def repeat_classifiers(result: audit.AuditResult, count: int) -> audit.AuditResu
         dataclasses.replace(loaded[index], card=dataclasses.replace(loaded[index].card, name=name))
         for index, name in zip(which, names, strict=True)
     )
-    data = result.data.load().isel(classifier=which, judge=which)
-    data = data.assign_coords(classifier=names, judge=names)
+    data = result.data.load().isel(classifier=which, evaluator=which)
+    data = data.assign_coords(classifier=names, evaluator=names)
     return dataclasses.replace(
         result, config=dataclasses.replace(result.config, classifiers=classifiers), data=data
     )
@@ -45,10 +46,10 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="a folder for the dated file of lines")
     options = parser.parse_args()
     result = repeat_classifiers(audit.load(options.run), options.count)
-    studio = FaceRenderer(result, face.load("bundled"))
-    loaded, _ = saliency_maps.load_classifiers(result)
+    classifiers, _ = load_classifiers(result)
+    renderer = FaceRenderer(result, FaceInputs(face.load("bundled"), interventions.Symmetry()))
     start, cpu = time.perf_counter(), time.process_time()
-    saliency_maps.explain(result, studio, loaded, "occlusion", NullProgress())
+    saliency_maps.explain(result, renderer, classifiers, "occlusion", NullProgress())
     row = {
         "name": "occlusion maps",
         "classifiers": options.count,

@@ -31,7 +31,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.face import geometry
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.render.light import irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import vertex_normals
 
 _VERTEX = """#version 330
 in vec3 position; in vec2 uv; in vec4 shade; out vec2 at; out vec4 light; uniform vec4 camera;
@@ -79,7 +79,7 @@ class Frames:
             np.asarray(geometry.pose_head(head, params, each), np.float32) for each in displacements
         ]
         self.lines = [
-            np.asarray(wrinkle_weights(head.appearance.lines, each), np.float32) for each in displacements
+            np.asarray(wrinkle_weights(head.appearance.wrinkles, each), np.float32) for each in displacements
         ]
         self.texture = np.asarray(prepared.texture, np.float32)
         self.camera = np.asarray([*camera.position, camera.focal], np.float32)

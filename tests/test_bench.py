@@ -15,7 +15,7 @@ from jaxface.bench import audit, harness
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.cli import main
 from jaxface.core.errors import ConfigError
-from tests import planted
+from tests import fake_audit
 
 
 @pytest.mark.parametrize("name", bench.SUITES)
@@ -80,7 +80,7 @@ def test_classifiers_are_timed_by_default_if_they_bring_their_weights() -> None:
 
 def test_networks_are_compared_with_pytorchs_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """With a net of one number in the place of DAN."""
-    small = classify.Classifier({}, planted.CLASSIFIER.network, planted.CLASSIFIER.card)
+    small = classify.Classifier({}, fake_audit.CLASSIFIER.network, fake_audit.CLASSIFIER.card)
     monkeypatch.setattr(torch_reference, "random_classifier", lambda card: small)
     settings = torch_reference.Settings(architectures=("dan",), repeats=6, seconds=0.0)
     first, second = torch_reference.rows(settings)
@@ -91,9 +91,7 @@ def test_networks_are_compared_with_pytorchs_figures(monkeypatch: pytest.MonkeyP
         next(torch_reference.rows(torch_reference.Settings(architectures=("dann",))))
 
 
-def test_rows_of_comparisons_are_printed_and_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_rows_of_comparisons_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows.write_rows([{"name": "one", "run_s": 0.5}, {"name": "two", "run_s": 0.25}], "render", tmp_path)
     printed_rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (file,) = tmp_path.glob("render-*.jsonl")

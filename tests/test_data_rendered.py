@@ -19,13 +19,13 @@ from jaxface.data import rendered
 from jaxface.data.rendered import Example, Face, RenderedDatasetConfig, SceneAssets
 from jaxface.data.rendered.config import ActionUnitsConfig, ExpressionsConfig, PeopleConfig, PoseConfig
 from jaxface.data.rendered.example import landmark_columns
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.face import FaceModel, geometry, landmarks, load
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side
 from jaxface.render import Framing, Perspective, frame, project
 from jaxface.render.light import irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import LANES, VertexBuffers, vertex_normals
 
 BATCH = 16
 RECIPE = RenderedDatasetConfig(name="small", size=16, supersample=1, people=PeopleConfig(identities=5, first=3))
@@ -170,12 +170,12 @@ def test_units_without_expressions_are_shown_as_targeted_and_exclude_each_other(
 
 
 @pytest.fixture(scope="module")
-def vertex_columns() -> Callable[..., VertexColumns]:
+def vertex_columns() -> Callable[..., VertexBuffers]:
     return jax.jit(columns, static_argnums=3)
 
 
 def test_vertices_of_many_are_those_of_one(
-    assets: SceneAssets, head: FaceModel, many: Example, vertex_columns: Callable[..., VertexColumns]
+    assets: SceneAssets, head: FaceModel, many: Example, vertex_columns: Callable[..., VertexBuffers]
 ) -> None:
     """Geometry, lines, normals, light and camera against the rooms that define them."""
     faces, scenes = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
@@ -191,19 +191,25 @@ def test_vertices_of_many_are_those_of_one(
         vertices = geometry.shape(head, face.identity) + displacement
         screen = project(camera, vertices, 32)
         received = irradiance(light, vertex_normals(vertices, head.faces))
-        return *screen.xy.T, screen.inverse_w, *received.T, wrinkle_weights(head.appearance.lines, displacement)
+        return (
+            *screen.xy.T,
+            screen.inverse_w,
+            *received.T,
+            wrinkle_weights(head.appearance.wrinkles, displacement),
+        )
 
     left = int(np.argmax(faces.frozen_left))
     for lane, side in ((left, "left"), (int(np.argmin(faces.frozen_left)), "right")):
         face, scene = jax.tree.map(lambda leaf, lane=lane: leaf[lane], (faces, scenes))
         framing = Framing(jnp.asarray(scene.height), jnp.asarray(scene.eye_line), float(scene.distance))
         values = expected(face, scene.light, frame(head, jnp.asarray(face.identity), framing), side)
-        for column, value in zip(vertices, values, strict=True):
+        columns_of = (vertices.x, vertices.y, vertices.inverse_w, *vertices.light, vertices.wrinkle)
+        for column, value in zip(columns_of, values, strict=True):
             np.testing.assert_allclose(column[:, lane], value, atol=2e-4, rtol=2e-4)
 
 
 def test_turned_heads_stay_in_the_picture(
-    assets: SceneAssets, many: Example, vertex_columns: Callable[..., VertexColumns]
+    assets: SceneAssets, many: Example, vertex_columns: Callable[..., VertexBuffers]
 ) -> None:
     faces, scenes = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])
     faces = dataclasses.replace(faces, turn=np.tile(np.float32([0.2, 0.4, 0.1]), (LANES, 1)))
@@ -213,7 +219,7 @@ def test_turned_heads_stay_in_the_picture(
 
 
 def test_landmarks_are_where_their_vertices_are_drawn(
-    assets: SceneAssets, many: Example, vertex_columns: Callable[..., VertexColumns]
+    assets: SceneAssets, many: Example, vertex_columns: Callable[..., VertexBuffers]
 ) -> None:
     """Turned, lopsided faces too: points of one vertex exactly, the brows' means nearly."""
     faces, scenes = jax.tree.map(lambda leaf: leaf[:LANES], many.shots["image"])

@@ -41,7 +41,7 @@ def test_every_array_arrives_in_its_place(tmp_path: Path, form: str) -> None:
     ):
         np.testing.assert_array_equal(came, expected.astype(came.dtype))
     assert head.parents == (-1, 0, 1, 1, 1)
-    assert head.whole_basis is None and head.mirror is None
+    assert head.shared_basis is None and head.mirror is None
     np.testing.assert_array_equal(head.expressions.lower, jnp.full(50, -3.0))
     np.testing.assert_array_equal(head.expressions.upper, jnp.full(50, 3.0))
     assert head.expressions.units is None and head.expressions.prototypes.shape == (0, 50)

@@ -39,7 +39,7 @@ def drawn(small: SmallIct) -> np.ndarray:
 
 def test_folder_and_archive_are_the_same_model(small: SmallIct, head: FaceModel, tmp_path: Path) -> None:
     folder = load(write_folder(tmp_path / "FaceXModel", small))
-    for name in ("template", "identity_basis", "expression_basis", "whole_basis"):
+    for name in ("template", "identity_basis", "expression_basis", "shared_basis"):
         # The folder writes 6 decimals of centimetres, the archive rounds positions to float32.
         np.testing.assert_allclose(getattr(folder, name), getattr(head, name), atol=5e-8, err_msg=name)
     np.testing.assert_allclose(folder.uv, head.uv, atol=2e-6)
@@ -82,9 +82,9 @@ def test_units_may_be_kept_apart(small: SmallIct, npz: Path) -> None:
 def test_the_jaw_opens_whole(small: SmallIct, head: FaceModel) -> None:
     jaw = head.expressions.names.index("jawOpen")
     opening = 0.01 * small.shapes["jawOpen"][drawn(small)]
-    np.testing.assert_allclose(head.whole_basis[..., jaw], opening, atol=1e-8)
+    np.testing.assert_allclose(head.shared_basis[..., jaw], opening, atol=1e-8)
     assert not np.asarray(head.expression_basis[..., jaw]).any()
-    others = np.delete(np.asarray(head.whole_basis), jaw, axis=-1)
+    others = np.delete(np.asarray(head.shared_basis), jaw, axis=-1)
     assert not others.any()
     one = np.eye(22, dtype=np.float32)[jaw]
     frozen = geometry.expression_displacement(head, one, symmetry=0.0)

@@ -22,7 +22,8 @@ from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Task, programs
+from jaxface.frameworks.common.framework import programs
+from jaxface.frameworks.common.task import Task
 
 Loop = Callable[[], None]
 
@@ -104,7 +105,7 @@ def jaxface_loop(
     """Return the steps of `frameworks.common.fit`, without its files."""
     prepared = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
     mesh = mesh_for(settings.batch, jax.local_devices()[:1])
-    state, root = replicate(prepared.first(0), mesh), replicate(jax.random.key(0), mesh)
+    state, root = replicate(prepared.init(0), mesh), replicate(jax.random.key(0), mesh)
 
     def loop() -> None:
         nonlocal state

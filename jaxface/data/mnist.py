@@ -178,7 +178,5 @@ def _read_idx(root: Path, stem: str, kind: str, magic: int) -> np.ndarray:
     shape = tuple(int(length) for length in header[1:])
     data = np.frombuffer(content, np.uint8, offset=4 * (axes + 1))
     if data.size != np.prod(shape, dtype=np.int64):
-        raise DataError(
-            f"{path} holds {data.size} bytes for the shape {shape}; it is truncated"
-        )
+        raise DataError(f"{path} holds {data.size} bytes for the shape {shape}; it is truncated")
     return data.reshape(shape)

@@ -33,8 +33,7 @@ class Shell:
     weights: Floats
 
     def follow(self, field: Floats) -> Floats:
-        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows.
-        """
+        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows."""
         out = field.copy()
         out[self.vertices] = np.einsum("nk,nk...->n...", self.weights, field[self.parents])
         return out

@@ -173,8 +173,7 @@ def _lash(canvas: Canvas, data: dict[str, Any]) -> Floats:
 
 
 def _scalp(canvas: Canvas) -> Floats:
-    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the shell.
-    """
+    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the shell."""
     angle = np.arctan2(canvas.x, canvas.z - table("hair.toml")["axis"]) / np.pi
     wave = 0.006 * np.sin(9.0 * canvas.chart.layout[..., 1])
     return np.where(canvas.chart.within("hair") > 0, canvas.chart.layout[..., 0] + wave, angle)

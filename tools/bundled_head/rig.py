@@ -37,8 +37,7 @@ def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
 
 
 def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
-    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape.
-    """
+    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape."""
     hinge, angle = jaw_hinge(head, jaw_open)
     template = head.template
     weights = np.zeros((len(template), len(JOINTS)))

@@ -43,5 +43,5 @@ def downsample_appearance(appearance: face.Appearance, factor: int) -> face.Appe
         mean=mean(appearance.mean, 0),
         basis=mean(appearance.basis, 0),
         masks=mean(appearance.masks, 1),
-        line_pattern=mean(appearance.line_pattern, 0),
+        wrinkle_map=mean(appearance.wrinkle_map, 0),
     )

@@ -10,15 +10,15 @@ import jax.numpy as jnp
 from jaxface.core.types import LUMA, Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
-from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
 from jaxface.render.shading import display, fetch
+from jaxface.render.vertex import LANES, VertexBuffers
 
 _BLUR_REACH = 2  # pixels to either side
 
@@ -59,33 +59,33 @@ def _samples(assets: SceneAssets) -> int:
 def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -> tuple[Array, Array]:
     """Render one face before noise and rounding: (size, size, 3) in [0, 1], and where it shows the
     head, (size, size) bool. Reverse-mode differentiable while every sample keeps its triangle, as
-    `render._image` is."""
-    batch = jax.tree.map(lambda leaf: leaf[None], (face, scene))
-    vertices = jax.tree.map(lambda plane: plane[:, 0], columns(assets.rig, *batch, _samples(assets)))
+    `render.image` is."""
+    faces, scenes = jax.tree.map(lambda leaf: leaf[None], (face, scene))
+    vertices = jax.tree.map(lambda plane: plane[:, 0], columns(assets.rig, faces, scenes, _samples(assets)))
     planes, triangle = _shade(assets, vertices, face.albedo, scene)
     supersample, size = assets.recipe.supersample, assets.recipe.size
     on_head = (triangle >= 0).reshape(size, supersample, size, supersample)
     return jnp.stack(planes, axis=-1), jnp.all(on_head, axis=(1, 3))
 
 
-def _render_lane(assets: SceneAssets, vertices: VertexColumns, albedo: Array, scene: SceneParams) -> Array:
+def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams) -> Array:
     """One image of vertices (V,)."""
     planes, _ = _shade(assets, vertices, albedo, scene)
     return materialize(_apply_noise, planes, assets.noise, scene)
 
 
 def _shade(
-    assets: SceneAssets, vertices: VertexColumns, albedo: Array, scene: SceneParams
+    assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams
 ) -> tuple[list[Array], Array]:
     """Three planes (size, size) of display values, and the triangle of each sample, -1 where there
     is none."""
     head, size = assets.head, _samples(assets)
-    screen = Screen(jnp.stack([vertices.x, vertices.y], axis=-1), -vertices.inverse_w, vertices.inverse_w)
+    screen = vertices.screen
     triangle = visible(screen, head.faces, size)
     skin = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    values = (vertices.red, vertices.green, vertices.blue, vertices.line)
-    at = surface((vertices.x, vertices.y, vertices.inverse_w), values, mesh, triangle)
+    values = (*vertices.light, vertices.wrinkle)
+    at = surface((vertices.x, vertices.y, screen.inverse_w), values, mesh, triangle)
     sample = materialize(fetch, skin, at.u, at.v)
     linear = materialize(_apply_exposure, sample, at.values, triangle, scene)
     supersample = assets.recipe.supersample

@@ -83,7 +83,7 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
         faces=jnp.asarray(arrays["faces"]),
         identity_basis=jnp.asarray(displacements("identity_basis")),
         expression_basis=jnp.asarray(one_sided @ mixing.T),
-        whole_basis=jnp.asarray(whole @ mixing.T),
+        shared_basis=jnp.asarray(whole @ mixing.T),
         pose_basis=jnp.zeros((len(mirror), 3, 0)),
         joint_regressor=jnp.asarray(arrays["joint_regressor"]),
         skinning_weights=jnp.asarray(arrays["skinning_weights"]),
@@ -114,8 +114,8 @@ def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appear
         masks=jnp.asarray(arrays["masks"], jnp.float32) / 255.0,
         colours=jnp.asarray(arrays["layer_colours"]),
         opacities=jnp.asarray(arrays["layer_opacities"]),
-        line_pattern=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
-        lines=Wrinkles(
+        wrinkle_map=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
+        wrinkles=Wrinkles(
             feature=jnp.asarray(arrays["line_feature"]),
             region=jnp.asarray(arrays["line_region"]),
             names=tuple(meta["lines"]),

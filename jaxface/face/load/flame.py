@@ -74,7 +74,7 @@ def load_flame(
         faces=jnp.asarray(faces),
         identity_basis=jnp.asarray(basis[:, :, :identity_components], jnp.float32),
         expression_basis=jnp.asarray(basis[:, :, FIRST_EXPRESSION : FIRST_EXPRESSION + size], jnp.float32),
-        whole_basis=None,
+        shared_basis=None,
         pose_basis=jnp.asarray(parts["posedirs"], jnp.float32),
         joint_regressor=jnp.asarray(parts["J_regressor"], jnp.float32),
         skinning_weights=jnp.asarray(parts["weights"], jnp.float32),

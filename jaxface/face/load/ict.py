@@ -81,7 +81,7 @@ def load_ict(
         faces=jnp.asarray(files.faces, jnp.int32),
         identity_basis=jnp.asarray(files.identity * _METRE, jnp.float32),
         expression_basis=jnp.asarray(fields * ~whole * _METRE, jnp.float32),
-        whole_basis=jnp.asarray(fields * whole * _METRE, jnp.float32),
+        shared_basis=jnp.asarray(fields * whole * _METRE, jnp.float32),
         pose_basis=jnp.zeros((len(files.template), 3, 0)),
         joint_regressor=jnp.asarray(regressor, jnp.float32),
         skinning_weights=jnp.asarray(weights, jnp.float32),

@@ -20,7 +20,7 @@ def linear_appearance(mean: np.ndarray, basis: np.ndarray | None = None, name: s
         masks=jnp.zeros((0, height, width)),
         colours=jnp.zeros((0, 3, size + 1)),
         opacities=jnp.zeros((0, size + 1)),
-        line_pattern=jnp.zeros((height, width)),
-        lines=None,
+        wrinkle_map=jnp.zeros((height, width)),
+        wrinkles=None,
         names=tuple(f"{name} {index}" for index in range(size)),
     )
