@@ -64,8 +64,8 @@ def lift_scalp(head: Head, ear: Floats) -> Head:
     share = (share * share * (3.0 - 2.0 * share)) * np.isin(head.part, [PARTS.index("skin")])
     outward = _normals(head.template, head.faces)
     template = head.template + line["volume"] * share[:, None] * outward
-    flipped = template[head.mirror] * np.array([-1.0, 1.0, 1.0])
-    return dataclasses.replace(head, template=0.5 * (template + flipped))
+    mirror_image = template[head.mirror] * np.array([-1.0, 1.0, 1.0])
+    return dataclasses.replace(head, template=0.5 * (template + mirror_image))
 
 
 def add_shell(head: Head) -> tuple[Head, Shell]:
@@ -78,14 +78,14 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
     texture = np.concatenate([strand.reshape(-1, 2), strand.reshape(-1, 2)])
     faces = _grid_faces(rows, columns)
     count, start, half = len(left), len(head.template), len(head.faces) // 2
-    shown = np.concatenate([left, left * np.array([-1.0, 1.0, 1.0])])
+    visible_points = np.concatenate([left, left * np.array([-1.0, 1.0, 1.0])])
     centre = np.array(data["shell"]["hidden_at"])
-    hidden = centre + (shown - centre) * np.array(data["shell"]["hidden_scale"])
+    hidden_points = centre + (visible_points - centre) * np.array(data["shell"]["hidden_scale"])
     halves = (faces + start, faces[:, ::-1] + start + count)
     uv_halves = (faces + len(head.uv), faces[:, ::-1] + len(head.uv))
-    grown = dataclasses.replace(
+    extended_head = dataclasses.replace(
         head,
-        template=np.concatenate([head.template, hidden]),
+        template=np.concatenate([head.template, hidden_points]),
         faces=np.concatenate([head.faces[:half], halves[0], head.faces[half:], halves[1]]),
         uv=np.concatenate([head.uv, texture]),
         uv_faces=np.concatenate([head.uv_faces[:half], uv_halves[0], head.uv_faces[half:], uv_halves[1]]),
@@ -93,13 +93,13 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
         mirror=np.concatenate([head.mirror, start + (np.arange(2 * count) + count) % (2 * count)]),
         source=np.concatenate([head.source, np.full(2 * count, -1)]),
     )
-    displacement = np.zeros_like(grown.template)
-    displacement[start:] = shown - hidden
+    displacement = np.zeros_like(extended_head.template)
+    displacement[start:] = visible_points - hidden_points
     skin = head.of("skin")
-    distance, index = cKDTree(head.template[skin]).query(shown, 24)
+    distance, index = cKDTree(head.template[skin]).query(visible_points, 24)
     weights = np.exp(-0.5 * ((distance - distance[:, :1]) / REACH) ** 2)
     weights /= weights.sum(1, keepdims=True)
-    return grown, Shell(np.arange(start, start + 2 * count), displacement, skin[index], weights)
+    return extended_head, Shell(np.arange(start, start + 2 * count), displacement, skin[index], weights)
 
 
 def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:

@@ -51,7 +51,7 @@ class Canvas:
         self.eye_x, self.eye_y = self.x - INTEROCULAR / 2, self.y
 
 
-def paint(wheel: Wheel, head: Head, chart: Chart) -> Paint:
+def paint_layers(wheel: Wheel, head: Head, chart: Chart) -> Paint:
     """All layers of `paint.toml`."""
     data = table("paint.toml")
     canvas = Canvas(wheel, head, chart)
@@ -89,18 +89,18 @@ def strands(angle: Floats, count: int, seed: int) -> Floats:
 
 
 def _fixed(canvas: Canvas, data: dict[str, Any]) -> Floats:
-    fixed, chart = data["fixed"], canvas.chart
+    settings, chart = data["fixed"], canvas.chart
     out = np.full((*canvas.x.shape, 3), 0.5)
     corner = step(np.abs(canvas.eye_x), 0.9, 1.5)[..., None]
-    sclera = np.array(fixed["sclera"]) * (1 - corner) + np.array(fixed["sclera_corner"]) * corner
+    sclera = np.array(settings["sclera"]) * (1 - corner) + np.array(settings["sclera_corner"]) * corner
     out = np.where(chart.within("eye")[..., None] > 0, sclera, out)
     for region, key, along in (
         ("teeth", "teeth_across", canvas.x),
         ("tongue", "tongue_depth", canvas.z),
         ("mouth", "mouth_depth", canvas.z),
     ):
-        near, far, least = fixed[key]
-        colour = np.array(fixed[region]) * (least + (1.0 - least) * step(along, far, near))[..., None]
+        near, far, least = settings[key]
+        colour = np.array(settings[region]) * (least + (1.0 - least) * step(along, far, near))[..., None]
         out = np.where(chart.within(region)[..., None] > 0, colour, out)
     return out
 
@@ -181,8 +181,8 @@ def _scalp(canvas: Canvas) -> Floats:
 
 def _hair(canvas: Canvas, data: dict[str, Any]) -> Floats:
     hair = data["hair"]
-    ragged = strands(_scalp(canvas), 260, 5) - 0.5 + 0.6 * (strands(_scalp(canvas), 90, 6) - 0.5)
-    above = above_hairline(canvas.chart.position) + hair["ragged"] * ragged
+    raggedness = strands(_scalp(canvas), 260, 5) - 0.5 + 0.6 * (strands(_scalp(canvas), 90, 6) - 0.5)
+    above = above_hairline(canvas.chart.position) + hair["ragged"] * raggedness
     scalp = step(above, -hair["soft"], hair["soft"]) * (1.0 - canvas.ears) * canvas.chart.within("face", "neck")
     return np.maximum(scalp, canvas.chart.within("hair"))
 

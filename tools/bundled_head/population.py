@@ -17,11 +17,11 @@ def read_population(
     weights, means, deviations, names = [], [], [], []
     for tone, of_tone in data["tones"].items():
         for sex, of_sex in data["sexes"].items():
-            known = {"age": [0.0, age_deviation], **data["common"], **of_sex, **of_tone}
-            weights.append(known.pop("weight") / len(data["sexes"]))
-            pairs = [known.pop(name, [0.0, 1.0]) for name in (*identity, *colours)]
-            if known:
-                raise KeyError(f"population.toml names unknown coefficients: {sorted(known)}")
+            coefficients = {"age": [0.0, age_deviation], **data["common"], **of_sex, **of_tone}
+            weights.append(coefficients.pop("weight") / len(data["sexes"]))
+            pairs = [coefficients.pop(name, [0.0, 1.0]) for name in (*identity, *colours)]
+            if coefficients:
+                raise KeyError(f"population.toml names unknown coefficients: {sorted(coefficients)}")
             means.append([mean for mean, _ in pairs])
             deviations.append([deviation for _, deviation in pairs])
             names.append(f"{sex}, {tone}")

@@ -54,8 +54,8 @@ def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
     for joint, part in ((3, "left_eye"), (4, "right_eye")):
         weights[head.of(part)] = np.eye(len(JOINTS))[joint]
     # Symmetric to the last bit: the eyes change places, all else is averaged.
-    flipped = weights[head.mirror][:, [0, 1, 2, 4, 3]]
-    weights = 0.5 * (weights + flipped)
+    mirror_image = weights[head.mirror][:, [0, 1, 2, 4, 3]]
+    weights = 0.5 * (weights + mirror_image)
     regressor = np.stack(
         [
             _near(head, np.array(ROOT_JOINT)),
@@ -81,10 +81,10 @@ def _near(head: Head, point: Floats) -> Floats:
     """
     skin = head.of("skin")
     flat = np.hypot(*(head.template[skin] - point)[:, 1:].T)
-    chosen = skin[np.argsort(flat, kind="stable")[:80]]
-    chosen = np.unique(np.concatenate([chosen, head.mirror[chosen]]))
-    system = np.vstack([np.ones(len(chosen)), head.template[chosen].T])
+    members = skin[np.argsort(flat, kind="stable")[:80]]
+    members = np.unique(np.concatenate([members, head.mirror[members]]))
+    system = np.vstack([np.ones(len(members)), head.template[members].T])
     weights = np.linalg.lstsq(system, np.array([1.0, *point]), rcond=None)[0]
     out = np.zeros(len(head.template))
-    out[chosen] = weights
+    out[members] = weights
     return 0.5 * (out + out[head.mirror])

@@ -76,9 +76,9 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
     out = np.zeros((count, len(units.names)))
     for activations in out:
         if generator.random() < 0.6:
-            chosen = units.prototypes[generator.choice(rows[generator.integers(len(rows))])]
-            strength = generator.uniform(0.4, 1.3) * generator.uniform(0.5, 1.2, len(chosen))
-            activations += chosen * strength * (generator.random(len(chosen)) >= 0.15)
+            prototype = units.prototypes[generator.choice(rows[generator.integers(len(rows))])]
+            strength = generator.uniform(0.4, 1.3) * generator.uniform(0.5, 1.2, len(prototype))
+            activations += prototype * strength * (generator.random(len(prototype)) >= 0.15)
             extras, limit = generator.integers(3), 0.5
         else:
             extras, limit = 1 + generator.integers(4), 1.0
@@ -89,18 +89,18 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
     return np.clip(out, 0.0, 1.0)
 
 
-def principal_components(units: Units, seen: Floats, activations: Floats) -> tuple[Floats, Floats]:
+def principal_components(units: Units, weight: Floats, activations: Floats) -> tuple[Floats, Floats]:
     """Uncentred principal components of expression, scaled to unit second moment: zero stays
     neutral.
 
     Args:
-        seen: (V,) weight of a vertex in the metric.
+        weight: (V,) of a vertex in the metric.
         activations: (S, N) samples.
 
     Returns:
         (K, N) mixing: components @ mixing = activations; and (N, N) metric of activations, cm^2.
     """
-    fields = (units.one_sided + units.whole) * np.sqrt(seen / seen.sum())[:, None, None]
+    fields = (units.one_sided + units.whole) * np.sqrt(weight / weight.sum())[:, None, None]
     metric = np.einsum("vcm,vcn->mn", fields, fields)
     values, vectors = np.linalg.eigh(metric)
     root = vectors * np.sqrt(values) @ vectors.T
