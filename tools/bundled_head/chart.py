@@ -1,4 +1,5 @@
-"""The texture's layout: texture coordinates of every part, and where on the head each texel lies."""
+"""The texture's layout: texture coordinates of every part, and where on the head each texel
+lies."""
 
 from __future__ import annotations
 
@@ -45,11 +46,11 @@ class Chart:
     supersample: int
 
     def within(self, *names: str) -> Floats:
-        """(H, W) 1 in the named regions."""
+        """Return (H, W) 1 in the named regions."""
         return np.isin(self.region, [REGIONS.index(name) for name in names]).astype(np.float64)
 
     def finished(self, paint: Floats) -> Floats:
-        """(H / s, W / s, ...) mean over the covered texels; empty ones take their nearest
+        """Return (H / s, W / s, ...) mean over the covered texels; empty ones take their nearest
         neighbour's value."""
         nearest = distance_transform_edt(self.region < 0, return_distances=False, return_indices=True)
         dense, step = paint[tuple(nearest)], self.supersample

@@ -33,14 +33,15 @@ class Shell:
     weights: Floats
 
     def follow(self, field: Floats) -> Floats:
-        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows."""
+        """Return `field` (V, ...) with the hair's rows replaced by weighted means of their parents'
+        rows."""
         out = field.copy()
         out[self.vertices] = np.einsum("nk,nk...->n...", self.weights, field[self.parents])
         return out
 
 
 def above_hairline(points: Floats) -> Floats:
-    """Centimetres above the hairline, (...,), negative on the face and the neck."""
+    """Return centimetres above the hairline, (...,), negative on the face and the neck."""
     data = table("hair.toml")
     angle = np.degrees(np.arctan2(np.abs(points[..., 0]), points[..., 2] - data["axis"]))
     line = data["hairline"]
@@ -48,7 +49,7 @@ def above_hairline(points: Floats) -> Floats:
 
 
 def ears(wheel: Wheel, head: Head) -> Floats:
-    """(V,) 1 on the ears, 0 elsewhere."""
+    """Return (V,) 1 on the ears, 0 elsewhere."""
     texture = np.zeros((len(head.template), 2))
     texture[head.faces.ravel()] = head.uv[head.uv_faces.ravel()]
     picture = wheel.picture("mpfb_ears.jpg")
@@ -58,7 +59,7 @@ def ears(wheel: Wheel, head: Head) -> Floats:
 
 
 def lift_scalp(head: Head, ear: Floats) -> Head:
-    """The head with the volume of short hair."""
+    """Return the head with the volume of short hair."""
     line = table("hair.toml")["hairline"]
     share = np.clip(above_hairline(head.template) / line["volume_band"], 0.0, 1.0) * (1.0 - ear)
     share = (share * share * (3.0 - 2.0 * share)) * np.isin(head.part, [PARTS.index("skin")])
@@ -69,7 +70,7 @@ def lift_scalp(head: Head, ear: Floats) -> Head:
 
 
 def add_shell(head: Head) -> tuple[Head, Shell]:
-    """The head with the shell of long hair, hidden in the skull."""
+    """Return the head with the shell of long hair, hidden in the skull."""
     data = table("hair.toml")
     outer, strand = _rings(head, data)
     inner = _inset(outer, data)
@@ -154,7 +155,8 @@ def _inset(outer: Floats, data: dict[str, Any]) -> Floats:
 
 
 def _grid_faces(rows: int, columns: int) -> Ints:
-    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell."""
+    """Triangles of the outside, the inside, the front edge and the lower edge of a left half
+    shell."""
     index = np.arange(rows * columns).reshape(rows, columns)
     sheets = [index, index[:, ::-1] + rows * columns]
     sheets.append(np.stack([index[:, 0] + rows * columns, index[:, 0]], 1))

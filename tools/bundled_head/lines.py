@@ -18,7 +18,7 @@ _POINTS = 40
 
 
 def line_pattern(chart: Chart) -> Floats:
-    """(H, W) darkness of all lines in [0, 1]."""
+    """Return (H, W) darkness of all lines in [0, 1]."""
     data = table("lines.toml")
     flat = chart.position[..., :2].reshape(-1, 2)
     strokes = np.concatenate([_dense(line) for line in _kinds(data).values()])
@@ -32,8 +32,8 @@ def line_pattern(chart: Chart) -> Floats:
 def line_features(
     head: Head, left_weight: Floats, whole: Floats, displacements: Floats
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then
-    on the right.
+    """Return (V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left,
+    then on the right.
 
     A feature looks only where the displacement is wholly its own side's, and does not see what both
     sides do together, so that a frozen side draws none.

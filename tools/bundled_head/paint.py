@@ -52,7 +52,7 @@ class Canvas:
 
 
 def paint_layers(wheel: Wheel, head: Head, chart: Chart) -> Paint:
-    """All layers of `paint.toml`."""
+    """Return all layers of `paint.toml`."""
     data = table("paint.toml")
     canvas = Canvas(wheel, head, chart)
     names = tuple(data["coefficients"])
@@ -72,18 +72,19 @@ def paint_layers(wheel: Wheel, head: Head, chart: Chart) -> Paint:
 
 
 def step(value: Floats, start: float, end: float) -> Floats:
-    """Smooth step from 0 at `start` to 1 at `end`; `start` may be the greater."""
+    """Return a smooth step from 0 at `start` to 1 at `end`; `start` may be greater than `end`."""
     share = np.clip((value - start) / (end - start), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
 
 
 def bump(canvas: Canvas, x: float, y: float, width: float, height: float) -> Floats:
-    """A Gaussian blot on the face."""
+    """Return a Gaussian blot on the face."""
     return np.exp(-0.5 * (((canvas.x - x) / width) ** 2 + ((canvas.y - y) / height) ** 2))
 
 
 def strands(angle: Floats, count: int, seed: int) -> Floats:
-    """Smooth noise in [0, 1] of a position in [0, 1] across the hair, with `count` values."""
+    """Return smooth noise in [0, 1] of a position in [0, 1] across the hair, with `count`
+    values."""
     values = np.random.default_rng(seed).random(count + 1)
     return np.interp(np.clip(angle, 0.0, 1.0) * count, np.arange(count + 1), values)
 
@@ -173,7 +174,8 @@ def _lash(canvas: Canvas, data: dict[str, Any]) -> Floats:
 
 
 def _scalp(canvas: Canvas) -> Floats:
-    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the shell."""
+    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the
+    shell."""
     angle = np.arctan2(canvas.x, canvas.z - table("hair.toml")["axis"]) / np.pi
     wave = 0.006 * np.sin(9.0 * canvas.chart.layout[..., 1])
     return np.where(canvas.chart.within("hair") > 0, canvas.chart.layout[..., 0] + wave, angle)

@@ -11,7 +11,7 @@ from tools.bundled_head.wheel import Floats
 def read_population(
     identity: tuple[str, ...], colours: tuple[str, ...], age_deviation: float
 ) -> tuple[Floats, Floats, Floats, tuple[str, ...]]:
-    """(C,) weights, (C, I + A) means and deviations, and C names of the groups of
+    """Return (C,) weights, (C, I + A) means and deviations, and C names of the groups of
     `population.toml`."""
     data = table("population.toml")
     weights, means, deviations, names = [], [], [], []

@@ -17,12 +17,12 @@ ROOT_JOINT = (0.0, -16.5, -10.0)
 
 
 def seam_widths(template: Floats) -> Floats:
-    """(V,) half width, cm, of the blend between the sides at each vertex."""
+    """Return (V,) half width, cm, of the blend between the sides at each vertex."""
     return BROW_WIDTH + (MOUTH_WIDTH - BROW_WIDTH) * step(template[:, 1], BROW_HEIGHT, MOUTH_HEIGHT)
 
 
 def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
-    """(3,) the point about which jawOpen turns the lower teeth, and the angle in radians.
+    """Return (3,) the point about which jawOpen turns the lower teeth, and the angle in radians.
 
     Args:
         jaw_open: (V, 3) cm.
@@ -37,7 +37,8 @@ def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
 
 
 def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
-    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape."""
+    """Return (V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any
+    shape."""
     hinge, angle = jaw_hinge(head, jaw_open)
     template = head.template
     weights = np.zeros((len(template), len(JOINTS)))

@@ -42,12 +42,12 @@ class Units:
 
 
 def table(name: str) -> dict[str, Any]:
-    """One of the TOML tables beside this file."""
+    """Return one of the TOML tables beside this file."""
     return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def read_units(wheel: Wheel, head: Head) -> Units:
-    """The units of `units.toml` as displacements of the head."""
+    """Return the units of `units.toml` as displacements of the head."""
     data = table("units.toml")
     names = tuple(unit["name"] for unit in data["units"])
     fields = np.stack([_displacement(wheel, head, unit) for unit in data["units"]], -1)
@@ -69,8 +69,8 @@ def read_units(wheel: Wheel, head: Head) -> Units:
 
 
 def sample_activations(units: Units, generator: np.random.Generator, count: int = SAMPLES) -> Floats:
-    """(count, N) activations in [0, 1]: varied prototypes with extras, and free combinations of few
-    groups."""
+    """Return (count, N) activations in [0, 1]: varied prototypes with extras, and free combinations
+    of few groups."""
     labels = sorted(set(units.labels))
     rows = [[i for i, name in enumerate(units.labels) if name == label] for label in labels]
     out = np.zeros((count, len(units.names)))
@@ -90,7 +90,7 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
 
 
 def principal_components(units: Units, weight: Floats, activations: Floats) -> tuple[Floats, Floats]:
-    """Uncentred principal components of expression, scaled to unit second moment: zero stays
+    """Return uncentred principal components of expression, scaled to unit second moment: zero stays
     neutral.
 
     Args:
@@ -113,8 +113,8 @@ def principal_components(units: Units, weight: Floats, activations: Floats) -> t
 
 
 def prototypes_in_box(mixing: Floats, metric: Floats, prototypes: Floats) -> Floats:
-    """(P, K) the coefficients inside the box whose face is nearest to each prototype's, in the
-    metric."""
+    """Return (P, K) the coefficients inside the box whose face is nearest to each prototype's, in
+    the metric."""
     values, vectors = np.linalg.eigh(metric)
     root = vectors * np.sqrt(values) @ vectors.T
     limit = BOX * (1 - 1e-6)
