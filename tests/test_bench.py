@@ -37,7 +37,7 @@ def test_rows_go_to_stdout_and_to_the_file(tmp_path: Path, capsys: pytest.Captur
     assert len(rows_printed) == 2
     assert output.err.splitlines() == [
         "bench permutation: permutation-test",
-        f"bench permutation: added to {file}",
+        f"bench permutation: appended to {file}",
     ]
     row = rows_printed[0]
     assert row["permutations"] == 20 and row["run_s"] > 0 and row["device"].startswith("cpu:")

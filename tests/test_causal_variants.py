@@ -70,7 +70,7 @@ def test_settings_of_table_1() -> None:
 
 
 def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
-    """As `data.rendered.draw` writes it."""
+    """As `data.rendered.render_dataset` writes it."""
     path.mkdir()
     draw = np.random.default_rng(count)
     np.save(path / "images.npy", draw.integers(0, 255, (count, 64, 64, 3), dtype=np.uint8))

@@ -1,6 +1,7 @@
 """The contract that every head keeps, from a picture to a report. A new head is one row of `HEADS`.
 
-What a head cannot do is in its `Capability`: there the contract is one line that names the head, before any work.
+What a head cannot do is in its `Capability`: there the contract is one line that names the head, before
+any work.
 """
 
 from __future__ import annotations
@@ -17,8 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jaxface.core.spread import compiled, over_devices
-from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Recipe
-from jaxface.data.rendered.stream import COLUMNS, IMAGES, describe
 from jaxface.render.shade import vertex_normals
 
 import jaxface as jf
@@ -36,6 +35,13 @@ from jaxface.core.progress import Silent
 from jaxface.core.types import Array
 from jaxface.data import rendered
 from jaxface.data.rendered import photograph
+from jaxface.data.rendered.config import (
+    ActionUnitsConfig,
+    ExpressionsConfig,
+    PeopleConfig,
+    RenderedDatasetConfig,
+)
+from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe
 from jaxface.data.retarget import RetargetConfig, retarget
 from jaxface.face import FaceModel, HeadConfig, texture
 from jaxface.face.population import standard_normal_prior
@@ -210,7 +216,7 @@ def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
     """
     # `jaxface.render.image` is the function
     monkeypatch.setattr(importlib.import_module("jaxface.render.image"), "_linear", sketch)
-    monkeypatch.setattr(photograph, "_developed", sketch_photograph)
+    monkeypatch.setattr(photograph, "_shade", sketch_photograph)
 
 
 def sketch(head: FaceModel, vertices: Array, lines: Array, prepared: Any, scene: jf.render.Scene) -> Array:
@@ -223,13 +229,13 @@ def sketch(head: FaceModel, vertices: Array, lines: Array, prepared: Any, scene:
 
 
 def sketch_photograph(
-    studio: rendered.Studio, vertices: Any, albedo: Array, shot: rendered.Shot
+    assets: rendered.SceneAssets, vertices: Any, albedo: Array, scene: rendered.SceneParams
 ) -> tuple[list[Array], Array]:
-    """In place of `photograph._developed`, in the same manner."""
-    size = studio.recipe.size
-    painted = texture(studio.head.appearance, albedo).mean((0, 1))
+    """In place of `photograph._shade`, in the same way."""
+    size = assets.recipe.size
+    skin = texture(assets.head.appearance, albedo).mean((0, 1))
     received = vertices.red * (0.5 + 0.5 * jnp.sin(vertices.x + vertices.y)) * (1.0 - 0.5 * vertices.line)
-    planes = [jnp.resize(received * painted[k] * shot.gain[k], (size, size)) for k in range(3)]
+    planes = [jnp.resize(received * skin[k] * scene.gain[k], (size, size)) for k in range(3)]
     return planes, jnp.zeros((size, size), jnp.int32)
 
 
@@ -369,22 +375,22 @@ def test_it_is_observed(head: Head, sketched: None, tmp_path: Path) -> None:
     assert before == {file: file.stat().st_mtime_ns for file in out.rglob("*.png")}
 
 
-def recipe(head: Head, **changes: Any) -> Recipe:
+def recipe(head: Head, **changes: Any) -> RenderedDatasetConfig:
     """What the toy head can show, too; `head` by the name that `face.load` knows."""
-    return Recipe(
+    return RenderedDatasetConfig(
         name="small",
         head=head.by_name["head"],
         size=SIZE,
-        expressions=Expressions(labels=("happiness", "neutral")),
-        units=ActionUnits(numbers=(12, 4, 26)),
-        people=People(resting=()),
+        expressions=ExpressionsConfig(labels=("happiness", "neutral")),
+        units=ActionUnitsConfig(numbers=(12, 4, 26)),
+        people=PeopleConfig(rest_units=()),
         **changes,
     )
 
 
 def test_a_batch_of_it_is_drawn(head: Head) -> None:
-    drawn = dataclasses.replace(recipe(head), size=REAL_SIZE) if head.can.units else recipe(head)
-    batch = allows(head, "units", lambda: next(rendered.stream(drawn, 2)))
+    config = dataclasses.replace(recipe(head), size=REAL_SIZE) if head.can.units else recipe(head)
+    batch = allows(head, "units", lambda: next(rendered.rendered_stream(config, 2)))
     if batch is not None:
         assert batch["image"].shape == (2, REAL_SIZE, REAL_SIZE, 3) and np.asarray(batch["image"]).std() > 5
         assert batch["units"].shape == (2, 3)
@@ -396,8 +402,9 @@ def test_a_batch_of_it_is_drawn(head: Head) -> None:
 def test_landmarks_of_a_recipe_are_asked_for_early(head: Head, tmp_path: Path) -> None:
     if head.can.units:
         out = tmp_path / "set"
-        drawn = allows(head, "landmarks", lambda: rendered.draw(recipe(head, landmarks=True), 1, out), out)
-        assert drawn is None or drawn.columns["landmarks"].shape == (1, 68, 2)
+        config = recipe(head, landmarks=True)
+        dataset = allows(head, "landmarks", lambda: rendered.render_dataset(config, 1, out), out)
+        assert dataset is None or dataset.columns["landmarks"].shape == (1, 68, 2)
 
 
 def write_source(folder: Path, head: Head) -> None:
@@ -422,11 +429,11 @@ def test_it_is_retargeted(head: Head, sketched: None, tmp_path: Path) -> None:
         return
     with pytest.raises(KeyboardInterrupt):
         retarget(config, out, Stopping())
-    outcome = retarget(config, out)
-    assert outcome.drawn < 4 and outcome.dataset.columns["sex"].tolist() == [0, 1, 0, 1]
+    result = retarget(config, out)
+    assert result.rendered < 4 and result.dataset.columns["sex"].tolist() == [0, 1, 0, 1]
     again = retarget(config, out)
-    assert again.drawn == 0
-    np.testing.assert_array_equal(again.dataset.columns["activations"], outcome.dataset.columns["activations"])
+    assert again.rendered == 0
+    np.testing.assert_array_equal(again.dataset.columns["activations"], result.dataset.columns["activations"])
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ from tools.bundled_head.hair import add_shell, ears, lift_scalp
 from tools.bundled_head.identity import read_identity
 from tools.bundled_head.lines import line_features, line_pattern
 from tools.bundled_head.mesh import PARTS, Head, cut_head
-from tools.bundled_head.paint import paint
+from tools.bundled_head.paint import paint_layers
 from tools.bundled_head.population import read_population
 from tools.bundled_head.units import (
     BOX,
@@ -54,7 +54,7 @@ def build_head(wheel: Wheel) -> dict[str, bundled_format.Array]:
     directions = np.concatenate([directions[..., :2], shell.shown[..., None], directions[..., 2:]], -1)
     identity_names = (*identity.names[:2], "hair_length", *identity.names[2:])
     chart = lay_out(head)
-    layers = paint(wheel, head, chart)
+    layers = paint_layers(wheel, head, chart)
     widths = jnp.asarray(rig.seam_widths(head.template))
     left = np.asarray(left_weights(jnp.asarray(head.template[:, 0]), widths), np.float64)
     left = 0.5 * (left + 1.0 - left[head.mirror])

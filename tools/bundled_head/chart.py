@@ -1,4 +1,5 @@
-"""The texture's layout: texture coordinates of every part, and where on the head each texel lies."""
+"""The texture's layout: texture coordinates of every part, and where on the head each texel
+lies."""
 
 from __future__ import annotations
 
@@ -45,16 +46,16 @@ class Chart:
     supersample: int
 
     def within(self, *names: str) -> Floats:
-        """(H, W) 1 in the named regions."""
+        """Return (H, W) 1 in the named regions."""
         return np.isin(self.region, [REGIONS.index(name) for name in names]).astype(np.float64)
 
     def finished(self, paint: Floats) -> Floats:
-        """(H / s, W / s, ...) mean over the covered texels; empty ones take their nearest
+        """Return (H / s, W / s, ...) mean over the covered texels; empty ones take their nearest
         neighbour's value."""
         nearest = distance_transform_edt(self.region < 0, return_distances=False, return_indices=True)
-        filled, step = paint[tuple(nearest)], self.supersample
-        height, width = (length // step for length in filled.shape[:2])
-        return filled.reshape(height, step, width, step, *filled.shape[2:]).mean((1, 3))
+        dense, step = paint[tuple(nearest)], self.supersample
+        height, width = (length // step for length in dense.shape[:2])
+        return dense.reshape(height, step, width, step, *dense.shape[2:]).mean((1, 3))
 
 
 def lay_out(head: Head) -> Chart:
@@ -67,24 +68,24 @@ def lay_out(head: Head) -> Chart:
     region = _regions(head, vertex)
     uv = np.zeros_like(head.uv)
     for index, name in enumerate(REGIONS):
-        chosen = region == index
-        source = _source(name, head.uv[chosen], head.template[vertex[chosen]], head.part[vertex[chosen]])
+        members = region == index
+        source = _source(name, head.uv[members], head.template[vertex[members]], head.part[vertex[members]])
         left, bottom, right, top = data["boxes"][name]
         # The face reaches the left edge of the texture exactly: the midline is sampled there by clamping.
         inset = np.array([0.0 if name == "face" else data["margin"], data["margin"]])
         size = np.array([right, top]) - data["margin"] - np.array([left, bottom]) - inset
         low, high = source.min(0), source.max(0)
-        uv[chosen] = np.array([left, bottom]) + inset + (source - low) / (high - low) * size
+        uv[members] = np.array([left, bottom]) + inset + (source - low) / (high - low) * size
     count = data["size"] * data["supersample"]
     triangle, weights = _cover(uv[head.uv_faces[:half]], count)
-    covered = triangle >= 0
+    on_triangle = triangle >= 0
     faces, uv_faces = head.faces[:half][triangle], head.uv_faces[:half][triangle]
     return Chart(
         uv,
         region,
-        np.einsum("hwk,hwkc->hwc", weights, head.template[faces]) * covered[..., None],
-        np.einsum("hwk,hwkc->hwc", weights, head.uv[uv_faces]) * covered[..., None],
-        np.where(covered, region[uv_faces[..., 0]], -1),
+        np.einsum("hwk,hwkc->hwc", weights, head.template[faces]) * on_triangle[..., None],
+        np.einsum("hwk,hwkc->hwc", weights, head.uv[uv_faces]) * on_triangle[..., None],
+        np.where(on_triangle, region[uv_faces[..., 0]], -1),
         data["supersample"],
     )
 
@@ -143,9 +144,9 @@ def _cover(triangles: Floats, count: int) -> tuple[Ints, Floats]:
             continue
         first = ((bx - x) * (cy - y) - (by - y) * (cx - x)) / area
         second = ((cx - x) * (ay - y) - (cy - y) * (ax - x)) / area
-        found = np.stack([first, second, 1.0 - first - second], -1)
-        inside = (found >= -1e-9).all(-1)
+        barycentric = np.stack([first, second, 1.0 - first - second], -1)
+        inside = (barycentric >= -1e-9).all(-1)
         rows, columns = np.nonzero(inside)
         index[rows + start[1], columns + start[0]] = number
-        weights[rows + start[1], columns + start[0]] = found[inside]
+        weights[rows + start[1], columns + start[0]] = barycentric[inside]
     return index, weights

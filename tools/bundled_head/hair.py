@@ -33,14 +33,15 @@ class Shell:
     weights: Floats
 
     def follow(self, field: Floats) -> Floats:
-        """`field` (V, ...) with the hair's rows replaced by weighted means of their parents' rows."""
+        """Return `field` (V, ...) with the hair's rows replaced by weighted means of their parents'
+        rows."""
         out = field.copy()
         out[self.vertices] = np.einsum("nk,nk...->n...", self.weights, field[self.parents])
         return out
 
 
 def above_hairline(points: Floats) -> Floats:
-    """Centimetres above the hairline, (...,), negative on the face and the neck."""
+    """Return centimetres above the hairline, (...,), negative on the face and the neck."""
     data = table("hair.toml")
     angle = np.degrees(np.arctan2(np.abs(points[..., 0]), points[..., 2] - data["axis"]))
     line = data["hairline"]
@@ -48,7 +49,7 @@ def above_hairline(points: Floats) -> Floats:
 
 
 def ears(wheel: Wheel, head: Head) -> Floats:
-    """(V,) 1 on the ears, 0 elsewhere."""
+    """Return (V,) 1 on the ears, 0 elsewhere."""
     texture = np.zeros((len(head.template), 2))
     texture[head.faces.ravel()] = head.uv[head.uv_faces.ravel()]
     picture = wheel.picture("mpfb_ears.jpg")
@@ -58,18 +59,18 @@ def ears(wheel: Wheel, head: Head) -> Floats:
 
 
 def lift_scalp(head: Head, ear: Floats) -> Head:
-    """The head with the volume of short hair."""
+    """Return the head with the volume of short hair."""
     line = table("hair.toml")["hairline"]
     share = np.clip(above_hairline(head.template) / line["volume_band"], 0.0, 1.0) * (1.0 - ear)
     share = (share * share * (3.0 - 2.0 * share)) * np.isin(head.part, [PARTS.index("skin")])
     outward = _normals(head.template, head.faces)
     template = head.template + line["volume"] * share[:, None] * outward
-    flipped = template[head.mirror] * np.array([-1.0, 1.0, 1.0])
-    return dataclasses.replace(head, template=0.5 * (template + flipped))
+    mirror_image = template[head.mirror] * np.array([-1.0, 1.0, 1.0])
+    return dataclasses.replace(head, template=0.5 * (template + mirror_image))
 
 
 def add_shell(head: Head) -> tuple[Head, Shell]:
-    """The head with the shell of long hair, hidden in the skull."""
+    """Return the head with the shell of long hair, hidden in the skull."""
     data = table("hair.toml")
     outer, strand = _rings(head, data)
     inner = _inset(outer, data)
@@ -78,14 +79,14 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
     texture = np.concatenate([strand.reshape(-1, 2), strand.reshape(-1, 2)])
     faces = _grid_faces(rows, columns)
     count, start, half = len(left), len(head.template), len(head.faces) // 2
-    shown = np.concatenate([left, left * np.array([-1.0, 1.0, 1.0])])
+    visible_points = np.concatenate([left, left * np.array([-1.0, 1.0, 1.0])])
     centre = np.array(data["shell"]["hidden_at"])
-    hidden = centre + (shown - centre) * np.array(data["shell"]["hidden_scale"])
+    hidden_points = centre + (visible_points - centre) * np.array(data["shell"]["hidden_scale"])
     halves = (faces + start, faces[:, ::-1] + start + count)
     uv_halves = (faces + len(head.uv), faces[:, ::-1] + len(head.uv))
-    grown = dataclasses.replace(
+    extended_head = dataclasses.replace(
         head,
-        template=np.concatenate([head.template, hidden]),
+        template=np.concatenate([head.template, hidden_points]),
         faces=np.concatenate([head.faces[:half], halves[0], head.faces[half:], halves[1]]),
         uv=np.concatenate([head.uv, texture]),
         uv_faces=np.concatenate([head.uv_faces[:half], uv_halves[0], head.uv_faces[half:], uv_halves[1]]),
@@ -93,13 +94,13 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
         mirror=np.concatenate([head.mirror, start + (np.arange(2 * count) + count) % (2 * count)]),
         source=np.concatenate([head.source, np.full(2 * count, -1)]),
     )
-    displacement = np.zeros_like(grown.template)
-    displacement[start:] = shown - hidden
+    displacement = np.zeros_like(extended_head.template)
+    displacement[start:] = visible_points - hidden_points
     skin = head.of("skin")
-    distance, index = cKDTree(head.template[skin]).query(shown, 24)
+    distance, index = cKDTree(head.template[skin]).query(visible_points, 24)
     weights = np.exp(-0.5 * ((distance - distance[:, :1]) / REACH) ** 2)
     weights /= weights.sum(1, keepdims=True)
-    return grown, Shell(np.arange(start, start + 2 * count), displacement, skin[index], weights)
+    return extended_head, Shell(np.arange(start, start + 2 * count), displacement, skin[index], weights)
 
 
 def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:
@@ -154,7 +155,8 @@ def _inset(outer: Floats, data: dict[str, Any]) -> Floats:
 
 
 def _grid_faces(rows: int, columns: int) -> Ints:
-    """Triangles of the outside, the inside, the front edge and the lower edge of a left half shell."""
+    """Triangles of the outside, the inside, the front edge and the lower edge of a left half
+    shell."""
     index = np.arange(rows * columns).reshape(rows, columns)
     sheets = [index, index[:, ::-1] + rows * columns]
     sheets.append(np.stack([index[:, 0] + rows * columns, index[:, 0]], 1))

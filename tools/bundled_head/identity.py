@@ -36,11 +36,11 @@ class Identity:
     explained: float
 
 
-def read_identity(wheel: Wheel, head: Head, seen: Floats, generator: np.random.Generator) -> Identity:
+def read_identity(wheel: Wheel, head: Head, weight: Floats, generator: np.random.Generator) -> Identity:
     """Sample `SAMPLES` heads and describe them by few directions.
 
     Args:
-        seen: (V,) weight of a vertex in the principal components' metric.
+        weight: (V,) of a vertex in the principal components' metric.
     """
     data = table("identity.toml")
     targets: dict[str, Floats] = {}
@@ -50,25 +50,25 @@ def read_identity(wheel: Wheel, head: Head, seen: Floats, generator: np.random.G
     for name in names:
         targets[name] = head.take(wheel.target(name))
     mixing = np.stack([sum(part.get(name, np.zeros(SAMPLES)) for part in weights) for name in names], 1)
-    moved = np.tensordot(mixing, np.stack([targets[name] for name in names]), 1)
-    moved -= np.tensordot(_mean_young(names), np.stack([targets[name] for name in names]), 1)
-    displacement = _aligned(head, moved)
+    displacement_fields = np.tensordot(mixing, np.stack([targets[name] for name in names]), 1)
+    displacement_fields -= np.tensordot(_mean_young(names), np.stack([targets[name] for name in names]), 1)
+    displacement = _aligned(head, displacement_fields)
     design = np.column_stack(
         [np.ones(SAMPLES), covariates[:, 0] - 0.5, covariates[:, 1] - covariates[:, 1].mean()]
     )
-    named = np.linalg.lstsq(design, displacement.reshape(SAMPLES, -1), rcond=None)[0]
-    residual = displacement - (design @ named).reshape(displacement.shape)
-    components, explained = _components(residual, seen)
-    basis = np.concatenate([named[1:].reshape(2, -1, 3), components])
+    sex_and_age = np.linalg.lstsq(design, displacement.reshape(SAMPLES, -1), rcond=None)[0]
+    residual = displacement - (design @ sex_and_age).reshape(displacement.shape)
+    components, variance_share = _components(residual, weight)
+    basis = np.concatenate([sex_and_age[1:].reshape(2, -1, 3), components])
     basis = np.stack([symmetrised(field, head.mirror) for field in basis], -1)
     shapes = tuple(f"shape_{index:02d}" for index in range(1, RESIDUALS + 1))
-    return Identity(basis, ("sex", "age", *shapes), float(covariates[:, 1].std()), explained)
+    return Identity(basis, ("sex", "age", *shapes), float(covariates[:, 1].std()), variance_share)
 
 
-def _components(residual: Floats, seen: Floats) -> tuple[Floats, float]:
+def _components(residual: Floats, weight: Floats) -> tuple[Floats, float]:
     flat = residual.reshape(len(residual), -1)
-    weighted = (residual * np.sqrt(seen / seen.sum())[:, None]).reshape(len(residual), -1)
-    values, vectors = np.linalg.eigh(weighted @ weighted.T / SAMPLES)
+    weighted_residual = (residual * np.sqrt(weight / weight.sum())[:, None]).reshape(len(residual), -1)
+    values, vectors = np.linalg.eigh(weighted_residual @ weighted_residual.T / SAMPLES)
     values, vectors = values[::-1], vectors[:, ::-1][:, :RESIDUALS]
     vectors = vectors * np.sign(vectors[np.argmax(np.abs(vectors), 0), np.arange(RESIDUALS)])
     scores = vectors * np.sqrt(SAMPLES)
@@ -76,9 +76,9 @@ def _components(residual: Floats, seen: Floats) -> tuple[Floats, float]:
     return components, float(values[:RESIDUALS].sum() / values.sum())
 
 
-def _aligned(head: Head, moved: Floats) -> Floats:
+def _aligned(head: Head, displacement_fields: Floats) -> Floats:
     """Displacements with the eyes back at the origin and the size of the template."""
-    heads = head.template + moved
+    heads = head.template + displacement_fields
     eyes = head.of("left_eye", "right_eye")
     heads -= heads[:, eyes].mean(1, keepdims=True) - head.template[eyes].mean(0)
     front = (head.template[:, 2] > -3.5) & (head.template[:, 1] > -11.0) & (head.source >= 0)
@@ -124,9 +124,9 @@ def _mean_young(names: list[str]) -> Floats:
 
 
 def _shape_weights(data: dict[str, Any], generator: np.random.Generator) -> dict[str, Floats]:
-    chosen = generator.integers(len(data["shapes"]), size=SAMPLES)
+    shape_index = generator.integers(len(data["shapes"]), size=SAMPLES)
     amount = generator.uniform(0.0, 0.5, SAMPLES)
-    return {name: amount * (chosen == index) for index, name in enumerate(data["shapes"])}
+    return {name: amount * (shape_index == index) for index, name in enumerate(data["shapes"])}
 
 
 def _local_weights(wheel: Wheel, data: dict[str, Any], generator: np.random.Generator) -> dict[str, Floats]:
@@ -145,7 +145,7 @@ def _local_weights(wheel: Wheel, data: dict[str, Any], generator: np.random.Gene
     for stem, deviation in deviations.items():
         amount = np.clip(generator.normal(0.0, deviation, SAMPLES), -local["limit"], local["limit"])
         first, second = next(pair for pair in data["opposites"] if wheel.has_target(f"{stem}-{pair[0]}"))
-        for suffix, signed in ((first, -amount), (second, amount)):
+        for suffix, amounts in ((first, -amount), (second, amount)):
             for side in {stem, stem.replace("/l-", "/r-", 1)}:
-                out[f"{side}-{suffix}"] = np.maximum(signed, 0.0)
+                out[f"{side}-{suffix}"] = np.maximum(amounts, 0.0)
     return out

@@ -18,12 +18,12 @@ _POINTS = 40
 
 
 def line_pattern(chart: Chart) -> Floats:
-    """(H, W) darkness of all lines in [0, 1]."""
+    """Return (H, W) darkness of all lines in [0, 1]."""
     data = table("lines.toml")
     flat = chart.position[..., :2].reshape(-1, 2)
     strokes = np.concatenate([_dense(line) for line in _kinds(data).values()])
     strength = np.concatenate([_faded(line, data["fade"]) for line in _kinds(data).values()])
-    distance, nearest = (found.reshape(chart.region.shape) for found in cKDTree(strokes).query(flat))
+    distance, nearest = (each.reshape(chart.region.shape) for each in cKDTree(strokes).query(flat))
     front = chart.within("face") * step(chart.position[..., 2], -4.0, -3.0)
     profile = np.exp(-0.5 * (distance / data["width"]) ** 2)
     return chart.finished(data["darkness"] * profile * strength[nearest] * front)
@@ -32,8 +32,8 @@ def line_pattern(chart: Chart) -> Floats:
 def line_features(
     head: Head, left_weight: Floats, whole: Floats, displacements: Floats
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then
-    on the right.
+    """Return (V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left,
+    then on the right.
 
     A feature looks only where the displacement is wholly its own side's, and does not see what both
     sides do together, so that a frozen side draws none.
@@ -64,11 +64,12 @@ def line_features(
 
 def _blind_to(fields: Floats, feature: Floats) -> Floats:
     """The nearest feature, on the same vertices, that answers 0 to each of the fields (V, 3, N)."""
-    looked = np.flatnonzero(np.abs(feature).sum(1))
-    seen = fields[looked][..., fields.any((0, 1))].reshape(3 * len(looked), -1)
-    kept = feature[looked].ravel() - seen @ np.linalg.lstsq(seen, feature[looked].ravel(), rcond=None)[0]
+    support = np.flatnonzero(np.abs(feature).sum(1))
+    blind_fields = fields[support][..., fields.any((0, 1))].reshape(3 * len(support), -1)
+    values = feature[support].ravel()
+    remainder = values - blind_fields @ np.linalg.lstsq(blind_fields, values, rcond=None)[0]
     out = np.zeros_like(feature)
-    out[looked] = kept.reshape(-1, 3)
+    out[support] = remainder.reshape(-1, 3)
     return out
 
 

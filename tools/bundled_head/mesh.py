@@ -50,23 +50,24 @@ class Head:
     scale: float
 
     def of(self, *names: str) -> Ints:
-        """The vertices of the named parts."""
+        """Return the vertices of the named parts."""
         return np.flatnonzero(np.isin(self.part, [PARTS.index(name) for name in names]))
 
     def take(self, displacement: Floats) -> Floats:
-        """(V, 3) cm, exactly symmetric, of (19158, 3) displacements in units of the base mesh."""
-        kept = np.where(self.source[:, None] >= 0, displacement[self.source], 0.0)
-        return symmetrised(kept * self.scale, self.mirror)
+        """Return (V, 3) cm, exactly symmetric, of (19158, 3) displacements in units of the base
+        mesh."""
+        rows = np.where(self.source[:, None] >= 0, displacement[self.source], 0.0)
+        return symmetrised(rows * self.scale, self.mirror)
 
 
 def symmetrised(field: Floats, mirror: Ints) -> Floats:
-    """(d + mirror(d)) / 2 of a (V, 3) vector field."""
-    flipped = field[mirror] * np.array([-1.0, 1.0, 1.0])
-    return 0.5 * (field + flipped)
+    """Return (d + mirror(d)) / 2 of a (V, 3) vector field."""
+    mirror_image = field[mirror] * np.array([-1.0, 1.0, 1.0])
+    return 0.5 * (field + mirror_image)
 
 
 def cut_head(wheel: Wheel) -> Head:
-    """The head of the wheel's mesh, average of young women and men, at rest."""
+    """Return the head of the wheel's mesh, average of young women and men, at rest."""
     mesh = wheel.mesh()
     body = mesh.vertices + _young_mean(wheel)
     for name, share in REST.items():
@@ -117,10 +118,10 @@ def _kept_quads(mesh: Mesh, body: Floats) -> tuple[Ints, Ints, Ints]:
     quads, uv_quads = [], []
     for group, part in _GROUPS.items():
         corners, uv_corners = mesh.groups[group]
-        kept = inside[corners].all(1)
-        quads.append(corners[kept])
-        uv_quads.append(uv_corners[kept])
-        part_of[corners[kept]] = PARTS.index(part)
+        rows = inside[corners].all(1)
+        quads.append(corners[rows])
+        uv_quads.append(uv_corners[rows])
+        part_of[corners[rows]] = PARTS.index(part)
     return np.concatenate(quads), np.concatenate(uv_quads), part_of
 
 

@@ -51,8 +51,8 @@ class Canvas:
         self.eye_x, self.eye_y = self.x - INTEROCULAR / 2, self.y
 
 
-def paint(wheel: Wheel, head: Head, chart: Chart) -> Paint:
-    """All layers of `paint.toml`."""
+def paint_layers(wheel: Wheel, head: Head, chart: Chart) -> Paint:
+    """Return all layers of `paint.toml`."""
     data = table("paint.toml")
     canvas = Canvas(wheel, head, chart)
     names = tuple(data["coefficients"])
@@ -72,35 +72,36 @@ def paint(wheel: Wheel, head: Head, chart: Chart) -> Paint:
 
 
 def step(value: Floats, start: float, end: float) -> Floats:
-    """Smooth step from 0 at `start` to 1 at `end`; `start` may be the greater."""
+    """Return a smooth step from 0 at `start` to 1 at `end`; `start` may be greater than `end`."""
     share = np.clip((value - start) / (end - start), 0.0, 1.0)
     return share * share * (3.0 - 2.0 * share)
 
 
 def bump(canvas: Canvas, x: float, y: float, width: float, height: float) -> Floats:
-    """A Gaussian blot on the face."""
+    """Return a Gaussian blot on the face."""
     return np.exp(-0.5 * (((canvas.x - x) / width) ** 2 + ((canvas.y - y) / height) ** 2))
 
 
 def strands(angle: Floats, count: int, seed: int) -> Floats:
-    """Smooth noise in [0, 1] of a position in [0, 1] across the hair, with `count` values."""
+    """Return smooth noise in [0, 1] of a position in [0, 1] across the hair, with `count`
+    values."""
     values = np.random.default_rng(seed).random(count + 1)
     return np.interp(np.clip(angle, 0.0, 1.0) * count, np.arange(count + 1), values)
 
 
 def _fixed(canvas: Canvas, data: dict[str, Any]) -> Floats:
-    fixed, chart = data["fixed"], canvas.chart
+    settings, chart = data["fixed"], canvas.chart
     out = np.full((*canvas.x.shape, 3), 0.5)
     corner = step(np.abs(canvas.eye_x), 0.9, 1.5)[..., None]
-    sclera = np.array(fixed["sclera"]) * (1 - corner) + np.array(fixed["sclera_corner"]) * corner
+    sclera = np.array(settings["sclera"]) * (1 - corner) + np.array(settings["sclera_corner"]) * corner
     out = np.where(chart.within("eye")[..., None] > 0, sclera, out)
     for region, key, along in (
         ("teeth", "teeth_across", canvas.x),
         ("tongue", "tongue_depth", canvas.z),
         ("mouth", "mouth_depth", canvas.z),
     ):
-        near, far, least = fixed[key]
-        colour = np.array(fixed[region]) * (least + (1.0 - least) * step(along, far, near))[..., None]
+        near, far, least = settings[key]
+        colour = np.array(settings[region]) * (least + (1.0 - least) * step(along, far, near))[..., None]
         out = np.where(chart.within(region)[..., None] > 0, colour, out)
     return out
 
@@ -173,7 +174,8 @@ def _lash(canvas: Canvas, data: dict[str, Any]) -> Floats:
 
 
 def _scalp(canvas: Canvas) -> Floats:
-    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the shell."""
+    """(H, W) position across the hair in [0, 1]: the angle on the scalp, the column on the
+    shell."""
     angle = np.arctan2(canvas.x, canvas.z - table("hair.toml")["axis"]) / np.pi
     wave = 0.006 * np.sin(9.0 * canvas.chart.layout[..., 1])
     return np.where(canvas.chart.within("hair") > 0, canvas.chart.layout[..., 0] + wave, angle)
@@ -181,8 +183,8 @@ def _scalp(canvas: Canvas) -> Floats:
 
 def _hair(canvas: Canvas, data: dict[str, Any]) -> Floats:
     hair = data["hair"]
-    ragged = strands(_scalp(canvas), 260, 5) - 0.5 + 0.6 * (strands(_scalp(canvas), 90, 6) - 0.5)
-    above = above_hairline(canvas.chart.position) + hair["ragged"] * ragged
+    raggedness = strands(_scalp(canvas), 260, 5) - 0.5 + 0.6 * (strands(_scalp(canvas), 90, 6) - 0.5)
+    above = above_hairline(canvas.chart.position) + hair["ragged"] * raggedness
     scalp = step(above, -hair["soft"], hair["soft"]) * (1.0 - canvas.ears) * canvas.chart.within("face", "neck")
     return np.maximum(scalp, canvas.chart.within("hair"))
 

@@ -17,12 +17,12 @@ ROOT_JOINT = (0.0, -16.5, -10.0)
 
 
 def seam_widths(template: Floats) -> Floats:
-    """(V,) half width, cm, of the blend between the sides at each vertex."""
+    """Return (V,) half width, cm, of the blend between the sides at each vertex."""
     return BROW_WIDTH + (MOUTH_WIDTH - BROW_WIDTH) * step(template[:, 1], BROW_HEIGHT, MOUTH_HEIGHT)
 
 
 def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
-    """(3,) the point about which jawOpen turns the lower teeth, and the angle in radians.
+    """Return (3,) the point about which jawOpen turns the lower teeth, and the angle in radians.
 
     Args:
         jaw_open: (V, 3) cm.
@@ -37,7 +37,8 @@ def jaw_hinge(head: Head, jaw_open: Floats) -> tuple[Floats, float]:
 
 
 def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
-    """(V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any shape."""
+    """Return (V, 5) weights that sum to one, and (5, V) the regressor that finds the joints on any
+    shape."""
     hinge, angle = jaw_hinge(head, jaw_open)
     template = head.template
     weights = np.zeros((len(template), len(JOINTS)))
@@ -54,8 +55,8 @@ def skinning(head: Head, jaw_open: Floats) -> tuple[Floats, Floats]:
     for joint, part in ((3, "left_eye"), (4, "right_eye")):
         weights[head.of(part)] = np.eye(len(JOINTS))[joint]
     # Symmetric to the last bit: the eyes change places, all else is averaged.
-    flipped = weights[head.mirror][:, [0, 1, 2, 4, 3]]
-    weights = 0.5 * (weights + flipped)
+    mirror_image = weights[head.mirror][:, [0, 1, 2, 4, 3]]
+    weights = 0.5 * (weights + mirror_image)
     regressor = np.stack(
         [
             _near(head, np.array(ROOT_JOINT)),
@@ -81,10 +82,10 @@ def _near(head: Head, point: Floats) -> Floats:
     """
     skin = head.of("skin")
     flat = np.hypot(*(head.template[skin] - point)[:, 1:].T)
-    chosen = skin[np.argsort(flat, kind="stable")[:80]]
-    chosen = np.unique(np.concatenate([chosen, head.mirror[chosen]]))
-    system = np.vstack([np.ones(len(chosen)), head.template[chosen].T])
+    members = skin[np.argsort(flat, kind="stable")[:80]]
+    members = np.unique(np.concatenate([members, head.mirror[members]]))
+    system = np.vstack([np.ones(len(members)), head.template[members].T])
     weights = np.linalg.lstsq(system, np.array([1.0, *point]), rcond=None)[0]
     out = np.zeros(len(head.template))
-    out[chosen] = weights
+    out[members] = weights
     return 0.5 * (out + out[head.mirror])

@@ -42,12 +42,12 @@ class Units:
 
 
 def table(name: str) -> dict[str, Any]:
-    """One of the TOML tables beside this file."""
+    """Return one of the TOML tables beside this file."""
     return tomllib.loads(files(__package__).joinpath(name).read_text(encoding="utf-8"))
 
 
 def read_units(wheel: Wheel, head: Head) -> Units:
-    """The units of `units.toml` as displacements of the head."""
+    """Return the units of `units.toml` as displacements of the head."""
     data = table("units.toml")
     names = tuple(unit["name"] for unit in data["units"])
     fields = np.stack([_displacement(wheel, head, unit) for unit in data["units"]], -1)
@@ -69,16 +69,16 @@ def read_units(wheel: Wheel, head: Head) -> Units:
 
 
 def sample_activations(units: Units, generator: np.random.Generator, count: int = SAMPLES) -> Floats:
-    """(count, N) activations in [0, 1]: varied prototypes with extras, and free combinations of few
-    groups."""
+    """Return (count, N) activations in [0, 1]: varied prototypes with extras, and free combinations
+    of few groups."""
     labels = sorted(set(units.labels))
     rows = [[i for i, name in enumerate(units.labels) if name == label] for label in labels]
     out = np.zeros((count, len(units.names)))
     for activations in out:
         if generator.random() < 0.6:
-            chosen = units.prototypes[generator.choice(rows[generator.integers(len(rows))])]
-            strength = generator.uniform(0.4, 1.3) * generator.uniform(0.5, 1.2, len(chosen))
-            activations += chosen * strength * (generator.random(len(chosen)) >= 0.15)
+            prototype = units.prototypes[generator.choice(rows[generator.integers(len(rows))])]
+            strength = generator.uniform(0.4, 1.3) * generator.uniform(0.5, 1.2, len(prototype))
+            activations += prototype * strength * (generator.random(len(prototype)) >= 0.15)
             extras, limit = generator.integers(3), 0.5
         else:
             extras, limit = 1 + generator.integers(4), 1.0
@@ -89,18 +89,18 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
     return np.clip(out, 0.0, 1.0)
 
 
-def principal_components(units: Units, seen: Floats, activations: Floats) -> tuple[Floats, Floats]:
-    """Uncentred principal components of expression, scaled to unit second moment: zero stays
+def principal_components(units: Units, weight: Floats, activations: Floats) -> tuple[Floats, Floats]:
+    """Return uncentred principal components of expression, scaled to unit second moment: zero stays
     neutral.
 
     Args:
-        seen: (V,) weight of a vertex in the metric.
+        weight: (V,) of a vertex in the metric.
         activations: (S, N) samples.
 
     Returns:
         (K, N) mixing: components @ mixing = activations; and (N, N) metric of activations, cm^2.
     """
-    fields = (units.one_sided + units.whole) * np.sqrt(seen / seen.sum())[:, None, None]
+    fields = (units.one_sided + units.whole) * np.sqrt(weight / weight.sum())[:, None, None]
     metric = np.einsum("vcm,vcn->mn", fields, fields)
     values, vectors = np.linalg.eigh(metric)
     root = vectors * np.sqrt(values) @ vectors.T
@@ -113,8 +113,8 @@ def principal_components(units: Units, seen: Floats, activations: Floats) -> tup
 
 
 def prototypes_in_box(mixing: Floats, metric: Floats, prototypes: Floats) -> Floats:
-    """(P, K) the coefficients inside the box whose face is nearest to each prototype's, in the
-    metric."""
+    """Return (P, K) the coefficients inside the box whose face is nearest to each prototype's, in
+    the metric."""
     values, vectors = np.linalg.eigh(metric)
     root = vectors * np.sqrt(values) @ vectors.T
     limit = BOX * (1 - 1e-6)

