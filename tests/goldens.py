@@ -45,6 +45,9 @@ FILE = Path(__file__).parent / "data" / "goldens.npz"
 PORT_SHAPES = Path(__file__).parent / "data" / "goldens_ports.json"
 """For each port the names and shapes of the tensors in its authors' PyTorch state dict."""
 
+SMALLEST = 1e-3
+"""Tolerances are shares of an array's largest magnitude, or of this where all of it is smaller."""
+
 PORT_GAINS = {"dan-affectnet7": 0.5, "ddamfn-affectnet7": 1.0, "hsemotion-b0-affectnet8": 1.5}
 """Factor on the weights, so that signals neither vanish nor explode."""
 
@@ -237,9 +240,10 @@ def sums(rows: Any) -> np.ndarray:
 
 
 def summary(tree: Any) -> np.ndarray:
-    """Return size, sum, first and last number of every array, (leaves, 4), sorted: names do not matter."""
+    """Return sum, first and last number of every array, (leaves, 3), sorted: names do not matter."""
     leaves = [np.asarray(leaf, np.float64).ravel() for leaf in jax.tree.leaves(tree)]
-    return np.array(sorted((leaf.size, leaf.sum(), leaf[0], leaf[-1]) for leaf in leaves if leaf.size))
+    rows = sorted((leaf.size, leaf.sum(), leaf[0], leaf[-1]) for leaf in leaves if leaf.size)
+    return np.array(rows)[:, 1:]
 
 
 def state_dict(shapes: dict[str, list[int]], gain: float) -> Arrays:
@@ -276,14 +280,25 @@ class Golden:
     unsettled: tuple[str, ...] = ()
 
 
+# Tolerances are ten times or more what was measured when XLA compiled without AVX2 and FMA (in brackets).
 GOLDENS = {
-    "audit": Golden(compute_audit, 1e-5, "", ()),
-    "grid": Golden(compute_grid, 1e-5, ""),
-    "search": Golden(compute_search, 1e-5, ""),
-    "ports": Golden(compute_ports, 1e-5, ""),
-    "training": Golden(compute_training, 1e-5, ""),
-    "rendered": Golden(compute_rendered, 1e-5, ""),
-    "observation": Golden(compute_observation, 1e-5, ""),
+    "audit": Golden(
+        compute_audit,
+        1e-2,
+        "rounding of quantised colours [2e-4]; one of 199 permutations moves a p-value by 5e-3",
+        unsettled=("top", "checked_top", "transfer_top"),  # near ties
+    ),
+    "grid": Golden(compute_grid, 2e-3, "the fast path quantises colours: one step is 1e-3 [2e-6]"),
+    "search": Golden(compute_search, 1e-4, "Adam amplifies rounding of the gradient [5e-6]"),
+    "ports": Golden(compute_ports, 1e-5, "float32 sums in another order [8e-7]"),
+    "training": Golden(compute_training, 2e-2, "ten steps, of Adam in part, amplify rounding [2e-3]"),
+    "rendered": Golden(compute_rendered, 1e-2, "a uint8 pixel rounds to the next level, 4e-3 [2e-6]"),
+    "observation": Golden(
+        compute_observation,
+        2e-2,
+        "pixels of stored photographs round to the next level [1e-3]; one permutation moves a p-value by 5e-3",
+        unsettled=("palsy/accuracy", "null/accuracy"),  # near ties
+    ),
 }
 
 
@@ -361,7 +376,7 @@ def distance(array: np.ndarray, expected: np.ndarray) -> tuple[float, float]:
     if not np.array_equal(one[~finite], other[~finite], equal_nan=True):
         return math.inf, math.inf
     largest = float(np.abs(one - other)[finite].max(initial=0.0))
-    return largest, largest / max(float(np.abs(other)[finite].max(initial=0.0)), 1e-30)
+    return largest, largest / float(np.abs(other)[finite].max(initial=SMALLEST))
 
 
 def write(names: list[str]) -> None:
