@@ -162,7 +162,7 @@ def test_masks_colour_lips_and_hair(tmp_path: Path) -> None:
 def test_masks_of_another_mesh_are_refused(tmp_path: Path) -> None:
     path, masks = write_flame_npz(tmp_path / "flame.npz", flame_arrays()), tmp_path / "masks.pkl"
     masks.write_bytes(pickle.dumps({"face": np.arange(61)}, 2))
-    with pytest.raises(ModelFileError, match="no list of vertices of a head of 60"):
+    with pytest.raises(ModelFileError, match="no list of vertices of a head with 60"):
         load(path, masks=masks)
     masks.write_bytes(pickle.dumps({"other": np.arange(6)}, 2))
     with pytest.raises(ModelFileError, match="not FLAME's masks"):

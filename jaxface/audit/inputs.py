@@ -14,6 +14,7 @@ import numpy as np
 from jaxface import classify, face, interventions
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
+from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError
@@ -34,17 +35,24 @@ class AuditInputs:
 
     Attributes:
         config: as the caller wrote it; it may hold objects.
+        settings: the same with names in place of objects, for the run's file.
         scene: how faces are rendered.
         classifiers: in the run's precision, in the order of the config.
         layout: of the store that the audit fills.
     """
 
     config: AuditConfig
+    settings: AuditConfig
     head: FaceModel
     scene: Scene
     intervention: Intervention
     classifiers: tuple[Classifier, ...]
     layout: Layout
+
+    @property
+    def work_items(self) -> tuple[WorkItem, ...]:
+        """All work of the audit."""
+        return work_items(self.config, {model.name: model.labels for model in self.classifiers})
 
     def classifier(self, name: str) -> Classifier:
         """Return the classifier of this name.
@@ -74,6 +82,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     require_expressions(head)
     return AuditInputs(
         config=config,
+        settings=serializable_config(config),
         head=head,
         scene=scene(config.render),
         intervention=intervention,

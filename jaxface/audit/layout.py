@@ -243,7 +243,12 @@ class Layout:
     @property
     def all_attributes(self) -> dict[str, Any]:
         """Everything that identifies the store's content."""
-        return {"schema": SCHEMA, "intervention": self.intervention.to_attributes(), **self.attributes}
+        return {
+            "schema": SCHEMA,
+            "schemes": list(SCHEMES),
+            "intervention": self.intervention.to_attributes(),
+            **self.attributes,
+        }
 
     @property
     def coordinates(self) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ from jaxface import search
 from jaxface.audit import plan, result, statistics, store, tables, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.evaluation import Evaluator, SearcherFactory
-from jaxface.audit.inputs import AuditInputs, load_inputs, serializable_config
+from jaxface.audit.inputs import AuditInputs, load_inputs
 from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
 from jaxface.core import processes
@@ -54,13 +54,11 @@ def run(
     """
     progress = progress or NullProgress()
     folder = Path(out)
-    settings = serializable_config(config)
-    if settings == config and (finished := _load_finished(folder, settings)):
-        return finished
+    if earlier := result.load_finished(folder, config):
+        return earlier
     inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
-    run_store = store.open_run(folder, settings, inputs.layout)
-    items = plan.work_items(config, {classifier.name: classifier.labels for classifier in inputs.classifiers})
-    share = plan.partition(items, jax.process_index(), jax.process_count())
+    run_store = store.open_run(folder, inputs.settings, inputs.layout)
+    share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
     pending = run_store.pending(share)
     total, left = _cells(share), _cells(pending)
     progress.start("audit", total, total - left)
@@ -74,7 +72,7 @@ def run(
                 session.cells += count
                 session.save()
                 progress.advance(count, _note(output))
-            _wait_for_others(run_store, items)
+            _wait_for_others(run_store, inputs.work_items)
             with clock.during("statistics"):
                 changes = processes.run_on_all(lambda: _finish(run_store, inputs), "compute the statistics")
             if pending or changes:
@@ -88,14 +86,6 @@ def run(
     return result.load(folder, inputs)
 
 
-def _load_finished(folder: Path, settings: AuditConfig) -> AuditResult | None:
-    """Return the result if the folder holds the finished run of these settings, with its tables."""
-    if not (store.is_finished(folder) and tables.has_tables(folder)):
-        return None
-    finished = result.load(folder)
-    return finished if finished.config == settings else None
-
-
 def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
     """Compute and write what is missing of statistics and tables; return whether anything was."""
     if not processes.is_first():
@@ -104,7 +94,7 @@ def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
     if incomplete:
         run_store.write_statistics(statistics.compute_statistics(run_store, inputs.config))
         run_store.write_summary(statistics.summarize(run_store.read(), inputs.config))
-    if missing_tables := not tables.has_tables(run_store.folder):
+    if missing_tables := not store.has_tables(run_store.folder):
         tables.write_tables(result.load(run_store.folder, inputs))
     return incomplete or missing_tables
 

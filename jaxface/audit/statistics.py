@@ -124,8 +124,8 @@ def _cells(data: xarray.Dataset, config: AuditConfig, record: InterventionRecord
     dose, time = (axis.name for axis in record.axes)
     scores = _scores(data)
     interval = mean_interval(scores, key)
-    reached = data["probability"].isel({dose: record.unchanged_dose, time: -1}).transpose(*_CELL, "identity")
-    activation = mean_interval(reached.values, key)
+    unchanged = data["probability"].isel({dose: record.unchanged_dose, time: -1}).transpose(*_CELL, "identity")
+    activation = mean_interval(unchanged.values, key)
     count = np.isfinite(scores).sum(-1)
     significant = (data["adjusted_p_value"].transpose(*_CELL, "identity").values <= config.alpha).sum(-1)
     status = data["status"].transpose(*_CELL, "identity").values
@@ -137,10 +137,10 @@ def _cells(data: xarray.Dataset, config: AuditConfig, record: InterventionRecord
         "population_p": sign_flip_test(scores, key, config.permutations),
         "significant": significant,
         "ratio": np.where(count > 0, significant / np.maximum(count, 1), np.nan),
-        "activation": reached.mean("identity").values,
+        "activation": unchanged.mean("identity").values,
         "activation_low": activation.low,
         "activation_high": activation.high,
-        "activation_deviation": reached.std("identity").values,
+        "activation_deviation": unchanged.std("identity").values,
         "mean_probability": population_score(data["mean_probability"].transpose(*_CELL, "identity").values),
         "status": np.apply_along_axis(_commonest, -1, status),
     }
@@ -239,10 +239,10 @@ def _comparisons(
 ) -> tuple[Comparison, ...]:
     scores = _scores(data)
     names = _names(data, "classifier")
-    ranked = [row.classifier for row in effects if row.effect.is_valid]
+    ranking = [row.classifier for row in effects if row.effect.is_valid]
     rows = []
-    for position, more in enumerate(ranked):
-        for less in ranked[position + 1 :]:
+    for position, more in enumerate(ranking):
+        for less in ranking[position + 1 :]:
             pair = scores[[names.index(more), names.index(less)]]
             shared = np.isfinite(pair).any(-1).all(0)
             if not shared.any():

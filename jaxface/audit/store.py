@@ -34,6 +34,8 @@ from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError
 
 SURFACES_FOLDER = "surfaces.zarr"
+TABLES = ("scores", "significance", "schemes", "accuracy", "activation", "transfer")
+"""Names of the CSV files, without their ending."""
 _SUMMARY = "summary"
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
@@ -157,13 +159,18 @@ def is_complete(data: xarray.Dataset) -> bool:
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a folder holds a run with statistics and a summary.
+    """Return whether a folder holds a run with statistics, summary and tables.
 
     Raises:
         StoreError: its store cannot be read, or another version of jaxface wrote it.
     """
-    parts = (folder / run_folder.SETTINGS).is_file(), (folder / SURFACES_FOLDER).is_dir()
+    parts = (folder / run_folder.SETTINGS).is_file(), (folder / SURFACES_FOLDER).is_dir(), has_tables(folder)
     return all(parts) and is_complete(read(folder))
+
+
+def has_tables(folder: Path) -> bool:
+    """Return whether all tables are in a run's folder."""
+    return all((folder / f"{name}.csv").is_file() for name in TABLES)
 
 
 def read_config(folder: Path) -> AuditConfig:

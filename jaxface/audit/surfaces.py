@@ -117,22 +117,22 @@ class SurfaceRenderer:
         Args:
             params: fields (n, X, ...), at most one person a device.
         """
-        assignment, scattered = self._scatter(params)
-        images = self._render(_render_probes, self._setup, scattered)
+        assignment, slots = self._scatter(params)
+        images = self._render(_render_probes, self._setup, slots)
         shape = *params.expression.shape[:2], len(self.inputs.intervention.probe_levels)
         return {
-            classifier.name: self._logits(classifier, images, scattered[-1], assignment).reshape(*shape, -1)
+            classifier.name: self._logits(classifier, images, slots[-1], assignment).reshape(*shape, -1)
             for classifier in self.inputs.classifiers
         }
 
     def _case_logits(self, classifier: Classifier, params: FaceParams) -> np.ndarray:
         """Return the logits (m, S, T, K) of m faces, at most one a device."""
-        assignment, scattered = self._scatter(params)
+        assignment, slots = self._scatter(params)
         chunks = []
         for chunk in range(self._chunks):
             shared = self._setup, self.sharding.replicate(np.int32(chunk))
-            images = self._render(_render_grid, shared, scattered)
-            chunks.append(self._logits(classifier, images, scattered[-1], assignment))
+            images = self._render(_render_grid, shared, slots)
+            chunks.append(self._logits(classifier, images, slots[-1], assignment))
         logits = np.stack(chunks, axis=1)  # (m, chunks, S * chunk, K)
         cases, _, _, classes = logits.shape
         steps = len(self._setup.dose)
@@ -154,10 +154,10 @@ class SurfaceRenderer:
         assignment = self.sharding.assign(np.ones(len(params.expression), bool))
         return assignment, self.sharding.scatter((params,), assignment)
 
-    def _render(self, program: Any, shared: Any, scattered: tuple[Any, ...]) -> Array:
+    def _render(self, program: Any, shared: Any, slots: tuple[Any, ...]) -> Array:
         """Return images (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
-            return jax.block_until_ready(self.sharding.launch(program, shared, *scattered))
+            return jax.block_until_ready(self.sharding.launch(program, shared, *slots))
 
     def _logits(
         self, classifier: Classifier, images: Array, active: Array, assignment: SlotAssignment
@@ -250,10 +250,10 @@ def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Arr
     full = setup.intervention.axes[1].levels[-1]
 
     def render(params: FaceParams) -> Array:
-        repeated = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(probes), axis=0), params)
+        cases = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(probes), axis=0), params)
         dose = jnp.tile(probes, params.expression.shape[0])
         time = jnp.full(len(dose), full)
-        return interventions.images(setup.intervention, setup.head, repeated, setup.scene, dose, time)
+        return interventions.images(setup.intervention, setup.head, cases, setup.scene, dose, time)
 
     return map_cases(_trace_once(render), params, active=active)
 

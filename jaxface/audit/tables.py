@@ -9,9 +9,9 @@ import pandas
 
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
+from jaxface.audit.store import TABLES
 from jaxface.core import io
 
-TABLES = ("scores", "significance", "schemes", "accuracy", "activation", "transfer")
 _KEYS = ["classifier", "expression"]
 _SIGNIFICANCE = ["score", "low", "high", "estimator", "identities", "significant", "ratio", "population_p"]
 _ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities"]
@@ -19,13 +19,8 @@ _FLOAT32 = ("activation", "probability")
 """Means of float32 answers, which are float32: written with the digits that they have."""
 
 
-def has_tables(folder: Path) -> bool:
-    """Return whether all tables are in a run's folder."""
-    return all((folder / f"{name}.csv").is_file() for name in TABLES)
-
-
 def write_tables(result: AuditResult) -> list[Path]:
-    """Write `TABLES` into the run's folder as CSV, each whole or not at all."""
+    """Write `store.TABLES` into the run's folder as CSV, each whole or not at all."""
     summary, dose = result.summary, result.intervention.axes[0].name
     cells = pandas.DataFrame(summary.cells)
     frames = {

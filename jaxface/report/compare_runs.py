@@ -44,7 +44,7 @@ class Pair:
         before, after: their names.
         overall: the mean over expressions.
         changes: one for each expression that both have.
-        direction: 1 where the effect is surely larger in the second run, -1 where smaller, else 0.
+        direction: 1 if the effect is larger in the second run, -1 if smaller, 0 if the interval includes zero.
         sentence: the overall change, with effect, interval, p and n.
     """
 
@@ -97,8 +97,8 @@ def same_people(first: AuditResult, second: AuditResult) -> int:
             )
     count = min(len(run.data["identity"]) for run in (first, second))
     for name in ("identity_parameters", "albedo_parameters"):
-        arrays = [run.data[name].isel(identity=slice(count)).values for run in (first, second)]
-        if arrays[0].shape != arrays[1].shape or not np.array_equal(*arrays):
+        one, other = (run.data[name].isel(identity=slice(count)).values for run in (first, second))
+        if one.shape != other.shape or not np.array_equal(one, other):
             raise ConfigError(
                 "the runs have different people, so nothing can be paired; audit with the same head and seed"
             )

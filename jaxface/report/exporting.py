@@ -54,8 +54,8 @@ def paper_figures(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
             yield one.name, one.figure, one.description
     yield from solids(context)
     yield from face_sheets(context)
-    for one in context.saliency:
-        yield from saliency_sheets(context, one)
+    for explanation in context.saliency:
+        yield from saliency_sheets(context, explanation)
 
 
 def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
@@ -71,7 +71,7 @@ def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     for index, name in enumerate(names(result.data, "classifier")):
         figure = figures.solids(dose, time, means[index][indices], labels, "probability")
         yield f"surface3d-{name}", figure, f"{name}: mean probability over {time.name} and {dose.name}"
-        figure = figures.solids(dose, time, impacts[index][indices], labels, "change a step", largest)
+        figure = figures.solids(dose, time, impacts[index][indices], labels, "change per step", largest)
         yield f"impact3d-{name}", figure, f"{name}: change of the mean probability with {dose.name}"
         label = strongest.get(name)
         if label in labels:

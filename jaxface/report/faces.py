@@ -1,4 +1,4 @@
-"""Faces of one person at falling effect: unchanged, then at every probe level, for each classifier."""
+"""Faces of one person for each classifier, from the unchanged face to the most changed one."""
 
 from __future__ import annotations
 

@@ -49,8 +49,8 @@ def curves(result: AuditResult) -> Iterator[ReportFigure]:
     """Yield Fig. 5 for each classifier."""
     dose, time = result.intervention.axes
     indices, labels = scored_expressions(result)
-    peak = result.surfaces.isel({time.name: -1})
-    peak = peak.transpose("classifier", "expression", "identity", dose.name).values
+    peak_data = result.surfaces.isel({time.name: -1})
+    peak = peak_data.transpose("classifier", "expression", "identity", dose.name).values
     errors = error_rates(result)
     for index, name in enumerate(names(result.data, "classifier")):
         colour = figures.colour(index)
@@ -62,8 +62,8 @@ def curves(result: AuditResult) -> Iterator[ReportFigure]:
 def error_rates(result: AuditResult) -> np.ndarray:
     """Return (C, X, D) share of people whose top class at full expression is not the target."""
     dose, time = result.intervention.axes
-    top_class = result.top_class.isel({time.name: -1})
-    top_class = top_class.transpose("classifier", "expression", "identity", dose.name).values
+    peak_data = result.top_class.isel({time.name: -1})
+    top_class = peak_data.transpose("classifier", "expression", "identity", dose.name).values
     answers = names(result.data, "answer")
     target = np.array([answers.index(name) for name in names(result.data, "expression")])
     valid = top_class >= 0
@@ -87,7 +87,7 @@ def impacts(result: AuditResult) -> Iterator[ReportFigure]:
     """Yield Figs. 19-22 for each classifier: the change of the mean probability per step of the dose."""
     gradient = np.gradient(mean_surfaces(result), axis=2)
     largest = float(np.nanmax(np.abs(gradient), initial=1e-9))
-    yield from _maps(result, gradient, "impact", "change a step", largest)
+    yield from _maps(result, gradient, "impact", "change per step", largest)
 
 
 def _maps(

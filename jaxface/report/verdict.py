@@ -64,7 +64,7 @@ def _verdict(result: AuditResult, row: ClassifierEffect, index: int) -> Classifi
 
 
 def direction(effect: Effect, result: AuditResult) -> int:
-    """Return 1 where changed faces surely get lower answers, -1 where higher ones, else 0."""
+    """Return 1 if changed faces get lower answers, -1 if higher ones, 0 if the interval includes zero."""
     return loss_sign(result.intervention.axes[0]) * effect.direction
 
 

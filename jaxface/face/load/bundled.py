@@ -1,4 +1,5 @@
-"""The head that comes with jaxface, from `assets/bundled_head.npz` (CC0; see the notice beside it)."""
+"""Load the head that comes with jaxface, `assets/bundled_head.npz` (CC0; see the notice beside
+it)."""
 
 from __future__ import annotations
 
@@ -24,15 +25,17 @@ _REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a 
 
 
 def load_bundled(expression_space: Space = "components", path: str | Path | None = None) -> FaceModel:
-    """The bundled head.
+    """Load the bundled head.
 
-    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the shoulders),
-    then residual shapes in standard units. Albedo coefficients are named in `model.appearance.names`.
+    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the
+        shoulders),
+    then residual shapes in standard units. Albedo coefficients are named in
+    `model.appearance.names`.
 
     Args:
-        expression_space: "components" = 30 principal components of plausible expressions in standard units,
-            box [-3, 3]; "units" = 34 facial units, box [0, 1].
-        path: another file of the same format, such as a build of your own.
+        expression_space: "components" = 30 principal components of plausible expressions in
+            standard units, box [-3, 3]; "units" = 34 facial units, box [0, 1].
+        path: another file of the same format, such as your own build.
 
     Raises:
         ConfigError: an unknown expression space.

@@ -52,7 +52,8 @@ def paired_curves(dose: Axis, before: np.ndarray, after: np.ndarray, labels: Seq
 def _panels(dose: Axis, titles: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
     """Return panels of probabilities over the dose, the unchanged level on the left."""
     first, last = dose.levels[0], dose.levels[-1]
-    ends = (last, first) if dose.unchanged == last else (first, last)
+    unchanged_last = abs(dose.unchanged - last) < abs(dose.unchanged - first)
+    ends = (last, first) if unchanged_last else (first, last)
     ticks = (ends[0], (first + last) / 2, ends[1])
     figure = Figure(figsize=(0.5 + 1.75 * len(titles), 1.9), layout="constrained")
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]

@@ -81,5 +81,4 @@ def add_grid(panel: Axes) -> None:
 
 def write_unknown(panel: Axes) -> None:
     """Write "unknown" in the middle of a panel without data."""
-    middle = {"ha": "center", "va": "center", "transform": panel.transAxes}
-    panel.text(0.5, 0.5, "unknown", color=INK, alpha=0.6, **middle)
+    panel.text(0.5, 0.5, "unknown", color=INK, alpha=0.6, ha="center", va="center", transform=panel.transAxes)

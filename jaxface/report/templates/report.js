@@ -144,7 +144,7 @@
       ? { colorscale: "RdBu", reversescale: false, cmin: -largest, cmax: largest, zmin: -largest, zmax: largest }
       : { colorscale: "Viridis", cmin: 0, cmax: 1, zmin: 0, zmax: 1 };
     const flat = z.map(() => (changing ? z[0].map(() => 0) : z[unchangedDose]));
-    const name = changing ? "change a step" : "probability";
+    const name = changing ? "change per step" : "probability";
     const hover = `${data.dose.name} %{y:.2f}, ${data.time.name} %{x:.2f}: %{z:.3f}<extra></extra>`;
     const traces = [{ type: three ? "surface" : "heatmap", x: data.time.levels, y: doses, z, ...colours, hovertemplate: hover,
       colorbar: { thickness: 10, len: 0.7, outlinewidth: 0, tickfont: { color: ink } } }];
