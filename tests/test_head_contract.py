@@ -267,7 +267,14 @@ def test_it_is_drawn(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
     moved = dataclasses.replace(params, expression=0.5 * head.model.expressions.upper)
     image = np.asarray(jf.render.image(head.model, moved, scene, 0.25, 1.0))
     grid = np.asarray(
-        jf.render.grid(head.model, moved, scene, jnp.asarray([0.25, 1.0]), jnp.asarray([0.0, 1.0]))
+        jf.interventions.grid(
+            jf.interventions.Symmetry(),
+            head.model,
+            moved,
+            scene,
+            jnp.asarray([0.25, 1.0]),
+            jnp.asarray([0.0, 1.0]),
+        )
     )
     assert image.shape == (REAL_SIZE, REAL_SIZE, 3) and np.isfinite(grid).all() and image.std() > 0.02
     np.testing.assert_allclose(grid[0, 1], image, atol=1e-5)
