@@ -271,9 +271,12 @@ def test_it_is_drawn(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
     params = jf.face.sample_population(jax.random.key(1), head.model, 1)
     params = jax.tree.map(lambda leaf: leaf[0], params)
     moved = dataclasses.replace(params, expression=0.5 * head.model.expressions.upper)
-    image = np.asarray(jf.render.image(head.model, moved, scene, 0.25, 1.0))
+    symmetry = jf.interventions.Symmetry()
+    image = np.asarray(jf.interventions.image(symmetry, head.model, moved, scene, 0.25, 1.0))
     grid = np.asarray(
-        jf.render.grid(head.model, moved, scene, jnp.asarray([0.25, 1.0]), jnp.asarray([0.0, 1.0]))
+        jf.interventions.grid(
+            symmetry, head.model, moved, scene, jnp.asarray([0.25, 1.0]), jnp.asarray([0.0, 1.0])
+        )
     )
     assert image.shape == (REAL_SIZE, REAL_SIZE, 3) and np.isfinite(grid).all() and image.std() > 0.02
     np.testing.assert_allclose(grid[0, 1], image, atol=1e-5)

@@ -58,7 +58,7 @@ def test_framing_puts_the_eyes_where_the_protocol_says(distance: float) -> None:
 
 def test_framing_without_eye_joints_is_refused() -> None:
     head = dataclasses.replace(toy_head(), joint_names=("root", "neck", "jaw", "a", "b"))
-    with pytest.raises(ConfigError, match="left_eye and right_eye"):
+    with pytest.raises(ConfigError, match="no joint left_eye and no joint right_eye"):
         frame(head, jnp.zeros(2), Framing())
 
 

@@ -1,7 +1,6 @@
-"""Blend shapes and skinning: Eq. 1-3 of Facing Asymmetry, FLAME's equations (Li et al. 2017, Eq.
-1-5).
+"""Blend shapes and skinning: Eq. 1-3 of Facing Asymmetry, Eq. 1-5 of FLAME (Li et al. 2017).
 
-Written from the papers' equations. Every function makes one head; `jax.vmap` makes many.
+Written from the papers' equations. Every function computes one head; `jax.vmap` computes many.
 """
 
 from __future__ import annotations

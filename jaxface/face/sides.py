@@ -1,7 +1,4 @@
-"""Left and right: which share of a vertex belongs to the side that is frozen (Facing Asymmetry, Eq.
-
-2).
-"""
+"""Left and right: the share of a vertex on the frozen side (Facing Asymmetry, Eq. 2)."""
 
 from __future__ import annotations
 

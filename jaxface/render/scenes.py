@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax.numpy as jnp
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import Ge, Gt, check, require
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.light import environment
@@ -151,26 +151,22 @@ class RenderConfig:
         gamma: display exponent; 1 shows linear light as it is.
     """
 
-    size: int = 112
-    supersample: int = 2
-    height: float = HEIGHT
+    size: Annotated[int, Ge(1)] = 112
+    supersample: Annotated[int, Ge(1)] = 2
+    height: Annotated[float, Gt(0)] = HEIGHT
     eye_line: float = EYE_LINE
-    distance: float = DISTANCE
+    distance: Annotated[float, Ge(0)] = DISTANCE
     ambient: float = AMBIENT
     lights: tuple[tuple[float, float, float, float], ...] = LIGHTS
     background: tuple[float, float, float] = BACKGROUND
-    gamma: float = GAMMA
+    gamma: Annotated[float, Gt(0)] = GAMMA
 
     def __post_init__(self) -> None:
-        for name, low in (("size", 1), ("supersample", 1), ("distance", 0)):
-            if getattr(self, name) < low:
-                raise ConfigError(f"{name} = {getattr(self, name)} wants at least {low}")
-        for name in ("height", "gamma"):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"{name} = {getattr(self, name)} wants a positive number")
+        check(self, "render")
         for light in self.lights:
-            if not any(light[1:]):
-                raise ConfigError(f"lights holds {light}, whose direction is zero; it is (strength, x, y, z)")
+            require(
+                any(light[1:]), "render.lights", light, "(strength, x, y, z) with a direction that is not zero"
+            )
 
 
 def scene(config: RenderConfig) -> Scene:
