@@ -285,8 +285,8 @@ class Layout:
         return tuple(1 if dimension in variable.split else max(size, 1) for dimension, size in sizes)
 
 
-def identifying(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the attributes of a store that must match when a run is resumed: all but the intervention's words."""
+def identifying_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that must match when a run is resumed: all but the words of the intervention."""
     intervention = attributes.get("intervention")
     if intervention is None:
         return dict(attributes)
