@@ -98,10 +98,10 @@ def start(script: str, devices: int, cache: Path, *arguments: object) -> subproc
 
 
 def finish(process: subprocess.Popen) -> str:
-    """What it printed."""
-    said, complained = process.communicate(timeout=300)
-    assert process.returncode == 0, complained.decode()
-    return said.decode()
+    """Return what it printed."""
+    output, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors.decode()
+    return output.decode()
 
 
 def session(path: Path) -> dict[str, float]:
@@ -146,9 +146,9 @@ def test_two_processes_write_one_store_and_all_refuse_where_one_must(
 ) -> None:
     out, meet = tmp_path / "together", f"localhost:{free_port()}"
     both = [start(GUESSES, 2, cache, out, meet, number) for number in (0, 1)]
-    said = [finish(process) for process in both]
-    assert "process 1 could not join the run; its own message says why" in said[0]
-    assert "alpha was 0.05, is now 0.01" in said[1]
+    outputs = [finish(process) for process in both]
+    assert "process 1 could not join the run; see its own message" in outputs[0]
+    assert "alpha was 0.05, is now 0.01" in outputs[1]
     same(whole, audit.load(out))
     cells = [session(out / name)["cells"] for name in ("timing.json", "timing-1.json")]
     assert cells == [PEOPLE, PEOPLE]  # half of the people each, two expressions

@@ -127,6 +127,15 @@ def test_another_intervention_is_refused(tmp_path: Path) -> None:
         store.open_run(tmp_path, CONFIG, dataclasses.replace(LAYOUT, intervention=record))
 
 
+def test_other_words_for_the_same_intervention_are_not_another_one(tmp_path: Path) -> None:
+    store.open_run(tmp_path, CONFIG, LAYOUT)
+    record = LAYOUT.intervention
+    dose, time = (dataclasses.replace(axis, ends=("low", "high")) for axis in record.axes)
+    wording = dataclasses.replace(record.wording, noun="evenness")
+    record = dataclasses.replace(record, wording=wording, axes=(dose, time))
+    store.open_run(tmp_path, CONFIG, dataclasses.replace(LAYOUT, intervention=record))
+
+
 def test_a_store_of_another_version_is_refused_in_one_line(tmp_path: Path) -> None:
     """The first version wrote no number, and other settings."""
     run_folder.write_settings(tmp_path, {"per": "step"})

@@ -242,7 +242,7 @@ class Layout:
 
     @property
     def all_attributes(self) -> dict[str, Any]:
-        """Everything that identifies the store's content."""
+        """Everything that describes the store's content."""
         return {
             "schema": SCHEMA,
             "schemes": list(SCHEMES),
@@ -283,6 +283,16 @@ class Layout:
         """Return the shape of what lies in one file."""
         sizes = zip(variable.dimensions, self.shape(variable), strict=True)
         return tuple(1 if dimension in variable.split else max(size, 1) for dimension, size in sizes)
+
+
+def identifying_attributes(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes that must match when a run is resumed: all but the words of the intervention."""
+    intervention = attributes.get("intervention")
+    if intervention is None:
+        return dict(attributes)
+    axes = [{key: axis[key] for key in ("name", "levels", "unchanged")} for axis in intervention["axes"]]
+    pictures = {name: intervention[name] for name in ("name", "probe_levels", "settings")}
+    return {**attributes, "intervention": {**pictures, "axes": axes}}
 
 
 RESERVED_DIMENSIONS = frozenset(

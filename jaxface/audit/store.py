@@ -26,6 +26,7 @@ from jaxface.audit.layout import (
     CellStatus,
     GroupOutput,
     Layout,
+    identifying_attributes,
 )
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.summary import Summary
@@ -231,9 +232,11 @@ def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:
 
 def _attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     """Open the store after checking that it is this run's."""
-    attributes = read(folder).attrs  # refuses another schema, whose run.toml may have other keys, too
+    attributes = identifying_attributes(
+        read(folder).attrs
+    )  # before run.toml: with another schema, it has other keys, too
     run_folder.check(folder, to_dict(config), "audit")
-    for name, value in layout.all_attributes.items():
+    for name, value in identifying_attributes(layout.all_attributes).items():
         changes = run_folder.difference({name: attributes.get(name)}, {name: value})
         if changes:
             raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")

@@ -182,13 +182,13 @@ def predict(
         targets: integers that broadcast to (...): positions of the targets in `answers`.
         answers: names, in the order of `layout.answer_names`.
     """
-    independent = classifier.card.multilabel
-    probability = probabilities_float64(logits, independent)
+    multilabel = classifier.card.multilabel
+    probability = probabilities_float64(logits, multilabel)
     full = np.full((*probability.shape[:-1], len(answers)), np.nan, np.float32)
     full[..., [answers.index(label) for label in classifier.labels]] = probability
     scores = np.where(np.isnan(full), -1.0, full)
     top = np.argmax(scores, axis=-1)
-    if independent:
+    if multilabel:
         targets = np.broadcast_to(targets, top.shape)
         other = np.where(scores.max(-1) > 0.5, top, answers.index("neutral"))
         top = np.where(_take_last(scores, targets) > 0.5, targets, other)

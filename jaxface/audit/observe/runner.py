@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxface import classify
+from jaxface.audit.inputs import load_classifiers
 from jaxface.audit.observe import analysis, features, sampling, tables
 from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
@@ -137,16 +137,13 @@ def _test_all(
     return rows, curves
 
 
-def _classifiers(config: ObserveConfig) -> tuple[list[Classifier], list[tuple[str, str]]]:
-    """The classifiers, and which expressions each lacks."""
-    classifiers = [c if isinstance(c, Classifier) else classify.load(c) for c in config.classifiers]
-    names = [classifier.name for classifier in classifiers]
-    for classifier in classifiers:
-        if names.count(classifier.name) > 1:
-            raise ConfigError(f"two classifiers are called {classifier.name!r}; rename one in its card")
+def _classifiers(config: ObserveConfig) -> tuple[tuple[Classifier, ...], list[tuple[str, str]]]:
+    """Return the classifiers, and the (classifier, expression) pairs that they lack."""
+    classifiers = load_classifiers(config.classifiers)
     missing_pairs = [(c.name, e) for c in classifiers for e in config.expressions if e not in c.labels]
     if len(missing_pairs) == len(classifiers) * len(config.expressions):
-        raise ConfigError(f"none of {', '.join(names)} knows {' or '.join(config.expressions)}")
+        names = ", ".join(classifier.name for classifier in classifiers)
+        raise ConfigError(f"none of {names} knows {' or '.join(config.expressions)}")
     return classifiers, missing_pairs
 
 
