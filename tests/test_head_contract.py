@@ -51,7 +51,7 @@ from tests.planted import CLASSIFIER
 
 SIZE, REAL_SIZE = 24, 32
 SEARCH = SearchConfig(
-    population=4, max_evaluations=8, chunk=4, starts=1, gradient_steps=1, evolve_below=1.0, target=1.0
+    population=4, max_evaluations=8, chunk=4, starts=1, gradient_steps=1, fallback_below=1.0, target=1.0
 )
 """Gradient first, then differential evolution; little of both."""
 RENDER = RenderConfig(size=SIZE, supersample=1)
