@@ -28,6 +28,9 @@ from jaxface.search.space import SearchSpace
 
 _UNUSED = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
+_NO_SCORES = Scores(loss=jnp.inf, probability=0.0)  # type: ignore[arg-type]  # fill values
+_NO_GRADIENT = ValueAndGrad(_NO_SCORES, gradient=0.0)  # type: ignore[arg-type]
+
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which the result is moved to see whether its score is due to a lucky pixel."""
 
@@ -106,7 +109,7 @@ def population_scores(problem: SearchProblem, cases: Cases, candidates: Array, a
         scores = jax.lax.map(score_chunk, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
-    return map_cases(score_population, cases, candidates, active=active, default=Scores(jnp.inf, 0.0))
+    return map_cases(score_population, cases, candidates, active=active, default=_NO_SCORES)
 
 
 @jax.jit
@@ -130,8 +133,7 @@ def value_and_grad(problem: SearchProblem, cases: Cases, points: Array, active: 
         grad, scores = jax.grad(loss, has_aux=True)(point)
         return ValueAndGrad(scores, grad)
 
-    default = ValueAndGrad(Scores(jnp.inf, 0.0), 0.0)
-    return map_cases(differentiate, cases, points, active=active, default=default)
+    return map_cases(differentiate, cases, points, active=active, default=_NO_GRADIENT)
 
 
 @jax.jit

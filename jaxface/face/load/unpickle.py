@@ -11,16 +11,22 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from jaxface.core.errors import ModelFileError
-from jaxface.core.unpickle import Allowed, Inert, UnsafePickle, check_program, one_line
+from jaxface.core.unpickle import (
+    Allowed,
+    Inert,
+    StatefulInert,
+    UnsafePickle,
+    as_tuple,
+    load,
+    one_line,
+)
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 _LARGEST_DENSE = 50_000_000
@@ -34,8 +40,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     content = path.read_bytes()
     try:
-        check_program(io.BytesIO(content))
-        loaded = _Reader(io.BytesIO(content), encoding="latin1").load()
+        loaded = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
         raise ModelFileError(f"{path}: {one_line(error)}") from None
     except Exception as error:
@@ -68,17 +73,13 @@ def array(value: Any, name: str) -> np.ndarray:
     raise ModelFileError(f"{name} is a {type(value).__name__}, an array of numbers was wanted")
 
 
-class _Reader(pickle.Unpickler):
-    def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "chumpy":
-            return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
-        for modules, known, stand_in in _ALLOWED:
-            if name == known and module in modules:
-                return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
-        raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise ModelFileError("it refers to objects outside itself")
+def _resolve(module: str, name: str) -> Any:
+    if module.split(".")[0] == "chumpy":
+        return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
+    for modules, allowed_name, stand_in in _ALLOWED:
+        if name == allowed_name and module in modules:
+            return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
+    raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
 
 
 class _Dtype(Inert):
@@ -133,21 +134,13 @@ class _Scalar(Inert):
         return self.inner.numbers(name)
 
 
-class _Remembers(Inert):
-    state: Mapping[str, Any] = MappingProxyType({})
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):
-            self.state = state
-
-
-class _Chumpy(_Remembers):
+class _Chumpy(StatefulInert):
     """A chumpy array or expression; what it evaluates to, if the file says so, is its `x`."""
 
     path = "chumpy"
 
 
-class _Sparse(_Remembers):
+class _Sparse(StatefulInert):
     """A compressed sparse matrix; `axis` is the one that `indptr` runs along (0: rows, 1: columns)."""
 
     axis = 0
@@ -204,10 +197,6 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _members(*arguments: Any) -> tuple[Any, ...]:
-    return tuple(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else ()
-
-
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _BUILTINS = ("__builtin__", "builtins")
 _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
@@ -220,6 +209,6 @@ _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
     (("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", _SparseColumns),
     (("copy_reg", "copyreg"), "_reconstructor", _instance),
     (_BUILTINS, "object", Inert),
-    (_BUILTINS, "set", _members),
+    (_BUILTINS, "set", as_tuple),
     (("_codecs",), "encode", _encode),
 )
