@@ -19,14 +19,14 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import DataConfig, parsed
-from jaxface.frameworks.common.seeds import aggregate_seeds
+from jaxface.frameworks.common.inputs import DataConfig, parse_options
 from jaxface.frameworks.grefel import reliability, studies
 from jaxface.frameworks.grefel.config import GrefelConfig
 
@@ -105,7 +105,7 @@ def examples(asked: Study) -> tuple[Dataset, Dataset]:
     """Training and test set, without a person in common."""
     settings = asked.settings.data
     if settings.data != "recipe":
-        whole = data.open(settings.data, settings.root, **parsed(settings.options))
+        whole = data.open(settings.data, settings.root, **parse_options(settings.options))
         test, training = whole.split(0.2, 0, by="identity" if "identity" in whole.columns else None)
         return in_memory(training, asked.size), in_memory(test, asked.size)
     recipe = rendered.load_recipe(settings.root)

@@ -19,12 +19,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from jaxface.frameworks.pm2.protocol import Faces, Ground, Learned, Variant
+
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.pm2 import protocol
 from jaxface.frameworks.pm2.config import AdaptationConfig, Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
-from jaxface.frameworks.pm2.protocol import Faces, Ground, Learned, Variant
 
 DOMAINS = ("lab", "wild")
 BASE = Pm2Config(
@@ -79,7 +80,7 @@ def networks(
     direct = dataclasses.replace(base, method="direct")
     first, further = (
         TrainConfig(
-            steps=steps, batch=32, optimiser=OptimizerConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
+            steps=steps, batch=32, optimizer=OptimizerConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
         )
         for steps, rate in ((asked.source_steps, asked.source_rate), (asked.steps, asked.rate))
     )

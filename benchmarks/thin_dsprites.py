@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part
 from jaxface.data.dsprites import FACTORS, SHAPES, make_dsprites
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import VARIANTS, ThinConfig
 
 

@@ -22,7 +22,7 @@ from flax import nnx
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.data import Dataset
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork
 from jaxface.frameworks.thin.train import predict, respond
@@ -197,4 +197,4 @@ def arguments(about: str | None, rows: Sequence[str], **defaults: int) -> argpar
 
 def adam(steps: int, rate: float = 1e-3, batch: int = 32) -> TrainConfig:
     """The paper's optimiser, with a rate that falls to zero: these trainings are short."""
-    return TrainConfig(steps=steps, batch=batch, optimiser=OptimizerConfig("adam", rate, "cosine"))
+    return TrainConfig(steps=steps, batch=batch, optimizer=OptimizerConfig("adam", rate, "cosine"))

@@ -28,7 +28,7 @@ def gaussian(features: np.ndarray) -> np.ndarray:
     return np.exp(-distances / (2.0 * median))
 
 
-def hsic(first: np.ndarray, second: np.ndarray, normalised: bool) -> float:
+def hsic(first: np.ndarray, second: np.ndarray, normalized: bool) -> float:
     """tr(K H L H) of two kernels, with the centring matrix written out."""
     count = len(first)
     centring = np.eye(count) - np.ones((count, count)) / count
@@ -36,20 +36,20 @@ def hsic(first: np.ndarray, second: np.ndarray, normalised: bool) -> float:
     def trace(one: np.ndarray, other: np.ndarray) -> float:
         return float(np.trace(one @ centring @ other @ centring))
 
-    if normalised:
+    if normalized:
         return trace(first, second) / np.sqrt(trace(first, first) * trace(second, second))
     return trace(first, second) / (count - 1) ** 2
 
 
-def dependences(features: np.ndarray, embedding: np.ndarray, labels: np.ndarray, normalised: bool) -> tuple:
+def dependences(features: np.ndarray, embedding: np.ndarray, labels: np.ndarray, normalized: bool) -> tuple:
     """Eq. 1 of features (U, B, d), an embedding (B, D) and labels (U, B)."""
     units = len(features)
     kernels, whole = [gaussian(each) for each in features], gaussian(embedding)
-    bottleneck = sum(hsic(each, whole, normalised) for each in kernels) / units
+    bottleneck = sum(hsic(each, whole, normalized) for each in kernels) / units
     aligned = [
-        hsic(each, np.outer(label, label), normalised) for each, label in zip(kernels, labels, strict=True)
+        hsic(each, np.outer(label, label), normalized) for each, label in zip(kernels, labels, strict=True)
     ]
-    apart = sum(hsic(kernels[i], kernels[j], normalised) for i in range(units) for j in range(units) if i != j)
+    apart = sum(hsic(kernels[i], kernels[j], normalized) for i in range(units) for j in range(units) if i != j)
     return bottleneck, -sum(aligned) / units, apart / units**2
 
 
@@ -70,36 +70,41 @@ def cyclicity(edges: np.ndarray) -> float:
 
 def classify(numbers: Numbers, branch: str, level: int, messages: np.ndarray) -> np.ndarray:
     hidden, bias, last, targets = (
-        numbers[f"{branch}/readers/{name}"][level] for name in ("hidden", "hidden_bias", "last", "bias")
+        numbers[f"{branch}/transform/{name}"][level] for name in ("hidden", "hidden_bias", "last", "bias")
     )
     return np.maximum(messages @ hidden + bias, 0) @ last[:, 0] + targets
 
 
 def everyone(numbers: Numbers, branch: str, same: bool) -> np.ndarray:
     """Eq. 3."""
-    logits, temperature = (numbers[f"{branch}/everyone/{name}"] for name in ("edge_logits", "temperature"))
+    logits, temperature = (numbers[f"{branch}/global_graph/{name}"] for name in ("edge_logits", "temperature"))
     edges = np.tanh(np.exp(temperature) * logits)
     return edges * (1 - np.eye(len(edges))) if same else edges
 
 
 def own(numbers: Numbers, branch: str, features: np.ndarray, layers: int, same: bool) -> np.ndarray:
     """Eqs. 7 to 9 of one face, target by target and source by source."""
-    values = numbers[f"{branch}/readers/values"][1]
-    nodes = features if same else numbers[f"{branch}/own/prototypes"]
+    values = numbers[f"{branch}/transform/values"][1]
+    nodes = features if same else numbers[f"{branch}/sample_graph/prototypes"]
     for layer in range(layers):
-        query, key = (numbers[f"{branch}/own/{name}/{layer}/kernel"] for name in ("queries", "keys"))
+        query, key = (numbers[f"{branch}/sample_graph/{name}/{layer}/kernel"] for name in ("queries", "keys"))
         edges = np.zeros((len(nodes), len(features)))
         for target, node in enumerate(nodes):
             for source, feature in enumerate(features):
                 inside = node @ query + feature @ key
                 inside = np.where(inside > 0, inside, 0.01 * inside)
-                edges[target, source] = np.tanh(numbers[f"{branch}/own/attention"] @ inside)
+                edges[target, source] = np.tanh(numbers[f"{branch}/sample_graph/attention"] @ inside)
         if same:
             edges = edges * (1 - np.eye(len(edges)))
         nodes = aggregate(edges, features, values)
-    hidden = edges.reshape(-1) @ numbers[f"{branch}/own/gate/0/kernel"] + numbers[f"{branch}/own/gate/0/bias"]
+    hidden = (
+        edges.reshape(-1) @ numbers[f"{branch}/sample_graph/gate/0/kernel"]
+        + numbers[f"{branch}/sample_graph/gate/0/bias"]
+    )
     hidden = np.where(hidden > 0, hidden, 0.01 * hidden)
-    last = hidden @ numbers[f"{branch}/own/gate/1/kernel"] + numbers[f"{branch}/own/gate/1/bias"]
+    last = (
+        hidden @ numbers[f"{branch}/sample_graph/gate/1/kernel"] + numbers[f"{branch}/sample_graph/gate/1/bias"]
+    )
     gate = sigmoid(last[0])
     return gate * everyone(numbers, branch, same) + (1 - gate) * edges
 
@@ -137,8 +142,8 @@ def counterfactual(
         (near, little), (far, much) = found
         if not units:
             much = 1 - np.exp(-much) if config.ceiling == "exponential" else min(much, 1.0)
-        consistent = config.consistent_features * (1 - near) + config.consistent_answers * little
-        discrepant = config.discrepant_features * (1 + far) + config.discrepant_answers * (1 - much)
+        consistent = config.consistent_features * (1 - near) + config.consistent_logits * little
+        discrepant = config.discrepant_features * (1 + far) + config.discrepant_logits * (1 - much)
         total += config.consistency * consistent + config.discrepancy * discrepant
     return total / len(edges)
 
@@ -167,7 +172,7 @@ def levels(
     same, found = branch == "units", []
     faces = [own(numbers, branch, face, layers, same) for face in features]
     for place, edges in enumerate(([everyone(numbers, branch, same)] * len(features), faces)):
-        values = numbers[f"{branch}/readers/values"][place]
+        values = numbers[f"{branch}/transform/values"][place]
         messages = [aggregate(e, f, values) for e, f in zip(edges, features, strict=True)]
         found.append((edges, np.stack([classify(numbers, branch, place, each) for each in messages])))
     return found
@@ -181,7 +186,7 @@ def terms(
     logits = np.einsum("bud,ud->bu", features, numbers["unit_head/kernel"]) + numbers["unit_head/bias"]
     units, known, label = batch["units"].astype(float), batch["units_known"], batch["label"]
     labels = np.where(known, units, sigmoid(logits)).T
-    apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalised)
+    apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalized)
     weights = (config.bottleneck.bottleneck, config.bottleneck.alignment, config.bottleneck.decorrelation)
     out = {
         "feature_loss": unit_loss(logits, units, known),
@@ -197,8 +202,8 @@ def terms(
         out[f"{kind}_counterfactual_loss"] = 0.0
         found = zip(("global", "sample"), levels(numbers, branch, features, config.graph.layers), strict=True)
         for place, (level, (edges, answers)) in enumerate(found):
-            values = numbers[f"{branch}/readers/values"][place]
-            thresholds = sigmoid(numbers[f"{branch}/readers/threshold"][place])
+            values = numbers[f"{branch}/transform/values"][place]
+            thresholds = sigmoid(numbers[f"{branch}/transform/threshold"][place])
             classifier = functools.partial(classify, numbers, branch, place)
             if same:
                 out[f"unit_loss_{level}"] = unit_loss(answers, units, known)

@@ -21,8 +21,8 @@ from jaxface.frameworks.causal_affect.config import (
     SmallConfig,
 )
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs
-from jaxface.frameworks.causal_affect.train import build, look
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.causal_affect.train import FRAMEWORK, forward_eval
+from jaxface.frameworks.common.task import Task
 from tests import causal_reference as reference
 
 TASK = Task(labels=("happiness", "sadness", "surprise"), units=(1, 4, 6, 12), size=8)
@@ -33,7 +33,7 @@ CONFIG = CausalAffectConfig(
     expressions=0.7,
     small=SmallConfig(channels=(4,), width=8),
     graph=GraphConfig(width=5, layers=2, start=0.6, acyclic_global=0.3, acyclic_sample=0.2),
-    counterfactual=CounterfactualConfig(sharpness=4.0, consistency=0.3, discrepant_answers=0.5),
+    counterfactual=CounterfactualConfig(sharpness=4.0, consistency=0.3, discrepant_logits=0.5),
 )
 
 
@@ -59,7 +59,7 @@ def whole() -> Whole:
         "units": jnp.asarray(draw.integers(0, 2, (8, 4)), jnp.float32),
         "units_known": jnp.asarray(known),
     }
-    graphdef, state = nnx.split(nnx.eval_shape(lambda: build(CONFIG, TASK, nnx.Rngs(0))))
+    graphdef, state = nnx.split(nnx.eval_shape(lambda: FRAMEWORK.build(CONFIG, TASK, nnx.Rngs(0))))
     # numbers of a plausible size; what begins at 0 would not be seen in its equation
     state = jax.tree.map(lambda leaf: jnp.asarray(0.4 * draw.normal(size=leaf.shape), jnp.float32), state)
     for norm in state["encoder"]["net"]["norms"].values():
@@ -68,7 +68,7 @@ def whole() -> Whole:
 
     def objective(state: nnx.State) -> tuple[jax.Array, Any]:
         module = nnx.merge(graphdef, state)
-        seen = look(module, batch["image"])
+        seen = forward_eval(module, batch["image"])
         value, parts = losses.total_loss(CONFIG, module, seen, batch, key)
         noise = losses.draw_noise(CONFIG.counterfactual, seen.features, 7, key)
         return value, (seen, parts | {"loss": value}, noise)
@@ -111,12 +111,12 @@ def test_graphs_are_those_of_their_equations(whole: Whole) -> None:
 
 
 def test_learnt_graphs_are_the_transposed_edges(whole: Whole) -> None:
-    found = extract_graphs.graph_of_all(whole.network, TASK)
+    found = extract_graphs.global_graph(whole.network, TASK)
     assert found.units == TASK.units and found.expressions == TASK.labels
     np.testing.assert_allclose(found.between.T, reference.everyone(whole.numbers, "units", True), atol=1e-5)
     wanted = reference.everyone(whole.numbers, "expressions", False)
     np.testing.assert_allclose(found.to_expressions.T, wanted, atol=1e-5)
-    faces = extract_graphs.graphs_of_faces(whole.network, TASK, whole.seen.features)
+    faces = extract_graphs.sample_graphs(whole.network, TASK, whole.seen.features)
     assert len(faces) == 8
     for branch, name in (("units", "between"), ("expressions", "to_expressions")):
         own = np.asarray(getattr(whole.seen, branch).edges)[5, 1]
@@ -158,16 +158,16 @@ def test_the_bandwidth_has_no_slope() -> None:
     assert value > 0 and not slope.any()
 
 
-@pytest.mark.parametrize("normalised", [True, False])
-def test_hsic_of_all_pairs_at_once(normalised: bool) -> None:
+@pytest.mark.parametrize("normalized", [True, False])
+def test_hsic_of_all_pairs_at_once(normalized: bool) -> None:
     draw = np.random.default_rng(1)
     features, embedding = draw.normal(size=(3, 7, 4)), draw.normal(size=(7, 5))
     features[1] = 2.0 * features[0] + 0.1 * draw.normal(size=(7, 4))
     labels = draw.integers(0, 2, (3, 7)).astype(float)
     found = jax.jit(dependence.dependences, static_argnums=3)(
-        *(jnp.asarray(each, jnp.float32) for each in (features, embedding, labels)), normalised
+        *(jnp.asarray(each, jnp.float32) for each in (features, embedding, labels)), normalized
     )
-    wanted = reference.dependences(features, embedding, labels, normalised)
+    wanted = reference.dependences(features, embedding, labels, normalized)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 
@@ -207,9 +207,9 @@ def test_divergences_stay_below_their_ceiling() -> None:
         np.testing.assert_allclose(found[place], (before * (np.log(before) - after)).sum(), atol=1e-5)
     assert found[1] > 60.0 and found[2] == 0.0
     for ceiling in ("exponential", "clamp"):
-        bounded = interventions.below_ceiling(found, ceiling)  # type: ignore[arg-type]
+        bounded = interventions.bound_divergence(found, ceiling)  # type: ignore[arg-type]
         assert bounded.max() <= 1.0 and bounded[2] == 0.0
-    assert interventions.below_ceiling(found, "clamp")[0] == found[0]
+    assert interventions.bound_divergence(found, "clamp")[0] == found[0]
 
 
 def test_noise_is_as_large_as_the_features_or_as_it_says() -> None:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from flax import nnx
 
-from jaxface.frameworks.causal_affect import gatv2, known_units, variant
-from jaxface.frameworks.causal_affect.gatv2 import HEADS, Attention
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.causal_affect import variant
+from jaxface.frameworks.common.task import Task
+from studies.causal_affect import gatv2, oracle_features
+from studies.causal_affect.gatv2 import HEADS, Attention
+from tests.framework_fixtures import causal_affect_fixture
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once
 
@@ -57,13 +59,13 @@ def test_attention_is_brodys() -> None:
         np.testing.assert_allclose(logits[0], expected_logits, atol=1e-5)
 
 
-@pytest.mark.parametrize("baseline", [gatv2, known_units])
+@pytest.mark.parametrize("baseline", [gatv2, oracle_features])
 def test_a_step_keeps_shapes_and_types(baseline: ModuleType) -> None:
     """Traced, not compiled: what it learns is in the benchmark's table."""
-    config, train, task, batch = baseline.FRAMEWORK.fixture(jax.random.key(0))
+    config, train, task, batch = causal_affect_fixture(jax.random.key(0))
     config = variant(config, 13)
-    network = nnx.eval_shape(lambda: baseline.build(config, task, nnx.Rngs(0)))
-    step = baseline.make_step(config, task, train, nnx.graphdef(network))
+    network = nnx.eval_shape(lambda: baseline.FRAMEWORK.build(config, task, nnx.Rngs(0)))
+    step = baseline.FRAMEWORK.make_step(config, task, train, nnx.graphdef(network))
     state = jax.eval_shape(step.init, nnx.state(network))
     after, info = jax.eval_shape(step.update, state, {**batch, "state": batch["units"]}, jax.random.key(0))
     assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
@@ -73,10 +75,12 @@ def test_a_step_keeps_shapes_and_types(baseline: ModuleType) -> None:
 
 
 def test_known_units_are_told_by_their_states_alone() -> None:
-    config = variant(gatv2.FRAMEWORK.fixture(jax.random.key(0)).config, 3)
+    config = variant(causal_affect_fixture(jax.random.key(0)).config, 3)
     task = Task(labels=("anger", "fear"), units=(1, 2), size=8)
     states = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    look = jax.jit(lambda states: known_units.build(config, task, nnx.Rngs(0))(states), compiler_options=FAST)
+    look = jax.jit(
+        lambda states: oracle_features.FRAMEWORK.build(config, task, nnx.Rngs(0))(states), compiler_options=FAST
+    )
     seen = jax.device_get(look(states))
     first, second = seen.features[:, 0], seen.features[:, 1]
     np.testing.assert_array_equal(first[0], first[1])
@@ -93,7 +97,7 @@ def test_more_than_the_mean_is_an_edge() -> None:
     task = Task(labels=("anger", "neutral"), units=(1, 2, 4), size=16, channels=3)
     units = np.array([[0.0, 0.7, 0.3], [0.5, 0.0, 0.5], [0.1, 0.9, 0.0]])
     expressions = np.array([[0.2, 0.2, 0.6], [0.4, 0.3, 0.3]])
-    graph, threshold = gatv2.graph(task, units, expressions)
+    graph, threshold = gatv2.attention_graph(task, units, expressions)
     assert {edge[:2] for edge in graph.edges() if edge.weight > threshold + 1e-9} == {
         (2, 1),
         (2, 4),

@@ -8,11 +8,12 @@ from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
-from jaxface.data.rendered.causal_world import distribution, weights
+from jaxface.data.rendered.causal_world import distribution, rule_weights
 from jaxface.frameworks.causal_affect import graphs
-from jaxface.frameworks.causal_affect.graphs import baselines, contest, notears, pc, scores
-from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
-from jaxface.frameworks.common.seeds import aggregate_seeds
+from jaxface.frameworks.causal_affect.graphs import scores
+from studies.causal_affect import baselines, benchmark_discovery, notears, pc
+from studies.causal_affect.baselines import Discovery, Labels
+from studies.seeds import aggregate_seeds
 
 
 @pytest.fixture(scope="module")
@@ -22,19 +23,19 @@ def seen() -> Labels:
     states, probability = distribution(causes)
     present = states[np.random.default_rng(0).choice(len(states), count, p=probability)]
     names = (*causes.expressions, "neutral")
-    sums = present @ weights(causes, names)
+    sums = present @ rule_weights(causes, names)
     sums[:, -1] = causes.threshold
-    return baselines.labels(causes.units, present, causes.expressions, sums.argmax(1), names)
+    return baselines.make_labels(causes.units, present, causes.expressions, sums.argmax(1), names)
 
 
 def test_labels_become_columns() -> None:
     present = np.array([[1, 0], [0, 0], [1, 1]])
-    made = baselines.labels(
+    made = baselines.make_labels(
         (1, 2), present, ("fear", "anger"), np.array([2, 0, 1]), ("neutral", "anger", "fear")
     )
     np.testing.assert_array_equal(made.shown, [[1, 0], [0, 0], [0, 1]])
     with pytest.raises(ShapeError, match=r"present is \(3, 2\)"):
-        baselines.labels((1, 2, 4), present)
+        baselines.make_labels((1, 2, 4), present)
 
 
 def test_cooccurrence_is_a_correlation(seen: Labels) -> None:
@@ -63,13 +64,13 @@ def test_thresholds_pass_nothing_where_nothing_depends() -> None:
     generator = np.random.default_rng(0)
     for seed in range(5):
         noise = (generator.random((500, 10)) < 0.4).astype(float)
-        made = baselines.labels(
+        made = baselines.make_labels(
             tuple(range(10)), noise, ("fear",), generator.integers(0, 2, 500), ("fear", "anger")
         )
         for method in (baselines.cooccurrence, baselines.partial_correlation):
             graph, threshold = method(made)
             assert 0.1 < threshold < 0.2
-            assert not list(graphs.thresholded(graph, threshold).edges()), seed
+            assert not list(graphs.threshold_graph(graph, threshold).edges()), seed
 
 
 def test_acyclicity_is_that_of_the_paper() -> None:
@@ -102,15 +103,15 @@ def test_where_the_order_is_known_it_is_a_sparse_regression(seen: Labels) -> Non
 
 
 @pytest.fixture(scope="module")
-def found(seen: Labels) -> dict[str, Found]:
-    return contest.on_labels(seen)
+def found(seen: Labels) -> dict[str, Discovery]:
+    return benchmark_discovery.discover_from_labels(seen)
 
 
 @pytest.mark.parametrize("loss", ["squares", "logistic"])
-def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Found], loss: str) -> None:
+def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Discovery], loss: str) -> None:
     graph, threshold = found[f"NOTEARS, {loss}"]
     assert notears.acyclicity(graph.between / threshold * 0.3)[0] < 1e-6
-    truth = graphs.of_world(rendered.load_world("signed"))
+    truth = graphs.world_graph(rendered.load_world("signed"))
     between, to_expressions = scores.score(graph, truth, threshold)
     assert between.skeleton_auroc > 0.95 and between.sign > 0.9
     assert to_expressions.auroc > 0.85 and to_expressions.sign > 0.9
@@ -119,11 +120,11 @@ def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Foun
 
 def test_nothing_follows_from_noise() -> None:
     noise = (np.random.default_rng(1).random((1000, 4)) < 0.5).astype(float)
-    graph, threshold = notears.notears(baselines.labels((1, 2, 4, 6), noise), "squares")
+    graph, threshold = notears.fit_notears(baselines.make_labels((1, 2, 4, 6), noise), "squares")
     assert not list(graph.edges()) and threshold == 1.0
 
 
-@pytest.mark.skipif(not pc.available(), reason="causal-learn is not installed (pip install jaxface[causal])")
+@pytest.mark.skipif(not pc.available(), reason="causal-learn is not installed (pip install --group studies)")
 def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
     """1 -> 4 |- 2 and 6 -> 7 -> fear: of 6 and 7 no statistics tell which is the cause."""
     edges = ((1, 4, 3.0), (2, 4, -3.0), (6, 7, 3.0))
@@ -132,27 +133,31 @@ def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
     generator = np.random.default_rng(0)
     present = states[generator.choice(len(states), 2000, p=probability)]
     fear = (generator.random(2000) < 0.1 + 0.8 * present[:, 4]).astype(int)
-    graph, threshold = pc.pc(baselines.labels(causes.units, present, ("fear",), fear, ("neutral", "fear")))
+    graph, threshold = pc.fit_pc(
+        baselines.make_labels(causes.units, present, ("fear",), fear, ("neutral", "fear"))
+    )
     found = {edge for edge in graph.edges() if abs(edge.weight) > threshold}
     assert found == {(1, 4, 1.0), (2, 4, -1.0), (6, 7, 0.5), (7, 6, 0.5), (7, "fear", 1.0)}
 
 
 @pytest.mark.skipif(pc.available(), reason="causal-learn is installed")
 def test_without_causal_learn_pc_says_what_to_install(seen: Labels) -> None:
-    with pytest.raises(ConfigError, match=r"pip install 'jaxface\[causal\]'"):
-        pc.pc(seen)
+    with pytest.raises(ConfigError, match=r"pip install --group studies"):
+        pc.fit_pc(seen)
 
 
-def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
-    truth = graphs.of_world(rendered.load_world("signed"))
-    assert set(found) == set(contest.ON_LABELS) - (set() if pc.available() else {"PC"})
-    rows = {name: contest.row(each, truth) for name, each in found.items()}
+def test_the_contest_scores_every_method_alike(found: dict[str, Discovery]) -> None:
+    truth = graphs.world_graph(rendered.load_world("signed"))
+    assert set(found) == set(benchmark_discovery.ON_LABELS) - (set() if pc.available() else {"PC"})
+    rows = {name: benchmark_discovery.score_row(each, truth) for name, each in found.items()}
     assert all(
         set(row) == set(rows["co-occurrence"]) and np.isfinite(list(row.values())).all()
         for row in rows.values()
     )
     assert rows["partial correlation"]["units_hamming"] < rows["co-occurrence"]["units_hamming"]
-    mixed = contest.row(found["co-occurrence"], truth, onwards=found["NOTEARS, logistic"])
+    mixed = benchmark_discovery.score_row(
+        found["co-occurrence"], truth, to_expressions=found["NOTEARS, logistic"]
+    )
     assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
     assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
     means = aggregate_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
@@ -166,6 +171,6 @@ def test_the_contest_scores_every_method_alike(found: dict[str, Found]) -> None:
 def test_what_others_tell_of_a_unit_by_hand() -> None:
     """Half the faces have 1; 2 comes with it nine times in ten, and once in ten without."""
     causes = rendered.CausalWorld((1, 2), (0.5, 0.1), ((1, 2, 2 * np.log(9)),), (), (), 0.5)
-    np.testing.assert_allclose(contest.f1_from_others(causes), 0.9)
+    np.testing.assert_allclose(benchmark_discovery.f1_from_others(causes), 0.9)
     alone = rendered.CausalWorld((1, 2), (0.5, 0.2), (), (), (), 0.5)  # always saying yes is best
-    np.testing.assert_allclose(contest.f1_from_others(alone), [2 * 0.5 / 1.5, 2 * 0.2 / 1.2])
+    np.testing.assert_allclose(benchmark_discovery.f1_from_others(alone), [2 * 0.5 / 1.5, 2 * 0.2 / 1.2])

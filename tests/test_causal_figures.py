@@ -18,12 +18,12 @@ from jaxface.data import rendered
 from jaxface.frameworks.causal_affect import CausalAffectConfig, graphs
 from jaxface.frameworks.causal_affect.config import GraphConfig, SmallConfig
 from jaxface.frameworks.causal_affect.graphs import figures
-from jaxface.frameworks.causal_affect.portrait import portrait
-from jaxface.frameworks.causal_affect.train import build
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.causal_affect.train import FRAMEWORK
+from jaxface.frameworks.common.task import Task
+from studies.causal_affect.face_figure import draw_face
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once
-TRUTH = graphs.of_world(rendered.load_world("signed"))
+TRUTH = graphs.world_graph(rendered.load_world("signed"))
 
 
 def arrows(axes: Axes) -> Counter:
@@ -56,18 +56,18 @@ def test_a_portrait_shows_what_the_networks_tell() -> None:
     size, graph = SmallConfig(channels=(4,), width=8), GraphConfig(width=4, layers=1, start=1.0)
     config = CausalAffectConfig(encoder="small", width=4, small=size, graph=graph)
     task = Task(labels=("anger", "fear"), units=(1, 4, 6), size=8)
-    like = nnx.eval_shape(lambda: build(config, task, nnx.Rngs(0)))
-    state = jax.jit(lambda: nnx.state(build(config, task, nnx.Rngs(0))), compiler_options=FAST)()
+    like = nnx.eval_shape(lambda: FRAMEWORK.build(config, task, nnx.Rngs(0)))
+    state = jax.jit(lambda: nnx.state(FRAMEWORK.build(config, task, nnx.Rngs(0))), compiler_options=FAST)()
     network = nnx.merge(nnx.graphdef(like), state)
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    drawn = portrait(network, config, task, image, threshold=0.0)
+    drawn = draw_face(network, config, task, image, threshold=0.0)
     face, among, onwards, own, own_onwards = drawn.axes
     expression, present = face.get_title().split("\n")
     assert expression in task.labels
     assert present == "no action unit" or set(present.split(", ")) <= {"AU1", "AU4", "AU6"}
     assert [arrows(axes).total() for axes in (among, onwards, own, own_onwards)] == [6, 6, 6, 6]
     with pytest.raises(ShapeError, match=r"wanted \(8, 8, channels\)"):
-        portrait(network, config, task, image[:4])
+        draw_face(network, config, task, image[:4])
     units = Task(labels=(), units=(1, 4, 6), size=8)
-    with pytest.raises(ConfigError, match="wants networks with expressions"):
-        portrait(network, config, units, image)
+    with pytest.raises(ConfigError, match="needs networks with expressions"):
+        draw_face(network, config, units, image)

@@ -75,14 +75,14 @@ def test_agreement_is_jaccards() -> None:
     one = SignedGraph((1, 2, 4), ("fear",), np.zeros((3, 3)), [[0.5], [-0.5], [0.0]])
     other = SignedGraph((4, 2, 1), ("anger", "fear"), np.zeros((3, 3)), [[0, 1], [0, 1], [0, 0.1]])
     between, to_expressions = scores.agreement(one, other)
-    assert np.isnan(between.jaccard) and np.isnan(between.signed)
+    assert np.isnan(between.jaccard) and np.isnan(between.same_sign)
     assert to_expressions == scores.Agreement(2 / 3, 0.5, 2, 3)
     assert to_expressions.jaccard == pytest.approx(jaccard_score([1, 1, 0], [1, 1, 1]))
 
 
 def test_the_true_graph_of_a_world_scores_fully() -> None:
     causes = rendered.load_world("signed")
-    truth = graphs.of_world(causes)
+    truth = graphs.world_graph(causes)
     assert {edge[:2] for edge in truth.edges()} == {
         *(edge[:2] for edge in causes.edges),
         *((unit, name) for name, unit, _ in causes.rule),
@@ -91,8 +91,8 @@ def test_the_true_graph_of_a_world_scores_fully() -> None:
         np.sign(strength) == np.sign(truth.between[truth.units.index(cause), truth.units.index(effect)])
         for cause, effect, strength in causes.edges
     )
-    larger = graphs.restricted(truth, truth.units[::-1], truth.expressions[::-1])
+    larger = graphs.restrict(truth, truth.units[::-1], truth.expressions[::-1])
     for found in scores.score(larger, truth, 0.0):
         assert (found.auroc, found.precision, found.sign, found.hamming) == (1.0, 1.0, 1.0, 0.0)
     with pytest.raises(LabelError, match="no node 26"):
-        scores.score(graphs.restricted(truth, truth.units[:-1], truth.expressions), truth, 0.0)
+        scores.score(graphs.restrict(truth, truth.units[:-1], truth.expressions), truth, 0.0)

@@ -15,7 +15,7 @@ from jaxface import data
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.core.sharding import mesh_for
-from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, studies, train, variant
+from jaxface.frameworks.causal_affect import CausalAffectConfig, inputs, rows, train, variant
 from jaxface.frameworks.causal_affect.config import (
     BottleneckConfig,
     CounterfactualConfig,
@@ -26,9 +26,10 @@ from jaxface.frameworks.causal_affect.config import (
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.evaluate import Evaluator, known_measures
-from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.seeds import aggregate_seeds
+from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
+from jaxface.frameworks.common.task import Task
+from studies.causal_affect import halves
+from studies.seeds import aggregate_seeds
 
 PAPER = (
     "backbone", "dis", "gc", "gc dis", "gc cf", "gc dis cf", "sac", "sac dis", "sac cf", "sac dis cf", "gc sac",
@@ -132,29 +133,34 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
         return 2.0 * np.asarray(images)[:, 0, 0, :2] - 1.0
 
     task = Task(both.labels, both.units, 4)
-    ask = Evaluator(classes, task, "labels", 4, mesh_for(4), units)  # type: ignore[arg-type]
-    found = ask(None, both)
-    assert tuple(name for name in known_measures(task, "labels", True) if name in found) == tuple(found)
+
+    def ask(dataset: data.Dataset) -> dict[str, float]:
+        return evaluate_dataset(
+            classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units
+        )
+
+    found = ask(both)
+    assert tuple(name for name in metric_names(task, "labels", True) if name in found) == tuple(found)
     assert found["accuracy"] == 1.0 and found["units_f1"] == found["units_f1_au12"] == 1.0
-    assert "accuracy" not in ask(None, data.concat([one], both.labels, both.units))
-    assert "units_f1" not in ask(None, data.concat([other], both.labels, both.units))
+    assert "accuracy" not in ask(data.concat([one], both.labels, both.units))
+    assert "units_f1" not in ask(data.concat([other], both.labels, both.units))
 
 
 def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shapes alone, without numbers: what is handed over, and where it comes back to."""
     config = CausalAffectConfig(start="convnext_base.safetensors")
     task = Task(("anger", "happiness"), (4, 12), 224)
-    state = nnx.state(nnx.eval_shape(lambda: train.build(config, task, nnx.Rngs(0))))
+    state = nnx.state(nnx.eval_shape(lambda: train.FRAMEWORK.build(config, task, nnx.Rngs(0))))
 
     def begun(net: nnx.Module, inside: nnx.State, architecture: str, start: str) -> nnx.State:
         assert (architecture, start) == ("convnext-b", config.start)
         assert jax.tree.structure(inside) == jax.tree.structure(nnx.state(net))
         return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
 
-    monkeypatch.setattr(train, "started", begun)
-    for path, leaf in nnx.to_flat_state(train.start(config, task, state)):
+    monkeypatch.setattr(train, "load_initial_weights", begun)
+    for path, leaf in nnx.to_flat_state(train.FRAMEWORK.initialize(config, task, state)):
         assert (leaf.get_raw_value().dtype == "float16") == (path[:2] == ("encoder", "net")), path
-    assert train.start(dataclasses.replace(config, start=None), task, state) is state
+    assert train.FRAMEWORK.initialize(dataclasses.replace(config, start=None), task, state) is state
 
 
 def test_what_a_study_reports() -> None:
@@ -164,11 +170,11 @@ def test_what_a_study_reports() -> None:
     levels = GraphOutputs(np.zeros((4, 2, 2, 2)), np.zeros((4, 2, 2, 3)), np.stack([-right, -0.5 * right], 1))
     label = np.array([0, 1, 1, 0])
     seen = Outputs(np.zeros((4, 5)), np.zeros((4, 2, 3)), 2.0 * right, levels, None, 3.0 * np.eye(2)[label])
-    units, expressions = studies.heads(CausalAffectConfig(encoder="small"), seen)  # type: ignore[arg-type]
-    outcome = studies.Outcome(units, expressions, {}, {}, 1.0)
+    units, expressions = halves.split_heads(CausalAffectConfig(encoder="small"), seen)  # type: ignore[arg-type]
+    run = halves.HalvesRun(units, expressions, {}, {}, 1.0)
     task = Task(labels=("anger", "happiness"), units=(4, 12))
     columns = {"units": truth, "units_known": truth >= 0, "label": label}
-    found = studies.measured(outcome, task, columns)
+    found = halves.metrics_row(run, task, columns)
     assert found["units_f1_features"] == 1.0 and found["units_f1_sample"] < 0.5
     assert found["units_f1_answer"] == 1.0 and found["accuracy_answer"] == 1.0  # the surest decides the mean
     means = aggregate_seeds([found, found | {"accuracy_answer": 0.5}])
@@ -178,12 +184,12 @@ def test_what_a_study_reports() -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: PartsConfig(global_graph=False, sample_graph=False), "wants a graph"),
-        (lambda: GraphConfig(start=0.0), "stay there"),
+        (lambda: PartsConfig(global_graph=False, sample_graph=False), "needs a graph"),
+        (lambda: GraphConfig(start=0.0), r"model.graph.start = 0.0: must be more than 0"),
         (lambda: GraphConfig(layers=0), "layers = 0"),
         (lambda: BottleneckConfig(alignment=-1.0), "alignment = -1.0"),
-        (lambda: CounterfactualConfig(threshold=1.0), "between 0 and 1"),
-        (lambda: SmallConfig(channels=()), "small: channels"),
+        (lambda: CounterfactualConfig(threshold=1.0), r"model.counterfactual.threshold = 1.0: must be in"),
+        (lambda: SmallConfig(channels=()), "model.small.channels"),
         (lambda: CausalAffectConfig(encoder="small", start="x.pth"), "no published weights"),
         (lambda: MixedConfig(held_out=1.0), "held_out"),
     ],

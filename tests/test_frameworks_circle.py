@@ -10,12 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxface import audit, classify
-from jaxface.cli import evaluate
+from jaxface import audit, classify, frameworks
+from jaxface.data import rendered
 from jaxface.frameworks.common.config import OptimizerConfig
-from jaxface.frameworks.common.inputs import DataConfig
-from jaxface.frameworks.common.training import run
-from tests import planted
+from jaxface.frameworks.common.inputs import DataConfig, recipe_at
+from tests import fake_audit
 from tests.toy_framework import PLAIN, TOY, TRAIN
 
 RECIPE = """
@@ -51,31 +50,31 @@ contrast = [0.0, 0.0]
 
 
 @pytest.mark.slow
-def test_rendered_trained_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
+def test_rendered_trained_audited(tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(RECIPE)
     given = DataConfig(root=tmp_path / "two.toml", validation_images=64)
     fast = OptimizerConfig(learning_rate=0.03)
-    train = dataclasses.replace(TRAIN, steps=60, batch=64, evaluate_every=30, log_every=5, optimiser=fast)
-    outcome = run(TOY, PLAIN, train, given, tmp_path / "net", seed=0)
+    train = dataclasses.replace(TRAIN, steps=60, batch=64, evaluate_every=30, log_every=5, optimizer=fast)
+    run = frameworks.train(TOY, PLAIN, train, given, out=tmp_path / "net", seed=0)
     losses = [json.loads(line).get("loss") for line in (tmp_path / "net/log.jsonl").read_text().splitlines()]
     told = [loss for loss in losses if loss is not None]
     assert np.mean(told[-3:]) < np.mean(told[:3])
 
     classifier = classify.load(tmp_path / "net")
-    assert outcome.classifier is not None and classifier.card == outcome.classifier.card
+    assert run.classifier is not None and classifier.card == run.classifier.card
     assert classifier.labels == ("happiness", "surprise") and classifier.card.architecture == "stablehlo"
     assert classifier.card.dataset == "rendered faces, recipe two"
-    settings = evaluate.EvaluateSettings(root=tmp_path / "two.toml", images=64, seed=1)
-    found = evaluate.evaluated(str(tmp_path / "net"), settings)  # the validation set of seed 0
-    assert found["images"] == 64 and found["left_out"] == 0
-    assert found["accuracy"] == pytest.approx(outcome.fitted.measures["accuracy"])
+    network = frameworks.load_network(tmp_path / "net")
+    recipe = recipe_at(tmp_path / "two.toml", frameworks.input_size(network))
+    metrics = frameworks.evaluate(network, rendered.dataset(recipe, 64, 1))  # the validation set of seed 0
+    assert metrics["images"] == 64 and metrics["left_out"] == 0
+    assert metrics["accuracy"] == pytest.approx(run.result.metrics["accuracy"])
 
     config = dataclasses.replace(
-        planted.CONFIG,
+        fake_audit.CONFIG,
         classifiers=(str(tmp_path / "net"),),
         identities=1,
         expressions=("happiness",),
     )
-    result = audit.run(config, tmp_path / "audit")
+    result = audit.run(config, tmp_path / "audit", searcher_factory=fake_audit.build)
     assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()

@@ -20,7 +20,7 @@ from jaxface.frameworks.classifier import FRAMEWORK, ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import BatchAttention, Student, card_of, see_straight
 from jaxface.frameworks.classifier.train import start
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 TASK = Task(labels=("anger", "happiness", "neutral"), size=64)
 

@@ -18,11 +18,12 @@ import pytest
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
-from jaxface.frameworks.common.exporting import export, exportable
-from jaxface.frameworks.common.framework import Fixture, Framework, TrainState, programs
+from jaxface.frameworks.common.exporting import export, export_obstacle
+from jaxface.frameworks.common.framework import Framework, TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.record import read_log
-from tests import planted
+from tests import fake_audit
+from tests.framework_fixtures import FIXTURES, Fixture
 
 REPOSITORY = Path(__file__).parent.parent
 STEPS = 4
@@ -70,7 +71,7 @@ class Turning:
 
 def case(name: str) -> Case:
     framework = frameworks.load(name)
-    given = framework.fixture(jax.random.key(0))
+    given = FIXTURES[name](jax.random.key(0))
     train = dataclasses.replace(given.train, steps=STEPS, checkpoint_every=2, evaluate_every=STEPS, log_every=1)
     return Case(framework, given._replace(train=train))
 
@@ -96,8 +97,8 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
             infos.append(jax.device_get(dict(info)))
         return states, infos
 
-    states, infos = follow(replicate(run.first(0), mesh), steps)
-    shaken, _ = follow(replicate(shake(run.first(0)), mesh), 1)
+    states, infos = follow(replicate(run.init(0), mesh), steps)
+    shaken, _ = follow(replicate(shake(run.init(0)), mesh), 1)
     leaves = jax.tree.leaves
     told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
     # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
@@ -180,33 +181,30 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
-def test_what_was_trained_can_be_audited(
-    one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_trained_can_be_audited(one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path) -> None:
     framework, given = one
     whole, folder = fitted
-    if exportable(framework, given.task):
+    if export_obstacle(framework, given.task):
         with pytest.raises(LabelError, match="no classifier to export"):
             export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
         return
     classifier = export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
     units = tuple(f"AU{number}" for number in given.task.units)
-    assert classifier.labels == (given.task.labels if framework.answers == "labels" else units)
+    assert classifier.labels == (given.task.labels if framework.output == "labels" else units)
     images = np.asarray(given.batch["image"], np.float32) / 255
     run = programs(framework, given.config, given.task, given.train)
     seen = np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
     np.testing.assert_allclose(
         classifier.logits(seen), run.predict(whole.state, given.batch["image"]), rtol=1e-4, atol=1e-4
     )
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
     config = dataclasses.replace(
-        planted.CONFIG,
+        fake_audit.CONFIG,
         classifiers=(str(folder),),
         identities=1,
         expressions=classifier.labels[:1],
         symmetry_steps=2,
         time_steps=2,
     )
-    result = audit.run(config, tmp_path / "audit")
+    result = audit.run(config, tmp_path / "audit", searcher_factory=fake_audit.build)
     assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()
     assert classify.load(folder).card == classifier.card

@@ -39,7 +39,7 @@ def train(
 def same(one: TrainResult, other: TrainResult) -> None:
     for ours, theirs in zip(jax.tree.leaves(one.state), jax.tree.leaves(other.state), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    assert one.measures == other.measures and one.step == other.step
+    assert one.metrics == other.metrics and one.step == other.step
 
 
 class Meddled:
@@ -63,12 +63,12 @@ def meddled(when: int, event: Callable[[dict[str, Any]], None]) -> Any:
 
 def test_it_learns_and_tells(tmp_path: Path, dataset: data.Dataset) -> None:
     fitted = train(tmp_path, dataset, steps=60, evaluate_every=20)
-    assert fitted.steps == 60 and fitted.measures["accuracy"] > 0.6
+    assert fitted.steps == 60 and fitted.metrics["accuracy"] > 0.6
     log = read_log(tmp_path)
     looks = [line for line in log if "validation_accuracy" in line]
     assert [line["step"] for line in looks] == [20, 40, 60]
     best = max(looks, key=lambda line: line["validation_accuracy"])
-    assert fitted.step == best["step"] and fitted.measures["accuracy"] == best["validation_accuracy"]
+    assert fitted.step == best["step"] and fitted.metrics["accuracy"] == best["validation_accuracy"]
     losses = [line["loss"] for line in log if "loss" in line]
     assert len(losses) == 60 and np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
     assert {"run.toml", "environment.json", "log.jsonl", "checkpoints", "best"} <= set(os.listdir(tmp_path))
@@ -82,12 +82,12 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path, dataset: dat
     def die(batch: dict[str, Any]) -> None:
         raise SystemError("killed")
 
-    whole = train(tmp_path / "whole", dataset, average=0.9)
+    whole = train(tmp_path / "whole", dataset, ema=0.9)
     with pytest.raises(SystemError):
-        train(tmp_path / "killed", dataset, wrap=meddled(when, die), average=0.9)
-    same(whole, train(tmp_path / "killed", dataset, average=0.9))
+        train(tmp_path / "killed", dataset, wrap=meddled(when, die), ema=0.9)
+    same(whole, train(tmp_path / "killed", dataset, ema=0.9))
     assert (tmp_path / "whole/log.jsonl").read_bytes() == (tmp_path / "killed/log.jsonl").read_bytes()
-    same(whole, train(tmp_path / "killed", dataset, average=0.9))  # it was complete
+    same(whole, train(tmp_path / "killed", dataset, ema=0.9))  # it was complete
 
 
 def test_interrupt_leaves_a_checkpoint_and_goes_on(tmp_path: Path, dataset: data.Dataset) -> None:
@@ -116,7 +116,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
 def test_patience_ends_training_and_the_best_is_kept(tmp_path: Path, dataset: data.Dataset) -> None:
     still = OptimizerConfig(name="sgd", learning_rate=1e-12, weight_decay=0.0)
     fitted = train(
-        tmp_path, dataset, PLAIN, steps=50, evaluate_every=2, patience=3, monitor="loss", optimiser=still
+        tmp_path, dataset, PLAIN, steps=50, evaluate_every=2, patience=3, monitor="loss", optimizer=still
     )
     assert fitted.steps == 2 * (1 + 3) and fitted.step == 2
 
@@ -148,7 +148,7 @@ def test_an_unknown_measure_is_refused_before_anything_is_done(tmp_path: Path, d
 def stepped(config: ToyConfig, **changes: Any) -> tuple[TrainState, dict[str, float]]:
     """The state after two steps on one batch, and what the second told."""
     run = programs(TOY, config, TASK, dataclasses.replace(TRAIN, **changes))
-    state, batch = run.first(0), examples(16).rows(range(16))
+    state, batch = run.init(0), examples(16).rows(range(16))
     for _ in range(2):
         state, info = run.update(state, batch, jax.random.key(0))
     return state, jax.device_get(dict(info))
@@ -174,35 +174,35 @@ def test_bfloat16_computes_so_and_keeps_float32_parameters() -> None:
 
 def test_what_is_frozen_stays_and_statistics_of_the_rest_move() -> None:
     run = programs(TOY, TOY_CONFIG, TASK, TRAIN)
-    before = jax.device_get(run.first(0))
+    before = jax.device_get(run.init(0))
     after, _ = stepped(TOY_CONFIG)
     for name in ("frozen", "frozen_norm"):
         for ours, theirs in zip(
-            jax.tree.leaves(before.rest[name]), jax.tree.leaves(after.rest[name]), strict=True
+            jax.tree.leaves(before.non_trainable[name]), jax.tree.leaves(after.non_trainable[name]), strict=True
         ):
             np.testing.assert_array_equal(ours, theirs)
-    assert (before.rest["norm"]["mean"][...] != after.rest["norm"]["mean"][...]).all()
+    assert (before.non_trainable["norm"]["mean"][...] != after.non_trainable["norm"]["mean"][...]).all()
     assert (before.params["head"]["kernel"][...] != after.params["head"]["kernel"][...]).any()
 
 
 def test_dropout_follows_the_key_and_is_off_in_answers() -> None:
     run = programs(TOY, TOY_CONFIG, TASK, TRAIN)
     batch = examples(16).rows(range(16))
-    losses = [float(run.update(run.first(0), batch, jax.random.key(seed))[1]["loss"]) for seed in (0, 0, 1)]
+    losses = [float(run.update(run.init(0), batch, jax.random.key(seed))[1]["loss"]) for seed in (0, 0, 1)]
     assert losses[0] == losses[1] != losses[2]
-    state = run.first(0).best()
+    state = run.init(0).eval_state()
     np.testing.assert_array_equal(run.predict(state, batch["image"]), run.predict(state, batch["image"]))
 
 
 def test_the_average_follows_the_parameters() -> None:
-    run = programs(TOY, TOY_CONFIG, TASK, dataclasses.replace(TRAIN, average=0.9))
-    state, batch = run.first(0), examples(16).rows(range(16))
+    run = programs(TOY, TOY_CONFIG, TASK, dataclasses.replace(TRAIN, ema=0.9))
+    state, batch = run.init(0), examples(16).rows(range(16))
     wanted = np.asarray(state.params["head"]["kernel"][...])
     for step in range(3):
         state, _ = run.update(state, batch, jax.random.key(0))
         kept = min(0.9, (1 + step) / (10 + step))
         wanted = kept * wanted + (1 - kept) * np.asarray(state.params["head"]["kernel"][...])
-    np.testing.assert_allclose(state.best()["head"]["kernel"][...], wanted, rtol=1e-5)
+    np.testing.assert_allclose(state.eval_state()["head"]["kernel"][...], wanted, rtol=1e-5)
 
 
 def test_schedules_and_rules() -> None:
@@ -215,18 +215,18 @@ def test_schedules_and_rules() -> None:
     params = {"kernel": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}
     for name, decays in (("adam", False), ("adamw", True), ("sgd", True)):
         config = OptimizerConfig(name, learning_rate=0.1, weight_decay=0.5)  # type: ignore[arg-type]
-        optimiser = make_optimizer(config, 10)
+        optimizer = make_optimizer(config, 10)
         still = jax.tree.map(np.zeros_like, params)
-        moves, _ = optimiser.update(still, optimiser.init(params), params)
+        moves, _ = optimizer.update(still, optimizer.init(params), params)
         assert (np.asarray(moves["kernel"]) < 0).all() == decays and not np.asarray(moves["bias"]).any()
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"batch": 10, "accumulate": 3}, "batch = 10 does not divide into accumulate = 3"),
-        ({"steps": 0}, "steps = 0; wanted 1 or more"),
-        ({"average": 1.0}, "average = 1.0; wanted 0 <= average < 1"),
+        ({"batch": 10, "accumulate": 3}, "train.batch = 10: must be divisible by train.accumulate = 3"),
+        ({"steps": 0}, "train.steps = 0: must be at least 1"),
+        ({"ema": 1.0}, r"train.ema = 1.0: must be in \[0.0, 1.0\)"),
     ],
 )
 def test_settings_without_sense_are_refused(change: dict[str, Any], message: str) -> None:

@@ -13,14 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.weights import fill
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import ArraySource, Dataset
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.framework import Task
-from jaxface.frameworks.common.seeds import aggregate_seeds
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import reliability, studies, weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
@@ -192,7 +192,7 @@ def test_a_study_from_training_to_its_row() -> None:
     """SCN: it remembers the labels that it corrects, and its answers have no corrected ones beside them."""
     base = FRAMEWORK.fixture(jax.random.key(0)).config
     base = dataclasses.replace(base, scn=dataclasses.replace(base.scn, relabel_from=0.0, relabel_margin=0.0))
-    train = TrainConfig(steps=3, batch=8, optimiser=OptimizerConfig("sgd"))
+    train = TrainConfig(steps=3, batch=8, optimizer=OptimizerConfig("sgd"))
     outcome = studies.trained(
         studies.Variant("scn", studies.against(base, "scn"), 0.3), train, few(16), few(9), 0
     )

@@ -8,8 +8,8 @@ import pytest
 from sklearn import metrics as reference
 
 from jaxface.frameworks.common import metrics
-from jaxface.frameworks.common.evaluate import known_measures, measures
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.evaluation import compute_metrics, metric_names
+from jaxface.frameworks.common.task import Task
 
 
 @pytest.fixture(scope="module")
@@ -88,16 +88,18 @@ def test_every_measure_has_a_name_that_is_known(units: tuple[np.ndarray, np.ndar
     random = np.random.default_rng(2)
     task = Task(labels=("happiness", "sadness"), units=(1, 4, 12))
     label = random.integers(0, 2, 300)
-    found = measures(task, "labels", random.standard_normal((300, 2)).astype(np.float32), {"label": label})
-    assert tuple(found) == known_measures(task, "labels")
+    found = compute_metrics(
+        task, "labels", random.standard_normal((300, 2)).astype(np.float32), {"label": label}
+    )
+    assert tuple(found) == metric_names(task, "labels")
     columns = {
         "units": units[1].astype(np.float32),
         "units_known": units[2],
         "sex": random.integers(-1, 2, 300),
     }
     logits = np.where(units[0], 1.0, -1.0).astype(np.float32)
-    found = measures(task, "units", logits, columns)
-    assert tuple(found) == known_measures(task, "units")
+    found = compute_metrics(task, "units", logits, columns)
+    assert tuple(found) == metric_names(task, "units")
     counts = metrics.unit_counts(*(jnp.asarray(each) for each in units))
     assert found["f1"] == pytest.approx(float(metrics.mean_f1(counts)))
     assert 0 < found["equal_opportunity"] <= 1 and 0 <= found["parity_difference"] < 0.5

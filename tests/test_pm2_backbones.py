@@ -11,8 +11,8 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.common.framework import Task
 from jaxface.frameworks.common.modes import train_mode
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
 from jaxface.frameworks.pm2.backbones.attention_maps import attention, enhanced, places, resized
 from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, divided, joined

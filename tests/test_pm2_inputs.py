@@ -12,7 +12,7 @@ import pytest
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import folds, inputs, protocol
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, habitual, pairs, sex_of

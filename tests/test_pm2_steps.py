@@ -14,12 +14,14 @@ from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.config import OptimizerConfig
-from jaxface.frameworks.common.framework import Fixture, Task, TrainState
+from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.step import grad_fn
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import FRAMEWORK, objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
 from jaxface.frameworks.pm2.weights import carried
+from tests.framework_fixtures import Fixture
 
 FAST = {"xla_backend_optimization_level": 0}
 
@@ -181,7 +183,7 @@ def test_configs_that_cannot_be_are_refused(made: Any, message: str) -> None:
 def test_the_schedule_counts_updates(given: Fixture) -> None:
     """An optimiser that moves twice a step is at half its rate after half the steps."""
     settings = OptimizerConfig("sgd", 1.0, "linear", momentum=0.0, weight_decay=0.0)
-    rule = steps.optimiser_of(dataclasses.replace(given.train, steps=2, optimiser=settings), 2)
+    rule = steps.optimiser_of(dataclasses.replace(given.train, steps=2, optimizer=settings), 2)
     value, moments = jnp.zeros(()), rule.init(jnp.zeros(()))
     for count in range(4):
         change, moments = rule.update(jnp.ones(()), moments, value)

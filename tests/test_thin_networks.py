@@ -16,7 +16,8 @@ from jaxface.classify.nets import vgg
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.framework import Task, TrainState
+from jaxface.frameworks.common.framework import TrainState
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, VARIANTS, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, weights_of
 from jaxface.frameworks.thin.train import respond
@@ -30,7 +31,7 @@ SMALL = ThinConfig(
 TASK = Task(("happiness", "sadness", "fear"), size=8, channels=1, extras=(("rotation", 4),))
 RATE = 0.01
 TRAIN = TrainConfig(
-    steps=4, batch=12, optimiser=OptimizerConfig("sgd", RATE, "constant", weight_decay=0, momentum=0)
+    steps=4, batch=12, optimizer=OptimizerConfig("sgd", RATE, "constant", weight_decay=0, momentum=0)
 )
 PAPER = Task(tuple("0123456789"), size=28, channels=1, extras=(("rotation", 18),))
 FACES = ThinConfig(

@@ -15,9 +15,10 @@ from flax import nnx
 from jaxface import data
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.framework import Batch, Fixture, Framework, Info, Step, Task
+from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.step import supervised_step
+from jaxface.frameworks.common.task import Task
 
 LABELS = ("happiness", "sadness", "surprise")
 SIZE = 8
@@ -52,17 +53,28 @@ def is_trained(path: tuple[Any, ...], leaf: Any) -> bool:
     return isinstance(leaf, nnx.Param) and not str(path[0]).startswith("frozen")
 
 
-def make_step(config: ToyConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    def loss(module: nnx.Module, batch: Batch, key: jax.Array) -> tuple[jax.Array, Info]:
-        logits = cast(Toy, module)(unit_range(batch["image"]).astype(train.dtype)).astype(jnp.float32)
-        chosen = jnp.take_along_axis(jax.nn.log_softmax(logits), batch["label"][:, None], axis=-1)
-        return -chosen.mean(), {"confidence": jax.nn.softmax(logits).max(-1).mean()}
+class ToyFramework(Framework):
+    name = "toy"
+    config = ToyConfig
 
-    return supervised_step(graphdef, loss, train, trainable=is_trained)
+    def image_size(self, config: ToyConfig) -> int:
+        return SIZE
 
+    def build(self, config: ToyConfig, task: Task, rngs: nnx.Rngs) -> Toy:
+        return Toy(config, len(task.labels), rngs=rngs)
 
-def predict(config: ToyConfig, task: Task, module: nnx.Module, images: jax.Array) -> jax.Array:
-    return cast(Toy, module)(images)
+    def make_step(self, config: ToyConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
+        def loss(
+            module: nnx.Module, batch: Batch, key: jax.Array, step_fraction: jax.Array
+        ) -> tuple[jax.Array, Info]:
+            logits = cast(Toy, module)(unit_range(batch["image"]).astype(train.dtype)).astype(jnp.float32)
+            picked = jnp.take_along_axis(jax.nn.log_softmax(logits), batch["label"][:, None], axis=-1)
+            return -picked.mean(), {"confidence": jax.nn.softmax(logits).max(-1).mean()}
+
+        return supervised_step(graphdef, loss, train, trainable=is_trained)
+
+    def predict(self, config: ToyConfig, task: Task, module: nnx.Module, images: jax.Array) -> jax.Array:
+        return cast(Toy, module)(images)
 
 
 def examples(count: int, seed: int = 0) -> data.Dataset:
@@ -73,11 +85,6 @@ def examples(count: int, seed: int = 0) -> data.Dataset:
     return data.Dataset("toy", data.ArraySource(images.astype(np.uint8)), {"label": label}, LABELS)
 
 
-def fixture(key: jax.Array) -> Fixture:
-    dataset = examples(16)
-    return Fixture(ToyConfig(), TRAIN, TASK, dataset.rows(range(16)))
-
-
 TASK = Task(labels=LABELS, size=SIZE)
 TRAIN = TrainConfig(
     steps=8,
@@ -85,17 +92,9 @@ TRAIN = TrainConfig(
     evaluate_every=4,
     checkpoint_every=3,
     log_every=1,
-    optimiser=OptimizerConfig(learning_rate=0.05, schedule="cosine", warmup=2),
+    optimizer=OptimizerConfig(learning_rate=0.05, schedule="cosine", warmup=2),
 )
-TOY = Framework(
-    name="toy",
-    config=ToyConfig,
-    build=lambda config, task, rngs: Toy(config, len(task.labels), rngs=rngs),
-    make_step=make_step,
-    predict=predict,
-    size=lambda config: SIZE,
-    fixture=fixture,
-)
+TOY = ToyFramework()
 TOY_CONFIG = ToyConfig()
 PLAIN = dataclasses.replace(ToyConfig(), dropout=0.0, norm=False)
 """Without anything that depends on how a batch is divided."""

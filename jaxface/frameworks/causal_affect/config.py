@@ -1,4 +1,4 @@
-"""What a CausalAffect network is made of and what is minimised.
+"""What a CausalAffect network is made of and what is minimized.
 
 The paper gives none of these numbers (its appendices are not public): every default is ours.
 """
@@ -6,8 +6,9 @@ The paper gives none of these numbers (its appendices are not public): every def
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Annotated, Literal
 
+from jaxface.core.checks import Ge, Gt, Interval, MinLen, check
 from jaxface.core.errors import ConfigError
 from jaxface.data.augmentation import AugmentConfig
 
@@ -20,10 +21,10 @@ class PartsConfig:
     """Dis: bottleneck, alignment and decorrelation (Eqs. 1-2)."""
 
     global_graph: bool = True
-    """GC: one graph for all faces (Eqs. 3-6)."""
+    """GC: one graph for all samples (Eqs. 3-6)."""
 
     sample_graph: bool = True
-    """SAC: a graph for each face (Eqs. 7-10)."""
+    """SAC: a graph for each sample (Eqs. 7-10)."""
 
     counterfactual: bool = True
     """CF: perturbed features (Eqs. 11-15)."""
@@ -33,129 +34,114 @@ class PartsConfig:
 
     def __post_init__(self) -> None:
         if self.counterfactual and not (self.global_graph or self.sample_graph):
-            raise ConfigError("parts: counterfactual wants a graph; set global_graph or sample_graph")
+            raise ConfigError("model.parts: counterfactual needs a graph; set global_graph or sample_graph")
 
 
 @dataclass(frozen=True)
 class SmallConfig:
     """The encoder for small faces: convolutions that halve the image, then one dense layer."""
 
-    channels: tuple[int, ...] = (16, 32, 64, 64)
+    channels: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64, 64)
     """Of the convolutions, each 3 x 3 with stride 2, batch normalisation and ReLU."""
 
-    width: int = 128
+    width: Annotated[int, Ge(1)] = 128
     """D, of the embedding."""
 
     def __post_init__(self) -> None:
-        if not self.channels or min(*self.channels, self.width, 1) < 1:
-            raise ConfigError(
-                f"small: channels = {list(self.channels)}, width = {self.width}; wanted 1 or more"
-            )
+        check(self, "model.small")
 
 
 @dataclass(frozen=True)
 class BottleneckConfig:
     """Weights of Eq. 2, and how dependence is measured."""
 
-    bottleneck: float = 0.02
+    bottleneck: Annotated[float, Ge(0.0)] = 0.02
     """lambda_ib, of the dependence of each unit's features on the embedding. They are a function of it: too
-    much of this, next to `alignment`, makes them constant."""
+    large a weight, compared with `alignment`, makes them constant."""
 
-    decorrelation: float = 0.1
+    decorrelation: Annotated[float, Ge(0.0)] = 0.1
     """lambda_decorr, of the dependence between the features of two units."""
 
-    alignment: float = 0.1
+    alignment: Annotated[float, Ge(0.0)] = 0.1
     """lambda_align, of the dependence of each unit's features on its label."""
 
-    normalised: bool = True
-    """HSIC over the geometric mean of both kernels' own, in [0, 1] whatever the width; False = as it is."""
+    normalized: bool = True
+    """HSIC over the geometric mean of both kernels' own, in [0, 1] whatever the width; False = plain HSIC."""
 
     def __post_init__(self) -> None:
-        _least(self, "bottleneck", 0.0, "bottleneck", "decorrelation", "alignment")
+        check(self, "model.bottleneck")
 
 
 @dataclass(frozen=True)
 class GraphConfig:
     """Both levels of graphs."""
 
-    width: int = 256
+    width: Annotated[int, Ge(1)] = 256
     """d_g and d_h, of messages and of attention."""
 
-    layers: int = 2
-    """L, of the attention that finds a face's own graph."""
+    layers: Annotated[int, Ge(1)] = 2
+    """L, of the attention that gives a sample's own graph."""
 
-    start: float = 0.1
-    """Standard deviation of the edges' logits at the start; at 0 an edge would have no slope."""
+    start: Annotated[float, Gt(0.0)] = 0.1
+    """Initial standard deviation of the edges' logits; at 0 an edge would have no gradient."""
 
-    temperature: float = 1.0
-    """exp(T_g) at the start, which is learnt."""
+    temperature: Annotated[float, Gt(0.0)] = 1.0
+    """Initial exp(T_g), which is learnt."""
 
     self_loops: bool = False
-    """Whether a unit may be its own cause. Then copying itself is the easy answer, and Eq. 5 punishes the
-    diagonal itself; so it is masked by default."""
+    """Whether a unit may be its own cause. Copying itself would then be the easy solution, and Eq. 5 penalizes
+    the diagonal; so it is masked by default."""
 
-    acyclic_global: float = 0.01
-    """lambda_DAG of the graph of all faces."""
+    acyclic_global: Annotated[float, Ge(0.0)] = 0.01
+    """lambda_DAG of the global graph."""
 
-    acyclic_sample: float = 0.01
-    """lambda_DAG of the faces' own graphs."""
+    acyclic_sample: Annotated[float, Ge(0.0)] = 0.01
+    """lambda_DAG of the samples' own graphs."""
 
     def __post_init__(self) -> None:
-        _least(self, "graph", 1, "width", "layers")
-        _least(self, "graph", 0.0, "acyclic_global", "acyclic_sample")
-        if self.start <= 0.0 or self.temperature <= 0.0:
-            raise ConfigError(
-                f"graph: start = {self.start}, temperature = {self.temperature}; wanted more than 0 "
-                "(edges that begin at 0 stay there)"
-            )
+        check(self, "model.graph")
 
 
 @dataclass(frozen=True)
 class CounterfactualConfig:
     """Interventions on features."""
 
-    sharpness: float = 10.0
+    sharpness: Annotated[float, Gt(0.0)] = 10.0
     """gamma of Eq. 11."""
 
-    threshold: float = 0.2
-    """theta at the start, in (0, 1); one of each target is learnt."""
+    threshold: Annotated[float, Interval(gt=0.0, lt=1.0)] = 0.2
+    """Initial theta, in (0, 1); each target's is learnt."""
 
-    noise: float = 0.5
+    noise: Annotated[float, Ge(0.0)] = 0.5
     """tau of Eq. 12, the perturbation's standard deviation."""
 
     noise_scale: Literal["relative", "absolute"] = "relative"
-    """Whether tau counts in root mean squares of the batch's features, or as it is."""
+    """Whether tau is in units of the root mean square of the batch's features, or absolute."""
 
     ceiling: Literal["exponential", "clamp"] = "exponential"
-    """How the divergence D of two distributions over expressions, which has no ceiling, is kept below 1 in
+    """How the divergence D of two distributions over expressions, which is unbounded, is kept below 1 in
     Eq. 14: 1 - exp(-D), or min(D, 1)."""
 
-    consistency: float = 0.1
+    consistency: Annotated[float, Ge(0.0)] = 0.1
     """lambda_consist."""
 
-    discrepancy: float = 0.1
+    discrepancy: Annotated[float, Ge(0.0)] = 0.1
     """lambda_discrep."""
 
-    consistent_features: float = 1.0
+    consistent_features: Annotated[float, Ge(0.0)] = 1.0
     """delta_feat."""
 
-    consistent_answers: float = 1.0
+    consistent_logits: Annotated[float, Ge(0.0)] = 1.0
     """delta_logit."""
 
-    discrepant_features: float = 1.0
+    discrepant_features: Annotated[float, Ge(0.0)] = 1.0
     """eta_feat."""
 
-    discrepant_answers: float = 1.0
+    discrepant_logits: Annotated[float, Ge(0.0)] = 1.0
     """eta_logit."""
 
     def __post_init__(self) -> None:
-        weights = ("consistency", "discrepancy", "consistent_features", "consistent_answers")
-        _least(self, "counterfactual", 0.0, *weights, "discrepant_features", "discrepant_answers", "noise")
-        if self.sharpness <= 0.0 or not 0.0 < self.threshold < 1.0:
-            raise ConfigError(
-                f"counterfactual: sharpness = {self.sharpness}, threshold = {self.threshold}; wanted a "
-                "sharpness above 0 and a threshold between 0 and 1"
-            )
+        check(self, "model.counterfactual")
 
 
 @dataclass(frozen=True)
@@ -166,24 +152,24 @@ class CausalAffectConfig:
     """ConvNeXt-B (224 pixels; the paper does not say which size), or a few convolutions."""
 
     start: str | None = None
-    """Weights the ConvNeXt begins with: a classifier's name or folder, or a file as timm publishes it."""
+    """Initial weights of the ConvNeXt: a classifier's name or folder, or a file as timm publishes it."""
 
-    excitation: int = 16
+    excitation: Annotated[int, Ge(1)] = 16
     """By how much squeeze-and-excitation narrows the embedding."""
 
-    width: int = 256
+    width: Annotated[int, Ge(1)] = 256
     """d, of each unit's features."""
 
     answer: Literal["mean", "last"] = "mean"
-    """What answers an image: the mean of the logits of all heads (for units that of the features, of the graph
-    of all faces and of the face's own), or the last of these alone. In the last graph nothing of a unit's own
-    features is left."""
+    """What is predicted: the mean of the logits of all heads (for units those of the features, of the global
+    graph and of the sample's own graph), or the last of these alone. The last graph does not use a unit's own
+    features."""
 
-    expressions: float = 1.0
-    """lambda_Expr, of everything about expressions."""
+    expressions: Annotated[float, Ge(0.0)] = 1.0
+    """lambda_Expr, of all losses of expressions."""
 
     augment: AugmentConfig = field(default_factory=lambda: AugmentConfig(flip=True, crop=0.9))
-    """How training images are varied."""
+    """How training images are augmented."""
 
     parts: PartsConfig = field(default_factory=PartsConfig)
     small: SmallConfig = field(default_factory=SmallConfig)
@@ -192,15 +178,8 @@ class CausalAffectConfig:
     counterfactual: CounterfactualConfig = field(default_factory=CounterfactualConfig)
 
     def __post_init__(self) -> None:
-        _least(self, "model", 1, "width", "excitation")
-        _least(self, "model", 0.0, "expressions")
+        check(self, "model")
         if self.start and self.encoder == "small":
             raise ConfigError(
                 f"start = {self.start!r} is of ConvNeXt-B; the small encoder has no published weights"
             )
-
-
-def _least(config: Any, where: str, least: float, *names: str) -> None:
-    for name in names:
-        if getattr(config, name) < least:
-            raise ConfigError(f"{where}: {name} = {getattr(config, name)}; wanted {least} or more")

@@ -1,7 +1,7 @@
 """HSIC (Gretton et al. 2005) between the features of many units at once: Eq. 1 of the paper.
 
 A kernel is a (B, B) matrix over the examples of a batch. All kernels are stacked to one (N, B, B) tensor and
-centred once, so that every pair's dependence is one product of matrices.
+centred once, so that the dependence of all pairs is one matrix product.
 """
 
 from __future__ import annotations
@@ -32,15 +32,17 @@ class Dependences(NamedTuple):
 
 
 def squared_distances(features: Array) -> Array:
-    """Between the rows of (..., B, D): (..., B, B), not negative and 0 on the diagonal."""
+    """Return squared distances between the rows of (..., B, D): (..., B, B), not negative, 0 on the
+    diagonal."""
     norms = (features**2).sum(-1)
     product = jnp.einsum("...id,...jd->...ij", features, features)
-    found = norms[..., :, None] + norms[..., None, :] - 2.0 * product
-    return without_loops(jnp.maximum(found, 0.0))
+    squares = norms[..., :, None] + norms[..., None, :] - 2.0 * product
+    return without_loops(jnp.maximum(squares, 0.0))
 
 
 def median_bandwidth(distances: Array) -> Array:
-    """sigma^2 of each kernel: the median of the squared distances between two examples, without gradient.
+    """Return sigma^2 of each kernel: the median of the squared distances between two examples,
+    without gradient.
 
     Args:
         distances: (..., B, B) squared; B > 1.
@@ -54,57 +56,57 @@ def median_bandwidth(distances: Array) -> Array:
 
 
 def gaussian_kernel(features: Array) -> Array:
-    """exp(-d^2 / (2 sigma^2)) with the median bandwidth: (..., B, D) -> (..., B, B)."""
+    """Return exp(-d^2 / (2 sigma^2)) with the median bandwidth: (..., B, D) -> (..., B, B)."""
     distances = squared_distances(features)
     return jnp.exp(-distances / (2.0 * median_bandwidth(distances)[..., None, None]))
 
 
 def label_kernel(labels: Array) -> Array:
-    """The linear kernel of numbers in [0, 1], (..., B) -> (..., B, B).
+    """Return the linear kernel of numbers in [0, 1], (..., B) -> (..., B, B).
 
-    Of labels that are 0 or 1 it is, once centred, half of the kernel that asks whether two labels are equal;
-    unlike that one it knows probabilities.
+    Of labels that are 0 or 1 it is, once centred, half of the kernel of equality of two labels; unlike that one
+    it is defined for probabilities.
     """
     return labels[..., :, None] * labels[..., None, :]
 
 
-def centred(kernels: Array) -> Array:
-    """H K H, for symmetric kernels (..., B, B): rows and columns without their means."""
+def center(kernels: Array) -> Array:
+    """Return H K H for symmetric kernels (..., B, B): rows and columns without their means."""
     rows = kernels.mean(-1, keepdims=True)
     return kernels - rows - jnp.swapaxes(rows, -1, -2) + rows.mean(-2, keepdims=True)
 
 
-def dependence_matrix(kernels: Array, normalised: bool) -> Array:
-    """HSIC of every pair of kernels (N, B, B), in one product: (N, N).
+def dependence_matrix(kernels: Array, normalized: bool) -> Array:
+    """Return HSIC of every pair of kernels (N, B, B), in one product: (N, N).
 
     Args:
-        normalised: tr(K H L H) over the geometric mean of tr(K H K H) and tr(L H L H), in [0, 1]; a kernel that
+        normalized: tr(K H L H) over the geometric mean of tr(K H K H) and tr(L H L H), in [0, 1]; a kernel that
             is the same everywhere depends on nothing. Otherwise the biased estimate tr(K H L H) / (B - 1)^2.
     """
-    flat = centred(kernels).reshape(len(kernels), -1)
+    flat = center(kernels).reshape(len(kernels), -1)
     products = jnp.einsum("ip,jp->ij", flat, flat)
-    if not normalised:
+    if not normalized:
         return products / (kernels.shape[-1] - 1) ** 2
-    own = jax.lax.rsqrt(jnp.diagonal(products) + _TINY)
-    return products * own[:, None] * own[None, :]
+    scale = jax.lax.rsqrt(jnp.diagonal(products) + _TINY)
+    return products * scale[:, None] * scale[None, :]
 
 
-def dependences(features: Array, embedding: Array, labels: Array, normalised: bool) -> Dependences:
+def dependences(features: Array, embedding: Array, labels: Array, normalized: bool) -> Dependences:
     """Eq. 1 of a batch.
 
     Args:
         features: (U, B, d) of each unit.
         embedding: (B, D).
-        labels: (U, B) in [0, 1]: true ones where there are any, else what the network takes for probable,
-            without gradient.
-        normalised: as in `dependence_matrix`.
+        labels: (U, B) in [0, 1]: true ones where there are any, else the network's probabilities, without
+            gradient.
+        normalized: as in `dependence_matrix`.
     """
     units = len(features)
     kernels = [gaussian_kernel(features), label_kernel(labels), gaussian_kernel(embedding)[None]]
-    matrix = dependence_matrix(jnp.concatenate(kernels), normalised)
-    among = matrix[:units, :units]
+    matrix = dependence_matrix(jnp.concatenate(kernels), normalized)
+    unit_pairs = matrix[:units, :units]
     return Dependences(
         bottleneck=matrix[:units, -1].mean(),
         alignment=-jnp.diagonal(matrix[:units, units:-1]).mean(),
-        decorrelation=(among.sum() - jnp.trace(among)) / units**2,
+        decorrelation=(unit_pairs.sum() - jnp.trace(unit_pairs)) / units**2,
     )

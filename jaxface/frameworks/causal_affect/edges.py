@@ -1,4 +1,4 @@
-"""Signed edges: their two polarities, what they carry, how far they are from a graph without cycles.
+"""Signed edges: their two polarities, aggregation along them, and distance from an acyclic graph.
 
 Pure functions of one graph. Edges are (T, S), row: target, column: source, in (-1, 1): above 0 the source
 excites the target, below 0 it inhibits it.
@@ -17,18 +17,19 @@ _DEGREE = 8  # of the series, whose argument has a norm of 1/2 at most: exact to
 
 
 def polarities(edges: Array) -> Array:
-    """Eqs. 4 and 8: (..., T, S) -> excitatory and inhibitory strengths (2, ..., T, S), in [0, 1)."""
+    """Eqs. 4 and 8: split edges (..., T, S) into excitatory and inhibitory strengths (2, ..., T,
+    S), in [0, 1)."""
     return jax.nn.relu(jnp.stack([edges, -edges]))
 
 
 def without_loops(edges: Array) -> Array:
-    """Square edges (..., N, N) with zeros in the place of every node's edge to itself."""
+    """Set every node's edge to itself to zero, in square edges (..., N, N)."""
     others = 1.0 - jnp.eye(edges.shape[-1], dtype=edges.dtype)
     return edges * others.reshape(*(1,) * (edges.ndim - 2), *others.shape)
 
 
 def aggregate(edges: Array, sources: Array, values: Array) -> Array:
-    """What arrives at the targets, Z = E+ (F W+) + E- (F W-): (T, w).
+    """Aggregate features at the targets, Z = E+ (F W+) + E- (F W-): (T, w).
 
     Args:
         edges: (T, S).
@@ -40,19 +41,20 @@ def aggregate(edges: Array, sources: Array, values: Array) -> Array:
 
 
 def exponential(matrix: Array) -> Array:
-    """exp(A) of (N, N) with numbers in [0, 1], by scaling, Taylor's series and squaring; float32.
+    """Return exp(A) of (N, N) with numbers in [0, 1], by scaling, Taylor's series and squaring; float32.
 
-    A row sum is N at most, so how often to halve is known beforehand, and a batch is products alone.
+    A row sum is N at most, so the number of halvings does not depend on the values, and a batch needs products
+    alone.
     """
     halvings = max(0, math.ceil(math.log2(max(len(matrix), 1))) + 1)
     small = matrix * 0.5**halvings
-    one = jnp.eye(len(matrix), dtype=matrix.dtype)
-    found = one
+    identity = jnp.eye(len(matrix), dtype=matrix.dtype)
+    power = identity
     for term in range(_DEGREE, 0, -1):  # Horner's rule
-        found = one + small @ found / term
+        power = identity + small @ power / term
     for _ in range(halvings):
-        found = found @ found
-    return found
+        power = power @ power
+    return power
 
 
 @jax.custom_jvp
@@ -61,10 +63,10 @@ def _trace(matrix: Array) -> Array:
 
 
 @_trace.defjvp
-def _slope(given: tuple[Array], moves: tuple[Array]) -> tuple[Array, Array]:
-    """The slope of tr exp(A) is exp(A) transposed, so that the series need not be gone through again."""
-    found = exponential(given[0])
-    return jnp.trace(found), (found.T * moves[0]).sum()
+def _trace_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    """The gradient of tr exp(A) is exp(A) transposed: no derivative of the series is needed."""
+    power = exponential(primals[0])
+    return jnp.trace(power), (power.T * tangents[0]).sum()
 
 
 def cyclicity(edges: Array) -> Array:

@@ -13,13 +13,12 @@ from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, SmallConfig
 
 CONVNEXT = "convnext-b"
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 _CONVNEXT_WIDTH = 1024
 _EPSILON = 1e-5
 
 
 class SmallNet(nnx.Module):
-    """(B, H, W, 3) -> (B, D): convolutions, then a dense layer that still knows where things are."""
+    """(B, H, W, 3) -> (B, D): convolutions, then a dense layer over all positions."""
 
     def __init__(self, config: SmallConfig, size: int, *, rngs: nnx.Rngs) -> None:
         edges = (3, *config.channels)
@@ -40,11 +39,11 @@ class SmallNet(nnx.Module):
 
 
 class Encoder(nnx.Module):
-    """(B, H, W, 3) prepared faces -> z_img (B, D), with squeeze-and-excitation on it.
+    """(B, H, W, 3) normalized faces -> z_img (B, D), with squeeze-and-excitation.
 
     Attributes:
-        net: ConvNeXt-B, whose map `embedding` is taken (its own head is of one class and feeds nothing), or
-            the small one.
+        net: ConvNeXt-B, whose map `embedding` is taken (its head has one class and is not used), or the small
+            one.
         width: D.
     """
 
@@ -56,20 +55,20 @@ class Encoder(nnx.Module):
         self.excitation = SqueezeExcitation(self.width, max(self.width // config.excitation, 1), rngs=rngs)
 
     def __call__(self, images: Array) -> Array:
-        found = self.net(images)
-        embedding = found[1]["embedding"] if isinstance(found, tuple) else found
+        outputs = self.net(images)
+        embedding = outputs[1]["embedding"] if isinstance(outputs, tuple) else outputs
         return self.excitation(embedding[:, None, None, :])[:, 0, 0]
 
 
 class UnitFeatures(nnx.Module):
-    """N_AU projections z -> f_i, each layer-normalised without a scale of its own: (B, D) -> (B, U, d).
+    """N_AU projections z -> f_i, each layer-normalized without a learnt scale: (B, D) -> (B, U, d).
 
     With a scale, the encoder could outgrow the noise of the counterfactuals.
     """
 
     def __init__(self, units: int, inputs: int, width: int, *, rngs: nnx.Rngs) -> None:
-        start = nnx.initializers.lecun_normal(batch_axis=0)
-        self.kernel = nnx.Param(start(rngs.params(), (units, inputs, width)))
+        initializer = nnx.initializers.lecun_normal(batch_axis=0)
+        self.kernel = nnx.Param(initializer(rngs.params(), (units, inputs, width)))
         self.bias = nnx.Param(jnp.zeros((units, width)))
 
     def __call__(self, embedding: Array) -> Array:
@@ -87,9 +86,3 @@ class UnitHead(nnx.Module):
 
     def __call__(self, features: Array) -> Array:
         return jnp.einsum("bud,ud->bu", features, self.kernel[...]) + self.bias[...][None]
-
-
-def prepared(images: Array) -> Array:
-    """Colour faces (B, H, W, 3) in [0, 1] in ImageNet's statistics."""
-    mean, deviation = (jnp.array(numbers).reshape(1, 1, 1, 3) for numbers in (_MEAN, _DEVIATION))
-    return (images - mean) / deviation

@@ -1,4 +1,4 @@
-"""Graphs that a network has learnt: of all faces, of each face, and by what an intervention does.
+"""Graphs from a trained network: the global graph, that of each sample, and the effects of interventions.
 
 Nothing in the paper's equations ties the sign of an edge to the sign of what it does: W+ and W- are free, and
 so is the classifier behind them. `effects` measures what the edges do.
@@ -15,99 +15,103 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect.graphs import SignedGraph
+from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 
-def graph_of_all(module: nnx.Module, task: Task) -> SignedGraph:
-    """The edges of the graph of all faces (Eq. 3).
-
-    Raises:
-        ConfigError: the network has none.
-    """
-    network = cast(CausalAffect, module)
-    if network.units is None or network.units.everyone is None:
-        raise ConfigError("these networks have no graph of all faces; train with parts.global_graph")
-    across = network.expressions
-    rules = None if across is None or across.everyone is None else np.asarray(across.everyone())
-    return _signed(task, np.asarray(network.units.everyone()), rules)
-
-
-def graphs_of_faces(module: nnx.Module, task: Task, features: Array) -> list[SignedGraph]:
-    """The graph of each face (Eq. 9), from the features (B, U, d) of its units.
+def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
+    """Return the edges of the global graph (Eq. 3).
 
     Raises:
         ConfigError: the network has none.
     """
     network = cast(CausalAffect, module)
-    if network.units is None or network.units.own is None:
-        raise ConfigError("these networks have no graphs of single faces; train with parts.sample_graph")
+    units, expressions = network.units, network.expressions
+    if units is None or units.global_graph is None:
+        raise ConfigError("these networks have no global graph; train with parts.global_graph")
+    has_rules = expressions is not None and expressions.global_graph is not None
+    rules = np.asarray(expressions.global_graph()) if has_rules else None
+    return _to_signed_graph(task, np.asarray(units.global_graph()), rules)
+
+
+def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[SignedGraph]:
+    """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units.
+
+    Raises:
+        ConfigError: the network has none.
+    """
+    network = cast(CausalAffect, module)
+    if network.units is None or network.units.sample_graph is None:
+        raise ConfigError("these networks have no graphs of samples; train with parts.sample_graph")
     branches = [branch for branch in (network.units, network.expressions) if branch is not None]
-    found = jax.jit(lambda features: [branch(features).edges[:, -1] for branch in branches])(features)
-    between, *across = (np.asarray(each) for each in found)
-    rules = across[0] if across else [None] * len(between)
-    return [_signed(task, *both) for both in zip(between, rules, strict=True)]
+    edges = jax.jit(lambda features: [branch(features).edges[:, -1] for branch in branches])(features)
+    unit_edges, *expression_edges = (np.asarray(array) for array in edges)
+    rules = expression_edges[0] if expression_edges else [None] * len(unit_edges)
+    return [_to_signed_graph(task, *pair) for pair in zip(unit_edges, rules, strict=True)]
 
 
-def effects(module: nnx.Module, task: Task, features: Array, units: Array, known: Array) -> SignedGraph:
-    """What each unit does to each target, measured: do(present) minus do(absent), on the mean over faces.
+def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
+    """Measure the effect of each unit on each target: do(present) minus do(absent), mean over faces.
 
-    The features of unit i become the mean of those of the faces that have it, then of those that do not, all
-    other features staying; an edge is the mean change of the target's logit over the graphs that there are,
+    The features of unit i are set to the mean of those of the faces that show it, then of those that do not;
+    all other features stay. An edge is the mean change of the target's logit over the graphs that there are,
     divided by the largest such change among edges of its kind.
 
     Args:
-        features: (B, U, d); units, known: (B, U), whose labels are looked at where they are known.
+        features: (B, U, d).
+        units: (B, U), the labels.
+        mask: (B, U), True where there is a label.
 
     Raises:
-        ConfigError: a unit of which no face, or every face, is known to have it.
+        ConfigError: a unit that no face, or every face, with a label shows.
     """
     network = cast(CausalAffect, module)
     if network.units is None:
         raise ConfigError("these networks have no graphs whose effects could be measured")
-    there = (units > 0.5) & known
-    for name, group in (("without it", there), ("with it", known & ~there)):
+    present, absent = (units > 0.5) & mask, (units <= 0.5) & mask
+    for name, group in (("without it", present), ("with it", absent)):
         empty = ~np.asarray(group.any(0))
         if empty.any():
             raise ConfigError(
-                f"every known face is {name}: AU{task.units[int(empty.argmax())]}; give more faces"
+                f"every labelled face is {name}: AU{task.units[int(empty.argmax())]}; give more faces"
             )
-    present, absent = _mean_of(features, there), _mean_of(features, known & ~there)
-    between = np.array(_changes(network.units, features, present, absent))
-    np.fill_diagonal(between, 0.0)
-    across = network.expressions
-    rules = None if across is None else np.asarray(_changes(across, features, present, absent))
-    return _signed(task, _scaled(between), None if rules is None else _scaled(rules))
+    of_present, of_absent = _group_mean(features, present), _group_mean(features, absent)
+    unit_edges = np.array(_logit_changes(network.units, features, of_present, of_absent))
+    np.fill_diagonal(unit_edges, 0.0)
+    rules = None
+    if network.expressions is not None:
+        rules = _normalize(np.asarray(_logit_changes(network.expressions, features, of_present, of_absent)))
+    return _to_signed_graph(task, _normalize(unit_edges), rules)
 
 
-def _mean_of(features: Array, group: Array) -> Array:
-    """(U, d): of each unit, its features' mean over the faces of its group (B, U)."""
+def _group_mean(features: Array, group: Array) -> Array:
+    """Return the mean features of each unit over the faces of its group (B, U): (U, d)."""
     weight = group / group.sum(0, keepdims=True)
     return jnp.einsum("bu,bud->ud", weight, features)
 
 
-def _changes(branch: GraphBranch, features: Array, present: Array, absent: Array) -> Array:
-    """(T, U): the mean change of each target's logit as each unit comes to be present."""
+def _logit_changes(branch: GraphBranch, features: Array, present: Array, absent: Array) -> Array:
+    """Return the mean change of each target's logit from each unit's absence to its presence: (T, U)."""
 
     def logits(features: Array) -> Array:
         return branch(features).logits.mean((0, 1))
 
-    def one(unit: Array) -> Array:
+    def change(unit: Array) -> Array:
         return logits(features.at[:, unit].set(present[unit])) - logits(features.at[:, unit].set(absent[unit]))
 
-    return jax.jit(lambda units: jax.lax.map(one, units))(jnp.arange(features.shape[1])).T
+    return jax.jit(lambda units: jax.lax.map(change, units))(jnp.arange(features.shape[1])).T
 
 
-def _scaled(changes: np.ndarray) -> np.ndarray:
+def _normalize(changes: np.ndarray) -> np.ndarray:
     largest = np.abs(changes).max(initial=0.0)
     return changes / largest if largest > 0.0 else changes
 
 
-def _signed(task: Task, between: np.ndarray, rules: np.ndarray | None) -> SignedGraph:
-    """From edges with targets in rows to the graph with sources in rows; no unit causes itself there."""
-    between = np.array(between, np.float64)
-    np.fill_diagonal(between, 0.0)
+def _to_signed_graph(task: Task, unit_edges: np.ndarray, rules: np.ndarray | None) -> SignedGraph:
+    """Turn edges with targets in rows into a graph with sources in rows, without self-loops."""
+    unit_edges = np.array(unit_edges, np.float64)
+    np.fill_diagonal(unit_edges, 0.0)
     if rules is None:
-        return SignedGraph(task.units, (), between.T, np.zeros((len(task.units), 0)))
-    return SignedGraph(task.units, task.labels, between.T, np.asarray(rules, np.float64).T)
+        return SignedGraph(task.units, (), unit_edges.T, np.zeros((len(task.units), 0)))
+    return SignedGraph(task.units, task.labels, unit_edges.T, np.asarray(rules, np.float64).T)

@@ -1,4 +1,4 @@
-"""What is minimised (Eqs. 2, 6, 10, 13-16): each loss only where its label is."""
+"""What is minimized (Eqs. 2, 6, 10, 13-16): each loss only where there is a label."""
 
 from __future__ import annotations
 
@@ -19,55 +19,55 @@ from jaxface.frameworks.common.framework import Batch
 _TINY = 1e-12
 
 
-def known_mean(values: Array, known: Array) -> Array:
-    """The mean of the values that are known, of one shape; 0 where none is. ()."""
-    count = known.astype(values.dtype).sum()
-    return jnp.where(known, values, 0.0).sum() / jnp.maximum(count, 1.0)
+def masked_mean(values: Array, mask: Array) -> Array:
+    """Return the mean of the values where the mask, of the same shape, is True; 0 where it is nowhere. ()."""
+    count = mask.astype(values.dtype).sum()
+    return jnp.where(mask, values, 0.0).sum() / jnp.maximum(count, 1.0)
 
 
-def unit_loss(logits: Array, units: Array, known: Array) -> Array:
-    """Binary cross-entropy over the known units of a batch: ().
+def unit_loss(logits: Array, units: Array, mask: Array) -> Array:
+    """Return the binary cross-entropy over the labelled units of a batch: ().
 
     Args:
-        logits: (B, U); units: (B, U) 0 or 1; known: (B, U) bool.
+        logits: (B, U); units: (B, U) 0 or 1; mask: (B, U) bool, True where there is a label.
     """
-    return known_mean(optax.sigmoid_binary_cross_entropy(logits, units), known)
+    return masked_mean(optax.sigmoid_binary_cross_entropy(logits, units), mask)
 
 
 def expression_loss(logits: Array, label: Array) -> Array:
-    """Cross-entropy over the examples whose label is known: ().
+    """Return the cross-entropy over the examples with a label: ().
 
     Args:
         logits: (B, C); label: (B,) int32, -1 = unknown.
     """
-    each = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
-    return known_mean(each, label >= 0)
+    losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
+    return masked_mean(losses, label >= 0)
 
 
 def bottleneck_loss(
-    config: CausalAffectConfig, seen: Outputs, units: Array, known: Array
+    config: CausalAffectConfig, outputs: Outputs, units: Array, mask: Array
 ) -> tuple[Array, Dependences]:
-    """The dependences of Eq. 2, weighted, () and as they are.
+    """Return the weighted sum of the dependences of Eq. 2, (), and the dependences themselves.
 
-    Where a unit's label is not known, the network's own probability takes its place; no gradient flows through
-    it, and nothing but this term sees it.
+    Where a unit has no label, the network's own probability replaces it, without gradient; only this term uses
+    it.
     """
     weights = config.bottleneck
-    guessed = jax.lax.stop_gradient(jax.nn.sigmoid(seen.feature_logits))
-    labels = jnp.where(known, units, guessed).astype(jnp.float32)
-    features = seen.features.astype(jnp.float32).swapaxes(0, 1)
-    found = dependences(features, seen.embedding.astype(jnp.float32), labels.T, weights.normalised)
+    pseudo_labels = jax.lax.stop_gradient(jax.nn.sigmoid(outputs.feature_logits))
+    labels = jnp.where(mask, units, pseudo_labels).astype(jnp.float32)
+    features = outputs.features.astype(jnp.float32).swapaxes(0, 1)
+    terms = dependences(features, outputs.embedding.astype(jnp.float32), labels.T, weights.normalized)
     value = (
-        weights.bottleneck * found.bottleneck
-        + weights.alignment * found.alignment
-        + weights.decorrelation * found.decorrelation
+        weights.bottleneck * terms.bottleneck
+        + weights.alignment * terms.alignment
+        + weights.decorrelation * terms.decorrelation
     )
-    return value, found
+    return value, terms
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5 of the graphs among units, edges (B, K, U, U), weighted: of that of all faces, and the mean
-    of the faces' own. ()."""
+    """Eq. 5 of the graphs among units, edges (B, K, U, U), weighted: of the global graph, and the mean of the
+    samples' own. ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])
@@ -79,14 +79,15 @@ def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
 
 
 def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
-    """tau as it is, or in root mean squares of the features (B, S, d), without gradient. ()."""
+    """Return tau, absolute or in units of the root mean square of the features (B, S, d), without
+    gradient. ()."""
     if config.noise_scale == "absolute":
         return jnp.full((), config.noise, features.dtype)
     return config.noise * jnp.sqrt((jax.lax.stop_gradient(features) ** 2).mean() + _TINY)
 
 
 def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
-    """epsilon^(j) of Eq. 12 for every target, (T, S, d): as it is written, the same for all faces, and for both
+    """Draw epsilon^(j) of Eq. 12 for every target, (T, S, d): as written, the same for all samples and both
     levels.
 
     Args:
@@ -102,106 +103,106 @@ def counterfactual_loss(
 ) -> Array:
     """Eq. 15, the mean over the levels and the batch. ().
 
-    Answers of units are compared one by one; of expressions, the distribution that the perturbed target alone
-    changes.
+    Predictions of units are compared one by one; of expressions, the distribution in which only the perturbed
+    target changes.
 
     Args:
         features: (B, S, d).
         noise: (T, S, d).
     """
-    messages, logits = branch.readers.perturbed(levels.edges, features, noise, config.sharpness)
+    messages, logits = branch.transform.perturb(levels.edges, features, noise, config.sharpness)
     loss = functools.partial(intervention_loss, config, branch.among_units)
-    of_faces = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
-    return of_faces(levels.messages, messages, levels.logits, logits).mean()
+    sample_losses = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
+    return sample_losses(levels.messages, messages, levels.logits, logits).mean()
 
 
 def intervention_loss(
     config: CounterfactualConfig,
     units: bool,
     messages: Array,
-    perturbed: Array,
+    noisy_messages: Array,
     logits: Array,
-    answers: Array,
+    noisy_logits: Array,
 ) -> Array:
     """lambda_consist L_consist + lambda_discrep L_discrep of one example: ().
 
     Args:
         units: whether targets are action units; else expressions.
-        messages, logits: (T, w) and (T,) of the facts.
-        perturbed, answers: (2, T, w) and (2, T) under the two kinds of noise.
+        messages, logits: (T, w) and (T,) without noise.
+        noisy_messages, noisy_logits: (2, T, w) and (2, T) under the two kinds of noise.
     """
-    like = interventions.cosine(messages[None], perturbed)
+    similarity = interventions.cosine(messages[None], noisy_messages)
     if units:
-        away = interventions.unit_divergence(logits[None], answers)
-        apart = away[1]
+        divergence = interventions.unit_divergence(logits[None], noisy_logits)
+        bounded = divergence[1]
     else:
-        away = jax.vmap(interventions.expression_divergence, (None, 0))(logits, answers)
-        apart = interventions.below_ceiling(away[1], config.ceiling)
-    consistent = interventions.consistency_loss(
-        like[0], away[0], config.consistent_features, config.consistent_answers
+        divergence = jax.vmap(interventions.expression_divergence, (None, 0))(logits, noisy_logits)
+        bounded = interventions.bound_divergence(divergence[1], config.ceiling)
+    consistency = interventions.consistency_loss(
+        similarity[0], divergence[0], config.consistent_features, config.consistent_logits
     )
-    discrepant = interventions.discrepancy_loss(
-        like[1], apart, config.discrepant_features, config.discrepant_answers
+    discrepancy = interventions.discrepancy_loss(
+        similarity[1], bounded, config.discrepant_features, config.discrepant_logits
     )
-    return config.consistency * consistent + config.discrepancy * discrepant
+    return config.consistency * consistency + config.discrepancy * discrepancy
 
 
 def total_loss(
-    config: CausalAffectConfig, network: CausalAffect, seen: Outputs, batch: Batch, key: Array
+    config: CausalAffectConfig, network: CausalAffect, outputs: Outputs, batch: Batch, key: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """Eq. 16 and its parts by name, weighted but for lambda_Expr.
+    """Return Eq. 16 and its terms by name; the terms include all weights but lambda_Expr.
 
     Args:
         batch: `units` and `units_known` (B, U); `label` (B,) where expressions are learnt.
         key: of the perturbations.
     """
-    units, more = unit_terms(config, seen, batch)
-    expressions = expression_terms(config, seen, batch)
-    if config.parts.counterfactual and network.units is not None and seen.units is not None:
-        there, count = network.expressions, seen.features.shape[1]
-        targets = count + (0 if seen.expressions is None else seen.expressions.logits.shape[-1])
-        noise, way = draw_noise(config.counterfactual, seen.features, targets, key), config.counterfactual
-        found = counterfactual_loss(way, network.units, seen.units, seen.features, noise[:count])
-        units["unit_counterfactual_loss"] = found
-        if there is not None and seen.expressions is not None:
-            found = counterfactual_loss(way, there, seen.expressions, seen.features, noise[count:])
-            expressions["expression_counterfactual_loss"] = found
-    nothing = jnp.zeros(())
-    total = sum(units.values(), nothing) + config.expressions * sum(expressions.values(), nothing)
-    return total, {**units, **expressions, **more}
+    units, dependence_values = unit_terms(config, outputs, batch)
+    expressions = expression_terms(config, outputs, batch)
+    if config.parts.counterfactual and network.units is not None and outputs.units is not None:
+        settings, sources = config.counterfactual, outputs.features.shape[1]
+        classes = 0 if outputs.expressions is None else outputs.expressions.logits.shape[-1]
+        noise = draw_noise(settings, outputs.features, sources + classes, key)
+        units["unit_counterfactual_loss"] = counterfactual_loss(
+            settings, network.units, outputs.units, outputs.features, noise[:sources]
+        )
+        if network.expressions is not None and outputs.expressions is not None:
+            expressions["expression_counterfactual_loss"] = counterfactual_loss(
+                settings, network.expressions, outputs.expressions, outputs.features, noise[sources:]
+            )
+    zero = jnp.zeros(())
+    total = sum(units.values(), zero) + config.expressions * sum(expressions.values(), zero)
+    return total, {**units, **expressions, **dependence_values}
 
 
 def unit_terms(
-    config: CausalAffectConfig, seen: Outputs, batch: Batch
+    config: CausalAffectConfig, outputs: Outputs, batch: Batch
 ) -> tuple[dict[str, Array], dict[str, Array]]:
-    """L_total^AU term by term but for the counterfactuals, and the dependences as they are."""
-    units, known = batch["units"].astype(seen.features.dtype), batch["units_known"]
-    terms = {"feature_loss": unit_loss(seen.feature_logits, units, known)}
-    more: dict[str, Array] = {}
+    """Return the terms of L_total^AU but the counterfactual one, and the unweighted dependences."""
+    units, mask = batch["units"].astype(outputs.features.dtype), batch["units_known"]
+    terms = {"feature_loss": unit_loss(outputs.feature_logits, units, mask)}
+    dependence_values: dict[str, Array] = {}
     if config.parts.disentangle:
-        terms["bottleneck_loss"], found = bottleneck_loss(config, seen, units, known)
-        more = {f"{name}_dependence": value for name, value in found._asdict().items()}
-    if seen.units is not None:
-        found_losses = jax.vmap(unit_loss, (1, None, None))(seen.units.logits, units, known)
-        terms |= {
-            f"unit_loss_{name}": each for name, each in zip(level_names(config), found_losses, strict=True)
-        }
+        terms["bottleneck_loss"], values = bottleneck_loss(config, outputs, units, mask)
+        dependence_values = {f"{name}_dependence": value for name, value in values._asdict().items()}
+    if outputs.units is not None:
+        losses = jax.vmap(unit_loss, (1, None, None))(outputs.units.logits, units, mask)
+        terms |= {f"unit_loss_{name}": loss for name, loss in zip(level_names(config), losses, strict=True)}
         if config.parts.acyclic:
-            terms["acyclic_loss"] = acyclic_loss(config, seen.units.edges)
-    return terms, more
+            terms["acyclic_loss"] = acyclic_loss(config, outputs.units.edges)
+    return terms, dependence_values
 
 
-def expression_terms(config: CausalAffectConfig, seen: Outputs, batch: Batch) -> dict[str, Array]:
-    """L_total^Expr term by term but for the counterfactuals; {} where no expressions are learnt."""
-    if seen.embedding_logits is not None:
-        return {"expression_loss": expression_loss(seen.embedding_logits, batch["label"])}
-    if seen.expressions is None:
+def expression_terms(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict[str, Array]:
+    """Return the terms of L_total^Expr but the counterfactual one; {} where no expressions are learnt."""
+    if outputs.embedding_logits is not None:
+        return {"expression_loss": expression_loss(outputs.embedding_logits, batch["label"])}
+    if outputs.expressions is None:
         return {}
-    found = jax.vmap(expression_loss, (1, None))(seen.expressions.logits, batch["label"])
-    return {f"expression_loss_{name}": each for name, each in zip(level_names(config), found, strict=True)}
+    losses = jax.vmap(expression_loss, (1, None))(outputs.expressions.logits, batch["label"])
+    return {f"expression_loss_{name}": loss for name, loss in zip(level_names(config), losses, strict=True)}
 
 
 def level_names(config: CausalAffectConfig) -> tuple[str, ...]:
-    """Of the levels that there are, in order: `global`, `sample`."""
-    there = {"global": config.parts.global_graph, "sample": config.parts.sample_graph}
-    return tuple(name for name, wanted in there.items() if wanted)
+    """Return the names of the levels that there are, in order: `global`, `sample`."""
+    levels = {"global": config.parts.global_graph, "sample": config.parts.sample_graph}
+    return tuple(name for name, present in levels.items() if present)

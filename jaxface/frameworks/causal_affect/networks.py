@@ -11,18 +11,18 @@ from flax import nnx
 from jaxface.classify.nets.layers import Dense
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect import edges as edge
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig
+from jaxface.frameworks.causal_affect.edges import aggregate, importance, without_loops
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead
 from jaxface.frameworks.causal_affect.interventions import intervene
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 
 class GraphOutputs(NamedTuple):
-    """What a batch becomes on the graphs of one kind: K levels, that of all faces before the faces' own.
+    """The outputs of the graphs of one kind: K levels, the global graph before the samples' own.
 
     Attributes:
-        edges: (B, K, T, S); those of the graph of all faces are the same for every face.
+        edges: (B, K, T, S); those of the global graph are the same for every sample.
         messages: (B, K, T, w), Z.
         logits: (B, K, T).
     """
@@ -33,14 +33,14 @@ class GraphOutputs(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What the networks make of a batch.
+    """The outputs of the networks for a batch.
 
     Attributes:
         embedding: (B, D), z_img.
         features: (B, U, d), F_AU.
         feature_logits: (B, U), of each unit's own features.
-        units, expressions: what the features become on the two kinds of graphs; None where there is none.
-        embedding_logits: (B, C), expressions by the embedding; None where a graph tells them.
+        units, expressions: the outputs of the two kinds of graphs; None where there is none.
+        embedding_logits: (B, C), expressions by the embedding; None where a graph predicts them.
     """
 
     embedding: Array
@@ -52,7 +52,7 @@ class Outputs(NamedTuple):
 
 
 class MessagePassing(nnx.Module):
-    """W+, W-, the classifier Phi of what arrives, and the thresholds of the interventions, of K levels each.
+    """W+, W-, the classifier Phi of messages, and the thresholds of the interventions, of K levels each.
 
     Attributes:
         values: (K, 2, d, w), W+ and W-.
@@ -70,47 +70,48 @@ class MessagePassing(nnx.Module):
         self.hidden_bias = nnx.Param(jnp.zeros((levels, inner)))
         self.last = nnx.Param(of_levels(rngs.params(), (levels, inner, 1)))
         self.bias = nnx.Param(jnp.zeros((levels, targets)))
-        at = config.counterfactual.threshold
-        self.threshold = nnx.Param(jnp.full((levels, targets), jnp.log(at / (1.0 - at)), jnp.float32))
+        theta = config.counterfactual.threshold
+        self.threshold = nnx.Param(jnp.full((levels, targets), jnp.log(theta / (1.0 - theta)), jnp.float32))
 
     def aggregate(self, edges: Array, features: Array) -> Array:
-        """Z (B, K, T, w) of edges (B, K, T, S) and features (B, S, d)."""
-        of_levels = jax.vmap(edge.aggregate, (0, None, 0))
+        """Return messages Z (B, K, T, w) of edges (B, K, T, S) and features (B, S, d)."""
+        of_levels = jax.vmap(aggregate, (0, None, 0))
         return jax.vmap(of_levels, (0, 0, None))(edges, features, self.values[...])
 
     def classify(self, messages: Array) -> Array:
-        """Phi: (..., K, T, w) -> (..., K, T)."""
-        hidden = jnp.einsum("...ktw,kwv->...ktv", messages, self.hidden[...])
-        hidden = jax.nn.relu(hidden + _under(hidden, self.hidden_bias[...][:, None]))
-        logits = jnp.einsum("...ktv,kv->...kt", hidden, self.last[...][..., 0])
-        return logits + _under(logits, self.bias[...])
+        """Phi: return logits (..., K, T) of messages (..., K, T, w)."""
+        inner = jnp.einsum("...ktw,kwv->...ktv", messages, self.hidden[...])
+        inner = jax.nn.relu(inner + _expand_bias(inner, self.hidden_bias[...][:, None]))
+        logits = jnp.einsum("...ktv,kv->...kt", inner, self.last[...][..., 0])
+        return logits + _expand_bias(logits, self.bias[...])
 
     def __call__(self, edges: Array, features: Array) -> GraphOutputs:
-        """What the features (B, S, d) become on graphs with edges (B, K, T, S)."""
+        """Pass the features (B, S, d) along edges (B, K, T, S)."""
         messages = self.aggregate(edges, features)
         return GraphOutputs(edges, messages, self.classify(messages))
 
-    def perturbed(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
-        """Eqs. 11 and 12: messages (B, 2, K, T, w) and logits (B, 2, K, T), as `interventions.intervene`.
+    def perturb(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
+        """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
+        `interventions.intervene`.
 
         Args:
             edges: (B, K, T, S).
-            noise: (T, S, d), the same for all faces and levels.
+            noise: (T, S, d), the same for all samples and levels.
         """
         thresholds = jax.nn.sigmoid(self.threshold[...])
 
-        def one(edges: Array, features: Array) -> Array:
-            masks = jax.vmap(edge.importance, (0, 0, None))(edges, thresholds, sharpness)
+        def intervene_sample(edges: Array, features: Array) -> Array:
+            masks = jax.vmap(importance, (0, 0, None))(edges, thresholds, sharpness)
             return jax.vmap(intervene, (0, 0, None, None, 0), 1)(
                 edges, masks, features, noise, self.values[...]
             )
 
-        messages = jax.vmap(one)(edges, features)
+        messages = jax.vmap(intervene_sample)(edges, features)
         return messages, self.classify(messages)
 
 
 class GlobalGraph(nnx.Module):
-    """Edges that are the same for all faces (Eq. 3).
+    """Edges that are the same for all samples (Eq. 3).
 
     Attributes:
         edge_logits: (T, S), E_logit.
@@ -118,25 +119,25 @@ class GlobalGraph(nnx.Module):
     """
 
     def __init__(self, targets: int, sources: int, config: GraphConfig, loops: bool, *, rngs: nnx.Rngs) -> None:
-        start = nnx.initializers.normal(config.start)
-        self.edge_logits = nnx.Param(start(rngs.params(), (targets, sources)))
+        initializer = nnx.initializers.normal(config.start)
+        self.edge_logits = nnx.Param(initializer(rngs.params(), (targets, sources)))
         self.temperature = nnx.Param(jnp.log(jnp.full((), config.temperature, jnp.float32)))
         self.loops = loops
 
     def __call__(self) -> Array:
-        """(T, S) in (-1, 1)."""
+        """Return the edges, (T, S) in (-1, 1)."""
         edges = jnp.tanh(jnp.exp(self.temperature[...]) * self.edge_logits[...])
-        return edges if self.loops else edge.without_loops(edges)
+        return edges if self.loops else without_loops(edges)
 
 
 class SampleGraph(nnx.Module):
-    """HPGAT: signed attention of targets to action units, a graph for each face (Eqs. 7-9).
+    """HPGAT: signed attention of targets to action units, a graph for each sample (Eqs. 7-9).
 
-    The vector a and the values' projections are one for all layers, as the equations write them.
+    All layers share the vector a and the values' projections, as the equations are written.
 
     Attributes:
         prototypes: (T, d), the first queries where targets are expressions; None where they are the units.
-        gate: G, two layers; none where there is no graph of all faces.
+        gate: G, two layers; empty where there is no global graph.
     """
 
     def __init__(
@@ -145,8 +146,8 @@ class SampleGraph(nnx.Module):
         sources: int,
         width: int,
         config: GraphConfig,
-        own: bool,
-        gated: bool,
+        same: bool,
+        gate: bool,
         *,
         rngs: nnx.Rngs,
     ) -> None:
@@ -154,21 +155,21 @@ class SampleGraph(nnx.Module):
         inputs = (width, *(inner,) * (config.layers - 1))
         self.queries = nnx.List([Dense(size, inner, bias=False, rngs=rngs) for size in inputs])
         self.keys = nnx.List([Dense(width, inner, bias=False, rngs=rngs) for _ in inputs])
-        start = nnx.initializers.normal(config.start * inner**-0.5)
-        self.attention = nnx.Param(start(rngs.params(), (inner,)))
-        draw = nnx.initializers.normal(1.0)  # as large as features, which are normalised
-        self.prototypes = None if own else nnx.Param(draw(rngs.params(), (targets, width)))
+        initializer = nnx.initializers.normal(config.start * inner**-0.5)
+        self.attention = nnx.Param(initializer(rngs.params(), (inner,)))
+        unit_normal = nnx.initializers.normal(1.0)  # as large as features, which are normalized
+        self.prototypes = None if same else nnx.Param(unit_normal(rngs.params(), (targets, width)))
         pairs = targets * sources
-        layers = [Dense(pairs, inner, rngs=rngs), Dense(inner, 1, rngs=rngs)] if gated else []
+        layers = [Dense(pairs, inner, rngs=rngs), Dense(inner, 1, rngs=rngs)] if gate else []
         self.gate = nnx.List(layers)
-        self.loops = config.self_loops or not own
+        self.loops = config.self_loops or not same
 
-    def __call__(self, features: Array, values: Array, everyone: Array | None) -> Array:
-        """The faces' own edges (B, T, S) from features (B, S, d).
+    def __call__(self, features: Array, values: Array, global_edges: Array | None) -> Array:
+        """Return each sample's own edges (B, T, S) from features (B, S, d).
 
         Args:
-            values: (2, d, w), W+ and W-, which are passed on between layers.
-            everyone: (T, S), the graph of all faces.
+            values: (2, d, w), W+ and W-, of the messages between layers.
+            global_edges: (T, S), of the global graph.
         """
         if self.prototypes is None:
             nodes = features
@@ -177,25 +178,25 @@ class SampleGraph(nnx.Module):
                 self.prototypes[...][None], (features.shape[0], *self.prototypes[...].shape)
             )
         edges = jnp.zeros(())
-        for number, (query, key) in enumerate(zip(self.queries, self.keys, strict=True)):
-            if number:
-                nodes = jax.vmap(edge.aggregate, (0, 0, None))(edges, features, values)
-            asked = query(nodes)[:, :, None] + key(features)[:, None]
-            edges = jnp.tanh(jnp.einsum("btsw,w->bts", jax.nn.leaky_relu(asked), self.attention[...]))
-            edges = edges if self.loops else edge.without_loops(edges)
-        if everyone is None:
+        for layer, (query, key) in enumerate(zip(self.queries, self.keys, strict=True)):
+            if layer:
+                nodes = jax.vmap(aggregate, (0, 0, None))(edges, features, values)
+            pairs = query(nodes)[:, :, None] + key(features)[:, None]
+            edges = jnp.tanh(jnp.einsum("btsw,w->bts", jax.nn.leaky_relu(pairs), self.attention[...]))
+            edges = edges if self.loops else without_loops(edges)
+        if global_edges is None:
             return edges
-        hidden, last = self.gate
-        share = jax.nn.sigmoid(last(jax.nn.leaky_relu(hidden(edges.reshape(edges.shape[0], -1)))))[:, :, None]
-        return share * everyone[None] + (1.0 - share) * edges
+        first, last = self.gate
+        share = jax.nn.sigmoid(last(jax.nn.leaky_relu(first(edges.reshape(edges.shape[0], -1)))))[:, :, None]
+        return share * global_edges[None] + (1.0 - share) * edges
 
 
 class GraphBranch(nnx.Module):
     """The graphs from action units to one kind of targets.
 
     Attributes:
-        everyone, own: the graph of all faces and that of each; None where the variant has none.
-        readers: of the levels that there are.
+        global_graph, sample_graph: the global graph and that of each sample; None where the variant has none.
+        transform: message passing of the levels that there are.
         among_units: whether targets are the action units themselves; else expressions.
     """
 
@@ -204,22 +205,22 @@ class GraphBranch(nnx.Module):
     ) -> None:
         parts, graph, self.among_units = config.parts, config.graph, same
         loops = graph.self_loops or not same
-        self.everyone = GlobalGraph(targets, sources, graph, loops, rngs=rngs) if parts.global_graph else None
-        gated = parts.global_graph
-        own = SampleGraph(targets, sources, config.width, graph, same, gated, rngs=rngs)
-        self.own = own if parts.sample_graph else None
-        count = parts.global_graph + parts.sample_graph
-        self.readers = MessagePassing(count, targets, config.width, config, rngs=rngs)
+        has_global = parts.global_graph
+        self.global_graph = GlobalGraph(targets, sources, graph, loops, rngs=rngs) if has_global else None
+        sample_edges = SampleGraph(targets, sources, config.width, graph, same, has_global, rngs=rngs)
+        self.sample_graph = sample_edges if parts.sample_graph else None
+        count = has_global + parts.sample_graph
+        self.transform = MessagePassing(count, targets, config.width, config, rngs=rngs)
 
     def __call__(self, features: Array) -> GraphOutputs:
-        """The levels that there are, for features (B, S, d)."""
-        everyone = None if self.everyone is None else self.everyone()
+        """Return the outputs of the levels that there are, for features (B, S, d)."""
+        global_edges = None if self.global_graph is None else self.global_graph()
         edges = []
-        if everyone is not None:
-            edges.append(jnp.broadcast_to(everyone[None], (features.shape[0], *everyone.shape)))
-        if self.own is not None:
-            edges.append(self.own(features, self.readers.values[...][-1], everyone))
-        return self.readers(jnp.stack(edges, 1), features)
+        if global_edges is not None:
+            edges.append(jnp.broadcast_to(global_edges[None], (features.shape[0], *global_edges.shape)))
+        if self.sample_graph is not None:
+            edges.append(self.sample_graph(features, self.transform.values[...][-1], global_edges))
+        return self.transform(jnp.stack(edges, 1), features)
 
 
 class CausalAffect(nnx.Module):
@@ -227,14 +228,14 @@ class CausalAffect(nnx.Module):
 
     Attributes:
         units, expressions: the two kinds of graphs; None without graphs, and without expressions to learn.
-        classes: expressions by the embedding, where there is no graph to tell them.
+        classes: expressions by the embedding, where no graph predicts them.
     """
 
     def __init__(self, config: CausalAffectConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         units, classes = len(task.units), len(task.labels)
         if units < 2 or classes == 1:
             raise ConfigError(
-                f"causal_affect wants two action units or more, and two expressions or none; got {units} and "
+                f"causal_affect needs two action units or more, and two expressions or none; got {units} and "
                 f"{classes}. Name a data set with the column 'units' among data.sets"
             )
         self.encoder = Encoder(config, task.size, rngs=rngs)
@@ -247,7 +248,7 @@ class CausalAffect(nnx.Module):
         self.classes = Dense(self.encoder.width, classes, rngs=rngs) if plain else None
 
     def __call__(self, images: Array) -> Outputs:
-        """Of prepared faces (B, H, W, 3)."""
+        """Return the outputs for normalized faces (B, H, W, 3)."""
         embedding = self.encoder(images)
         features = self.features(embedding)
         return Outputs(
@@ -260,26 +261,28 @@ class CausalAffect(nnx.Module):
         )
 
 
-def unit_answers(seen: Outputs, config: CausalAffectConfig) -> Array:
-    """Logits of the action units, (B, U)."""
-    own = seen.feature_logits[:, None]
-    return _answer(own if seen.units is None else jnp.concatenate([own, seen.units.logits], 1), config)
+def unit_logits(outputs: Outputs, config: CausalAffectConfig) -> Array:
+    """Return logits of the action units, (B, U)."""
+    heads = outputs.feature_logits[:, None]
+    if outputs.units is not None:
+        heads = jnp.concatenate([heads, outputs.units.logits], 1)
+    return _combine_heads(heads, config)
 
 
-def expression_answers(seen: Outputs, config: CausalAffectConfig) -> Array:
-    """Logits of the expressions, (B, C); (B, 0) where none are learnt."""
-    if seen.embedding_logits is not None:
-        return seen.embedding_logits
-    if seen.expressions is None:
-        return jnp.zeros((seen.embedding.shape[0], 0), seen.embedding.dtype)
-    return _answer(seen.expressions.logits, config)
+def expression_logits(outputs: Outputs, config: CausalAffectConfig) -> Array:
+    """Return logits of the expressions, (B, C); (B, 0) where none are learnt."""
+    if outputs.embedding_logits is not None:
+        return outputs.embedding_logits
+    if outputs.expressions is None:
+        return jnp.zeros((outputs.embedding.shape[0], 0), outputs.embedding.dtype)
+    return _combine_heads(outputs.expressions.logits, config)
 
 
-def _answer(logits: Array, config: CausalAffectConfig) -> Array:
-    """Of the heads' logits (B, H, T)."""
+def _combine_heads(logits: Array, config: CausalAffectConfig) -> Array:
+    """Return logits (B, T) of the heads' logits (B, H, T)."""
     return logits[:, -1] if config.answer == "last" else logits.mean(1)
 
 
-def _under(values: Array, bias: Array) -> Array:
-    """A bias of the last axes of `values`, with as many axes."""
+def _expand_bias(values: Array, bias: Array) -> Array:
+    """Reshape a bias of the last axes of `values` to as many axes."""
     return bias.reshape(*(1,) * (values.ndim - bias.ndim), *bias.shape)

@@ -1,4 +1,4 @@
-"""The fifteen rows of the paper's Table 3 as configs: `variants.toml` names the parts that each leaves out."""
+"""The fifteen rows of the paper's Table 3 as configs: `variants.toml` lists the parts that each leaves out."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from jaxface.frameworks.causal_affect.config import CausalAffectConfig, PartsCon
 
 
 class Row(NamedTuple):
-    """A row: its number in the paper's table, our name, and the parts it has."""
+    """A row: its number in the paper's table, its name here, and the parts it has."""
 
     number: int
     name: str
@@ -22,7 +22,7 @@ class Row(NamedTuple):
 
 @functools.cache
 def rows() -> tuple[Row, ...]:
-    """All rows in the table's order."""
+    """Return all rows in the table's order."""
     text = files("jaxface.frameworks.causal_affect").joinpath("variants.toml").read_text("utf-8")
     return tuple(
         Row(number, row["name"], PartsConfig(**dict.fromkeys(row["without"], False)))
@@ -31,20 +31,20 @@ def rows() -> tuple[Row, ...]:
 
 
 def row(which: int | str) -> Row:
-    """A row by its number (1 to 15) or its name.
+    """Return a row by its number (1 to 15) or its name.
 
     Raises:
         ConfigError: there is none.
     """
-    for each in rows():
-        if which in (each.number, each.name):
-            return each
-    names = [each.name for each in rows()]
+    for entry in rows():
+        if which in (entry.number, entry.name):
+            return entry
+    names = [entry.name for entry in rows()]
     raise ConfigError(f"Table 3 has no row {which!r} among 1 to {len(names)}{suggestion(str(which), names)}")
 
 
 def variant(base: CausalAffectConfig, which: int | str) -> CausalAffectConfig:
-    """The config with the parts of a row, and everything else as it was.
+    """Return the config with the parts of a row; everything else stays.
 
     Raises:
         ConfigError: there is no such row.

@@ -1,5 +1,4 @@
-"""Plain classifiers: any registered architecture with cross-entropy, and the recipes that their authors
-give."""
+"""Plain classifiers: any registered architecture with cross-entropy, or with its authors' recipe."""
 
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.train import FRAMEWORK

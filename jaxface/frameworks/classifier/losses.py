@@ -10,7 +10,7 @@ from jaxface.core.types import Array
 
 
 def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:
-    """The mean cross-entropy of a batch, () float32.
+    """Return the mean cross-entropy of a batch, () float32.
 
     Args:
         logits: (B, K).
@@ -23,11 +23,11 @@ def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array
 
 
 def attention_variance(weights: Array) -> Array:
-    """How far attention weights are from their mean, () float32: the mean square over all of them.
+    """Return the variance of attention weights, () float32: the mean square difference from their mean.
 
-    EmoNeXt's self-attention regularisation (El Boudouri and Bohi 2023, arXiv:2501.08199) asks a network for
-    balanced attention by this term beside the cross-entropy. That the weights are those between the examples of
-    a batch, that their mean is one number and that the term counts fully are as the authors train.
+    EmoNeXt's self-attention regularization (El Boudouri and Bohi 2023, arXiv:2501.08199) adds this
+    term to the cross-entropy for balanced attention. As in the authors' training, the weights are
+    those between the examples of a batch, their mean is one number, and the term has the weight 1.
 
     Args:
         weights: (B, B), rows sum to one.

@@ -1,5 +1,5 @@
-"""The network of a plain classifier as it is trained: an architecture of `classify`, and what its loss looks
-at."""
+"""The network of a plain classifier in training: an architecture of `classify`, and the attention
+of its loss."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from jaxface.classify.registry import folders, names
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 
 
 class Student(nnx.Module):
     """What is trained.
 
     Attributes:
-        net: the classifier: prepared images -> logits (B, K) and its maps.
-        attention: between the examples of a batch; None where the loss does not look at it.
+        net: the classifier: preprocessed images -> logits (B, K) and its maps.
+        attention: between the examples of a batch; None where the loss does not use it.
     """
 
     def __init__(self, config: ClassifierConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:
-            raise ConfigError("a classifier wants data with the column 'label'; these have none")
+            raise ConfigError("a classifier needs data with the column 'label'; these have none")
         self.net = ARCHITECTURES[config.architecture].net(len(task.labels), rngs=rngs)
         if isinstance(self.net, EmoNext):
-            see_straight(self.net)
+            start_with_identity(self.net)
         width = embedding_width(self.net, card_of(config, task)) if config.attention_variance else 0
         self.attention = BatchAttention(width, rngs=rngs) if width else None
 
@@ -42,8 +42,8 @@ class Student(nnx.Module):
 class BatchAttention(nnx.Module):
     """Attention weights between the embeddings of a batch, the batch being the sequence: (B, C) -> (B, B).
 
-    As EmoNeXt's checkpoints lay it out: LayerNorm, then queries and keys. Their values feed nothing, so there
-    are none here.
+    As in EmoNeXt's checkpoints: LayerNorm, then queries and keys. The values there feed nothing and
+    are left out.
     """
 
     def __init__(self, width: int, *, rngs: nnx.Rngs) -> None:
@@ -58,7 +58,7 @@ class BatchAttention(nnx.Module):
 
 
 def card_of(config: ClassifierConfig, task: Task) -> Card:
-    """The card of what is trained: the architecture's own preprocessing, the labels of the data."""
+    """Return the card of what is trained: the architecture's own preprocessing, the labels of the data."""
     entry = ARCHITECTURES[config.architecture]
     preprocessing = entry.preprocessing or Preprocessing()
     if entry.preprocessing is None and config.architecture in names():
@@ -75,8 +75,8 @@ def card_of(config: ClassifierConfig, task: Task) -> Card:
     return card.with_preprocessing(preprocessing)
 
 
-def see_straight(net: EmoNext) -> None:
-    """Let the spatial transformer begin with the identity (Jaderberg et al. 2015, arXiv:1506.02025, 3.3)."""
+def start_with_identity(net: EmoNext) -> None:
+    """Initialize the spatial transformer with the identity (Jaderberg et al. 2015, arXiv:1506.02025, 3.3)."""
     affine = net.transformer.affine
     affine.kernel[...] = jnp.zeros_like(affine.kernel[...])
     if affine.bias is not None:
@@ -84,7 +84,7 @@ def see_straight(net: EmoNext) -> None:
 
 
 def embedding_width(net: nnx.Module, card: Card) -> int:
-    """Channels of the map `embedding` of a net.
+    """Return the channels of the map `embedding` of a net.
 
     Raises:
         ConfigError: it has none.
@@ -93,7 +93,5 @@ def embedding_width(net: nnx.Module, card: Card) -> int:
     graphdef, state = nnx.split(net)
     _, maps = jax.eval_shape(lambda state, images: nnx.merge(graphdef, state)(images), state, images)
     if "embedding" not in maps:
-        raise ConfigError(
-            f"{card.architecture} has no embedding for attention_variance to look at; set it to 0"
-        )
+        raise ConfigError(f"{card.architecture} has no embedding for attention_variance to use; set it to 0")
     return maps["embedding"].shape[-1]

@@ -1,4 +1,4 @@
-"""From a trained network to a classifier's folder: what `classify.load`, and so the audit, takes."""
+"""From a trained network to a classifier's folder, as `classify.load` and so the audit take it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from flax import nnx
 
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.errors import LabelError
-from jaxface.core.types import Array, expression_names
-from jaxface.frameworks.common.framework import Framework, Task
+from jaxface.core.types import expression_names
+from jaxface.frameworks.common.framework import Framework
+from jaxface.frameworks.common.task import Task
 
 
-def exportable(framework: Framework, task: Task) -> str:
-    """Why a network for this task cannot be audited; empty = it can."""
-    if framework.answers == "units":
+def export_obstacle(framework: Framework, task: Task) -> str:
+    """Return why a network for this task cannot be audited; "" if it can."""
+    if framework.output == "units":
         return ""
     if not task.labels:
         return "its data have no expressions"
@@ -39,19 +40,19 @@ def export(
     """Write the networks as a classifier into the folder `out`, and load it from there.
 
     Args:
-        name: how it is called in results; None = the framework's.
+        name: of the classifier in results; None = the framework's.
         dataset: what it was trained on, for the card.
 
     Raises:
         LabelError: the task's labels are no expressions.
     """
-    if reason := exportable(framework, task):
-        raise LabelError(f"no classifier to export: {reason}")
+    if obstacle := export_obstacle(framework, task):
+        raise LabelError(f"no classifier to export: {obstacle}")
     folder = Path(out)
     card = Card(
         name=name or framework.name,
         architecture=exported.ARCHITECTURE,
-        native_labels=_labels(framework, task),
+        native_labels=_output_labels(framework, task),
         size=task.size,
         channels="rgb" if task.channels == 3 else "grey",
         dataset=dataset,
@@ -59,19 +60,9 @@ def export(
         source="trained with jaxface",
         weights="",
     )
-    if framework.export is not None:
-        framework.export(config, task, state, card, folder)
-    else:
-        flat = {"/".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
-
-        def forward(weights: dict[str, Array], images: Array) -> Array:
-            leaves = [(path, leaf.replace(weights[name])) for name, (path, leaf) in flat.items()]
-            module = nnx.merge(graphdef, nnx.from_flat_state(leaves))
-            return framework.predict(config, task, module, images)
-
-        exported.write(folder, card, forward, {name: leaf[...] for name, (_, leaf) in flat.items()})
+    framework.export(config, task, graphdef, state, card, folder)
     return load(folder)
 
 
-def _labels(framework: Framework, task: Task) -> tuple[str, ...]:
-    return task.labels if framework.answers == "labels" else tuple(f"AU{number}" for number in task.units)
+def _output_labels(framework: Framework, task: Task) -> tuple[str, ...]:
+    return task.labels if framework.output == "labels" else tuple(f"AU{number}" for number in task.units)

@@ -1,65 +1,32 @@
 """The protocol: a framework is a config, networks, and a pure training step.
 
-Everything here is read by the loop (`fit`), which owns data, keys, devices, checkpoints and measures; a
-framework owns none of them.
+The loop (`loop.fit`) owns data, keys, devices, checkpoints and metrics; a framework owns none of them.
 """
 
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax
 from flax import nnx
 
+from jaxface.classify import exported
 from jaxface.classify.card import Card
-from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.images import unit_range
+from jaxface.frameworks.common.inputs import DataConfig, TrainInputs, open_inputs
+from jaxface.frameworks.common.task import OutputKind, Task
 
 Batch = Mapping[str, Array]
 """`image` (B, H, W, C) uint8 or float32 in [0, 1], and the data set's columns, each (B, ...)."""
 
 Info = Mapping[str, Array]
-"""What a step tells of itself: float32 scalars by name, `loss` among them."""
-
-
-OutputKind = Literal["labels", "units"]
-"""Whether logits are of classes or of action units."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What the data ask of a network.
-
-    Attributes:
-        labels: names of the classes, in the order of the column `label`; () where there are none.
-        units: numbers of the action units, in the order of the column `units`; () where there are none.
-        size: pixels along an edge of the images.
-        channels: 3, or 1 for grey.
-        extras: (column, classes) of each further column of whole numbers, such as `identity` and `exogenous`.
-    """
-
-    labels: tuple[str, ...] = ()
-    units: tuple[int, ...] = ()
-    size: int = 64
-    channels: int = 3
-    extras: tuple[tuple[str, int], ...] = ()
-
-    def classes(self, column: str) -> int:
-        """How many classes a further column has.
-
-        Raises:
-            ConfigError: the data have no such column.
-        """
-        known = dict(self.extras)
-        if column not in known:
-            raise ConfigError(f"the data have no column {column!r}{suggestion(column, known)}")
-        return known[column]
+"""Scalars of one training step by name, float32; `loss` among them."""
 
 
 class TrainState(NamedTuple):
@@ -67,21 +34,21 @@ class TrainState(NamedTuple):
 
     Attributes:
         params: what is trained, float32.
-        rest: frozen parameters and running statistics.
-        optimiser: the optimisers' states, in whatever shape the framework wants.
+        non_trainable: frozen parameters and running statistics.
+        opt_state: the optimizers' states, in whatever shape the framework wants.
         step: () int32, updates so far.
-        average: the moving average of `params`; None where none is kept.
+        ema: the moving average of `params`; None where none is kept.
     """
 
     params: Any
-    rest: Any
-    optimiser: Any
+    non_trainable: Any
+    opt_state: Any
     step: Array
-    average: Any = None
+    ema: Any = None
 
-    def best(self) -> nnx.State:
-        """What is measured and exported: the network's state, with the averaged parameters if there are any."""
-        return nnx.merge_state(self.params if self.average is None else self.average, self.rest)
+    def eval_state(self) -> nnx.State:
+        """Return the state to evaluate and export: the network's, with averaged parameters if there are any."""
+        return nnx.merge_state(self.params if self.ema is None else self.ema, self.non_trainable)
 
 
 class Step(NamedTuple):
@@ -89,74 +56,82 @@ class Step(NamedTuple):
 
     Attributes:
         init: the network's state as `build` made it (float32) -> the state of training.
-        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch spread over the devices
-            and the state on all of them. The key is the step's own.
+        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch sharded over the
+            devices and the state on all of them. The key is the step's own.
     """
 
     init: Callable[[nnx.State], TrainState]
     update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
 
 
-class Fixture(NamedTuple):
-    """Something tiny that a framework can train on, for the contract tests.
+class Framework(ABC):
+    """One way to train. A subclass gives `build`, `make_step` and `predict`; all else has a default.
 
-    Attributes:
-        config: the framework's.
-        train: with a batch as large as `batch`, divisible by 8.
-        task: of the batch.
-        batch: NumPy or JAX arrays; a few steps on it lower the loss.
-    """
-
-    config: Any
-    train: TrainConfig
-    task: Task
-    batch: Batch
-
-
-def _as_they_are(config: Any) -> None:
-    return None
-
-
-@dataclass(frozen=True)
-class Framework:
-    """One way to train; `FRAMEWORK` of each folder.
+    All methods are pure: they depend on their arguments alone.
 
     Attributes:
         name: its key in `frameworks.REGISTRY`.
-        config: its frozen config dataclass.
-        build: (config, task, rngs) -> the networks as one module, in inference mode; pure, and jitted.
-        make_step: (config, task, train, graphdef) -> its `Step`.
-        predict: (config, task, module, images (B, size, size, channels) float32 in [0, 1]) -> logits (B, K) or
-            (B, U); each image for itself, in inference mode. Its export leaves B open: write `images.shape[0]`,
-            not `len(images)`.
-        fixture: key -> something to test it on.
-        answers: what its logits are of.
-        size: config -> pixels along an edge of the images it is to be given; None = as they are.
-        defaults: the `TrainConfig` it is trained with unless told otherwise.
-        start: (config, task, state) -> the state with what is read from files; None = nothing is.
-        export: (config, task, state, card, folder) writes the trained network as a classifier, whose card is
-            told as far as it is known; None = the common way, `predict` as StableHLO.
-        data: the frozen dataclass of its `[data]` settings, where it learns from several data sets; None =
-            the common one, `inputs.DataConfig`.
-        inputs: (config, data settings, `TrainConfig`, seed) -> `inputs.Inputs`, likewise; None = one data set.
-        units: as `predict`, logits (B, U) of action units, where a network that answers with expressions knows
-            them too: they are measured beside its answers.
+        config: its frozen config dataclass, `[model]` in a file.
+        output: what its logits are of.
+        defaults: the `TrainConfig` that `jaxface train` begins with.
+        data: the frozen dataclass of its `[data]` settings.
+        predicts_units: whether it has `predict_units`, too.
     """
 
-    name: str
-    config: type[Any]
-    build: Callable[[Any, Task, nnx.Rngs], nnx.Module]
-    make_step: Callable[[Any, Task, TrainConfig, nnx.GraphDef], Step]
-    predict: Callable[[Any, Task, nnx.Module, Array], Array]
-    fixture: Callable[[Array], Fixture]
-    answers: OutputKind = "labels"
-    size: Callable[[Any], int | None] = _as_they_are
-    defaults: TrainConfig = field(default_factory=TrainConfig)
-    start: Callable[[Any, Task, nnx.State], nnx.State] | None = None
-    export: Callable[[Any, Task, nnx.State, Card, Path], None] | None = None
-    data: type[Any] | None = None
-    inputs: Callable[[Any, Any, TrainConfig, int], Any] | None = None
-    units: Callable[[Any, Task, nnx.Module, Array], Array] | None = None
+    name: ClassVar[str]
+    config: ClassVar[type[Any]]
+    output: ClassVar[OutputKind] = "labels"
+    defaults: ClassVar[TrainConfig] = TrainConfig()
+    data: ClassVar[type[Any]] = DataConfig
+    predicts_units: ClassVar[bool] = False
+
+    @abstractmethod
+    def build(self, config: Any, task: Task, rngs: nnx.Rngs) -> nnx.Module:
+        """Build the networks as one module, in inference mode. Jitted by the caller."""
+
+    @abstractmethod
+    def make_step(self, config: Any, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
+        """Return the training step of networks with this structure."""
+
+    @abstractmethod
+    def predict(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+        """Return logits (B, K) or (B, U) of images (B, size, size, channels), float32 in [0, 1].
+
+        No image's logits depend on another image. The export leaves B open: write `images.shape[0]`, not
+        `len(images)`.
+        """
+
+    def predict_units(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+        """Return logits (B, U) of action units, where a network that predicts expressions knows them too."""
+        raise NotImplementedError(f"{self.name} predicts no action units besides {self.output}")
+
+    def image_size(self, config: Any) -> int | None:
+        """Return the pixels along an edge of the images that the networks take; None = any."""
+        return None
+
+    def initialize(self, config: Any, task: Task, state: nnx.State) -> nnx.State:
+        """Return the networks' state with the weights that the config names; as it is by default."""
+        return state
+
+    def open_inputs(self, config: Any, data: Any, train: TrainConfig, seed: int) -> TrainInputs:
+        """Open the examples that `data`, an instance of `self.data`, names."""
+        return open_inputs(data, train.batch, self.image_size(config), self.output, seed)
+
+    def export(
+        self, config: Any, task: Task, graphdef: nnx.GraphDef, state: nnx.State, card: Card, folder: Path
+    ) -> None:
+        """Write the trained network as a classifier; by default `predict` as StableHLO.
+
+        Args:
+            card: filled in as far as the loop knows the network.
+        """
+        leaves = {"/".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
+
+        def forward(weights: dict[str, Array], images: Array) -> Array:
+            flat = [(path, leaf.replace(weights[name])) for name, (path, leaf) in leaves.items()]
+            return self.predict(config, task, nnx.merge(graphdef, nnx.from_flat_state(flat)), images)
+
+        exported.write(folder, card, forward, {name: leaf[...] for name, (_, leaf) in leaves.items()})
 
 
 class Programs(NamedTuple):
@@ -164,64 +139,52 @@ class Programs(NamedTuple):
 
     Attributes:
         graphdef: the networks' structure.
-        first: seed -> the state before the first step, a pure function of it.
-        update: (state, batch, root key) -> (state, info): one step, with a key of its own; the state that goes
-            in is used up.
+        init: seed -> the state before the first step, a pure function of it.
+        update: (state, batch, root key) -> (state, info): one step, with a key folded from the step's number.
+            The state passed in is donated.
         predict: (state of the networks, images (B, H, W, C) uint8 or in [0, 1]) -> logits.
-        units: likewise, those of the action units; None where the framework has none beside its answers.
+        predict_units: the same for action units; None where the framework has none besides its main outputs.
     """
 
     graphdef: nnx.GraphDef
-    first: Callable[[int], TrainState]
+    init: Callable[[int], TrainState]
     update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
     predict: Callable[[nnx.State, Array], Array]
-    units: Callable[[nnx.State, Array], Array] | None = None
+    predict_units: Callable[[nnx.State, Array], Array] | None = None
 
 
 @functools.lru_cache(maxsize=16)
 def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) -> Programs:
-    """The programs of one framework, config, task and way of training.
+    """Return the programs of one framework, config, task and way of training.
 
     Raises:
         ConfigError: what does not go together.
     """
 
-    def made(key: Array) -> nnx.State:
+    def build(key: Array) -> nnx.State:
         return nnx.state(framework.build(config, task, nnx.Rngs(key)))
 
-    abstract = nnx.eval_shape(lambda: framework.build(config, task, nnx.Rngs(0)))
-    graphdef = nnx.graphdef(abstract)
-    step = framework.make_step(config, task, train, graphdef)
-    answer = predictor(framework.predict, config, task, graphdef)
-    others = None if framework.units is None else predictor(framework.units, config, task, graphdef)
-    # It runs once, and layer by layer or with all optimisations it would take longer to compile than to train.
-    fast = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    build = jax.jit(made, compiler_options=fast)
+    def predictor(predict: Callable[[Any, Task, nnx.Module, Array], Array]) -> Callable[..., Array]:
+        return jax.jit(
+            lambda state, images: predict(config, task, nnx.merge(graphdef, state), unit_range(images))
+        )
 
-    def first(seed: int) -> TrainState:
-        state = build(jax.random.key(seed))
-        if framework.start is not None:
-            state = framework.start(config, task, state)
-        return step.init(state)
+    graphdef = nnx.graphdef(nnx.eval_shape(lambda: framework.build(config, task, nnx.Rngs(0))))
+    step = framework.make_step(config, task, train, graphdef)
+    # `build` runs once: layer by layer or with all optimizations it would take longer to compile than to train.
+    fast = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
+    build_jit = jax.jit(build, compiler_options=fast)
+
+    def init(seed: int) -> TrainState:
+        return step.init(framework.initialize(config, task, build_jit(jax.random.key(seed))))
 
     def update(state: TrainState, batch: Batch, root: Array) -> tuple[TrainState, Info]:
         return step.update(state, batch, jax.random.fold_in(root, state.step))
 
     return Programs(
         graphdef,
-        first,
+        init,
         jax.jit(update, donate_argnums=0),
-        jax.jit(lambda state, images: answer(state, unit_range(images))),
-        None if others is None else jax.jit(lambda state, images: others(state, unit_range(images))),
+        predictor(framework.predict),
+        predictor(framework.predict_units) if framework.predicts_units else None,
     )
-
-
-def predictor(
-    answer: Callable[[Any, Task, nnx.Module, Array], Array], config: Any, task: Task, graphdef: nnx.GraphDef
-) -> Callable[..., Array]:
-    """A framework's `predict` or `units` as a pure function (state, images) -> logits."""
-
-    def predict(state: nnx.State, images: Array) -> Array:
-        return answer(config, task, nnx.merge(graphdef, state), images)
-
-    return predict

@@ -1,4 +1,4 @@
-"""Networks that begin with published or earlier weights instead of drawn ones."""
+"""Published or earlier weights for networks to begin with."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from jaxface.core.errors import CheckpointError, ConfigError
 
 
 def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> nnx.State:
-    """The state of a net with the numbers of a classifier or a published checkpoint.
+    """Return the state of a net with the weights of a classifier or a published checkpoint.
 
-    One layer may be of another shape, the head of other classes: it stays as it was drawn.
+    One layer may be of another shape, the head of other classes: it keeps its initial weights.
 
     Args:
         net: abstract or not.
@@ -33,42 +33,43 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
         CheckpointError: a file that cannot be read, or more than one layer that does not fit.
     """
     arrays = _arrays(net, state, architecture, start)
-    wanted = array_shapes(state)
-    missing = sorted(wanted.keys() - arrays.keys())
+    shapes = array_shapes(state)
+    missing = sorted(shapes.keys() - arrays.keys())
     if missing:
-        raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} wants")
-    kept: list[str] = []
+        raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} needs")
+    mismatches: list[str] = []
 
-    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
+    def load_leaf(path: tuple[Any, ...], leaf: Any) -> Any:
         name = "/".join(map(str, path))
         try:
-            return leaf.replace(jax.device_put(check_array(arrays[name], name, wanted[name], start)))
+            return leaf.replace(jax.device_put(check_array(arrays[name], name, shapes[name], start)))
         except CheckpointError:
-            kept.append(name)
+            mismatches.append(name)
             return leaf
 
-    begun = nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
-    layers = {name.rpartition("/")[0] for name in kept}
+    filled = nnx.from_flat_state([(path, load_leaf(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+    layers = {name.rpartition("/")[0] for name in mismatches}
     if len(layers) > 1:
         raise CheckpointError(
-            f"{start} is no {architecture}: {len(kept)} arrays do not fit, such as {', '.join(kept[:3])}"
+            f"{start} is no {architecture}: {len(mismatches)} arrays do not fit, such as "
+            f"{', '.join(mismatches[:3])}"
         )
-    return begun
+    return filled
 
 
 def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> Mapping[str, Any]:
-    """The arrays of `start` under our names."""
+    """Read the arrays of `start`, by their names in jaxface."""
     path = Path(start)
     if start in names() or path.is_dir():
         classifier = load(start)
         if classifier.card.architecture != architecture:
             raise ConfigError(
-                f"start = {start!r} is of the architecture {classifier.card.architecture!r}, wanted "
-                f"{architecture!r}"
+                f"start = {start!r} is of the architecture {classifier.card.architecture!r}; it must "
+                f"be {architecture!r}"
             )
         return flat_arrays(classifier.state)
     if not path.is_file():
-        raise ConfigError(f"start = {start!r} is no classifier's name, no folder and no file")
+        raise ConfigError(f"start = {start!r} is neither a classifier's name nor a folder or file")
     tensors = checkpoints.read(path)
     layout = ARCHITECTURES[architecture].torch
     if layout is None or not array_shapes(state).keys().isdisjoint(tensors):

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
 from jaxface import data
-from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.checks import Ge, Interval, check
+from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
-from jaxface.data.registry import parsed
-from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.framework import Framework, OutputKind, Task
+from jaxface.data.registry import parse_options
+from jaxface.frameworks.common.task import OutputKind, Task
 
 RECIPE = "recipe"
-_ELSEWHERE = 1  # stream of a recipe that validation images are of, beside the training's own
+_VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besides the training's own
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class DataConfig:
     """Which examples."""
 
     data: str = RECIPE
-    """A data set's name (folder, rendered, ...), or `recipe`: faces that are rendered while training goes
-    on."""
+    """A data set's name (folder, rendered, ...), or `recipe`: faces that are rendered during training."""
 
     root: Path = Path("expressions")
     """Folder or file of the data set; of a recipe, its name or its TOML file."""
@@ -38,31 +37,29 @@ class DataConfig:
     """NAME=VALUE for the reader of the validation set, such as split=val; none = some of the examples are held
     out."""
 
-    held_out: float = 0.1
-    """Share of the examples that are held out for validation, of people where the data know them; 0 = none."""
+    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
+    """Share of the examples that are held out for validation, of people where the data set has the column
+    `identity`; 0 = none."""
 
-    validation_images: int = 512
-    """Images of a recipe that are drawn for validation; 0 = none."""
+    validation_images: Annotated[int, Ge(0)] = 512
+    """Images of a recipe that are rendered for validation; 0 = none."""
 
-    workers: int = 2
+    workers: Annotated[int, Ge(0)] = 2
     """Threads that read images ahead."""
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.held_out < 1.0:
-            raise ConfigError(f"held_out = {self.held_out}; wanted 0 <= held_out < 1")
-        if self.validation_images < 0 or self.workers < 0:
-            raise ConfigError("validation_images and workers want to be 0 or more")
+        check(self, "data")
 
 
 class TrainInputs(NamedTuple):
-    """What a training is given.
+    """The examples of a training.
 
     Attributes:
         stream: of batches, at its beginning.
         validation: None where nothing is held out.
         task: of both.
         name: of the data set, for the card.
-        examples: how many there are to train on; 0 = without end.
+        examples: how many there are to train on; 0 = endless.
         notes: what a reader left out and why, a line each.
     """
 
@@ -74,95 +71,86 @@ class TrainInputs(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def inputs_of(framework: Framework, model: Any, train: TrainConfig, settings: Any, seed: int) -> TrainInputs:
-    """What a framework is trained on: of one data set, or as the framework itself mixes several.
-
-    Args:
-        model: the framework's config.
-        settings: of the kind `settings_of(framework)`.
-
-    Raises:
-        as `open_inputs`.
-    """
-    if framework.inputs is not None:
-        found: TrainInputs = framework.inputs(model, settings, train, seed)
-        return found
-    return open_inputs(settings, train.batch, framework.size(model), framework.answers, seed)
-
-
-def settings_of(framework: Framework) -> type[Any]:
-    """The dataclass of a framework's `[data]` settings."""
-    return framework.data or DataConfig
-
-
-def open_inputs(
-    config: DataConfig, batch: int, size: int | None, answers: OutputKind, seed: int
-) -> TrainInputs:
-    """The examples that a config names.
+def open_inputs(config: DataConfig, batch: int, size: int | None, output: OutputKind, seed: int) -> TrainInputs:
+    """Open the examples that a config names.
 
     Args:
         batch: examples of a batch.
         size: pixels along an edge; None = as they are.
-        answers: what is to be learnt.
+        output: what is to be learnt.
         seed: of the order, and of what is held out.
 
     Raises:
-        DataError: the data set is missing, or has not what is to be learnt.
+        DataError: the data set is missing, or lacks what is to be learnt.
         ConfigError: no such recipe, or data sets of different classes.
     """
     if config.data == RECIPE:
-        return _of_recipe(config, batch, size, answers, seed)
-    whole = data.open(config.data, config.root, **parsed(config.options))
+        return _open_recipe(config, batch, size, output, seed)
+    train = data.open(config.data, config.root, **parse_options(config.options))
+    notes, validation = tuple(str(train.report).splitlines()), None
     if config.validation:
-        train, held = whole, data.open(config.data, config.root, **parsed(config.validation))
-        if held.labels != train.labels and held.labels:
-            held = held.relabel(train.labels)
-    elif config.held_out:
-        by = "identity" if "identity" in whole.columns else None
-        held, train = whole.split(config.held_out, seed, by=by)
+        validation = data.open(config.data, config.root, **parse_options(config.validation))
+        if validation.labels != train.labels and validation.labels:
+            validation = validation.relabel(train.labels)
     else:
-        train, held = whole, None
-    task = task_of(train, size, answers)
+        train, validation = hold_out(train, config.held_out, seed)
+    task = task_of(train, size, output)
     stream = data.batches(train, batch, seed, size=task.size, workers=config.workers)
-    return TrainInputs(stream, held, task, whole.name, len(train), tuple(str(whole.report).splitlines()))
+    return TrainInputs(stream, validation, task, train.name, len(train), notes)
 
 
-def _of_recipe(config: DataConfig, batch: int, size: int | None, answers: OutputKind, seed: int) -> TrainInputs:
+def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
+    """Split a data set into what is trained on and what is held out, by people where it has identities.
+
+    Args:
+        share: that is held out; 0 = nothing.
+    """
+    if not share:
+        return dataset, None
+    by = "identity" if "identity" in dataset.columns else None
+    validation, train = dataset.split(share, seed, by=by)
+    return train, validation
+
+
+def _open_recipe(
+    config: DataConfig, batch: int, size: int | None, output: OutputKind, seed: int
+) -> TrainInputs:
     recipe = recipe_at(config.root, size)
-    studio = rendered.build_assets(recipe)
-    stream = rendered.rendered_stream(studio, batch, 2 * seed)
-    held = None
+    assets = rendered.build_assets(recipe)
+    stream = rendered.rendered_stream(assets, batch, 2 * seed)
+    validation = None
     if config.validation_images:
-        held = rendered.dataset(studio, config.validation_images, 2 * seed + _ELSEWHERE)
-    task = task_of(held or rendered.dataset(studio, 1), None, answers)
-    return TrainInputs(stream, held, task, f"rendered faces, recipe {recipe.name}", 0)
+        validation = rendered.dataset(assets, config.validation_images, 2 * seed + _VALIDATION_STREAM)
+    task = task_of(validation or rendered.dataset(assets, 1), None, output)
+    return TrainInputs(stream, validation, task, f"rendered faces, recipe {recipe.name}", 0)
 
 
 def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
-    """A recipe by its name or file, with images of a size.
+    """Load a recipe by its name or file, with images of a size; None = the recipe's own.
 
     Raises:
         ConfigError: no such recipe.
     """
-    found = rendered.load_recipe(root if root.suffix else str(root))
-    return found if size is None else dataclasses.replace(found, size=size)
+    recipe = rendered.load_recipe(root if root.suffix else str(root))
+    return recipe if size is None else dataclasses.replace(recipe, size=size)
 
 
-def task_of(dataset: Dataset, size: int | None, answers: OutputKind) -> Task:
-    """What a data set asks of a network.
+def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
+    """Return what a data set asks of a network.
 
     Args:
-        size: pixels along an edge that images are brought to; None = they have one.
+        size: pixels along an edge that images are resized to; None = they have one size.
 
     Raises:
-        DataError: the data set does not say what is to be learnt.
+        DataError: the data set lacks what is to be learnt.
     """
-    column = {"labels": "label", "units": "units"}[answers]
+    column = {"labels": "label", "units": "units"}[output]
     if column not in dataset.columns:
         raise DataError(
-            f"{dataset.name} has no column {column!r}, which is to be learnt; it has {_known(dataset)}"
+            f"{dataset.name} has no column {column!r}, which is to be learnt; it has "
+            f"{', '.join(dataset.columns) or 'none'}"
         )
-    if answers == "labels" and dataset.columns[column].min(initial=0) < 0:
+    if output == "labels" and dataset.columns[column].min(initial=0) < 0:
         raise DataError(f"{dataset.name} has images whose label is unknown (-1); leave them out with `take`")
     height, width, channels = dataset[0]["image"].shape
     if size is None and height != width:
@@ -176,7 +164,3 @@ def task_of(dataset: Dataset, size: int | None, answers: OutputKind) -> Task:
         and values.min() >= 0
     )
     return Task(dataset.labels, dataset.units, size or height, channels, extras)
-
-
-def _known(dataset: Dataset) -> str:
-    return ", ".join(dataset.columns) or "none"

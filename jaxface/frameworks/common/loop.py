@@ -1,4 +1,4 @@
-"""The loop: batches in, steps on the devices, measures, checkpoints; the same for every framework."""
+"""The loop: batches in, steps on the devices, metrics, checkpoints; the same for every framework."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import jax
 import numpy as np
 from flax import nnx
+from jax.sharding import Mesh
 
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
@@ -23,11 +25,12 @@ from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.evaluate import Evaluator, known_measures
-from jaxface.frameworks.common.framework import Framework, Info, Task, programs
+from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
+from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
+from jaxface.frameworks.common.task import Task
 
-SMALLER = ("loss", "calibration_error", "parity_difference")
-"""Measures of which less is better."""
+SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
+"""Metrics of which less is better; of all others more is."""
 
 
 @dataclass(frozen=True)
@@ -35,34 +38,96 @@ class TrainResult:
     """What training ends with.
 
     Attributes:
-        graphdef, state: the networks as they were best; `nnx.merge` makes modules of them.
-        step: after which step that was.
+        graphdef, state: the best networks; `nnx.merge` makes modules of them.
+        step: after which step they were best.
         steps: how many there were.
-        measures: of the validation set at its best; {} without one.
+        metrics: of the validation set at that step; {} without one.
     """
 
     graphdef: nnx.GraphDef
     state: nnx.State
     step: int
     steps: int
-    measures: dict[str, float]
+    metrics: dict[str, float]
 
 
 @dataclass
 class LoopState:
-    """What the loop remembers beside the state; part of every checkpoint.
+    """What the loop remembers beside the state of training; part of every checkpoint.
 
     Attributes:
         step: updates so far.
-        best_step: after which the monitored measure was best; 0 = none yet.
-        best: all measures then.
-        waited: evaluations since.
+        best_step: after which the monitored metric was best; 0 = none yet.
+        best_metrics: all metrics at that step.
+        stale_evaluations: how many evaluations have been no better since.
     """
 
     step: int = 0
     best_step: int = 0
-    best: dict[str, float] = dataclasses.field(default_factory=dict)
-    waited: int = 0
+    best_metrics: dict[str, float] = dataclasses.field(default_factory=dict)
+    stale_evaluations: int = 0
+
+
+def iterate_steps(
+    compiled: Programs,
+    stream: Iterator[Mapping[str, Any]],
+    seed: int,
+    state: TrainState | None = None,
+    mesh: Mesh | None = None,
+) -> Iterator[tuple[TrainState, Info]]:
+    """Update on one batch after another, as long as the stream lasts; yield (state, info) after each.
+
+    A state that was yielded is donated to the next step: copy what is to outlive it.
+
+    Args:
+        seed: of the first parameters and of every step.
+        state: to begin with; None = drawn by the seed.
+        mesh: devices to shard each batch over; None = the default device.
+    """
+    root = jax.random.key(seed)
+    state = compiled.init(seed) if state is None else state
+    if mesh is not None:
+        state, root = replicate(state, mesh), replicate(root, mesh)
+    while True:
+        try:
+            batch = next(stream)
+        except StopIteration:
+            return
+        batch = jax.device_put(dict(batch)) if mesh is None else shard_batch(batch, mesh)
+        state, info = compiled.update(state, batch, root)
+        yield state, info
+
+
+def train_steps(
+    compiled: Programs,
+    stream: Iterator[Mapping[str, Any]],
+    steps: int,
+    seed: int,
+    state: TrainState | None = None,
+) -> tuple[TrainState, dict[str, float], float]:
+    """Train for a number of steps on the default device, without validation or checkpoints.
+
+    Args:
+        stream: of batches; at least `steps` of them.
+        seed: of the first parameters and of every step.
+        state: to begin with; None = drawn by the seed.
+
+    Returns:
+        The state, the scalars of the last step, and the CPU seconds (all threads) of all steps but the first,
+        which is compiled.
+    """
+    started = time.process_time()
+    info: Info = {}
+    for step, (after, info) in zip(range(steps), iterate_steps(compiled, stream, seed, state), strict=False):
+        state = after
+        if step == 0:
+            jax.block_until_ready(info)
+            started = time.process_time()
+    if state is None:
+        raise ValueError(f"steps = {steps}: must be at least 1")
+    scalars = to_scalars(info)
+    jax.block_until_ready(state)
+    return state, scalars, time.process_time() - started
 
 
 def fit(
@@ -79,7 +144,7 @@ def fit(
     progress: Progress | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> TrainResult:
-    """Train one framework in the folder `out`, or go on with what is there.
+    """Train one framework in the folder `out`, or resume what is there.
 
     A training that was stopped or killed may be called again with the same arguments: it goes on from its last
     checkpoint, and ends with the same bits as one that was never stopped, on the same machine, devices and
@@ -87,137 +152,162 @@ def fit(
 
     Args:
         config: the framework's.
-        stream: of batches of `train.batch` examples, at its beginning; for ever.
-        validation: looked at every `train.evaluate_every` steps; None = the last parameters are the best.
-        out: a folder, made if need be; `record` says what lies in it.
+        stream: endless batches of `train.batch` examples, at its beginning.
+        validation: evaluated every `train.evaluate_every` steps; None = the last parameters are the best.
+        out: a folder, created if need be; `record` says what lies in it.
         seed: of the first parameters and of every step.
-        settings: of the data, for `run.toml`, which a resumed training is held to.
-        progress: told of steps.
+        settings: of the data, for `run.toml`; a resumed training must have the same.
+        progress: advanced at each step.
         devices: to work on; None = all local ones, or as many as divide the batch.
 
     Raises:
-        ConfigError: an unknown measure in `train.monitor`.
+        ConfigError: an unknown metric in `train.monitor`.
         StoreError: `out` belongs to another training.
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
         KeyboardInterrupt: stopped by the user, with a checkpoint; the message says how far it came.
     """
     folder, progress = Path(out), progress or NullProgress()
-    known = known_measures(task, framework.answers, framework.units is not None)
-    if train.monitor and train.monitor not in known:
-        raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, known)}")
+    names = metric_names(task, framework.output, framework.predicts_units)
+    if train.monitor and train.monitor not in names:
+        raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
     record.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
     mesh = mesh_for(train.batch // train.accumulate, devices)
-    graphdef, first, update, predict, units = programs(framework, config, task, train)
-    state, root = replicate(first(seed), mesh), replicate(jax.random.key(seed), mesh)
-    evaluator = Evaluator(predict, task, framework.answers, train.batch, mesh, units)
+    compiled = programs(framework, config, task, train)
+    state = replicate(compiled.init(seed), mesh)
     saved, best = Checkpoints(folder / record.CHECKPOINTS), Checkpoints(folder / record.BEST, keep=1)
-    memory = LoopState()
+    loop = LoopState()
     if saved.steps():
         state, notes = saved.restore(saved.steps()[-1], state)
-        memory = LoopState(**notes["memory"])
+        loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
-    log = record.Log(folder, memory.step)
-    info: Info = {}
+    log = record.Log(folder, loop.step)
 
     def checkpoint() -> None:
-        if memory.step not in saved.steps():
-            notes = {"memory": dataclasses.asdict(memory), "input": stream.get_state()}
-            saved.save(memory.step, state, notes)
+        if loop.step not in saved.steps():
+            notes = {"loop": dataclasses.asdict(loop), "input": stream.get_state()}
+            saved.save(loop.step, state, notes)
 
-    progress.start(f"train {framework.name}", train.steps, memory.step)
+    def evaluate(dataset: Dataset) -> None:
+        metrics = evaluate_dataset(
+            compiled.predict,
+            state.eval_state(),
+            dataset,
+            task,
+            framework.output,
+            train.batch,
+            mesh=mesh,
+            predict_units=compiled.predict_units,
+        )
+        log.write(loop.step, **{f"validation_{name}": value for name, value in metrics.items()})
+        if _is_best(loop, metrics, train.monitor):
+            best.save(loop.step, state.eval_state(), {"metrics": metrics})
+
+    progress.start(f"train {framework.name}", train.steps, loop.step)
+    info: Info = {}
     try:
         with interruptible() as interrupted:
-            while memory.step < train.steps and not _should_stop(memory, train):
+            steps = iterate_steps(compiled, stream, seed, state, mesh)
+            while loop.step < train.steps and not _should_stop(loop, train):
                 if interrupted():
-                    _finite(info, memory.step, saved)
+                    _finite_scalars(info, loop.step, saved)
                     checkpoint()
                     raise KeyboardInterrupt(
-                        f"stopped after {memory.step} of {train.steps} steps; the same command goes on in "
+                        f"stopped after {loop.step} of {train.steps} steps; the same command goes on in "
                         f"{folder}"
                     )
-                state, info = update(state, shard_batch(next(stream), mesh), root)
-                memory.step += 1
-                last = memory.step == train.steps
-                due = last or memory.step % train.evaluate_every == 0
-                save = due or memory.step % train.checkpoint_every == 0
+                state, info = next(steps)
+                loop.step += 1
+                due = loop.step == train.steps or loop.step % train.evaluate_every == 0
+                save = due or loop.step % train.checkpoint_every == 0
                 note = ""
-                if save or memory.step % train.log_every == 0:
-                    told = _finite(info, memory.step, saved)
-                    log.write(memory.step, **told)
-                    note = f"loss {told['loss']:.4g}"
+                if save or loop.step % train.log_every == 0:
+                    scalars = _finite_scalars(info, loop.step, saved)
+                    log.write(loop.step, **scalars)
+                    note = f"loss {scalars['loss']:.4g}"
                 if due and validation is not None:
-                    found = evaluator(state.best(), validation)
-                    log.write(memory.step, **{f"validation_{name}": value for name, value in found.items()})
-                    if _is_best(memory, found, train.monitor):
-                        best.save(memory.step, state.best(), {"measures": found})
+                    evaluate(validation)
                 if save:
                     checkpoint()
                 progress.advance(1, note)
-        if memory.best_step:
-            network, _ = best.restore(memory.best_step, state.best())
-        else:
-            network = state.best()
+        network = state.eval_state()
+        if loop.best_step:
+            network, _ = best.restore(loop.best_step, network)
     finally:
         progress.close()
         saved.close()
         best.close()
-    return TrainResult(graphdef, network, memory.best_step or memory.step, memory.step, memory.best)
+    return TrainResult(compiled.graphdef, network, loop.best_step or loop.step, loop.step, loop.best_metrics)
 
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C is noted, not raised, while the block lasts, so that it cannot fall between a step and its result;
-    a second one is raised. Elsewhere than in the main thread nothing changes."""
-    asked = threading.Event()
-    usual = signal.getsignal(signal.SIGINT)
+    """Note Ctrl-C instead of raising while the block lasts, so that it cannot fall between a step and its
+    result; raise a second one. Changes nothing outside the main thread.
 
-    def note(*_: object) -> None:
-        asked.set()
-        signal.signal(signal.SIGINT, usual)
+    Yields:
+        A function that returns whether there was one.
+    """
+    stop = threading.Event()
+    previous = signal.getsignal(signal.SIGINT)
 
-    if threading.current_thread() is not threading.main_thread() or usual is None:
-        yield asked.is_set
+    def handle(*_: object) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, previous)
+
+    if threading.current_thread() is not threading.main_thread() or previous is None:
+        yield stop.is_set
         return
-    signal.signal(signal.SIGINT, note)
+    signal.signal(signal.SIGINT, handle)
     try:
-        yield asked.is_set
+        yield stop.is_set
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, previous)
+
+
+def to_scalars(info: Info) -> dict[str, float]:
+    """Fetch the scalars of a step from the devices."""
+    return {name: float(value) for name, value in jax.device_get(dict(info)).items()}
 
 
 def _all_settings(
     framework: Framework, config: Any, train: TrainConfig, task: Task, seed: int, data: Mapping[str, Any]
 ) -> dict[str, Any]:
-    told = {"framework": framework.name, "seed": seed, "data": dict(data), "model": to_dict(config)}
-    return {**told, "train": to_dict(train), "task": to_dict(task)}
+    return {
+        "framework": framework.name,
+        "seed": seed,
+        "data": dict(data),
+        "model": to_dict(config),
+        "train": to_dict(train),
+        "task": to_dict(task),
+    }
 
 
-def _finite(info: Info, step: int, saved: Checkpoints) -> dict[str, float]:
-    told = {name: float(value) for name, value in jax.device_get(dict(info)).items()}
+def _finite_scalars(info: Info, step: int, saved: Checkpoints) -> dict[str, float]:
+    scalars = to_scalars(info)
     for name in ("loss", "gradient_norm"):
-        if not np.isfinite(told.get(name, 0.0)):
+        if not np.isfinite(scalars.get(name, 0.0)):
             steps = saved.steps()
-            there = f"the checkpoint of step {steps[-1]} is kept" if steps else "there is no checkpoint yet"
+            last = f"the checkpoint of step {steps[-1]} is kept" if steps else "there is no checkpoint yet"
             raise TrainingError(
-                f"{name.replace('_', ' ')} is {told[name]} at step {step}; {there}. A lower "
-                "optimiser.learning_rate, optimiser.warmup, optimiser.clip or float32 may help"
+                f"{name.replace('_', ' ')} is {scalars[name]} at step {step}; {last}. A lower "
+                "optimizer.learning_rate, optimizer.warmup, optimizer.clip or float32 may help"
             )
-    return told
+    return scalars
 
 
-def _is_best(memory: LoopState, found: dict[str, float], monitor: str) -> bool:
-    """Whether these measures are the best so far; the memory then holds them."""
-    name = monitor or next(iter(found))
-    if name not in found:
+def _is_best(loop: LoopState, metrics: dict[str, float], monitor: str) -> bool:
+    """Return whether these metrics are the best so far, and remember them in `loop` if so."""
+    name = monitor or next(iter(metrics))
+    if name not in metrics:
         raise ConfigError(f"train.monitor = {name!r}, which the validation set has no columns for")
-    sign = -1.0 if name in SMALLER else 1.0
-    better = not memory.best or sign * found[name] > sign * memory.best[name]
+    sign = -1.0 if name in SMALLER_IS_BETTER else 1.0
+    better = not loop.best_metrics or sign * metrics[name] > sign * loop.best_metrics[name]
     if better:
-        memory.best_step, memory.best, memory.waited = memory.step, found, 0
+        loop.best_step, loop.best_metrics, loop.stale_evaluations = loop.step, metrics, 0
     else:
-        memory.waited += 1
+        loop.stale_evaluations += 1
     return better
 
 
-def _should_stop(memory: LoopState, train: TrainConfig) -> bool:
-    return bool(train.patience) and memory.waited >= train.patience
+def _should_stop(loop: LoopState, train: TrainConfig) -> bool:
+    return bool(train.patience) and loop.stale_evaluations >= train.patience

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jaxface import frameworks
 from jaxface.classify import Classifier
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import StoreError
@@ -14,117 +14,130 @@ from jaxface.core.progress import Progress
 from jaxface.frameworks.common import record
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.exporting import export, exportable
-from jaxface.frameworks.common.framework import Framework, Task, programs
-from jaxface.frameworks.common.inputs import inputs_of
+from jaxface.frameworks.common.exporting import export, export_obstacle
+from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
+from jaxface.frameworks.common.task import Task
 
 
 @dataclass(frozen=True)
 class TrainRun:
-    """What a training comes to.
+    """A finished training.
 
     Attributes:
-        fitted: the networks at their best.
-        classifier: as it lies in the folder; None where it cannot be one.
+        result: the best networks.
+        classifier: as written to the folder; None where the network cannot be one.
         reason: why not.
         notes: what was read, and what was left out and why.
     """
 
-    fitted: TrainResult
+    result: TrainResult
     classifier: Classifier | None
     reason: str
     notes: tuple[str, ...]
 
 
-def run(
-    framework: Framework,
-    model: Any,
-    train: TrainConfig,
-    data: Any,
-    out: str | Path,
+def train(
+    framework: str | Framework,
+    model: Any = None,
+    train_config: TrainConfig | None = None,
+    data: Any = None,
     *,
+    out: str | Path,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> TrainRun:
-    """Train, or go on training, in the folder `out`; at the end it holds a classifier that `jaxface audit`
-    takes.
+    """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
 
     Args:
-        model, data: the framework's config, and settings of its data.
+        framework: its name in `frameworks.REGISTRY`, or one of your own.
+        model: the framework's config; None = its defaults.
+        train_config: None = the framework's defaults.
+        data: an instance of the framework's `data`; None = its defaults.
 
     Raises:
-        as `inputs.open_inputs` and `fit.fit`.
+        ConfigError: an unknown framework or recipe, or settings that do not go together.
+        DataError: the data set is missing, or lacks the labels to learn.
+        as `loop.fit`.
     """
-    given = inputs_of(framework, model, train, data, seed)
-    told = {**to_dict(data), "examples": given.examples}
-    fitted = fit(
+    framework = frameworks.load(framework) if isinstance(framework, str) else framework
+    model = framework.config() if model is None else model
+    train_config = framework.defaults if train_config is None else train_config
+    data = framework.data() if data is None else data
+    inputs = framework.open_inputs(model, data, train_config, seed)
+    result = fit(
         framework,
         model,
-        train,
-        given.task,
-        given.stream,
-        given.validation,
+        train_config,
+        inputs.task,
+        inputs.stream,
+        inputs.validation,
         out,
         seed=seed,
-        settings=told,
+        settings={**to_dict(data), "examples": inputs.examples},
         progress=progress,
     )
-    reason = exportable(framework, given.task)
-    made = functools.partial(export, framework, model, given.task, fitted.graphdef, fitted.state, out)
-    classifier = None if reason else made(name=Path(out).resolve().name, dataset=given.name)
-    return TrainRun(fitted, classifier, reason, given.notes)
+    reason = export_obstacle(framework, inputs.task)
+    classifier = None
+    if not reason:
+        name = Path(out).resolve().name
+        classifier = export(
+            framework, model, inputs.task, result.graphdef, result.state, out, name=name, dataset=inputs.name
+        )
+    return TrainRun(result, classifier, reason, inputs.notes)
 
 
 @dataclass(frozen=True)
 class RestoredRun:
-    """Networks as a training's folder holds them: for what is no classifier.
+    """The networks in a training's folder, whether or not they can be a classifier.
 
     Attributes:
-        task, model: what it was trained for, and how.
-        fitted: at its best, or at the last checkpoint where nothing was held out.
+        model, train, task: the settings that they were trained with.
+        result: the best networks, or those of the last checkpoint where nothing was held out.
     """
 
+    folder: Path
     framework: Framework
     task: Task
     model: Any
     train: TrainConfig
-    fitted: TrainResult
+    result: TrainResult
 
 
-def restore(framework: Framework, folder: Path) -> RestoredRun:
-    """The networks that a training has left in its folder.
+def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
+    """Restore the networks that a training has left in its folder.
+
+    Args:
+        framework: that the folder must be of; None = whichever it is of.
 
     Raises:
-        StoreError: it is the folder of another framework, of another version, or without a checkpoint.
+        StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read.
     """
-    told = record.read_settings(folder)
-    if told.get("framework") != framework.name:
-        raise StoreError(f"{folder} is of {told.get('framework')!r}, wanted {framework.name!r}")
-    model = from_dict(framework.config, told["model"])
-    train, task = from_dict(TrainConfig, told["train"]), from_dict(Task, told["task"])
-    prepared = programs(framework, model, task, train)
-    state = prepared.first(told["seed"])
+    settings = record.read_settings(folder)
+    name = settings.get("framework")
+    if framework is None:
+        framework = frameworks.load(settings["framework"])
+    elif name != framework.name:
+        raise StoreError(f"{folder} is of {name!r}, wanted {framework.name!r}")
+    model = from_dict(framework.config, settings["model"])
+    train_config, task = from_dict(TrainConfig, settings["train"]), from_dict(Task, settings["task"])
+    compiled = programs(framework, model, task, train_config)
+    state = compiled.init(settings["seed"])
     best, saved = Checkpoints(folder / record.BEST, keep=1), Checkpoints(folder / record.CHECKPOINTS)
     try:
         if best.steps():
             step = best.steps()[-1]
-            network, notes = best.restore(step, state.best())
-            return RestoredRun(
-                framework,
-                task,
-                model,
-                train,
-                TrainResult(prepared.graphdef, network, step, step, notes["measures"]),
-            )
-        if not saved.steps():
+            network, notes = best.restore(step, state.eval_state())
+            metrics = notes["metrics"]
+        elif saved.steps():
+            step, metrics = saved.steps()[-1], {}
+            state, _ = saved.restore(step, state)
+            network = state.eval_state()
+        else:
             raise StoreError(f"{folder} holds no checkpoint yet; let jaxface train run for longer")
-        step = saved.steps()[-1]
-        state, _ = saved.restore(step, state)
-        return RestoredRun(
-            framework, task, model, train, TrainResult(prepared.graphdef, state.best(), step, step, {})
-        )
     finally:
         best.close()
         saved.close()
+    result = TrainResult(compiled.graphdef, network, step, step, metrics)
+    return RestoredRun(folder, framework, task, model, train_config, result)

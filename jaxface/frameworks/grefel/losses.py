@@ -11,10 +11,10 @@ from jaxface.frameworks.grefel.anchor_correction import confidence
 
 
 def class_loss(distributions: Array, labels: Array, smoothing: float, weights: Array | None = None) -> Array:
-    """Cross-entropy of smoothed targets, () float32; with weights the weighted mean over the batch.
+    """Return the cross-entropy of smoothed targets, () float32; with weights the weighted mean over the batch.
 
     Args:
-        distributions: (B, C) logarithms.
+        distributions: (B, C) log probabilities.
         labels: (B,) whole numbers.
         smoothing: share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
         weights: (C,), one for each class.
@@ -23,19 +23,19 @@ def class_loss(distributions: Array, labels: Array, smoothing: float, weights: A
     each = -(targets * distributions).sum(-1)
     if weights is None:
         return each.mean()
-    counted = weights[labels]
-    return (each * counted).sum() / counted.sum()
+    example_weights = weights[labels]
+    return (each * example_weights).sum() / example_weights.sum()
 
 
 def class_weights(counts: Array) -> Array:
-    """N / (C n) of the classes' counts n: (C,)."""
+    """Return N / (C n) of the classes' counts n: (C,)."""
     return counts.sum() / (counts.shape[0] * jnp.maximum(counts, 1.0))
 
 
 def anchor_loss(anchors: Array, limit: float | None = None) -> Array:
-    """Minus the squared distances between the anchors of all ordered pairs of classes, over K^2 sqrt(D).
+    """Return minus the squared distances between the anchors of all ordered pairs of classes, over K^2 sqrt(D).
 
-    A class's K anchors count as one long vector. There is no floor unless `limit` makes one.
+    A class's K anchors count as one long vector. Without `limit` the loss has no minimum.
 
     Args:
         anchors: (C, K, D).
@@ -50,10 +50,11 @@ def anchor_loss(anchors: Array, limit: float | None = None) -> Array:
 
 
 def centre_loss(primary: Array, distances: Array, labels: Array, width: int) -> Array:
-    """The mean of confidence times the distance to the nearest anchor of the label's class, over sqrt(D).
+    """Return the mean of confidence times the distance to the nearest anchor of the label's class,
+    over sqrt(D).
 
     Args:
-        primary: (B, C) logarithms of the network's own distributions.
+        primary: (B, C) log probabilities of the network's own distributions.
         distances: (B, C, K).
         labels: (B,).
         width: D.

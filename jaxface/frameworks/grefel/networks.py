@@ -1,4 +1,4 @@
-"""What is trained: the extractor, a head, and the anchors or the importance weights that go with it."""
+"""The network in training: an extractor, a head, and the anchors or importance weights of the method."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from jaxface.classify.nets.attention import attend
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.images import imagenet_normalize
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import anchor_correction
-from jaxface.frameworks.grefel.anchor_correction import Balanced
-from jaxface.frameworks.grefel.config import BalanceConfig, GrefelConfig
+from jaxface.frameworks.grefel.anchor_correction import Correction
+from jaxface.frameworks.grefel.config import POSTER_V2, BalanceConfig, GrefelConfig
 from jaxface.frameworks.grefel.extractor import POSTER, Extractor, Shape, small_shape
-
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 
 
 class Count(nnx.Variable):
-    """A number that training counts or remembers; no parameter."""
+    """A count or label that training stores; no parameter."""
 
 
 class Head(nnx.Module):
@@ -74,37 +73,39 @@ class BatchAttention(nnx.Module):
 
 
 class Anchors(nnx.Module):
-    """K anchors of each class among the embeddings, and what they make of an answer."""
+    """K anchors of each class among the embeddings, and the corrections of predictions by them."""
 
     def __init__(self, config: BalanceConfig, classes: int, width: int, *, rngs: nnx.Rngs) -> None:
-        start = nnx.initializers.normal(config.anchor_start)
-        self.anchors = nnx.Param(start(rngs.params(), (classes, config.anchors, width)))
-        self.attention = attention_of(config, classes, width, rngs=rngs)
+        initializer = nnx.initializers.normal(config.anchor_start)
+        self.anchors = nnx.Param(initializer(rngs.params(), (classes, config.anchors, width)))
+        self.attention = make_attention(config, classes, width, rngs=rngs)
         self.config = config
 
-    def __call__(self, logits: Array, embeddings: Array, *, attentive: bool = True) -> Balanced:
-        """Corrections of logits (B, C) by embeddings (B, D): every field with a leading B, float32.
+    def __call__(self, logits: Array, embeddings: Array, *, attentive: bool = True) -> Correction:
+        """Correct logits (B, C) by embeddings (B, D): every field of the result has a leading B, float32.
 
         Args:
             attentive: False leaves the attentive part out.
         """
         config, anchors = self.config, self.anchors[...]
-        attended = self.attention(embeddings, anchors) if self.attention and attentive else None
+        attention = self.attention(embeddings, anchors) if self.attention and attentive else None
         logits, embeddings, anchors = (part.astype(jnp.float32) for part in (logits, embeddings, anchors))
 
-        def one(logits: Array, embedding: Array, attended: Array | None) -> Balanced:
+        def correct(logits: Array, embedding: Array, attention: Array | None) -> Correction:
             primary = jax.nn.log_softmax(logits / config.temperature)
             distance = anchor_correction.distances(embedding, anchors)
-            return anchor_correction.balance(primary, distance, attended, config.distance_scale, config.weights)
+            return anchor_correction.correct(
+                primary, distance, attention, config.distance_scale, config.weights
+            )
 
-        attended = None if attended is None else attended.astype(jnp.float32)
-        return jax.vmap(one)(logits, embeddings, attended)
+        attention = None if attention is None else attention.astype(jnp.float32)
+        return jax.vmap(correct)(logits, embeddings, attention)
 
 
-def attention_of(
+def make_attention(
     config: BalanceConfig, classes: int, width: int, *, rngs: nnx.Rngs
 ) -> AnchorAttention | BatchAttention | None:
-    """What gives the attentive correction."""
+    """Build what gives the attentive correction; None where there is none."""
     if config.attention == "anchors":
         return AnchorAttention(width, config.attention_width, rngs=rngs)
     if config.attention == "batch":
@@ -119,55 +120,54 @@ class Grefel(nnx.Module):
         extractor: faces -> embeddings.
         head: embeddings -> logits.
         anchors: of `grefel` alone.
-        importance: of `scn` alone: embeddings -> one logit, how far an example is to be trusted.
-        seen: (C,) how often each class was trained on, begun at 1.
-        cured: (N,) the present label of each example, -1 = as given; of `scn` where the data number their
-            examples (column `index`).
+        importance: of `scn` alone: embeddings -> one logit, the importance of an example.
+        class_counts: (C,) how often each class was trained on, 1 at first.
+        cured_labels: (N,) the present label of each example, -1 = as in the data; of `scn` where
+            the data number their examples (column `index`).
     """
 
     def __init__(self, config: GrefelConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if len(task.labels) < 2:
-            raise ConfigError("grefel wants data with the column 'label' and two classes or more")
+            raise ConfigError("grefel needs data with the column 'label' and two classes or more")
         shape, classes = shape_of(config, task), len(task.labels)
         self.extractor = Extractor(shape, rngs=rngs)
         widths = config.head if config.method in ("grefel", "cross-entropy") else ()
         self.head = Head(shape.width, widths, classes, config.dropout, rngs=rngs)
-        balanced, curing = config.method == "grefel", config.method == "scn"
-        self.anchors = Anchors(config.balance, classes, shape.width, rngs=rngs) if balanced else None
-        self.importance = Dense(shape.width, 1, rngs=rngs) if curing else None
-        examples = dict(task.extras).get("index", 0) if curing else 0
-        self.cured = Count(jnp.full(examples, -1, jnp.int32)) if examples else None
-        self.seen = Count(jnp.ones(classes))
+        is_grefel, is_scn = config.method == "grefel", config.method == "scn"
+        self.anchors = Anchors(config.balance, classes, shape.width, rngs=rngs) if is_grefel else None
+        self.importance = Dense(shape.width, 1, rngs=rngs) if is_scn else None
+        examples = dict(task.extras).get("index", 0) if is_scn else 0
+        self.cured_labels = Count(jnp.full(examples, -1, jnp.int32)) if examples else None
+        self.class_counts = Count(jnp.ones(classes))
 
     def __call__(self, images: Array) -> tuple[Array, Array]:
-        """Prepared faces -> logits (B, C), not corrected, and embeddings (B, D)."""
+        """Return logits (B, C), not corrected, and embeddings (B, D) of preprocessed faces."""
         embeddings, _ = self.extractor(images)
         logits = self.head(embeddings)
         if self.importance is not None:
-            logits = logits * self.trust(embeddings)[:, None]
+            logits = logits * self.importance_weights(embeddings)[:, None]
         return logits, embeddings
 
-    def trust(self, embeddings: Array) -> Array:
-        """SCN's importance weights, (B,) in (0, 1)."""
+    def importance_weights(self, embeddings: Array) -> Array:
+        """Return SCN's importance weights, (B,) in (0, 1)."""
         if self.importance is None:
             return jnp.ones(embeddings.shape[:1], embeddings.dtype)
         return jax.nn.sigmoid(self.importance(embeddings)[:, 0])
 
 
 def shape_of(config: GrefelConfig, task: Task) -> Shape:
-    """How large the extractor is for these faces."""
-    return POSTER if config.extractor == "poster-v2" else small_shape(config.small, task.size)
+    """Return the sizes of the extractor for these faces."""
+    return POSTER if config.extractor == POSTER_V2 else small_shape(config.small, task.size)
 
 
-def prepared(images: Array, shape: Shape) -> Array:
-    """Colour faces (B, H, W, 3) in [0, 1] as the backbones see them: ImageNet's statistics, `inside` pixels.
+def preprocess(images: Array, shape: Shape) -> Array:
+    """Resize and normalize colour faces (B, H, W, 3) in [0, 1] for the backbones, to `inside` pixels.
 
-    POSTER++ brings all to 224 pixels and takes every second one; faces of 112 pixels are left as they are.
+    POSTER++ resizes all to 224 pixels and takes every second one; faces of 112 pixels are not resized.
     """
     batch, size, inside = images.shape[0], images.shape[1], shape.inside
     if size != inside:
-        whole = inside if shape.small else 2 * inside
-        images = jax.image.resize(images, (batch, whole, whole, 3), "linear")
-        images = images[:, :: whole // inside, :: whole // inside]
-    mean, deviation = (jnp.array(numbers).reshape(1, 1, 1, 3) for numbers in (_MEAN, _DEVIATION))
-    return (images - mean) / deviation
+        edge = inside if shape.small else 2 * inside
+        images = jax.image.resize(images, (batch, edge, edge, 3), "linear")
+        images = images[:, :: edge // inside, :: edge // inside]
+    return imagenet_normalize(images)

@@ -1,4 +1,4 @@
-"""Self-cure (Wang et al. 2020, arXiv:2002.10392): doubtful examples count less, and some get another label."""
+"""Self-cure (Wang et al. 2020, arXiv:2002.10392): noisy labels weigh less, and some are replaced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from jaxface.core.types import Array
 
 
 def important(weights: Array, share: float) -> Array:
-    """Which examples of a batch (B,) have the largest weights: `share` of them, never none and never all."""
+    """Return a mask of the examples of a batch (B,) with the largest weights: `share` of them, never none and
+    never all."""
     count = min(max(round(share * len(weights)), 1), len(weights) - 1)
     return weights.argsort(descending=True).argsort() < count
 
@@ -26,16 +27,16 @@ def rank_loss(weights: Array, high: Array, margin: float) -> Array:
     return jnp.maximum(0.0, margin - gap)
 
 
-def relabelled(logits: Array, labels: Array, high: Array, margin: float) -> Array:
-    """Eq. 6: the most probable class in the place of a label that is less probable by more than `margin`.
+def relabel(logits: Array, labels: Array, high: Array, margin: float) -> Array:
+    """Eq. 6: replace a label that is less probable than the most probable class by more than `margin`.
 
-    Only examples that are not important are touched.
+    Important examples keep their labels.
 
     Args:
         logits: (B, C).
         labels: (B,) as they are now.
     """
     probabilities = jax.nn.softmax(logits)
-    given = jnp.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
-    wrong = (probabilities.max(-1) - given > margin) & ~high
+    of_label = jnp.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    wrong = (probabilities.max(-1) - of_label > margin) & ~high
     return jnp.where(wrong, probabilities.argmax(-1).astype(labels.dtype), labels)

@@ -1,4 +1,4 @@
-"""Where training begins: backbones, or all of POSTER++, from the files that their authors publish."""
+"""Initial weights: backbones, or all of POSTER++, from the files that their authors publish."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaxface.classify.nets.ir50 import Ir50
 from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.classify.weights import fill
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.grefel.config import GrefelConfig
 from jaxface.frameworks.grefel.extractor import POSTER, Extractor
 
@@ -33,12 +33,12 @@ WHOLE = TorchLayout(
 """A checkpoint of POSTER++ without its head, as an extractor."""
 
 
-def _alone(rename: tuple[tuple[str, str], ...], dead: tuple[str, ...]) -> TorchLayout:
-    """The layout of a backbone in a file of its own: `rename` is written for one inside of a net."""
+def _backbone_layout(rename: tuple[tuple[str, str], ...], dead: tuple[str, ...]) -> TorchLayout:
+    """Return the layout of a backbone in a file of its own; `rename` is written for one inside a net."""
     return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), ignored_keys=dead)
 
 
-IMAGE = _alone(
+IMAGE = _backbone_layout(
     (
         *((rf"^\.body\.{unit}\.", f".body1.{unit}.") for unit in range(3)),
         *((rf"^\.body\.{unit + 3}\.", f".body2.{unit}.") for unit in range(4)),
@@ -49,34 +49,33 @@ IMAGE = _alone(
 )
 """IR-50, its units numbered through or stage by stage; what comes after the third stage is dropped."""
 
-LANDMARK = _alone(mobile_facenet.TORCH_NAMES, (r"output_layer\.",))
+LANDMARK = _backbone_layout(mobile_facenet.TORCH_NAMES, (r"output_layer\.",))
 """MobileFaceNet."""
 
 
-def started(config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
-    """The network's state with what the config reads from files; the rest as it began.
+def load_extractor(config: GrefelConfig, state: nnx.State) -> nnx.State:
+    """Return the network's state with the weights of the files that the config names.
 
     Raises:
         CheckpointError: a file that is missing or damaged, or holds another net.
     """
     if config.start is not None:
-        state["extractor"] = _read(Path(config.start), nnx.eval_shape(_extractor), WHOLE, state["extractor"])
-    for name, net, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
+        net = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor",), Path(config.start), net, WHOLE)
+    for name, kind, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
         path = getattr(config, f"{name}_weights")
         if path is not None:
-            backbone = nnx.eval_shape(functools.partial(_begun, net))
-            part = state["extractor"][name]
-            state["extractor"][name] = _read(Path(path), backbone, layout, part)
+            net = nnx.eval_shape(functools.partial(_build_backbone, kind))
+            state = _load(state, ("extractor", name), Path(path), net, layout)
     return state
 
 
-def _extractor() -> Extractor:
-    return Extractor(POSTER, rngs=nnx.Rngs(0))
+def _build_backbone(kind: type[Ir50] | type[MobileFaceNet]) -> Ir50 | MobileFaceNet:
+    return kind(rngs=nnx.Rngs(0))
 
 
-def _begun(net: type[Ir50] | type[MobileFaceNet]) -> Ir50 | MobileFaceNet:
-    return net(rngs=nnx.Rngs(0))
-
-
-def _read(path: Path, net: nnx.Module, layout: TorchLayout, part: nnx.State) -> nnx.State:
-    return fill(part, Translated(net, layout, checkpoints.read(path), str(path)), str(path))
+def _load(
+    state: nnx.State, prefix: tuple[str, ...], path: Path, net: nnx.Module, layout: TorchLayout
+) -> nnx.State:
+    tensors = Translated(net, layout, checkpoints.read(path), str(path))
+    return replace_subtree(state, prefix, fill(subtree(state, prefix), tensors, str(path)))

@@ -1,7 +1,9 @@
-"""PM2: action units from paired synthetic faces, fair between the sexes (Lu et al.), and what it is compared
-with."""
+"""PM2: action units from paired synthetic faces, with matched error rates for women and men (Lu et
+al.); and its baselines."""
 
 from jaxface.frameworks.pm2.config import METHODS, Pm2Config
+from jaxface.frameworks.pm2.folds import evaluate_folds, pool_folds
+from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
 from jaxface.frameworks.pm2.train import FRAMEWORK
 
-__all__ = ["FRAMEWORK", "METHODS", "Pm2Config"]
+__all__ = ["FRAMEWORK", "METHODS", "DomainConfig", "Pm2Config", "Pm2Data", "evaluate_folds", "pool_folds"]

@@ -1,4 +1,4 @@
-"""What turns faces into features, by name; another encoder is another entry in `ENCODERS`."""
+"""Encoders of faces to features, by name; another encoder is another entry in `ENCODERS`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from jaxface.frameworks.pm2.backbones import Drml, JaaNet
 from jaxface.frameworks.pm2.backbones.losses import jaa_loss
 from jaxface.frameworks.pm2.config import Pm2Config
 
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
 _PLACES = 4  # along an edge of the small encoder's last maps
 
 
@@ -27,12 +26,12 @@ class Encoder(NamedTuple):
     Attributes:
         build: (config, numbers of the action units, rngs) -> a module that maps faces (B, size, size, 3), in
             ImageNet's statistics, to features (B, D), and has D as its attribute `width`.
-        size: pixels along an edge of the faces it wants.
-        mixes: whether, while training, what it makes of an image depends on the others in its batch (batch
-            normalisation): each domain is then encoded by itself.
-        architecture: of the net inside, in `classify.architectures`, whose checkpoints it may begin with.
-        loss: (module, the faces of the labelled source, batch) -> a loss of its own, such as that of
-            landmarks, which is added to the classifiers' on the source; None = none.
+        size: pixels along an edge of its faces.
+        mixes: whether, in training, the features of an image depend on the others in its batch (batch
+            normalization): each domain is then encoded separately.
+        architecture: of the net inside, in `classify.architectures`, for initial weights.
+        loss: (module, faces of the labelled source, batch) -> a loss of its own, such as that of landmarks,
+            added to the classifiers' loss on the source; None = none.
     """
 
     build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]
@@ -43,8 +42,8 @@ class Encoder(NamedTuple):
 
 
 class MapNorm(nnx.Module):
-    """Normalisation over all of an image's maps (B, H, W, C) at once, with a scale and a bias for each channel:
-    where an image is flat it stays flat, and no image knows of another."""
+    """Normalization over all of an image's maps (B, H, W, C) at once, with a scale and a bias for each channel:
+    a flat image stays flat, and images do not depend on each other."""
 
     def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
         self.scale = nnx.Param(jnp.ones(channels))
@@ -52,14 +51,15 @@ class MapNorm(nnx.Module):
         self.epsilon = epsilon
 
     def __call__(self, maps: Array) -> Array:
-        centred = maps - maps.mean((1, 2, 3), keepdims=True)
-        normal = centred * jax.lax.rsqrt((centred * centred).mean((1, 2, 3), keepdims=True) + self.epsilon)
+        deviation = maps - maps.mean((1, 2, 3), keepdims=True)
+        variance = (deviation * deviation).mean((1, 2, 3), keepdims=True)
+        normal = deviation * jax.lax.rsqrt(variance + self.epsilon)
         return normal * self.scale[...].reshape(1, 1, 1, -1) + self.bias[...].reshape(1, 1, 1, -1)
 
 
 class Small(nnx.Module):
-    """Convolutions that halve the size, each with normalisation and ReLU, and a dense layer on what is left:
-    features know where something was seen, as faces are aligned. Each image for itself."""
+    """Convolutions that halve the size, each with normalization and ReLU, and a dense layer over all positions:
+    faces are aligned, so positions carry meaning. Images do not depend on each other."""
 
     def __init__(self, config: Pm2Config, units: tuple[int, ...], rngs: nnx.Rngs) -> None:
         edges = zip((3, *config.widths), config.widths, strict=False)
@@ -84,7 +84,7 @@ class Headless(nnx.Module):
     def __init__(self, architecture: str, rngs: nnx.Rngs) -> None:
         net: Any = ARCHITECTURES[architecture].net(1, rngs=rngs)
         self.width = net.head.kernel.shape[0]
-        net.head = Nothing()
+        net.head = Identity()
         self.net = net
 
     def __call__(self, images: Array) -> Array:
@@ -92,8 +92,8 @@ class Headless(nnx.Module):
         return maps["embedding"]
 
 
-class Nothing(nnx.Module):
-    """In the place of a head: features as they are."""
+class Identity(nnx.Module):
+    """Replaces a head: returns the features unchanged."""
 
     def __call__(self, features: Array) -> Array:
         return features
@@ -111,9 +111,3 @@ ENCODERS: dict[str, Encoder] = {
     ),
 }
 """By the name in `Pm2Config.encoder`."""
-
-
-def prepared(images: Array) -> Array:
-    """Faces (B, H, W, 3) in [0, 1] as encoders see them: ImageNet's statistics."""
-    mean, deviation = (jnp.array(numbers).reshape(1, 1, 1, 3) for numbers in (_MEAN, _DEVIATION))
-    return (images - mean) / deviation

@@ -1,4 +1,4 @@
-"""Cross-validation: several trainings, each asked about the people it was not trained on, measured as one."""
+"""Cross-validation: the predictions of several trainings for their held-out people, evaluated together."""
 
 from __future__ import annotations
 
@@ -10,51 +10,55 @@ import numpy as np
 from jaxface.core.config import from_dict
 from jaxface.core.errors import DataError
 from jaxface.core.sharding import mesh_for
-from jaxface.frameworks.common.evaluate import Evaluator, measures
-from jaxface.frameworks.common.framework import Task, programs
+from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
+from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.record import read_settings
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
-from jaxface.frameworks.pm2.inputs import Pm2Data, pm2_inputs
+from jaxface.frameworks.pm2.inputs import Pm2Data
 from jaxface.frameworks.pm2.train import FRAMEWORK
 
-Part = tuple[np.ndarray, Mapping[str, np.ndarray]]
+Fold = tuple[np.ndarray, Mapping[str, np.ndarray]]
 """Logits (N, U) of one fold's people, and their columns, (N, ...) each."""
 
 
-def of_folders(folders: Sequence[str | Path]) -> dict[str, float]:
-    """Every measure of the folds whose trainings lie in these folders, over all their frames together.
+def evaluate_folds(folders: Sequence[str | Path]) -> dict[str, float]:
+    """Return the metrics of the trainings in these folders, over the frames of all folds together.
 
-    Each network is asked about what its own training held out: `data.validation`, such as a fold's test part.
+    Each network predicts what its own training held out: `data.validation`, such as a fold's test part.
 
     Raises:
-        DataError: a training held nothing out, or they know different action units.
+        DataError: a training held nothing out, or they have different action units.
         StoreError: a folder holds no training of this framework.
     """
-    parts: list[Part] = []
+    folds: list[Fold] = []
     task: Task | None = None
     for folder in map(Path, folders):
-        trained, told = restore(FRAMEWORK, folder), read_settings(folder)
-        data = from_dict(Pm2Data, {name: value for name, value in told["data"].items() if name != "examples"})
-        held = pm2_inputs(trained.model, data, trained.train, told["seed"]).validation
-        if held is None:
+        run, settings = restore(folder, FRAMEWORK), read_settings(folder)
+        table = {name: value for name, value in settings["data"].items() if name != "examples"}
+        data = from_dict(Pm2Data, table)
+        validation = FRAMEWORK.open_inputs(run.model, data, run.train, settings["seed"]).validation
+        if validation is None:
             raise DataError(f"{folder} held no people out; train it with data.validation, such as split=test")
-        if task is not None and task.units != trained.task.units:
+        if task is not None and task.units != run.task.units:
             raise DataError(
-                f"{folder} knows {list(trained.task.units)}, another one {list(task.units)}; wanted one list"
+                f"{folder} has the units {list(run.task.units)}, another one {list(task.units)}: must be "
+                "the same"
             )
-        task = trained.task
-        run = programs(FRAMEWORK, trained.model, task, trained.train)
-        batch = trained.train.batch
-        ask = Evaluator(run.predict, task, FRAMEWORK.answers, batch, mesh_for(batch))
-        parts.append((ask.logits(trained.fitted.state, held), held.columns))
+        task = run.task
+        predict, batch = programs(FRAMEWORK, run.model, task, run.train).predict, run.train.batch
+        logits = predict_dataset(
+            predict, run.result.state, validation, batch, size=task.size, mesh=mesh_for(batch)
+        )
+        folds.append((logits, validation.columns))
     if task is None:
         raise DataError("no folder of a training was named")
-    return pooled(task, parts)
+    return pool_folds(task, folds)
 
 
-def pooled(task: Task, parts: Sequence[Part]) -> dict[str, float]:
-    """Measures over the frames of all parts, not the mean of theirs: an action unit may be rare in one of
-    them."""
-    shared = [name for name in ("units", "units_known", "sex") if all(name in columns for _, columns in parts)]
-    columns = {name: np.concatenate([columns[name] for _, columns in parts]) for name in shared}
-    return measures(task, "units", np.concatenate([logits for logits, _ in parts]), columns)
+def pool_folds(task: Task, folds: Sequence[Fold]) -> dict[str, float]:
+    """Return metrics over the frames of all folds, not their mean: an action unit may be rare in
+    one of them."""
+    names = [name for name in ("units", "units_known", "sex") if all(name in columns for _, columns in folds)]
+    columns = {name: np.concatenate([columns[name] for _, columns in folds]) for name in names}
+    return compute_metrics(task, "units", np.concatenate([logits for logits, _ in folds]), columns)

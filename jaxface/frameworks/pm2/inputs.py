@@ -6,21 +6,29 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 from jaxface import data
+from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, parsed, recipe_at, task_of
+from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, hold_out, recipe_at, task_of
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, pairs, target_of
+from jaxface.frameworks.pm2.domains import (
+    PopulationBias,
+    make_avatar_recipe,
+    make_target_recipe,
+    sample_faces,
+    sample_pairs,
+)
 from jaxface.frameworks.pm2.encoders import ENCODERS
-from jaxface.frameworks.pm2.paired_data import joined, with_pairs
+from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
 
 NONE = "none"
 _COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks")
-_ELSEWHERE, _TARGET = 1, 2  # streams of a seed: of what is held out, and of the target
+_VALIDATION, _TARGET = 1, 2  # streams of a seed, besides the source's
 
 
 @dataclass(frozen=True)
@@ -28,8 +36,8 @@ class DomainConfig:
     """Where the images of a domain come from."""
 
     data: str = RECIPE
-    """A data set's name (bp4d, disfa, gft, rendered, ...); `recipe`: rendered while training goes on; `none`:
-    there is no such domain."""
+    """A data set's name (bp4d, disfa, gft, rendered, ...); `recipe`: rendered during training; `none`: there is
+    no such domain."""
 
     root: Path = Path("wild")
     """Folder or file of the data set; of a recipe, its name or its TOML file."""
@@ -46,58 +54,55 @@ class Pm2Data:
     """Labelled faces."""
 
     pairs: DomainConfig = field(default_factory=lambda: DomainConfig(root=Path("avatars")))
-    """Two avatars of each face's expression: `recipe`, drawn for a source that is one, too; or `rendered`: the
-    folder of the retargeting command, with the columns `pair` (number of the source's image, as its reader with
-    the same options counts) and `sex`."""
+    """Two avatars of each face's expression: `recipe`, rendered for a source that is a recipe, too; or
+    `rendered`: the folder of `jaxface retarget`, with the columns `pair` (number of the source's image, counted
+    by its reader with the same options) and `sex`."""
 
     target: DomainConfig = field(default_factory=DomainConfig)
-    """Faces without labels; what labels there are is not looked at."""
+    """Faces without labels; labels, if any, are not used."""
 
     units: tuple[int, ...] = ()
-    """Numbers of the action units to learn; none = all that source and target have in common."""
+    """Numbers of the action units to learn; () = all that source and target have in common."""
 
-    habits: Habits = field(default_factory=Habits)
+    bias: PopulationBias = field(default_factory=PopulationBias)
     """How women and men differ in a source that is a recipe; its target shows the same units without the
     difference."""
 
-    avatars: int = 30
-    """How many of each sex a recipe of pairs draws from."""
+    avatars: Annotated[int, Ge(1)] = 30
+    """How many of each sex a recipe of pairs samples from."""
 
     validation: tuple[str, ...] = ()
     """NAME=VALUE for the source's reader, such as split=test; none = some of its people are held out."""
 
-    held_out: float = 0.1
+    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
     """Share of the source's people who are held out for validation; 0 = none."""
 
-    validation_images: int = 512
-    """Images of a recipe, of people who are not trained on, that are drawn for validation; 0 = none."""
+    validation_images: Annotated[int, Ge(0)] = 512
+    """Images of a recipe, of people who are not trained on, that are rendered for validation; 0 = none."""
 
-    workers: int = 2
+    workers: Annotated[int, Ge(0)] = 2
     """Threads that read images ahead, for each domain."""
 
     def __post_init__(self) -> None:
+        check(self, "data")
         if self.source.data == NONE:
-            raise ConfigError("data.source.data = 'none'; PM2 learns action units from a labelled source")
+            raise ConfigError("data.source.data = 'none': PM2 learns action units from a labelled source")
         if self.pairs.data == RECIPE and self.source.data != RECIPE:
             raise ConfigError(
-                f"avatars of the data set {self.source.data!r} are not drawn while training: write them with "
-                "`jaxface retarget` and name that folder (data.pairs.data = 'rendered'), or set it to 'none'"
+                f"avatars of the data set {self.source.data!r} are not rendered during training: write them "
+                "with `jaxface retarget` and name that folder (data.pairs.data = 'rendered'), or set it to 'none'"
             )
         if self.pairs.data not in (RECIPE, NONE) and self.source.data == RECIPE:
             raise ConfigError(
-                "avatars of a recipe are drawn while training: data.pairs.data = 'recipe' or 'none'"
+                "avatars of a recipe are rendered during training: data.pairs.data = 'recipe' or 'none'"
             )
-        if not 0.0 <= self.held_out < 1.0:
-            raise ConfigError(f"held_out = {self.held_out}; wanted 0 <= held_out < 1")
-        if self.avatars < 1 or self.validation_images < 0 or self.workers < 0:
-            raise ConfigError("avatars wants to be 1 or more, validation_images and workers 0 or more")
 
 
-class Combined:
+class DomainStream:
     """Batches of several streams side by side.
 
     Attributes:
-        streams: by the domain, `source`, `pairs` and `target`; each gives batches of one size.
+        streams: by domain, `source`, `pairs` and `target`; all give batches of one size.
     """
 
     def __init__(self, streams: Mapping[str, Stream]) -> None:
@@ -107,129 +112,136 @@ class Combined:
         return self
 
     def __next__(self) -> dict[str, Any]:
-        """`image`, `units`, `units_known` and `sex` of the source, `female` and `male`, and `target`."""
-        drawn = {name: next(stream) for name, stream in self.streams.items()}
+        """Return `image`, `units`, `units_known` and `sex` of the source, `female` and `male`, and `target`."""
+        batches = {name: next(stream) for name, stream in self.streams.items()}
         batch = {
-            name: column for name, column in drawn["source"].items() if name in (*_COLUMNS, "female", "male")
+            name: column for name, column in batches["source"].items() if name in (*_COLUMNS, "female", "male")
         }
-        if "pairs" in drawn:
-            batch |= {name: drawn["pairs"][name] for name in ("female", "male")}
-        if "target" in drawn:
-            batch["target"] = drawn["target"]["image"]
+        if "pairs" in batches:
+            batch |= {name: batches["pairs"][name] for name in ("female", "male")}
+        if "target" in batches:
+            batch["target"] = batches["target"]["image"]
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """The place of each stream."""
+        """Return the position of each stream."""
         return {name: stream.get_state() for name, stream in self.streams.items()}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from places that `get_state` told."""
+        """Continue from positions that `get_state` returned."""
         for name, stream in self.streams.items():
             stream.set_state(state[name])
 
 
-def pm2_inputs(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: int) -> TrainInputs:
-    """The domains that the method looks at, and people of the source who are held out.
+def open_domains(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: int) -> TrainInputs:
+    """Open the domains that the method needs, and hold out people of the source.
 
     Raises:
         ConfigError: a method without a domain that it needs, or no such recipe.
-        DataError: a data set is missing, or has not what is wanted.
+        DataError: a data set is missing, or lacks what is needed.
     """
-    for name, needed in (("target", model.needs_target), ("pairs", model.needs_pairs)):
-        if needed and getattr(settings, name).data == NONE:
+    for name, needs in (("target", model.needs_target), ("pairs", model.needs_pairs)):
+        if needs and getattr(settings, name).data == NONE:
             raise ConfigError(
-                f"method {model.method!r} looks at data.{name}, which is 'none'; name where it lies"
+                f"method {model.method!r} needs data.{name}, which is 'none'; name its folder or recipe"
             )
     size = ENCODERS[model.encoder].size
-    target = _target(settings, size)
-    make = _of_recipes if settings.source.data == RECIPE else _of_files
-    found, held, streams = make(settings, model, target, train.batch, size, seed)
+    target = _open_target(settings, size)
+    from_recipe = settings.source.data == RECIPE
+    open_source = _source_of_recipes if from_recipe else _source_of_files
+    source, validation, streams = open_source(settings, model, target, train.batch, size, seed)
     if model.needs_target and target is not None:
         streams["target"] = (
             rendered.rendered_stream(
-                target, train.batch, 3 * seed + _TARGET, sampler=faces(settings.habits.fair)
+                target, train.batch, 3 * seed + _TARGET, sampler=sample_faces(settings.bias.matched)
             )
             if isinstance(target, rendered.RenderedDatasetConfig)
             else data.batches(target, train.batch, seed, size=size, workers=settings.workers)
         )
-    drawn = settings.source.data == RECIPE
-    notes = () if drawn else tuple(str(found.report).splitlines())
-    to = "" if target is None else f" -> {target.name}"
-    task = task_of(found, size, "units")
-    return TrainInputs(Combined(streams), held, task, f"{found.name}{to}", 0 if drawn else len(found), notes)
+    notes = () if from_recipe else tuple(str(source.report).splitlines())
+    name = source.name if target is None else f"{source.name} -> {target.name}"
+    examples = 0 if from_recipe else len(source)
+    return TrainInputs(DomainStream(streams), validation, task_of(source, size, "units"), name, examples, notes)
 
 
-Made = tuple[Dataset, Dataset | None, dict[str, Stream]]
-"""The source, what of it is held out, and the streams of source and pairs."""
+class _Source(NamedTuple):
+    """The source, its validation set, and the streams of source and pairs."""
+
+    dataset: Dataset
+    validation: Dataset | None
+    streams: dict[str, Stream]
 
 
-def _of_recipes(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int) -> Made:
+def _source_of_recipes(
+    settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int
+) -> _Source:
     source = _with_units(recipe_at(settings.source.root, size), settings.units)
     source = dataclasses.replace(source, landmarks=ENCODERS[model.encoder].loss is not None)
-    common = _common(source.units.numbers, target)
-    source = _with_units(source, common)
-    studio, sampler = rendered.build_assets(source), faces(settings.habits)
-    streams: dict[str, Stream] = {"source": rendered.rendered_stream(studio, batch, 3 * seed, sampler=sampler)}
+    source = _with_units(source, _common_units(source.units.numbers, target))
+    assets, sampler = rendered.build_assets(source), sample_faces(settings.bias)
+    streams: dict[str, Stream] = {"source": rendered.rendered_stream(assets, batch, 3 * seed, sampler=sampler)}
     if model.needs_pairs:
-        avatars = avatars_of(recipe_at(settings.pairs.root, size), source)
-        drawn = pairs(settings.habits, settings.avatars)
-        streams["pairs"] = rendered.rendered_stream(avatars, batch, 3 * seed, sampler=drawn)
-    held = None
+        avatars = make_avatar_recipe(recipe_at(settings.pairs.root, size), source)
+        pair_sampler = sample_pairs(settings.bias, settings.avatars)
+        streams["pairs"] = rendered.rendered_stream(avatars, batch, 3 * seed, sampler=pair_sampler)
+    validation = None
     if settings.validation_images:
-        others = dataclasses.replace(studio, recipe=strangers(source))
-        held = rendered.dataset(others, settings.validation_images, 3 * seed + _ELSEWHERE, sampler=sampler)
-    return held or rendered.dataset(studio, 1, sampler=sampler), held, streams
+        others = dataclasses.replace(assets, recipe=other_people(source))
+        stream_seed = 3 * seed + _VALIDATION
+        validation = rendered.dataset(others, settings.validation_images, stream_seed, sampler=sampler)
+    return _Source(validation or rendered.dataset(assets, 1, sampler=sampler), validation, streams)
 
 
-def _of_files(settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int) -> Made:
-    of = settings.source
-    whole = data.open(of.data, of.root, **parsed(of.options))
-    if not whole.units:
-        raise DataError(f"{whole.name} has no action units to learn")
-    units = _common(settings.units or whole.units, target)
+def _source_of_files(
+    settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int
+) -> _Source:
+    source = settings.source
+    dataset = data.open(source.data, source.root, **parse_options(source.options))
+    if not dataset.units:
+        raise DataError(f"{dataset.name} has no action units to learn")
+    units = _common_units(settings.units or dataset.units, target)
     if model.needs_pairs:
-        whole = with_pairs(whole, data.open(settings.pairs.data, settings.pairs.root), size)
-    whole = joined(whole, units)
+        dataset = with_pairs(dataset, data.open(settings.pairs.data, settings.pairs.root), size)
+    dataset = select_units(dataset, units)
     if settings.validation:
-        found, held = whole, data.open(of.data, of.root, **parsed(settings.validation))
-        held = joined(held, units)
-    elif settings.held_out:
-        by = "identity" if "identity" in whole.columns else None
-        held, found = whole.split(settings.held_out, seed, by=by)
+        validation: Dataset | None = select_units(
+            data.open(source.data, source.root, **parse_options(settings.validation)), units
+        )
     else:
-        found, held = whole, None
-    return found, held, {"source": data.batches(found, batch, seed, size=size, workers=settings.workers)}
+        dataset, validation = hold_out(dataset, settings.held_out, seed)
+    stream = data.batches(dataset, batch, seed, size=size, workers=settings.workers)
+    return _Source(dataset, validation, {"source": stream})
 
 
-def _target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDatasetConfig | None:
-    of = settings.target
-    if of.data == NONE:
+def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDatasetConfig | None:
+    target = settings.target
+    if target.data == NONE:
         return None
-    if of.data == RECIPE:
-        found = recipe_at(of.root, size)
+    if target.data == RECIPE:
+        recipe = recipe_at(target.root, size)
         if settings.source.data == RECIPE:
-            found = target_of(found, recipe_at(settings.source.root, size))
-        return _with_units(found, settings.units)
-    return data.open(of.data, of.root, **parsed(of.options))
+            recipe = make_target_recipe(recipe, recipe_at(settings.source.root, size))
+        return _with_units(recipe, settings.units)
+    return data.open(target.data, target.root, **parse_options(target.options))
 
 
-def _common(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
-    """The action units that a target has, too, in the order of `units`.
+def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
+    """Return the action units that the target has, too, in the order of `units`.
 
     Raises:
         DataError: there are none.
     """
     if target is None:
         return units
-    theirs = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units
-    common = tuple(unit for unit in units if unit in theirs)
+    of_target = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units
+    common = tuple(unit for unit in units if unit in of_target)
     if not common:
-        raise DataError(f"source and target have no action unit in common: {list(units)} and {list(theirs)}")
+        raise DataError(f"source and target have no action unit in common: {list(units)} and {list(of_target)}")
     return common
 
 
-def strangers(recipe: rendered.RenderedDatasetConfig) -> rendered.RenderedDatasetConfig:
-    """The recipe with other people: those who come after its own."""
+def other_people(recipe: rendered.RenderedDatasetConfig) -> rendered.RenderedDatasetConfig:
+    """Return the recipe with other people: those whose numbers follow its own."""
     people = recipe.people
     first = people.first + people.identities
     return dataclasses.replace(recipe, people=dataclasses.replace(people, first=first))

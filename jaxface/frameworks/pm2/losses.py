@@ -1,4 +1,4 @@
-"""The losses of the paper, Eq. 2 to 6. One example each, unless said otherwise; `mean_of` is over a batch.
+"""The losses of the paper, Eq. 2 to 6, of one example each; `masked_mean` is over a batch.
 
 D features, U action units.
 """
@@ -15,28 +15,30 @@ from jaxface.core.types import Array
 Over = Literal["mean", "sum"]
 
 
-def unit_loss(logits: Array, units: Array, known: Array, over: Over) -> Array:
+def unit_loss(logits: Array, units: Array, mask: Array, over: Over) -> Array:
     """Eq. 2: binary cross-entropy of action units, () >= 0.
 
     Args:
-        logits, units, known: (U,); what is not known counts nowhere.
-        over: the sum over units, as written, or the mean over those that are known.
+        logits, units: (U,).
+        mask: (U,) True where there is a label; others are not counted.
+        over: the sum over units, as written, or the mean over those with a label.
     """
-    signed = jnp.where(units > 0.5, logits, -logits)
-    each = jnp.where(known, -jax.nn.log_sigmoid(signed), 0.0)
-    return each.sum() / _count(known, over)
+    margins = jnp.where(units > 0.5, logits, -logits)
+    losses = jnp.where(mask, -jax.nn.log_sigmoid(margins), 0.0)
+    return losses.sum() / _count(mask, over)
 
 
 def discrepancy(first: Array, second: Array, over: Over) -> Array:
-    """Eq. 3: how far apart the probabilities of two classifiers are, from their logits (U,)."""
-    apart = jnp.abs(jax.nn.sigmoid(first) - jax.nn.sigmoid(second))
-    return apart.mean() if over == "mean" else apart.sum()
+    """Eq. 3: the distance of the probabilities of two classifiers, from their logits (U,)."""
+    gap = jnp.abs(jax.nn.sigmoid(first) - jax.nn.sigmoid(second))
+    return gap.mean() if over == "mean" else gap.sum()
 
 
 def moment_distance(one: Array, other: Array, over: Over) -> Array:
-    """Eq. 5: |a - b| + |a^2 - b^2| of two images' features (D,), powers by element; without a slope at 0."""
-    apart = one - other
-    return norm(apart, over) + norm(apart * (one + other), over)  # a^2 - b^2, fused, is not 0 where a = b
+    """Eq. 5: |a - b| + |a^2 - b^2| of two images' features (D,), powers by element; gradient 0 at 0."""
+    difference = one - other
+    # a^2 - b^2, fused, is not 0 where a = b
+    return norm(difference, over) + norm(difference * (one + other), over)
 
 
 def paired_moments(face: Array, female: Array, male: Array, over: Over) -> Array:
@@ -52,13 +54,13 @@ def norm(vector: Array, over: Over) -> Array:
     return jnp.where(square > 0.0, jnp.sqrt(jnp.where(square > 0.0, square, 1.0)), 0.0)
 
 
-def mean_of(values: Array, counted: Array | None = None) -> Array:
-    """The mean of a batch's (B,); of those alone that are counted, 0 without any."""
-    if counted is None:
+def masked_mean(values: Array, mask: Array | None = None) -> Array:
+    """Return the mean of a batch's values (B,) where the mask is True, 0 where it is nowhere; None = of all."""
+    if mask is None:
         return values.mean()
-    share = counted.astype(values.dtype)
-    return (share * values).sum() / jnp.maximum(share.sum(), 1.0)
+    weights = mask.astype(values.dtype)
+    return (weights * values).sum() / jnp.maximum(weights.sum(), 1.0)
 
 
-def _count(known: Array, over: Over) -> Array | float:
-    return jnp.maximum(known.sum(), 1).astype(jnp.float32) if over == "mean" else 1.0
+def _count(mask: Array, over: Over) -> Array | float:
+    return jnp.maximum(mask.sum(), 1).astype(jnp.float32) if over == "mean" else 1.0

@@ -1,4 +1,4 @@
-"""One encoder, two classifiers of action units, and for DANN and CDAN what tells the domains apart."""
+"""One encoder, two classifiers of action units, and for DANN and CDAN a discriminator of the domains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flax import nnx
 from jaxface.classify.nets.layers import Dense, Dropout
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 
@@ -32,10 +32,10 @@ class Head(nnx.Module):
 
 
 class Detector(nnx.Module):
-    """E, C1 and C2 of the paper, for every method alike, so that none has more to answer with than another.
+    """E, C1 and C2 of the paper, the same for every method, so that none has more capacity than another.
 
     Attributes:
-        encoder: prepared faces -> features (B, D).
+        encoder: normalized faces -> features (B, D).
         first, second: features -> logits (B, U).
         discriminator: of DANN (features) and CDAN (their outer product with U probabilities) -> (B, 1), above 0
             for the source; None for the others.
@@ -44,26 +44,26 @@ class Detector(nnx.Module):
     def __init__(self, config: Pm2Config, task: Task, *, rngs: nnx.Rngs) -> None:
         units = len(task.units)
         if not units:
-            raise ConfigError("pm2 wants data with the column 'units'; these have none")
+            raise ConfigError("pm2 needs data with the column 'units'; these have none")
         self.encoder = ENCODERS[config.encoder].build(config, task.units, rngs)
         width = self.encoder.width
         self.first, self.second = (
             Head(width, config.hidden, units, config.dropout, rngs=rngs) for _ in range(2)
         )
-        seen = {"dann": width, "cdan": width * units}.get(config.method)
+        inputs = {"dann": width, "cdan": width * units}.get(config.method)
         layers = config.adaptation.discriminator
-        self.discriminator = None if seen is None else Head(seen, layers, 1, rngs=rngs)
+        self.discriminator = None if inputs is None else Head(inputs, layers, 1, rngs=rngs)
 
     def classify(self, features: Array) -> tuple[Array, Array]:
-        """Features (B, D) -> the logits of both classifiers, (B, U) each."""
+        """Return the logits of both classifiers for features (B, D): (B, U) each."""
         return self.first(features), self.second(features)
 
 
-def answer(first: Array, second: Array) -> Array:
-    """Eq. 10: the logit of the mean of two probabilities, of logits of one shape.
+def combine_logits(first: Array, second: Array) -> Array:
+    """Eq. 10: return the logit of the mean of two probabilities, from logits of one shape.
 
-    The paper calls p the output logits and compares them with 1/2, so they are what a sigmoid gives; the mean
-    of what is before it would let the surer classifier outvote the other.
+    The paper calls p the output logits and compares them with 1/2, so they are probabilities; in a mean of
+    logits the more confident classifier would outvote the other.
     """
     present, absent = (
         jax.numpy.logaddexp(jax.nn.log_sigmoid(sign * first), jax.nn.log_sigmoid(sign * second))

@@ -1,4 +1,4 @@
-"""Data sets on disk: the action units that two of them share, and the avatars of one written by retargeting."""
+"""Data sets on disk: selection of action units, and the avatars written by `jaxface retarget`."""
 
 from __future__ import annotations
 
@@ -12,47 +12,47 @@ from jaxface.core.errors import DataError
 from jaxface.data import Dataset
 from jaxface.data.dataset import Example
 
-_OF_UNITS = ("units", "units_known", "intensity")
+_UNIT_COLUMNS = ("units", "units_known", "intensity")
 
 
 @dataclass(frozen=True, eq=False)
 class Paired(Dataset):
-    """A data set with two avatars of each image, where there are any.
+    """A data set with two avatars of each image that has any.
 
     Attributes:
         avatars: the data set of avatars.
         size: pixels along an edge of all images.
 
-    Its columns `female` and `male` are numbers of avatars, -1 = none; an example of `rows` has their images in
-    the place of the numbers, black where there is none, and `paired`.
+    Its columns `female` and `male` are indices of avatars, -1 = none; an example of `rows` has their images
+    instead, black where there is none, and the mask `paired`.
     """
 
     avatars: Dataset | None = None
     size: int = 64
 
     def rows(self, indices: Sequence[int] | np.ndarray, size: int | None = None) -> Example:
-        """Images, avatars and columns of several examples, stacked, as `Dataset.rows`."""
+        """Return images, avatars and columns of several examples, stacked, as `Dataset.rows`."""
         size = size or self.size
-        found = super().rows(indices, size)
-        places = np.stack([found["female"], found["male"]], axis=1)
-        found["paired"] = np.asarray((places >= 0).all(1))
+        rows = super().rows(indices, size)
+        avatars = np.stack([rows["female"], rows["male"]], axis=1)
+        rows["paired"] = np.asarray((avatars >= 0).all(1))
         for column, name in enumerate(("female", "male")):
-            found[name] = self._drawn(places[:, column], size)
-        return found
+            rows[name] = self._avatar_images(avatars[:, column], size)
+        return rows
 
-    def _drawn(self, places: np.ndarray, size: int) -> np.ndarray:
-        images = np.zeros((len(places), size, size, 3), np.uint8)
-        there = np.flatnonzero(places >= 0)
-        if self.avatars is not None and len(there):
-            images[there] = self.avatars.rows(places[there], size)["image"]
+    def _avatar_images(self, indices: np.ndarray, size: int) -> np.ndarray:
+        images = np.zeros((len(indices), size, size, 3), np.uint8)
+        rows = np.flatnonzero(indices >= 0)
+        if self.avatars is not None and len(rows):
+            images[rows] = self.avatars.rows(indices[rows], size)["image"]
         return images
 
 
 def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
-    """The source with its avatars.
+    """Return the source with its avatars.
 
     Args:
-        source: whole, as it was when avatars were made of it.
+        source: opened with the options that the avatars were retargeted with.
         avatars: with the columns `pair`, the number of an image of the source, and `sex`, 0 female and 1 male.
         size: pixels along an edge.
 
@@ -65,19 +65,19 @@ def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
             f"{avatars.name} has avatars of image {pair.max()}, {source.name} has {len(source)} images: open "
             "it with the options that it was retargeted with"
         )
-    places = np.full((len(source), 2), -1, np.int32)
-    for number in np.flatnonzero(np.isin(sex, (0, 1)))[::-1]:  # of several the first one stays
-        places[pair[number], sex[number]] = number
-    if not (places >= 0).all(1).any():
-        raise DataError(f"{avatars.name} has for no image of {source.name} a female and a male avatar")
-    _same_units(source, avatars, pair)
-    columns = {**source.columns, "female": places[:, 0], "male": places[:, 1]}
-    fields = {each.name: getattr(source, each.name) for each in dataclasses.fields(Dataset)}
+    indices = np.full((len(source), 2), -1, np.int32)
+    for index in np.flatnonzero(np.isin(sex, (0, 1)))[::-1]:  # reversed: the first of several stays
+        indices[pair[index], sex[index]] = index
+    if not (indices >= 0).all(1).any():
+        raise DataError(f"{avatars.name} has no female and male avatar of any image of {source.name}")
+    _check_units(source, avatars, pair)
+    columns = {**source.columns, "female": indices[:, 0], "male": indices[:, 1]}
+    fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(Dataset)}
     return Paired(**{**fields, "columns": columns}, avatars=avatars, size=size)
 
 
-def joined(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
-    """The same images with these action units, found by their numbers.
+def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
+    """Return the data set with these action units alone, by their numbers.
 
     Raises:
         DataError: one that the data set does not have.
@@ -85,19 +85,22 @@ def joined(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
     missing = [unit for unit in units if unit not in dataset.units]
     if missing:
         raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
-    places = [dataset.units.index(unit) for unit in units]
-    columns = {name: each[:, places] if name in _OF_UNITS else each for name, each in dataset.columns.items()}
+    indices = [dataset.units.index(unit) for unit in units]
+    columns = {
+        name: column[:, indices] if name in _UNIT_COLUMNS else column
+        for name, column in dataset.columns.items()
+    }
     return dataclasses.replace(dataset, columns=columns, units=units)
 
 
-def _same_units(source: Dataset, avatars: Dataset, pair: np.ndarray) -> None:
-    """Avatars carry the labels of their image; others are of other images."""
+def _check_units(source: Dataset, avatars: Dataset, pair: np.ndarray) -> None:
+    """Raise DataError unless avatars have the labels of their image."""
     common = tuple(unit for unit in source.units if unit in avatars.units)
     if "units" not in source.columns or "units" not in avatars.columns or not common:
         return
-    theirs, ours = (joined(each, common) for each in (avatars, source))
-    known = ours.columns.get("units_known", np.ones_like(ours.columns["units"], bool))[pair]
-    if (known & (theirs.columns["units"] != ours.columns["units"][pair])).any():
+    of_avatars, of_source = (select_units(dataset, common).columns for dataset in (avatars, source))
+    mask = of_source.get("units_known", np.ones_like(of_source["units"], bool))[pair]
+    if (mask & (of_avatars["units"] != of_source["units"][pair])).any():
         raise DataError(
             f"{avatars.name} has other action units than the images of {source.name} it names: open the source "
             "with the options that it was retargeted with"

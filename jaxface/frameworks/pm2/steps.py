@@ -1,4 +1,4 @@
-"""The three steps of Section 3.4, each a pure function, with an optimiser of the encoder and one of the
+"""The three steps of Section 3.4, each a pure function, with an optimizer of the encoder and one of the
 classifiers."""
 
 from __future__ import annotations
@@ -19,140 +19,156 @@ from jaxface.frameworks.common.step import (
     accumulate_gradients,
     grad_fn,
     make_optimizer,
+    step_fraction,
     supervised_step,
     update_ema,
 )
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.objectives import PROGRESS, first_step, second_step, single, third_step
+from jaxface.frameworks.pm2.objectives import first_step, second_step, single_loss, third_step
 
 
-class Moments(NamedTuple):
-    """The optimisers' states: of E, and of C1 and C2."""
+class OptStates(NamedTuple):
+    """The optimizers' states: of E, and of C1 and C2."""
 
     encoder: Any
     classifiers: Any
 
 
 Phase = Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
-"""One of the three steps: (state, batch, key) -> (state, info). It leaves alone what it does not train, and
+"""One of the three steps: (state, batch, key) -> (state, info). It does not change what it does not train, nor
 the state's counter."""
 
 
 class Phases(NamedTuple):
-    """Steps 1, 2 and 3, and the optimisers' beginning."""
+    """Steps 1, 2 and 3, and the optimizers' initial states.
 
-    first: Phase
-    second: Phase
-    third: Phase
-    begin: Callable[[nnx.State], Moments]
+    Attributes:
+        train_source: step 1, of all parts on the source.
+        maximize_discrepancy: step 2, of the classifiers on the target.
+        minimize_discrepancy: step 3, of the encoder on the target.
+        init: params -> the optimizers' states.
+    """
+
+    train_source: Phase
+    maximize_discrepancy: Phase
+    minimize_discrepancy: Phase
+    init: Callable[[nnx.State], OptStates]
 
 
-def of_encoder(path: tuple[Any, ...], leaf: Any) -> bool:
-    """An NNX filter: what is trained of E."""
+def is_encoder(path: tuple[Any, ...], leaf: Any) -> bool:
+    """An NNX filter: the trainable parameters of E."""
     return isinstance(leaf, nnx.Param) and path[0] == "encoder"
 
 
-def of_classifiers(path: tuple[Any, ...], leaf: Any) -> bool:
-    """An NNX filter: what is trained of C1 and C2."""
+def is_classifier(path: tuple[Any, ...], leaf: Any) -> bool:
+    """An NNX filter: the trainable parameters of C1 and C2."""
     return isinstance(leaf, nnx.Param) and path[0] != "encoder"
 
 
 def make_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    """The method's step: one loss, or three in turn."""
+    """Return the method's step: one loss, or three in turn."""
     if config.alternates:
         return alternating_step(config, train, graphdef)
-    inner = supervised_step(graphdef, single(config), train)
-
-    def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        done = jnp.full(batch["units"].shape[:1], state.step / train.steps, jnp.float32)
-        return inner.update(state, {**batch, PROGRESS: done}, key)
-
-    return Step(inner.init, update)
+    return supervised_step(graphdef, single_loss(config), train)
 
 
 def alternating_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    """Steps 1, 2 and 3 on one batch; step 3 `config.repeats` times, and not at all where alpha is 0."""
+    """Return steps 1, 2 and 3 on one batch; step 3 `config.repeats` times, and not at all where alpha is 0."""
     repeats = config.repeats if config.alpha else 0
     run = phases(config, train, graphdef)
 
     def init(state: nnx.State) -> TrainState:
-        params, rest = nnx.split_state(state, nnx.Param, ...)
-        average = jax.tree.map(jnp.array, params) if train.average else None
-        return TrainState(params, rest, run.begin(params), jnp.zeros((), jnp.int32), average)
+        params, non_trainable = nnx.split_state(state, nnx.Param, ...)
+        ema = jax.tree.map(jnp.array, params) if train.ema else None
+        return TrainState(params, non_trainable, run.init(params), jnp.zeros((), jnp.int32), ema)
 
     def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
         keys = jax.random.split(key, 2 + repeats)
-        after, info = run.first(state, batch, keys[0])
-        after, told = run.second(after, batch, keys[1])
-        info = {**info, **{name: value for name, value in told.items() if name == "discrepancy"}}
-        for number in range(repeats):  # a loop inside XLA would take several times as long on a CPU
-            after, _ = run.third(after, batch, keys[2 + number])
-        average = update_ema(state.average, after.params, state.step, train.average)
-        return after._replace(step=state.step + 1, average=average), info
+        after, info = run.train_source(state, batch, keys[0])
+        after, second_info = run.maximize_discrepancy(after, batch, keys[1])
+        info = {**info, **{name: value for name, value in second_info.items() if name == "discrepancy"}}
+        for repeat in range(repeats):  # a loop inside XLA would take several times as long on a CPU
+            after, _ = run.minimize_discrepancy(after, batch, keys[2 + repeat])
+        ema = update_ema(state.ema, after.params, state.step, train.ema)
+        return after._replace(step=state.step + 1, ema=ema), info
 
     return Step(init, update)
 
 
 def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Phases:
-    """The three steps of a method, with an optimiser of the encoder and one of the classifiers between them."""
+    """Return the three steps of a method, with an optimizer of the encoder and one of the classifiers."""
     repeats = config.repeats if config.alpha else 0
-    of_e, of_c = (optimiser_of(train, updates) for updates in (1 + repeats, 2))
+    encoder_opt, head_opt = (make_longer_optimizer(train, updates) for updates in (1 + repeats, 2))
 
-    def begin(params: nnx.State) -> Moments:
-        encoder, classifiers = _halves(params)
-        return Moments(of_e.init(encoder), of_c.init(classifiers))
+    def init(params: nnx.State) -> OptStates:
+        encoder, classifiers = _split_parts(params)
+        return OptStates(encoder_opt.init(encoder), head_opt.init(classifiers))
 
-    def first(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        gradient, (rest, info) = accumulate_gradients(
-            both, train.accumulate, state.params, state.rest, batch, key
+    def train_source(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
+        grads, (non_trainable, info) = accumulate_gradients(
+            of_all, train.accumulate, state.params, state.non_trainable, batch, key, step_fraction(state, train)
         )
-        (encoder, classifiers), moments = _halves(state.params), state.optimiser
-        slopes = _halves(gradient)
-        encoder, one = _moved(of_e, slopes[0], moments.encoder, encoder)
-        classifiers, other = _moved(of_c, slopes[1], moments.classifiers, classifiers)
-        state = state._replace(params=nnx.merge_state(encoder, classifiers), rest=rest)
-        info = {**info, "gradient_norm": optax.tree.norm(gradient)}
-        return state._replace(optimiser=Moments(one, other)), info
+        (encoder, classifiers), (encoder_grads, head_grads) = _split_parts(state.params), _split_parts(grads)
+        encoder, encoder_state = _apply(encoder_opt, encoder_grads, state.opt_state.encoder, encoder)
+        classifiers, head_state = _apply(head_opt, head_grads, state.opt_state.classifiers, classifiers)
+        info = {**info, "gradient_norm": optax.tree.norm(grads)}
+        state = state._replace(
+            params=nnx.merge_state(encoder, classifiers),
+            non_trainable=non_trainable,
+            opt_state=OptStates(encoder_state, head_state),
+        )
+        return state, info
 
-    def second(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        encoder, classifiers = _halves(state.params)
-        fixed = nnx.merge_state(encoder, state.rest)
-        slope, (_, info) = accumulate_gradients(heads, train.accumulate, classifiers, fixed, batch, key)
-        classifiers, after = _moved(of_c, slope, state.optimiser.classifiers, classifiers)
-        moments = state.optimiser._replace(classifiers=after)
-        return state._replace(params=nnx.merge_state(encoder, classifiers), optimiser=moments), info
+    def maximize_discrepancy(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
+        encoder, classifiers = _split_parts(state.params)
+        constants = nnx.merge_state(encoder, state.non_trainable)
+        grads, (_, info) = accumulate_gradients(
+            of_classifiers, train.accumulate, classifiers, constants, batch, key, step_fraction(state, train)
+        )
+        classifiers, head_state = _apply(head_opt, grads, state.opt_state.classifiers, classifiers)
+        state = state._replace(
+            params=nnx.merge_state(encoder, classifiers),
+            opt_state=state.opt_state._replace(classifiers=head_state),
+        )
+        return state, info
 
-    def third(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        encoder, classifiers = _halves(state.params)
-        fixed = nnx.merge_state(classifiers, state.rest)
-        slope, (seen, info) = accumulate_gradients(features, train.accumulate, encoder, fixed, batch, key)
-        _, rest = nnx.split_state(seen, nnx.Param, ...)
-        encoder, after = _moved(of_e, slope, state.optimiser.encoder, encoder)
-        moments = state.optimiser._replace(encoder=after)
-        params = nnx.merge_state(encoder, classifiers)
-        return state._replace(params=params, rest=rest, optimiser=moments), info
+    def minimize_discrepancy(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
+        encoder, classifiers = _split_parts(state.params)
+        constants = nnx.merge_state(classifiers, state.non_trainable)
+        grads, (after, info) = accumulate_gradients(
+            of_encoder, train.accumulate, encoder, constants, batch, key, step_fraction(state, train)
+        )
+        _, non_trainable = nnx.split_state(after, nnx.Param, ...)
+        encoder, encoder_state = _apply(encoder_opt, grads, state.opt_state.encoder, encoder)
+        state = state._replace(
+            params=nnx.merge_state(encoder, classifiers),
+            non_trainable=non_trainable,
+            opt_state=state.opt_state._replace(encoder=encoder_state),
+        )
+        return state, info
 
-    both = grad_fn(graphdef, first_step(config), train.dtype, nnx.Param)
-    heads = grad_fn(graphdef, second_step(config), train.dtype, of_classifiers)
-    features = grad_fn(graphdef, third_step(config), train.dtype, of_encoder)
-    return Phases(first, second, third, begin)
+    of_all = grad_fn(graphdef, first_step(config), train.dtype, nnx.Param)
+    of_classifiers = grad_fn(graphdef, second_step(config), train.dtype, is_classifier)
+    of_encoder = grad_fn(graphdef, third_step(config), train.dtype, is_encoder)
+    return Phases(train_source, maximize_discrepancy, minimize_discrepancy, init)
 
 
-def _halves(params: nnx.State) -> tuple[nnx.State, nnx.State]:
-    """E, and C1 with C2."""
-    encoder, classifiers = nnx.split_state(params, of_encoder, of_classifiers)
+def make_longer_optimizer(train: TrainConfig, updates: int) -> optax.GradientTransformation:
+    """Return the optimizer with a schedule that counts updates, of which a step has several."""
+    config = replace(train.optimizer, warmup=updates * train.optimizer.warmup)
+    return make_optimizer(config, updates * train.steps)
+
+
+def _split_parts(params: nnx.State) -> tuple[nnx.State, nnx.State]:
+    """Split parameters, or gradients, into E, and C1 with C2."""
+    encoder, classifiers = nnx.split_state(params, is_encoder, is_classifier)
     return encoder, classifiers
 
 
-def optimiser_of(train: TrainConfig, updates: int) -> optax.GradientTransformation:
-    """With a schedule that counts the updates, of which a step has several."""
-    longer = replace(train.optimiser, warmup=updates * train.optimiser.warmup)
-    return make_optimizer(longer, updates * train.steps)
-
-
-def _moved(
-    rule: optax.GradientTransformation, slope: nnx.State, moments: Any, params: nnx.State
+def _apply(
+    optimizer: optax.GradientTransformation, grads: nnx.State, opt_state: Any, params: nnx.State
 ) -> tuple[nnx.State, Any]:
-    moves, moments = rule.update(slope, moments, params)
-    moved: nnx.State = optax.apply_updates(params, moves)
-    return moved, moments
+    """Return the parameters and the optimizer's state after one update."""
+    updates, opt_state = optimizer.update(grads, opt_state, params)
+    new_params: nnx.State = optax.apply_updates(params, updates)
+    return new_params, opt_state

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
 
+from jaxface.core.checks import Ge, MinLen, check
 from jaxface.core.errors import ConfigError
 from jaxface.data import AugmentConfig
 
 Variant = Literal["baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin", "exogenous"]
 VARIANTS: tuple[Variant, ...] = ("baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin")
-"""Rows of Tables 2 and 4, from the simplest; `exogenous` trains what the last three of them stand on."""
+"""Rows of Tables 2 and 4, from the simplest; `exogenous` trains the networks that the last three need."""
 
 UNTRAINED = "untrained"
-"""In the place of weights: a network at random, frozen; what any second representation is worth."""
+"""Instead of weights: a frozen network with random weights, as a control for any second representation."""
 
 
 @dataclass(frozen=True)
@@ -22,75 +23,67 @@ class ThinConfig:
 
     Attributes:
         variant: a row of Tables 2 and 4, or `exogenous`: the network of the exogenous variable, trained first.
-        exogenous: columns of the data set that hold the exogenous variables (class numbers from 0); the gate
-            sees all of their representations side by side (Table 3).
+        exogenous: columns of the data set with the exogenous variables (class numbers from 0); the gate takes
+            all of their representations, concatenated (Table 3).
         exogenous_classes: how many classes each of them has; () = as the data. VGGFace knows 2622 people.
-        exogenous_weights: where the trained networks of these variables lie, one each: the folder of a training
+        exogenous_weights: the trained networks of these variables, one each: the folder of a training
             with `variant = "exogenous"` (whose data have the variable as their label), a file of its arrays, or
             for `vgg16-face` a VGGFace checkpoint with torchvision's names; or `untrained`.
         encoder: `small`: a 3 x 3 convolution, normalisation, ReLU and 2 x 2 pooling for each of `widths`;
             `vgg16-face`: thirteen convolutions, of 224-pixel faces.
         widths: channels of the small encoder's convolutions.
-        start_from_exogenous: the endogenous encoder begins as a copy of the (first) exogenous one.
+        start_from_exogenous: initialize the endogenous encoder with a copy of the (first) exogenous one.
         depth: of the gate's tree; the ensemble has 2^depth experts.
         expert_hidden: hidden layers of one expert.
         baseline_hidden: hidden layers of the baseline's only classifier.
-        exogenous_hidden: hidden layers of the exogenous classifier; VGGFace brings its own.
+        exogenous_hidden: hidden layers of the exogenous classifier; VGGFace has its own.
         expert_pool: a further 2 x 2 pooling before the experts (never before the baseline's classifier).
-        gate_average: the gate sees the mean of each channel, not the whole map.
-        gate_norm: batch normalisation before the gate's sigmoid (the authors' code has it, Eq. 3 has not).
+        gate_average: the gate takes the mean of each channel, not the whole map.
+        gate_norm: batch normalization before the gate's sigmoid (the authors' code has it, Eq. 3 has not).
         dispelling: lambda of Eq. 8; only `thin` has the loss.
-        augment: how images are varied while training; all networks see the same.
+        augment: how training images are augmented; all networks take the same.
     """
 
     variant: Variant = "thin"
-    exogenous: tuple[str, ...] = ("rotation",)
-    exogenous_classes: tuple[int, ...] = ()
+    exogenous: Annotated[tuple[str, ...], MinLen(1)] = ("rotation",)
+    exogenous_classes: tuple[Annotated[int, Ge(1)], ...] = ()
     exogenous_weights: tuple[str, ...] = ()
     encoder: Literal["small", "vgg16-face"] = "small"
-    widths: tuple[int, ...] = (16, 16)
+    widths: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 16)
     start_from_exogenous: bool = False
-    depth: int = 3
-    expert_hidden: tuple[int, ...] = (32,)
-    baseline_hidden: tuple[int, ...] = (256,)
-    exogenous_hidden: tuple[int, ...] = (256,)
+    depth: Annotated[int, Ge(1)] = 3
+    expert_hidden: tuple[Annotated[int, Ge(1)], ...] = (32,)
+    baseline_hidden: tuple[Annotated[int, Ge(1)], ...] = (256,)
+    exogenous_hidden: tuple[Annotated[int, Ge(1)], ...] = (256,)
     expert_pool: bool = False
     gate_average: bool = False
     gate_norm: bool = False
-    dispelling: float = 0.005
+    dispelling: Annotated[float, Ge(0.0)] = 0.005
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        if not self.exogenous:
-            raise ConfigError("exogenous is empty; name the column of at least one exogenous variable")
+        check(self, "model")
         for name in ("exogenous_classes", "exogenous_weights"):
             count = len(getattr(self, name))
             if count not in (0, len(self.exogenous)):
                 raise ConfigError(
-                    f"{count} {name} for {len(self.exogenous)} variables; wanted one each, in the same order"
+                    f"model.{name} has {count} entries for {len(self.exogenous)} variables: must be one each, in the "
+                    "same order"
                 )
         if self.variant == "exogenous" and len(self.exogenous) != 1:
             raise ConfigError(
                 f"variant 'exogenous' learns one variable at a time, got {list(self.exogenous)}; train one "
                 "network for each"
             )
-        for name, least in (("depth", 1), ("dispelling", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{name} = {getattr(self, name)}; wanted at least {least}")
-        for name in ("widths", "expert_hidden", "baseline_hidden", "exogenous_hidden", "exogenous_classes"):
-            if min(getattr(self, name), default=1) < 1:
-                raise ConfigError(f"{name} = {list(getattr(self, name))}; wanted counts from 1 on")
-        if not self.widths:
-            raise ConfigError("widths is empty; the small encoder wants at least one convolution")
 
     @property
     def experts(self) -> int:
-        """L: how many classifiers answer together."""
+        """L: the number of experts."""
         return 1 if self.variant == "baseline" else 2**self.depth
 
     @property
-    def gated_by(self) -> Literal["nothing", "endogenous", "exogenous", "truth"]:
-        """What the gate of this variant looks at."""
+    def gate_input(self) -> Literal["nothing", "endogenous", "exogenous", "truth"]:
+        """What the gate of this variant takes."""
         if self.variant == "tree":
             return "endogenous"
         if self.variant == "oracle":

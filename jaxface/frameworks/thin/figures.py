@@ -1,51 +1,59 @@
-"""Figures of what a trained THIN went by, from the arrays of `introspect`."""
+"""Figures of a trained THIN, from the arrays of `introspect`."""
 
 from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
+from typing import TYPE_CHECKING
 
-from jaxface.frameworks.thin.introspect import Distances, Plane
+import numpy as np
+
+from jaxface.frameworks.thin.introspect import Distances, Projection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def overview(
-    alike: np.ndarray, apart: Distances, points: Plane, label: np.ndarray, labels: tuple[str, ...]
+    similarity: np.ndarray, pairs: Distances, projection: Projection, label: np.ndarray, labels: tuple[str, ...]
 ) -> Figure:
-    """|cos|, distances of same and different identities, and the classes in the plane, side by side.
+    """Draw |cos|, distances of same and different identities, and the classes in the plane, side by side.
 
     Args:
-        alike: (N,) |cos| of one exogenous variable.
-        label: (N,) classes of `points`, indices into `labels`.
+        similarity: (N,) |cos| of one exogenous variable.
+        label: (N,) classes of the projection's points, indices into `labels`.
     """
-    drawn = Figure(figsize=(13, 4), layout="constrained")
-    first, second, third = drawn.subplots(1, 3)
-    first.hist(alike, np.linspace(0, 1, 41), color="tab:blue")
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 4), layout="constrained")
+    first, second, third = figure.subplots(1, 3)
+    first.hist(similarity, np.linspace(0, 1, 41), color="tab:blue")
     first.set(title="exogenous in endogenous", xlabel="|cos|", ylabel="images", xlim=(0, 1))
-    for sample, name, colour in ((apart.same, "same", "tab:red"), (apart.different, "different", "tab:green")):
+    for sample, name, colour in ((pairs.same, "same", "tab:red"), (pairs.different, "different", "tab:green")):
         second.hist(sample, 50, alpha=0.5, density=True, label=f"{name} identity", color=colour)
-    second.set(title=f"IoU {apart.overlap:.2f}", xlabel="distance of unit vectors", ylabel="density")
+    second.set(title=f"IoU {pairs.overlap:.2f}", xlabel="distance of unit vectors", ylabel="density")
     second.legend()
     for number, name in enumerate(labels):
-        chosen = points.points[label == number]
-        third.scatter(chosen[:, 0], chosen[:, 1], s=8, label=name)
-    shares = ", ".join(f"{100 * share:.0f} %" for share in points.explained)
+        points = projection.points[label == number]
+        third.scatter(points[:, 0], points[:, 1], s=8, label=name)
+    shares = ", ".join(f"{100 * share:.0f} %" for share in projection.variance_shares)
     third.set(title=f"principal axes: {shares}", xticks=[], yticks=[])
     third.legend(fontsize="small")
-    return drawn
+    return figure
 
 
-def typical_figure(images: np.ndarray, chosen: np.ndarray) -> Figure:
-    """The most typical images of each split, a row each, in the order of `typical`.
+def typical_figure(images: np.ndarray, indices: np.ndarray) -> Figure:
+    """Draw the most typical images of each split, a row each, in the order of `introspect.typical_images`.
 
     Args:
         images: (N, H, W, 3 or 1), uint8 or in [0, 1].
-        chosen: (M, count) indices.
+        indices: (M, count) of images.
     """
-    rows = np.concatenate([np.concatenate(list(images[row]), axis=1) for row in chosen], axis=0)
-    drawn = Figure(figsize=(chosen.shape[1], len(chosen)), layout="constrained")
-    axes = drawn.subplots()
+    from matplotlib.figure import Figure
+
+    rows = np.concatenate([np.concatenate(list(images[row]), axis=1) for row in indices], axis=0)
+    figure = Figure(figsize=(indices.shape[1], len(indices)), layout="constrained")
+    axes = figure.subplots()
     axes.imshow(rows[..., 0] if rows.shape[-1] == 1 else rows, cmap="gray")
     height = images.shape[1]
-    axes.set(xticks=[], yticks=[height * (row + 0.5) for row in range(len(chosen))])
-    axes.set_yticklabels([f"split {row}" for row in range(len(chosen))])
-    return drawn
+    axes.set(xticks=[], yticks=[height * (row + 0.5) for row in range(len(indices))])
+    axes.set_yticklabels([f"split {row}" for row in range(len(indices))])
+    return figure

@@ -1,4 +1,4 @@
-"""What a trained THIN went by (Section 4.6), as arrays; `figures` draws them.
+"""The representations and gates of a trained THIN (Section 4.6), as arrays; `figures` draws them.
 
 Features are representations flattened to (N, F); `observe` collects them.
 """
@@ -14,21 +14,21 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.images import for_network, unit_range
+from jaxface.frameworks.common.images import cast_like, unit_range
 from jaxface.frameworks.thin.losses import node_probabilities
-from jaxface.frameworks.thin.networks import Answer
+from jaxface.frameworks.thin.networks import ThinOutputs
 
-AT_ONCE = 64  # images of one call
-FEW = 500  # features of which t-SNE needs no approximation
+BATCH = 64  # images of one call
+EXACT_TSNE = 500  # images below which t-SNE needs no approximation
 TINY = 1e-12
 
 
 class Observation(NamedTuple):
-    """What a network made of N images.
+    """The outputs of a network for N images.
 
     Attributes:
         logits: (N, K).
-        nodes: (N, 2^D - 1) probability to come by each split of the gate, breadth-first; (N, 0) without a gate.
+        nodes: (N, 2^D - 1) probability to reach each split of the gate, breadth-first; (N, 0) without a gate.
         leaves: (N, L) weights of the experts.
         endogenous: (N, F) the representation of the task.
         exogenous: (N, F) of each exogenous variable.
@@ -49,7 +49,7 @@ class Distances(NamedTuple):
     Attributes:
         same: (P,) between two images of one identity.
         different: (P,) of two identities.
-        overlap: intersection over union of the two histograms; 0 = told apart by distance, 1 = not at all.
+        overlap: intersection over union of the two histograms; 0 = fully separated, 1 = identical.
     """
 
     same: np.ndarray
@@ -57,128 +57,134 @@ class Distances(NamedTuple):
     overlap: float
 
 
-class Plane(NamedTuple):
+class Projection(NamedTuple):
     """Figure 12: features in the plane.
 
     Attributes:
         points: (N, 2).
-        explained: (3,) share of the variance along each of the first three principal axes.
+        variance_shares: (3,) of each of the first three principal axes.
     """
 
     points: np.ndarray
-    explained: np.ndarray
+    variance_shares: np.ndarray
 
 
 def observe(
     graphdef: nnx.GraphDef, state: nnx.State, images: np.ndarray, truth: np.ndarray | None = None
 ) -> Observation:
-    """Ask a trained network of images (N, H, W, C), uint8 or float32 in [0, 1].
+    """Return the outputs of a trained network for images (N, H, W, C), uint8 or float32 in [0, 1].
 
     Args:
         truth: (N, variables) for the oracle.
     """
-    gated = nnx.merge(graphdef, state).gate is not None
+    has_gate = nnx.merge(graphdef, state).gate is not None
 
     @jax.jit
-    def ask(state: nnx.State, images: Array, truth: Array | None) -> tuple[Answer, Array]:
+    def forward(state: nnx.State, images: Array, truth: Array | None) -> tuple[ThinOutputs, Array]:
         module = nnx.merge(graphdef, state)
-        answer = module(for_network(unit_range(images), module), truth)
-        return answer, jax.vmap(node_probabilities)(answer.gate) if gated else answer.gate[:, :0]
+        outputs = module(cast_like(unit_range(images), module), truth)
+        return outputs, jax.vmap(node_probabilities)(outputs.gate) if has_gate else outputs.gate[:, :0]
 
     parts = []
-    for first in range(0, len(images), AT_ONCE):
-        rows = np.arange(first, first + AT_ONCE).clip(max=len(images) - 1)  # the last part is filled up
-        told = None if truth is None else jnp.asarray(truth[rows])
-        parts.append(jax.device_get(ask(state, jnp.asarray(images[rows]), told)))
-    answer, nodes = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(images)], *parts)
-    flat = [each.reshape(len(images), -1) for each in (answer.endogenous, *answer.exogenous)]
-    return Observation(answer.logits, nodes, answer.gate, flat[0], tuple(flat[1:]), answer.similarity)
+    for first in range(0, len(images), BATCH):
+        rows = np.arange(first, first + BATCH).clip(max=len(images) - 1)  # the last image pads the last batch
+        batch_truth = None if truth is None else jnp.asarray(truth[rows])
+        parts.append(jax.device_get(forward(state, jnp.asarray(images[rows]), batch_truth)))
+    outputs, nodes = jax.tree.map(lambda *leaves: np.concatenate(leaves)[: len(images)], *parts)
+    endogenous, *exogenous = (
+        maps.reshape(len(images), -1) for maps in (outputs.endogenous, *outputs.exogenous)
+    )
+    return Observation(outputs.logits, nodes, outputs.gate, endogenous, tuple(exogenous), outputs.similarity)
 
 
 def distances(
     features: np.ndarray, identity: np.ndarray, pairs: int = 2000, seed: int = 0, bins: int = 50
 ) -> Distances:
-    """As many random pairs of one identity as of two, and how far apart they are after L2 normalisation.
+    """Return distances, after L2 normalization, of random pairs of one identity and of two identities.
 
     Args:
         features: (N, F).
         identity: (N,) whole numbers.
-        pairs: P, of each kind, drawn with replacement.
+        pairs: P, of each kind, sampled with replacement.
         bins: of the histograms that `overlap` compares.
+
     Raises:
-        ConfigError: nobody has two images, or there is one person alone.
+        ConfigError: no person has two images, or there is only one person.
     """
     random = np.random.default_rng(seed)
     values, number, count = np.unique(identity, return_inverse=True, return_counts=True)
     if len(values) < 2 or count.max() < 2:
         raise ConfigError(
-            f"{len(identity)} images of {len(values)} identities; wanted two or more, one with two images"
+            f"{len(identity)} images of {len(values)} identities: must be two identities or more, one of "
+            "them with two images"
         )
     unit = features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), TINY)
     order, starts = np.argsort(number, kind="stable"), np.cumsum(count) - count
     first = random.choice(np.flatnonzero(count[number] > 1), pairs)
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order)) - starts[number[order]]
-    own = number[first]
-    step = random.integers(1, count[own])  # another place among the images of the same person
-    fellow = order[starts[own] + (place[first] + step) % count[own]]
-    left = random.integers(0, len(order), pairs)
-    behind = starts[number[left]] + count[number[left]]  # any place but those of that person
-    stranger = order[(behind + random.integers(0, len(order) - count[number[left]])) % len(order)]
-    same, different = _apart(unit, first, fellow), _apart(unit, left, stranger)
+    rank = np.empty(len(order), np.int64)  # of an image among those of the same person
+    rank[order] = np.arange(len(order)) - starts[number[order]]
+    person = number[first]
+    step = random.integers(1, count[person])  # to another image of the same person
+    second = order[starts[person] + (rank[first] + step) % count[person]]
+    third = random.integers(0, len(order), pairs)
+    after = starts[number[third]] + count[number[third]]  # the first position after that person's images
+    fourth = order[(after + random.integers(0, len(order) - count[number[third]])) % len(order)]
+    same, different = _pair_distances(unit, first, second), _pair_distances(unit, third, fourth)
     return Distances(same, different, overlap(same, different, bins))
 
 
 def overlap(first: np.ndarray, second: np.ndarray, bins: int = 50) -> float:
-    """Intersection over union of two samples' histograms over their common range, in [0, 1]."""
+    """Return the intersection over union of two samples' histograms over their common range, in [0, 1]."""
     edges = np.linspace(min(first.min(), second.min()), max(first.max(), second.max()) + TINY, bins + 1)
-    shares = [np.histogram(each, edges)[0] / len(each) for each in (first, second)]
+    shares = [np.histogram(sample, edges)[0] / len(sample) for sample in (first, second)]
     return float(np.minimum(*shares).sum() / np.maximum(*shares).sum())
 
 
-def typical(nodes: np.ndarray, count: int = 8) -> np.ndarray:
-    """Figure 10: which images come by each split most surely, the surest first.
+def typical_images(nodes: np.ndarray, count: int = 8) -> np.ndarray:
+    """Figure 10: return the images most likely to reach each split, the most likely first.
 
     Args:
         nodes: (N, M) probabilities; of splits or of leaves.
+
     Returns:
-        (M, count) indices of images. All images come by the root; the second and third row are its two sides.
+        (M, count) indices of images. All images reach the root; the second and third row are its two sides.
     """
     return np.argsort(-nodes, axis=0, kind="stable")[:count].T
 
 
-def plane(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: int = 0) -> Plane:
-    """Features (N, F) in the plane: their principal axes, or scikit-learn's t-SNE.
+def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: int = 0) -> Projection:
+    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE.
 
     Raises:
         ShapeError: fewer than four images.
     """
     if features.ndim != 2 or len(features) < 4:
-        raise ShapeError(f"features of shape {features.shape}; wanted (N, F) of 4 images or more")
-    centred = features - features.mean(0, keepdims=True)
-    left, spread, _ = np.linalg.svd(centred, full_matrices=False)
-    explained = np.zeros(3)
-    explained[: len(spread)] = (spread**2 / max((spread**2).sum(), TINY))[:3]
+        raise ShapeError(f"features have shape {features.shape}: must be (N, F) with 4 images or more")
+    deviations = features - features.mean(0, keepdims=True)
+    left, singular, _ = np.linalg.svd(deviations, full_matrices=False)
+    shares = np.zeros(3)
+    shares[: len(singular)] = (singular**2 / max((singular**2).sum(), TINY))[:3]
     if method == "pca":
-        return Plane((left * spread)[:, :2], explained)
+        return Projection((left * singular)[:, :2], shares)
     from sklearn.manifold import TSNE
 
-    near = min(30.0, (len(features) - 1) / 3)
-    way = "exact" if len(features) < FEW else "barnes_hut"
-    embedding = TSNE(perplexity=near, init="pca", method=way, random_state=seed)
-    return Plane(embedding.fit_transform(features), explained)
+    perplexity = min(30.0, (len(features) - 1) / 3)
+    algorithm = "exact" if len(features) < EXACT_TSNE else "barnes_hut"
+    embedding = TSNE(perplexity=perplexity, init="pca", method=algorithm, random_state=seed)
+    return Projection(embedding.fit_transform(features), shares)
 
 
 def class_separation(features: np.ndarray, label: np.ndarray) -> float:
-    """Inter- to intra-class ratio (Section 4.4): variance of the class means to the mean variance about them.
+    """Return the inter- to intra-class ratio (Section 4.4): variance of the class means over the mean variance
+    within classes.
 
-    The paper gives figures without a formula; this one counts every class alike.
+    The paper gives numbers without a formula; this one weighs every class alike.
     """
-    groups = [features[label == each] for each in np.unique(label)]
+    groups = [features[label == value] for value in np.unique(label)]
     means = np.stack([group.mean(0) for group in groups])
     within = np.mean([((group - mean) ** 2).sum(1).mean() for group, mean in zip(groups, means, strict=True)])
     return float(((means - means.mean(0, keepdims=True)) ** 2).sum(1).mean() / max(within, TINY))
 
 
-def _apart(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _pair_distances(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.linalg.norm(unit[first] - unit[second], axis=1)

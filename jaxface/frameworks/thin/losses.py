@@ -11,22 +11,22 @@ import numpy as np
 from jaxface.core.types import Array
 
 SMALLEST = 1e-10
-"""Squared lengths below it count as it: what has no direction has similarity 0 and the gradient 0."""
+"""Lower bound of squared lengths, so that a zero vector has similarity 0 and gradient 0."""
 
 
 @functools.cache
 def paths(depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where each leaf lies: two (2^depth - 1, 2^depth) matrices of 0 and 1, [node, leaf].
+    """Return the paths to the leaves: two (2^depth - 1, 2^depth) matrices of 0 and 1, [node, leaf].
 
-    The first says that the leaf is in the node's left subtree, the second in its right one. Nodes are in
-    breadth-first order, leaves from left to right.
+    In the first, 1 means that the leaf is in the node's left subtree; in the second, in its right
+    one. Nodes are in breadth-first order, leaves from left to right.
     """
     leaves = 2**depth
     left, right = np.zeros((2, leaves - 1, leaves), np.float32)
     node = 0
     for level in range(depth):
-        for place in range(2**level):
-            first, half = place * leaves >> level, leaves >> (level + 1)
+        for position in range(2**level):
+            first, half = position * leaves >> level, leaves >> (level + 1)
             left[node, first : first + half] = 1
             right[node, first + half : first + 2 * half] = 1
             node += 1
@@ -38,36 +38,39 @@ def leaf_probabilities(scores: Array) -> Array:
 
     Args:
         scores: (2^D - 1,) before the sigmoid, nodes breadth-first; the sigmoid is the probability to go left.
+
     Returns:
-        (2^D,), sums to 1. The product of Eq. 4 is taken as a sum of logarithms, which loses nothing.
+        (2^D,), sums to 1. The product of Eq. 4 is computed as a sum of logarithms, without underflow.
     """
     left, right = paths(depth_of(scores.shape[-1]))
     return jnp.exp(jax.nn.log_sigmoid(scores) @ left + jax.nn.log_sigmoid(-scores) @ right)
 
 
 def node_probabilities(leaves: Array) -> Array:
-    """(2^D,) of the leaves -> (2^D - 1,): the probability to come by each split, breadth-first."""
+    """Return the probability to reach each split, breadth-first: (2^D - 1,) from (2^D,) of the leaves."""
     left, right = paths(depth_of(leaves.shape[-1] - 1))
     return (left + right) @ leaves
 
 
 def depth_of(nodes: int) -> int:
-    """The depth of the tree that has so many splits."""
+    """Return the depth of a tree from the number of its splits."""
     return (nodes + 1).bit_length() - 1
 
 
-def mixed(logits: Array, gate: Array) -> Array:
-    """Z g: the experts' logits (L, K), weighted by the gate (L,) -> (K,): logits, not probabilities."""
+def mix_experts(logits: Array, gate: Array) -> Array:
+    """Return Z g: the experts' logits (L, K), weighted by the gate (L,): (K,), logits and not probabilities."""
     return gate @ logits
 
 
 def similarity(exogenous: Array, endogenous: Array) -> Array:
-    """Eq. 7: |cos| of the exogenous classifier's answers to either representation, both (N,) -> () in [0, 1].
+    """Eq. 7: |cos| of the exogenous classifier's logits for either representation, both (N,) -> () in [0, 1].
 
     Its gradient is 0 where the two are parallel, orthogonal or without length.
     """
     cosine = _unit(exogenous) @ _unit(endogenous)
-    return cosine * jax.lax.stop_gradient(jnp.sign(cosine))  # |.| would pull at 0, 1e5 without length
+    return cosine * jax.lax.stop_gradient(
+        jnp.sign(cosine)
+    )  # |.| would have a gradient at 0: 1e5 without length
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:

@@ -1,6 +1,6 @@
 """THIN's networks: the exogenous one that is trained first, and each row of Tables 2 and 4.
 
-Layers learn from the batch while their `training` is on; what is frozen is decided in `train`.
+Layers use batch statistics while their `training` is on; `train.TRAINABLE` says what is frozen.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.vgg import VggTop
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin.config import ThinConfig
-from jaxface.frameworks.thin.losses import mixed, similarity
+from jaxface.frameworks.thin.losses import mix_experts, similarity
 from jaxface.frameworks.thin.trees import Committee, FaceEncoder, SmallEncoder, TreeGate
 
 
-class Answer(NamedTuple):
-    """What a network says of a batch, and what it went by.
+class ThinOutputs(NamedTuple):
+    """The outputs of the networks for a batch.
 
     Attributes:
         logits: (B, K), of the classes.
         gate: (B, L) weights of the experts.
         endogenous: (B, h, w, C) the representation of the task.
-        exogenous: (B, h, w, C) of each exogenous variable; none where the variant does not look.
+        exogenous: (B, h, w, C) of each exogenous variable; () where the variant does not use them.
         similarity: (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled.
     """
 
@@ -61,90 +61,92 @@ class ExogenousNetwork(nnx.Module):
         return self.classify(self.encoder(images))
 
     def classify(self, maps: Array) -> Array:
-        """c_sigma: a representation (B, h, w, C), of either encoder -> logits (B, N), no softmax."""
+        """c_sigma: return logits (B, N), no softmax, of a representation (B, h, w, C) of either encoder."""
         if isinstance(self.head, VggTop):
             return self.head(maps)[0]
         return self.head(flat(maps))[:, 0]
 
 
 class Thin(nnx.Module):
-    """A row of Tables 2 and 4: an encoder, a committee and, as the variant wants, gate and exogenous nets."""
+    """A row of Tables 2 and 4: an encoder, a committee and, depending on the variant, gate and
+    exogenous networks."""
 
     def __init__(self, config: ThinConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:
-            raise ConfigError("THIN wants data with the column 'label'; these have none")
+            raise ConfigError("THIN needs data with the column 'label'; these have none")
         height, width, depth = map_shape(config, task)
         self.pool_experts = config.expert_pool and config.experts > 1
         inputs = (height // 2) * (width // 2) * depth if self.pool_experts else height * width * depth
         hidden = config.baseline_hidden if config.variant == "baseline" else config.expert_hidden
         self.endogenous = encoder(config, task, rngs)
         self.committee = Committee(inputs, hidden, len(task.labels), config.experts, rngs=rngs)
-        self.gated_by, self.gate_average = config.gated_by, config.gate_average
+        self.gate_input, self.gate_average = config.gate_input, config.gate_average
         self.dispels = config.variant == "thin"
-        looks = exogenous_classes(config, task) if self.gated_by == "exogenous" else ()
-        self.exogenous = nnx.List([ExogenousNetwork(config, task, classes, rngs=rngs) for classes in looks])
-        self.truth_classes = exogenous_classes(config, task) if self.gated_by == "truth" else ()
-        seen = depth if config.gate_average else height * width * depth
-        widths = {"endogenous": seen, "exogenous": seen * len(looks), "truth": sum(self.truth_classes)}
+        counts = exogenous_classes(config, task) if self.gate_input == "exogenous" else ()
+        self.exogenous = nnx.List([ExogenousNetwork(config, task, classes, rngs=rngs) for classes in counts])
+        self.truth_classes = exogenous_classes(config, task) if self.gate_input == "truth" else ()
+        features = depth if config.gate_average else height * width * depth
+        widths = {"endogenous": features, "exogenous": features * len(counts), "truth": sum(self.truth_classes)}
         self.gate = (
             None
-            if self.gated_by == "nothing"
-            else TreeGate(widths[self.gated_by], config.depth, config.gate_norm, rngs=rngs)
+            if self.gate_input == "nothing"
+            else TreeGate(widths[self.gate_input], config.depth, config.gate_norm, rngs=rngs)
         )
 
-    def __call__(self, images: Array, truth: Array | None = None) -> Answer:
-        """The answers to (B, H, W, channels) in [0, 1].
+    def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
+        """Return the outputs for images (B, H, W, channels) in [0, 1].
 
         Args:
-            truth: (B, variables) true classes of the exogenous variables; only the oracle looks.
+            truth: (B, variables) true classes of the exogenous variables; only the oracle uses them.
         """
         maps = self.endogenous(images)
-        others = tuple(network.encoder(images) for network in self.exogenous)
-        seen = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
-        logits = self.committee(flat(seen))
+        exogenous = tuple(network.encoder(images) for network in self.exogenous)
+        expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
+        logits = self.committee(flat(expert_maps))
         if self.gate is None:
             gate = jnp.full(logits.shape[:2], 1 / logits.shape[1], logits.dtype)
         else:
-            gate = self.gate(self._gate_sees(maps, others, truth))
-        alike = [
-            jax.vmap(similarity)(network.classify(other), network.classify(maps))
-            for network, other in zip(self.exogenous, others, strict=True)
+            gate = self.gate(self._gate_features(maps, exogenous, truth))
+        similarities = [
+            jax.vmap(similarity)(network.classify(representation), network.classify(maps))
+            for network, representation in zip(self.exogenous, exogenous, strict=True)
             if self.dispels
         ]
-        return Answer(
-            logits=jax.vmap(mixed)(logits, gate),
+        return ThinOutputs(
+            logits=jax.vmap(mix_experts)(logits, gate),
             gate=gate,
             endogenous=maps,
-            exogenous=others,
-            similarity=jnp.stack(alike, 1) if alike else gate[:, :0],
+            exogenous=exogenous,
+            similarity=jnp.stack(similarities, 1) if similarities else gate[:, :0],
         )
 
-    def _gate_sees(self, maps: Array, others: tuple[Array, ...], truth: Array | None) -> Array:
-        """(B, features): the mean or all of the representations, side by side; or the true classes, one-hot."""
-        if self.gated_by == "truth":
+    def _gate_features(self, maps: Array, exogenous: tuple[Array, ...], truth: Array | None) -> Array:
+        """Return (B, features): the representations, averaged or flat, concatenated; or true
+        classes, one-hot."""
+        if self.gate_input == "truth":
             if truth is None:
                 raise ConfigError(
-                    "the oracle is gated by the true exogenous variables of its images; give truth="
+                    "the oracle's gate takes the true exogenous variables of its images; give truth="
                 )
             codes = [
-                jax.nn.one_hot(truth[:, which], count, dtype=maps.dtype)
-                for which, count in enumerate(self.truth_classes)
+                jax.nn.one_hot(truth[:, index], count, dtype=maps.dtype)
+                for index, count in enumerate(self.truth_classes)
             ]
             return jnp.concatenate(codes, 1)
-        seen = (maps,) if self.gated_by == "endogenous" else others
-        features = [each.mean((1, 2)) if self.gate_average else flat(each) for each in seen]
+        inputs = (maps,) if self.gate_input == "endogenous" else exogenous
+        features = [each.mean((1, 2)) if self.gate_average else flat(each) for each in inputs]
         return jnp.concatenate(features, 1)
 
 
 def encoder(config: ThinConfig, task: Task, rngs: nnx.Rngs) -> SmallEncoder | FaceEncoder:
-    """The encoder that the config names; exogenous and endogenous ones are of one shape."""
+    """Build the encoder that the config names; exogenous and endogenous ones have one shape."""
     if config.encoder == "vgg16-face":
         return FaceEncoder(rngs=rngs)
     return SmallEncoder(task.channels, config.widths, rngs=rngs)
 
 
 def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
-    """(h, w, C) of a representation.
+    """Return the shape (h, w, C) of a representation.
 
     Raises:
         ConfigError: images that the encoder cannot take.
@@ -152,7 +154,7 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
     if config.encoder == "vgg16-face":
         if (task.size, task.channels) != (224, 3):
             raise ConfigError(
-                f"the encoder vgg16-face wants colour images of 224 pixels, got {task.channels} channels and "
+                f"the encoder vgg16-face needs colour images of 224 pixels, got {task.channels} channels and "
                 f"{task.size} pixels; read the data with size = 224"
             )
         return 7, 7, 512
@@ -165,21 +167,21 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """How many classes each exogenous variable has: what the config says, else the data.
+    """Return how many classes each exogenous variable has, from the config or else the data.
 
     Raises:
-        ConfigError: neither knows.
+        ConfigError: neither has it.
     """
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 
 def flat(maps: Array) -> Array:
-    """(B, h, w, C) -> (B, h w C); B may be a symbol, as where networks are exported."""
+    """Flatten (B, h, w, C) to (B, h w C); B may be a symbol, as in an export."""
     return maps.reshape(-1, math.prod(maps.shape[1:]))
 
 
-def weights_of(module: nnx.Module) -> int:
-    """How many weights and biases a network learns, as the paper counts them: without batch normalisation."""
+def count_weights(module: nnx.Module) -> int:
+    """Count the weights and biases of a network as the paper does: without batch normalization."""
     total = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
     norms = (part for _, part in nnx.iter_modules(module) if isinstance(part, BatchNorm))
     return total - sum(leaf.size for norm in norms for leaf in jax.tree.leaves(nnx.state(norm, nnx.Param)))

@@ -1,6 +1,6 @@
-"""What THIN's networks are put together from, in Flax NNX: encoders, a committee of classifiers, the tree gate.
+"""The parts of THIN's networks: encoders, a committee of classifiers, the tree gate.
 
-Batch normalisation stands before each activation (Sections 4.1 and 4.3), but for VGG's own.
+Batch normalization precedes each activation (Sections 4.1 and 4.3), except in VGG.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from jaxface.core.types import Array
 from jaxface.frameworks.thin.losses import leaf_probabilities
 
 EPSILON = 1e-3
-"""Of the authors' batch normalisation."""
+"""Of the authors' batch normalization."""
 
 _kernel = nnx.initializers.he_normal(in_axis=-2, out_axis=-1, batch_axis=0)
 
 
 class SmallEncoder(nnx.Module):
-    """(B, H, W, channels) -> (B, H / 2^n, W / 2^n, C): n times convolution, normalisation, ReLU, pooling."""
+    """(B, H, W, channels) -> (B, H / 2^n, W / 2^n, C): n times convolution, normalization, ReLU, pooling."""
 
     def __init__(self, channels: int, widths: Sequence[int], *, rngs: nnx.Rngs) -> None:
         inputs = (channels, *widths)
@@ -71,15 +71,15 @@ class Committee(nnx.Module):
     def __call__(self, features: Array) -> Array:
         kernel = self.kernels[0][...]
         experts, inputs, outputs = kernel.shape
-        # the first layer sees the same for all: one product, by far the largest
-        answers = features @ kernel.transpose(1, 0, 2).reshape(inputs, experts * outputs)
-        answers = answers.reshape(-1, experts, outputs) + self.biases[0][...][None]
+        # the first layer has the same input for all experts: one product, by far the largest
+        values = features @ kernel.transpose(1, 0, 2).reshape(inputs, experts * outputs)
+        values = values.reshape(-1, experts, outputs) + self.biases[0][...][None]
         for norm, after, bias in zip(self.norms, self.kernels[1:], self.biases[1:], strict=True):
-            normal = jax.nn.relu(norm(answers.reshape(-1, experts * outputs)))
-            answers = jnp.einsum("bli,lio->blo", normal.reshape(-1, experts, outputs), after[...])
+            normal = jax.nn.relu(norm(values.reshape(-1, experts * outputs)))
+            values = jnp.einsum("bli,lio->blo", normal.reshape(-1, experts, outputs), after[...])
             outputs = after[...].shape[-1]
-            answers = answers + bias[...][None]
-        return answers
+            values = values + bias[...][None]
+        return values
 
 
 class TreeGate(nnx.Module):

@@ -1,4 +1,4 @@
-"""Trained exogenous networks from where they lie, and where they go in THIN's state."""
+"""Trained exogenous networks: read from a folder or file, and inserted into THIN's state."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from flax import nnx
 
@@ -14,63 +15,64 @@ from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.nets import vgg
 from jaxface.classify.weights import fill, flat_arrays
 from jaxface.core.errors import CheckpointError
-from jaxface.frameworks.common.framework import Task
+from jaxface.frameworks.common.state import replace_subtree, subtree
+from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, exogenous_classes
 
-_VGG = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16 -> where an exogenous network has it
+_VGG_PATHS = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16 -> path in an exogenous network
 
 
 def exogenous_states(
-    config: ThinConfig, task: Task, trained: Callable[[Path], nnx.State]
+    config: ThinConfig, task: Task, read_run: Callable[[Path], nnx.State]
 ) -> list[nnx.State | None]:
-    """The state of each exogenous network that the config names; None where it is to stay untrained.
+    """Return the state of each exogenous network that the config names; None where it stays untrained.
 
     Args:
-        trained: what reads the folder of a training.
+        read_run: folder of a training -> the state of its network.
+
     Raises:
         CheckpointError: a file that is missing or does not fit.
         StoreError, TrainingError: a training's folder that cannot be read.
     """
     return [
-        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place), trained)
+        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place), read_run)
         for classes, place in zip(exogenous_classes(config, task), config.exogenous_weights, strict=True)
     ]
 
 
 def read_exogenous(
-    config: ThinConfig, task: Task, classes: int, place: Path, trained: Callable[[Path], nnx.State]
+    config: ThinConfig, task: Task, classes: int, path: Path, read_run: Callable[[Path], nnx.State]
 ) -> nnx.State:
-    """The state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's checkpoint."""
+    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's
+    checkpoint."""
     abstract = nnx.eval_shape(lambda: ExogenousNetwork(config, task, classes, rngs=nnx.Rngs(0)))
-    if place.is_dir():
-        return fill(nnx.state(abstract), flat_arrays(trained(place)), str(place))
-    tensors = checkpoints.read(place)
+    if path.is_dir():
+        return fill(nnx.state(abstract), flat_arrays(read_run(path)), str(path))
+    tensors = checkpoints.read(path)
     if config.encoder == "vgg16-face":
-        return _read_vgg(classes, tensors, str(place))
-    return fill(nnx.state(abstract), tensors, str(place))
+        return _read_vgg(classes, tensors, str(path))
+    return fill(nnx.state(abstract), tensors, str(path))
 
 
-def with_states(config: ThinConfig, state: nnx.State, exogenous: list[nnx.State | None]) -> nnx.State:
-    """THIN's state with these exogenous networks, and, if the config says so, with the first one's encoder as
-    the beginning of the endogenous one.
+def insert_exogenous(config: ThinConfig, state: nnx.State, exogenous: list[nnx.State | None]) -> nnx.State:
+    """Return THIN's state with these exogenous networks.
+
+    With `start_from_exogenous`, the endogenous encoder becomes a copy of the first one's.
 
     Raises:
-        CheckpointError: an untrained network to begin with.
+        CheckpointError: `start_from_exogenous` with an untrained network.
     """
-    trained = {
-        ("exogenous", which, *path): leaf
-        for which, each in enumerate(exogenous)
-        if each is not None
-        for path, leaf in nnx.to_flat_state(each)
-    }
+    for index, network in enumerate(exogenous):
+        if network is not None:
+            state = replace_subtree(state, ("exogenous", index), network)
     if config.start_from_exogenous:
         if exogenous[0] is None:
-            raise CheckpointError("start_from_exogenous has no trained network to begin with; name its weights")
-        for path, leaf in nnx.to_flat_state(exogenous[0]):
-            if path[0] == "encoder":  # in memory of its own: a step may give away what it trains
-                trained["endogenous", *path[1:]] = leaf.replace(jnp.array(leaf[...]))
-    return nnx.from_flat_state([(path, trained.get(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+            raise CheckpointError("start_from_exogenous has no trained network to copy; name its weights")
+        # A copy: a step donates what it trains.
+        encoder = jax.tree.map(jnp.array, subtree(exogenous[0], ("encoder",)))
+        state = replace_subtree(state, ("endogenous",), encoder)
+    return state
 
 
 def _read_vgg(classes: int, tensors: Mapping[str, Any], origin: str) -> nnx.State:
@@ -79,7 +81,7 @@ def _read_vgg(classes: int, tensors: Mapping[str, Any], origin: str) -> nnx.Stat
 
 
 def of_vgg(state: nnx.State) -> nnx.State:
-    """VGG-16's state as an `ExogenousNetwork`'s: the convolutions are gamma_tau, the dense layers c_sigma."""
+    """Turn VGG-16's state into an `ExogenousNetwork`'s: convolutions are gamma_tau, dense layers c_sigma."""
     return nnx.from_flat_state(
-        [((*_VGG[str(path[0])], *path[1:]), leaf) for path, leaf in nnx.to_flat_state(state)]
+        [((*_VGG_PATHS[str(path[0])], *path[1:]), leaf) for path, leaf in nnx.to_flat_state(state)]
     )

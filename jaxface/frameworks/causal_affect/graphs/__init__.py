@@ -1,21 +1,18 @@
-"""Signed causal graphs: files, scores against a known truth, baselines on labels, literature, pictures.
+"""Signed causal graphs: construction, files, scores against a known truth, figures."""
 
-Here is what graphs are made of and measured by; `baselines`, `notears`, `pc`, `contest`, `literature` and
-`figures` are modules of their own.
-"""
-
+from jaxface.frameworks.causal_affect.graphs.figures import face_figure, global_figure
 from jaxface.frameworks.causal_affect.graphs.files import read, write
+from jaxface.frameworks.causal_affect.graphs.ground_truth import world_graph
 from jaxface.frameworks.causal_affect.graphs.scores import Agreement, EdgeScores, agreement, score
 from jaxface.frameworks.causal_affect.graphs.signed import (
     Edge,
     SignedGraph,
     empty,
     mean,
-    restricted,
+    restrict,
     strongest,
-    thresholded,
+    threshold_graph,
 )
-from jaxface.frameworks.causal_affect.graphs.truth import of_world
 
 __all__ = [
     "Agreement",
@@ -24,12 +21,14 @@ __all__ = [
     "SignedGraph",
     "agreement",
     "empty",
+    "face_figure",
+    "global_figure",
     "mean",
-    "of_world",
     "read",
-    "restricted",
+    "restrict",
     "score",
     "strongest",
-    "thresholded",
+    "threshold_graph",
+    "world_graph",
     "write",
 ]

@@ -1,18 +1,19 @@
-"""Pictures of signed graphs (as the paper's Figs. 2 and 3): excitation blue, inhibition orange and dashed."""
+"""Figures of signed graphs (as the paper's Figs. 2 and 3): excitation blue, inhibition orange and dashed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.patches import FancyArrowPatch
 
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
-EXCITES, INHIBITS = "#0072b2", "#d55e00"  # told apart by every kind of colour vision
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+EXCITES, INHIBITS = "#0072b2", "#d55e00"  # distinguishable with colour blindness
 _QUIET, _FAINT, _NODE, _EXPRESSION, _INK = "#c8ccd2", "#8a9099", "#eef1f5", "#fff6dd", "#1d2329"
 _ACROSS = 1.5  # from the units' column to the boxes of expressions
 _SIZE = 23.0  # points across a unit's disc, if not too many share the height
@@ -21,55 +22,60 @@ _INCH = 72.0 / 2.5 * _HEIGHT  # points for a unit of length, about
 
 
 def global_figure(graph: SignedGraph, title: str = "") -> Figure:
-    """The graph among units on a circle, and beside it the one from units to expressions.
+    """Draw the graph among units on a circle, and next to it the one from units to expressions.
 
-    Every weight that is not 0 is drawn, the wider the stronger: threshold the graph first.
+    Every weight that is not 0 is drawn, stronger ones wider: threshold the graph first.
     """
-    drawn = Figure(figsize=(2 * _HEIGHT, _HEIGHT), layout="constrained")
-    left, right = drawn.subplots(1, 2)
-    among(left, graph)
-    onwards(right, graph)
-    _legend(drawn)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(2 * _HEIGHT, _HEIGHT), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    unit_edges(left, graph)
+    expression_edges(right, graph)
+    _legend(figure)
     if title:
-        drawn.suptitle(title, fontsize=13, color=_INK)
-    return drawn
+        figure.suptitle(title, fontsize=13, color=_INK)
+    return figure
 
 
 def face_figure(
     image: np.ndarray,
-    everyone: SignedGraph,
-    own: SignedGraph,
+    global_graph: SignedGraph,
+    sample_graph: SignedGraph,
     present: Collection[int],
     expression: str,
 ) -> Figure:
-    """One face, the graph of all faces, and the face's own, on what the face shows.
+    """Draw one face, the global graph and the face's own, highlighting what the face shows.
 
     Edges among present units and from these to the expression are drawn in colour, the others grey.
 
     Args:
         image: (H, W, 3), uint8 or in [0, 1].
-        everyone, own: of the same nodes; threshold them first.
-        present: the units that the face shows; expression: what it shows or is taken for.
+        global_graph, sample_graph: of the same nodes; threshold them first.
+        present: the units that the face shows.
+        expression: that it shows or is predicted to show.
     """
-    drawn = Figure(figsize=(13.5, 8), layout="constrained")
-    grid = drawn.add_gridspec(2, 3, width_ratios=(0.9, 1, 1))
-    face = drawn.add_subplot(grid[:, 0])
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13.5, 8), layout="constrained")
+    grid = figure.add_gridspec(2, 3, width_ratios=(0.9, 1, 1))
+    face = figure.add_subplot(grid[:, 0])
     face.imshow(image, interpolation="nearest")
     face.set_axis_off()
-    units = ", ".join(f"AU{unit}" for unit in own.units if unit in present)
+    units = ", ".join(f"AU{unit}" for unit in sample_graph.units if unit in present)
     face.set_title(f"{expression}\n{units or 'no action unit'}", fontsize=13, color=_INK)
-    for row, (name, graph) in enumerate((("all faces", everyone), ("this face", own))):
-        left, right = drawn.add_subplot(grid[row, 1]), drawn.add_subplot(grid[row, 2])
-        among(left, graph, present)
-        onwards(right, graph, present, expression)
+    for row, (name, graph) in enumerate((("all faces", global_graph), ("this face", sample_graph))):
+        left, right = figure.add_subplot(grid[row, 1]), figure.add_subplot(grid[row, 2])
+        unit_edges(left, graph, present)
+        expression_edges(right, graph, present, expression)
         left.set_title(f"among action units, {name}", fontsize=11, color=_INK)
         right.set_title(f"on to expressions, {name}", fontsize=11, color=_INK)
-    _legend(drawn)
-    return drawn
+    _legend(figure)
+    return figure
 
 
-def among(axes: Axes, graph: SignedGraph, present: Collection[int] | None = None) -> None:
-    """Edges among units, on a circle that starts at the top and goes clockwise.
+def unit_edges(axes: Axes, graph: SignedGraph, present: Collection[int] | None = None) -> None:
+    """Draw edges among units, on a circle that starts at the top and goes clockwise.
 
     Args:
         present: units whose edges are in colour; None = all.
@@ -93,10 +99,10 @@ def among(axes: Axes, graph: SignedGraph, present: Collection[int] | None = None
     axes.set_title("among action units", fontsize=11, color=_INK)
 
 
-def onwards(
+def expression_edges(
     axes: Axes, graph: SignedGraph, present: Collection[int] | None = None, expression: str | None = None
 ) -> None:
-    """Edges from units, a column on the left, to expressions, a column on the right.
+    """Draw edges from units, a column on the left, to expressions, a column on the right.
 
     Args:
         present: units whose edges are in colour, if they go to `expression`; None = all.
@@ -144,6 +150,8 @@ def _arrow(
     bend: float,
     gap: float,
 ) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
     share = abs(weight) / strongest
     colour = (EXCITES if weight > 0.0 else INHIBITS) if loud else _QUIET
     away = (end - start) / max(float(np.linalg.norm(end - start)), 1e-9)
@@ -173,18 +181,20 @@ def _disc(axes: Axes, place: np.ndarray, text: str, lit: bool, size: float) -> N
 
 
 def _gap(size: float) -> float:
-    """From a disc's middle to where an edge may begin."""
+    """Return the distance from a disc's centre to where an edge may begin."""
     return 0.75 * size / _INCH
 
 
 def _column(count: int) -> np.ndarray:
-    """Heights from top to bottom."""
+    """Return heights from top to bottom."""
     return np.linspace(1.1, -1.1, count) if count > 1 else np.zeros(count)
 
 
-def _legend(drawn: Figure) -> None:
+def _legend(figure: Figure) -> None:
+    from matplotlib.lines import Line2D
+
     lines = [
         Line2D([], [], color=EXCITES, linewidth=2.5, label="excites"),
         Line2D([], [], color=INHIBITS, linewidth=2.5, linestyle=(0, (3.0, 1.6)), label="inhibits"),
     ]
-    drawn.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, fontsize=11)
+    figure.legend(handles=lines, loc="outside lower center", ncols=2, frameon=False, fontsize=11)

@@ -34,7 +34,7 @@ def write(graph: SignedGraph, path: str | Path) -> None:
 
 
 def read(path: str | Path) -> SignedGraph:
-    """The graph in a .json or .graphml file that `write` wrote.
+    """Read a graph from a .json or .graphml file that `write` wrote.
 
     Raises:
         ConfigError: another ending.
@@ -53,7 +53,7 @@ def read(path: str | Path) -> SignedGraph:
 
 
 def as_json(graph: SignedGraph) -> str:
-    """One JSON object: nodes in order, and both matrices row by row."""
+    """Return one JSON object: nodes in order, and both matrices row by row."""
     table: dict[str, Any] = {
         "format": _FORMAT,
         "units": graph.units,
@@ -65,7 +65,7 @@ def as_json(graph: SignedGraph) -> str:
 
 
 def from_json(text: str) -> SignedGraph:
-    """The graph of `as_json`."""
+    """Parse the text of `as_json`."""
     table = json.loads(text)
     if table["format"] != _FORMAT:
         raise DataError(f"format is {table['format']!r}, wanted {_FORMAT!r}")
@@ -76,24 +76,24 @@ def from_json(text: str) -> SignedGraph:
 
 
 def as_graphml(graph: SignedGraph) -> str:
-    """A directed GraphML graph: nodes `AU12` and `happiness`, an edge for every weight that is not 0."""
+    """Return a directed GraphML graph: nodes `AU12` and `happiness`, an edge for every weight that is not 0."""
     root = ElementTree.Element("graphml", xmlns=_GRAPHML)
     for name, of, kind in _KEYS:
         ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
-    drawn = ElementTree.SubElement(root, "graph", id="causes", edgedefault="directed")
+    element = ElementTree.SubElement(root, "graph", id="causes", edgedefault="directed")
     for kind, nodes in (("unit", graph.units), ("expression", graph.expressions)):
         for node in nodes:
-            _data(ElementTree.SubElement(drawn, "node", id=_id(node)), kind=kind, name=str(node))
+            _data(ElementTree.SubElement(element, "node", id=_id(node)), kind=kind, name=str(node))
     for edge in graph.edges():
         ends = {"source": _id(edge.source), "target": _id(edge.target)}
         polarity = "excitatory" if edge.weight > 0.0 else "inhibitory"
-        _data(ElementTree.SubElement(drawn, "edge", ends), weight=repr(edge.weight), polarity=polarity)
+        _data(ElementTree.SubElement(element, "edge", ends), weight=repr(edge.weight), polarity=polarity)
     ElementTree.indent(root)
     return ElementTree.tostring(root, "unicode", xml_declaration=True) + "\n"
 
 
 def from_graphml(text: str) -> SignedGraph:
-    """The graph of `as_graphml`."""
+    """Parse the text of `as_graphml`."""
     root = ElementTree.fromstring(text)
     nodes = {
         node.attrib["id"]: (_value(node, "kind"), _value(node, "name"))

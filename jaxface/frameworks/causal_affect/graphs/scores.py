@@ -1,7 +1,7 @@
-"""How well a learnt graph finds the edges of a true one, and how far two graphs agree.
+"""Scores of a learnt graph against a true one, and the agreement of two graphs.
 
 Weights are ranked by their magnitude. A pair of units counts as undirected where both directions are equally
-strong, as in a correlation; whoever does not choose a direction gets half a point for it, never a lucky one.
+strong, as in a correlation; an undirected edge scores one half for its direction, not 0 or 1 by chance.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, restricted
+from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, restrict
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class EdgeScores:
         precision: average precision of the same ranking; chance is the share of true edges.
         skeleton_auroc, skeleton_precision: of pairs, by the stronger direction; of edges to expressions, which
             have one direction, the same as `auroc` and `precision`.
-        direction: share of true edges that are stronger than their reversal, a tie counting half; nan for
+        direction: share of true edges that are stronger than their reversal, ties counting half; nan for
             edges to expressions.
         sign: share of true edges whose weight, in its stronger direction, has the right sign; 0 has none.
         hamming: structural Hamming distance with as many edges (pairs, the strongest) as the truth has.
-        hamming_own: likewise with the edges that pass the method's own threshold.
+        hamming_own: the same with the edges above the method's own threshold.
         edges_own: how many these are, a pair counted once.
     """
 
@@ -43,31 +43,31 @@ class EdgeScores:
 
 @dataclass(frozen=True)
 class Agreement:
-    """How far two graphs share their edges, whatever their strength.
+    """The edges that two graphs share, whatever their strength.
 
     Attributes:
         jaccard: shared edges by edges of either; nan where neither has any.
-        signed: share of the shared edges whose signs are equal; nan where none is shared.
-        shared, either: the numbers of edges.
+        same_sign: share of the shared edges whose signs are equal; nan where none is shared.
+        n_shared, n_either: the numbers of edges.
     """
 
     jaccard: float
-    signed: float
-    shared: int
-    either: int
+    same_sign: float
+    n_shared: int
+    n_either: int
 
 
 def score(learnt: SignedGraph, truth: SignedGraph, threshold: float) -> tuple[EdgeScores, EdgeScores]:
-    """Scores of the edges between units, and of those from units to expressions.
+    """Return scores of the edges between units, and of those from units to expressions.
 
     Args:
-        learnt: has at least the nodes of `truth`; others are not looked at.
+        learnt: has at least the nodes of `truth`; others are ignored.
         threshold: the method's own: magnitudes above it are its edges.
 
     Raises:
         LabelError: a node of the truth that `learnt` does not have.
     """
-    learnt = restricted(learnt, truth.units, truth.expressions)
+    learnt = restrict(learnt, truth.units, truth.expressions)
     return (
         between_scores(learnt.between, truth.between, threshold),
         expression_scores(learnt.to_expressions, truth.to_expressions, threshold),
@@ -75,34 +75,34 @@ def score(learnt: SignedGraph, truth: SignedGraph, threshold: float) -> tuple[Ed
 
 
 def between_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
-    """Scores of edges among units, both (U, U) from row to column."""
+    """Return scores of edges among units, both (U, U) from row to column."""
     strength, real = np.abs(learnt), truth != 0.0
-    apart = ~np.eye(len(truth), dtype=bool)
-    upper = np.triu(apart)
+    off_diagonal = ~np.eye(len(truth), dtype=bool)
+    upper = np.triu(off_diagonal)
     pair_strength, pair_real = np.maximum(strength, strength.T)[upper], (real | real.T)[upper]
     stronger = np.where(strength >= strength.T, learnt, learnt.T)
-    counted = np.flatnonzero(pair_real).size
-    matched = np.zeros_like(upper)
-    matched[upper] = _largest(pair_strength, counted)
+    count = np.flatnonzero(pair_real).size
+    pairs = np.zeros_like(upper)
+    pairs[upper] = _largest(pair_strength, count)
     own = (np.maximum(strength, strength.T) > threshold) & upper
     return EdgeScores(
-        auroc=auroc(strength[apart], real[apart]),
-        precision=average_precision(strength[apart], real[apart]),
+        auroc=auroc(strength[off_diagonal], real[off_diagonal]),
+        precision=average_precision(strength[off_diagonal], real[off_diagonal]),
         skeleton_auroc=auroc(pair_strength, pair_real),
         skeleton_precision=average_precision(pair_strength, pair_real),
-        direction=float(_chosen(strength)[real].mean()) if real.any() else float("nan"),
+        direction=float(_direction_score(strength)[real].mean()) if real.any() else float("nan"),
         sign=float((np.sign(stronger) == np.sign(truth))[real].mean()) if real.any() else float("nan"),
-        hamming=hamming(learnt, matched, truth),
+        hamming=hamming(learnt, pairs, truth),
         hamming_own=hamming(learnt, own, truth),
         edges_own=int(own.sum()),
     )
 
 
 def expression_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
-    """Scores of edges from units to expressions, both (U, E)."""
+    """Return scores of edges from units to expressions, both (U, E)."""
     strength, real = np.abs(learnt).reshape(-1), (truth != 0.0).reshape(-1)
     area, precision = auroc(strength, real), average_precision(strength, real)
-    right = (np.sign(learnt) == np.sign(truth)).reshape(-1)[real]
+    correct = (np.sign(learnt) == np.sign(truth)).reshape(-1)[real]
     own = strength > threshold
     return EdgeScores(
         auroc=area,
@@ -110,7 +110,7 @@ def expression_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -
         skeleton_auroc=area,
         skeleton_precision=precision,
         direction=float("nan"),
-        sign=float(right.mean()) if real.any() else float("nan"),
+        sign=float(correct.mean()) if real.any() else float("nan"),
         hamming=float((_largest(strength, int(real.sum())) != real).sum()),
         hamming_own=float((own != real).sum()),
         edges_own=int(own.sum()),
@@ -118,32 +118,32 @@ def expression_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -
 
 
 def hamming(learnt: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
-    """Structural Hamming distance: how many pairs of units must be changed for the graph to be the true one.
+    """Return the structural Hamming distance: how many pairs of units differ from the true graph.
 
-    An edge too many, too few or the wrong way round is one change; an undirected one on its place half.
+    A surplus, missing or reversed edge is one difference; an undirected one in place of a directed one a half.
 
     Args:
-        learnt: (U, U) weights, whose stronger direction of each pair is taken.
-        pairs: (U, U) bool, above the diagonal: which pairs are joined.
-        truth: (U, U), without pairs that are joined both ways.
+        learnt: (U, U) weights; the stronger direction of each pair counts.
+        pairs: (U, U) bool, above the diagonal: the pairs with an edge.
+        truth: (U, U), with one direction for each pair.
     """
     real, upper = truth != 0.0, np.triu(np.ones(truth.shape, bool), 1)
     both = pairs & (real | real.T) & upper
-    alone = (pairs ^ (real | real.T)) & upper
-    chosen = _chosen(np.abs(learnt))
-    wrong = 1.0 - np.where(real, chosen, chosen.T)
-    return float(alone.sum() + wrong[both].sum())
+    one_only = (pairs ^ (real | real.T)) & upper
+    direction = _direction_score(np.abs(learnt))
+    wrong = 1.0 - np.where(real, direction, direction.T)
+    return float(one_only.sum() + wrong[both].sum())
 
 
 def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreement]:
-    """How far the edges of two graphs, those that are not 0, agree on the nodes that both have.
+    """Compare the edges of two graphs, those that are not 0, on the nodes that both have.
 
     Returns:
         between units, and from units to expressions. Threshold graphs first.
     """
     units = [unit for unit in one.units if unit in other.units]
     names = [name for name in one.expressions if name in other.expressions]
-    first, second = restricted(one, units, names), restricted(other, units, names)
+    first, second = restrict(one, units, names), restrict(other, units, names)
     return (
         _agreement(first.between, second.between),
         _agreement(first.to_expressions, second.to_expressions),
@@ -151,7 +151,8 @@ def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreemen
 
 
 def auroc(strength: np.ndarray, real: np.ndarray) -> float:
-    """Probability that a true edge is stronger than one that is none, ties counting half; nan without either.
+    """Return the probability that a true edge is stronger than a false one, ties counting half; nan
+    without either.
 
     Args:
         strength: (N,); real: (N,) bool.
@@ -163,7 +164,8 @@ def auroc(strength: np.ndarray, real: np.ndarray) -> float:
 
 
 def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
-    """Mean over true edges of the precision among all that are at least as strong; nan without true edges.
+    """Return the mean over true edges of the precision among all that are at least as strong; nan
+    without true edges.
 
     Args:
         strength: (N,); real: (N,) bool.
@@ -174,24 +176,24 @@ def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
     return float(((at_least & real[None]).sum(1) / at_least.sum(1)).mean())
 
 
-def _chosen(strength: np.ndarray) -> np.ndarray:
-    """(U, U) 1 where an edge is stronger than its reversal, 1/2 where it is as strong."""
+def _direction_score(strength: np.ndarray) -> np.ndarray:
+    """Return (U, U): 1 where an edge is stronger than its reversal, 1/2 where it is equally strong."""
     return (strength > strength.T) + 0.5 * (strength == strength.T)
 
 
 def _largest(strength: np.ndarray, count: int) -> np.ndarray:
-    """(N,) bool, the `count` largest that are not 0; of equal ones the first."""
-    chosen = np.zeros(len(strength), bool)
-    chosen[np.argsort(-strength, kind="stable")[:count]] = True
-    return chosen & (strength > 0.0)
+    """Return (N,) bool: the `count` largest that are not 0; of equal ones the first."""
+    mask = np.zeros(len(strength), bool)
+    mask[np.argsort(-strength, kind="stable")[:count]] = True
+    return mask & (strength > 0.0)
 
 
 def _agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
-    shared, either = (one != 0.0) & (other != 0.0), (one != 0.0) | (other != 0.0)
-    same = np.sign(one) == np.sign(other)
+    both, either = (one != 0.0) & (other != 0.0), (one != 0.0) | (other != 0.0)
+    same_sign = np.sign(one) == np.sign(other)
     return Agreement(
-        jaccard=float(shared.sum() / either.sum()) if either.any() else float("nan"),
-        signed=float(same[shared].mean()) if shared.any() else float("nan"),
-        shared=int(shared.sum()),
-        either=int(either.sum()),
+        jaccard=float(both.sum() / either.sum()) if either.any() else float("nan"),
+        same_sign=float(same_sign[both].mean()) if both.any() else float("nan"),
+        n_shared=int(both.sum()),
+        n_either=int(either.sum()),
     )

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxface.core.errors import LabelError, ShapeError
 
-_ROUNDING = 1e-6  # a weight may pass 1 by so much: tanh in float32
+_ROUNDING = 1e-6  # a weight may exceed 1 by this: tanh in float32
 
 
 class Edge(NamedTuple):
@@ -46,32 +46,32 @@ class SignedGraph:
     def __post_init__(self) -> None:
         object.__setattr__(self, "units", tuple(int(unit) for unit in self.units))
         object.__setattr__(self, "expressions", tuple(self.expressions))
-        for named in (self.units, self.expressions):
-            if len(set(named)) != len(named):
-                raise LabelError(f"nodes of a graph are {list(named)}, each may be named once")
+        for nodes in (self.units, self.expressions):
+            if len(set(nodes)) != len(nodes):
+                raise LabelError(f"nodes of a graph are {list(nodes)}: must be unique")
         count = len(self.units)
         for name, shape in (("between", (count, count)), ("to_expressions", (count, len(self.expressions)))):
             object.__setattr__(self, name, _weights(name, getattr(self, name), shape))
         if np.diagonal(self.between).any():
-            raise ShapeError("between has weights on its diagonal, no unit causes itself; set them to 0")
+            raise ShapeError("between has weights on its diagonal; no unit causes itself: set them to 0")
 
     def edges(self) -> Iterator[Edge]:
-        """Every weight that is not 0, row by row; those between units first."""
+        """Yield every weight that is not 0, row by row; those between units first."""
         for targets, weights in ((self.units, self.between), (self.expressions, self.to_expressions)):
             for row, column in np.argwhere(weights):
                 yield Edge(self.units[row], targets[column], float(weights[row, column]))
 
 
 def empty(units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
-    """The graph without edges."""
+    """Return the graph without edges."""
     count = len(units)
     return SignedGraph(
         tuple(units), tuple(expressions), np.zeros((count, count)), np.zeros((count, len(expressions)))
     )
 
 
-def thresholded(graph: SignedGraph, at: float) -> SignedGraph:
-    """The edges of magnitude `at` or above, as strong as they were; `at` in [0, 1]."""
+def threshold_graph(graph: SignedGraph, at: float) -> SignedGraph:
+    """Return the edges of magnitude `at` or above, with their weights; `at` in [0, 1]."""
     between, to_expressions = (
         np.where(np.abs(weights) >= at, weights, 0.0) for weights in (graph.between, graph.to_expressions)
     )
@@ -79,9 +79,10 @@ def thresholded(graph: SignedGraph, at: float) -> SignedGraph:
 
 
 def strongest(graph: SignedGraph, between: int, to_expressions: int) -> SignedGraph:
-    """So many strongest edges of each kind; of equal ones those of the first rows and columns.
+    """Return the given numbers of strongest edges of each kind; of equal ones those of the first
+    rows and columns.
 
-    No edge of weight 0 is chosen, so that a graph of fewer edges keeps fewer.
+    Edges of weight 0 do not count, so a graph of fewer edges keeps fewer.
     """
     return SignedGraph(
         graph.units,
@@ -91,16 +92,16 @@ def strongest(graph: SignedGraph, between: int, to_expressions: int) -> SignedGr
     )
 
 
-def restricted(graph: SignedGraph, units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
-    """The same edges among these nodes, in this order.
+def restrict(graph: SignedGraph, units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
+    """Return the edges among these nodes, in this order.
 
     Raises:
         LabelError: a node that the graph does not have.
     """
-    for wanted, known in ((units, graph.units), (expressions, graph.expressions)):
-        missing = [name for name in wanted if name not in known]
+    for names, nodes in ((units, graph.units), (expressions, graph.expressions)):
+        missing = [name for name in names if name not in nodes]
         if missing:
-            raise LabelError(f"the graph has no node {missing[0]!r}, it has {list(known)}")
+            raise LabelError(f"the graph has no node {missing[0]!r}, it has {list(nodes)}")
     rows = [graph.units.index(unit) for unit in units]
     columns = [graph.expressions.index(name) for name in expressions]
     return SignedGraph(
@@ -112,9 +113,9 @@ def restricted(graph: SignedGraph, units: Sequence[int], expressions: Sequence[s
 
 
 def mean(graphs: Sequence[SignedGraph]) -> SignedGraph:
-    """The mean weights of graphs of the same nodes, such as those of several images or seeds."""
+    """Return the mean weights of graphs of the same nodes, such as those of several images or seeds."""
     first = graphs[0]
-    same = [restricted(graph, first.units, first.expressions) for graph in graphs]
+    same = [restrict(graph, first.units, first.expressions) for graph in graphs]
     return SignedGraph(
         first.units,
         first.expressions,
@@ -136,7 +137,7 @@ def _weights(name: str, value: np.ndarray, shape: tuple[int, int]) -> np.ndarray
 
 def _strongest(weights: np.ndarray, count: int) -> np.ndarray:
     flat = weights.reshape(-1)
-    chosen = np.argsort(-np.abs(flat), kind="stable")[:count]
-    kept = np.zeros_like(flat)
-    kept[chosen] = flat[chosen]
-    return kept.reshape(weights.shape)
+    indices = np.argsort(-np.abs(flat), kind="stable")[:count]
+    result = np.zeros_like(flat)
+    result[indices] = flat[indices]
+    return result.reshape(weights.shape)

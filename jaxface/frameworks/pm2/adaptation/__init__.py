@@ -1,1 +1,1 @@
-"""Discrepancies between domains that PM2 is compared with, in the form for many labels at once."""
+"""Domain discrepancies of PM2's baselines, in their form for several labels at once."""

