@@ -16,6 +16,7 @@ FLAME's files were written by Python 2, whose byte strings are read as latin-1 t
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,71 @@ def _resolve(module: str, name: str) -> Any:
     raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
 
 
-class _Chumpy(_Stateful):
+class _Dtype(Inert):
+    """Stand-in of `numpy.dtype`: its code, and the byte order from its state."""
+
+    def __init__(self, code: Any = "", *_: Any) -> None:
+        self.code = code
+        self.order = "<"
+
+    def __setstate__(self, state: Any) -> None:
+        # (version, byte order, subarray, names, ...): of these only the byte order matters for numbers.
+        if isinstance(state, tuple) and len(state) > 1 and state[1] == ">":
+            self.order = ">"
+
+    def numpy(self, name: str) -> np.dtype:
+        if self.code not in _ELEMENTS:
+            raise ModelFileError(f"{name} has elements of type {str(self.code)[:20]!r}, not numbers")
+        return np.dtype(self.order + self.code)
+
+
+class _Array(Inert):
+    """Stand-in of `numpy.ndarray`; its state is (version, shape, dtype, Fortran order, bytes)."""
+
+    state: Any = None
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+    def numbers(self, name: str) -> np.ndarray:
+        if not (isinstance(self.state, tuple) and len(self.state) == 5):
+            raise ModelFileError(f"{name} is an array without contents")
+        _, shape, dtype, fortran, data = self.state
+        if not (isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)):
+            raise ModelFileError(f"{name} has no shape")
+        if not isinstance(dtype, _Dtype):
+            raise ModelFileError(f"{name} has no element type")
+        element = dtype.numpy(name)
+        if isinstance(data, str):  # written by Python 2
+            data = data.encode("latin1", errors="replace")
+        if not isinstance(data, bytes | bytearray):
+            raise ModelFileError(f"{name} holds {type(data).__name__} objects, not numbers")
+        # math.prod has no overflow, unlike NumPy's.
+        if math.prod(shape) * element.itemsize != len(data):
+            raise ModelFileError(
+                f"{name} claims the shape {shape} of {element.name} but holds {len(data)} bytes"
+            )
+        return np.frombuffer(data, element).reshape(shape, order="F" if fortran else "C")
+
+
+class _Scalar(Inert):
+    """Stand-in of a NumPy scalar: an array without axes."""
+
+    def __init__(self, dtype: Any = None, data: Any = b"") -> None:
+        self.inner = _Array()
+        self.inner.state = (1, (), dtype, False, data)
+
+    def numbers(self, name: str) -> np.ndarray:
+        return self.inner.numbers(name)
+
+
+class _Chumpy(StatefulInert):
     """Stand-in of a chumpy array or expression; an evaluated one has its array in `x`."""
 
     path = "chumpy"
 
 
-class _Sparse(_Stateful):
+class _Sparse(StatefulInert):
     """Stand-in of a compressed sparse matrix; `indptr` runs along `axis` (0: rows, 1: columns)."""
 
     axis = 0
@@ -167,7 +226,7 @@ _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
     (_MULTIARRAY, "scalar", _Scalar),
     (("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer", _array_from_buffer),
     (("numpy",), "ndarray", _Array),
-    (("numpy",), "dtype", StatefulInert),
+    (("numpy",), "dtype", _Dtype),
     (("scipy.sparse.csr", "scipy.sparse._csr"), "csr_matrix", _Sparse),
     (("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", _SparseColumns),
     (("copy_reg", "copyreg"), "_reconstructor", _instance),
