@@ -144,7 +144,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays wanted"),
+        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays expected"),
         ({"up.extra": np.ones(3)}, "unknown 'up.extra'"),
         ({"blocks.0.weight": np.ones((4, 1, 3, 3))}, "unknown 'blocks.0.weight'"),  # beside dw.weight
         (
