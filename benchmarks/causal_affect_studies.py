@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
@@ -30,7 +31,6 @@ from jaxface.frameworks.causal_affect import CausalAffectConfig, costs, studies,
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, of_world, scores, write
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.seeds import aggregate_seeds
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-causal-small.toml"
 FAR = {"units": 0, "label": 1_000_000, "development": 2_000_000, "test": 3_000_000}

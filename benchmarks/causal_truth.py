@@ -23,6 +23,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 import jax
 import numpy as np
 import tyro
+from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
+from jaxface.frameworks.common.evaluate import measures
+from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from benchmarks.causal_affect_studies import CONFIG, EDGE, Settings, Study, faces
 from jaxface.bench.harness import append, results_file, stamp
@@ -31,9 +34,6 @@ from jaxface.data import Dataset, rendered
 from jaxface.data.joining import JOINED
 from jaxface.frameworks.causal_affect import gatv2, graphs, known_units, studies, variant
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, baselines, contest, figures
-from jaxface.frameworks.causal_affect.graphs.baselines import Found, Labels
-from jaxface.frameworks.common.evaluate import measures
-from jaxface.frameworks.common.seeds import aggregate_seeds
 
 RECIPE = "causes"
 _LEARNT = re.compile(r"row(?P<row>\d+)-seed(?P<seed>\d+)-(?P<kind>\w+)\.json")

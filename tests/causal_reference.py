@@ -97,14 +97,10 @@ def own(numbers: Numbers, branch: str, features: np.ndarray, layers: int, same: 
         if same:
             edges = edges * (1 - np.eye(len(edges)))
         nodes = aggregate(edges, features, values)
-    hidden = (
-        edges.reshape(-1) @ numbers[f"{branch}/sample_graph/gate/0/kernel"]
-        + numbers[f"{branch}/sample_graph/gate/0/bias"]
-    )
+    gate_layer = f"{branch}/sample_graph/gate"
+    hidden = edges.reshape(-1) @ numbers[f"{gate_layer}/0/kernel"] + numbers[f"{gate_layer}/0/bias"]
     hidden = np.where(hidden > 0, hidden, 0.01 * hidden)
-    last = (
-        hidden @ numbers[f"{branch}/sample_graph/gate/1/kernel"] + numbers[f"{branch}/sample_graph/gate/1/bias"]
-    )
+    last = hidden @ numbers[f"{gate_layer}/1/kernel"] + numbers[f"{gate_layer}/1/bias"]
     gate = sigmoid(last[0])
     return gate * everyone(numbers, branch, same) + (1 - gate) * edges
 

@@ -78,9 +78,8 @@ def test_known_units_are_told_by_their_states_alone() -> None:
     config = variant(causal_affect_fixture(jax.random.key(0)).config, 3)
     task = Task(labels=("anger", "fear"), units=(1, 2), size=8)
     states = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
-    look = jax.jit(
-        lambda states: oracle_features.FRAMEWORK.build(config, task, nnx.Rngs(0))(states), compiler_options=FAST
-    )
+    build = oracle_features.FRAMEWORK.build
+    look = jax.jit(lambda states: build(config, task, nnx.Rngs(0))(states), compiler_options=FAST)
     seen = jax.device_get(look(states))
     first, second = seen.features[:, 0], seen.features[:, 1]
     np.testing.assert_array_equal(first[0], first[1])

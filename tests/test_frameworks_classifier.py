@@ -18,8 +18,7 @@ from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.classifier import FRAMEWORK, ClassifierConfig
 from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
-from jaxface.frameworks.classifier.networks import BatchAttention, Student, card_of, see_straight
-from jaxface.frameworks.classifier.train import start
+from jaxface.frameworks.classifier.networks import BatchAttention, Student, card_of, start_with_identity
 from jaxface.frameworks.common.task import Task
 
 TASK = Task(labels=("anger", "happiness", "neutral"), size=64)
@@ -58,10 +57,10 @@ def test_emonext_has_attention_in_training_alone_and_begins_without_warping() ->
     net = module.net
     net.transformer.affine.kernel = nnx.Param(jnp.ones((32, 6)))
     net.transformer.affine.bias = nnx.Param(jnp.ones(6))
-    see_straight(net)
+    start_with_identity(net)
     affine = net.transformer.affine(jnp.ones((1, 32))).reshape(2, 3)
     np.testing.assert_array_equal(affine, [[1, 0, 0], [0, 1, 0]])
-    assert FRAMEWORK.size(config) == 236 and card_of(config, TASK).size == 224
+    assert FRAMEWORK.image_size(config) == 236 and card_of(config, TASK).size == 224
 
 
 def test_attention_wants_an_embedding() -> None:
@@ -77,7 +76,7 @@ def drawn() -> nnx.State:
 
 
 def test_it_begins_with_a_classifier_but_for_the_head(drawn: nnx.State) -> None:
-    begun = start(ClassifierConfig(start="fer-mini-xception"), TASK, drawn)
+    begun = FRAMEWORK.initialize(ClassifierConfig(start="fer-mini-xception"), TASK, drawn)
     assert jax.tree.structure(begun) == jax.tree.structure(drawn)
     source = flat_arrays(classify.load("fer-mini-xception").state)
     ours = flat_arrays(begun["net"])
@@ -91,22 +90,25 @@ def test_it_begins_with_a_classifier_but_for_the_head(drawn: nnx.State) -> None:
 def test_it_begins_with_a_file(drawn: nnx.State, tmp_path: Path) -> None:
     arrays = {name: array + 1 for name, array in flat_arrays(drawn["net"]).items()}
     write_safetensors(tmp_path / "some.safetensors", arrays)
-    begun = start(ClassifierConfig(start=str(tmp_path / "some.safetensors")), TASK, drawn)
+    begun = FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "some.safetensors")), TASK, drawn)
     for leaf in jax.tree.leaves(begun):
         np.testing.assert_array_equal(leaf, 2 * np.ones_like(leaf))
     wrong = {name: array[..., :1] for name, array in arrays.items()}
     write_safetensors(tmp_path / "wrong.safetensors", wrong)
     with pytest.raises(CheckpointError, match=r"is no fer-mini-xception: \d+ arrays do not fit"):
-        start(ClassifierConfig(start=str(tmp_path / "wrong.safetensors")), TASK, drawn)
+        FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "wrong.safetensors")), TASK, drawn)
 
 
 @pytest.mark.parametrize(
     ("begin", "message"),
-    [("face-api", "is of the architecture 'face-api'"), ("nothing", "is no classifier's name, no folder")],
+    [
+        ("face-api", "is of the architecture 'face-api'"),
+        ("nothing", "is neither a classifier's name nor a folder"),
+    ],
 )
 def test_a_start_that_does_not_fit_is_refused(drawn: nnx.State, begin: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        start(ClassifierConfig(start=begin), TASK, drawn)
+        FRAMEWORK.initialize(ClassifierConfig(start=begin), TASK, drawn)
 
 
 def test_every_architecture_has_a_card() -> None:

@@ -12,7 +12,7 @@ from jaxface.cli import main, options
 from jaxface.cli.train import command_of
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset
-from jaxface.frameworks.common.inputs import parsed, task_of
+from jaxface.frameworks.common.inputs import parse_options, task_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -26,8 +26,11 @@ CONFIGS = Path(__file__).parent.parent / "configs"
         (["train", "classifier", "--data", "folder", "--root", "absent"], "absent"),
         (["train", "classifier", "--data", "foldr"], "did you mean 'folder'"),
         (["train", "classifier", "--root", "expresions"], "did you mean 'expressions'"),
-        (["train", "classifier", "--optimiser.learning-rate", "0"], "learning_rate = 0.0; wanted more than 0"),
-        (["evaluate"], "name what is to be measured"),
+        (
+            ["train", "classifier", "--optimizer.learning-rate", "0"],
+            "optimizer.learning_rate = 0.0: must be more than 0",
+        ),
+        (["evaluate"], "name what to evaluate"),
         (["evaluate", "face-apj"], "did you mean 'face-api'"),
     ],
 )
@@ -73,9 +76,9 @@ def test_a_typo_in_a_table_is_told(tmp_path: Path) -> None:
 
 
 def test_options_of_a_reader() -> None:
-    assert parsed(("split=train", "fold=2")) == {"split": "train", "fold": 2}
+    assert parse_options(("split=train", "fold=2")) == {"split": "train", "fold": 2}
     with pytest.raises(ConfigError, match="NAME=VALUE"):
-        parsed(("split",))
+        parse_options(("split",))
 
 
 def test_a_task_is_what_the_data_ask() -> None:

@@ -21,7 +21,7 @@ from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.frameworks.common.exporting import export, export_obstacle
 from jaxface.frameworks.common.framework import Framework, TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.record import read_log
+from jaxface.frameworks.common.run_folder import read_log
 from tests import fake_audit
 from tests.framework_fixtures import FIXTURES, Fixture
 

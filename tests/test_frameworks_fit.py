@@ -19,7 +19,7 @@ from jaxface.core.errors import ConfigError, StoreError, TrainingError
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.record import read_log
+from jaxface.frameworks.common.run_folder import read_log
 from tests.toy_framework import PLAIN, TASK, TOY, TOY_CONFIG, TRAIN, ToyConfig, examples
 
 

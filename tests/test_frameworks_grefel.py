@@ -76,10 +76,10 @@ def test_corrections_are_those_of_the_formulas(
     scale = 0.7
     anchors = jnp.asarray(numbers["anchors"], jnp.float32)
 
-    def one(logits: jax.Array, embedding: jax.Array, scores: jax.Array) -> anchor_correction.Balanced:
+    def one(logits: jax.Array, embedding: jax.Array, scores: jax.Array) -> anchor_correction.Correction:
         attentive = anchor_correction.by_class(scores) if attended else None
         distance = anchor_correction.distances(embedding, anchors)
-        return anchor_correction.balance(jax.nn.log_softmax(logits), distance, attentive, scale, weights)
+        return anchor_correction.correct(jax.nn.log_softmax(logits), distance, attentive, scale, weights)
 
     given = (jnp.asarray(numbers[name], jnp.float32) for name in ("logits", "embeddings", "attentive"))
     ours = jax.vmap(one)(*given)
@@ -87,7 +87,9 @@ def test_corrections_are_those_of_the_formulas(
         np.testing.assert_allclose(ours.distances[place], wanted["distances"], **CLOSE)
         for name in ("primary", "geometric", "corrected"):
             found = np.exp(np.asarray(getattr(ours, name)[place], np.float64))
-            np.testing.assert_allclose(found, wanted[name], rtol=1e-4, err_msg=name)  # UNSURE is in it
+            np.testing.assert_allclose(
+                found, wanted[name], rtol=1e-4, err_msg=name
+            )  # CONFIDENCE_OFFSET is in it
             assert found.sum() == pytest.approx(1.0, abs=1e-5)
 
 
@@ -143,10 +145,10 @@ def slopes_of(weights: Literal["confidence", "relative"]) -> Callable[..., Any]:
     def loss(
         logits: jax.Array, embeddings: jax.Array, anchors: jax.Array, ramp: jax.Array, labels: jax.Array
     ) -> jax.Array:
-        def one(logits: jax.Array, embedding: jax.Array) -> anchor_correction.Balanced:
+        def one(logits: jax.Array, embedding: jax.Array) -> anchor_correction.Correction:
             distance = anchor_correction.distances(embedding, anchors)
             attentive = anchor_correction.by_class(-(distance**2))
-            return anchor_correction.balance(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
+            return anchor_correction.correct(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
 
         found = jax.vmap(one)(logits, embeddings)
         answers = jax.vmap(anchor_correction.mixture, (None, 0, 0))(1.0 - ramp, found.primary, found.corrected)
@@ -175,7 +177,7 @@ def test_a_hopeless_answer_still_has_a_slope() -> None:
     distance = jnp.array([[400.0], [1.0]])
 
     def loss(logits: jax.Array) -> jax.Array:
-        found = anchor_correction.balance(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
+        found = anchor_correction.correct(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
         return losses.class_loss(found.corrected[None], jnp.array([0]), 0.0)
 
     assert jax.grad(loss)(jnp.array([-300.0, 0.0]))[0] < -0.5
@@ -216,7 +218,7 @@ def test_self_cure(key: jax.Array) -> None:
     sure, torn = jnp.array([4.0, 0.0, 0.0]), jnp.array([0.1, 0.0, 0.0])
     logits = jnp.stack([sure, sure, sure, sure, torn, sure])
     labels = jnp.array([1, 1, 0, 2, 1, 2])
-    np.testing.assert_array_equal(scn.relabelled(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
+    np.testing.assert_array_equal(scn.relabel(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import nnx
-from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.weights import fill
@@ -21,12 +20,15 @@ from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import ArraySource, Dataset
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.grefel import reliability, studies, weights
+from jaxface.frameworks.grefel import weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape
-from jaxface.frameworks.grefel.networks import Grefel, prepared
+from jaxface.frameworks.grefel.networks import Grefel, preprocess
 from jaxface.frameworks.grefel.train import FRAMEWORK
+from studies.grefel import reliability, variants
+from studies.seeds import aggregate_seeds
 from tests import classifier_fixtures
+from tests.framework_fixtures import grefel_fixture
 from tests.shared import shared_file
 
 LABELS = ("happiness", "sadness", "surprise")
@@ -78,8 +80,8 @@ def test_the_small_one_has_the_same_shape(size: int, inside: int) -> None:
 def test_what_the_backbones_see() -> None:
     """Every second pixel of 224; 112 as they are."""
     images = jax.random.uniform(jax.random.key(0), (2, 224, 224, 3))
-    seen = prepared(images, POSTER)
-    np.testing.assert_array_equal(prepared(images[:, ::2, ::2], POSTER), seen)
+    seen = preprocess(images, POSTER)
+    np.testing.assert_array_equal(preprocess(images[:, ::2, ::2], POSTER), seen)
     np.testing.assert_allclose(seen[0, 5, 7], (images[0, 10, 14] - np.array([0.485, 0.456, 0.406])) /
                                np.array([0.229, 0.224, 0.225]), rtol=1e-5)  # fmt: skip
 
@@ -140,7 +142,7 @@ def test_the_whole_extractor_sees_what_the_published_network_sees(whole: Grefel)
 def test_a_file_that_is_not_there(tmp_path: Path, whole: Grefel) -> None:
     config = GrefelConfig(landmark_weights=str(tmp_path / "none.pth"))
     with pytest.raises(CheckpointError, match=r"none\.pth"):
-        weights.started(config, Task(labels=LABELS), nnx.state(whole))
+        weights.load_extractor(config, nnx.state(whole))
 
 
 def test_frozen_backbones_are_those_that_were_read(whole: Grefel) -> None:
@@ -170,11 +172,11 @@ def few(count: int) -> Dataset:
 
 def test_flips_are_as_many_as_asked() -> None:
     data = few(40)
-    noisy = studies.flipped(data, 0.3, seed=1)
+    noisy = variants.flip_labels(data, 0.3, seed=1)
     changed = noisy.column("label") != data.column("label")
     assert changed.sum() == 12 and noisy.column("label").max() < 3
     np.testing.assert_array_equal(noisy.column("clean"), data.column("label"))
-    again, other = studies.flipped(data, 0.3, seed=1), studies.flipped(data, 0.3, seed=2)
+    again, other = variants.flip_labels(data, 0.3, seed=1), variants.flip_labels(data, 0.3, seed=2)
     np.testing.assert_array_equal(noisy.column("label"), again.column("label"))
     assert (noisy.column("label") != other.column("label")).any()
 
@@ -190,15 +192,15 @@ def hastily_compiled() -> Iterator[None]:
 @pytest.mark.usefixtures("hastily_compiled")
 def test_a_study_from_training_to_its_row() -> None:
     """SCN: it remembers the labels that it corrects, and its answers have no corrected ones beside them."""
-    base = FRAMEWORK.fixture(jax.random.key(0)).config
+    base = grefel_fixture(jax.random.key(0)).config
     base = dataclasses.replace(base, scn=dataclasses.replace(base.scn, relabel_from=0.0, relabel_margin=0.0))
     train = TrainConfig(steps=3, batch=8, optimizer=OptimizerConfig("sgd"))
-    outcome = studies.trained(
-        studies.Variant("scn", studies.against(base, "scn"), 0.3), train, few(16), few(9), 0
+    run = variants.train_variant(
+        variants.Variant("scn", variants.with_method(base, "scn"), 0.3), train, few(16), few(9), 0
     )
-    assert outcome.primary.shape == (9, 3) and outcome.corrected is None
-    np.testing.assert_allclose(outcome.primary.sum(1), 1.0, rtol=1e-5)
-    row = studies.measures(outcome, few(9))
+    assert run.primary.shape == (9, 3) and run.corrected is None
+    np.testing.assert_allclose(run.primary.sum(1), 1.0, rtol=1e-5)
+    row = variants.metrics_row(run, few(9))
     assert 0 <= row["accuracy"] <= 1 and "corrected_accuracy" not in row and row["last_relabelled"] > 0
     means = aggregate_seeds([row, {**row, "accuracy": row["accuracy"] + 0.2}])
     assert means["accuracy"] == pytest.approx(row["accuracy"] + 0.1)
@@ -207,23 +209,23 @@ def test_a_study_from_training_to_its_row() -> None:
 
 def test_studies_are_the_papers() -> None:
     base = GrefelConfig()
-    assert len(studies.variants("anchors", base)) == 7 and len(studies.variants("losses", base)) == 9
-    first, *_, last = studies.variants("noise", base, studies.Grid(anchors=(0, 10), noise=(0.0, 0.5)))
+    assert len(variants.variants("anchors", base)) == 7 and len(variants.variants("losses", base)) == 9
+    first, *_, last = variants.variants("noise", base, variants.Grid(anchors=(0, 10), noise=(0.0, 0.5)))
     assert first.config.method == "cross-entropy" and first.noise == 0.0
     assert last.config.balance.anchors == 10 and last.config.method == "grefel" and last.noise == 0.5
-    names = [variant.name for study in studies.STUDIES for variant in studies.variants(study, base)]
+    names = [variant.name for study in variants.STUDIES for variant in variants.variants(study, base)]
     assert len(names) > 200
     with pytest.raises(ConfigError, match="did you mean 'smoothing'"):
-        studies.variants("smothing", base)
+        variants.variants("smothing", base)
 
 
 def test_reliability_of_answers(tmp_path: Path) -> None:
     answers = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.4, 0.6]])
     truth = np.array([0, 1, 1, 1])
     found = reliability.bins(answers, truth, 5)
-    np.testing.assert_array_equal(found.answers, [0, 0, 1, 1, 2])
+    np.testing.assert_array_equal(found.counts, [0, 0, 1, 1, 2])
     assert found.error == pytest.approx((2 * 0.4 + 0.3 + 0.4) / 4)
-    assert reliability.spread(answers) == pytest.approx((answers.std(), 0.9, 0.1))
-    np.testing.assert_allclose(reliability.mislabelled(answers.argmax(1), truth, 2), [0.0, 1.0])
+    assert reliability.confidence_stats(answers) == pytest.approx((answers.std(), 0.9, 0.1))
+    np.testing.assert_allclose(reliability.error_shares(answers.argmax(1), truth, 2), [0.0, 1.0])
     reliability.draw(tmp_path / "diagram.svg", {"before": found, "after": found})
     assert (tmp_path / "diagram.svg").read_text("utf-8").count("error 0.375") == 2

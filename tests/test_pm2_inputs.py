@@ -13,11 +13,19 @@ from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.pm2 import folds, inputs, protocol
+from jaxface.frameworks.pm2 import folds, inputs
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.domains import Habits, avatars_of, faces, habitual, pairs, sex_of
+from jaxface.frameworks.pm2.domains import (
+    PopulationBias,
+    make_avatar_recipe,
+    sample_faces,
+    sample_labels,
+    sample_pairs,
+    sex_of,
+)
 from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
-from jaxface.frameworks.pm2.paired_data import joined, with_pairs
+from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
+from studies.pm2 import protocol
 
 SMALL = Pm2Config(encoder="small")
 
@@ -49,7 +57,7 @@ def avatars(source: Dataset) -> Dataset:
 
 def test_pairs_are_found_by_their_image(source: Dataset, avatars: Dataset) -> None:
     found = with_pairs(source, avatars, 8)
-    rows = joined(found, (12, 1)).take(np.array([3, 0, 9])).rows([0, 1, 2])
+    rows = select_units(found, (12, 1)).take(np.array([3, 0, 9])).rows([0, 1, 2])
     levels = {name: rows[name][:, 0, 0, 0].tolist() for name in ("image", "female", "male")}
     assert levels == {"image": [3, 0, 9], "female": [103, 0, 109], "male": [203, 0, 209]}
     assert rows["paired"].tolist() == [True, False, True]
@@ -61,12 +69,12 @@ def test_pairs_of_another_data_set_are_refused(source: Dataset, avatars: Dataset
         with_pairs(source.take(range(5)), avatars, 8)
     with pytest.raises(DataError, match="other action units than the images of source"):
         with_pairs(source.take(np.arange(12)[::-1]), avatars, 8)
-    with pytest.raises(DataError, match="for no image of source a female and a male avatar"):
+    with pytest.raises(DataError, match="has no female and male avatar of any image of source"):
         with_pairs(source, avatars.take(avatars.columns["sex"] == 0), 8)
     with pytest.raises(DataError, match="source has no column 'pair'"):
         with_pairs(source, source, 8)
     with pytest.raises(DataError, match=r"source has no action unit 2; it has \[1, 4, 12\]"):
-        joined(source, (1, 2))
+        select_units(source, (1, 2))
 
 
 @pytest.fixture
@@ -80,7 +88,7 @@ def on_disk(source: Dataset, avatars: Dataset, monkeypatch: pytest.MonkeyPatch) 
 
 def test_domains_on_disk(on_disk: dict[str, Dataset]) -> None:
     of = {name: DomainConfig(each) for name, each in zip(("source", "pairs", "target"), on_disk, strict=True)}
-    made = inputs.pm2_inputs(SMALL, Pm2Data(**of, held_out=0.25, workers=0), TrainConfig(batch=4), 1)
+    made = inputs.open_domains(SMALL, Pm2Data(**of, held_out=0.25, workers=0), TrainConfig(batch=4), 1)
     assert made.task == Task(units=(1, 12), size=8, extras=made.task.extras)
     assert made.validation is not None and (len(made.validation), made.examples) == (3, 9)
     assert made.validation.units == (1, 12) and made.name == "source -> disfa"
@@ -101,15 +109,15 @@ def test_domains_on_disk(on_disk: dict[str, Dataset]) -> None:
 def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
     none, train = DomainConfig("none"), TrainConfig(batch=4)
     only = Pm2Data(source=DomainConfig("bp4d"), pairs=none, target=none, held_out=0.0, workers=0)
-    made = inputs.pm2_inputs(dataclasses.replace(SMALL, method="direct"), only, train, 0)
+    made = inputs.open_domains(dataclasses.replace(SMALL, method="direct"), only, train, 0)
     assert made.task.units == (1, 4, 12) and made.validation is None
     assert set(next(made.stream)) == {"image", "units", "units_known"}
     for method, missing in (("dan", "target"), ("pm2", "target"), ("m3sda", "target")):
-        with pytest.raises(ConfigError, match=f"method '{method}' looks at data.{missing}"):
-            inputs.pm2_inputs(dataclasses.replace(SMALL, method=method), only, train, 0)  # type: ignore[arg-type]
+        with pytest.raises(ConfigError, match=f"method '{method}' needs data.{missing}"):
+            inputs.open_domains(dataclasses.replace(SMALL, method=method), only, train, 0)  # type: ignore[arg-type]
     other = dataclasses.replace(only, units=(4,), target=DomainConfig("disfa"))
     with pytest.raises(DataError, match="no action unit in common"):
-        inputs.pm2_inputs(dataclasses.replace(SMALL, method="dan"), other, train, 0)
+        inputs.open_domains(dataclasses.replace(SMALL, method="dan"), other, train, 0)
 
 
 @pytest.mark.parametrize(
@@ -117,8 +125,8 @@ def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
     [
         (lambda: Pm2Data(source=DomainConfig("none")), "learns action units from a labelled source"),
         (lambda: Pm2Data(source=DomainConfig("bp4d")), "jaxface retarget"),
-        (lambda: Pm2Data(pairs=DomainConfig("rendered")), "drawn while training"),
-        (lambda: Habits(women=1.5), "women = 1.5"),
+        (lambda: Pm2Data(pairs=DomainConfig("rendered")), "rendered during training"),
+        (lambda: PopulationBias(women=1.5), "women = 1.5"),
     ],
 )
 def test_settings_that_cannot_be_are_refused(made: Any, message: str) -> None:
@@ -126,16 +134,16 @@ def test_settings_that_cannot_be_are_refused(made: Any, message: str) -> None:
         made()
 
 
-HABITS = Habits(women=0.75, seldom_in_women=(4,), seldom_in_men=(12,), restraint=0.8)
+BIAS = PopulationBias(women=0.75, seldom_in_women=(4,), seldom_in_men=(12,), expressiveness_gap=0.8)
 
 
 def test_people_are_women_in_their_share() -> None:
     for women in (0.0, 0.25, 0.8, 1.0):
         sexes = sex_of(np.arange(2000, 2100), women)
         assert abs(float((sexes == 0).mean()) - women) <= 0.02
-    fair = HABITS.fair
-    assert (fair.women, fair.seldom_in_men, fair.restraint) == (0.5, (4, 12), 0.4)
-    assert fair.seldom_in_women == fair.seldom_in_men == fair.fair.seldom_in_men
+    fair = BIAS.matched
+    assert (fair.women, fair.seldom_in_men, fair.expressiveness_gap) == (0.5, (4, 12), 0.4)
+    assert fair.seldom_in_women == fair.seldom_in_men == fair.matched.seldom_in_men
 
 
 def test_avatars_show_what_their_face_shows() -> None:
@@ -144,12 +152,16 @@ def test_avatars_show_what_their_face_shows() -> None:
     source = dataclasses.replace(source, people=dataclasses.replace(source.people, identities=100))
     studio, other = (
         rendered.build_assets(source),
-        rendered.build_assets(avatars_of(rendered.load_recipe("avatars"), source)),
+        rendered.build_assets(make_avatar_recipe(rendered.load_recipe("avatars"), source)),
     )
     keys = jax.random.split(jax.random.key(0), 400)
 
     def both(key: jax.Array) -> Any:
-        return faces(HABITS)(key, studio), pairs(HABITS, 30)(key, other), habitual(key, studio, HABITS.fair)
+        return (
+            sample_faces(BIAS)(key, studio),
+            sample_pairs(BIAS, 30)(key, other),
+            sample_labels(key, studio, BIAS.matched),
+        )
 
     one, two, even = jax.jit(jax.vmap(both), compiler_options={"xla_backend_optimization_level": 0})(keys)
     np.testing.assert_array_equal(one.columns["units"], two.columns["units"])
@@ -189,7 +201,7 @@ def test_means_and_deviations() -> None:
 
 def test_people_are_on_one_side() -> None:
     columns = {"identity": np.array([7, 3, 3, 9, 5, 7]), "image": np.arange(6)}
-    first, others = protocol.by_people(columns, 0.5)
+    first, others = protocol.split_by_people(columns, 0.5)
     assert first["image"].tolist() == [1, 2, 4] and others["image"].tolist() == [0, 3, 5]
 
 
@@ -197,6 +209,6 @@ def test_folds_are_measured_as_one() -> None:
     """Hits 3 of 4 and 0 of 1: together 2 * 3 / (2 * 3 + 2), not the mean of 6/7 and 0."""
     one = np.array([[1.0], [1.0], [1.0], [-1.0]]), {"units": np.ones((4, 1)), "sex": np.zeros(4)}
     other = np.array([[-1.0], [-1.0]]), {"units": np.array([[1.0], [0.0]])}
-    found = folds.pooled(Task(units=(12,)), [one, other])
+    found = folds.pool_folds(Task(units=(12,)), [one, other])
     assert found["f1"] == found["f1_au12"] == pytest.approx(0.75)
     assert "equal_opportunity" not in found  # one of them does not know the sex

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxface.frameworks.pm2 import losses
-from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moments
-from jaxface.frameworks.pm2.networks import answer
+from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moment_matching
+from jaxface.frameworks.pm2.networks import combine_logits
 from tests import pm2_reference as reference
 
 FEATURES, UNITS = 7, 4
@@ -58,7 +58,7 @@ def test_paired_moments() -> None:
 def test_answer_is_the_mean_of_probabilities() -> None:
     first, second = np.array([-3.0, 0.1, 80.0, 2.0]), np.array([1.0, 0.3, 80.0, -6.0])
     mean = (reference.sigmoid(first) + reference.sigmoid(second)) / 2
-    got = jax.jit(answer)(first, second)
+    got = jax.jit(combine_logits)(first, second)
     np.testing.assert_allclose(got[:2], np.log(mean[:2] / (1 - mean[:2])), rtol=1e-5)
     np.testing.assert_allclose(got[2], 80.0, rtol=1e-6)  # where the probability is 1 to the last bit
     assert got[3] < 0.0 < mean[3] - 0.4 and first[0] + second[0] < 0.0  # logits alone would say -2 and -1
@@ -72,10 +72,13 @@ def test_moments_of_domains(orders: int, centred: bool) -> None:
 
     @jax.jit
     def asked(one: jax.Array, other: jax.Array, target: jax.Array) -> tuple[jax.Array, ...]:
-        of = [moments.moments(domain, orders, centred) for domain in (one, other, target)]
-        alike = jax.value_and_grad(moments.distance)(of[0], of[0], "sum")
-        some = moments.moments(other, orders, centred, counted), moments.moments(other[:4], orders, centred)
-        return moments.multi_source(of[:2], of[2], "sum"), *alike, *some
+        of = [moment_matching.moments(domain, orders, centred) for domain in (one, other, target)]
+        alike = jax.value_and_grad(moment_matching.distance)(of[0], of[0], "sum")
+        some = (
+            moment_matching.moments(other, orders, centred, counted),
+            moment_matching.moments(other[:4], orders, centred),
+        )
+        return moment_matching.multi_source(of[:2], of[2], "sum"), *alike, *some
 
     whole, alike, slope, some, few = asked(*domains)
     np.testing.assert_allclose(whole, wanted, rtol=1e-5)
@@ -99,7 +102,7 @@ def test_bandwidths_have_no_gradient() -> None:
     """With the bandwidth held, a kernel of three points: the slope by hand."""
     points = jnp.array([[0.0], [1.0], [3.0]])
     variance = np.mean([0, 1, 9, 1, 0, 4, 9, 4, 0]) / 8.0
-    slope = jax.jit(jax.grad(lambda rows: kernels.several(rows, 1)[0, 1]))(points)
+    slope = jax.jit(jax.grad(lambda rows: kernels.multi_kernel(rows, 1)[0, 1]))(points)
     wanted = np.exp(-1 / (2 * variance)) / variance  # of exp(-(x0 - x1)^2 / 2 v) by x0
     np.testing.assert_allclose(slope, [[wanted], [-wanted], [0.0]], rtol=1e-5)
 
@@ -114,8 +117,10 @@ def test_a_reversed_gradient() -> None:
         value, slope = jax.value_and_grad(score)(features, share)
         assert value == -7.0
         np.testing.assert_allclose(slope, -share * weights)
-    assert adversarial.warmed(jnp.zeros(()), 10.0) == 0.0
-    np.testing.assert_allclose(adversarial.warmed(jnp.asarray(0.3), 10.0), 2 / (1 + np.exp(-3)) - 1, rtol=1e-6)
+    assert adversarial.reversal_scale(jnp.zeros(()), 10.0) == 0.0
+    np.testing.assert_allclose(
+        adversarial.reversal_scale(jnp.asarray(0.3), 10.0), 2 / (1 + np.exp(-3)) - 1, rtol=1e-6
+    )
 
 
 def test_domain_loss_and_what_cdan_sees() -> None:

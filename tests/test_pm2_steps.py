@@ -17,11 +17,11 @@ from jaxface.frameworks.common.config import OptimizerConfig
 from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.step import grad_fn
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.pm2 import FRAMEWORK, objectives, steps
+from jaxface.frameworks.pm2 import objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
-from jaxface.frameworks.pm2.weights import carried
-from tests.framework_fixtures import Fixture
+from jaxface.frameworks.pm2.weights import transfer_params
+from tests.framework_fixtures import Fixture, pm2_fixture
 
 FAST = {"xla_backend_optimization_level": 0}
 
@@ -29,7 +29,7 @@ FAST = {"xla_backend_optimization_level": 0}
 @pytest.fixture(scope="module")
 def given() -> Fixture:
     """As the contract's, with less to compile."""
-    found = FRAMEWORK.fixture(jax.random.key(1))
+    found = pm2_fixture(jax.random.key(1))
     tiny = dataclasses.replace(
         found.config, widths=(4,), features=4, hidden=(), adaptation=AdaptationConfig(discriminator=(4,))
     )
@@ -68,9 +68,13 @@ def test_each_step_moves_its_own_part_as_it_should(given: Fixture) -> None:
     graphdef, begun = network(given.config)
     three = steps.phases(config, train, graphdef)
     params, rest = nnx.split_state(begun, nnx.Param, ...)
-    state: Any = TrainState(params, rest, three.begin(params), jnp.zeros((), jnp.int32))
+    state: Any = TrainState(params, rest, three.init(params), jnp.zeros((), jnp.int32))
     seen = []
-    for phase, count in ((three.first, 1), (three.second, 3), (three.third, 3)):
+    for phase, count in (
+        (three.train_source, 1),
+        (three.maximize_discrepancy, 3),
+        (three.minimize_discrepancy, 3),
+    ):
         before, jitted = parts(state.params), jax.jit(phase, compiler_options=FAST)
         for _ in range(count):
             state, info = jitted(state, given.batch, jax.random.key(0))
@@ -87,9 +91,9 @@ def descended(given: Fixture, config: Pm2Config, loss: Any, count: int = 3) -> l
     graphdef, state = network(dataclasses.replace(config, method=shape_of(config)))
     params, rest = nnx.split_state(state, nnx.Param, ...)
     slope = jax.jit(grad_fn(graphdef, loss, "float32", nnx.Param), compiler_options=FAST)
-    batch, told = {**given.batch, objectives.PROGRESS: jnp.ones(16)}, []
+    told = []
     for _ in range(count):
-        gradient, (_, info) = slope(params, rest, batch, jax.random.key(0))
+        gradient, (_, info) = slope(params, rest, given.batch, jax.random.key(0), jnp.ones(()))
         params = jax.tree.map(lambda value, change: value - 0.05 * change, params, gradient)
         told.append({name: float(value) for name, value in info.items()})
     return told
@@ -106,7 +110,7 @@ def shape_of(config: Pm2Config) -> Method:
 )
 def test_methods_lower_their_own_discrepancy(given: Fixture, method: Method, lowered: str) -> None:
     config = dataclasses.replace(given.config, method=method)
-    loss = objectives.first_step(config) if config.alternates else objectives.single(config)
+    loss = objectives.first_step(config) if config.alternates else objectives.single_loss(config)
     told = descended(given, config, loss)
     assert told[-1][lowered] < told[1][lowered] < told[0][lowered]
 
@@ -119,9 +123,11 @@ def test_adversaries_pull_encoder_and_discriminator_apart(given: Fixture, method
 
     def loss(state: nnx.State) -> jax.Array:
         detector = nnx.merge(graphdef, state)
-        faces = objectives.varied(config, detector, given.batch, jax.random.key(0), ("image", "target"))
-        features = objectives.encoded(config, detector, faces)
-        return objectives.between(config, detector, features["image"], features["target"], jnp.ones(()))
+        faces = objectives.augment_faces(config, detector, given.batch, jax.random.key(0), ("image", "target"))
+        features = objectives.encode(config, detector, faces)
+        return objectives.domain_discrepancy(
+            config, detector, features["image"], features["target"], jnp.ones(())
+        )
 
     found = jax.jit(jax.value_and_grad(loss), compiler_options=FAST)
     begun, slope = found(whole)
@@ -143,14 +149,14 @@ def test_without_alpha_and_beta_pm2_wants_only_the_source(given: Fixture) -> Non
     alone = given._replace(batch={name: given.batch[name] for name in ("image", "units")})
     (told,) = descended(alone, plain, objectives.second_step(plain), 1)
     assert set(told) == {"loss"}
-    with pytest.raises(ConfigError, match=r"method 'pm2' wants 'female' images.*data\.pairs"):
+    with pytest.raises(ConfigError, match=r"method 'pm2' needs 'female' images.*data\.pairs"):
         descended(alone, given.config, objectives.first_step(given.config), 1)
 
 
 def test_faces_without_a_pair_do_not_count(given: Fixture) -> None:
     features = dict(zip(objectives.PAIR, jax.random.normal(jax.random.key(0), (3, 16, 8)), strict=True))
     few = {name: each[:5] for name, each in features.items()}
-    matched = jax.jit(functools.partial(objectives.matched, given.config), compiler_options=FAST)
+    matched = jax.jit(functools.partial(objectives.moment_loss, given.config), compiler_options=FAST)
     masked = matched(features, {"paired": jnp.arange(16) < 5})
     np.testing.assert_allclose(masked, matched(few, {}), rtol=1e-6)
 
@@ -158,12 +164,15 @@ def test_faces_without_a_pair_do_not_count(given: Fixture) -> None:
 def test_what_is_carried_over(given: Fixture) -> None:
     _, trained = network(given.config)
     _, drawn = network(dataclasses.replace(given.config, method="dann"))
-    before, got = parts(jax.tree.map(lambda leaf: leaf + 1, drawn)), parts(carried(drawn, trained, "it"))
+    before, got = (
+        parts(jax.tree.map(lambda leaf: leaf + 1, drawn)),
+        parts(transfer_params(drawn, trained, "it")),
+    )
     assert moved(parts(trained), got) == set() and got.keys() == before.keys()
     np.testing.assert_array_equal(got["discriminator"][0], before["discriminator"][0] - 1)
     _, other = network(given.config, (1, 2, 4))
     with pytest.raises(CheckpointError, match=r"it has 'first/last/bias' of shape .2,., wanted .3,."):
-        carried(other, trained, "it")
+        transfer_params(other, trained, "it")
 
 
 @pytest.mark.parametrize(
@@ -181,9 +190,9 @@ def test_configs_that_cannot_be_are_refused(made: Any, message: str) -> None:
 
 
 def test_the_schedule_counts_updates(given: Fixture) -> None:
-    """An optimiser that moves twice a step is at half its rate after half the steps."""
+    """An optimizer that moves twice a step is at half its rate after half the steps."""
     settings = OptimizerConfig("sgd", 1.0, "linear", momentum=0.0, weight_decay=0.0)
-    rule = steps.optimiser_of(dataclasses.replace(given.train, steps=2, optimizer=settings), 2)
+    rule = steps.make_longer_optimizer(dataclasses.replace(given.train, steps=2, optimizer=settings), 2)
     value, moments = jnp.zeros(()), rule.init(jnp.zeros(()))
     for count in range(4):
         change, moments = rule.update(jnp.ones(()), moments, value)

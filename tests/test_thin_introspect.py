@@ -62,24 +62,24 @@ def test_overlap_of_halves() -> None:
 
 def test_identities_without_pairs_are_refused() -> None:
     for identity in (np.arange(5), np.zeros(5, int)):
-        with pytest.raises(ConfigError, match="wanted two or more, one with two images"):
+        with pytest.raises(ConfigError, match="must be two identities or more, one of them with two images"):
             introspect.distances(np.ones((5, 3)), identity)
 
 
 def test_typical_images_come_surest_first() -> None:
     nodes = np.array([[1.0, 0.2], [1.0, 0.9], [1.0, 0.5]])
-    np.testing.assert_array_equal(introspect.typical(nodes, 2), [[0, 1], [1, 2]])
+    np.testing.assert_array_equal(introspect.typical_images(nodes, 2), [[0, 1], [1, 2]])
 
 
 def test_principal_axes_are_those_of_the_covariance(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features = np.random.default_rng(2).normal(size=(50, 4)) * [3.0, 2.0, 1.0, 0.1]
-    found = introspect.plane(features, "pca")
+    found = introspect.project(features, "pca")
     values = np.linalg.eigvalsh(np.cov(features.T))[::-1]
-    np.testing.assert_allclose(found.explained, values[:3] / values.sum(), rtol=1e-10)
+    np.testing.assert_allclose(found.variance_shares, values[:3] / values.sum(), rtol=1e-10)
     np.testing.assert_allclose(np.cov(found.points.T), np.diag(values[:2]), atol=1e-10)
-    with pytest.raises(ShapeError, match="of 4 images or more"):
-        introspect.plane(features[:3])
-    near = introspect.plane(clusters[0], "tsne").points  # people stay together
+    with pytest.raises(ShapeError, match="with 4 images or more"):
+        introspect.project(features[:3])
+    near = introspect.project(clusters[0], "tsne").points  # people stay together
     middles = np.stack([near[clusters[1] == person].mean(0) for person in np.unique(clusters[1])])
     apart = np.linalg.norm(near[:, None] - middles[None], axis=-1)
     np.testing.assert_array_equal(apart.argmin(1), clusters[1] - 3)
@@ -92,7 +92,7 @@ def test_class_separation() -> None:
 
 def test_observation_is_what_the_network_says() -> None:
     graphdef, state = reference.lively(lambda: Thin(CONFIG, TASK, rngs=nnx.Rngs(0)))
-    images = np.random.default_rng(3).integers(0, 256, (introspect.AT_ONCE + 3, 8, 8, 1), np.uint8)
+    images = np.random.default_rng(3).integers(0, 256, (introspect.BATCH + 3, 8, 8, 1), np.uint8)
     found = introspect.observe(graphdef, state, images)
     answer = jax.jit(lambda state, images: nnx.merge(graphdef, state)(images))(
         state, images[-5:] / np.float32(255)
@@ -108,7 +108,7 @@ def test_observation_is_what_the_network_says() -> None:
 
 def test_figures_are_drawn(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features, identity = clusters
-    points = introspect.plane(features, "pca")
+    points = introspect.project(features, "pca")
     drawn = figures.overview(
         np.linspace(0, 1, 40),
         introspect.distances(features, identity),
@@ -117,7 +117,7 @@ def test_figures_are_drawn(clusters: tuple[np.ndarray, np.ndarray]) -> None:
         ("happiness", "sadness"),
     )
     assert [axis.get_title() for axis in drawn.axes][1] == "IoU 0.00"
-    chosen = introspect.typical(np.random.default_rng(4).uniform(size=(40, 3)), 4)
+    chosen = introspect.typical_images(np.random.default_rng(4).uniform(size=(40, 3)), 4)
     faces = figures.typical_figure(np.zeros((40, 8, 8, 3), np.uint8), chosen)
     (shown,) = faces.axes[0].get_images()
     assert shown.get_array().shape == (24, 32, 3)

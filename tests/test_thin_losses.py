@@ -34,7 +34,7 @@ def test_splits_of_a_tree() -> None:
 
 def test_logits_are_mixed_before_the_softmax() -> None:
     logits, gate = jnp.array([[4.0, 0.0], [0.0, 2.0]]), jnp.array([0.25, 0.75])
-    np.testing.assert_allclose(losses.mixed(logits, gate), [1.0, 1.5])
+    np.testing.assert_allclose(losses.mix_experts(logits, gate), [1.0, 1.5])
 
 
 def test_similarity_is_the_cosine_without_its_sign() -> None:

@@ -19,8 +19,8 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, VARIANTS, ThinConfig
-from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, weights_of
-from jaxface.frameworks.thin.train import respond
+from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, count_weights
+from jaxface.frameworks.thin.train import forward
 from jaxface.frameworks.thin.weights import of_vgg
 from tests import thin_reference as reference
 
@@ -67,14 +67,14 @@ def expected(
     config: ThinConfig, arrays: reference.Arrays, batch: dict[str, np.ndarray], training: bool
 ) -> reference.Expected:
     truth, images = np.eye(4)[batch["rotation"]], batch["image"] / 255
-    return reference.answer(arrays, images, config.gated_by, truth, training, config.variant == "thin")
+    return reference.answer(arrays, images, config.gate_input, truth, training, config.variant == "thin")
 
 
 @pytest.mark.parametrize("name", [*VARIANTS])
 def test_answers_are_those_of_numpy(name: str, batch: dict[str, np.ndarray]) -> None:
     config = variant(name)
     graphdef, state = lively(config)
-    got = jax.jit(lambda state, batch: respond(config, nnx.merge(graphdef, state), batch))(state, batch)
+    got = jax.jit(lambda state, batch: forward(config, nnx.merge(graphdef, state), batch))(state, batch)
     wanted = expected(config, doubled(state), batch, training=False)
     for ours, theirs in zip((got.logits, got.gate, got.similarity), wanted, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
@@ -108,7 +108,7 @@ def test_loss_is_that_of_numpy(trained: Trained, batch: dict[str, np.ndarray]) -
 
 
 def test_exogenous_networks_stay_as_they_are_and_all_else_moves(trained: Trained) -> None:
-    before, after = flat_arrays(trained.before.best()), flat_arrays(trained.after.best())
+    before, after = flat_arrays(trained.before.eval_state()), flat_arrays(trained.after.eval_state())
     moved = {name for name in before if not np.array_equal(before[name], after[name])}
     frozen = {name for name in before if name.startswith("exogenous/")}
     # a bias before a normalisation does nothing; its gradient is what rounding leaves
@@ -146,7 +146,7 @@ def test_dispelling_reaches_the_encoder_and_no_more(batch: dict[str, np.ndarray]
 
     @jax.grad
     def pull(state: nnx.State) -> jax.Array:
-        return respond(SMALL, nnx.merge(graphdef, state), batch).similarity.mean()
+        return forward(SMALL, nnx.merge(graphdef, state), batch).similarity.mean()
 
     slopes = flat_arrays(jax.jit(pull)(state))
     assert np.abs(slopes["endogenous/convs/0/kernel"]).max() > 1e-4
@@ -157,7 +157,7 @@ def test_dispelling_reaches_the_encoder_and_no_more(batch: dict[str, np.ndarray]
 def test_small_networks_have_the_papers_size() -> None:
     for name, wanted in (("baseline", 203_530), *((name, 203_600) for name in VARIANTS[1:])):
         module = nnx.eval_shape(lambda name=name: Thin(ThinConfig(variant=name), PAPER, rngs=nnx.Rngs(0)))
-        assert weights_of(module.committee) == wanted
+        assert count_weights(module.committee) == wanted
 
 
 def test_face_networks_have_the_papers_size() -> None:
@@ -166,13 +166,13 @@ def test_face_networks_have_the_papers_size() -> None:
         config = dataclasses.replace(FACES, variant=name)
         sizes[name] = nnx.eval_shape(lambda config=config: Thin(config, FACE_TASK, rngs=nnx.Rngs(0)))
     thin = sizes["thin"]
-    assert weights_of(thin.endogenous) == 14_714_688
-    assert weights_of(thin.endogenous) + weights_of(thin.committee) == 98_748_448
+    assert count_weights(thin.endogenous) == 14_714_688
+    assert count_weights(thin.endogenous) + count_weights(thin.committee) == 98_748_448
     assert (
-        weights_of(sizes["baseline"]) == 134_289_223
+        count_weights(sizes["baseline"]) == 134_289_223
     )  # a third more: not "roughly the same" as the text has it
-    assert weights_of(thin.exogenous[0]) == 145_002_878
-    assert weights_of(thin.gate) == 31 * 513
+    assert count_weights(thin.exogenous[0]) == 145_002_878
+    assert count_weights(thin.gate) == 31 * 513
     shapes = jax.eval_shape(
         lambda module, images: module(images), thin, jax.ShapeDtypeStruct((2, 224, 224, 3), "float32")
     )
@@ -192,18 +192,18 @@ def test_start_reads_what_was_trained(tmp_path: Path) -> None:
     file = tmp_path / "rotation.safetensors"
     write_safetensors(file, flat_arrays(exogenous))
     config = dataclasses.replace(SMALL, exogenous_weights=(str(file),), start_from_exogenous=True)
-    state = FRAMEWORK.start(config, TASK, lively(config)[1])
+    state = FRAMEWORK.initialize(config, TASK, lively(config)[1])
     arrays, wanted = flat_arrays(state), flat_arrays(exogenous)
     for name, array in wanted.items():
         np.testing.assert_array_equal(arrays[f"exogenous/0/{name}"], array)
         if name.startswith("encoder/"):
             np.testing.assert_array_equal(arrays[name.replace("encoder", "endogenous", 1)], array)
     with pytest.raises(CheckpointError, match="no checkpoint to read at"):
-        FRAMEWORK.start(dataclasses.replace(config, exogenous_weights=("nowhere",)), TASK, state)
-    with pytest.raises(CheckpointError, match="no trained network to begin with"):
-        FRAMEWORK.start(dataclasses.replace(config, exogenous_weights=("untrained",)), TASK, state)
+        FRAMEWORK.initialize(dataclasses.replace(config, exogenous_weights=("nowhere",)), TASK, state)
+    with pytest.raises(CheckpointError, match="no trained network to copy"):
+        FRAMEWORK.initialize(dataclasses.replace(config, exogenous_weights=("untrained",)), TASK, state)
     with pytest.raises(ConfigError, match="train each with variant = 'exogenous'"):
-        FRAMEWORK.start(dataclasses.replace(SMALL, exogenous_weights=()), TASK, state)
+        FRAMEWORK.initialize(dataclasses.replace(SMALL, exogenous_weights=()), TASK, state)
 
 
 def test_several_factors_stand_side_by_side() -> None:
@@ -218,13 +218,13 @@ def test_several_factors_stand_side_by_side() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"exogenous": ()}, "name the column of at least one"),
-        ({"exogenous_classes": (3, 4)}, "2 exogenous_classes for 1 variables"),
+        ({"exogenous": ()}, r"model.exogenous = \(\): must be at least 1 long"),
+        ({"exogenous_classes": (3, 4)}, "model.exogenous_classes has 2 entries for 1 variables"),
         ({"variant": "exogenous", "exogenous": ("a", "b"), "exogenous_weights": ()}, "one variable at a time"),
-        ({"depth": 0}, "depth = 0; wanted at least 1"),
-        ({"dispelling": -1.0}, "dispelling = -1.0; wanted at least 0"),
-        ({"widths": (4, 0)}, "widths = .* wanted counts from 1 on"),
-        ({"widths": ()}, "widths is empty"),
+        ({"depth": 0}, "model.depth = 0: must be at least 1"),
+        ({"dispelling": -1.0}, "model.dispelling = -1.0: must be at least 0"),
+        ({"widths": (4, 0)}, "model.widths = 0: must be at least 1"),
+        ({"widths": ()}, r"model.widths = \(\): must be at least 1 long"),
     ],
 )
 def test_configs_that_are_refused(fields: dict[str, Any], message: str) -> None:
@@ -236,7 +236,7 @@ def test_configs_that_are_refused(fields: dict[str, Any], message: str) -> None:
     ("config", "task", "message"),
     [
         (dataclasses.replace(SMALL, widths=(4,) * 5), TASK, "5 poolings leave nothing of 8 pixels"),
-        (FACES, TASK, "wants colour images of 224 pixels, got 1 channels and 8"),
+        (FACES, TASK, "needs colour images of 224 pixels, got 1 channels and 8"),
         (SMALL, dataclasses.replace(TASK, extras=()), "no column 'rotation'"),
         (SMALL, dataclasses.replace(TASK, labels=()), "column 'label'"),
     ],

@@ -46,8 +46,8 @@ def test_thin_stands_on_the_folder_of_its_exogenous_network(pictures: Dataset, t
     task = task_of(pictures, None, "labels")
     state = reference.lively(lambda: FRAMEWORK.build(wider, task, nnx.Rngs(0)))[1]
     with pytest.raises(CheckpointError, match=r"has shape \(2,\), the net wants \(5,\)"):
-        FRAMEWORK.start(wider, task, state)
+        FRAMEWORK.initialize(wider, task, state)
     (tmp_path / "empty").mkdir()
     nowhere = dataclasses.replace(config, exogenous_weights=(str(tmp_path / "empty"),))
     with pytest.raises(StoreError, match="name the folder of a training"):
-        FRAMEWORK.start(nowhere, task, state)
+        FRAMEWORK.initialize(nowhere, task, state)

@@ -142,7 +142,9 @@ def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Arra
     eyes = _eyes(rig, faces)
     cameras = _cameras(eyes, scenes)
     posed = _posed(part, _unposed(part, faces), eyes, faces)
-    x, y, z = (jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1) for axis in posed)
+    x, y, z = (
+        jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1) for axis in posed
+    )
     inverse_w = inverse_distance(cameras, z)
     widths = (pixel_x(cameras, 1, x, inverse_w), pixel_y(cameras, 1, y, inverse_w))
     return jnp.stack([axis.T for axis in widths], axis=-1)

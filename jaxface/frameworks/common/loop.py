@@ -22,7 +22,7 @@ from jaxface.core.errors import ConfigError, TrainingError, suggestion
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
-from jaxface.frameworks.common import record
+from jaxface.frameworks.common import run_folder
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
@@ -154,7 +154,7 @@ def fit(
         config: the framework's.
         stream: endless batches of `train.batch` examples, at its beginning.
         validation: evaluated every `train.evaluate_every` steps; None = the last parameters are the best.
-        out: a folder, created if need be; `record` says what lies in it.
+        out: a folder, created if need be; `run_folder` lists its contents.
         seed: of the first parameters and of every step.
         settings: of the data, for `run.toml`; a resumed training must have the same.
         progress: advanced at each step.
@@ -170,17 +170,17 @@ def fit(
     names = metric_names(task, framework.output, framework.predicts_units)
     if train.monitor and train.monitor not in names:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
-    record.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
+    run_folder.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
     mesh = mesh_for(train.batch // train.accumulate, devices)
     compiled = programs(framework, config, task, train)
     state = replicate(compiled.init(seed), mesh)
-    saved, best = Checkpoints(folder / record.CHECKPOINTS), Checkpoints(folder / record.BEST, keep=1)
+    saved, best = Checkpoints(folder / run_folder.CHECKPOINTS), Checkpoints(folder / run_folder.BEST, keep=1)
     loop = LoopState()
     if saved.steps():
         state, notes = saved.restore(saved.steps()[-1], state)
         loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
-    log = record.Log(folder, loop.step)
+    log = run_folder.Log(folder, loop.step)
 
     def checkpoint() -> None:
         if loop.step not in saved.steps():

@@ -17,7 +17,7 @@ from jaxface.core.types import action_unit
 from jaxface.data import Dataset
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.record import RUN
+from jaxface.frameworks.common.run_folder import RUN
 from jaxface.frameworks.common.task import OutputKind, Task
 from jaxface.frameworks.common.training import RestoredRun, restore
 

@@ -11,7 +11,7 @@ from jaxface.classify import Classifier
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import StoreError
 from jaxface.core.progress import Progress
-from jaxface.frameworks.common import record
+from jaxface.frameworks.common import run_folder
 from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.exporting import export, export_obstacle
@@ -114,7 +114,7 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read.
     """
-    settings = record.read_settings(folder)
+    settings = run_folder.read_settings(folder)
     name = settings.get("framework")
     if framework is None:
         framework = frameworks.load(settings["framework"])
@@ -124,7 +124,7 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
     train_config, task = from_dict(TrainConfig, settings["train"]), from_dict(Task, settings["task"])
     compiled = programs(framework, model, task, train_config)
     state = compiled.init(settings["seed"])
-    best, saved = Checkpoints(folder / record.BEST, keep=1), Checkpoints(folder / record.CHECKPOINTS)
+    best, saved = Checkpoints(folder / run_folder.BEST, keep=1), Checkpoints(folder / run_folder.CHECKPOINTS)
     try:
         if best.steps():
             step = best.steps()[-1]

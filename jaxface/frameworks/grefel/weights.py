@@ -33,9 +33,9 @@ WHOLE = TorchLayout(
 """A checkpoint of POSTER++ without its head, as an extractor."""
 
 
-def _backbone_layout(rename: tuple[tuple[str, str], ...], dead: tuple[str, ...]) -> TorchLayout:
+def _backbone_layout(rename: tuple[tuple[str, str], ...], ignored_keys: tuple[str, ...]) -> TorchLayout:
     """Return the layout of a backbone in a file of its own; `rename` is written for one inside a net."""
-    return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), ignored_keys=dead)
+    return TorchLayout(rename=((r"^", "."), *rename, (r"^\.", "")), ignored_keys=ignored_keys)
 
 
 IMAGE = _backbone_layout(

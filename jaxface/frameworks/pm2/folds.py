@@ -12,7 +12,7 @@ from jaxface.core.errors import DataError
 from jaxface.core.sharding import mesh_for
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.record import read_settings
+from jaxface.frameworks.common.run_folder import read_settings
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2.inputs import Pm2Data

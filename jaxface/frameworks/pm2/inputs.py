@@ -90,7 +90,8 @@ class Pm2Data:
         if self.pairs.data == RECIPE and self.source.data != RECIPE:
             raise ConfigError(
                 f"avatars of the data set {self.source.data!r} are not rendered during training: write them "
-                "with `jaxface retarget` and name that folder (data.pairs.data = 'rendered'), or set it to 'none'"
+                "with `jaxface retarget` and name that folder (data.pairs.data = 'rendered'), or set it to "
+                "'none'"
             )
         if self.pairs.data not in (RECIPE, NONE) and self.source.data == RECIPE:
             raise ConfigError(

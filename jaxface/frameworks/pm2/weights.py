@@ -11,7 +11,7 @@ from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.common.init_weights import load_initial_weights
-from jaxface.frameworks.common.record import RUN
+from jaxface.frameworks.common.run_folder import RUN
 from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.config import Pm2Config

@@ -67,8 +67,8 @@ class ThinConfig:
             count = len(getattr(self, name))
             if count not in (0, len(self.exogenous)):
                 raise ConfigError(
-                    f"model.{name} has {count} entries for {len(self.exogenous)} variables: must be one each, in the "
-                    "same order"
+                    f"model.{name} has {count} entries for {len(self.exogenous)} variables: must be one "
+                    "each, in the same order"
                 )
         if self.variant == "exogenous" and len(self.exogenous) != 1:
             raise ConfigError(

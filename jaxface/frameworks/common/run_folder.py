@@ -1,9 +1,5 @@
-"""A training's folder: what it was told to do, where it ran, and its log.
-
-`run.toml` (settings and task), `environment.json`, `log.jsonl` (a line a look at it), `checkpoints/`, `best/`,
-and at
-the end the classifier itself: `card.toml` and its weights.
-"""
+"""A training's folder: `run.toml` (settings and task), `environment.json`, `log.jsonl` (a line for each logged
+step), `checkpoints/`, `best/`, and at the end the classifier itself: `card.toml` and its weights."""
 
 from __future__ import annotations
 
@@ -44,13 +40,13 @@ class Log:
     """`log.jsonl`: one JSON object a line, each with its `step`.
 
     Args:
-        begin: lines of later steps, from before training was set back, are dropped.
+        begin: drop lines of later steps, from before training was set back.
     """
 
     def __init__(self, folder: Path, begin: int) -> None:
         self._path = folder / LOG
-        kept = [line for line in read_log(folder) if line["step"] <= begin]
-        io.write_text(self._path, "".join(json.dumps(line) + "\n" for line in kept))
+        lines = [line for line in read_log(folder) if line["step"] <= begin]
+        io.write_text(self._path, "".join(json.dumps(line) + "\n" for line in lines))
 
     def write(self, step: int, **values: Any) -> None:
         """Add a line."""
@@ -59,7 +55,7 @@ class Log:
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:
-    """The lines of a log; () where there is none yet. A line that a kill cut short is left out."""
+    """Return the lines of a log, [] where there is none; a line that a kill cut short is left out."""
     path = folder / LOG
     if not path.is_file():
         return []
