@@ -109,16 +109,19 @@ STORAGE = (
         (REBUILD + b"(" + STORAGE + b"K\x00(K\x02tK\x01" + b"tR", "with the strides 1"),
         (REBUILD + b"(" + STORAGE + b"K\x00K\x02(K\x01ttR", "without a shape"),
         (REBUILD + b"(" + STORAGE + b"K\x00(J\xff\xff\xff\xfft(K\x01ttR", "without a shape"),
-        (REBUILD + b"(K\x01K\x02tR", "no whole PyTorch checkpoint"),
+        (REBUILD + b"(K\x01K\x02tR", "not a complete PyTorch checkpoint"),
         (b"X\x01\x00\x00\x00xQ", "refers to objects outside itself"),
         (b"Pname\n", "PERSID is not allowed"),
         (b"\x82\x01", "EXT1 is not allowed"),
         (b"Nr\xff\xff\xff\x7f", "reaches out of the file"),
-        (b"\x8a\xff" + bytes(3), "no whole PyTorch checkpoint"),
-        (named("torch", "FloatStorage") + b"}(X\x05\x00\x00\x00dtypeK\x01ub", "no whole PyTorch checkpoint"),
-        (b"]", "holds a list"),
-        (b"}", "holds no state dict"),
-        (b"}(X\x01\x00\x00\x00aK\x01u", "holds no state dict: 'a'"),
+        (b"\x8a\xff" + bytes(3), "not a complete PyTorch checkpoint"),
+        (
+            named("torch", "FloatStorage") + b"}(X\x05\x00\x00\x00dtypeK\x01ub",
+            "not a complete PyTorch checkpoint",
+        ),
+        (b"]", "contains a list"),
+        (b"}", "contains no state dict"),
+        (b"}(X\x01\x00\x00\x00aK\x01u", "contains no state dict: 'a'"),
         (b"}(X\x05\x00\x00\x00state}X\x0c\x00\x00\x00param_groups]u", "the state of an optimiser"),
     ],
 )
@@ -198,11 +201,11 @@ def test_a_changed_number_is_noticed(tmp_path: Path) -> None:
         (b"<!DOCTYPE html><html>Google Drive", "is a web page"),
         (pickle.dumps({"a": 1}), "a pickle, but not one of PyTorch's"),
         (pickle.dumps(3, 0), "in no format that jaxface reads"),
-        (b"\x89HDF\r\n\x1a\n and nothing more", "no readable HDF5"),
-        (b"[]", "holds no tensors"),
-        (b"{}", "no manifest of weights|holds no tensors"),
-        (b'[{"weights": 3}]', "no manifest of weights"),
-        (b"[" * 100_000, "no manifest of weights"),
+        (b"\x89HDF\r\n\x1a\n and nothing more", "not a readable HDF5"),
+        (b"[]", "contains no tensors"),
+        (b"{}", "not a manifest of weights|contains no tensors"),
+        (b'[{"weights": 3}]', "not a manifest of weights"),
+        (b"[" * 100_000, "not a manifest of weights"),
         (b"PK\x05\x06" + bytes(18), "without PyTorch's data.pkl"),
     ],
 )
@@ -279,18 +282,18 @@ def test_an_npz_that_claims_a_terabyte(tmp_path: Path) -> None:
     path = tmp_path / "weights.npz"
     with zipfile.ZipFile(path, "w") as archive, archive.open("a.npy", "w") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (2**38,)})
-    assert "no readable .npz" in refused(path)
+    assert "not a readable .npz" in refused(path)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"paths": ["absent"]}, "its shard absent is not beside it"),
-        ({"paths": ["../shard"]}, "its shards lie elsewhere"),
+        ({"paths": ["../shard"]}, "must be files beside it"),
         ({"weights": [{"name": "a", "shape": [4], "dtype": "float32"}]}, "describes 16 bytes"),
         ({"weights": [{"name": "a", "shape": [9], "dtype": "float32"}]}, "'a' claims the bytes 0 to 36 of 20"),
         ({"weights": [{"name": "a", "shape": [-5], "dtype": "float32"}]}, "'a' claims the bytes"),
-        ({"weights": [{"name": "a", "shape": [5], "dtype": "string"}]}, "no manifest of weights"),
+        ({"weights": [{"name": "a", "shape": [5], "dtype": "string"}]}, "not a manifest of weights"),
     ],
 )
 def test_manifests_that_lie(change: dict[str, Any], message: str, tmp_path: Path) -> None:

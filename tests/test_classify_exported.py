@@ -75,7 +75,7 @@ def test_gradients_and_maps_over_it(folder: Path, images: jax.Array) -> None:
     np.testing.assert_allclose(both[1], forward({k: 2 * v for k, v in WEIGHTS.items()}, images), atol=1e-5)
 
 
-def slopes(classifier: classify.Classifier, images: jax.Array, active: jax.Array) -> jax.Array:
+def gradients(classifier: classify.Classifier, images: jax.Array) -> jax.Array:
     def top(image: jax.Array) -> jax.Array:
         return classifier.apply(classifier.state, image[None])[0, 1]
 
@@ -86,7 +86,7 @@ def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, ima
     classifier = classify.load(folder)
     over = sharding.sharding_for(4)
     assert over.mesh.size == 2
-    found = over(slopes, over.replicate(classifier), images[:4])
+    found = over(gradients, over.replicate(classifier), images[:4])
     wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])
     np.testing.assert_allclose(found, wanted, atol=1e-6)
 
@@ -105,7 +105,7 @@ def test_a_missing_or_damaged_network_is_told(damaged: Path) -> None:
     path = damaged / exported.FORWARD_FILE
     for content in (path.read_bytes()[:200], b"", b"nonsense" * 50):
         path.write_bytes(content)
-        with pytest.raises(CheckpointError, match=r"is no network that jax\.export wrote, or is damaged"):
+        with pytest.raises(CheckpointError, match=r"was not written by jax\.export, or is damaged"):
             classify.load(damaged)
     path.unlink()
     with pytest.raises(CheckpointError, match=r"no network at .*forward\.stablehlo"):
@@ -115,8 +115,8 @@ def test_a_missing_or_damaged_network_is_told(damaged: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"size": 8}, r"takes images of shape \(4, 4, 3\), its card says \(8, 8, 3\)"),
-        ({"native_labels": ("happy", "sad")}, "does not answer with one score for each of 2 labels"),
+        ({"size": 8}, r"takes images of shape \(4, 4, 3\), its card has \(8, 8, 3\)"),
+        ({"native_labels": ("happy", "sad")}, "does not return one score for each of 2 labels"),
     ],
 )
 def test_a_card_of_another_network_is_refused(damaged: Path, change: dict, message: str) -> None:

@@ -14,7 +14,7 @@ SEEN = []
 
 @dataclasses.dataclass(frozen=True)
 class Linear:
-    together: int | None = 1
+    cpu_batch: int | None = 1
 
     def __call__(self, state, images):
         SEEN.append((images.dtype, state["weights"].dtype, state["steps"].dtype))

@@ -11,6 +11,7 @@ from flax import nnx
 
 from jaxface import classify
 from jaxface.classify import architectures
+from jaxface.classify.card import Preprocessing
 from jaxface.classify.loading import abstract_module
 from jaxface.classify.nets.layers import (
     BatchNorm,
@@ -78,7 +79,7 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = architectures.Architecture(Toy, LAYOUT, {"size": SIZE})
+    entry = architectures.Architecture(Toy, LAYOUT, Preprocessing(size=SIZE))
     monkeypatch.setitem(architectures.ARCHITECTURES, "toy", entry)
 
 
@@ -143,7 +144,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays wanted"),
+        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays expected"),
         ({"up.extra": np.ones(3)}, "unknown 'up.extra'"),
         ({"blocks.0.weight": np.ones((4, 1, 3, 3))}, "unknown 'blocks.0.weight'"),  # beside dw.weight
         (
@@ -168,7 +169,7 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], message: str) -> Non
 def test_a_name_or_labels_that_are_not_known() -> None:
     with pytest.raises(ConfigError, match="did you mean 'toy'"):
         classify.from_state_dict("toyy", {}, labels=LABELS)
-    with pytest.raises(ConfigError, match="give labels="):
+    with pytest.raises(ConfigError, match="pass labels="):
         classify.from_state_dict("toy", {})
     with pytest.raises(ConfigError, match="has no PyTorch layout"):
         classify.from_state_dict("face-api", {})

@@ -57,7 +57,7 @@ from tests.ict_files import small_ict, write_folder, write_npz
 
 SIZE, REAL_SIZE = 24, 32
 SEARCH = SearchConfig(
-    population=4, max_evaluations=8, chunk=4, starts=1, gradient_steps=1, evolve_below=1.0, target=1.0
+    population=4, max_evaluations=8, chunk=4, starts=1, gradient_steps=1, fallback_below=1.0, target=1.0
 )
 """Gradient first, then differential evolution; little of both."""
 RENDER = RenderConfig(size=SIZE, supersample=1)

@@ -49,9 +49,9 @@ class Preprocessing:
                 self.resize_to,
                 "at least size",
             )
+        counts = f"1 or {self.depth} numbers long" if self.depth > 1 else "1 number long"
         for name in ("mean", "std"):
             numbers = getattr(self, name)
-            counts = f"1 number, or {self.depth} for {self.channels}"
             require(len(numbers) in (1, self.depth), f"card.{name}", numbers, counts)
         require(0.0 not in self.std, "card.std", self.std, "other than 0")
 

@@ -17,7 +17,7 @@ from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
 _SHOWN = 3
-_ALIGNMENT = 64  # bytes, as XLA wants them
+_ALIGNMENT = 64  # bytes, as XLA requires
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 

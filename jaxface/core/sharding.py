@@ -180,6 +180,8 @@ def map_cases(fn: Callable[..., Any], *cases: Any, active: Array | None = None, 
     if active is None:
         return jax.lax.map(lambda case: fn(*case), cases) if one_by_one else jax.vmap(fn)(*cases)
 
+    fn = jax.jit(fn, inline=True)  # traced once, for the result and for its shape
+
     def idle(case: tuple[Any, ...]) -> Any:
         shapes = jax.eval_shape(fn, *case)
         fill = jax.tree.broadcast(default, shapes)

@@ -1,4 +1,4 @@
-"""Search: the expression parameters that a classifier is surest of (Facing Asymmetry, Eq. 4)."""
+"""Search: the expression that a classifier is most confident of (Facing Asymmetry, Eq. 4)."""
 
 from jaxface.search.config import SearchConfig
 from jaxface.search.result import SearchResult, Status

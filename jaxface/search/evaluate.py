@@ -28,6 +28,9 @@ from jaxface.search.space import SearchSpace
 
 _UNUSED = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
+_NO_SCORES = Scores(loss=jnp.inf, probability=0.0)  # type: ignore[arg-type]  # fill values
+_NO_GRADIENT = ValueAndGrad(_NO_SCORES, gradient=0.0)  # type: ignore[arg-type]
+
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which the result is moved to see whether its score is due to a lucky pixel."""
 
@@ -37,8 +40,8 @@ class SearchProblem:
     """What all cases of a batch share; `views` and `chunk` as in `SearchConfig`.
 
     A search moves both halves of a face alike, so the effect of an expression is linear: `basis` (E, V, 3)
-    displaces the vertices, `line_strengths` (E, L) gives the strength of the lines of the skin; None for a
-    head without lines. The head's own bases are empty. Coefficients come first: the gradient would else
+    displaces the vertices, `wrinkle_strengths` (E, L) gives the strength of the wrinkles; None for a head
+    without wrinkles. The head's own bases are empty. Coefficients come first: the gradient would else
     copy the basis on every call.
     """
 
@@ -47,7 +50,7 @@ class SearchProblem:
     scene: Scene
     space: SearchSpace
     basis: Array
-    line_strengths: Array | None
+    wrinkle_strengths: Array | None
     views: Literal["plain", "robust"] = static()
     chunk: int = static()
 
@@ -74,8 +77,8 @@ def build_problem(
     the key of compiled programs, and is not used here.
     """
     both = head.expression_basis if head.shared_basis is None else head.expression_basis + head.shared_basis
-    lines, basis = head.appearance.wrinkles, jnp.moveaxis(both, -1, 0)
-    strengths = None if lines is None else jnp.einsum("evc,vcl->el", basis, lines.feature)
+    wrinkles, basis = head.appearance.wrinkles, jnp.moveaxis(both, -1, 0)
+    strengths = None if wrinkles is None else jnp.einsum("evc,vcl->el", basis, wrinkles.feature)
     bare_head = dataclasses.replace(
         head, expression_basis=head.expression_basis[..., :0], shared_basis=None, expressions=_UNUSED
     )
@@ -106,7 +109,7 @@ def population_scores(problem: SearchProblem, cases: Cases, candidates: Array, a
         scores = jax.lax.map(score_chunk, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
-    return map_cases(score_population, cases, candidates, active=active, default=Scores(jnp.inf, 0.0))
+    return map_cases(score_population, cases, candidates, active=active, default=_NO_SCORES)
 
 
 @jax.jit
@@ -130,8 +133,7 @@ def value_and_grad(problem: SearchProblem, cases: Cases, points: Array, active: 
         grad, scores = jax.grad(loss, has_aux=True)(point)
         return ValueAndGrad(scores, grad)
 
-    default = ValueAndGrad(Scores(jnp.inf, 0.0), 0.0)
-    return map_cases(differentiate, cases, points, active=active, default=default)
+    return map_cases(differentiate, cases, points, active=active, default=_NO_GRADIENT)
 
 
 @jax.jit
@@ -200,10 +202,10 @@ def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
     """
     head = problem.head
     displacement = jnp.tensordot(candidates, problem.basis, 1)
-    if head.appearance.wrinkles is None or problem.line_strengths is None:
+    if head.appearance.wrinkles is None or problem.wrinkle_strengths is None:
         return Deformation(displacement, jnp.zeros(displacement.shape[:2]))
     weights = partial(wrinkle_map_weights, head.appearance.wrinkles.region)
-    return Deformation(displacement, jax.vmap(weights)(candidates @ problem.line_strengths))
+    return Deformation(displacement, jax.vmap(weights)(candidates @ problem.wrinkle_strengths))
 
 
 def _views(problem: SearchProblem, prepared_face: Prepared, pose: Array, deformation: Deformation) -> Array:

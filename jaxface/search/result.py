@@ -1,4 +1,4 @@
-"""What a search returns."""
+"""The result of a search."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class Status(IntEnum):
     REACHED = 0
     """The probability exceeds the target."""
     STALLED = 1
-    """No improvement for `plateau` generations; more generations will hardly help, another seed may."""
+    """No improvement for `plateau` generations; another seed may help more than more generations."""
     SPENT = 2
-    """The gradient's starts or `max_evaluations` are used up below the target; raise them, or lower it."""
+    """The gradient's starts or `max_evaluations` are spent below the target; raise them, or lower it."""
     FAILED = 3
-    """No candidate had a finite score: look at the classifier's answers and at the face's parameters."""
+    """No candidate had a finite score: check the classifier's answers and the face's parameters."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,17 @@ class SearchResult:
 
     Attributes:
         expression: (n, E) coefficients of the best face; all zero where the search failed.
-        probability: (n,) the classifier's answer for the target on the face as it was searched (mean over
-            the views of the config).
-        probability_shifted: (n,) mean of the answers with the picture moved by a third of a pixel in four
-            directions: a searched maximum can be pixel luck.
+        probability: (n,) the classifier's probability of the target (mean over the views of the config).
+        probability_shifted: (n,) mean probability with the picture moved by a third of a pixel in four
+            directions: a maximum can be due to a lucky pixel.
         probability_shifted_min: (n,) the lowest of them.
-        forward_calls: (n,) renders that were only looked at; the shifted ones are not counted.
-        gradient_calls: (n,) renders of which value and gradient were taken.
+        forward_calls: (n,) renders without a gradient; the shifted ones are not counted.
+        gradient_calls: (n,) renders with value and gradient.
         share_at_bound: (n,) share of the coefficients on an edge of the box.
         norm: (n,) Euclidean norm of the coefficients in standard deviations.
         excess: (n,) largest distance of an implied unit activation from [0, 1]; 0 for a space without units.
         status: (n,) `Status`.
-        cpu_seconds: (n,) process time of the host, compilation included; what a batch shares is divided.
+        cpu_seconds: (n,) process time of the host with compilation; the time of a batch is divided.
     """
 
     expression: np.ndarray
@@ -54,5 +53,5 @@ class SearchResult:
     cpu_seconds: np.ndarray
 
     def success(self, level: float) -> np.ndarray:
-        """Which cases exceed a probability such as .9 or .99, (n,) bool."""
+        """Return which cases exceed a probability such as .9 or .99, (n,) bool."""
         return self.probability > level

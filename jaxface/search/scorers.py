@@ -74,5 +74,5 @@ class HostScorer:
             rows.append(np.asarray(probabilities)[:, case.targets])
         return np.stack(rows)
 
-    def _case(self, index: int) -> Cases:
+    def _case(self, index: int | np.integer) -> Cases:
         return jax.tree.map(lambda leaf: leaf[index], self._cases)

@@ -1,6 +1,6 @@
-"""From the checkpoint files that authors publish to the arrays of a net; PyTorch is never needed.
+"""Read the checkpoint files that authors publish; PyTorch is never needed.
 
-`read(path)` tells the format from the file's first bytes, not from its name.
+`read(path)` recognises the format by the file's first bytes, not by its name.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from jaxface.core.errors import CheckpointError
 __all__ = ["read"]
 
 _FOREIGN = {
-    b"\x93NUMPY": "one array without a name; a net's weights are many",
+    b"\x93NUMPY": "one array without a name; a net has many",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
     b"<!DOCTYPE": "a web page; fetch the file itself",
     b"<!doctype": "a web page; fetch the file itself",
@@ -28,13 +28,13 @@ _FOREIGN = {
 
 
 def read(path: Path) -> Mapping[str, Any]:
-    """The named tensors of a checkpoint, most of them still in the file (`shape`, `dtype`, `np.asarray`).
+    """Read the named tensors of a checkpoint, most of them on demand (`shape`, `dtype`, `np.asarray`).
 
-    Knows PyTorch (`.pth`, `.pt`: zip and legacy), safetensors, `.npz`, Keras' HDF5, and TensorFlow.js'
+    Formats: PyTorch (`.pth`, `.pt`: zip and legacy), safetensors, `.npz`, Keras' HDF5, and TensorFlow.js'
     `*-weights_manifest.json` beside its shards.
 
     Raises:
-        CheckpointError: missing, truncated, damaged, foreign, or it holds no tensors.
+        CheckpointError: missing, truncated, damaged, of another format, or without tensors.
     """
     try:
         with path.open("rb") as file:
@@ -49,11 +49,11 @@ def read(path: Path) -> Mapping[str, Any]:
             raise CheckpointError(f"{path} is {what}")
     try:
         tensors = _reader(path, head, size)(path)
-    except CheckpointError as error:  # what is wrong with a part of the file says that alone
+    except CheckpointError as error:  # some messages do not name the file
         text = str(error)
         raise CheckpointError(text if text.startswith(str(path)) else f"{path}: {text}") from None
     if not tensors:
-        raise CheckpointError(f"{path} holds no tensors")
+        raise CheckpointError(f"{path} contains no tensors")
     return tensors
 
 

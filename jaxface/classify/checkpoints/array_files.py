@@ -32,7 +32,7 @@ _TYPES: dict[str, Any] = {
 
 
 class NpzArray:
-    """An array of an `.npz`: its shape and type are known, its numbers are read when asked for."""
+    """An array of an `.npz`, with shape and type; its numbers are read on demand."""
 
     def __init__(self, path: Path, entry: str) -> None:
         self._path, self._entry = path, entry
@@ -48,10 +48,10 @@ class NpzArray:
 
 
 def read_npz(path: Path) -> dict[str, NpzArray]:
-    """The arrays of an `.npz`, by name.
+    """Read the arrays of an `.npz`, by name.
 
     Raises:
-        CheckpointError: truncated, damaged or foreign; some damage shows when an array is read.
+        CheckpointError: truncated, damaged or of another format; some damage shows when an array is read.
     """
     with _npz_errors(path):
         with zipfile.ZipFile(path) as archive:
@@ -67,15 +67,15 @@ def _npz_errors(path: Path) -> Any:
         yield
     except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(
-            f"{path} is no readable .npz of arrays ({one_line(error)}); fetch or convert it again"
+            f"{path} is not a readable .npz of arrays ({one_line(error)}); fetch or convert it again"
         ) from None
 
 
 def read_safetensors(path: Path) -> dict[str, FileTensor]:
-    """The tensors of a safetensors file, by name: a JSON header, then one stretch of bytes for each.
+    """Read the tensors of a safetensors file, by name: a JSON header, then a range of bytes for each.
 
     Raises:
-        CheckpointError: truncated or foreign, or the header claims what is not there.
+        CheckpointError: truncated, of another format, or a header that does not fit the file.
     """
     length = path.stat().st_size
     try:
@@ -88,7 +88,7 @@ def read_safetensors(path: Path) -> dict[str, FileTensor]:
         return {name: _tensor(path, 8 + size, length, entry) for name, entry in header.items()}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} is no whole safetensors file ({one_line(error)}); fetch or convert it again"
+            f"{path} is not a complete safetensors file ({one_line(error)}); fetch or convert it again"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What training scripts wrap a state dict in: dictionaries of several names, or the whole module."""
+"""Find the state dict in a checkpoint: training scripts wrap it in dictionaries, or save the whole module."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxface.classify.checkpoints.torch_pickle import StandIn
 from jaxface.core.errors import CheckpointError
 
 _NAMES = ("ema", "model_ema", "model_state_dict", "state_dict", "net", "model")
-"""In the order of preference: where an averaged copy lies beside the trained one, the averaged was tested."""
+"""In the order of preference: authors test the averaged copy (EMA), where there is one."""
 
 _LAYERS_MOST = 10_000
 _LONGEST_PATH = 1000  # characters; a module that holds itself has no end
@@ -17,13 +17,13 @@ _DEEPEST = 3  # containers inside containers
 
 
 def find_state_dict(content: Any, origin: str) -> dict[str, Any]:
-    """The state dict in what a checkpoint file holds.
+    """Find the state dict in the content of a checkpoint file.
 
     Args:
         loaded: nested dictionaries, arrays (anything with a shape) and stand-ins of modules.
         origin: the file, for messages.
     Raises:
-        CheckpointError: there is none; the message tells what is there.
+        CheckpointError: there is none; the message lists the content.
     """
     tensors = _search(content, _DEEPEST)
     if tensors:
@@ -31,14 +31,14 @@ def find_state_dict(content: Any, origin: str) -> dict[str, Any]:
     if isinstance(content, Mapping):
         if "param_groups" in content:
             raise CheckpointError(
-                f"{origin} holds the state of an optimiser, no network (as the 'best' files of POSTER_V2's "
-                "script do); take the checkpoint beside it"
+                f"{origin} contains the state of an optimiser, not of a network (as the 'best' files of "
+                "POSTER_V2's script do); use the checkpoint beside it"
             )
         keys = ", ".join(repr(str(key)[:40]) for key in list(content)[:6])
         raise CheckpointError(
-            f"{origin} holds no state dict: {keys}; wanted tensors, a module, or one of {', '.join(_NAMES)}"
+            f"{origin} contains no state dict: {keys}; must be tensors, a module, or one of {', '.join(_NAMES)}"
         )
-    raise CheckpointError(f"{origin} holds a {type(content).__name__}, a state dict was wanted")
+    raise CheckpointError(f"{origin} contains a {type(content).__name__}, must be a state dict")
 
 
 def _search(content: Any, depth: int) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _search(content: Any, depth: int) -> dict[str, Any]:
 
 
 def _parameters(module: StandIn) -> dict[str, Any]:
-    """The state dict of a module that was pickled whole, from what each layer remembers."""
+    """The state dict of a pickled module, from the states of its layers."""
     tensors: dict[str, Any] = {}
     waiting, count = [("", module)], 0
     while waiting:

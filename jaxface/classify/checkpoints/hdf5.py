@@ -15,12 +15,12 @@ _DEEPEST = 32
 
 
 def read_hdf5(path: Path) -> dict[str, np.ndarray]:
-    """The weights of a Keras model by layer and name (`conv2d_1/kernel`), without the optimiser's.
+    """Read the weights of a Keras model by layer and name (`conv2d_1/kernel`), without the optimiser's.
 
-    Links that leave the file are not followed.
+    Links out of the file are not followed.
 
     Raises:
-        CheckpointError: h5py is not installed, or the file is truncated, damaged or foreign.
+        CheckpointError: h5py is not installed, or the file is truncated, damaged or of another format.
     """
     try:
         import h5py
@@ -35,12 +35,12 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
             return {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError) as error:
         raise CheckpointError(
-            f"{path} is no readable HDF5 file of weights ({one_line(error)}); fetch it again"
+            f"{path} is not a readable HDF5 file of weights ({one_line(error)}); fetch it again"
         ) from None
 
 
 def _datasets(h5py: Any, group: Any, depth: int) -> list[tuple[str, Any]]:
-    """(layer/array, dataset) of all that lies in the file itself; Keras repeats the layer's name inside."""
+    """(layer/array, dataset) of everything in the file itself; Keras repeats the layer's name inside."""
     datasets: list[tuple[str, Any]] = []
     if depth > _DEEPEST:
         raise ValueError("groups without end")

@@ -1,4 +1,4 @@
-"""A PyTorch state dict onto a net: the layer that owns an array decides how its axes are turned."""
+"""Map a PyTorch state dict to a net: the layer that owns an array determines the order of its axes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from jaxface.core.errors import CheckpointError
 
 Turn = Callable[[np.ndarray], np.ndarray]
 
-_WRAPPERS = ("module.", "model.")  # what DataParallel and training wrappers put before every key
-_AVERAGED = "ema_model."  # the averaged copy; beside it stand counters and the copy that was trained
+_WRAPPERS = ("module.", "model.")  # prefixes of DataParallel and of training wrappers
+_AVERAGED = "ema_model."  # the averaged copy; there are also counters and the copy that was trained
 
 
 class Array(NamedTuple):
-    """An array of a layer as PyTorch has it: what it is called, and how its axes become ours."""
+    """An array of a layer in PyTorch: its name there, and the map from its axes to ours."""
 
     name: str
     turn: Turn
@@ -64,51 +64,51 @@ LAYERS: Mapping[type[nnx.Module], Mapping[str, Array]] = {
     layers.LayerNorm: _NORM,
     layers.PReLU: {"slope": Array("weight", _same)},
 }
-"""Shared layer -> its arrays in PyTorch's terms. What a net owns beside its layers is taken as it is."""
+"""Shared layer -> its arrays in PyTorch's terms. Arrays that a net owns itself are used unchanged."""
 
 
 class Translated(Mapping[str, np.ndarray]):
-    """The arrays of a state dict under our names and with our axes; each is read when it is asked for.
+    """The arrays of a state dict under our names and with our axes; each is read on demand.
 
     Args:
         module: the net, abstract or not.
-        layout: what its file declares as `TORCH`.
-        state_dict: PyTorch's keys -> tensors: NumPy arrays or whatever `np.asarray` reads.
+        layout: the `TORCH` of its file.
+        state_dict: PyTorch's keys -> tensors: NumPy arrays, or anything that `np.asarray` reads.
         origin: the file, for messages.
     Raises:
-        CheckpointError: keys that are missing or that the net has no place for.
+        CheckpointError: keys that are missing or unknown to the net.
     """
 
     def __init__(
         self, module: nnx.Module, layout: TorchLayout, state_dict: Mapping[str, Any], origin: str
     ) -> None:
         self._origin, self._layout, self._tensors = origin, layout, unwrapped(state_dict, origin)
-        self._wanted = _wanted(module, layout)
+        self._expected = _places(module, layout)
         self._keys: dict[str, str] = {}
         surplus = []
         for key in self._tensors:
             torch_key = layout.map_key(key)
             if torch_key is None:
                 continue
-            if torch_key not in self._wanted or torch_key in self._keys:
+            if torch_key not in self._expected or torch_key in self._keys:
                 surplus.append(key)
             self._keys.setdefault(torch_key, key)
-        missing = sorted(self._wanted.keys() - self._keys.keys())
-        check_names(origin, missing, surplus, len(self._wanted), len(self._tensors))
-        self._places = {place.name: torch_key for torch_key, place in self._wanted.items()}
+        missing = sorted(self._expected.keys() - self._keys.keys())
+        check_names(origin, missing, surplus, len(self._expected), len(self._tensors))
+        self._places = {place.name: torch_key for torch_key, place in self._expected.items()}
 
     def __getitem__(self, name: str) -> np.ndarray:
         torch_key = self._places[name]
-        key, place = self._keys[torch_key], self._wanted[torch_key]
+        key, place = self._keys[torch_key], self._expected[torch_key]
         shape = tuple(getattr(self._tensors[key], "shape", place.shape))
         if math.prod(shape) != math.prod(place.shape):  # before anything of that size is read
             raise self._misfit(key, shape, place)
         try:
             array = np.asarray(self._tensors[key])
         except (TypeError, RuntimeError, ValueError) as error:  # foreign tensors that NumPy cannot read
-            raise CheckpointError(f"{self._origin}: {key!r} is no array of numbers ({error})") from None
+            raise CheckpointError(f"{self._origin}: {key!r} is not an array of numbers ({error})") from None
         if array.dtype.kind != "f":
-            raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, wanted floating point")
+            raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, must be floating point")
         ours = place.turn(array) if place.rank is None or array.ndim in place.rank else array
         if ours.shape != place.shape:
             raise self._misfit(key, array.shape, place)
@@ -128,7 +128,7 @@ class Translated(Mapping[str, np.ndarray]):
 
 
 class _Place(NamedTuple):
-    """Where an array goes: our name and shape, and how it gets there."""
+    """Place of an array in the net: our name and shape, and the map of its axes."""
 
     name: str
     shape: tuple[int, ...]
@@ -136,7 +136,7 @@ class _Place(NamedTuple):
     rank: tuple[int, ...] | None
 
 
-def _wanted(module: nnx.Module, layout: TorchLayout) -> dict[str, _Place]:
+def _places(module: nnx.Module, layout: TorchLayout) -> dict[str, _Place]:
     """Renamed key (`blocks.0.norm.running_mean`) -> the place in the net."""
     owners = dict(nnx.iter_modules(module))
     places = {}
@@ -160,13 +160,13 @@ def _unflatten(maps: tuple[int, int, int], array: np.ndarray) -> np.ndarray:
 
 
 def unwrapped(state_dict: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """The floating point tensors of a state dict, without the prefixes of the wrappers they were saved in.
+    """Return the floating point tensors of a state dict, without the prefixes of wrappers.
 
     Raises:
-        CheckpointError: no dictionary of named tensors.
+        CheckpointError: not a dictionary of named tensors.
     """
     if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
-        raise CheckpointError(f"{origin}: a state dict was wanted, a dictionary of named tensors")
+        raise CheckpointError(f"{origin}: must be a state dict, a dictionary of named tensors")
     tensors = {key: tensor for key, tensor in state_dict.items() if not _counts(tensor)}
     ema_tensors = {key: tensor for key, tensor in tensors.items() if key.startswith(_AVERAGED)}
     if ema_tensors:
@@ -181,6 +181,6 @@ def _prefix(tensors: Mapping[str, Any]) -> str:
 
 
 def _counts(tensor: Any) -> bool:
-    """Whether it holds whole numbers: a counter or an index table, never a parameter."""
+    """Whether it contains integers: a counter or an index table, never a parameter."""
     dtype = str(getattr(tensor, "dtype", ""))
     return "int" in dtype or "bool" in dtype

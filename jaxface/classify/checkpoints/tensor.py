@@ -1,4 +1,4 @@
-"""Tensors that still lie in their file: shape and type are known, the numbers are read when asked for."""
+"""Tensors that are read on demand: shape and type are known, the numbers are in their file."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import numpy as np
 from jaxface.core.errors import CheckpointError
 from jaxface.core.unpickle import UnsafePickle
 
-_PIECE = 1 << 22  # bytes read at a time where only a checksum is made
+_PIECE = 1 << 22  # bytes read at a time for a checksum
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 class Storage:
-    """A stretch of a file that one or several tensors look into; `place` says where it is."""
+    """A range of a file that one or several tensors share; `place` sets it."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -26,14 +26,14 @@ class Storage:
         self._checksum: int | None = None
 
     def place(self, start: int, size: int, checksum: int | None = None) -> None:
-        """Bytes `start` ... `start + size` of the file, with their CRC-32 if it is known."""
+        """Set the range to bytes `start` ... `start + size`, with their CRC-32 if it is known."""
         self._start, self._size, self._checksum = start, size, checksum
 
     def read(self, first: int, count: int) -> np.ndarray:
-        """`count` bytes from the `first` one on.
+        """Read `count` bytes from the `first` one on.
 
         Raises:
-            CheckpointError: they are not there, or not what they were when the file was written.
+            CheckpointError: they are outside of the range, or their checksum differs.
         """
         if first < 0 or first + count > self._size:
             raise CheckpointError(
@@ -60,16 +60,16 @@ class Storage:
         self._checksum = None  # once is enough
 
     def __setstate__(self, _: Any) -> None:
-        raise UnsafePickle("it changes a storage from outside")
+        raise UnsafePickle("it changes a storage")
 
 
 class FileTensor:
     """A tensor of a checkpoint; `np.asarray` reads it, as float32 where NumPy lacks its type.
 
     Args:
-        storage: where its numbers lie.
+        storage: of its numbers.
         dtype: of an element.
-        shape, strides, offset: counted in elements; as the file claims them, checked when it is read.
+        shape, strides, offset: in elements, as the file gives them; checked when it is read.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class FileTensor:
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __setstate__(self, _: Any) -> None:
-        raise UnsafePickle("it changes a tensor from outside")
+        raise UnsafePickle("it changes a tensor")
 
 
 def _are_counts(numbers: Any) -> bool:

@@ -1,4 +1,4 @@
-"""PyTorch's two formats: a zip of one pickle and the storages it names; before 2020 a row of pickles."""
+"""PyTorch's two formats: a zip of one pickle and its storages; before 2020 a sequence of pickles."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _LOCAL_HEADER = 30  # bytes of a zip entry's own header before its name
 
 
 def read_torch(path: Path) -> Any:
-    """What a `.pth` or `.pt` holds: dictionaries, `FileTensor`s and stand-ins.
+    """Read a `.pth` or `.pt`: dictionaries, `FileTensor`s and stand-ins.
 
     Raises:
-        CheckpointError: truncated, damaged, foreign, or it asks for what no checkpoint needs.
+        CheckpointError: truncated, damaged, of another format, or it requests what no checkpoint needs.
     """
     try:
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
@@ -32,9 +32,9 @@ def read_torch(path: Path) -> Any:
     except UnsafePickle as error:
         raise CheckpointError(f"{path}: {one_line(error)}") from None
     except Exception as error:
-        # Whatever a broken program raises (there is no closed list) means that this is no checkpoint.
+        # A broken program may raise anything; there is no closed list.
         text = one_line(error) or type(error).__name__
-        raise CheckpointError(f"{path} is no whole PyTorch checkpoint ({text}); fetch it again") from None
+        raise CheckpointError(f"{path} is not a complete PyTorch checkpoint ({text}); fetch it again") from None
 
 
 def _read_zip(path: Path) -> Any:
@@ -64,11 +64,11 @@ def _read_zip(path: Path) -> Any:
 
         if order != b"little":
             raise CheckpointError("written on a big-endian machine; save it again on another")
-        return read_pickle(io.BytesIO(archive.read(pickles[0])), path, open_storage)
+        return read_pickle(io.BytesIO(archive.read(pickles[0])), open_storage)
 
 
 def _place(file: IO[bytes], path: Path, entry: zipfile.ZipInfo, length: int) -> Storage:
-    """The stretch of the archive that an entry's bytes lie in; PyTorch stores them as they are."""
+    """The range of an entry's bytes in the archive; PyTorch stores them without compression."""
     if entry.compress_type != zipfile.ZIP_STORED:
         raise CheckpointError("its tensors are compressed, which PyTorch never does; unpack and save it again")
     file.seek(entry.header_offset)
@@ -94,12 +94,12 @@ def _read_legacy(path: Path) -> Any:
         return storages[key][0]
 
     with path.open("rb") as file:
-        if read_pickle(file, path, open_storage) != _LEGACY_MAGIC:
+        if read_pickle(file, open_storage) != _LEGACY_MAGIC:
             raise CheckpointError("a pickle, but not one of PyTorch's")
         for _ in range(2):  # version of the protocol, description of the machine
-            read_pickle(file, path, open_storage)
-        content = read_pickle(file, path, open_storage)
-        keys = read_pickle(file, path, open_storage)
+            read_pickle(file, open_storage)
+        content = read_pickle(file, open_storage)
+        keys = read_pickle(file, open_storage)
         for key in keys:
             storage, size = storages[str(key)]
             count = int.from_bytes(file.read(8), "little")

@@ -1,4 +1,4 @@
-"""TensorFlow.js weights as face-api ships them: a manifest in JSON and shards of bytes, some quantised."""
+"""TensorFlow.js weights as in face-api: a manifest in JSON and shards of bytes, some quantised."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ _TYPES = {
 
 
 def read_manifest(path: Path) -> dict[str, np.ndarray]:
-    """The arrays that a `*-weights_manifest.json` describes, from the shards beside it, as float32.
+    """Read the arrays of a `*-weights_manifest.json` from the shards beside it, as float32.
 
     Raises:
-        CheckpointError: no such manifest, a shard that is missing, or one of another length than it says.
+        CheckpointError: not a manifest, a shard that is missing, or one of another length.
     """
     try:
         groups = json.loads(path.read_text(encoding="utf-8"))
@@ -35,14 +35,14 @@ def read_manifest(path: Path) -> dict[str, np.ndarray]:
         return out
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise CheckpointError(
-            f"{path} is no manifest of weights ({one_line(error)}); fetch it and its shards again"
+            f"{path} is not a manifest of weights ({one_line(error)}); fetch it and its shards again"
         ) from None
 
 
 def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
     names = group["paths"]
     if any(name != Path(name).name for name in names):
-        raise CheckpointError(f"{path}: its shards lie elsewhere ({names}); wanted files beside it")
+        raise CheckpointError(f"{path}: its shards ({names}) must be files beside it")
     shards = [path.parent / name for name in names]
     for shard in shards:
         if not shard.is_file():

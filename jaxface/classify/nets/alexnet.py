@@ -22,7 +22,7 @@ TORCH = TorchLayout(
     ),
     ignored_keys=(r"classifier\.",),
 )
-"""Of torchvision's files. Dead: the dense layers, which look at 224 pixels alone."""
+"""Of torchvision's files. Ignored: the dense layers, which are for 224 pixels alone."""
 
 
 class AlexNetMaps(nnx.Module):

@@ -1,4 +1,4 @@
-"""What transformers are made of: attention over heads, positions relative to each other, blocks."""
+"""Parts of transformers: multi-head attention, relative positions, blocks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TORCH_NAMES = (
     (r"\.mlp\.fc1\.", ".mlp.expand."),
     (r"\.mlp\.fc2\.", ".mlp.project."),
 )
-"""What published keys call the parts of a block: for the `rename` of a net that holds some."""
+"""Published names of the parts of a block, for the `rename` of a net with such blocks."""
 
 
 class Mlp(nnx.Module):
@@ -59,7 +59,7 @@ class Block(nnx.Module):
 
 
 def attend(query: Array, key: Array, value: Array, heads: int, bias: Array | None = None) -> Array:
-    """softmax(query key^T / sqrt(channels of a head) + bias) value, head by head.
+    """Return softmax(query key^T / sqrt(channels of a head) + bias) value, head by head.
 
     Args:
         query: (..., Q, width); key, value: (..., N, width). A head owns neighbouring channels.
@@ -79,7 +79,7 @@ def attend(query: Array, key: Array, value: Array, heads: int, bias: Array | Non
 
 
 def relative_position_bias(table: Array, window: int) -> Array:
-    """The bias between any two pixels of a square window, from a number for each displacement.
+    """Return the bias between any two pixels of a square window, from one number for each displacement.
 
     Args:
         table: ((2 window - 1)^2, heads); row (dy + window - 1)(2 window - 1) + dx + window - 1 is for a query

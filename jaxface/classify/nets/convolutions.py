@@ -1,8 +1,8 @@
-"""Convolutions in the form that is fast on the platform, TF SAME padding by hand.
+"""Convolutions in the form that is fast on the platform, with explicit TF SAME padding.
 
 XLA's grouped convolution is 10-15 times slower on the CPU than shifted multiply-adds, and its strided
-convolution of an image with three channels has a slow gradient; accelerators want `lax` for all. Maps are
-(B, H, W, C), kernels (height, width, in, out), as TensorFlow and Flax have them.
+convolution of an image with three channels has a slow gradient; accelerators are fastest with `lax` for
+all. Maps are (B, H, W, C), kernels (height, width, in, out), as in TensorFlow and Flax.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _MOST_COPIES = 9  # if a pixel lies in no more than so many of them
 
 
 def on_cpu() -> bool:
-    """Whether what is traced now will run on the CPU: the default device, at build time."""
+    """Return whether the program that is traced now will run on the CPU: the default device."""
     device: Any = jax.config.values["jax_default_device"]
     return (getattr(device, "platform", device) or jax.default_backend()) == "cpu"
 
 
 def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], stride: int) -> Pairs:
-    """Zeros before and after the rows and the columns; SAME as TensorFlow has it (the odd one behind).
+    """Return the numbers of zeros around rows and columns; SAME as in TensorFlow (the odd one at the end).
 
     Args:
         padding: "SAME", "VALID", one number for all four sides (as PyTorch pads) or the two pairs themselves.
@@ -57,7 +57,7 @@ def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], str
 def depthwise(
     maps: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME", bias: Array | None = None
 ) -> Array:
-    """Each channel convolved with a kernel of its own.
+    """Convolve each channel with a kernel of its own.
 
     Args:
         maps: (B, H, W, C).
@@ -82,12 +82,12 @@ def depthwise(
 
 
 def pointwise(maps: Array, kernel: Array) -> Array:
-    """The 1 x 1 convolution as one matrix product: (B, H, W, C) by (C, F) -> (B, H, W, F)."""
+    """Compute the 1 x 1 convolution as one matrix product: (B, H, W, C) by (C, F) -> (B, H, W, F)."""
     return (maps.reshape(-1, maps.shape[-1]) @ kernel).reshape(*maps.shape[:-1], kernel.shape[-1])
 
 
 def convolution(maps: Array, kernel: Array, stride: int = 1, padding: Padding = "SAME") -> Array:
-    """The full convolution (B, H, W, C) by (height, width, C, F) -> (B, H', W', F), without a bias."""
+    """Compute the full convolution (B, H, W, C) by (height, width, C, F) -> (B, H', W', F), without a bias."""
     pairs = pad_pairs(padding, maps.shape[1:3], kernel.shape[:2], stride)
     copies = kernel.shape[0] * kernel.shape[1] / stride**2
     if maps.shape[-1] <= _FEW_CHANNELS and copies <= _MOST_COPIES and on_cpu():
@@ -127,7 +127,7 @@ def _gathered(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(2, 3))
 def _few_to_few(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
-    """As `_gathered`, whose patches are large beside what becomes of them when the outputs are few."""
+    """As `_gathered`, for few outputs, where its patches would be large beside the result."""
     if maps.shape[-1] == 1:
         copies = jnp.broadcast_to(maps, (*maps.shape[:3], kernel.shape[-1]))
         return _multiply_add(copies, kernel[:, :, 0], stride, pairs)
@@ -143,7 +143,7 @@ def _few_to_few_forward(
 def _few_to_few_backward(
     stride: int, pairs: Pairs, residuals: tuple[Array, Array], outer: Array
 ) -> tuple[Array, Array]:
-    """Of the plain form: its one product is the quicker way back."""
+    """The gradient of the plain form, which is one product and faster."""
     return jax.vjp(lambda maps, kernel: _gathered(maps, kernel, stride, pairs), *residuals)[1](outer)
 
 
@@ -192,8 +192,8 @@ def _shifted_forward(
 def _shifted_backward(
     stride: int, pairs: Pairs, residuals: tuple, outer: Array
 ) -> tuple[Array, Array, Array | None]:
-    """The gradient as shifted multiply-adds again, one for each phase of the stride, interleaved; what JAX
-    derives by itself are `pad`s that do not vectorise."""
+    """The gradient as shifted multiply-adds again, one for each phase of the stride, interleaved; the
+    gradient that JAX derives has `pad`s that do not vectorise."""
     maps, kernel, bias = residuals
     _, for_kernel = jax.vjp(lambda taps: _multiply_add(maps, taps, stride, pairs), kernel)
     size = [-(-(length + before) // stride) for length, (before, _) in zip(maps.shape[1:3], pairs, strict=True)]
@@ -213,7 +213,7 @@ def _shifted_backward(
 
 
 def interleave(phases: Sequence[Array], stride: int) -> Array:
-    """One map (B, H stride, W stride, C) from its stride^2 sub-grids (B, H, W, C), row offset first."""
+    """Return one map (B, H stride, W stride, C) from its stride^2 sub-grids (B, H, W, C), row offset first."""
     batch, height, width, channels = phases[0].shape
     whole = jnp.stack(phases, 3).reshape(batch, height, width, stride, stride, channels)
     return whole.transpose(0, 1, 3, 2, 4, 5).reshape(batch, height * stride, width * stride, channels)

@@ -53,7 +53,7 @@ _norm = functools.partial(BatchNorm, epsilon=1e-3)
 
 
 class InvertedBottleneck(nnx.Module):
-    """MBConv: wide, depthwise, squeeze and excitation, narrow; added to what came if that has the same shape.
+    """MBConv: wide, depthwise, squeeze and excitation, narrow; added to the input if that has the same shape.
 
     Args:
         expansion: how many times wider it is within; 1 = the first convolution is left out.
@@ -128,7 +128,7 @@ def efficientnet_b2(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
 
 
 def _channels(count: int, width: float) -> int:
-    """Scaled, to the nearest multiple of eight that is not more than a tenth too small."""
+    """Scale a count, to the nearest multiple of eight that is at most a tenth too small."""
     exact = count * width
     multiple = max(8, int(exact + 4) // 8 * 8)
     return multiple if multiple >= 0.9 * exact else multiple + 8

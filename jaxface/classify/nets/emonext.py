@@ -19,7 +19,7 @@ SIZES: dict[str, tuple[tuple[int, int, int, int], int]] = {
     "base": ((3, 3, 27, 3), 128),
     "large": ((3, 3, 27, 3), 192),
 }
-"""Blocks in each stage and channels of the first, as ConvNeXt has them."""
+"""Blocks in each stage and channels of the first, as in ConvNeXt."""
 
 TORCH = TorchLayout(
     rename=(
@@ -44,11 +44,11 @@ TORCH = TorchLayout(
     ignored_keys=(r"attention\.",),
     flatten_shapes={"transformer.hidden": (10, 52, 52)},
 )
-"""Dead: the attention, which feeds the training loss alone."""
+"""Ignored: the attention, which is part of the training loss alone."""
 
 
 class SqueezeExcitation(nnx.Module):
-    """Each channel times a gate that the means of all channels set (Hu et al. 2018, arXiv:1709.01507)."""
+    """Multiply each channel by a gate from the means of all channels (Hu et al. 2018, arXiv:1709.01507)."""
 
     def __init__(self, channels: int, reduction: int = 16, *, rngs: nnx.Rngs) -> None:
         self.squeeze = Dense(channels, channels // reduction, bias=False, rngs=rngs)

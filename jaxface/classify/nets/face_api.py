@@ -17,7 +17,7 @@ from jaxface.core.types import Array
 
 
 class DenseBlock(nnx.Module):
-    """Four convolutions, each fed with the sum of all before it; the first halves the map.
+    """Four convolutions, each of the sum of all before it; the first halves the map.
 
     A full convolution is first where the block sees the image, a separable one elsewhere.
     """
@@ -56,7 +56,7 @@ class FaceApi(nnx.Module):
 
 
 def published_name(name: str) -> str:
-    """What the manifest of the npm package calls an array.
+    """Return the name of an array in the manifest of the npm package.
 
     `block1/second/depthwise` -> `dense1/conv1/depthwise_filter`.
     """

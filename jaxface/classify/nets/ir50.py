@@ -20,7 +20,7 @@ TORCH_NAMES = (
     (r"\.shortcut_layer\.0\.", ".shortcut."),
     (r"\.shortcut_layer\.1\.", ".shortcut_norm."),
 )
-"""What published keys call its parts: for the `rename` of a net that holds one."""
+"""Published names of its parts, for the `rename` of a net that contains one."""
 
 
 class Unit(nnx.Module):
@@ -48,7 +48,7 @@ class Unit(nnx.Module):
 
 
 class Ir50(nnx.Module):
-    """(B, 112, 112, 3) -> the stem (B, 112, 112, 64) and three stages, each half as large as what it sees.
+    """(B, 112, 112, 3) -> the stem (B, 112, 112, 64) and three stages, each half as large as its input.
 
     They have 64, 128 and 256 channels.
     """

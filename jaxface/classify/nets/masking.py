@@ -1,4 +1,4 @@
-"""The masking block of the residual masking network: a U-Net that tells how much of each channel to keep.
+"""The masking block of the residual masking network: a U-Net whose output weights the channels.
 
 Pham, Vu & Tran 2020, "Facial Expression Recognition Using Residual Masking Network", ICPR 2020.
 """
@@ -46,12 +46,12 @@ class Masking(nnx.Module):
 
 
 def masked(maps: Array, mask: Array) -> Array:
-    """The maps with what the mask attends to added once more."""
+    """Add the maps, weighted by the mask, to the maps."""
     return maps * (1 + mask)
 
 
 def masking_keys(prefix: str, theirs: int, ours: int, depth: int) -> tuple[tuple[str, str], ...]:
-    """From the published names of one masking block to ours, for `TorchLayout.rename`, its basic blocks' apart.
+    """Return (published, ours) names of one masking block for `TorchLayout.rename`, without its basic blocks.
 
     Args:
         prefix: what the block is called ("mask"), with the number `theirs`; ours are `masks.<ours>`.

@@ -1,4 +1,4 @@
-"""mini-Xception on 64 x 64 grey, as FER2013 models use it (Arriaga et al. 2017, arXiv:1710.07557)."""
+"""mini-Xception on 64 x 64 grey, for FER2013 (Arriaga et al. 2017, arXiv:1710.07557)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class MiniXception(nnx.Module):
 
 
 def published_name(name: str) -> str:
-    """What the wheel's HDF5 calls an array; Keras counts as layers are made.
+    """Return the name of an array in the wheel's HDF5; Keras numbers layers in the order of creation.
 
     `block0/second_norm/mean` -> `batch_normalization_5/moving_mean`.
     """

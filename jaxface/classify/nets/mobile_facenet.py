@@ -26,7 +26,7 @@ TORCH_NAMES = (
     (r"\.bn\.", "_norm."),
     (r"\.prelu\.", "_prelu."),
 )
-"""What published keys call its parts: for the `rename` of a net that holds one."""
+"""Published names of its parts, for the `rename` of a net that contains one."""
 
 
 class InvertedResidual(nnx.Module):

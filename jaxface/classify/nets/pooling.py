@@ -14,7 +14,7 @@ from jaxface.core.types import Array
 
 
 def max_pool(maps: Array, window: int, stride: int, padding: Padding = "SAME") -> Array:
-    """The largest value in each window, (B, H, W, C) -> (B, H', W', C); padding never wins.
+    """Return the largest value in each window, (B, H, W, C) -> (B, H', W', C); padding is never the largest.
 
     The gradient goes to the first of equal values. On the CPU there is no forward-mode derivative.
     """
@@ -76,7 +76,7 @@ _shifted.defvjp(_forward, _backward)
 
 
 def _taps(maps: Array, window: int, stride: int, pairs: Pairs) -> list[Array]:
-    """The map as each place of the window sees it, row by row."""
+    """The shifted, strided maps of each place in the window, row by row."""
     maps = jnp.pad(maps, ((0, 0), *pairs, (0, 0)), constant_values=-jnp.inf)
     rows, columns = (maps.shape[1] - window) // stride, (maps.shape[2] - window) // stride
     return [

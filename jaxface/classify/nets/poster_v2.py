@@ -59,11 +59,11 @@ TORCH = TorchLayout(
         r"VIT\.blocks\.\d+\.conv\.",
     ),
 )
-"""Dead: the backbones' own heads, and what the transformer's constructor makes for a variant of it."""
+"""Ignored: the backbones' own heads, and layers for another variant of the transformer."""
 
 
 class TokenTransformer(nnx.Module):
-    """Tokens (B, 147, 768) -> what the class token has become (B, 768)."""
+    """Tokens (B, 147, 768) -> the final class token (B, 768)."""
 
     def __init__(self, *, depth: int = 2, heads: int = 8, rngs: nnx.Rngs) -> None:
         self.class_token = nnx.Param(jnp.zeros((1, 1, WIDTH)))

@@ -22,8 +22,7 @@ BLOCK_KEYS = (
 
 
 class BasicBlock(nnx.Module):
-    """Two 3 x 3 convolutions, and beside them the maps as they came: through a 1 x 1 convolution if these
-    have another size or depth."""
+    """Two 3 x 3 convolutions on a shortcut, which is a 1 x 1 convolution if size or depth changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int = 1, *, rngs: nnx.Rngs) -> None:
         self.stride = stride
@@ -62,11 +61,11 @@ class ResNet(nnx.Module):
             inputs = width
 
     def stem(self, images: Array) -> Array:
-        """What the first stage gets: (B, H, W, 3) -> (B, H / 4, W / 4, 64)."""
+        """Compute the input of the first stage: (B, H, W, 3) -> (B, H / 4, W / 4, 64)."""
         return max_pool(jax.nn.relu(self.norm(self.conv(images, 2, 3))), 3, 2, 1)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
-        """The last maps, and by name the `stem` and `stage1` ... `stage4`."""
+        """Return the last maps, and by name the `stem` and `stage1` ... `stage4`."""
         maps = self.stem(images)
         taps = {"stem": maps}
         for number, stage in enumerate(self.stages, 1):

@@ -1,4 +1,4 @@
-"""ResNet-18 with its head (He et al. 2015, arXiv:1512.03385): a backbone of the learning frameworks."""
+"""ResNet-18 with its head (He et al. 2015, arXiv:1512.03385): a backbone of the training frameworks."""
 
 from __future__ import annotations
 

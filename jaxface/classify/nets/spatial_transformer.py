@@ -1,4 +1,4 @@
-"""The spatial transformer: a small net looks at the image and says how to warp it (Jaderberg et al. 2015,
+"""The spatial transformer: a small net predicts how to warp the image (Jaderberg et al. 2015,
 arXiv:1506.02025), as EmoNeXt puts it before a ConvNeXt (arXiv:2501.08199).
 
 Coordinates are those of corners aligned: -1 and 1 are the centres of the first and the last pixel, and what
@@ -42,7 +42,7 @@ class SpatialTransformer(nnx.Module):
 
 
 def warp(image: Array, affine: Array) -> Array:
-    """The image seen through an affine map of its plane, bilinear, zero outside.
+    """Warp an image by an affine map of its plane, bilinear, zero outside.
 
     Args:
         image: (H, W, C).
@@ -60,7 +60,7 @@ def warp(image: Array, affine: Array) -> Array:
 
 
 def sample(image: Array, row: Array, column: Array) -> Array:
-    """Bilinear interpolation between pixel centres, zero outside.
+    """Interpolate bilinearly between pixel centres, zero outside.
 
     Args:
         image: (H, W, C).

@@ -12,7 +12,7 @@ from jaxface.core.types import Array
 
 
 class SqueezeExcitation(nnx.Module):
-    """(B, H, W, C) times a gate in (0, 1) for each channel.
+    """Multiply (B, H, W, C) by a gate in (0, 1) for each channel.
 
     Args:
         inner: channels that the means are squeezed to.

@@ -31,7 +31,7 @@ TORCH = TorchLayout(
     ),
     flatten_shapes={"top.hidden.0": (STAGES[-1][0], EDGE, EDGE)},
 )
-"""Of torchvision's files, in whose names VGGFace's weights are passed on."""
+"""Of torchvision's files, whose names VGGFace's weights use, too."""
 
 
 class VggEncoder(nnx.Module):

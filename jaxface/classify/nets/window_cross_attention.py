@@ -1,4 +1,4 @@
-"""Window-based cross-attention of POSTER++ (Mao et al. 2023, arXiv:2301.12149): landmarks ask the image.
+"""Window-based cross-attention of POSTER++ (Mao et al. 2023, arXiv:2301.12149): landmarks query the image.
 
 Each map is one window, so no map is cut.
 """

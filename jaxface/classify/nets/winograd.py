@@ -22,7 +22,7 @@ _FEWEST_PRODUCTS = 1.5e9  # some 30 ms: below, the few milliseconds are not wort
 
 
 def pays(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> bool:
-    """Whether this is the faster form on the CPU."""
+    """Return whether this is the faster form on the CPU."""
     if kernel.shape[:2] != (3, 3) or stride != 1 or maps.dtype != jnp.float32:
         return False
     tiles = maps.shape[0] * _tiles(maps.shape[1], pairs[0]) * _tiles(maps.shape[2], pairs[1])

@@ -17,16 +17,22 @@ from __future__ import annotations
 
 import io
 import math
-import pickle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from jaxface.core.errors import ModelFileError
-from jaxface.core.unpickle import Allowed, Inert, UnsafePickle, check_program, one_line
+from jaxface.core.unpickle import (
+    Allowed,
+    Inert,
+    StatefulInert,
+    UnsafePickle,
+    as_tuple,
+    load,
+    one_line,
+)
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
 _MAX_DENSE = 50_000_000  # elements of a sparse matrix made dense: 400 MB
@@ -41,8 +47,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     content = path.read_bytes()
     try:
-        check_program(io.BytesIO(content))
-        model = _Reader(io.BytesIO(content), encoding="latin1").load()
+        model = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
         raise ModelFileError(f"{path}: {one_line(error)}") from None
     except Exception as error:
@@ -75,21 +80,15 @@ def array(value: Any, name: str) -> np.ndarray:
     raise ModelFileError(f"{name} is a {type(value).__name__}, not an array of numbers")
 
 
-class _Reader(pickle.Unpickler):
-    """Resolves the names in a pickle to stand-ins, and nothing else."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        # chumpy has a class per kind of expression; all become one stand-in, each with its own name.
-        if module.split(".")[0] == "chumpy":
-            return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
-        for modules, allowed_name, stand_in in _ALLOWED:
-            if name == allowed_name and module in modules:
-                # A plain function could be altered by the pickle's BUILD opcode; `Allowed` cannot.
-                return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
-        raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
-
-    def persistent_load(self, pid: Any) -> Any:
-        raise ModelFileError("it refers to objects outside itself")
+def _resolve(module: str, name: str) -> Any:
+    # chumpy has a class per kind of expression; all become one stand-in, each with its own name.
+    if module.split(".")[0] == "chumpy":
+        return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
+    for modules, allowed_name, stand_in in _ALLOWED:
+        if name == allowed_name and module in modules:
+            # A plain function could be altered by the pickle's BUILD opcode; `Allowed` cannot.
+            return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
+    raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
 
 
 class _Dtype(Inert):
@@ -150,23 +149,13 @@ class _Scalar(Inert):
         return self.inner.numbers(name)
 
 
-class _Stateful(Inert):
-    """A stand-in that stores its state, a dictionary of attributes."""
-
-    state: Mapping[str, Any] = MappingProxyType({})
-
-    def __setstate__(self, state: Any) -> None:
-        if isinstance(state, dict):
-            self.state = state
-
-
-class _Chumpy(_Stateful):
+class _Chumpy(StatefulInert):
     """Stand-in of a chumpy array or expression; an evaluated one has its array in `x`."""
 
     path = "chumpy"
 
 
-class _Sparse(_Stateful):
+class _Sparse(StatefulInert):
     """Stand-in of a compressed sparse matrix; `indptr` runs along `axis` (0: rows, 1: columns)."""
 
     axis = 0
@@ -230,11 +219,6 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
-def _members(*arguments: Any) -> tuple[Any, ...]:
-    """Stand-in of `set`."""
-    return tuple(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else ()
-
-
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _BUILTINS = ("__builtin__", "builtins")
 _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
@@ -247,6 +231,6 @@ _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
     (("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", _SparseColumns),
     (("copy_reg", "copyreg"), "_reconstructor", _instance),
     (_BUILTINS, "object", Inert),
-    (_BUILTINS, "set", _members),
+    (_BUILTINS, "set", as_tuple),
     (("_codecs",), "encode", _encode),
 )
