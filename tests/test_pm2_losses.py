@@ -9,6 +9,7 @@ import pytest
 
 from jaxface.frameworks.pm2 import losses
 from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moment_matching
+from jaxface.frameworks.pm2.networks import combine_logits
 from tests import pm2_reference as reference
 
 FEATURES, UNITS = 7, 4

@@ -48,8 +48,8 @@ class FaceEncoder(nnx.Module):
         self.vgg = VggEncoder(rngs=rngs)
 
     def __call__(self, images: Array) -> Array:
-        mean = jnp.asarray(VGGFACE["mean"], images.dtype).reshape(1, 1, 1, 3)
-        return self.vgg(images[..., ::-1] * VGGFACE["value_range"] - mean)[-1]
+        mean = jnp.asarray(VGGFACE.mean, images.dtype).reshape(1, 1, 1, 3)
+        return self.vgg(images[..., ::-1] * VGGFACE.value_range - mean)[-1]
 
 
 class Committee(nnx.Module):
