@@ -1,10 +1,10 @@
-"""The most memory that loading the largest published file takes: Segmentation-VGG19, 170 M numbers, 651 MB.
+"""Peak memory of loading the largest published file: Segmentation-VGG19, 170 M numbers, 651 MB.
 
     JAXFACE_SHARED=../shared python -m benchmarks.checkpoint_memory --out benchmarks/results
 
-The file is written as its authors' training script does it, with the fixture's generated weights, and loaded in
-a process of its own. `peak_mb` is all that this process held, the interpreter and JAX with it (`before_mb`);
-the goal is less than twice the file.
+The file is written like that of the authors' training script, with the fixture's arbitrary weights,
+and loaded in a process of its own. `peak_mb` is the peak of this process, including the interpreter
+and JAX (`before_mb`). The goal is less than twice the file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pathlib import Path
 
 import jax
 
+from benchmarks.rows import write_rows
 from jaxface import classify
 from jaxface.bench import harness
 from tests import classifier_fixtures as fixtures
@@ -37,24 +38,21 @@ def load(file: Path, out: Path | None) -> None:
     size, peak = file.stat().st_size / 2**20, harness.peak_memory()
     row = {"name": f"{NAME}/load-checkpoint", "parameters": classifier.card.parameters, "file_mb": size}
     row |= {"peak_mb": peak, "before_mb": before, "peak_to_file": peak / size, "run_s": run_s, "cpu_s": cpu_s}
-    stamped = harness.stamp(row)
-    print(stamped)
-    if out is not None:
-        harness.append(harness.results_file(out, "checkpoint"), stamped)
+    write_rows([row], "checkpoint", out)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, help="a folder for the dated file of lines")
     parser.add_argument("--file", type=Path, help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.file is not None:
-        load(given.file, given.out)
+    options = parser.parse_args()
+    if options.file is not None:
+        load(options.file, options.out)
         return
     with tempfile.TemporaryDirectory() as folder:
         row = next(row for row in fixtures.ROWS if row.name == NAME)
         file = save_zip(Path(folder) / "segvgg19.pth", row.container(fixtures.load(row.file)[0]))
-        out = [] if given.out is None else ["--out", str(given.out)]
+        out = [] if options.out is None else ["--out", str(options.out)]
         subprocess.run(
             [sys.executable, "-m", "benchmarks.checkpoint_memory", "--file", str(file), *out], check=True
         )

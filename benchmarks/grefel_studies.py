@@ -24,8 +24,9 @@ from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import DataConfig, parsed
+from jaxface.frameworks.common.inputs import DataConfig
 from jaxface.frameworks.grefel.config import GrefelConfig
 from studies.grefel import reliability, variants
 from studies.seeds import aggregate_seeds
@@ -104,7 +105,7 @@ def examples(options: Study) -> tuple[Dataset, Dataset]:
     """Training and test set, without a person in common."""
     settings = options.settings.data
     if settings.data != "recipe":
-        whole = data.open(settings.data, settings.root, **parsed(settings.options))
+        whole = data.open(settings.data, settings.root, **parse_options(settings.options))
         test, training = whole.split(0.2, 0, by="identity" if "identity" in whole.columns else None)
         return in_memory(training, options.size), in_memory(test, options.size)
     recipe = rendered.load_recipe(settings.root)

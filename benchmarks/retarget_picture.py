@@ -1,4 +1,5 @@
-"""Draw docs/pairs.jpg: faces, and the woman and the man that retargeting makes of each, by three ways.
+"""Draw docs/pairs.jpg: faces, and the woman and the man that retargeting gives for each, in three
+ways.
 
 python -m benchmarks.retarget_picture
 """
@@ -27,16 +28,16 @@ def main() -> None:
         config = RetargetConfig(root=Path(folder) / "source", subjects=0, size=SIZE, batch=FACES)
         rows, names = [images(source, slice(None))], ["source"]
         for expression in ("rendered", "labels", "fit"):
-            made = retarget(dataclasses.replace(config, expression=expression), Path(folder) / expression)
+            result = retarget(dataclasses.replace(config, expression=expression), Path(folder) / expression)
             for sex, name in enumerate(("woman", "man")):
-                rows.append(images(made.dataset, slice(sex, None, 2)))
+                rows.append(images(result.dataset, slice(sex, None, 2)))
                 names.append(f"{name}, {expression}")
     Image.fromarray(sheet(np.stack(rows), names)).save(OUT, quality=88)
 
 
-def images(dataset: Dataset, chosen: slice) -> np.ndarray:
+def images(dataset: Dataset, rows: slice) -> np.ndarray:
     """(N, size, size, 3) uint8."""
-    return dataset.rows(np.arange(len(dataset))[chosen])["image"]
+    return dataset.rows(np.arange(len(dataset))[rows])["image"]
 
 
 if __name__ == "__main__":

@@ -30,12 +30,13 @@ import tests.conftest  # noqa: F401  sets XLA's flags before JAX starts
 import jax  # isort: skip
 import jax.numpy as jnp  # isort: skip
 
-from jaxface import audit, classify, face, frameworks, render, search
+from jaxface import audit, classify, face, frameworks, interventions, render, search
 from jaxface.audit import observe
 from jaxface.data import rendered
 from jaxface.frameworks.common.framework import programs
 from jaxface.render import RenderConfig, Scene
 from jaxface.search import SearchConfig
+from tests.framework_fixtures import FIXTURES
 from tests.heads import toy_head
 
 Arrays = dict[str, np.ndarray]
@@ -50,12 +51,12 @@ PORT_GAINS = {"dan-affectnet7": 0.5, "ddamfn-affectnet7": 1.0, "hsemotion-b0-aff
 AUDIT = {
     "probability": "probability",
     "logit": "logit",
-    "top": "first",
+    "top": "top_class",
     "expression": "expression_parameters",
-    "checked_probability": "checked_probability",
-    "checked_top": "predicted",
-    "transfer_probability": "judge_probability",
-    "transfer_top": "judge_predicted",
+    "checked_probability": "probe_probability",
+    "checked_top": "probe_top_class",
+    "transfer_probability": "evaluator_probability",
+    "transfer_top": "evaluator_top_class",
     "search_probability": "search_probability",
     "search_probability_shifted": "search_probability_shifted",
     "search_probability_shifted_min": "search_probability_shifted_min",
@@ -71,13 +72,13 @@ AUDIT = {
     "population": "population",
     "score": "score",
     "p_value": "p_value",
-    "adjusted_p_value": "adjusted",
+    "adjusted_p_value": "adjusted_p_value",
     "scheme_p_value": "scheme_p_value",
     "mean_probability": "mean_probability",
     "done": "done",
     "symmetry": "symmetry",
     "time": "time",
-    "checked_symmetry": "checked_symmetry",
+    "checked_symmetry": "probe",
 }
 """Golden key -> name in the audit's store: all its numbers but the processor times."""
 
@@ -95,14 +96,9 @@ SEARCH = {
 }
 """Golden key -> field of a search's result."""
 
-FRAMEWORKS = {
-    "causal_affect": "causal_affect",
-    "classifier": "classifier",
-    "grefel": "grefel",
-    "pm2": "pm2",
-    "thin": "thin",
-}
-"""Golden key -> name in the registry."""
+
+SUBSETS = {"matching": "own", "all": "all"}
+"""Subset of an observation's photographs -> its name in golden keys."""
 
 
 def compute_audit() -> Arrays:
@@ -131,11 +127,13 @@ def compute_grid() -> Arrays:
     )
     scene = Scene(size=48)
     steps = [jnp.linspace(0.0, 1.0, count) for count in (4, 8)]
-    grid = render.grid(head, person, scene, *steps)
-    images = render.images(head, expressive, scene, jnp.linspace(0.0, 1.0, 4), 0.9, "right")
+    left, right = interventions.Symmetry("left"), interventions.Symmetry("right")
+    grid = interventions.grid(left, head, person, scene, *steps)
+    images = interventions.images(right, head, expressive, scene, jnp.linspace(0.0, 1.0, 4), 0.9)
 
     def brightness(expression: jax.Array) -> jax.Array:
-        image = render.image(head, dataclasses.replace(person, expression=expression), scene, 0.7)
+        changed = dataclasses.replace(person, expression=expression)
+        image = interventions.image(left, head, changed, scene, 0.7, 1.0)
         return jnp.sum(image**2)
 
     toy_person = dataclasses.replace(face.neutral(toy), expression=jnp.array([0.8, 0.2, 0.1, 0.6]))
@@ -155,8 +153,8 @@ def compute_search() -> Arrays:
     classifier, head = classify.load("fer-mini-xception"), toy_head()
     scene = Scene(size=32, supersample=1)
     people = face.sample_population(jax.random.key(2), head, 2)
-    targets = np.array([classifier.index("happiness"), classifier.index("surprise")])
-    config = SearchConfig(population=6, max_evaluations=24, gradient_steps=6, starts=2)
+    targets = np.array([classifier.index("happiness"), classifier.index("sadness")])
+    config = SearchConfig(off_prototype_limit=1.0, population=6, max_evaluations=24, gradient_steps=6, starts=2)
     numbers = {}
     for method in ("gradient", "differential-evolution"):
         searcher = search.build(classifier, head, scene, dataclasses.replace(config, method=method))
@@ -178,12 +176,11 @@ def compute_ports() -> Arrays:
 def compute_training() -> Arrays:
     """Ten steps of each framework on its fixture: losses, and a summary of every trained array."""
     numbers = {}
-    for key, name in FRAMEWORKS.items():
-        framework = frameworks.load(name)
-        fixture = framework.fixture(jax.random.key(0))
+    for key, make_fixture in FIXTURES.items():
+        framework, fixture = frameworks.load(key), make_fixture(jax.random.key(0))
         train = dataclasses.replace(fixture.train, steps=10)
         run = programs(framework, fixture.config, fixture.task, train)
-        state, losses = run.first(0), []
+        state, losses = run.init(0), []
         for _ in range(10):
             state, info = run.update(state, fixture.batch, jax.random.key(0))
             losses.append(np.asarray(info["loss"]))
@@ -194,11 +191,11 @@ def compute_training() -> Arrays:
 
 def compute_rendered() -> Arrays:
     """The second batch of a rendered training set."""
-    people = rendered.recipe("expressions").people
-    recipe = rendered.Recipe(
+    people = rendered.load_recipe("expressions").people
+    recipe = rendered.RenderedDatasetConfig(
         name="golden", size=32, landmarks=True, people=dataclasses.replace(people, identities=5, first=3)
     )
-    batch = jax.device_get(rendered.stream(recipe, batch=16, seed=4).at(1))
+    batch = jax.device_get(rendered.rendered_stream(recipe, batch=16, seed=4).at(1))
     images = batch.pop("image")
     return {**batch, "image_sums": sums(images.reshape(16, -1)), "every_7th_value": images.ravel()[::7]}
 
@@ -216,16 +213,16 @@ def compute_observation() -> Arrays:
         results = observe.demonstrate(config, folder).results
     numbers = {}
     for kind, (result,) in results.items():
-        for verdict in result.verdicts:
-            key = f"{kind}/{verdict.feature}/{verdict.among}"
-            tests = sorted(verdict.p_value)
-            numbers[f"{key}/statistic"] = np.array([verdict.statistic[test] for test in tests])
-            numbers[f"{key}/p_value"] = np.array([verdict.p_value[test] for test in tests])
-            numbers[f"{key}/association"] = np.array(verdict.association)
-            numbers[f"{key}/samples"] = np.array(verdict.samples)
-        numbers[f"{kind}/logits"] = result.measured.logits["fer-mini-xception"]
-        numbers[f"{kind}/pixel"] = result.measured.features["pixel"]
-        numbers[f"{kind}/accuracy"] = np.array([row.accuracy for row in result.accuracy])
+        for row in result.rows:
+            key = f"{kind}/{row.feature}/{SUBSETS[row.subset]}"
+            tests = sorted(row.p_value)
+            numbers[f"{key}/statistic"] = np.array([row.statistic[test] for test in tests])
+            numbers[f"{key}/p_value"] = np.array([row.p_value[test] for test in tests])
+            numbers[f"{key}/association"] = np.array(row.association)
+            numbers[f"{key}/samples"] = np.array(row.samples)
+        numbers[f"{kind}/logits"] = result.measurements.logits["fer-mini-xception"]
+        numbers[f"{kind}/pixel"] = result.measurements.features["pixel"]
+        numbers[f"{kind}/accuracy"] = np.array([group.accuracy for group in result.accuracy])
     return numbers
 
 

@@ -24,7 +24,7 @@ MOUTH = (0.0, -0.045)
 def toy_head(rings: int = 24, columns: int = 32) -> FaceModel:
     """A head with 2 identity, 4 expression and 2 albedo coefficients and FLAME's five joints.
 
-    Expressions: smile, brow_raise, brow_lower, jaw_open (this one has a `whole_basis` share).
+    Expressions: smile, brow_raise, brow_lower, jaw_open (this one has a `shared_basis` share).
     V = (rings - 1) * columns + 2; `columns` even.
     """
     template, mirror = _ellipsoid(rings, columns)
@@ -57,7 +57,7 @@ def toy_head(rings: int = 24, columns: int = 32) -> FaceModel:
         faces=jnp.asarray(faces),
         identity_basis=_float(identity),
         expression_basis=_float(expression),
-        whole_basis=_float(whole),
+        shared_basis=_float(whole),
         pose_basis=jnp.zeros((*template.shape, 0)),
         joint_regressor=_float(regressor),
         skinning_weights=_float(weights),
@@ -157,8 +157,8 @@ def _appearance(smile: np.ndarray, left: np.ndarray, cheek: np.ndarray, size: in
         masks=_float(np.stack(masks)),
         colours=_float(colours),
         opacities=_float(np.array([[0, 0, 0.95], [0, 0, 0.9], [0, 0, 0.8]])),
-        line_pattern=_float(0.5 * spot((0.03, -0.02), 0.003, 0.02)),
-        lines=Wrinkles(
+        wrinkle_map=_float(0.5 * spot((0.03, -0.02), 0.003, 0.02)),
+        wrinkles=Wrinkles(
             feature=_float(2.0 * feature / (smile**2).sum()),
             region=_float(np.stack([cheek * left, cheek * (1.0 - left)], axis=-1)),
             names=("nasolabial_left", "nasolabial_right"),

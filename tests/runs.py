@@ -1,4 +1,4 @@
-"""A small finished run for tests of the report and the command line: written by the store, answers made up."""
+"""A small finished run for tests of the report and the command line, with fake answers."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxface.audit import AuditConfig, AuditResult, load, plan, statistics, store
-from jaxface.audit.interventions import PROBE_LEVELS, Intervention
-from jaxface.audit.layout import CELLS, CellStatus, Layout
+from jaxface.audit import AuditConfig, AuditResult, load, plan, statistics, store, tables
+from jaxface.audit.inputs import build_intervention
+from jaxface.audit.layout import CELLS, CellStatus, GroupOutput, InterventionRecord, Layout
 from jaxface.core.types import EXPRESSIONS
 from jaxface.render import RenderConfig
 
@@ -22,73 +22,75 @@ CONFIG = AuditConfig(
     permutations=500,
     render=RenderConfig(size=24),
 )
-"""`one` hangs on symmetry for happiness alone, `two` for surprise alone; neither knows contempt."""
+"""`one` depends on symmetry for happiness alone, `two` for surprise alone; neither knows contempt."""
 
 
 def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
-    """Write a run of two made-up classifiers on a head with the coefficients of `heads.toy_head`."""
-    intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
+    """Write a run of two fake classifiers on a head with the coefficients of `heads.toy_head`."""
+    intervention = InterventionRecord.of(build_intervention(config))
     layout = Layout(
         classifiers=tuple(map(str, config.classifiers)),
         expressions=config.expressions,
         answers=EXPRESSIONS,
         identities=config.identities,
-        symmetry=intervention.symmetry,
-        time=intervention.time,
+        intervention=intervention,
         parameters=4,
         shapes=2,
         colours=2,
         attributes={
-            "head": {"name": "toy", "licence": "none", "source": "<test>", "sha256": ""},
+            "head": {"name": "toy", "licence": "none", "source": "<test>", "joints": 5, "sha256": ""},
             "classifiers": {},
             "populations": ["all"],
         },
     )
-    run = store.create_or_open(folder, config, layout)
+    run_store = store.open_run(folder, config, layout)
     labels = ("happiness", "surprise", "neutral")
-    for group in plan.work_items(config, [labels, labels]):
-        run.write(group, _cells(group, intervention), _person(group))
-    statistics.compute_statistics(run, config)
-    statistics.write_tables(load(folder))
+    for item in plan.work_items(config, dict.fromkeys(layout.classifiers, labels)):
+        index = layout.classifiers.index(item.classifier)
+        run_store.write(GroupOutput(item, _cells(index, item, intervention), _person(item)))
+    run_store.write_statistics(statistics.compute_statistics(run_store, config))
+    run_store.write_summary(statistics.summarize(run_store.read(), config))
+    tables.write_tables(load(folder))
     return load(folder)
 
 
-def _cells(group: plan.WorkItem, intervention: Intervention) -> dict[str, np.ndarray]:
-    random = np.random.default_rng([group.classifier, group.identity])
-    count, shape = len(group.expressions), (intervention.symmetry_steps, intervention.time_steps)
-    symmetry, time = np.meshgrid(intervention.symmetry, intervention.time, indexing="ij")
-    slopes = np.array([0.6, 0.0] if group.classifier == 0 else [0.0, 0.6])[:count]
+def _cells(index: int, item: plan.WorkItem, intervention: InterventionRecord) -> dict[str, np.ndarray]:
+    """Return the cells of the classifier at this position."""
+    random = np.random.default_rng([index, item.identity])
+    symmetry, time = np.meshgrid(*(axis.values for axis in intervention.axes), indexing="ij")
+    probes = np.array(intervention.probe_levels)
+    count, shape = len(item.expressions), symmetry.shape
+    slopes = np.array([0.6, 0.0] if index == 0 else [0.0, 0.6])[:count]
     peak = 0.2 + 0.1 * random.random()
     noise = 0.01 * random.random((count, *shape))
     probability = 0.1 + time * (peak + slopes[:, None, None] * symmetry) + noise
-    own = np.array([[0.95, 0.3], [0.3, 0.95]])[group.classifier]
-    answers = np.zeros((count, len(PROBE_LEVELS), len(EXPRESSIONS)))
-    predicted = np.full((count, len(PROBE_LEVELS)), EXPRESSIONS.index("neutral"))
-    for row, expression in enumerate(group.expressions):
-        target = EXPRESSIONS.index(CONFIG.expressions[expression])
-        answers[row, :, target] = 0.3 + slopes[row] * np.array(PROBE_LEVELS)
+    evaluations = np.array([[0.95, 0.3], [0.3, 0.95]])[index]
+    answers = np.zeros((count, len(probes), len(EXPRESSIONS)))
+    probe_top_class = np.full((count, len(probes)), EXPRESSIONS.index("neutral"))
+    targets = [EXPRESSIONS.index(name) for name in item.expressions]
+    for row, target in enumerate(targets):
+        answers[row, :, target] = 0.3 + slopes[row] * probes
         answers[row, :, EXPRESSIONS.index("neutral")] = 1.0 - answers[row, :, target]
-        predicted[row, -1] = target
-    target = [EXPRESSIONS.index(CONFIG.expressions[index]) for index in group.expressions]
-    seen = (symmetry > 0.75) & (time > 0.5)
-    first = np.where(seen, np.array(target)[:, None, None], EXPRESSIONS.index("neutral"))
+        probe_top_class[row, -1] = target
+    on_target = (symmetry > 0.75) & (time > 0.5)
+    top_class = np.where(on_target, np.array(targets)[:, None, None], EXPRESSIONS.index("neutral"))
     constant = {name: np.full(count, 0.25) for name in CELLS if name.startswith("search_")}
     return constant | {
         "probability": probability,
         "logit": np.log(probability),
-        "first": first,
+        "top_class": top_class,
         "expression_parameters": random.random((count, 4)),
-        "checked_probability": answers,
-        "predicted": predicted,
-        "judge_probability": np.tile(own, (count, 1)),
-        "judge_predicted": np.stack([target, np.full(count, EXPRESSIONS.index("neutral"))], axis=-1),
+        "probe_probability": answers,
+        "probe_top_class": probe_top_class,
+        "evaluator_probability": np.tile(evaluations, (count, 1)),
+        "evaluator_top_class": np.stack([targets, np.full(count, EXPRESSIONS.index("neutral"))], axis=-1),
         "search_probability": np.full(count, 0.96),
         "status": np.full(count, CellStatus.DONE),
     }
 
 
-def _person(group: plan.WorkItem) -> dict[str, np.ndarray | int]:
-    random = np.random.default_rng(group.identity)
+def _person(item: plan.WorkItem) -> dict[str, np.ndarray | int]:
+    random = np.random.default_rng(item.identity)
     return {
         "identity_parameters": random.standard_normal(2),
         "albedo_parameters": random.standard_normal(2),

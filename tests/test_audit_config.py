@@ -4,7 +4,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxface.audit import AuditConfig, Intervention, plan
+from jaxface.audit import AuditConfig, plan
+from jaxface.audit.inputs import build_intervention
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import ConfigError
 from tests.heads import toy_head
@@ -21,19 +22,19 @@ def test_config_survives_a_file(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"identities": 0}, "identities = 0 wants to be at least 1"),
-        ({"symmetry_steps": 1}, "a change needs two"),
-        ({"time_steps": 1}, "neutral and the full expression"),
+        ({"identities": 0}, "identities = 0: must be at least 1"),
+        ({"symmetry_steps": 1}, "symmetry_steps = 1: must be at least 2"),
+        ({"time_steps": 1}, "time_steps = 1: must be at least 2"),
         ({"permutations": 0}, "permutations = 0"),
-        ({"alpha": 1.0}, "between 0 and 1"),
+        ({"alpha": 1.0}, r"alpha = 1.0: must be in \(0, 1\)"),
         ({"seed": -1}, "seed = -1"),
         ({"side": "lfet"}, "did you mean 'left'"),
         ({"p_estimate": "papers"}, "did you mean 'paper'"),
         ({"scheme": "per_time"}, "did you mean 'per-time'"),
         ({"expressions": ("happines",)}, "did you mean 'happiness'"),
         ({"expressions": ("happy", "joy")}, "names one twice"),
-        ({"expressions": ()}, "is empty"),
-        ({"expressions": "happy"}, "wants several, got one string"),
+        ({"expressions": ()}, "must name at least one"),
+        ({"expressions": "happy"}, "must be a list"),
         ({"classifiers": ("face-api", "face-api")}, "holds 'face-api' twice"),
     ],
 )
@@ -43,16 +44,29 @@ def test_config_refuses(options: dict, says: str) -> None:
 
 
 def test_grids_are_equidistant_and_end_at_whole() -> None:
-    intervention = Intervention("left", 10, 90)
-    assert intervention.symmetry.shape == (10,) and intervention.time.shape == (90,)
-    assert intervention.symmetry[0] == 0 and intervention.symmetry[-1] == 1 == intervention.time[-1]
-    np.testing.assert_allclose(np.diff(intervention.time), 1 / 89, rtol=1e-5)
+    symmetry, time = build_intervention(AuditConfig(symmetry_steps=10, time_steps=90)).axes
+    assert symmetry.values.shape == (10,) and time.values.shape == (90,)
+    assert symmetry.values[0] == 0 and symmetry.values[-1] == 1 == time.values[-1]
+    np.testing.assert_allclose(np.diff(time.values), 1 / 89, rtol=1e-5)
 
 
-def test_groups_hold_what_the_classifier_knows() -> None:
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"intervention": "symetry"}, "did you mean 'symmetry'"),
+        ({"estimator": "gradient-2", "symmetry_steps": 2}, "'gradient-2' needs at least 3 levels, got 2"),
+    ],
+)
+def test_an_intervention_that_cannot_be_audited_is_refused(options: dict, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        build_intervention(AuditConfig(**options))
+
+
+def test_items_hold_what_the_classifier_knows() -> None:
     config = AuditConfig(identities=2, expressions=("anger", "fear", "contempt"))
-    groups = plan.work_items(config, [("fear", "contempt", "neutral"), ("anger",)])
-    assert groups == ((0, 0, (1, 2)), (0, 1, (1, 2)), (1, 0, (0,)), (1, 1, (0,)))
+    items = plan.work_items(config, {"a": ("fear", "contempt", "neutral"), "b": ("anger",), "c": ("neutral",)})
+    both = "fear", "contempt"
+    assert items == (("a", 0, both), ("a", 1, both), ("b", 0, ("anger",)), ("b", 1, ("anger",)))
 
 
 def test_people_are_those_of_sample_population() -> None:
@@ -77,15 +91,15 @@ def test_a_search_key_belongs_to_its_cell_alone() -> None:
     np.testing.assert_array_equal(jax.random.key_data(alone)[0], jax.random.key_data(among)[1])
 
 
-def test_work_is_shared_by_people_and_cut_into_blocks_of_one_classifier() -> None:
-    groups = [plan.WorkItem(classifier, identity, (0,)) for classifier in (0, 1) for identity in range(5)]
-    shares = [plan.partition(groups, process, 2) for process in (0, 1)]
-    assert sorted(shares[0] + shares[1]) == groups
-    assert {group.identity for group in shares[1]} == {1, 3}
-    blocks = list(plan.blocks(groups, 3))
-    assert [group for block in blocks for group in block] == groups
+def test_work_is_partitioned_by_people_and_cut_into_blocks_of_one_classifier() -> None:
+    items = [plan.WorkItem(classifier, identity, ("fear",)) for classifier in "ab" for identity in range(5)]
+    parts = [plan.partition(items, process, 2) for process in (0, 1)]
+    assert sorted(parts[0] + parts[1]) == items
+    assert {item.identity for item in parts[1]} == {1, 3}
+    blocks = list(plan.blocks(items, 3))
+    assert [item for block in blocks for item in block] == items
     assert [len(block) for block in blocks] == [3, 2, 3, 2]
-    assert all(len({group.classifier for group in block}) == 1 for block in blocks)
+    assert all(len({item.classifier for item in block}) == 1 for block in blocks)
 
 
 def test_config_is_frozen() -> None:

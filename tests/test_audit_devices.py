@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 import xarray
 from jax.experimental.compilation_cache import compilation_cache
@@ -20,14 +21,14 @@ from jax.experimental.compilation_cache import compilation_cache
 from jaxface import audit
 from jaxface.cli import main
 from jaxface.search import SearchConfig
-from tests import planted
+from tests import fake_audit
 from tests.devices import xla_flags
 
 REPOSITORY = Path(__file__).parent.parent
 THRESHOLD = "jax_persistent_cache_min_compile_time_secs"
 PEOPLE = 10
 SEARCHED = dataclasses.replace(
-    planted.CONFIG, identities=5, search=SearchConfig(method="gradient", gradient_steps=3, starts=1)
+    fake_audit.CONFIG, identities=5, search=SearchConfig(method="gradient", gradient_steps=3, starts=1)
 )
 """With a search by gradient: on two devices one after another, on eight side by side."""
 
@@ -42,21 +43,21 @@ audit.run(SEARCHED, sys.argv[1])
 
 GUESSES = f"""
 import dataclasses, sys
-from jaxface.audit import runner
+from jaxface import audit
 from jaxface.core import processes
 from jaxface.core.errors import StoreError
 if len(sys.argv) > 2:
     process = int(sys.argv[3])
-    processes.join(sys.argv[2], 2, process)
-from tests import planted
-runner.build = planted.build
-config = dataclasses.replace(planted.CONFIG, identities={PEOPLE})
+    processes.initialize_distributed(sys.argv[2], 2, process)
+from tests import fake_audit
+config = dataclasses.replace(fake_audit.CONFIG, identities={PEOPLE})
 if len(sys.argv) > 2:
+    other = dataclasses.replace(config, alpha=(0.05, 0.01)[process])
     try:
-        runner.run(dataclasses.replace(config, alpha=(0.05, 0.01)[process]), sys.argv[1] + "-refused")
+        audit.run(other, sys.argv[1] + "-refused", searcher_factory=fake_audit.build)
     except StoreError as error:
         print(error)
-result = runner.run(config, sys.argv[1])
+result = audit.run(config, sys.argv[1], searcher_factory=fake_audit.build)
 assert result.data["done"].all()
 """
 """Without a search; as one of two processes, which differ at first."""
@@ -77,12 +78,10 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Iterator[audit.AuditResult]:
+def whole(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> audit.AuditResult:
     """The audit of `GUESSES`, uninterrupted, in this process."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxface.audit.runner.build", planted.build)
-        config = dataclasses.replace(planted.CONFIG, identities=PEOPLE)
-        yield audit.run(config, tmp_path_factory.mktemp("whole"))
+    config = dataclasses.replace(fake_audit.CONFIG, identities=PEOPLE)
+    return audit.run(config, tmp_path_factory.mktemp("whole"), searcher_factory=fake_audit.build)
 
 
 def start(script: str, devices: int, cache: Path, *arguments: object) -> subprocess.Popen:
@@ -113,6 +112,7 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
     xarray.testing.assert_identical(
         one.data.drop_vars("search_cpu_seconds").load(), other.data.drop_vars("search_cpu_seconds").load()
     )
+    np.testing.assert_equal(one.summary.to_columns(), other.summary.to_columns())
     for table in ("scores", "significance", "accuracy", "activation", "transfer"):
         assert (one.folder / f"{table}.csv").read_bytes() == (other.folder / f"{table}.csv").read_bytes()
 

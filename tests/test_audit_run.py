@@ -2,9 +2,10 @@
 
 import dataclasses
 import json
-from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,19 +13,20 @@ import pytest
 import xarray
 
 from jaxface import audit, classify, interventions, render
-from jaxface.audit import AuditConfig, CellStatus, surfaces
-from jaxface.audit.statistics import write_tables
+from jaxface.audit import AuditConfig, CellStatus
+from jaxface.audit.statistics import summarize
+from jaxface.audit.tables import write_tables
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.progress import NullProgress
+from jaxface.core.progress import NullProgress, Progress
 from jaxface.face import FaceParams
 from jaxface.stats import benjamini_hochberg, symmetry_score
-from tests import planted
+from tests import fake_audit
 
-CONFIG = planted.CONFIG
-CLASSIFIER = planted.CLASSIFIER
-LABELS = planted.LABELS
+CONFIG = fake_audit.CONFIG
+CLASSIFIER = fake_audit.CLASSIFIER
+LABELS = fake_audit.LABELS
 RENDER = CONFIG.render
-bright_corners = planted.bright_corners
+bright_corners = fake_audit.bright_corners
 
 
 def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
@@ -32,19 +34,17 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
     xarray.testing.assert_identical(
         one.data.drop_vars("search_cpu_seconds").load(), other.data.drop_vars("search_cpu_seconds").load()
     )
+    np.testing.assert_equal(one.summary.to_columns(), other.summary.to_columns())
 
 
-@pytest.fixture(autouse=True)
-def no_search(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compiling a search takes longer than all else here; `test_cli_commands` has an audit with one."""
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
+def run(config: AuditConfig, folder: Path, progress: Progress | None = None) -> audit.AuditResult:
+    """Audit without a search, which takes long to compile; `test_cli_commands` has an audit with one."""
+    return audit.run(config, folder, progress, searcher_factory=fake_audit.build)
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[audit.AuditResult]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jaxface.audit.runner.build", planted.build)
-        yield audit.run(CONFIG, tmp_path_factory.mktemp("finished"))
+def finished(tmp_path_factory: pytest.TempPathFactory) -> audit.AuditResult:
+    return run(CONFIG, tmp_path_factory.mktemp("finished"))
 
 
 def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> None:
@@ -58,6 +58,7 @@ def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> 
         jnp.zeros((5, 3)),
         jnp.asarray(data["albedo_parameters"][1].values),
     )
+    chex.assert_trees_all_equal(finished.face_params(1, "surprise"), face)
     for i, symmetry in enumerate(np.linspace(0, 1, 4, dtype=np.float32)):
         for j, time in enumerate(np.linspace(0, 1, 5, dtype=np.float32)):
             picture = interventions.image(interventions.Symmetry(), CONFIG.head, face, scene, symmetry, time)
@@ -78,8 +79,9 @@ def test_neutral_is_neutral_at_every_symmetry(finished: audit.AuditResult) -> No
 
 def test_a_finished_run_is_only_read(finished: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
-    monkeypatch.setattr("jaxface.audit.runner.Examiner", None)
-    same(audit.run(CONFIG, finished.folder), finished)
+    monkeypatch.setattr("jaxface.audit.runner.Evaluator", None)
+    monkeypatch.setattr("jaxface.audit.statistics.summarize", None)
+    same(run(CONFIG, finished.folder), finished)
     assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
     same(audit.load(finished.folder), finished)
 
@@ -93,9 +95,10 @@ def test_tables_and_environment_lie_in_the_folder(finished: audit.AuditResult) -
     assert row[:3] == ["corners", "happiness", "0"] and float(row[3]) == float(finished.scores[0, 0, 0])
     for name in ("significance", "accuracy", "activation", "transfer"):
         assert (folder / f"{name}.csv").read_text().startswith("classifier,")
-    table = audit.summary(finished)
-    np.testing.assert_allclose(table["score"], finished.scores.mean("identity"))
-    assert ((table["low"] <= table["score"]) & (table["score"] <= table["high"])).all()
+    cells = finished.summary.cells
+    scores = finished.scores.mean("identity").values.ravel()
+    np.testing.assert_allclose([cell.score for cell in cells], scores)
+    assert all(cell.low <= cell.score <= cell.high for cell in cells)
 
 
 def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
@@ -104,22 +107,27 @@ def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
     stored = finished.data.variables
     listed = xarray.Dataset({name: stored[name] for name in reversed(list(stored))}, attrs=finished.data.attrs)
     assert list(listed.sizes) != list(finished.data.sizes)
-    for table in write_tables(audit.AuditResult(tmp_path, finished.config, listed)):
+    summary = summarize(listed, finished.config)
+    np.testing.assert_equal(summary.to_columns(), finished.summary.to_columns())
+    for table in write_tables(audit.AuditResult(tmp_path, finished.config, listed, summary)):
         assert table.read_text() == (finished.folder / table.name).read_text()
 
 
-def test_accuracy_activation_and_transfer(finished: audit.AuditResult) -> None:
-    """With one classifier the only judge is itself: its answer at symmetry 1, time 1."""
-    reached = finished.surfaces.isel(symmetry=-1, time=-1)
-    np.testing.assert_allclose(finished.activation, reached.mean("identity"), atol=1e-6)
-    np.testing.assert_allclose(finished.transfer["probability"][:, 0], finished.activation, atol=1e-6)
-    top = finished.data["checked_probability"].fillna(-1).argmax("answer")
-    np.testing.assert_array_equal(finished.data["predicted"], top)
-    ends = finished.data["predicted"].isel(checked_symmetry=[0, -1])
-    np.testing.assert_array_equal(finished.first.isel(symmetry=[0, -1], time=-1), ends)
+def test_accuracy_activation_and_cross_predictions(finished: audit.AuditResult) -> None:
+    """With one classifier the only evaluator is itself: its answer at symmetry 1, time 1."""
+    summary = finished.summary
+    reached = finished.surfaces.isel(symmetry=-1, time=-1).mean("identity").values.ravel()
+    np.testing.assert_allclose([cell.activation for cell in summary.cells], reached, atol=1e-6)
+    np.testing.assert_allclose([row.probability for row in summary.cross_predictions], reached, atol=1e-6)
+    top = finished.data["probe_probability"].fillna(-1).argmax("answer")
+    np.testing.assert_array_equal(finished.data["probe_top_class"], top)
+    ends = finished.data["probe_top_class"].isel(probe=[0, -1])
+    np.testing.assert_array_equal(finished.top_class.isel(symmetry=[0, -1], time=-1), ends)
     answers = list(finished.data["answer"].values)
-    hits = (top[0, 0, :, -1] == answers.index("happiness")).mean()
-    assert finished.accuracy[0, 0, -1] == hits == finished.transfer["accuracy"][0, 0, 0]
+    hits = float((top[0, 0, :, -1] == answers.index("happiness")).mean())
+    whole = summary.accuracies_of("corners", "happiness")[-1]
+    assert (whole.probe, whole.accuracy) == (1.0, hits)
+    assert summary.cross_predictions[0].accuracy == hits
 
 
 def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditResult) -> None:
@@ -128,18 +136,25 @@ def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditRes
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"stopped with 2 of 4 cells done; the same command goes on in"):
-        audit.run(CONFIG, tmp_path, Impatient())
-    same(audit.run(CONFIG, tmp_path), finished)
+        run(CONFIG, tmp_path, Impatient())
+    same(run(CONFIG, tmp_path), finished)
 
 
-def test_judgement_is_made_up_for(tmp_path: Path, finished: audit.AuditResult, monkeypatch) -> None:
-    """Killed after the last group, before the verdict; and after the verdict, before a table."""
+def test_statistics_that_are_missing_are_computed(
+    tmp_path: Path, finished: audit.AuditResult, monkeypatch
+) -> None:
+    """Killed after the last item, before the statistics; after them, before the summary; before a table."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
         patch.setattr("jaxface.audit.statistics.compute_statistics", _interrupt)
-        audit.run(CONFIG, tmp_path)
-    same(audit.run(CONFIG, tmp_path), finished)
+        run(CONFIG, tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("jaxface.audit.store.RunStore.write_summary", _interrupt)
+        run(CONFIG, tmp_path)
+    with pytest.raises(StoreError, match="not finished: 4 of 4 cells"):
+        audit.load(tmp_path)
+    same(run(CONFIG, tmp_path), finished)
     (tmp_path / "accuracy.csv").unlink()
-    audit.run(CONFIG, tmp_path)
+    run(CONFIG, tmp_path)
     assert (tmp_path / "accuracy.csv").read_text() == (finished.folder / "accuracy.csv").read_text()
 
 
@@ -149,84 +164,69 @@ def _interrupt(*_: object) -> None:
 
 def test_another_function_of_the_same_name_is_refused_by_its_labels(finished: audit.AuditResult) -> None:
     other = classify.from_function(bright_corners, ("happy", "surprise", "sad"), name="corners")
-    with pytest.raises(StoreError, match=r"another classifiers: corners\.labels"):
-        audit.run(dataclasses.replace(CONFIG, classifiers=(other,)), finished.folder)
+    with pytest.raises(StoreError, match=r"another classifiers: classifiers\.corners\.labels"):
+        run(dataclasses.replace(CONFIG, classifiers=(other,)), finished.folder)
 
 
 def test_what_a_classifier_lacks_is_skipped_and_named(tmp_path: Path) -> None:
     sad = classify.from_function(bright_corners, ("sad", "surprise", "neutral"), name="sad")
     config = dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, sad), identities=1)
-    result = audit.run(config, tmp_path)
+    result = run(config, tmp_path)
     assert result.skipped == [("sad", "happiness")] and result.failures == 0
     assert np.isnan(result.scores[1, 0, 0]) and np.isnan(result.p_values[1, 0, 0])
     assert np.isfinite(result.scores[0, 0, 0]) and np.isfinite(result.scores[1, 1, 0])
-    said = result.transfer["probability"]  # "sad" cannot answer for happiness
-    assert np.isnan(said.sel(judge="sad", expression="happiness")).all()
-    assert np.isfinite(said.sel(judge="sad", expression="surprise")).all()
-    np.testing.assert_allclose(result.adjusted[0, 0], result.p_values[0, 0])
+    rows = [row for row in result.summary.cross_predictions if row.evaluator == "sad"]
+    assert {row.expression for row in rows if np.isfinite(row.probability)} == {"surprise"}
+    np.testing.assert_allclose(result.adjusted_p_values[0, 0], result.p_values[0, 0])
 
 
 def test_classifiers_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'face-api'"):
-        audit.run(dataclasses.replace(CONFIG, classifiers=("face-ap",)), tmp_path)
+        run(dataclasses.replace(CONFIG, classifiers=("face-ap",)), tmp_path)
     with pytest.raises(ConfigError, match=r"'corners' knows none of fear; it knows happiness"):
-        audit.run(dataclasses.replace(CONFIG, expressions=("fear",)), tmp_path)
+        run(dataclasses.replace(CONFIG, expressions=("fear",)), tmp_path)
     twin = dataclasses.replace(CLASSIFIER)
     with pytest.raises(ConfigError, match="holds 'corners' twice"):
-        audit.run(dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, twin)), tmp_path)
+        run(dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, twin)), tmp_path)
     assert not list(tmp_path.iterdir())
 
 
 def test_nothing_is_traced_again_from_identity_to_identity(tmp_path: Path) -> None:
-    seen = []
+    shapes = []
 
     def watched(images):
-        seen.append(images.shape)
+        shapes.append(images.shape)
         return bright_corners(images)
 
     clf = classify.from_function(watched, LABELS, name="watched")
-    audit.run(dataclasses.replace(CONFIG, classifiers=(clf,), identities=1), tmp_path / "1")
-    first = len(seen)
-    assert first == len(set(seen))
-    audit.run(dataclasses.replace(CONFIG, classifiers=(clf,), identities=3, seed=1), tmp_path / "3")
-    assert len(seen) == first
+    run(dataclasses.replace(CONFIG, classifiers=(clf,), identities=1), tmp_path / "1")
+    first = len(shapes)
+    assert first == len(set(shapes))
+    run(dataclasses.replace(CONFIG, classifiers=(clf,), identities=3, seed=1), tmp_path / "3")
+    assert len(shapes) == first
 
 
-# Planted pictures: the renderer is replaced by one that paints (symmetry, time, person) into every pixel.
+@dataclasses.dataclass(frozen=True)
+class Painted(interventions.Symmetry):
+    """Paint (symmetry, time, whether the first identity coefficient is positive) into every pixel; no face."""
+
+    name: ClassVar[str] = "painted"
+
+    def image(self, head, prepared, params, scene, levels):
+        colour = jnp.stack([*levels, (params.identity[0] > 0) * 1.0])
+        return jnp.broadcast_to(colour, (scene.size, scene.size, 3))
+
+    def affine_fields(self, head, params):
+        return None
 
 
-def planted_grid(head, params, scene, symmetry, time, side):
-    colour = jnp.stack(
-        [
-            jnp.broadcast_to(symmetry[:, None], (len(symmetry), len(time))),
-            jnp.broadcast_to(time[None], (len(symmetry), len(time))),
-            jnp.broadcast_to((params.identity[:1] > 0)[None] * 1.0, (len(symmetry), len(time))),
-        ],
-        axis=-1,
-    )
-    return jnp.broadcast_to(colour[:, :, None, None], (*colour.shape[:2], scene.size, scene.size, 3))
-
-
-def planted_images(head, params, scene, symmetry, time, side):
-    people = jnp.broadcast_to((params.identity[:, 0] > 0) * 1.0, symmetry.shape)
-    colour = jnp.stack([symmetry, time, people], axis=-1)
-    return jnp.broadcast_to(colour[:, None, None], (len(symmetry), scene.size, scene.size, 3))
-
-
-@pytest.fixture
-def planted_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(surfaces, "grid", planted_grid)
-    monkeypatch.setattr(surfaces, "images", planted_images)
-
-
-def planted_config(classifier: classify.Classifier, size: int, **changes) -> AuditConfig:
-    """A size of its own for each test, so that no real picture's program is taken for a planted one."""
-    sized = dataclasses.replace(RENDER, size=size)
-    return dataclasses.replace(CONFIG, classifiers=(classifier,), render=sized, **changes)
+PAINTED = dataclasses.replace(
+    CONFIG, intervention=Painted(symmetry_steps=CONFIG.symmetry_steps, time_steps=CONFIG.time_steps)
+)
 
 
 @pytest.mark.parametrize("on_host", [False, True])
-def test_planted_score_in_closed_form(tmp_path: Path, planted_pictures: None, on_host: bool) -> None:
+def test_a_score_in_closed_form(tmp_path: Path, on_host: bool) -> None:
     """p = .2 + .6 s t: the score is .6 mean(t) / (S - 1) = .3 / 3; it cannot be chance. The other: none."""
     xp = np if on_host else jnp
 
@@ -236,15 +236,16 @@ def test_planted_score_in_closed_form(tmp_path: Path, planted_pictures: None, on
         return xp.stack([p, 0 * p + 0.1, 0.9 - p], axis=-1)
 
     clf = classify.from_function(linear, LABELS, name="linear", scores="probabilities", on_host=on_host)
-    result = audit.run(planted_config(clf, 21 - on_host, permutations=499), tmp_path)
+    config = dataclasses.replace(PAINTED, classifiers=(clf,), permutations=499)
+    result = run(config, tmp_path)
     np.testing.assert_allclose(result.scores[0, 0], 0.1, atol=1e-6)
     np.testing.assert_allclose(result.scores[0, 1], 0.0, atol=1e-6)
     np.testing.assert_allclose(result.p_values[0, 0], 1 / 500)
-    np.testing.assert_allclose(result.adjusted[0, 0], 2 / 500)
+    np.testing.assert_allclose(result.adjusted_p_values[0, 0], 2 / 500)
     assert result.significant[0, 0].all()
 
 
-def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -> None:
+def test_a_cell_that_fails_is_a_status(tmp_path: Path) -> None:
     """NaN below s = .3 for people whose first coefficient is positive, and always for the second class."""
 
     def ill(images):
@@ -254,51 +255,54 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path, planted_pictures: None) -
 
     clf = classify.from_function(ill, ("happy", "neutral"), name="ill")
     never = classify.from_function(lambda images: bright_corners(images) * jnp.nan, LABELS, name="never")
-    config = planted_config(clf, 19, identities=6, expressions=("happiness",))
-    result = audit.run(dataclasses.replace(config, classifiers=(clf, never)), tmp_path)
+    config = dataclasses.replace(PAINTED, classifiers=(clf, never), identities=6, expressions=("happiness",))
+    result = run(config, tmp_path)
     positive = result.data["identity_parameters"][:, 0].values > 0
     assert 0 < positive.sum() < 6
     status = result.data["status"].values
     np.testing.assert_array_equal(status[0, 0], np.where(positive, CellStatus.NOT_FINITE, CellStatus.DONE))
     assert (status[1] == CellStatus.SEARCH_FAILED).all()
     np.testing.assert_array_equal(np.isnan(result.scores[0, 0]), positive)
-    np.testing.assert_array_equal(np.isnan(result.adjusted[0, 0]), positive)
+    np.testing.assert_array_equal(np.isnan(result.adjusted_p_values[0, 0]), positive)
     assert result.failures == positive.sum() + 6
-    assert audit.summary(result)["identities"][0, 0] == (~positive).sum()
+    cell = result.summary.cell("ill", "happiness")
+    assert (cell.identities, cell.has_score) == ((~positive).sum(), True)
+    assert not result.summary.cell("never", "happiness").has_score
+    assert result.summary.effects[-1].classifier == "never" and not result.summary.effects[-1].effect.is_valid
 
 
-def test_the_score_is_the_estimator_that_was_asked_for(tmp_path: Path, finished: audit.AuditResult) -> None:
+def test_the_score_is_the_estimator_of_the_config(tmp_path: Path, finished: audit.AuditResult) -> None:
     """And the tables say which; the surfaces are those of any other run."""
     config = dataclasses.replace(
         CONFIG, estimator="slope", unit="range", scheme="slope", correction="benjamini-hochberg"
     )
-    result = audit.run(config, tmp_path)
+    result = run(config, tmp_path)
     surfaces = finished.surfaces.values.astype(np.float64)
-    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "unit"), rtol=1e-6)
+    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "range"), rtol=1e-6)
     np.testing.assert_array_equal(result.p_values, result.data["scheme_p_value"].sel(scheme="slope"))
-    np.testing.assert_array_equal(result.adjusted, benjamini_hochberg(result.p_values.values))
-    assert ",slope per unit," in (tmp_path / "significance.csv").read_text()
+    np.testing.assert_array_equal(result.adjusted_p_values, benjamini_hochberg(result.p_values.values))
+    assert ",slope per range," in (tmp_path / "significance.csv").read_text()
     assert ",gradient per step," in (finished.folder / "significance.csv").read_text()
     with pytest.raises(ConfigError, match="did you mean 'slope'"):
         dataclasses.replace(CONFIG, estimator="slop")
 
 
 def test_a_detector_is_audited_per_action_unit(tmp_path: Path) -> None:
-    """Beside a classifier of expressions: each is asked for what it knows, and judged by its own answers."""
+    """Beside a classifier of expressions: each is asked for what it knows, and scored by its own answers."""
 
     def units(images: jax.Array) -> jax.Array:
         return bright_corners(images)[:, :2] - jnp.array([1.0, 2.0])[None]
 
     detector = classify.from_function(units, ("AU12", "AU26"), name="detector")
     config = dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, detector), expressions=("happiness", "au26"))
-    data = audit.run(config, tmp_path / "run").data
+    data = run(config, tmp_path / "run").data
     assert list(data["expression"].values) == ["happiness", "AU26"]
     assert list(data["answer"].values[8:]) == ["AU12", "AU26"]
     done, skipped = CellStatus.DONE, CellStatus.SKIPPED
     np.testing.assert_array_equal(data["status"].values[..., 0], [[done, skipped], [skipped, done]])
     logits, probability = data["logit"].values[1, 1], data["probability"].values[1, 1]
     np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logits)), rtol=1e-5)
-    there = data["first"].values[1, 1] == list(data["answer"].values).index("AU26")
-    np.testing.assert_array_equal(there, probability > 0.5)
+    present = data["top_class"].values[1, 1] == list(data["answer"].values).index("AU26")
+    np.testing.assert_array_equal(present, probability > 0.5)
     score = symmetry_score(probability.astype(np.float64))
     np.testing.assert_allclose(data["score"].values[1, 1], score, atol=1e-9)

@@ -13,7 +13,7 @@ from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
-from jaxface.face.assets import pack
+from jaxface.face.load import bundled_format
 from jaxface.face.load.bundled import load_bundled
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.population import neutral, sample_person, sample_population
@@ -54,7 +54,7 @@ def test_mirror_map_is_an_involution_that_maps_the_mesh_onto_itself(head: FaceMo
 def test_template_and_bases_are_symmetric(head: FaceModel) -> None:
     mirror = np.asarray(head.mirror)
     np.testing.assert_array_equal(np.asarray(head.template), np.asarray(head.template)[mirror] * FLIP)
-    for basis in (head.identity_basis, head.expression_basis, head.whole_basis):
+    for basis in (head.identity_basis, head.expression_basis, head.shared_basis):
         field = np.asarray(basis)
         np.testing.assert_allclose(field, field[mirror] * FLIP[:, None], atol=1e-7)
 
@@ -104,7 +104,7 @@ def test_components_make_the_same_prototypes_as_units(head: FaceModel, unit_head
     """The box cuts the strongest smiles: the nearest face inside it is meant, a quarter off at most."""
 
     def moved(model: FaceModel) -> np.ndarray:
-        return np.asarray((model.expression_basis + model.whole_basis) @ model.expressions.prototypes.T)
+        return np.asarray((model.expression_basis + model.shared_basis) @ model.expressions.prototypes.T)
 
     error = np.linalg.norm(moved(head) - moved(unit_head), axis=(0, 1))
     size = np.linalg.norm(moved(unit_head), axis=(0, 1))
@@ -114,7 +114,7 @@ def test_components_make_the_same_prototypes_as_units(head: FaceModel, unit_head
 
 def test_unmodified_head_comes_back_bit_for_bit(head: FaceModel) -> None:
     expression = head.expressions.prototypes[0]
-    whole = head.expression_basis @ expression + head.whole_basis @ expression
+    whole = head.expression_basis @ expression + head.shared_basis @ expression
     np.testing.assert_array_equal(geometry.expression_displacement(head, expression, 1.0), whole)
     params = with_expression(head, expression)
     for side in ("left", "right"):
@@ -132,7 +132,7 @@ def test_time_zero_is_neutral_for_every_symmetry(head: FaceModel, symmetry: floa
 
 def test_frozen_side_rests_and_the_other_moves_fully(head: FaceModel) -> None:
     expression = head.expressions.prototypes[head.expressions.prototype_labels.index("anger")]
-    whole = np.asarray(head.whole_basis @ expression)
+    whole = np.asarray(head.shared_basis @ expression)
     full = np.asarray(geometry.expression_displacement(head, expression))
     half = np.asarray(geometry.expression_displacement(head, expression, 0.0))
     left = np.asarray(head.left_weight)
@@ -153,7 +153,7 @@ def test_jaw_opens_whole(unit_head: FaceModel, part: dict[str, np.ndarray]) -> N
 
 
 def test_each_line_is_called_up_by_its_own_side(head: FaceModel) -> None:
-    lines = head.appearance.lines
+    lines = head.appearance.wrinkles
     assert lines is not None
     moved = [geometry.expression_displacement(head, e) for e in head.expressions.prototypes]
     strength = np.stack([np.einsum("vc,vcl->l", d, np.asarray(lines.feature)) for d in moved])
@@ -231,8 +231,8 @@ def test_file_is_small_and_carries_its_licence() -> None:
 
 def test_written_bytes_depend_on_the_arrays_alone(tmp_path: Path) -> None:
     arrays = {"b": np.arange(5, dtype=np.int32), "a": np.ones((2, 3), np.float32)}
-    pack.write(tmp_path / "one.npz", arrays)
-    pack.write(tmp_path / "two.npz", dict(reversed(arrays.items())))
+    bundled_format.write(tmp_path / "one.npz", arrays)
+    bundled_format.write(tmp_path / "two.npz", dict(reversed(arrays.items())))
     assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "two.npz").read_bytes()
     with np.load(tmp_path / "one.npz") as archive:
         np.testing.assert_array_equal(archive["b"], arrays["b"])
@@ -240,7 +240,7 @@ def test_written_bytes_depend_on_the_arrays_alone(tmp_path: Path) -> None:
 
 def test_quantising_refuses_what_does_not_fit() -> None:
     with pytest.raises(OverflowError, match="int16"):
-        pack.quantised(np.array([0.5]))
+        bundled_format.quantize(np.array([0.5]))
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "not an archive", "array missing"])
@@ -256,7 +256,7 @@ def test_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         data = bytearray(b"hello")
     if damage == "array missing":
         with np.load(ASSETS / "bundled_head.npz") as archive:
-            pack.write(path, {name: archive[name] for name in archive.files if name != "mixing"})
+            bundled_format.write(path, {name: archive[name] for name in archive.files if name != "mixing"})
     else:
         path.write_bytes(bytes(data))
     with pytest.raises(ModelFileError, match=r"head\.npz"):

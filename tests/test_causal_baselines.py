@@ -8,7 +8,7 @@ from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression
 
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
-from jaxface.data.rendered.causal_world import distribution, weights
+from jaxface.data.rendered.causal_world import distribution, rule_weights
 from jaxface.frameworks.causal_affect import graphs
 from jaxface.frameworks.causal_affect.graphs import scores
 from studies.causal_affect import baselines, benchmark_discovery, notears, pc
@@ -23,7 +23,7 @@ def seen() -> Labels:
     states, probability = distribution(causes)
     present = states[np.random.default_rng(0).choice(len(states), count, p=probability)]
     names = (*causes.expressions, "neutral")
-    sums = present @ weights(causes, names)
+    sums = present @ rule_weights(causes, names)
     sums[:, -1] = causes.threshold
     return baselines.make_labels(causes.units, present, causes.expressions, sums.argmax(1), names)
 

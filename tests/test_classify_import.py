@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -19,7 +20,7 @@ from jaxface.core.config import dump_toml
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import sha256
 from jaxface.core.types import EXPRESSIONS
-from tests import planted, random_weights
+from tests import fake_audit, random_weights
 from tests.heads import toy_head
 
 IMPORTED = {"dan-rafdb": 0, "dan-affectnet8": 1, "hsemotion-b0-affectnet7": 2}
@@ -86,9 +87,10 @@ def test_an_audit_over_three_of_them_runs_by_config(
     monkeypatch.setattr(jf.face, "load", lambda source="bundled", **options: toy_head())
     monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path / "cache")
     calm = classify.from_function(lambda images: jnp.zeros((len(images), len(EXPRESSIONS))), EXPRESSIONS)
-    monkeypatch.setattr("jaxface.audit.runner.build", lambda _, *rest: planted.build(calm, *rest))
+    factory = partial(audit.run, searcher_factory=lambda _, *rest: fake_audit.build(calm, *rest))
+    monkeypatch.setattr(audit, "run", factory)
     config = dataclasses.replace(
-        planted.CONFIG,
+        fake_audit.CONFIG,
         head="bundled",
         classifiers=tuple(str(imported / name) for name in IMPORTED),
         identities=1,

@@ -18,7 +18,7 @@ def drawn(size: int = 64, **steps: int | list[int]) -> np.ndarray:
     """Images of these steps of the factors, the others in the middle, in [0, 1]."""
     count = max(np.size(step) for step in steps.values()) if steps else 1
     all_steps = {name: np.broadcast_to(steps.get(name, step), count) for name, step in MIDDLE.items()}
-    return dsprites.draw(all_steps, size, 4) / 255
+    return dsprites.rasterize(all_steps, size, 4) / 255
 
 
 def test_the_grid_is_the_public_one() -> None:
@@ -72,12 +72,12 @@ def test_a_sample_has_no_image_twice_and_is_the_same_again() -> None:
 def test_the_published_file(tmp_path: Path) -> None:
     indices = np.array([5, 700_000, 123_456])
     factors = dsprites.factors_of(indices)
-    images = (dsprites.draw(factors, 64, 1) > 0).astype(np.uint8)
+    images = (dsprites.rasterize(factors, 64, 1) > 0).astype(np.uint8)
     classes = np.stack([np.zeros(3, np.int64), *factors.values()], 1)
     np.savez(tmp_path / "dsprites_ndarray_small.npz", imgs=images, latents_classes=classes)
-    read = data.open("dsprites", tmp_path)
-    np.testing.assert_array_equal(read.column("scale"), factors["scale"])
-    np.testing.assert_array_equal(read.rows([0, 1, 2])["image"][..., 0], images * 255)
+    dataset = data.open("dsprites", tmp_path)
+    np.testing.assert_array_equal(dataset.column("scale"), factors["scale"])
+    np.testing.assert_array_equal(dataset.rows([0, 1, 2])["image"][..., 0], images * 255)
     assert len(data.open("dsprites", tmp_path, count=2)) == 2
     with pytest.raises(DataError, match="count = 9"):
         data.open("dsprites", tmp_path, count=9)

@@ -1,4 +1,4 @@
-"""Fitting: known faces are found again, by their landmarks and by their pixels."""
+"""Fitting: known faces are result again, by their landmarks and by their pixels."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ FRAMES = ((3.0, 0.40, 0.01), (2.8, 0.38, -0.01), (2.9, 0.39, 0.0), (3.1, 0.37, 0
 
 
 @pytest.fixture(scope="module")
-def studio() -> SceneAssets:
+def assets() -> SceneAssets:
     return rendered.build_assets(RenderedDatasetConfig(name="small", size=48))
 
 
 @pytest.fixture(scope="module")
-def truth(studio: SceneAssets) -> tuple[Face, SceneParams]:
+def truth(assets: SceneAssets) -> tuple[Face, SceneParams]:
     """Four strangers, two women and two men, with an expression each; the fourth has none."""
     random, prior, names = (
         np.random.default_rng(0),
-        studio.head.population,
-        studio.head.expressions.unit_names,
+        assets.head.population,
+        assets.head.expressions.unit_names,
     )
     groups = np.array([0, 3, 4, 7])
     who = prior.mean[groups] + 0.7 * prior.deviation[groups] * random.normal(size=(4, prior.mean.shape[1]))
-    size, activations = studio.head.identity_basis.shape[-1], np.zeros((4, len(names)), np.float32)
+    size, activations = assets.head.identity_basis.shape[-1], np.zeros((4, len(names)), np.float32)
     for row, expression in enumerate(EXPRESSIONS):
         for name, value in expression.items():
             activations[row, names.index(name)] = value
@@ -58,62 +58,62 @@ def truth(studio: SceneAssets) -> tuple[Face, SceneParams]:
         frozen_left=jnp.zeros(4, bool),
     )
     light = jnp.asarray(random.normal(size=(4, 9, 3)), jnp.float32)
-    return face, jax.vmap(lambda frame, light: default_scene(studio, frame, light))(jnp.asarray(FRAMES), light)
+    return face, jax.vmap(lambda frame, light: default_scene(assets, frame, light))(jnp.asarray(FRAMES), light)
 
 
-def units_of(studio: SceneAssets, face: Face) -> np.ndarray:
+def units_of(assets: SceneAssets, face: Face) -> np.ndarray:
     """(B, 5) intensities of UNITS, as `rendered.intensities`."""
-    shows = np.asarray(studio.shows)[[studio.action_units.index(unit) for unit in UNITS]]
-    return np.clip((shows[None] * np.asarray(face.activations)[:, None]).max(-1), 0.0, 1.0)
+    visibility = np.asarray(assets.unit_visibility)[[assets.action_units.index(unit) for unit in UNITS]]
+    return np.clip((visibility[None] * np.asarray(face.activations)[:, None]).max(-1), 0.0, 1.0)
 
 
 @partial(jax.jit, static_argnums=3)
-def fitted(
-    studio: SceneAssets, images: jax.Array | None, marks: jax.Array | None, config: FitConfig
+def run_fit(
+    assets: SceneAssets, images: jax.Array | None, marks: jax.Array | None, config: FitConfig
 ) -> FitResult:
-    return fit(studio, images, marks, config)
+    return fit(assets, images, marks, config)
 
 
 def test_landmarks_tell_expression_pose_and_camera(
-    studio: SceneAssets, truth: tuple[Face, SceneParams]
+    assets: SceneAssets, truth: tuple[Face, SceneParams]
 ) -> None:
     """Measured: units to .17, angles to 2.6 degrees, the camera's height to 1%, landmarks to .0016 widths."""
-    face, shot = truth
-    seen = jax.jit(points)
-    marks = seen(studio.rig, landmarks(studio.head), face, shot)
-    found = fitted(studio, None, marks, FitConfig())
-    np.testing.assert_allclose(units_of(studio, found.face), units_of(studio, face), atol=0.25)
-    np.testing.assert_allclose(np.rad2deg(found.face.turn), DEGREES, atol=4.0)
-    np.testing.assert_allclose(found.shot.height, shot.height, rtol=0.03)
-    assert float(found.landmark_error.max()) < 0.004
-    again = seen(studio.rig, landmarks(studio.head), found.face, found.shot)
+    face, scene = truth
+    project = jax.jit(points)
+    marks = project(assets.rig, landmarks(assets.head), face, scene)
+    result = run_fit(assets, None, marks, FitConfig())
+    np.testing.assert_allclose(units_of(assets, result.face), units_of(assets, face), atol=0.25)
+    np.testing.assert_allclose(np.rad2deg(result.face.turn), DEGREES, atol=4.0)
+    np.testing.assert_allclose(result.scene.height, scene.height, rtol=0.03)
+    assert float(result.landmark_error.max()) < 0.004
+    again = project(assets.rig, landmarks(assets.head), result.face, result.scene)
     error = np.sqrt(((np.asarray(again - marks)[:, 17:]) ** 2).sum(-1).mean(-1))
-    np.testing.assert_allclose(found.landmark_error, error, rtol=0.1)
+    np.testing.assert_allclose(result.landmark_error, error, rtol=0.1)
 
 
 def test_pixels_tell_the_expression_where_there_are_no_landmarks(
-    studio: SceneAssets, truth: tuple[Face, SceneParams]
+    assets: SceneAssets, truth: tuple[Face, SceneParams]
 ) -> None:
     """Of two strangers in unknown light, 48 pixels, in 60 steps. Measured: units to .15, yaw to .6 degrees.
 
-    The pictures are `photograph.shown` of the first two faces of `truth`, as the renderer drew them when this
-    test was written.
+    The images are `render_differentiable` of the first two faces of `truth`, as the renderer drew them when
+    this test was written.
     """
     with np.load(Path(__file__).parent / "data" / "fit_faces.npz") as archive:
         images = archive["images"].astype(np.float32) / 255.0
-    found = fitted(studio, jnp.asarray(images), None, FitConfig(steps=60))
-    wanted = units_of(studio, truth[0])[:2]
-    seen, there = units_of(studio, found.face), wanted > 0.5
-    np.testing.assert_allclose(seen, wanted, atol=0.3)
-    assert seen[there].min() > 0.45 and seen[~there].max() < 0.1
-    np.testing.assert_allclose(np.rad2deg(found.face.turn[:, 1]), [-9.0, 6.0], atol=3.0)
-    assert float(found.pixel_error.max()) < 0.03
+    result = run_fit(assets, jnp.asarray(images), None, FitConfig(steps=60))
+    expected = units_of(assets, truth[0])[:2]
+    units, present = units_of(assets, result.face), expected > 0.5
+    np.testing.assert_allclose(units, expected, atol=0.3)
+    assert units[present].min() > 0.45 and units[~present].max() < 0.1
+    np.testing.assert_allclose(np.rad2deg(result.face.turn[:, 1]), [-9.0, 6.0], atol=3.0)
+    assert float(result.pixel_error.max()) < 0.03
 
 
-def test_what_cannot_be_fitted_is_refused(studio: SceneAssets) -> None:
-    with pytest.raises(ShapeError, match=r"wanted \(batch, 68, 2\)"):
-        fit(studio, None, jnp.zeros((1, 49, 2)))
-    with pytest.raises(ShapeError, match=r"images to fit: none, wanted \(batch, 48, 48, 3\)"):
-        fit(studio, None)
-    with pytest.raises(ConfigError, match="steps = 0 wants a positive number"):
+def test_what_cannot_be_fitted_is_refused(assets: SceneAssets) -> None:
+    with pytest.raises(ShapeError, match=r"not \(batch, 68, 2\)"):
+        fit(assets, None, jnp.zeros((1, 49, 2)))
+    with pytest.raises(ShapeError, match=r"images to fit: none, not \(batch, 48, 48, 3\)"):
+        fit(assets, None)
+    with pytest.raises(ConfigError, match=r"fit\.steps = 0: must be at least 1"):
         FitConfig(steps=0)

@@ -43,30 +43,30 @@ def faces() -> data.Dataset:
 def test_units_are_joined_by_number_and_classes_by_name(
     units: data.Dataset, others: data.Dataset, faces: data.Dataset
 ) -> None:
-    whole = data.concat([units, others, faces])
-    assert whole.units == (4, 12, 26) and whole.labels == ("anger", "happiness") and len(whole) == 9
-    assert whole.name == "some units + other units + faces" and whole.report.read == 9
-    np.testing.assert_array_equal(whole.columns["label"], [-1] * 5 + [1, 0, 1, 1])
-    known = [[1, 1, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], *[[0, 0, 0]] * 4]
-    np.testing.assert_array_equal(whole.columns["units_known"], np.array(known, bool))
-    there = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0], *[[0, 0, 0]] * 4]
-    np.testing.assert_array_equal(whole.columns["units"] * known, np.array(there) * known)
-    assert set(whole.columns) == {"label", "units", "units_known", "sex"}  # people of two sets share no numbers
-    assert [int(whole[i]["image"][0, 0, 0]) for i in (0, 2, 3, 8)] == [0, 2, 50, 103]
-    part = whole.take([8, 3])
+    joint = data.concat([units, others, faces])
+    assert joint.units == (4, 12, 26) and joint.labels == ("anger", "happiness") and len(joint) == 9
+    assert joint.name == "some units + other units + faces" and joint.report.read == 9
+    np.testing.assert_array_equal(joint.columns["label"], [-1] * 5 + [1, 0, 1, 1])
+    known_mask = [[1, 1, 0], [0, 1, 0], [1, 1, 0], [1, 0, 1], [1, 0, 1], *[[0, 0, 0]] * 4]
+    np.testing.assert_array_equal(joint.columns["units_known"], np.array(known_mask, bool))
+    presence = [[0, 1, 0], [1, 0, 0], [1, 1, 0], [0, 0, 1], [1, 0, 0], *[[0, 0, 0]] * 4]
+    np.testing.assert_array_equal(joint.columns["units"] * known_mask, np.array(presence) * known_mask)
+    assert set(joint.columns) == {"label", "units", "units_known", "sex"}  # people of two sets share no numbers
+    assert [int(joint[i]["image"][0, 0, 0]) for i in (0, 2, 3, 8)] == [0, 2, 50, 103]
+    part = joint.take([8, 3])
     assert [int(part[i]["image"][0, 0, 0]) for i in (0, 1)] == [103, 50]
-    assert whole.source.name(8) == faces.source.name(3)
+    assert joint.source.name(8) == faces.source.name(3)
 
 
 def test_another_choice_of_classes_and_units(units: data.Dataset, faces: data.Dataset) -> None:
-    whole = data.concat([units, faces], ("happiness",), (26, 12))
-    np.testing.assert_array_equal(whole.columns["label"], [-1, -1, -1, 0, -1, 0, 0])
-    np.testing.assert_array_equal(whole.columns["units"][:3], [[0, 1], [0, 0], [0, 1]])
-    np.testing.assert_array_equal(whole.columns["units_known"][:3], [[False, True]] * 3)
+    joint = data.concat([units, faces], ("happiness",), (26, 12))
+    np.testing.assert_array_equal(joint.columns["label"], [-1, -1, -1, 0, -1, 0, 0])
+    np.testing.assert_array_equal(joint.columns["units"][:3], [[0, 1], [0, 0], [0, 1]])
+    np.testing.assert_array_equal(joint.columns["units_known"][:3], [[False, True]] * 3)
     assert "label" not in data.concat([units]).columns
-    nothing = joining.align_columns(whole.columns, ((), ()), (("happiness",), (12,)))
+    nothing = joining.align_columns(joint.columns, ((), ()), (("happiness",), (12,)))
     assert (nothing["label"] == -1).all() and not nothing["units_known"].any()
-    with pytest.raises(DataError, match="name one or more"):
+    with pytest.raises(DataError, match="no data sets to join"):
         data.concat([])
 
 
@@ -83,15 +83,15 @@ def test_what_is_not_to_be_learnt_is_dropped(units: data.Dataset, faces: data.Da
     assert joining.restrict_labels(both, "both") is both
     with pytest.raises(DataError, match="no column 'units'"):
         joining.restrict_labels(faces, "units")
-    with pytest.raises(DataError, match="cannot learn 'age'"):
+    with pytest.raises(DataError, match="learn = 'age'"):
         joining.restrict_labels(faces, "age")
 
 
 def test_mixtures_keep_their_shares_and_go_on_where_they_were(units: data.Dataset, faces: data.Dataset) -> None:
     def begun() -> data.MixtureStream:
         streams = [data.batches(units, 2, 0), data.batches(faces, 3, 1)]
-        known = [(units.labels, units.units), (faces.labels, faces.units)]
-        return data.MixtureStream(streams, known, (("happiness", "anger"), (4, 12)))
+        vocabularies = [(units.labels, units.units), (faces.labels, faces.units)]
+        return data.MixtureStream(streams, vocabularies, (("happiness", "anger"), (4, 12)))
 
     stream = begun()
     batches = [next(stream) for _ in range(2)]
@@ -101,8 +101,8 @@ def test_mixtures_keep_their_shares_and_go_on_where_they_were(units: data.Datase
         assert set(batch) == {"image", "label", "units", "units_known"}
         assert batch["image"].shape == (5, 2, 2, 3) and (batch["label"] >= 0).sum() == 3
         assert (batch["label"][:2] == -1).all() and not batch["units_known"][2:].any()
-        wanted = np.where(batch["image"][2:, 0, 0, 0] == 101, 1, 0)  # the one that is angry
-        np.testing.assert_array_equal(batch["label"][2:], wanted)
+        label = np.where(batch["image"][2:, 0, 0, 0] == 101, 1, 0)  # the one that is angry
+        np.testing.assert_array_equal(batch["label"][2:], label)
     again = begun()
     again.set_state(place)
     for name, column in next(again).items():
@@ -115,5 +115,5 @@ def test_shares_of_a_batch() -> None:
     assert joining.split_batch(9, (1.0, 100.0)) == (1, 8)
     assert sum(joining.split_batch(97, (0.3, 2.0, 5.1))) == 97
     for batch, weights in ((1, (1.0, 1.0)), (8, (1.0, 0.0)), (8, ())):
-        with pytest.raises(ConfigError, match="cannot be shared"):
+        with pytest.raises(ConfigError, match="cannot be split"):
             joining.split_batch(batch, weights)

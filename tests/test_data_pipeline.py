@@ -34,12 +34,12 @@ def test_an_example_is_the_image_and_its_row() -> None:
 
 def test_batches_are_full_and_every_epoch_has_its_own_order() -> None:
     stream = batches(numbered(), 4, seed=1)
-    drawn = [next(stream) for _ in range(5)]
-    order = [number for batch in drawn for number in seen(batch)]
-    assert all(batch["image"].shape == (4, 4, 4, 3) for batch in drawn)
+    parts = [next(stream) for _ in range(5)]
+    order = [number for batch in parts for number in seen(batch)]
+    assert all(batch["image"].shape == (4, 4, 4, 3) for batch in parts)
     assert sorted(order[:10]) == sorted(order[10:]) == list(range(10))
     assert order[:10] != order[10:]
-    for batch in drawn:
+    for batch in parts:
         np.testing.assert_array_equal(batch["label"], np.array(seen(batch)) % 3)
 
 
@@ -63,9 +63,9 @@ def test_the_seed_alone_decides_the_order() -> None:
 
 
 def test_evaluation_pads_the_last_batch_and_masks_it() -> None:
-    drawn = list(batches(numbered(), 4, shuffle=False, epochs=1, remainder="pad"))
-    assert [seen(batch) for batch in drawn] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]
-    assert [int(batch["mask"].sum()) for batch in drawn] == [4, 4, 2]
+    parts = list(batches(numbered(), 4, shuffle=False, epochs=1, remainder="pad"))
+    assert [seen(batch) for batch in parts] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 9, 9]]
+    assert [int(batch["mask"].sum()) for batch in parts] == [4, 4, 2]
     assert len(list(batches(numbered(), 4, shuffle=False, epochs=1))) == 2
 
 
@@ -99,11 +99,11 @@ def test_splits_keep_people_apart() -> None:
 
 
 def test_relabelling_is_by_name_and_counts_what_it_leaves_out() -> None:
-    kept = numbered().relabel(("happiness", "anger"))
-    assert [LABELS[int(kept[i]["image"][0, 0, 0]) % 3] for i in range(len(kept))] == [
-        kept.labels[label] for label in kept.columns["label"]
+    subset = numbered().relabel(("happiness", "anger"))
+    assert [LABELS[int(subset[i]["image"][0, 0, 0]) % 3] for i in range(len(subset))] == [
+        subset.labels[label] for label in subset.columns["label"]
     ]
-    assert kept.report.missing == 3 and "neutral" in str(kept.report)
+    assert subset.report.missing == 3 and "neutral" in str(subset.report)
     with pytest.raises(LabelError, match="no class 'fear'"):
         numbered().relabel(("fear",))
 
@@ -112,7 +112,7 @@ def test_columns_that_do_not_fit_are_refused() -> None:
     source = ArraySource(np.zeros((2, 4, 4, 3), np.uint8))
     with pytest.raises(ShapeError, match="3 rows for 2 images"):
         Dataset("bad", source, {"label": np.zeros(3, np.int32)}, LABELS)
-    with pytest.raises(LabelError, match="for 3 classes"):
+    with pytest.raises(LabelError, match="but 3 classes"):
         Dataset("bad", source, {"label": np.array([0, 3], np.int32)}, LABELS)
-    with pytest.raises(ShapeError, match="images and action units"):
+    with pytest.raises(ShapeError, match="images, action units"):
         Dataset("bad", source, {"units": np.zeros((2, 3), np.float32)}, units=(1, 2))

@@ -12,7 +12,7 @@ from PIL import Image
 from jaxface import data
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import EXPRESSIONS
-from jaxface.data.readers.subjects import fold_of
+from jaxface.data.readers.subjects import fold_subjects
 from tests import data_trees
 from tests.data_trees import TREES, Tree
 
@@ -27,18 +27,18 @@ def opened(name: str, tree: Tree, root: Path) -> data.Dataset:
 @pytest.mark.parametrize("case", sorted(TREES))
 def test_it_reads_maps_labels_and_names_what_is_damaged(case: str, tmp_path: Path) -> None:
     name, tree = TREES[case]
-    read = opened(name, tree, tmp_path)
+    dataset = opened(name, tree, tmp_path)
     if tree.labels:
-        assert tuple(read.labels[label] for label in read.columns["label"]) == tree.labels
-        assert set(read.labels) <= {*EXPRESSIONS, "other"}
+        assert tuple(dataset.labels[label] for label in dataset.columns["label"]) == tree.labels
+        assert set(dataset.labels) <= {*EXPRESSIONS, "other"}
     if tree.units:
-        wanted = [[np.nan if value is None else value for value in row] for row in tree.units]
-        known = np.where(read.columns["units_known"], read.columns["units"], np.nan)
-        np.testing.assert_array_equal(known, wanted)
-    images = [read[i]["image"] for i in range(len(read))]
+        expected = [[np.nan if value is None else value for value in row] for row in tree.units]
+        units = np.where(dataset.columns["units_known"], dataset.columns["units"], np.nan)
+        np.testing.assert_array_equal(units, expected)
+    images = [dataset[i]["image"] for i in range(len(dataset))]
     assert all(image.dtype == np.uint8 and image.ndim == 3 for image in images)
-    assert read.report.read == len(read)
-    assert any(tree.damaged in each for left in read.report.left_out for each in left.names), read.report
+    assert dataset.report.read == len(dataset)
+    assert any(tree.damaged in each for left in dataset.report.left_out for each in left.names), dataset.report
 
 
 @pytest.mark.parametrize("case", sorted(TREES))
@@ -58,7 +58,7 @@ def test_what_is_missing_is_told_in_one_line(case: str, tmp_path: Path) -> None:
 
 
 def test_every_reader_of_a_folder_is_in_the_contract() -> None:
-    readers = {name for name in data.names() if data.registry.READERS[name].home.startswith("readers.")}
+    readers = {name for name in data.names() if data.registry.READERS[name].module.startswith("readers.")}
     assert readers == {name for name, _ in TREES.values()}
 
 
@@ -70,17 +70,17 @@ def test_every_reader_of_a_folder_is_in_the_contract() -> None:
             "EmoLabel/list_patition_label.txt",
             "train_00001.jpg 8",
             LabelError,
-            "line 1: label '8', wanted 1 to 7",
+            "line 1: label '8', not 1 to 7",
         ),
         (
             "rafdb",
             "EmoLabel/list_patition_label.txt",
             "train_00001.jpg",
             DataError,
-            "line 1: 1 fields, wanted 2",
+            "line 1: 1 fields, not 2",
         ),
         ("expw", "label/label.lst", "a.jpg 0 1 2 9 x 50 4", DataError, "'x' is no number"),
-        ("expw", "label/label.lst", "a.jpg 0 1 2 9 8 50 7", LabelError, "wanted 0 to 6"),
+        ("expw", "label/label.lst", "a.jpg 0 1 2 9 8 50 7", LabelError, "not 0 to 6"),
         (
             "affwild2",
             "annotations/EXPR_Classification_Challenge/Train_Set/v1.txt",
@@ -116,28 +116,28 @@ def test_a_full_check_decodes_and_none_leaves_it_to_the_reading(tmp_path: Path) 
     (tmp_path / "happy" / "c.jpg").unlink()
     bad = tmp_path / "happy" / "c.png"
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), np.uint8)).save(bad)
-    whole = bytearray(bad.read_bytes())
-    whole[len(whole) // 2] ^= 255
-    bad.write_bytes(whole)
+    content = bytearray(bad.read_bytes())
+    content[len(content) // 2] ^= 255
+    bad.write_bytes(content)
     assert data.open("folder", tmp_path, check="full").report.missing == 1
     for check in ("quick", "none"):
-        read = data.open("folder", tmp_path, check=check)
-        assert len(read) == 3
+        dataset = data.open("folder", tmp_path, check=check)
+        assert len(dataset) == 3
     with pytest.raises(DataError, match=r"c\.png is no readable image.*check='full'"):
-        read.rows([0, 2], size=4)
+        dataset.rows([0, 2], size=4)
 
 
 def test_boxes_cut_out_the_square_around_a_face(tmp_path: Path) -> None:
     data_trees.expw(tmp_path)
-    read = data.open("expw", tmp_path)
-    assert [read[i]["image"].shape for i in range(2)] == [(7, 7, 3), (5, 5, 3)]
+    dataset = data.open("expw", tmp_path)
+    assert [dataset[i]["image"].shape for i in range(2)] == [(7, 7, 3), (5, 5, 3)]
     assert len(data.open("expw", tmp_path, confidence=55.0)) == 1
 
 
 def test_disfa_keeps_intensities_and_bp4d_knows_sex_and_folds(tmp_path: Path) -> None:
     data_trees.disfa(tmp_path / "disfa")
-    read = data.open("disfa", tmp_path / "disfa", units=(1, 12))
-    np.testing.assert_allclose(read.columns["intensity"], [[0.0, 0.4], [0.6, 0.2]])
+    dataset = data.open("disfa", tmp_path / "disfa", units=(1, 12))
+    np.testing.assert_allclose(dataset.columns["intensity"], [[0.0, 0.4], [0.6, 0.2]])
     data_trees.bp4d(tmp_path / "bp4d")
     everyone = data.open("bp4d", tmp_path / "bp4d", units=(1,))
     assert everyone.columns["sex"].tolist() == [0, 0, 0, 0, 1]
@@ -156,13 +156,14 @@ def test_sexes_come_from_a_table_of_the_users(name: str, subjects: list[str], tm
     table.write_text(
         "subject,sex\n" + "".join(f"{one},{sex}\n" for one, sex in zip(subjects, "Mf", strict=False))
     )
-    read = data.open(name, tmp_path, **options).columns
-    assert [int(read["sex"][read["identity"] == i][0]) for i in range(len(subjects))] == [1, 0][: len(subjects)]
+    columns = data.open(name, tmp_path, **options).columns
+    sexes = [int(columns["sex"][columns["identity"] == i][0]) for i in range(len(subjects))]
+    assert sexes == [1, 0][: len(subjects)]
     table.write_text("subject,sex\nSN002,x\n001A,x\n")
-    with pytest.raises(DataError, match="line 2: sex 'x', wanted female or male"):
+    with pytest.raises(DataError, match="line 2: sex 'x', not female or male"):
         data.open(name, tmp_path, **options)
     table.write_text("subject,sex\nSN999,male\n")
-    with pytest.raises(DataError, match=f"does not tell the sex of subject {subjects[0]}"):
+    with pytest.raises(DataError, match=f"has no row for subject {subjects[0]}"):
         data.open(name, tmp_path, **options)
 
 
@@ -181,17 +182,17 @@ def test_gft_has_its_publishers_partition_and_disfa_counts_from_two(tmp_path: Pa
         data_trees.picture(root / "Images" / "SN001" / f"{frame}.png")
     rows = [f"{frame},{frame}" for frame in range(6)]
     data_trees.text(root / "ActionUnit_Labels" / "SN001" / "SN001_au12.txt", *rows)
-    read = data.open("disfa", root, units=(12,))
-    np.testing.assert_array_equal(read.columns["units"][:, 0], [0, 0, 1, 1, 1, 1])
+    dataset = data.open("disfa", root, units=(12,))
+    np.testing.assert_array_equal(dataset.columns["units"][:, 0], [0, 0, 1, 1, 1, 1])
 
 
 @pytest.mark.parametrize(("name", "people"), [("bp4d", 41), ("disfa", 27)])
 def test_folds_part_the_subjects(name: str, people: int) -> None:
-    tested = [fold_of(name, "test", fold) for fold in (1, 2, 3)]
+    tested = [fold_subjects(name, "test", fold) for fold in (1, 2, 3)]
     assert sum(map(len, tested)) == len(set().union(*tested)) == people
     for fold, subjects in enumerate(tested, 1):
-        assert fold_of(name, "train", fold) == set().union(*tested) - subjects
-    assert fold_of(name, "all", 1) == set().union(*tested)
+        assert fold_subjects(name, "train", fold) == set().union(*tested) - subjects
+    assert fold_subjects(name, "all", 1) == set().union(*tested)
 
 
 def test_names_and_options_are_suggested(tmp_path: Path) -> None:
@@ -199,5 +200,5 @@ def test_names_and_options_are_suggested(tmp_path: Path) -> None:
         data.open("raf-db", tmp_path)
     with pytest.raises(DataError, match="did you mean 'aligned'"):
         data.open("rafdb", tmp_path, align=True)
-    with pytest.raises(DataError, match="give its path"):
+    with pytest.raises(DataError, match="needs the path of a folder"):
         data.open("rafdb")

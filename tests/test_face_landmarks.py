@@ -47,7 +47,7 @@ def test_the_inner_points_are_those_of_bp4d(points: np.ndarray) -> None:
     np.testing.assert_array_equal(found[[0, 19, 31, 43]], points[[17, 36, 48, 61]])
     order = mirror_order(49)
     np.testing.assert_allclose(found[order] * [-1, 1, 1], found, atol=1e-6)
-    with pytest.raises(ConfigError, match="50 landmarks, wanted the 68"):
+    with pytest.raises(ConfigError, match="landmarks = 50: must be the 68"):
         mirror_order(50)
 
 

@@ -14,7 +14,7 @@ from jaxface import audit, classify, frameworks
 from jaxface.data import rendered
 from jaxface.frameworks.common.config import OptimizerConfig
 from jaxface.frameworks.common.inputs import DataConfig, recipe_at
-from tests import planted
+from tests import fake_audit
 from tests.toy_framework import PLAIN, TOY, TRAIN
 
 RECIPE = """
@@ -50,8 +50,7 @@ contrast = [0.0, 0.0]
 
 
 @pytest.mark.slow
-def test_rendered_trained_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
+def test_rendered_trained_audited(tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(RECIPE)
     given = DataConfig(root=tmp_path / "two.toml", validation_images=64)
     fast = OptimizerConfig(learning_rate=0.03)
@@ -72,10 +71,10 @@ def test_rendered_trained_audited(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert metrics["accuracy"] == pytest.approx(run.result.metrics["accuracy"])
 
     config = dataclasses.replace(
-        planted.CONFIG,
+        fake_audit.CONFIG,
         classifiers=(str(tmp_path / "net"),),
         identities=1,
         expressions=("happiness",),
     )
-    result = audit.run(config, tmp_path / "audit")
+    result = audit.run(config, tmp_path / "audit", searcher_factory=fake_audit.build)
     assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()

@@ -12,7 +12,8 @@ from jaxface.cli import main, options
 from jaxface.cli.train import command_of
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset
-from jaxface.frameworks.common.inputs import parsed, task_of
+from jaxface.data.registry import parse_options
+from jaxface.frameworks.common.inputs import task_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 
@@ -76,9 +77,9 @@ def test_a_typo_in_a_table_is_told(tmp_path: Path) -> None:
 
 
 def test_options_of_a_reader() -> None:
-    assert parsed(("split=train", "fold=2")) == {"split": "train", "fold": 2}
+    assert parse_options(("split=train", "fold=2")) == {"split": "train", "fold": 2}
     with pytest.raises(ConfigError, match="NAME=VALUE"):
-        parsed(("split",))
+        parse_options(("split",))
 
 
 def test_a_task_is_what_the_data_ask() -> None:

@@ -22,7 +22,7 @@ from jaxface.frameworks.common.exporting import export, export_obstacle
 from jaxface.frameworks.common.framework import Framework, TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import read_log
-from tests import planted
+from tests import fake_audit
 from tests.framework_fixtures import FIXTURES, Fixture
 
 REPOSITORY = Path(__file__).parent.parent
@@ -181,9 +181,7 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
-def test_what_was_trained_can_be_audited(
-    one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_trained_can_be_audited(one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path) -> None:
     framework, given = one
     whole, folder = fitted
     if export_obstacle(framework, given.task):
@@ -199,15 +197,14 @@ def test_what_was_trained_can_be_audited(
     np.testing.assert_allclose(
         classifier.logits(seen), run.predict(whole.state, given.batch["image"]), rtol=1e-4, atol=1e-4
     )
-    monkeypatch.setattr("jaxface.audit.runner.build", planted.build)
     config = dataclasses.replace(
-        planted.CONFIG,
+        fake_audit.CONFIG,
         classifiers=(str(folder),),
         identities=1,
         expressions=classifier.labels[:1],
         symmetry_steps=2,
         time_steps=2,
     )
-    result = audit.run(config, tmp_path / "audit")
+    result = audit.run(config, tmp_path / "audit", searcher_factory=fake_audit.build)
     assert bool(result.data["done"].all()) and np.isfinite(result.data["probability"]).all()
     assert classify.load(folder).card == classifier.card

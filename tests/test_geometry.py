@@ -148,8 +148,8 @@ def test_symmetry_one_is_the_unmodified_head_bit_for_bit(flame: FaceModel, head:
     @jax.jit
     def unmodified(model: FaceModel, params: FaceParams) -> jax.Array:
         moved = model.expression_basis @ params.expression
-        if model.whole_basis is not None:
-            moved = moved + model.whole_basis @ params.expression
+        if model.shared_basis is not None:
+            moved = moved + model.shared_basis @ params.expression
         return geometry.pose_head(model, params, moved)
 
     plain = unmodified(model, params)
@@ -184,7 +184,7 @@ def test_what_both_halves_do_together_is_not_scaled() -> None:
     lost = geometry.expression_displacement(model, jaw) - frozen
     own = model.expression_basis[..., 3]
     np.testing.assert_allclose(lost, model.left_weight[:, None] * own, atol=1e-9)
-    assert jnp.abs(model.whole_basis[..., 3]).max() > jnp.abs(own).max()
+    assert jnp.abs(model.shared_basis[..., 3]).max() > jnp.abs(own).max()
 
 
 def test_freezing_left_is_the_mirror_image_of_freezing_right() -> None:

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jaxface.audit.examine import PEOPLE_A_DEVICE
 from jaxface.core.spread import compiled, over_devices
 from jaxface.data.rendered.recipe import ActionUnits, Expressions, People, Recipe
 from jaxface.data.rendered.stream import COLUMNS, IMAGES, describe
@@ -25,6 +24,7 @@ from jaxface.render.shade import vertex_normals
 import jaxface as jf
 from jaxface import audit
 from jaxface.audit import AuditConfig, observe
+from jaxface.audit.evaluation import IDENTITIES_PER_DEVICE
 from jaxface.bench.render import Settings as BenchSettings
 from jaxface.cli import faces, main
 from jaxface.cli.render import RenderSettings
@@ -44,10 +44,10 @@ from jaxface.render import RenderConfig
 from jaxface.render.camera import project
 from jaxface.render.light import irradiance
 from jaxface.search import SearchConfig, Status
+from tests.fake_audit import CLASSIFIER
 from tests.flame_files import VERTICES, flame_arrays, numpy_array, write_flame_pickle, write_pickle
 from tests.heads import toy_head
 from tests.ict_files import small_ict, write_folder, write_npz
-from tests.planted import CLASSIFIER
 
 SIZE, REAL_SIZE = 24, 32
 SEARCH = SearchConfig(
@@ -296,7 +296,7 @@ def test_it_is_drawn(head: Head, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_it_is_searched(head: Head, sketched: None) -> None:
     person = jf.face.sample_population(jax.random.key(1), head.model, 1)
-    spread = over_devices(PEOPLE_A_DEVICE)  # as an audit's, so that it runs what is compiled here
+    spread = over_devices(IDENTITIES_PER_DEVICE)  # as an audit's, so that it runs what is compiled here
     searcher = jf.search.build(CLASSIFIER, head.model, jf.render.scene(RENDER), SEARCH, spread)
     result = searcher.run(jax.random.key(0), person, np.zeros(1, int))
     assert result.expression.shape == (1, head.model.expression_basis.shape[-1])

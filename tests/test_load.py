@@ -17,11 +17,11 @@ NOT_MODELS = {
     "empty.pkl": (b"", "is empty"),
     "page.pkl": (b"<!DOCTYPE html><html>log in</html>", "a web page"),
     "pointer.npz": (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "Git LFS pointer"),
-    "picture.npz": (b"\x89PNG\r\n\x1a\n", "a picture"),
-    "packed.pkl": (gzip.compress(b"x"), "unpack it first"),
+    "picture.npz": (b"\x89PNG\r\n\x1a\n", "an image"),
+    "packed.pkl": (gzip.compress(b"x"), "decompress it first"),
     "mesh.obj": (b"v 0 0 0\nv 1 0 0\n", "a single OBJ mesh"),
     "noise.npz": (b"\x00\x01\x02\x03" * 10, "no face model"),
-    "cut.npz": (b"PK\x03\x04" + b"\x00" * 40, "no whole .npz archive"),
+    "cut.npz": (b"PK\x03\x04" + b"\x00" * 40, "no complete .npz archive"),
     "one.pkl": (b"\x80", "no face model"),
 }
 
@@ -62,7 +62,7 @@ def test_a_truncated_model(tmp_path: Path, form: str, length: float) -> None:
     path = write(tmp_path / "flame.npz", flame_arrays())
     content = path.read_bytes()
     path.write_bytes(content[: int(length * len(content))])
-    with pytest.raises(ModelFileError, match="fetch") as caught:
+    with pytest.raises(ModelFileError, match=r"download (it|the file) again") as caught:
         load(path)
     assert "\n" not in str(caught.value)
 
@@ -100,7 +100,7 @@ def test_options_that_a_model_lacks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the bundled head has no option 'masks'"):
         load("bundled", masks="x")
     path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
-    with pytest.raises(ModelFileError, match=r"no whole .npz archive"):
+    with pytest.raises(ModelFileError, match=r"no complete .npz archive"):
         load(path, texture=tmp_path / "missing.npz")
 
 

@@ -41,7 +41,7 @@ def test_every_array_arrives_in_its_place(tmp_path: Path, form: str) -> None:
     ):
         np.testing.assert_array_equal(came, expected.astype(came.dtype))
     assert head.parents == (-1, 0, 1, 1, 1)
-    assert head.whole_basis is None and head.mirror is None
+    assert head.shared_basis is None and head.mirror is None
     np.testing.assert_array_equal(head.expressions.lower, jnp.full(50, -3.0))
     np.testing.assert_array_equal(head.expressions.upper, jnp.full(50, 3.0))
     assert head.expressions.units is None and head.expressions.prototypes.shape == (0, 50)
@@ -162,7 +162,7 @@ def test_masks_colour_lips_and_hair(tmp_path: Path) -> None:
 def test_masks_of_another_mesh_are_refused(tmp_path: Path) -> None:
     path, masks = write_flame_npz(tmp_path / "flame.npz", flame_arrays()), tmp_path / "masks.pkl"
     masks.write_bytes(pickle.dumps({"face": np.arange(61)}, 2))
-    with pytest.raises(ModelFileError, match="no list of vertices of a head of 60"):
+    with pytest.raises(ModelFileError, match="no list of vertices of a head with 60"):
         load(path, masks=masks)
     masks.write_bytes(pickle.dumps({"other": np.arange(6)}, 2))
     with pytest.raises(ModelFileError, match="not FLAME's masks"):

@@ -39,7 +39,7 @@ def drawn(small: SmallIct) -> np.ndarray:
 
 def test_folder_and_archive_are_the_same_model(small: SmallIct, head: FaceModel, tmp_path: Path) -> None:
     folder = load(write_folder(tmp_path / "FaceXModel", small))
-    for name in ("template", "identity_basis", "expression_basis", "whole_basis"):
+    for name in ("template", "identity_basis", "expression_basis", "shared_basis"):
         # The folder writes 6 decimals of centimetres, the archive rounds positions to float32.
         np.testing.assert_allclose(getattr(folder, name), getattr(head, name), atol=5e-8, err_msg=name)
     np.testing.assert_allclose(folder.uv, head.uv, atol=2e-6)
@@ -82,9 +82,9 @@ def test_units_may_be_kept_apart(small: SmallIct, npz: Path) -> None:
 def test_the_jaw_opens_whole(small: SmallIct, head: FaceModel) -> None:
     jaw = head.expressions.names.index("jawOpen")
     opening = 0.01 * small.shapes["jawOpen"][drawn(small)]
-    np.testing.assert_allclose(head.whole_basis[..., jaw], opening, atol=1e-8)
+    np.testing.assert_allclose(head.shared_basis[..., jaw], opening, atol=1e-8)
     assert not np.asarray(head.expression_basis[..., jaw]).any()
-    others = np.delete(np.asarray(head.whole_basis), jaw, axis=-1)
+    others = np.delete(np.asarray(head.shared_basis), jaw, axis=-1)
     assert not others.any()
     one = np.eye(22, dtype=np.float32)[jaw]
     frozen = geometry.expression_displacement(head, one, symmetry=0.0)
@@ -150,7 +150,7 @@ def test_a_picture_beside_the_model_is_found(small: SmallIct, tmp_path: Path) ->
         ({"faces": np.full((10, 3), 30_000)}, "faces holds indices outside"),
         ({"v_template": np.zeros((12, 3), np.float32)}, "shapedirs_identity is"),
         ({"shapedirs_identity_scale": np.full(3, np.nan, np.float32)}, "not finite"),
-        ({"landmarks68": np.arange(5)}, "68 landmarks"),
+        ({"landmarks68": np.arange(5)}, r"landmarks68 has shape"),
         ({"part_names": np.array(["face"])}, "part holds indices outside"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_folder_that_lacks_a_shape_names_it(small: SmallIct, tmp_path: Path) -
     neutral_mesh = folder / "generic_neutral_mesh.obj"
     lines = neutral_mesh.read_text(encoding="ascii").splitlines()
     neutral_mesh.write_text("\n".join(lines[:100] + lines[-30:]), encoding="ascii")
-    with pytest.raises(ModelFileError, match=r"name points outside|another mesh|no whole OBJ"):
+    with pytest.raises(ModelFileError, match=r"name points outside|another mesh|no complete OBJ"):
         load(folder)
 
 
@@ -186,9 +186,9 @@ def test_options_out_of_range_are_refused(npz: Path) -> None:
 
 
 def test_every_unit_has_action_units_and_every_prototype_known_units() -> None:
-    names = {unit.name for unit in facial_units(tied=True)}
-    assert all(unit.action_units for unit in facial_units(tied=True))
-    assert [unit.name for unit in facial_units(tied=True) if unit.whole] == ["jawOpen"]
+    names = {unit.name for unit in facial_units(bilateral=True)}
+    assert all(unit.action_units for unit in facial_units(bilateral=True))
+    assert [unit.name for unit in facial_units(bilateral=True) if unit.whole] == ["jawOpen"]
     for prototype in facts()["prototypes"]:
         assert set(prototype["units"]) <= names
     left_out = {"cheekPuff", "mouthClose", "mouthLeft", "mouthRight", "jawForward", "jawLeft", "jawRight"}

@@ -12,7 +12,8 @@ from jaxface.core.config import dump_toml, from_dict
 from jaxface.core.errors import ConfigError
 from jaxface.render import Framing, Orthographic, Perspective, RenderConfig, Scene, frame, project, scene
 from jaxface.render.light import environment, irradiance
-from jaxface.render.shading import average, display, fetch, vertex_normals
+from jaxface.render.shading import average, display, fetch
+from jaxface.render.vertex import vertex_normals
 from tests.heads import toy_head
 
 POINTS = jnp.array([[0.0, 0.0, 0.0], [0.03, -0.02, 0.05], [-0.1, 0.04, -0.02]])

@@ -43,7 +43,7 @@ def one_by_one(head: FaceModel, params: FaceParams, scene: Scene) -> np.ndarray:
 
 
 def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
-    return bool(prepare_batch(head, params, scene, SYMMETRY, TIME).lists.sound)
+    return bool(prepare_batch(head, params, scene, SYMMETRY, TIME).lists.valid)
 
 
 @jax.jit
@@ -150,7 +150,7 @@ def test_triangles_are_those_of_brute_force() -> None:
         prepared = prepare(head, params, room)
         symmetry, time = (jnp.asarray(random.uniform(size=16), jnp.float32) for _ in range(2))
         shared = prepare_batch(head, params, room, symmetry, time)
-        assert shared.lists.sound
+        assert shared.lists.valid
         found = np.asarray(look(head, shared, prepared, room, LEFT.coefficients(symmetry, time)))
         for lane in (0, 9):
             points = geometry.vertices(head, params, symmetry[lane], time[lane])

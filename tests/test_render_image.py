@@ -14,7 +14,7 @@ from jaxface.face.appearance import wrinkle_weights
 from jaxface.interventions import Symmetry, _pictures, grid, image, images, render_many
 from jaxface.render import Scene, _image, frame, prepare, rasterize
 from jaxface.render.light import environment, irradiance
-from jaxface.render.shading import vertex_normals
+from jaxface.render.vertex import vertex_normals
 from tests.heads import toy_head
 
 SCENE = Scene(size=24, supersample=1)
@@ -45,7 +45,7 @@ def test_every_pixel_follows_the_shading_formula() -> None:
         return np.einsum("hwc,hwcd->hwd", weights, np.asarray(values)[np.asarray(faces)[triangle]])
 
     light = at_pixels(irradiance(SCENE.light, vertex_normals(points, head.faces)))
-    line = at_pixels(wrinkle_weights(head.appearance.lines, displacement)[:, None])[..., 0]
+    line = at_pixels(wrinkle_weights(head.appearance.wrinkles, displacement)[:, None])[..., 0]
     uv = at_pixels(head.uv, head.uv_faces)
     picture = np.asarray(texture(head.appearance, params.albedo))
     x, y = uv[..., 0] * 96 - 0.5, (1 - uv[..., 1]) * 96 - 0.5

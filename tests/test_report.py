@@ -1,18 +1,27 @@
 """The report says what the run holds, shows it, and asks the network for nothing."""
 
 import dataclasses
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import xarray
 
 import jaxface as jf
+from jaxface import classify, stats
 from jaxface.audit import AuditResult
+from jaxface.audit.statistics import summarize
+from jaxface.audit.summary import Comparison
 from jaxface.core.errors import ShapeError, StoreError
-from jaxface.report import figure_data, figures, image_encoding, tables, verdict
+from jaxface.interventions import Axis, Symmetry
+from jaxface.report import figure_data, figures, image_encoding, loading, methods, prose, tables, verdict
+from jaxface.report.context import build_context
+from jaxface.stats import SCHEMES
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
@@ -26,6 +35,10 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
 def page(result: AuditResult) -> str:
     config = dataclasses.replace(CONFIG, head=toy_head())
     return jf.report.page(dataclasses.replace(result, config=config))
+
+
+LABELS = ("happy", "surprise", "neutral")
+DOSE = Axis("symmetry", (0.0, 0.25, 0.5, 0.75, 1.0), 1.0, "s", ("frozen", "untouched"))
 
 
 class Tags(HTMLParser):
@@ -52,15 +65,16 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_what_other_tests_say(result: AuditResult, page: str) -> None:
-    """`one` hangs on happiness for six of six people: whole rows of 5 steps have p >= 2 / 60."""
-    rows = {(row.classifier, row.expression): row for row in tables.scheme_rows(result)}
+def test_all_schemes_are_reported(result: AuditResult, page: str) -> None:
+    """`one` depends on symmetry for happiness in six of six people: whole rows of 5 steps have p >= 2 / 60."""
+    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result) if row.n_valid}
     assert set(rows) == {(name, label) for name in ("one", "two") for label in ("happiness", "surprise")}
     happy = rows["one", "happiness"]
-    schemes = dict(zip(tables.names(result.data, "scheme"), happy.significant, strict=True))
-    assert happy.known == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
+    schemes = dict(zip(tables.names(result.data, "scheme"), happy.scheme_counts, strict=True))
+    assert happy.n_valid == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
     assert happy.population_p == 2 / 2**6
-    assert "exchanges whole curves" in page and ">6 of 6<" in page
+    assert all(html.escape(scheme.description, quote=True)[:40] in page for scheme in SCHEMES.values())
+    assert ">6 of 6<" in page
     csv = (result.folder / "schemes.csv").read_text().splitlines()
     assert csv[0] == "classifier,expression,scheme,significant,median_p"
     assert csv[1].startswith("one,happiness,per-time,6,")
@@ -85,10 +99,10 @@ def test_ids_are_unique_and_what_is_referred_to_exists(page: str) -> None:
     assert set(wanted) <= set(ids)
 
 
-def test_the_planted_effect_is_told(result: AuditResult, page: str) -> None:
+def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
     rows = {(row.classifier, row.expression): row for row in tables.score_rows(result)}
     row = rows["one", "happiness"]
-    assert row.known == row.significant == 6
+    assert row.n_valid == row.significant == 6
     assert row.low <= row.score <= row.high
     # 0.6 over the whole range is 0.15 a step at time 1; time is uniform over [0, 1], so half of it on average.
     assert row.score == pytest.approx(0.075, abs=0.002)
@@ -97,12 +111,12 @@ def test_the_planted_effect_is_told(result: AuditResult, page: str) -> None:
     assert row.accuracy == (0.0, 0.0, 1.0)
     assert f"{row.score:+.4f}" in page
     assert "6/6 (100 %)" in page
-    assert "It matters most to one for happiness" in page
+    assert "The largest effect is that on one for happiness" in page
     assert "<small>6/6</small>" in page  # the matrix
     assert "does not know this expression" in page
 
 
-def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> None:
+def test_faces_of_the_first_person_are_shown_with_their_answers(page: str) -> None:
     images = re.findall(
         r'<img src="data:image/webp;base64,[^"]+" width="48" height="48" loading="lazy"\s+alt="\w+ at symmetry',
         page,
@@ -114,48 +128,99 @@ def test_faces_of_the_first_person_are_shown_with_what_was_said(page: str) -> No
 
 
 def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResult, page: str) -> None:
-    """`one` and `two` hang on one expression each, by the same 0.075: nobody leans more."""
-    rows = tables.score_rows(result)
-    found = {one.name: one for one in verdict.classifier_summaries(result, rows)}
-    one = found["one"]
+    """`one` and `two` depend on symmetry for one expression each, by the same 0.075."""
+    verdicts = {one.name: one for one in verdict.classifier_verdicts(result)}
+    one, row = verdicts["one"], result.summary.effect("one")
     own = result.scores.sel(classifier="one").values[:2]
-    assert one.effect.mean == pytest.approx(own.mean()) == pytest.approx(0.0375, abs=0.001)
-    assert one.effect.low <= own.mean() <= one.effect.high and one.effect.people == 6
-    assert one.effect.p == 2 / 2**6
-    assert one.significant == 6 + int(result.significant.sel(classifier="one").values[1].sum())
-    assert one.faces == 12 and one.strongest == "happiness" and one.first == (0.0, 1.0)
-    assert one.effect.points == "−15"  # 0.0375 a step, four steps
-    for wanted in ("answers less surely", "+0.03", "95 % interval", "p = 0.031", "n = 6 people", "per-time"):
+    assert row.effect.mean == pytest.approx(own.mean()) == pytest.approx(0.0375, abs=0.001)
+    assert row.effect.low <= own.mean() <= row.effect.high and row.effect.identities == 6
+    assert row.effect.p_value == 2 / 2**6
+    assert row.significant == 6 + int(result.significant.sel(classifier="one").values[1].sum())
+    assert row.faces == 12 and one.strongest == "happiness" and one.accuracy == (0.0, 1.0)
+    assert one.points == "−15"  # 0.0375 a step, four steps
+    assert one.label == "depends on symmetry"
+    for wanted in (
+        "is less confident on half frozen faces",
+        "+0.03",
+        "95 % interval",
+        "p = 0.031",
+        "n = 6 people",
+        "per-time",
+    ):
         assert wanted in one.sentence, wanted
     assert one.sentence in page and page.index(one.sentence) < page.index("<nav")
-    compared = verdict.comparison(result, "one", "two")
-    assert compared is not None and compared.expressions == 2
-    assert compared.difference.mean == pytest.approx(0.0, abs=0.003)
+    comparison = result.summary.comparison("one", "two")
+    assert comparison is not None and comparison.expressions == 2
+    assert comparison.difference.mean == pytest.approx(0.0, abs=0.003)
 
 
-def test_who_leans_more_is_told_within_people(result: AuditResult) -> None:
+def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     scores = result.data["score"].load()
     wanted = xarray.where(scores["classifier"] == "one", 0.05 + 0.01 * scores["identity"], 0.01)
     data = result.data.assign(score=wanted.where(np.isfinite(scores)).transpose(*scores.dims))
-    changed = dataclasses.replace(result, data=data)
-    compared = verdict.comparison(changed, "one", "two")
-    assert compared is not None
-    np.testing.assert_allclose(compared.difference.mean, 0.065)
-    assert "one loses 26 points of probability more than two" in compared.sentence
-    first = verdict.classifier_summaries(changed, tables.score_rows(changed))
-    assert [one.name for one in first] == ["one", "two"]
-    assert verdict.headline(first, compared) == "one leans on facial symmetry more than two"
-    turned = verdict.comparison(changed, "two", "one")
-    assert turned is not None and "one loses 26 points" in turned.sentence
+    changed = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
+    verdicts = verdict.classifier_verdicts(changed)
+    assert [one.name for one in verdicts] == ["one", "two"]
+    comparison = verdict.comparison(changed, verdicts)
+    assert comparison is not None
+    np.testing.assert_allclose(comparison.difference.mean, 0.065)
+    sentence = verdict.comparison_sentence(comparison, changed)
+    assert "one loses 26 points of probability more than two" in sentence
+    assert verdict.headline(verdicts, comparison, changed) == "one depends on symmetry more than two"
+    turned = Comparison("two", "one", comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05), 2)
+    assert "one loses 26 points" in verdict.comparison_sentence(turned, changed)
+
+
+def test_a_process_that_holds_the_inputs_loads_nothing(
+    result: AuditResult, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Head, intervention and classifiers come from the result; the config alone names no loadable head."""
+    head, two = toy_head(), ("one", "two")
+    classifiers = tuple(
+        classify.from_function(lambda x: x.mean((1, 2, 3))[:, None] * jnp.ones(3), LABELS, name=name)
+        for name in two
+    )
+    inputs = SimpleNamespace(head=head, intervention=Symmetry("left", 5, 6), classifiers=classifiers)
+    monkeypatch.setattr(jf.face, "load", lambda *_, **__: pytest.fail("the head was loaded again"))
+    monkeypatch.setattr(classify, "load", lambda *_, **__: pytest.fail("a classifier was loaded again"))
+    context = build_context(dataclasses.replace(result, inputs=inputs), "none")
+    assert context.head_error == "" and context.sprites is not None
+    assert [gallery.name for gallery in context.galleries] == ["one", "two"]
+    assert list(loading.load_classifiers(context.result)[0]) == ["one", "two"]
+
+
+@pytest.mark.parametrize("name", stats.ESTIMATORS)
+def test_every_estimator_has_words(result: AuditResult, name: str) -> None:
+    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, estimator=name))
+    assert "symmetry" in prose.score(changed) and "{" not in prose.score(changed)
+    assert prose.estimator(changed) in methods.paragraph(changed)
+
+
+@pytest.mark.parametrize("name", stats.SCHEMES)
+def test_every_scheme_has_words(result: AuditResult, name: str) -> None:
+    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, scheme=name))
+    assert SCHEMES[name].methods_text in methods.paragraph(changed)
+    assert html.escape(SCHEMES[name].description) in jf.report.page(changed)
+
+
+@pytest.mark.parametrize("name", stats.CORRECTIONS)
+def test_every_correction_has_its_own_name(result: AuditResult, name: str) -> None:
+    changed = dataclasses.replace(result, config=dataclasses.replace(result.config, correction=name))
+    title = stats.CORRECTIONS[name].title
+    page = jf.report.page(changed)
+    assert f"{title}-corrected" in page and f"after {title} correction" in page
+    assert stats.CORRECTIONS[name].citation in methods.citations(changed)
+    others = [entry.title for key, entry in stats.CORRECTIONS.items() if key != name]
+    assert not any(f"{other}-corrected" in page for other in others)
 
 
 def test_transfer_is_read_the_right_way_round(result: AuditResult) -> None:
     row = next(
-        row for row in tables.transfer_rows(result) if (row.finder, row.expression) == ("two", "surprise")
+        row for row in tables.transfer_rows(result) if (row.searched_for, row.expression) == ("two", "surprise")
     )
-    assert [cell.own for cell in row.cells] == [False, True]
-    assert [cell.probability for cell in row.cells] == pytest.approx([0.3, 0.95])
-    assert [cell.first for cell in row.cells] == [1.0, 0.0]
+    assert [own for _, own in row.cells] == [False, True]
+    assert [cell.probability for cell, _ in row.cells] == pytest.approx([0.3, 0.95])
+    assert [cell.accuracy for cell, _ in row.cells] == [1.0, 0.0]
 
 
 def test_search_rows_count_successes(result: AuditResult) -> None:
@@ -197,7 +262,7 @@ def test_figures_take_the_colour_of_the_page() -> None:
     values = np.linspace(0, 1, 5)[None, None].repeat(3, axis=1)
 
     def drawn() -> str:
-        figure = figures.curves(np.linspace(0, 1, 5), values, np.zeros((1, 5)), ["fear"], "#0072B2")
+        figure = figures.curves(DOSE, values, np.zeros((1, 5)), ["fear"], "#0072B2")
         return figures.svg(figure, "curves", "about <fear>")
 
     text = drawn()
@@ -212,20 +277,20 @@ def test_misclassification_is_hatched_where_most_are_wrong() -> None:
 
     def text(missed: float) -> str:
         share = np.array([[missed, missed, 0.0, 0.0, 0.0]])
-        return figures.svg(figures.curves(np.linspace(0, 1, 5), values, share, ["fear"], "#0072B2"), "curves")
+        return figures.svg(figures.curves(DOSE, values, share, ["fear"], "#0072B2"), "curves")
 
     assert "<pattern" in text(0.6) and "<pattern" not in text(0.5)
 
 
-def test_missed_shares_count_people_whose_first_answer_is_another(result: AuditResult) -> None:
-    """The made-up classifiers name the expression at symmetry 1 alone."""
-    missed = figure_data.missed_share(result)
-    np.testing.assert_array_equal(missed[:, :2], np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (2, 2, 1)))
+def test_error_rates_count_people_whose_top_class_is_another(result: AuditResult) -> None:
+    """The fake classifiers are right at symmetry 1 alone."""
+    errors = figure_data.error_rates(result)
+    np.testing.assert_array_equal(errors[:, :2], np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (2, 2, 1)))
 
 
 def test_unknown_cells_are_left_out_of_figures() -> None:
     nothing = np.full((2, 3, 5), np.nan)
-    curves = figures.curves(np.linspace(0, 1, 5), nothing, np.zeros((2, 5)), ["one", "two"], "red")
+    curves = figures.curves(DOSE, nothing, np.zeros((2, 5)), ["one", "two"], "red")
     assert ">unknown<" in figures.svg(curves, "nothing")
     row = np.array([[0.1, np.nan]])
     assert "<svg" in figures.svg(figures.forest(row, row, row, ["fear", "anger"]), "forest")
@@ -249,7 +314,7 @@ def test_a_sheet_with_names_is_larger_and_keeps_its_images() -> None:
 
 @pytest.mark.parametrize(
     ("shape", "names", "message"),
-    [((2, 8, 8, 3), (), "wants images"), ((1, 2, 8, 8, 3), ("a",), "do not fit")],
+    [((2, 8, 8, 3), (), "images must be"), ((1, 2, 8, 8, 3), ("a",), "do not match")],
 )
 def test_a_sheet_refuses_what_is_none(shape: tuple[int, ...], names: tuple[str, ...], message: str) -> None:
     with pytest.raises(ShapeError, match=message):

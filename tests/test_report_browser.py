@@ -84,16 +84,16 @@ def test_sliders_move_face_surface_and_curve_by_keyboard(page: Any) -> None:
 
     page.execute_script("document.getElementById('explore').scrollIntoView()")
     wait(page, "document.getElementById('plot').data && document.querySelector('#plot .main-svg')")
-    symmetry, moment = (page.find_element(By.ID, name) for name in ("symmetry", "time"))
+    symmetry, moment = (page.find_element(By.ID, name) for name in ("dose", "time"))
     symmetry.send_keys(Keys.END)
     whole = seen(page)
     assert whole["dot"][:2] == [1, 1] and whole["dot"][2] > 0.9
-    assert "happiness" in whole["words"] and "its first answer" in whole["words"]
+    assert "happiness" in whole["words"] and "the top class" in whole["words"]
     symmetry.send_keys(Keys.HOME)
     frozen = seen(page)
     assert all(frozen[name] != whole[name] for name in whole)
     assert frozen["dot"][:2] == [1, 0] and frozen["dot"][2] < 0.5
-    assert "says neutral first" in frozen["words"]
+    assert "top class neutral" in frozen["words"]
     moment.send_keys(Keys.HOME)
     neutral = seen(page)
     assert neutral["dot"][:2] == [0, 0] and neutral["face"] not in (whole["face"], frozen["face"])

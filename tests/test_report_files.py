@@ -5,18 +5,23 @@ import dataclasses
 import html
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 from PIL import Image
 
 import jaxface as jf
 from jaxface.audit import AuditResult
+from jaxface.audit.statistics import summarize
 from jaxface.cli.main import run
 from jaxface.core.errors import ConfigError
+from jaxface.interventions import Symmetry
 from jaxface.report import compare_runs, methods, tables, tables_of_paper
-from jaxface.report.null_distribution import shuffled_scores
+from jaxface.stats import null_scores
 from jaxface.stats.score import column_weights
 from tests.runs import CONFIG, finished_run
+
+WORDING = Symmetry.wording
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +61,10 @@ def test_every_figure_and_table_becomes_a_file(
 
 def test_latex_says_what_the_table_says(result: AuditResult) -> None:
     rows = tables.score_rows(result)
-    made = {table.name: table for table in tables_of_paper.paper_tables(result, rows)}
-    assert "table4-accuracy-s0.5" in made and "transfer" in made
-    text = tables_of_paper.as_latex(made["table3-significant"])
+    by_name = {table.name: table for table in tables_of_paper.paper_tables(result, rows)}
+    assert "table4-accuracy-s0.5" in by_name and "transfer" in by_name
+    assert "Holm" in by_name["table3-significant"].caption
+    text = tables_of_paper.as_latex(by_name["table3-significant"])
     assert r"\toprule" in text and r"one & 6 & " in text and text.count(r"\\") == 3
     assert text.count("&") == 3 * 3
     assert tables_of_paper.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
@@ -69,10 +75,11 @@ def test_methods_state_the_run(result: AuditResult) -> None:
     for wanted in (
         "2 classifiers (one, two)",
         "6 people were sampled",
-        "5 x 6 equidistant steps",
+        "5 × 6 levels",
+        "the person's own left side was multiplied by s",
         "500 permutations",
         "Algorithm 1",
-        "Holm-Bonferroni",
+        "Holm-corrected",
         "24 x 24 pixels",
         "0 cells failed",
     ):
@@ -88,11 +95,10 @@ def test_methods_state_the_run(result: AuditResult) -> None:
 
 @pytest.mark.parametrize("scheme", ["per-time", "whole-row", "slope"])
 @pytest.mark.parametrize("unit", ["step", "range"])
-def test_shuffled_scores_are_scores_of_shuffled_answers(scheme: str, unit: str) -> None:
+def test_null_scores_are_scores_of_shuffled_answers(scheme: str, unit: str) -> None:
     """They lie around zero and within what any order could give, in the run's units; 400 come near to it."""
-    config = dataclasses.replace(CONFIG, scheme=scheme, unit=unit)
     surface = np.linspace(0, 1, 5)[:, None] * np.linspace(0, 1, 6)
-    scores = shuffled_scores(surface, config, 400)
+    scores = null_scores(surface, jax.random.key(0), 400, scheme, unit=unit)
     weights = np.sort(column_weights("slope" if scheme == "slope" else "gradient", 5).weights)
     largest = (weights @ np.sort(surface, axis=0)).mean() * (4 if unit == "range" else 1)
     assert abs(scores.mean()) < 0.1 * largest
@@ -116,12 +122,15 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     own = result.scores.sel(classifier="one", expression="happiness").values
     assert happy.before == pytest.approx(own.mean()) and happy.after == pytest.approx(own.mean() / 2)
     assert happy.difference.mean == pytest.approx(-own.mean() / 2)
-    assert happy.difference.p == 2 / 2**6 and happy.difference.people == 6
-    assert one.whole.difference.direction == -1 and "less" in one.sentence
-    assert compare_runs.headline([one, two]) == "All classifiers lean on facial symmetry less in the second run"
+    assert happy.difference.p_value == 2 / 2**6 and happy.difference.identities == 6
+    assert one.direction == -1 and "less" in one.sentence
+    assert (
+        compare_runs.headline([one, two], WORDING)
+        == "Every classifier depends on symmetry less in the second run"
+    )
     same = compare_runs.pairs(result, result)
-    assert compare_runs.headline(same) == "The second run is not surely different from the first"
-    assert same[0].whole.difference.mean == 0.0
+    assert compare_runs.headline(same, WORDING) == "No difference between the two runs was found"
+    assert same[0].overall.difference.mean == 0.0
     page = jf.report.comparison_page(result, after)
     assert (
         one.sentence in html.unescape(page)
@@ -131,25 +140,31 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
 
 
 def test_what_cannot_be_paired_is_refused(result: AuditResult, tmp_path: Path) -> None:
+    record = {**result.data.attrs["intervention"]}
+    record["settings"] = {**record["settings"], "side": "right"}
+    turned = result.data.assign_attrs(intervention=record)
     with pytest.raises(ConfigError, match="side is 'left' and 'right'"):
-        compare_runs.pairs(result, changed(result, 1.0, side="right"))
+        compare_runs.pairs(result, dataclasses.replace(result, data=turned))
     strangers = result.data["identity_parameters"] + 1.0
     other = dataclasses.replace(result, data=result.data.assign(identity_parameters=strangers))
-    with pytest.raises(ConfigError, match="other people"):
+    with pytest.raises(ConfigError, match="different people"):
         compare_runs.pairs(result, other)
     named = dataclasses.replace(result, data=result.data.assign_coords(classifier=["three", "four"]))
     with pytest.raises(ConfigError, match="share no classifier"):
         compare_runs.pairs(result, named)
 
 
+def renamed(run: AuditResult, name: str) -> AuditResult:
+    """Return the run with its first classifier alone, under another name."""
+    data = run.data.isel(classifier=[0], evaluator=[0]).assign_coords(classifier=[name], evaluator=[name])
+    return dataclasses.replace(run, data=data, summary=summarize(data, run.config))
+
+
 def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
-    alone = [
-        dataclasses.replace(run, data=run.data.isel(classifier=[0], judge=[0]).assign_coords(classifier=[name]))
-        for run, name in ((result, "v1"), (changed(result, 0.5), "v2"))
-    ]
+    alone = [renamed(run, name) for run, name in ((result, "v1"), (changed(result, 0.5), "v2"))]
     (pair,) = compare_runs.pairs(*alone)
     assert (pair.before, pair.after) == ("v1", "v2")
-    assert compare_runs.headline([pair]) == "v2 leans on facial symmetry less than v1"
+    assert compare_runs.headline([pair], WORDING) == "v2 depends on symmetry less than v1"
 
 
 def test_the_command_compares(result: AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

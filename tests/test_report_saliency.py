@@ -1,4 +1,4 @@
-"""What answers hang on: planted in a place of the picture, or in the movement of the head."""
+"""Saliency, where the place that counts is known: a part of the picture, or a movement of the head."""
 
 import dataclasses
 
@@ -12,13 +12,15 @@ from jaxface.audit import AuditResult
 from jaxface.classify.probability import log_odds_all
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress
-from jaxface.report import average_faces, overlays, saliency, saliency_maps
+from jaxface.interventions import Symmetry
+from jaxface.report import average_faces, loading, overlays, saliency, saliency_maps
 from jaxface.report.face_renderer import FaceRenderer
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
 
 LABELS = ("happy", "surprise", "neutral")
 SIZE = 24
+SYMMETRY = Symmetry()
 
 
 def corner(images: jax.Array) -> jax.Array:
@@ -33,9 +35,9 @@ CORNER = classify.from_function(corner, LABELS, name="one")
 def test_hiding_the_place_that_counts_lowers_the_answer() -> None:
     picture = np.zeros((2, SIZE, SIZE, 3), np.float32)
     picture[0, 14:20, 2:8] = 1.0
-    said, losses = saliency.occlusion(CORNER, picture)
-    assert said.shape == (2, 3) and losses.shape == (2, saliency.PLACES**2, 3)
-    np.testing.assert_allclose(said[1], 1 / 3, atol=1e-6)
+    probabilities, losses = saliency.occlusion(CORNER, picture)
+    assert probabilities.shape == (2, 3) and losses.shape == (2, saliency.PLACES**2, 3)
+    np.testing.assert_allclose(probabilities[1], 1 / 3, atol=1e-6)
     heat = saliency.occlusion_map(losses[0, :, 0], SIZE)
     middle = np.unravel_index(heat.argmax(), heat.shape)
     assert 13 <= middle[0] <= 20 and 1 <= middle[1] <= 8
@@ -71,31 +73,31 @@ def test_vertex_gradients_are_the_change_of_the_answer(key: jax.Array) -> None:
     head, scene = toy_head(), render.scene(dataclasses.replace(CONFIG.render, size=SIZE))
     person = jax.tree.map(lambda leaf: leaf[0], face.sample_population(key, head, 1))
     person = dataclasses.replace(person, expression=jnp.array([0.5, 0.0, 0.0, 0.0]))
-    push = saliency.vertex_push(CORNER, head, person, scene, 1.0, 0)
-    assert push.shape == head.template.shape and np.isfinite(push).all()
+    gradient = saliency.vertex_gradient(CORNER, head, person, scene, SYMMETRY, 1.0, 0)
+    assert gradient.shape == head.template.shape and np.isfinite(gradient).all()
     smile = np.asarray(head.expression_basis[..., 0])
 
     def odds(amount: float) -> float:
-        moved = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
-        logits = CORNER.logits(render.image(head, moved, scene)[None])
+        changed = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
+        logits = CORNER.logits(render.image(head, changed, scene)[None])
         return float(log_odds_all(np.asarray(logits, np.float64), False)[0, 0])
 
     measured = (odds(0.02) - odds(-0.02)) / 0.04
-    assert (push * smile).sum() == pytest.approx(measured, rel=0.25)
+    assert (gradient * smile).sum() == pytest.approx(measured, rel=0.25)
     host = classify.from_function(lambda images: images[:, 0, 0], LABELS, name="host", on_host=True)
     with pytest.raises(ConfigError, match="no gradient"):
-        saliency.vertex_push(host, head, person, scene, 1.0, 0)
+        saliency.vertex_gradient(host, head, person, scene, SYMMETRY, 1.0, 0)
 
 
-def test_skin_density_knows_how_much_skin_a_vertex_carries() -> None:
-    """A push in proportion to the skin that each vertex carries is the same density everywhere."""
+def test_skin_density_divides_by_the_area_of_skin() -> None:
+    """A gradient in proportion to the skin around each vertex is the same density everywhere."""
     head = toy_head()
     corners, at = np.asarray(head.faces), np.asarray(head.template)
     edges = at[corners[:, 1]] - at[corners[:, 0]], at[corners[:, 2]] - at[corners[:, 0]]
-    carried = np.zeros(len(at))
-    np.add.at(carried, corners, np.linalg.norm(np.cross(*edges), axis=-1)[:, None] / 6)
-    push = carried[:, None] * np.array([0.0, 3.0, 4.0])
-    np.testing.assert_allclose(saliency.skin_density(head, push), 5e-7, rtol=1e-4)
+    area = np.zeros(len(at))
+    np.add.at(area, corners, np.linalg.norm(np.cross(*edges), axis=-1)[:, None] / 6)
+    gradient = area[:, None] * np.array([0.0, 3.0, 4.0])
+    np.testing.assert_allclose(saliency.skin_density(head, gradient), 5e-7, rtol=1e-4)
 
 
 def test_overlay_is_red_for_and_blue_against() -> None:
@@ -106,33 +108,35 @@ def test_overlay_is_red_for_and_blue_against() -> None:
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
-    found = finished_run(tmp_path_factory.mktemp("runs") / "planted")
+    run = finished_run(tmp_path_factory.mktemp("runs") / "finished")
     two = classify.from_function(corner, LABELS, name="two")
     return dataclasses.replace(
-        found, config=dataclasses.replace(found.config, head=toy_head(), classifiers=(CORNER, two))
+        run, config=dataclasses.replace(run.config, head=toy_head(), classifiers=(CORNER, two))
     )
 
 
 def test_a_run_is_explained(result: AuditResult) -> None:
-    studio = FaceRenderer(result, toy_head())
-    loaded, missing = saliency_maps.load_classifiers(result)
-    assert list(loaded) == ["one", "two"] and not missing
-    rows = average_faces.averages(result, studio, loaded)
+    face_inputs, error = loading.load_face_inputs(result)
+    assert face_inputs is not None and error == ""
+    renderer = FaceRenderer(result, face_inputs)
+    classifiers, errors = loading.load_classifiers(result)
+    assert list(classifiers) == ["one", "two"] and not errors
+    rows = average_faces.averages(result, renderer, classifiers)
     assert [row.name for row in rows] == ["one", "two"]
     assert [cell.expression for cell in rows[0].cells] == ["happiness", "surprise"]
     mean = average_faces.mean_expressions(result)["one", "happiness"]
     stored = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
     np.testing.assert_allclose(mean, stored.transpose("identity", ...).values.mean(0))
-    found = saliency_maps.explain(result, studio, {"one": CORNER}, "occlusion", NullProgress())
-    assert [one.name for one in found] == ["one"] and not found[0].gradient
-    assert [(e.expression, e.symmetry) for e in found[0].occlusion if e.target] == [
-        ("happiness", 1.0),
-        ("happiness", 0.0),
-        ("surprise", 1.0),
-        ("surprise", 0.0),
+    maps = saliency_maps.explain(result, renderer, {"one": CORNER}, "occlusion", NullProgress())
+    assert [one.name for one in maps] == ["one"] and not maps[0].gradient
+    assert [(e.expression, e.changed) for e in maps[0].occlusion if e.is_target] == [
+        ("happiness", False),
+        ("happiness", True),
+        ("surprise", False),
+        ("surprise", True),
     ]
-    assert all(e.answer != e.expression for e in found[0].occlusion if not e.target)
+    assert all(e.answer != e.expression for e in maps[0].occlusion if not e.is_target)
     # what counts lies in the left half of the picture, the subject's right
-    assert found[0].occlusion[0].left < 0.35
-    sheet = average_faces.population(result, studio)
-    assert sheet.shape == (studio.size, 6 * studio.size + 5 * 4, 3)
+    assert maps[0].occlusion[0].left < 0.35
+    sheet = average_faces.population(result, renderer)
+    assert sheet.shape == (renderer.size, 6 * renderer.size + 5 * 4, 3)

@@ -19,8 +19,7 @@ from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import NullProgress
 from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
-from jaxface.data.retarget import RetargetConfig, retarget
-from jaxface.data.retarget import sources as sources
+from jaxface.data.retarget import RetargetConfig, retarget, sources
 from jaxface.data.retarget.expression import from_labels
 from tests import data_trees
 
@@ -39,14 +38,14 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def studio() -> rendered.SceneAssets:
+def assets() -> rendered.SceneAssets:
     return rendered.build_assets("avatars")
 
 
 def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) -> None:
-    read = data.open("rendered", written)
-    columns, first, second = read.columns, slice(0, None, 2), slice(1, None, 2)
-    assert len(read) == 20 and read[0]["image"].shape == (16, 16, 3)
+    dataset = data.open("rendered", written)
+    columns, first, second = dataset.columns, slice(0, None, 2), slice(1, None, 2)
+    assert len(dataset) == 20 and dataset[0]["image"].shape == (16, 16, 3)
     np.testing.assert_array_equal(columns["pair"], np.repeat(np.arange(10), 2))
     np.testing.assert_array_equal(columns["sex"], np.tile([0, 1], 10))
     np.testing.assert_array_equal(columns["identity"] % 2, columns["sex"])
@@ -56,7 +55,9 @@ def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) ->
     for name in ("units", "units_known", "intensity", "activations"):
         np.testing.assert_array_equal(columns[name][first], columns[name][second])
     np.testing.assert_array_equal(columns["units"], columns["intensity"] >= 0.25)
-    women, men = (np.stack([read[i]["image"] for i in range(20)])[each].astype(int) for each in (first, second))
+    women, men = (
+        np.stack([dataset[i]["image"] for i in range(20)])[each].astype(int) for each in (first, second)
+    )
     assert (np.abs(women - men).mean((1, 2, 3)) > 5).all()  # never the same picture
     assert (np.diff(women, axis=0) != 0).any((1, 2, 3)).all()
 
@@ -65,11 +66,12 @@ def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
     recipe = rendered.load_recipe("wild")
     recipe = dataclasses.replace(recipe, people=dataclasses.replace(recipe.people, identities=3))
     source, key = rendered.build_assets(recipe), stream_key(recipe, 5)
-    drawn = jax.tree.map(lambda leaf: leaf[:10], jax.device_get(sources.undrawn(source, key, jnp.int32(0))))
-    read = data.open("rendered", written)
-    np.testing.assert_allclose(read.columns["activations"][::2], drawn.shots["image"][0].activations, atol=1e-6)
-    np.testing.assert_array_equal(read.columns["units"][1::2], drawn.columns["units"])
-    np.testing.assert_array_equal(read.columns["source_identity"][::2], drawn.columns["identity"])
+    chunk = jax.device_get(sources.sample_chunk(source, key, jnp.int32(0)))
+    examples = jax.tree.map(lambda leaf: leaf[:10], chunk)
+    columns = data.open("rendered", written).columns
+    np.testing.assert_allclose(columns["activations"][::2], examples.shots["image"][0].activations, atol=1e-6)
+    np.testing.assert_array_equal(columns["units"][1::2], examples.columns["units"])
+    np.testing.assert_array_equal(columns["source_identity"][::2], examples.columns["identity"])
 
 
 def test_stopped_and_gone_on_with_it_is_the_same_again(
@@ -81,47 +83,47 @@ def test_stopped_and_gone_on_with_it_is_the_same_again(
 
     with pytest.raises(KeyboardInterrupt):
         retarget(SMALL, tmp_path, Stop())
-    assert json.loads((tmp_path / "progress.json").read_text())["done"] == 8
+    assert json.loads((tmp_path / "progress.json").read_text())["written"] == 8
     with pytest.raises(DataError, match=r"no file .*images\.npy"):
         data.open("rendered", tmp_path)
     with pytest.raises(StoreError, match="belongs to another retargeting"):
         retarget(dataclasses.replace(SMALL, seed=6), tmp_path)
-    went_on = retarget(SMALL, tmp_path)
-    assert went_on.drawn == 12
+    result = retarget(SMALL, tmp_path)
+    assert result.rendered == 12
     for name in ("images.npy", "about.json", "recipe.toml"):
         assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
     for name, column in data.open("rendered", written).columns.items():
-        np.testing.assert_array_equal(column, went_on.dataset.columns[name])
+        np.testing.assert_array_equal(column, result.dataset.columns[name])
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written.iterdir())
     assert run(["retarget", *FLAGS.split(), "--out", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert "20 pictures of 6 avatars, 10 women and 10 men, from 10 source images" in said
-    assert "100.0% of the action units labelled present are to be seen" in said
+    output = capsys.readouterr().out
+    assert "20 images of 6 avatars, 10 women and 10 men, from 10 source images" in output
+    assert "100.0% of the action units labelled present are visible" in output
 
 
-def test_labels_become_what_they_say_and_nothing_else(studio: rendered.SceneAssets) -> None:
-    units = studio.recipe.units.numbers
+def test_labels_become_what_they_say_and_nothing_else(assets: rendered.SceneAssets) -> None:
+    units = assets.recipe.units.numbers
     labels = np.zeros((4, len(units)), np.float32)
-    for row, wanted in enumerate([(), (12,), (1, 4), (9, 26)]):
-        labels[row, [units.index(unit) for unit in wanted]] = 1.0
+    for row, present in enumerate([(), (12,), (1, 4), (9, 26)]):
+        labels[row, [units.index(unit) for unit in present]] = 1.0
     level = np.where(labels > 0, 0.8, 0.0).astype(np.float32)
-    level[2] *= -1.25  # nobody knows how much
+    level[2] *= -1.25  # unknown intensity
     columns = {"units": labels, "intensity": level}
     numbers = np.arange(4, dtype=np.int32)
-    found = sources.Source("four", numbers, numbers, numbers, columns, (), units, None, None)
-    wanted = sources.wanted(found, studio.action_units, numbers)
+    source = sources.RetargetSource("four", numbers, numbers, numbers, columns, (), units, None, None)
+    target = sources.target_intensities(source, assets.action_units, numbers)
 
     @jax.jit
-    def shown(studio: rendered.SceneAssets, key: jax.Array, wanted: jax.Array) -> jax.Array:
-        expression = from_labels(studio, key, None, jnp.arange(4), {"wanted": wanted})
-        return jax.vmap(lambda one: rendered.intensities(studio, one))(expression.activations)
+    def visible(assets: rendered.SceneAssets, key: jax.Array, target: jax.Array) -> jax.Array:
+        expression = from_labels(assets, key, None, jnp.arange(4), {"target": target})
+        return jax.vmap(lambda one: rendered.intensities(assets, one))(expression.activations)
 
-    seen = np.asarray(shown(studio, jax.random.key(0), wanted))[:, np.asarray(studio.labelled)]
+    intensity = np.asarray(visible(assets, jax.random.key(0), target))[:, np.asarray(assets.unit_indices)]
     # an open jaw parts the lips
-    parted = np.array([unit == 25 for unit in units])
-    np.testing.assert_allclose(seen[[0, 1, 3]][:, ~parted], level[[0, 1, 3]][:, ~parted], atol=1e-6)
-    assert ((seen[2] > 0) == (labels[2] > 0)).all() and (seen[2][labels[2] > 0] >= 0.35).all()
-    assert seen[3, units.index(25)] > 0.25
+    lips = np.array([unit == 25 for unit in units])
+    np.testing.assert_allclose(intensity[[0, 1, 3]][:, ~lips], level[[0, 1, 3]][:, ~lips], atol=1e-6)
+    assert ((intensity[2] > 0) == (labels[2] > 0)).all() and (intensity[2][labels[2] > 0] >= 0.35).all()
+    assert intensity[3, units.index(25)] > 0.25
 
 
 def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,24 +132,24 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
     whole = Dataset("thirty", ArraySource(images), columns, units=(12,))
     monkeypatch.setattr(data.registry, "open", lambda *_, **options: whole)
     config = RetargetConfig(data="folder", root=tmp_path, subjects=4, images=9, seed=3)
-    found = sources.source(config)
-    assert len(found.people) == 4 and len(found.numbers) == 9 and (np.diff(found.numbers) > 0).all()
-    np.testing.assert_array_equal(found.people[found.subject], identity[found.numbers])
-    assert len(sources.source(dataclasses.replace(config, images=0)).numbers) == 20
-    other = sources.source(dataclasses.replace(config, seed=4))
-    assert set(other.numbers.tolist()) != set(found.numbers.tolist())
+    source = sources.open_source(config)
+    assert len(source.people) == 4 and len(source.numbers) == 9 and (np.diff(source.numbers) > 0).all()
+    np.testing.assert_array_equal(source.people[source.subject], identity[source.numbers])
+    assert len(sources.open_source(dataclasses.replace(config, images=0)).numbers) == 20
+    other = sources.open_source(dataclasses.replace(config, seed=4))
+    assert set(other.numbers.tolist()) != set(source.numbers.tolist())
     for change, message in (({"subjects": 7}, "has 6 people"), ({"images": 21}, "chosen people have 20")):
         with pytest.raises(ConfigError, match=message):
-            sources.source(dataclasses.replace(config, **change))
+            sources.open_source(dataclasses.replace(config, **change))
     nobody = Dataset("thirty", ArraySource(images), {"units": columns["units"]}, units=(12,))
     monkeypatch.setattr(data.registry, "open", lambda *_, **options: nobody)
-    dealt = sources.source(dataclasses.replace(config, images=0))
-    assert set(dealt.subject.tolist()) == {0, 1, 2, 3} and set(dealt.people.tolist()) == {-1}
-    with pytest.raises(ConfigError, match="does not know its people"):
-        sources.source(dataclasses.replace(config, subjects=0))
+    divided = sources.open_source(dataclasses.replace(config, images=0))
+    assert set(divided.subject.tolist()) == {0, 1, 2, 3} and set(divided.people.tolist()) == {-1}
+    with pytest.raises(ConfigError, match="has no identities"):
+        sources.open_source(dataclasses.replace(config, subjects=0))
 
 
-def test_landmarks_of_photographs_come_from_a_table(studio: rendered.SceneAssets, tmp_path: Path) -> None:
+def test_landmarks_of_photographs_come_from_a_table(assets: rendered.SceneAssets, tmp_path: Path) -> None:
     points = np.random.default_rng(0).uniform(0, 40, (2, 68, 2)).astype(np.float32)
     header = ["path", *(f"{axis}_{index}" for axis in "xy" for index in range(68))]
     rows = [
@@ -157,16 +159,16 @@ def test_landmarks_of_photographs_come_from_a_table(studio: rendered.SceneAssets
         data_trees.picture(tmp_path / "happy" / name, size=(40, 30))
     file = tmp_path / "marks.csv"
     file.write_text("\n".join(", ".join(row) for row in (header, rows[0], rows[1])))
-    config = RetargetConfig(data="folder", root=tmp_path, expression="fit", marks=file, subjects=2)
+    config = RetargetConfig(data="folder", root=tmp_path, expression="fit", landmark_table=file, subjects=2)
     with pytest.raises(DataError, match=r"no row for 1 of 2 images, such as 'happy/a\.png'"):
-        sources.source(config)
+        sources.open_source(config)
     rows[0][0] = "happy/a.png"
     file.write_text("\n".join(", ".join(row) for row in (header, rows[1], rows[0])))
-    found = sources.source(config)
-    payload = sources.payload_of(config, found, studio, np.array([0, 1]))
-    wanted = (points - [5, 0]) / 30  # the central square of 40 x 30 pixels
-    np.testing.assert_allclose(payload["landmarks"], wanted, atol=1e-6)
-    with pytest.raises(ConfigError, match="landmarks are for expression = 'fit'"):
+    source = sources.open_source(config)
+    payload = sources.load_payload(config, source, assets, np.array([0, 1]))
+    expected = (points - [5, 0]) / 30  # the central square of 40 x 30 pixels
+    np.testing.assert_allclose(payload["landmarks"], expected, atol=1e-6)
+    with pytest.raises(ConfigError, match="landmark_table is for expression = 'fit'"):
         dataclasses.replace(config, expression="labels")
 
 
@@ -175,18 +177,18 @@ def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path, t
         read_rendered_source(written, data.open("rendered", written))
     (tmp_path / "happy").mkdir()
     Image.new("RGB", (16, 16)).save(tmp_path / "happy" / "one.png")
-    with pytest.raises(ConfigError, match="wants data = 'rendered' or 'recipe'"):
-        sources.source(RetargetConfig(data="folder", root=tmp_path, expression="rendered"))
+    with pytest.raises(ConfigError, match="needs data = 'rendered' or 'recipe'"):
+        sources.open_source(RetargetConfig(data="folder", root=tmp_path, expression="rendered"))
 
 
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
         ("--data recipe --expression fit", "a recipe has no images to fit"),
-        ("--data recipe --root wild", "say how many examples"),
-        ("--pose source", "labels do not tell the pose"),
+        ("--data recipe --root wild", "give the number of examples"),
+        ("--pose source", "labels do not contain the pose"),
         ("--data raf-db", "did you mean 'rafdb'"),
-        ("--subjects -1", "subjects = -1 wants at least 0"),
+        ("--subjects -1", "retarget.subjects = -1: must be at least 0"),
         ("--expression tracker", "invalid choice"),
     ],
 )
@@ -194,8 +196,8 @@ def test_what_cannot_be_is_told_in_one_line(
     flags: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["retarget", *flags.split(), "--out", str(tmp_path / "out")]) == 2
-    said = capsys.readouterr().err
-    assert message in said and said.count("\n") == 1
+    output = capsys.readouterr().err
+    assert message in output and output.count("\n") == 1
 
 
 def test_bundled_configs_load_and_make_the_papers_numbers() -> None:

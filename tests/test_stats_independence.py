@@ -348,7 +348,7 @@ def test_level_and_power(name: str, condition: str) -> None:
 def test_simulated_truth_is_what_the_bench_says(condition: str) -> None:
     """What is left of X and Y beside the mean at their Z correlates only in dependent sets."""
     for dependent in (False, True):
-        x, y, z = independence.simulated(condition, dependent, 20_000, 0.5, np.random.default_rng(0))
+        x, y, z = independence.simulate(condition, dependent, 20_000, 0.5, np.random.default_rng(0))
         place = np.zeros(len(x), int) if z is None else np.argsort(np.argsort(z, kind="stable")) // 50
         if condition.startswith("label"):
             place = z
@@ -358,7 +358,7 @@ def test_simulated_truth_is_what_the_bench_says(condition: str) -> None:
         # 1 / sqrt(n) = .007; inside a bin of fifty, Z moves both a little
         assert (correlation > 0.2) if dependent else (abs(correlation) < 0.03)
     with pytest.raises(ConfigError, match="unknown condition"):
-        independence.simulated("labels", False, 100, 0.5, np.random.default_rng(0))
+        independence.simulate("labels", False, 100, 0.5, np.random.default_rng(0))
 
 
 def test_bench_counts_rejections() -> None:

@@ -1,7 +1,10 @@
-"""Audits: the same faces at every degree of symmetry, before every classifier, with a verdict.
+"""Audits: do the answers of classifiers depend on one thing about a face?
 
-The config is here at once; what runs and reads audits is imported when first touched, so that a command
-line which only wants its flags does not wait for xarray and zarr.
+Four rooms: `inputs` loads what a config names, `evaluation` turns work items into outputs, `store` keeps them,
+and `statistics` makes the summary that every report formats; `runner` calls them in this order.
+
+The config is imported at once, the rest when it is first used: a command line that only needs its flags does
+not wait for xarray and zarr.
 """
 
 from __future__ import annotations
@@ -10,29 +13,43 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.interventions import Intervention
 
 if TYPE_CHECKING:
-    from jaxface.audit import observe
+    from jaxface.audit import gates, observe
+    from jaxface.audit.inputs import AuditInputs, load_inputs
     from jaxface.audit.layout import CellStatus
     from jaxface.audit.result import AuditResult, load
     from jaxface.audit.runner import run
-    from jaxface.audit.statistics import summary
+    from jaxface.audit.summary import Summary
 
-__all__ = ["AuditConfig", "AuditResult", "CellStatus", "Intervention", "load", "observe", "run", "summary"]
+__all__ = [
+    "AuditConfig",
+    "AuditInputs",
+    "AuditResult",
+    "CellStatus",
+    "Summary",
+    "gates",
+    "load",
+    "load_inputs",
+    "observe",
+    "run",
+]
 
 _HOMES = {
+    "AuditInputs": "inputs",
     "AuditResult": "result",
     "CellStatus": "layout",
+    "Summary": "summary",
     "load": "result",
+    "load_inputs": "inputs",
     "run": "runner",
-    "summary": "statistics",
 }
+_SUBPACKAGES = ("gates", "observe")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "observe":
-        return importlib.import_module("jaxface.audit.observe")
+    if name in _SUBPACKAGES:
+        return importlib.import_module(f"jaxface.audit.{name}")
     if name in _HOMES:
         return getattr(importlib.import_module(f"jaxface.audit.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'jaxface.audit' has no attribute {name!r}")

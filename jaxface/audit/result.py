@@ -1,18 +1,22 @@
-"""What an audit found, as xarray."""
+"""The result of an audit, as xarray and as a summary."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
+import jax.numpy as jnp
 import xarray
 
 from jaxface.audit import store
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.layout import VARIABLES, CellStatus
-from jaxface.core.errors import StoreError
-from jaxface.stats import adjust
+from jaxface.audit.inputs import AuditInputs
+from jaxface.audit.layout import CellStatus, InterventionRecord
+from jaxface.audit.summary import Summary
+from jaxface.core.errors import ConfigError, StoreError, suggestion
+from jaxface.core.run_folder import SETTINGS
+from jaxface.face import FaceParams
 
 
 @dataclass(frozen=True)
@@ -20,35 +24,46 @@ class AuditResult:
     """A finished run.
 
     Attributes:
-        folder: where it lies.
-        config: what it was made with.
+        folder: of the run.
+        config: with the objects that the run was called with, or with names if it was loaded.
         data: all variables of `audit.layout`, read from disk when they are used.
+        summary: every number that is shown of the run, computed once.
+        inputs: head, scene, intervention and classifiers, if this process holds them; None if the result was
+            loaded from its folder. `audit.inputs` loads them from `config`.
     """
 
     folder: Path
     config: AuditConfig
     data: xarray.Dataset
+    summary: Summary
+    inputs: AuditInputs | None = None
+
+    @cached_property
+    def intervention(self) -> InterventionRecord:
+        """The intervention as the store keeps it: axes, probe levels, wording and settings."""
+        return InterventionRecord.from_attributes(self.data.attrs["intervention"])
 
     @property
     def surfaces(self) -> xarray.DataArray:
-        """(classifier, expression, identity, symmetry, time) probability of the target expression."""
+        """(classifier, expression, identity, dose, time) probability of the target expression.
+
+        The last two dimensions have the names of the intervention's axes, such as "symmetry" and "time".
+        """
         return self.data["probability"]
 
     @property
     def logits(self) -> xarray.DataArray:
-        """(classifier, expression, identity, symmetry, time) the same before softmax."""
+        """(classifier, expression, identity, dose, time) the same before softmax."""
         return self.data["logit"]
 
     @property
-    def first(self) -> xarray.DataArray:
-        """(classifier, expression, identity, symmetry, time) position in `answer` of the top class, or -1."""
-        return self.data["first"]
+    def top_class(self) -> xarray.DataArray:
+        """(classifier, expression, identity, dose, time) position in `answer` of the top class, or -1."""
+        return self.data["top_class"]
 
     @property
     def scores(self) -> xarray.DataArray:
-        """(classifier, expression, identity) Eq. 6: change of probability with symmetry, per step if not asked
-        otherwise.
-        """
+        """(classifier, expression, identity) change of probability with the dose: Eq. 6 of Facing Asymmetry."""
         return self.data["score"]
 
     @property
@@ -57,60 +72,14 @@ class AuditResult:
         return self.data["p_value"]
 
     @property
-    def adjusted(self) -> xarray.DataArray:
+    def adjusted_p_values(self) -> xarray.DataArray:
         """(classifier, expression, identity) p-values corrected for all identities of a cell."""
-        return self.data["adjusted"]
+        return self.data["adjusted_p_value"]
 
     @property
     def significant(self) -> xarray.DataArray:
         """(classifier, expression, identity) bool: adjusted p-value at most alpha."""
-        return (self.adjusted <= self.config.alpha).rename("significant")
-
-    @property
-    def schemes(self) -> xarray.Dataset:
-        """(classifier, expression, scheme): what every permutation scheme says.
-
-        `significant`: how many people, after the run's correction; `median_p`: before it.
-        """
-        p_values = self.data["scheme_p_value"].transpose("classifier", "expression", "scheme", "identity")
-        adjusted = p_values.copy(data=adjust(p_values.values, self.config.correction))
-        count = (adjusted <= self.config.alpha).sum("identity")
-        return xarray.Dataset({"significant": count, "median_p": p_values.median("identity")})
-
-    @property
-    def hits(self) -> xarray.DataArray:
-        """(classifier, expression, identity, checked_symmetry) 1 where the top class is the target, else 0."""
-        answers = list(self.data["answer"].values)
-        target = xarray.DataArray(
-            [answers.index(name) for name in self.data["expression"].values], dims="expression"
-        )
-        return (self.data["predicted"] == target).where(self._known)
-
-    @property
-    def accuracy(self) -> xarray.DataArray:
-        """(classifier, expression, checked_symmetry) share of faces whose top class is the target (Table 4)."""
-        return self.hits.mean("identity").rename("accuracy")
-
-    @property
-    def activation(self) -> xarray.DataArray:
-        """(classifier, expression) mean over identities of the probability at symmetry 1, time 1 (Table 5)."""
-        reached = self.surfaces.isel(symmetry=-1, time=-1)
-        return reached.mean("identity").rename("activation").reset_coords(drop=True)
-
-    @property
-    def transfer(self) -> xarray.Dataset:
-        """(classifier, judge, expression): what `judge` says of the faces that were found on `classifier`.
-
-        `probability`: mean for the target; `accuracy`: share whose top class is the target.
-        """
-        answers = list(self.data["answer"].values)
-        target = xarray.DataArray(
-            [answers.index(name) for name in self.data["expression"].values], dims="expression"
-        )
-        probability = self.data["judge_probability"]
-        hit = (self.data["judge_predicted"] == target).where(np.isfinite(probability))
-        means = xarray.Dataset({"probability": probability, "accuracy": hit}).mean("identity")
-        return means.transpose("classifier", "judge", "expression")
+        return (self.adjusted_p_values <= self.config.alpha).rename("significant")
 
     @property
     def failures(self) -> int:
@@ -128,30 +97,80 @@ class AuditResult:
             if skip
         ]
 
-    @property
-    def _known(self) -> xarray.DataArray:
-        return self.data["status"] == CellStatus.DONE
+    def face_params(
+        self, identity: int, expression: str | None = None, classifier: str | None = None
+    ) -> FaceParams:
+        """Return one person's face, in the head's neutral pose.
+
+        Args:
+            identity: position in the population.
+            expression: as the search ended for it at full strength; None = neutral.
+            classifier: the one that was searched; may be left out if the run has only one.
+
+        Raises:
+            ConfigError: no such expression or classifier, or several classifiers and none is chosen.
+        """
+        person = self.data[["identity_parameters", "albedo_parameters"]].isel(identity=identity)
+        if expression is None:
+            coefficients = jnp.zeros(self.data.sizes["parameter"])
+        else:
+            parameters = self.data["expression_parameters"].isel(identity=identity)
+            where = {
+                "classifier": self._name("classifier", classifier),
+                "expression": self._name("expression", expression),
+            }
+            coefficients = jnp.asarray(parameters.sel(where).values)
+        return FaceParams(
+            identity=jnp.asarray(person["identity_parameters"].values),
+            expression=coefficients,
+            pose=jnp.zeros((self.data.attrs["head"]["joints"], 3)),
+            albedo=jnp.asarray(person["albedo_parameters"].values),
+        )
+
+    def _name(self, dimension: str, name: str | None) -> str:
+        names = [str(label) for label in self.data[dimension].values]
+        if name is None and len(names) == 1:
+            return names[0]
+        if name is None:
+            raise ConfigError(f"name one {dimension} of {', '.join(names)}")
+        if name not in names:
+            raise ConfigError(f"the run has no {dimension} {name!r}{suggestion(name, names)}")
+        return name
 
 
-def load(folder: str | Path) -> AuditResult:
-    """The result of a finished run, from its folder.
+def load_finished(folder: Path, config: AuditConfig) -> AuditResult | None:
+    """Load the result if the folder holds the finished run of a config; None if there is still something to do.
+
+    A config with objects is never that of a folder: whether they are the same is known when they are loaded.
 
     Raises:
-        StoreError: no run lies there, it is damaged, or it is not finished.
+        StoreError: as `load`.
+    """
+    if not store.is_finished(folder):
+        return None
+    result = load(folder)
+    return result if result.config == config else None
+
+
+def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
+    """Load the result of a finished run from its folder.
+
+    Args:
+        inputs: of the run, if this process holds them.
+
+    Raises:
+        StoreError: no run is there, it is damaged, not finished, or another version of jaxface wrote it.
         ConfigError: its configuration is not one of this version.
     """
     folder = Path(folder)
-    config = store.read_config(folder)
-    data = store.read(folder)
-    if not data.attrs.get("judged"):
+    if not (folder / SETTINGS).is_file():
+        raise StoreError(f"{folder} holds no {SETTINGS}; name the folder of a run (its --out)")
+    data = store.read(folder)  # first: another schema may have other settings, too
+    config = inputs.config if inputs else store.read_config(folder)
+    if not store.is_complete(data):
         done = int(data["done"].sum())
         raise StoreError(
             f"{folder} is not finished: {done} of {data['done'].size} cells; "
-            f"`jaxface audit --config {folder / store.CONFIG} --out {folder}` goes on"
+            f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
         )
-    missing = sorted(VARIABLES.keys() - data.data_vars.keys())
-    if missing:
-        raise StoreError(
-            f"{folder} has no {', '.join(missing)}: another version of jaxface wrote it; audit again elsewhere"
-        )
-    return AuditResult(folder, config, data)
+    return AuditResult(folder, config, data, store.read_summary(folder), inputs)

@@ -1,37 +1,34 @@
-"""An audit, end to end: people, searches, surfaces, statistics, tables; resumable at any moment."""
+"""An audit, end to end: inputs, evaluation, store, statistics; resumable at any moment."""
 
 from __future__ import annotations
 
-import dataclasses
-import hashlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import jax
-import numpy as np
 
-from jaxface import classify, face
-from jaxface.audit import plan, result, statistics, store, timing
+from jaxface import search
+from jaxface.audit import plan, result, statistics, store, tables, timing
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.evaluation import Evaluator
-from jaxface.audit.interventions import Intervention
-from jaxface.audit.layout import Layout, answer_names
+from jaxface.audit.evaluation import Evaluator, SearcherFactory
+from jaxface.audit.inputs import AuditInputs, load_inputs
+from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
-from jaxface.classify import Classifier
 from jaxface.core import processes
 from jaxface.core.clock import Clock
-from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.face import FaceModel
-from jaxface.face.requirements import require_expressions, require_eyes
-from jaxface.search import build
 
-_LOOK_EVERY = 1.0  # seconds
+_POLL_SECONDS = 1.0
 
 
-def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) -> AuditResult:
+def run(
+    config: AuditConfig,
+    out: str | Path,
+    progress: Progress | None = None,
+    *,
+    searcher_factory: SearcherFactory = search.build,
+) -> AuditResult:
     """Do the audit that `config` describes, or what is left of it, in the folder `out`.
 
     A run that was stopped, killed or is complete may be called again with the same config: it goes on where
@@ -39,58 +36,46 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
     the same machine and versions. A cell that fails is a status in the result, not an error.
 
     All local devices work on it, each on people of its own; a process on a CPU has one device unless
-    `jax.config.update("jax_num_cpu_devices", n)` said otherwise before JAX started. After
+    `jax.config.update("jax_num_cpu_devices", n)` was called before JAX started. After
     `jax.distributed.initialize` every process calls this with the same arguments and a folder that all of
-    them see: each works on its share of the people, process 0 judges, all return the result.
+    them can read and write: each works on its share of the people, process 0 computes the statistics, all
+    return the result.
 
     Args:
-        out: a folder, made if need be; `audit.store` says what lies in it.
-        progress: told of cells as they are done.
+        out: a folder, made if need be; `audit.store` says what is in it.
+        progress: advances with every finished cell.
+        searcher_factory: makes the searcher of each classifier: `search.build`, or a function like it.
 
     Raises:
         ConfigError: a classifier that cannot be found or knows none of the expressions.
-        StoreError: `out` belongs to another configuration.
+        StoreError: `out` belongs to another configuration, or another version of jaxface wrote it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
     progress = progress or NullProgress()
     folder = Path(out)
-    named = serializable_config(config)
-    store.check_config(folder, named)
-    if named == config and store.has_statistics(folder) and statistics.has_tables(folder):
-        return result.load(folder)
-    classifiers, head = processes.run_on_all(
-        lambda: (_classifiers(config), load_head(config)), "load what is audited"
-    )
-    require_eyes(head)
-    require_expressions(head)
-    wanted = layout(config, head, classifiers)
-    processes.run_on_all(
-        lambda: store.create_or_open(folder, named, wanted) if processes.is_first() else None, "begin the run"
-    )
-    run_store = processes.run_on_all(lambda: store.attach(folder, named, wanted), "join the run")
-    groups = plan.work_items(config, [classifier.labels for classifier in classifiers])
-    mine = plan.partition(groups, jax.process_index(), jax.process_count())
-    waiting = [group for group in mine if not run_store.is_done(group)]
-    total = sum(len(group.expressions) for group in mine)
-    left = sum(len(group.expressions) for group in waiting)
+    if earlier := result.load_finished(folder, config):
+        return earlier
+    inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
+    run_store = store.open_run(folder, inputs.settings, inputs.layout)
+    share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
+    pending = run_store.pending(share)
+    total, left = _cells(share), _cells(pending)
     progress.start("audit", total, total - left)
     try:
         with Clock() as clock:
             session = timing.Session(folder, clock)
-            if waiting:
-                asked = [_precise(config, classifier) for classifier in classifiers]
-                for group, cells, person in Evaluator(config, head, asked, clock, build).examine(waiting):
-                    run_store.write(group, cells, person)
-                    left -= len(group.expressions)
-                    session.cells += len(group.expressions)
-                    session.save()
-                    progress.advance(len(group.expressions), _note(config, group, classifiers, cells))
-            _wait_for_others(run_store, groups)
-            ready = run_store.judged and statistics.has_tables(folder)
+            for output in Evaluator(inputs, clock, searcher_factory).run(pending) if pending else ():
+                run_store.write(output)
+                count = len(output.item.expressions)
+                left -= count
+                session.cells += count
+                session.save()
+                progress.advance(count, _note(output))
+            _wait_for_others(run_store, inputs.work_items)
             with clock.during("statistics"):
-                processes.run_on_all(lambda: _judge(run_store, config, folder), "judge the run")
-            if waiting or not ready:
+                changes = processes.run_on_all(lambda: _finish(run_store, inputs), "compute the statistics")
+            if pending or changes:
                 session.save()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
@@ -98,108 +83,35 @@ def run(config: AuditConfig, out: str | Path, progress: Progress | None = None) 
         ) from None
     finally:
         progress.close()
-    return dataclasses.replace(result.load(folder), config=config)
+    return result.load(folder, inputs)
 
 
-def _precise(config: AuditConfig, classifier: Classifier) -> Classifier:
-    return classify.in_bfloat16(classifier) if config.precision == "bfloat16" else classifier
-
-
-def _wait_for_others(run_store: store.RunStore, groups: Sequence[plan.WorkItem]) -> None:
-    """Until the other processes have written their groups; JAX ends this one if another is lost."""
-    missing = list(groups)
-    while missing := [group for group in missing if not run_store.is_done(group)]:
-        time.sleep(_LOOK_EVERY)
-
-
-def _judge(run_store: store.RunStore, config: AuditConfig, folder: Path) -> None:
+def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
+    """Compute and write what is missing of statistics and tables; return whether anything was."""
     if not processes.is_first():
-        return
-    if not run_store.judged:
-        statistics.compute_statistics(run_store, config)
-    if not statistics.has_tables(folder):
-        statistics.write_tables(result.load(folder))
+        return False
+    incomplete = not run_store.is_complete
+    if incomplete:
+        run_store.write_statistics(statistics.compute_statistics(run_store, inputs.config))
+        run_store.write_summary(statistics.summarize(run_store.read(), inputs.config))
+    if missing_tables := not store.has_tables(run_store.folder):
+        tables.write_tables(result.load(run_store.folder, inputs))
+    return incomplete or missing_tables
 
 
-def serializable_config(config: AuditConfig) -> AuditConfig:
-    """The config with names in place of a `FaceModel` and of `Classifier` objects: what a file can hold."""
-    head = config.head.name if isinstance(config.head, FaceModel) else config.head
-    classifiers = tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers)
-    return dataclasses.replace(config, head=head, classifiers=classifiers)
+def _wait_for_others(run_store: store.RunStore, items: Sequence[plan.WorkItem]) -> None:
+    """Wait until the other processes have written their items; JAX ends this one if another is lost."""
+    while items := run_store.pending(items):
+        time.sleep(_POLL_SECONDS)
 
 
-def layout(config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier]) -> Layout:
-    """The store that this run fills."""
-    intervention = Intervention(config.side, config.symmetry_steps, config.time_steps)
-    return Layout(
-        classifiers=tuple(classifier.name for classifier in classifiers),
-        expressions=config.expressions,
-        answers=answer_names(classifier.labels for classifier in classifiers),
-        identities=config.identities,
-        symmetry=intervention.symmetry,
-        time=intervention.time,
-        parameters=head.expression_basis.shape[-1],
-        shapes=head.identity_basis.shape[-1],
-        colours=head.population.mean.shape[-1] - head.identity_basis.shape[-1],
-        attributes={
-            "head": {
-                "name": head.name,
-                "licence": head.licence,
-                "source": head.source,
-                "sha256": _fingerprint(head),
-            },
-            "classifiers": {
-                classifier.name: {
-                    "architecture": classifier.card.architecture,
-                    "labels": list(classifier.labels),
-                    "licence": classifier.card.licence,
-                    "source": classifier.card.source,
-                    # a model on the host keeps its numbers in its file
-                    "sha256": classifier.card.sha256 if classifier.on_host else _fingerprint(classifier.state),
-                }
-                for classifier in classifiers
-            },
-            "populations": list(head.population.names),
-        },
+def _cells(items: Sequence[plan.WorkItem]) -> int:
+    return sum(len(item.expressions) for item in items)
+
+
+def _note(output: GroupOutput) -> str:
+    item, probabilities = output.item, output.cells["search_probability"]
+    cells = ", ".join(
+        f"{name} {value:.2f}" for name, value in zip(item.expressions, probabilities, strict=True)
     )
-
-
-def _classifiers(config: AuditConfig) -> list[Classifier]:
-    loaded = [c if isinstance(c, Classifier) else classify.load(c) for c in config.classifiers]
-    names = [classifier.name for classifier in loaded]
-    for classifier in loaded:
-        if names.count(classifier.name) > 1:
-            raise ConfigError(f"two classifiers are called {classifier.name!r}; rename one in its card")
-        if not set(config.expressions) & set(classifier.labels):
-            raise ConfigError(
-                f"classifier {classifier.name!r} knows none of {', '.join(config.expressions)}; "
-                f"it knows {', '.join(classifier.labels)}"
-            )
-    return loaded
-
-
-def load_head(config: AuditConfig) -> FaceModel:
-    """The head that a config names, or holds."""
-    if isinstance(config.head, FaceModel):
-        return config.head
-    return face.load(config.head, **config.head_options)
-
-
-def _fingerprint(tree: Any) -> str:
-    """SHA-256 over the arrays of a pytree, their types and shapes."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
-
-
-def _note(
-    config: AuditConfig, group: plan.WorkItem, classifiers: Sequence[Classifier], cells: dict[str, np.ndarray]
-) -> str:
-    found = ", ".join(
-        f"{config.expressions[index]} {value:.2f}"
-        for index, value in zip(group.expressions, cells["search_probability"], strict=True)
-    )
-    return f"{classifiers[group.classifier].name}, identity {group.identity}: {found}"
+    return f"{item.classifier}, identity {item.identity}: {cells}"

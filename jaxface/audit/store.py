@@ -1,234 +1,261 @@
-"""A run's folder: configuration, environment, and the Zarr store that is filled group by group.
+"""A run's folder: configuration, environment, and the Zarr store that is filled item by item.
 
 The store is plain Zarr with named dimensions, which xarray opens. Each file in it is replaced whole, and
-`done` is written after all else of a group, so that a run which is killed at any moment can go on: what is
+`done` is written after all else of a work item, so that a run which is killed at any moment can go on: what is
 not done is computed again.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
-import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray
 import zarr
 
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.layout import CELLS, PEOPLE, STATISTICS, SURFACES, VARIABLES, CellStatus, Layout
+from jaxface.audit.layout import (
+    CELLS,
+    PEOPLE,
+    SCHEMA,
+    STATISTICS,
+    SURFACES,
+    VARIABLES,
+    CellStatus,
+    GroupOutput,
+    Layout,
+)
 from jaxface.audit.plan import WorkItem
-from jaxface.core import io, runtime
-from jaxface.core.config import dump_toml, load_toml
-from jaxface.core.errors import StoreError
+from jaxface.audit.summary import Summary
+from jaxface.core import processes, run_folder
+from jaxface.core.config import from_dict, to_dict
+from jaxface.core.errors import ConfigError, StoreError
 
-CONFIG, ENVIRONMENT, SURFACES_FOLDER = "run.toml", "environment.json", "surfaces.zarr"
+SURFACES_FOLDER = "surfaces.zarr"
+TABLES = ("scores", "significance", "schemes", "accuracy", "activation", "transfer")
+"""Names of the CSV files, without their ending."""
+_SUMMARY = "summary"
+_COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
 
 class RunStore:
-    """The open store of one run."""
+    """The open store of one run, for writing."""
 
     def __init__(self, folder: Path, layout: Layout) -> None:
         self.folder = folder
         self.layout = layout
-        root = zarr.open_group(str(folder / SURFACES_FOLDER), mode="r+")
-        self._arrays: dict[str, zarr.Array] = {name: root[name] for name in VARIABLES}  # type: ignore[misc]
-        self._root = root
+        self._root = zarr.open_group(str(folder / SURFACES_FOLDER), mode="r+")
+        self._arrays: dict[str, zarr.Array] = {
+            name: self._root[name]  # type: ignore[misc]
+            for name in VARIABLES
+        }
 
-    def is_done(self, group: WorkItem) -> bool:
-        """Whether every cell of the group is complete."""
-        return bool(np.all(self._arrays["done"][group.classifier, :, group.identity]))
+    def is_done(self, item: WorkItem) -> bool:
+        """Return whether every cell of the item is complete."""
+        return bool(np.all(self._arrays["done"][self._row(item.classifier), :, item.identity]))
 
-    def write(self, group: WorkItem, cells: Mapping[str, np.ndarray], person: Mapping[str, Any]) -> None:
-        """Write one group, `done` last.
+    def pending(self, items: Sequence[WorkItem]) -> list[WorkItem]:
+        """Return the items that are not complete."""
+        return [item for item in items if not self.is_done(item)]
 
-        Args:
-            cells: for each variable of `SURFACES` and `CELLS`, (n, ...) over the group's expressions.
-            person: the variables of `PEOPLE`.
-        """
-        known = list(group.expressions)
+    def write(self, output: GroupOutput) -> None:
+        """Write all of one work item, `done` last."""
+        item, cells, person = output
+        row, columns = self._row(item.classifier), [self._column(name) for name in item.expressions]
         for name in PEOPLE:
             if 0 not in self._arrays[name].shape:
-                self._arrays[name][group.identity] = person[name]
+                self._arrays[name][item.identity] = person[name]
         for name in SURFACES:
-            for expression, surface in zip(known, cells[name], strict=True):
-                self._arrays[name][group.classifier, expression, group.identity] = surface
+            for column, surface in zip(columns, cells[name], strict=True):
+                self._arrays[name][row, column, item.identity] = surface
         for name in CELLS:
             array = self._arrays[name]
-            row = np.full((array.shape[1], *array.shape[3:]), VARIABLES[name].fill, array.dtype)
+            values = np.full((array.shape[1], *array.shape[3:]), VARIABLES[name].fill, array.dtype)
             if name == "status":
-                row[:] = CellStatus.SKIPPED
-            row[known] = cells[name]
-            array[group.classifier, :, group.identity] = row
-        self._arrays["done"][group.classifier, :, group.identity] = True
+                values[:] = CellStatus.SKIPPED
+            values[columns] = cells[name]
+            array[row, :, item.identity] = values
+        self._arrays["done"][row, :, item.identity] = True
 
-    def surfaces(self, classifier: int, expression: int, identities: slice) -> np.ndarray:
-        """Probabilities (n, S, T) of some identities."""
-        return np.asarray(self._arrays["probability"][classifier, expression, identities])
+    def probabilities(self, classifier: str, expression: str, identities: slice) -> np.ndarray:
+        """Return the probability surfaces (n, S, T) of some identities."""
+        row, column = self._row(classifier), self._column(expression)
+        return np.asarray(self._arrays["probability"][row, column, identities])
 
     @property
-    def judged(self) -> bool:
-        """Whether scores and p-values have been written."""
-        return has_statistics(self.folder)
+    def is_complete(self) -> bool:
+        """Whether the statistics and the summary have been written."""
+        return is_complete(self.read())
 
-    def write_judgement(self, values: Mapping[str, np.ndarray]) -> None:
-        """Write the variables of `JUDGED`, each (C, X, N), then say so."""
+    def write_statistics(self, values: Mapping[str, np.ndarray]) -> None:
+        """Write the variables of `STATISTICS`, each (C, X, N, ...)."""
         for name in STATISTICS:
             self._arrays[name][...] = values[name]
-        self._root.attrs["judged"] = True
+
+    def write_summary(self, summary: Summary) -> None:
+        """Write the summary, a group of columns for each of its tables, and mark the store as complete."""
+        root = self._root.create_group(_SUMMARY, overwrite=True)
+        for name, columns in summary.to_columns().items():
+            group = root.create_group(name)
+            for column, values in columns.items():
+                group.create_array(column, data=values, dimension_names=("row",))
+        self._root.attrs[_COMPLETE] = True
 
     def read(self) -> xarray.Dataset:
-        """The store as it is now; arrays are read from disk when they are used."""
+        """Return the store as it is now; arrays are read from disk when they are used."""
         return read(self.folder)
+
+    def _row(self, classifier: str) -> int:
+        return self.layout.classifiers.index(classifier)
+
+    def _column(self, expression: str) -> int:
+        return self.layout.expressions.index(expression)
 
 
 def read(folder: Path) -> xarray.Dataset:
-    """A run's variables, read from disk when they are used.
+    """Return a run's variables, read from disk when they are used.
 
     Raises:
-        StoreError: there is no readable store in the folder.
+        StoreError: there is no readable store in the folder, or another version of jaxface wrote it.
     """
     path = folder / SURFACES_FOLDER
     if not path.is_dir():
         raise StoreError(f"{folder} holds no {SURFACES_FOLDER}; name the folder of a run (its --out)")
     try:
-        return xarray.open_zarr(str(path), consolidated=False)
+        data = xarray.open_zarr(str(path), consolidated=False)
     except Exception as error:  # zarr and xarray raise what their codecs and parsers happen to raise
         raise StoreError(f"{path} cannot be read: {error}") from error
+    if (schema := data.attrs.get("schema", 1)) != SCHEMA:
+        raise StoreError(
+            f"{folder} was written by another version of jaxface (store schema {schema}, this version has "
+            f"{SCHEMA}); audit again in another folder"
+        )
+    return data
 
 
-def has_statistics(folder: Path) -> bool:
-    """Whether scores and p-values lie in the folder."""
-    return (folder / SURFACES_FOLDER).is_dir() and bool(read(folder).attrs.get("judged", False))
+def read_summary(folder: Path) -> Summary:
+    """Return the summary of a complete run.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    path = folder / SURFACES_FOLDER
+    try:
+        root = zarr.open_group(str(path), mode="r", path=_SUMMARY)
+        columns = {
+            name: {column: np.asarray(array[:]) for column, array in group.arrays()}
+            for name, group in root.groups()
+        }
+        return Summary.from_columns(columns)
+    except Exception as error:  # as above
+        raise StoreError(f"the summary in {path} cannot be read: {error}") from error
+
+
+def is_complete(data: xarray.Dataset) -> bool:
+    """Return whether a store, as `read` returned it, has statistics and a summary."""
+    return bool(data.attrs.get(_COMPLETE, False))
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a folder holds a run with statistics, summary and tables.
+
+    Raises:
+        StoreError: its store cannot be read, or another version of jaxface wrote it.
+    """
+    parts = (folder / run_folder.SETTINGS).is_file(), (folder / SURFACES_FOLDER).is_dir(), has_tables(folder)
+    return all(parts) and is_complete(read(folder))
+
+
+def has_tables(folder: Path) -> bool:
+    """Return whether all tables are in a run's folder."""
+    return all((folder / f"{name}.csv").is_file() for name in TABLES)
 
 
 def read_config(folder: Path) -> AuditConfig:
-    """The configuration that a run was made with.
+    """Return the configuration that a run was made with.
 
     Raises:
         StoreError: no `run.toml`.
         ConfigError: it is not one of this version.
     """
-    if not (folder / CONFIG).is_file():
-        raise StoreError(f"{folder} holds no {CONFIG}; name the folder of a run (its --out)")
-    return load_toml(AuditConfig, folder / CONFIG)
+    settings = run_folder.read_settings(folder, "run")
+    try:
+        return from_dict(AuditConfig, settings)
+    except ConfigError as error:
+        raise ConfigError(f"{folder / run_folder.SETTINGS}: {error}") from None
 
 
-def create_or_open(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
-    """The store of this configuration in `folder`: a new one, or the one that is there.
+def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
+    """Open the store of this configuration in `folder`; every process of a run calls this once.
+
+    Process 0 creates what is missing, then all check and open it.
 
     Args:
         config: with names in place of objects.
 
     Raises:
-        StoreError: the folder belongs to another configuration, head or classifier, is damaged, or cannot be
-            written.
+        StoreError: the folder belongs to another configuration, head, classifier or intervention, is damaged,
+            or cannot be written.
     """
-    check_config(folder, config)
-    store = folder / SURFACES_FOLDER
-    if store.exists() and not (folder / CONFIG).is_file():
-        raise StoreError(f"{store} stands without its {CONFIG}; name another folder or remove it")
+    first = processes.is_first()
+
+    def attach() -> RunStore:
+        run_store = _attach(folder, config, layout)
+        if first:
+            run_folder.note_environment(folder)
+        return run_store
+
+    processes.run_on_all(lambda: _create(folder, config, layout) if first else None, "begin the run")
+    return processes.run_on_all(attach, "join the run")
+
+
+def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:
+    """Write `run.toml` and an empty store, unless they are there."""
+    path = folder / SURFACES_FOLDER
+    if path.exists():
+        if not (folder / run_folder.SETTINGS).is_file():
+            raise StoreError(
+                f"{path} is there without its {run_folder.SETTINGS}; name another folder or remove it"
+            )
+        return
+    run_folder.claim(folder, to_dict(config), "audit")
     try:
-        if not (folder / CONFIG).is_file():
-            io.write_text(folder / CONFIG, dump_toml(config))
-        if not store.exists():
-            _create(store, layout)
+        _create_store(path, layout)
     except OSError as error:
         raise StoreError(
             f"{folder} cannot be written: {error.strerror or error}; name another folder"
         ) from None
-    run = attach(folder, config, layout)
-    _note_environment(folder / ENVIRONMENT)
-    return run
 
 
-def attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
-    """The store that `open_run` made, in this process or another.
-
-    Raises:
-        StoreError: it belongs to another configuration, head or classifier, or is damaged.
-    """
-    check_config(folder, config)
-    attributes = read(folder).attrs
-    for name, wanted in layout.attributes.items():
-        if (found := attributes.get(name)) != wanted:
-            raise StoreError(
-                f"{folder} was begun with another {name}: {_difference(found, wanted)}; name another folder"
-            )
+def _attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
+    """Open the store after checking that it is this run's."""
+    attributes = read(folder).attrs  # refuses another schema, whose run.toml may have other keys, too
+    run_folder.check(folder, to_dict(config), "audit")
+    for name, value in layout.all_attributes.items():
+        changes = run_folder.difference({name: attributes.get(name)}, {name: value})
+        if changes:
+            raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")
     return RunStore(folder, layout)
 
 
-def check_config(folder: Path, config: AuditConfig) -> None:
-    """Refuse a folder whose `run.toml` says something else.
-
-    Raises:
-        StoreError: naming each key that differs, with both values.
-    """
-    path = folder / CONFIG
-    if folder.exists() and not folder.is_dir():
-        raise StoreError(f"{folder} is a file; a run wants a folder")
-    if not path.is_file():
-        return
-    try:
-        found = _flat(tomllib.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}; name another folder") from None
-    wanted = _flat(tomllib.loads(dump_toml(config)))
-    keys = [key for key in sorted(found | wanted) if found.get(key) != wanted.get(key)]
-    if keys:
-        said = "; ".join(f"{key} was {found.get(key)!r}, is now {wanted.get(key)!r}" for key in keys)
-        raise StoreError(
-            f"{folder} belongs to another configuration ({said}); name another folder or remove it"
-        )
-
-
-def _create(path: Path, layout: Layout) -> None:
-    """An empty store, which appears under its name complete."""
+def _create_store(path: Path, layout: Layout) -> None:
+    """Create an empty store, which appears under its name complete."""
     partial = path.with_name(path.name + ".partial")
     if partial.exists():
         shutil.rmtree(partial)
-    root = zarr.create_group(str(partial), attributes=layout.attributes)
+    root = zarr.create_group(str(partial), attributes=layout.all_attributes)
     for name, values in layout.coordinates.items():
         root.create_array(name, data=values, dimension_names=(name,))
     for name, variable in VARIABLES.items():
         root.create_array(
             name,
             shape=layout.shape(variable),
-            chunks=layout.chunks(name),
+            chunks=layout.chunks(variable),
             dtype=variable.dtype,
             fill_value=variable.fill,
-            dimension_names=variable.dimensions,
-            attributes={"long_name": variable.about},
+            dimension_names=layout.dimensions(variable),
+            attributes={"long_name": variable.description},
         )
     partial.rename(path)
-
-
-def _note_environment(path: Path) -> None:
-    """Write down where the run began, and where it went on if that differs: results may then differ too."""
-    now = runtime.environment()
-    if not path.is_file():
-        io.write_text(path, json.dumps(now, indent=2) + "\n")
-        return
-    began = json.loads(path.read_text(encoding="utf-8"))
-    before = [began, *began.get("resumed", [])][-1]
-    if any(before.get(key) != now[key] for key in ("versions", "devices", "commit")):
-        began.setdefault("resumed", []).append(now)
-        io.write_text(path, json.dumps(began, indent=2) + "\n")
-
-
-def _flat(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {prefix + key: value}
-    return flat
-
-
-def _difference(found: Any, wanted: Any) -> str:
-    if not isinstance(found, Mapping) or not isinstance(wanted, Mapping):
-        return f"{found!r}, now {wanted!r}"
-    before, now = _flat(found), _flat(wanted)
-    keys = [key for key in sorted(before | now) if before.get(key) != now.get(key)]
-    return "; ".join(f"{key} {before.get(key)!r}, now {now.get(key)!r}" for key in keys)

@@ -1,20 +1,20 @@
-"""From found faces to answers: surfaces over symmetry and time, and whole answers at a few symmetries.
+"""From searched faces to answers: surfaces over dose and time, and all answers at a few doses.
 
-Each device draws and asks about one face at a time; images stay where they were drawn. Drawing and asking
-are two programs, so that what each costs is known.
+Each device renders and classifies one face at a time; images stay where they were rendered. Rendering and
+classifying are two programs, so that the time of each is measured.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface import interventions
-from jaxface.audit.interventions import PROBE_LEVELS, Intervention
-from jaxface.audit.layout import answer_names
+from jaxface.audit.inputs import AuditInputs
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities_float64
 from jaxface.core.clock import Clock
@@ -22,231 +22,251 @@ from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
-from jaxface.face.sides import Side
-from jaxface.interventions import Symmetry
+from jaxface.interventions import Intervention
 from jaxface.render import LANES, Scene
+
+T = TypeVar("T")
 
 _IMAGES_AT_ONCE = 320  # beyond some 300 the candidate lists of a grid grow longer than fewer lists save
 _BYTES_AT_ONCE = 2**27  # of images between renderer and classifier
-_LISTS = 24  # images whose drawing takes as long as making a grid's candidate lists
+_LISTS = 24  # images whose rendering takes as long as making a grid's candidate lists
 
 
-class Surface(NamedTuple):
+class Surfaces(NamedTuple):
     """Answers (..., S, T): probability and logit of the target expression, float32, and the top class.
 
-    `first`: int8 positions in the vocabulary, as in `Told`.
+    `top_class`: int8 positions among the answers, as in `Predictions`.
     """
 
     probability: np.ndarray
     logit: np.ndarray
-    first: np.ndarray
+    top_class: np.ndarray
+
+
+class Predictions(NamedTuple):
+    """A classifier's answers among A names.
+
+    Attributes:
+        probability: (..., A) float32, NaN where the classifier has no such answer.
+        top_class: (...) int8 position of the top class, -1 where the answers are not finite. A detector of
+            action units has no top class; for it the target if that is present (probability above 1/2), else
+            the most probable unit that is present, else "neutral".
+    """
+
+    probability: np.ndarray
+    top_class: np.ndarray
 
 
 @pytree
 class RenderSetup:
-    """What all faces are drawn with.
+    """What all faces are rendered with.
 
     Attributes:
-        symmetry: (S,).
-        times: (chunks, chunk), the last time repeated where they do not come out even.
+        dose: (S,).
+        times: (chunks, chunk), the last time repeated to fill the last chunk.
     """
 
     head: FaceModel
     scene: Scene
-    symmetry: Array
+    dose: Array
     times: Array
-    side: Side = static()
+    intervention: Intervention = static()
 
 
 class SurfaceRenderer:
-    """A studio and classifiers on all devices of a spread with one slot: draws faces and asks about them.
+    """Renders faces and classifies them, one face on each device at a time.
 
     Args:
-        clock: told how long drawing and asking take.
+        sharding: the devices, with one slot each.
+        clock: measures rendering and classifying.
     """
 
-    def __init__(
-        self,
-        head: FaceModel,
-        scene: Scene,
-        intervention: Intervention,
-        classifiers: tuple[Classifier, ...],
-        spread: CaseSharding,
-        clock: Clock,
-    ) -> None:
-        self.spread, self.clock, self.classifiers = spread, clock, classifiers
-        self.vocabulary = answer_names(classifier.labels for classifier in classifiers)
-        self.steps = len(intervention.time)
-        chunk = time_chunk(intervention.symmetry_steps, self.steps, scene.size)
-        times = np.pad(intervention.time, (0, -self.steps % chunk), mode="edge").reshape(-1, chunk)
-        studio = RenderSetup(
-            head, scene, jnp.asarray(intervention.symmetry), jnp.asarray(times), intervention.side
+    def __init__(self, inputs: AuditInputs, sharding: CaseSharding, clock: Clock) -> None:
+        self.inputs, self.sharding, self.clock = inputs, sharding, clock
+        dose, time = inputs.intervention.axes
+        self._time_steps = len(time.levels)
+        chunk = time_chunk(len(dose.levels), self._time_steps, inputs.scene.size)
+        times = np.pad(time.values, (0, -self._time_steps % chunk), mode="edge").reshape(-1, chunk)
+        self._chunks = len(times)
+        setup = RenderSetup(
+            inputs.head, inputs.scene, jnp.asarray(dose.values), jnp.asarray(times), inputs.intervention
         )
-        self.chunks = len(times)
-        self._studio = spread.replicate(studio)
-        self._placed = [None if one.on_host else spread.replicate(one) for one in classifiers]
+        self._setup = sharding.replicate(setup)
+        self._replicas = {c.name: sharding.replicate(c) for c in inputs.classifiers if not c.on_host}
 
-    def surfaces(self, classifier: int, faces: FaceParams, targets: np.ndarray) -> Surface:
-        """The answers of one classifier for n faces, at most one a device.
+    def surfaces(self, classifier: Classifier, params: FaceParams, targets: np.ndarray) -> Surfaces:
+        """Return the answers of one classifier for faces of n people, (n, X, S, T).
 
         Nothing is traced again for other faces or targets.
 
         Args:
-            faces: fields with a leading axis n; expressions are the full ones.
-            targets: (n,) indices into the classifier's labels.
+            params: fields (n, X, ...), full expressions.
+            targets: (X,) indices into the classifier's labels.
         """
-        deal, given = self._given(faces)
-        answers = []
-        for part in range(self.chunks):
-            drawn = self._drawn(_grid, (self._studio, self.spread.replicate(np.int32(part))), given)
-            answers.append(self._answers(classifier, drawn, given[-1], deal))
-        steps = len(self._studio.symmetry)
-        logits = np.stack(answers, axis=1)  # (n, chunks, S * chunk, K)
-        logits = logits.reshape(len(targets), self.chunks, steps, -1, logits.shape[-1]).swapaxes(1, 2)
-        logits = logits.reshape(len(targets), steps, -1, logits.shape[-1])[:, :, : self.steps]
-        which = targets[:, None, None, None]
-        asked = self.classifiers[classifier]
-        places = np.array([self.vocabulary.index(asked.labels[target]) for target in targets])[:, None, None]
-        said = predict(asked, logits, places, self.vocabulary)
-        wanted = np.broadcast_to(places, said.first.shape)[..., None]
-        probability = np.take_along_axis(said.probability, wanted, axis=-1)[..., 0]
-        return Surface(probability, np.take_along_axis(logits, which, axis=-1)[..., 0], said.first)
+        count, expressions = params.expression.shape[:2]
+        cases, capacity = merge_axes(params), self.sharding.capacity
+        logits = [
+            self._case_logits(classifier, take_rows(cases, slice(start, start + capacity)))
+            for start in range(0, count * expressions, capacity)
+        ]
+        return self._surfaces_of(classifier, split_axis(np.concatenate(logits), (count, expressions)), targets)
 
-    def checked(self, faces: FaceParams) -> list[np.ndarray]:
-        """The logits of every classifier for n groups of faces, at most one group a device.
+    def probe(self, params: FaceParams) -> dict[str, np.ndarray]:
+        """Return the logits of every classifier at full expression and the probe levels, each (n, X, P, K).
 
         Args:
-            faces: fields with leading axes (n, X).
-
-        Returns:
-            for each classifier (n, X, len(CHECKED), K): full expression at the checked symmetries.
+            params: fields (n, X, ...), at most one person a device.
         """
-        deal, given = self._given(faces)
-        drawn = self._drawn(_checked, self._studio, given)
-        shape = (*faces.expression.shape[:2], len(PROBE_LEVELS))
-        every = range(len(self.classifiers))
-        return [self._answers(index, drawn, given[-1], deal).reshape(*shape, -1) for index in every]
+        assignment, slots = self._scatter(params)
+        images = self._render(_render_probes, self._setup, slots)
+        shape = *params.expression.shape[:2], len(self.inputs.intervention.probe_levels)
+        return {
+            classifier.name: self._logits(classifier, images, slots[-1], assignment).reshape(*shape, -1)
+            for classifier in self.inputs.classifiers
+        }
 
-    def _given(self, faces: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
-        deal = self.spread.assign(np.ones(len(faces.expression), bool))
-        return deal, self.spread.scatter((faces,), deal)
+    def _case_logits(self, classifier: Classifier, params: FaceParams) -> np.ndarray:
+        """Return the logits (m, S, T, K) of m faces, at most one a device."""
+        assignment, slots = self._scatter(params)
+        chunks = []
+        for chunk in range(self._chunks):
+            shared = self._setup, self.sharding.replicate(np.int32(chunk))
+            images = self._render(_render_grid, shared, slots)
+            chunks.append(self._logits(classifier, images, slots[-1], assignment))
+        logits = np.stack(chunks, axis=1)  # (m, chunks, S * chunk, K)
+        cases, _, _, classes = logits.shape
+        steps = len(self._setup.dose)
+        logits = logits.reshape(cases, self._chunks, steps, -1, classes).swapaxes(1, 2)
+        return logits.reshape(cases, steps, -1, classes)[:, :, : self._time_steps]
 
-    def _drawn(self, program: Any, shared: Any, given: tuple[Any, ...]) -> Array:
-        """Pictures (devices, n, H, W, 3), on the devices."""
+    def _surfaces_of(self, classifier: Classifier, logits: np.ndarray, targets: np.ndarray) -> Surfaces:
+        """Return the surfaces (n, X, S, T) of logits (n, X, S, T, K)."""
+        answers = self.inputs.layout.answers
+        positions = np.array([answers.index(classifier.labels[target]) for target in targets])[:, None, None]
+        predictions = predict(classifier, logits, positions, answers)
+        return Surfaces(
+            _take_last(predictions.probability, positions),
+            _take_last(logits, targets[:, None, None]),
+            predictions.top_class,
+        )
+
+    def _scatter(self, params: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
+        assignment = self.sharding.assign(np.ones(len(params.expression), bool))
+        return assignment, self.sharding.scatter((params,), assignment)
+
+    def _render(self, program: Any, shared: Any, slots: tuple[Any, ...]) -> Array:
+        """Return images (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
-            return jax.block_until_ready(self.spread.launch(program, shared, *given))
+            return jax.block_until_ready(self.sharding.launch(program, shared, *slots))
 
-    def _answers(self, index: int, drawn: Array, busy: Array, deal: SlotAssignment) -> np.ndarray:
-        """Logits (n, B, K) float32 of pictures in their slots."""
-        classifier = self.classifiers[index]
+    def _logits(
+        self, classifier: Classifier, images: Array, active: Array, assignment: SlotAssignment
+    ) -> np.ndarray:
+        """Return the logits (m, B, K) float32 of images in their slots."""
         with self.clock.during("classify"):
             if not classifier.on_host:
-                placed = self._placed[index]
-                return self.spread.gather(self.spread.launch(_asked, placed, drawn, busy), deal)
-            pictures = self.spread.gather(drawn, deal)
-            return np.stack([np.asarray(classifier.logits(some), np.float32) for some in pictures])
-
-
-class Predictions(NamedTuple):
-    """A classifier's answers in a vocabulary of A names.
-
-    Attributes:
-        probability: (..., A) float32, NaN where the classifier has no such answer.
-        first: (...) int8 position of the top class, -1 where the answers are not finite. A detector of action
-            units has no top class; for it the target where that is there (probability above 1/2), else the most
-            probable unit that is, else "neutral".
-    """
-
-    probability: np.ndarray
-    first: np.ndarray
+                replica = self._replicas[classifier.name]
+                return self.sharding.gather(
+                    self.sharding.launch(_apply_classifier, replica, images, active), assignment
+                )
+            batches = self.sharding.gather(images, assignment)
+            return np.stack([np.asarray(classifier.logits(batch), np.float32) for batch in batches])
 
 
 def predict(
-    classifier: Classifier, logits: np.ndarray, targets: np.ndarray, vocabulary: tuple[str, ...]
+    classifier: Classifier, logits: np.ndarray, targets: np.ndarray, answers: tuple[str, ...]
 ) -> Predictions:
-    """What logits (..., K) say.
+    """Return probabilities and top classes of logits (..., K).
 
     Args:
-        targets: integers that broadcast to (...): positions in the vocabulary of what is asked for.
+        targets: integers that broadcast to (...): positions of the targets in `answers`.
+        answers: names, in the order of `layout.answer_names`.
     """
     independent = classifier.card.multilabel
     probability = probabilities_float64(logits, independent)
-    whole = np.full((*probability.shape[:-1], len(vocabulary)), np.nan, np.float32)
-    whole[..., [vocabulary.index(label) for label in classifier.labels]] = probability
-    known = np.where(np.isnan(whole), -1.0, whole)
-    top = np.argmax(known, axis=-1)
+    full = np.full((*probability.shape[:-1], len(answers)), np.nan, np.float32)
+    full[..., [answers.index(label) for label in classifier.labels]] = probability
+    scores = np.where(np.isnan(full), -1.0, full)
+    top = np.argmax(scores, axis=-1)
     if independent:
         targets = np.broadcast_to(targets, top.shape)
-        wanted = np.take_along_axis(known, targets[..., None], axis=-1)[..., 0]
-        other = np.where(known.max(-1) > 0.5, top, vocabulary.index("neutral"))
-        top = np.where(wanted > 0.5, targets, other)
+        other = np.where(scores.max(-1) > 0.5, top, answers.index("neutral"))
+        top = np.where(_take_last(scores, targets) > 0.5, targets, other)
     finite = np.isfinite(probability).all(-1)
-    return Predictions(whole, np.where(finite, top, -1).astype(np.int8))
+    return Predictions(full, np.where(finite, top, -1).astype(np.int8))
 
 
-def time_chunk(symmetry_steps: int, time_steps: int, size: int) -> int:
-    """How many time steps are rendered at once: what draws all of them soonest within the limits.
+def take_rows(tree: T, rows: slice) -> T:
+    """Return some rows of the first axis of every leaf."""
+    return jax.tree.map(lambda leaf: leaf[rows], tree)
 
-    A grid draws LANES images at a time and makes its candidate lists once.
+
+def merge_axes(tree: T) -> T:
+    """Make one leading axis of the first two of every leaf. A leaf may be empty, so -1 cannot stand for n X."""
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]), tree)
+
+
+def split_axis(values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Undo `merge_axes` for one array."""
+    return values.reshape(*shape, *values.shape[1:])
+
+
+def time_chunk(dose_steps: int, time_steps: int, size: int) -> int:
+    """Return how many time steps to render at once: what renders all of them soonest within the limits.
+
+    A grid renders LANES images at a time and makes its candidate lists once.
     """
     images_at_once = min(_IMAGES_AT_ONCE, _BYTES_AT_ONCE // (size * size * 3 * 4))
 
     def cost(chunk: int) -> int:
-        drawn = -(-symmetry_steps * chunk // LANES) * LANES
-        return -(-time_steps // chunk) * (drawn + _LISTS)
+        images = -(-dose_steps * chunk // LANES) * LANES
+        return -(-time_steps // chunk) * (images + _LISTS)
 
-    return min(range(1, max(1, min(time_steps, images_at_once // symmetry_steps)) + 1), key=cost)
-
-
-def _grid(shared: tuple[RenderSetup, Array], faces: FaceParams, active: Array) -> Array:
-    """Every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
-    studio, part = shared
-
-    def one(face: FaceParams, busy: Array) -> Array:
-        def draw(face: FaceParams) -> Array:
-            drawn = interventions.grid(
-                Symmetry(studio.side), studio.head, face, studio.scene, studio.symmetry, studio.times[part]
-            )
-            return drawn.reshape(-1, *drawn.shape[2:])
-
-        size = studio.scene.size
-        count = studio.symmetry.shape[0] * studio.times.shape[1]
-        return _where(busy, draw, face, (count, size, size, 3))
-
-    return map_cases(one, faces, active)
+    return min(range(1, max(1, min(time_steps, images_at_once // dose_steps)) + 1), key=cost)
 
 
-def _checked(studio: RenderSetup, faces: FaceParams, active: Array) -> Array:
-    """Groups of X faces at full expression and the checked symmetries, (slots, X * len(CHECKED), H, W, 3)."""
-
-    def one(group: FaceParams, busy: Array) -> Array:
-        def draw(group: FaceParams) -> Array:
-            count = group.expression.shape[0]
-            several = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(PROBE_LEVELS), axis=0), group)
-            symmetry = jnp.tile(jnp.array(PROBE_LEVELS, jnp.float32), count)
-            ones = jnp.ones(len(symmetry))
-            return interventions.images(
-                Symmetry(studio.side), studio.head, several, studio.scene, symmetry, ones
-            )
-
-        size = studio.scene.size
-        return _where(busy, draw, group, (group.expression.shape[0] * len(PROBE_LEVELS), size, size, 3))
-
-    return map_cases(one, faces, active)
+def _take_last(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Return `values[..., position]` (...) for positions that broadcast to (...)."""
+    positions = np.broadcast_to(positions, values.shape[:-1])[..., None]
+    return np.take_along_axis(values, positions, axis=-1)[..., 0]
 
 
-def _asked(classifier: Classifier, pictures: Array, active: Array) -> Array:
-    """Logits (slots, B, K) of pictures (slots, B, H, W, 3)."""
+def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: Array) -> Array:
+    """Render every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
+    setup, chunk = shared
 
-    def one(some: Array, busy: Array) -> Array:
-        def ask(some: Array) -> Array:
-            return classifier.apply(classifier.state, some).astype(jnp.float32)
+    def render(params: FaceParams) -> Array:
+        images = interventions.grid(
+            setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
+        )
+        return images.reshape(-1, *images.shape[2:])
 
-        return _where(busy, ask, some, (some.shape[0], len(classifier.labels)))
-
-    return map_cases(one, pictures, active)
+    return map_cases(_trace_once(render), params, active=active)
 
 
-def _where(busy: Array, function: Any, argument: Any, shape: tuple[int, ...]) -> Array:
-    """`function(argument)`, float32 of that shape, where `busy`; else zeros that cost nothing."""
-    return jax.lax.cond(busy, function, lambda _: jnp.zeros(shape, jnp.float32), argument)
+def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Array:
+    """Render people (slots, X, ...) at full expression and the probe levels, (slots, X * P, H, W, 3)."""
+    probes = jnp.array(setup.intervention.probe_levels, jnp.float32)
+    full = setup.intervention.axes[1].levels[-1]
+
+    def render(params: FaceParams) -> Array:
+        cases = jax.tree.map(lambda leaf: jnp.repeat(leaf, len(probes), axis=0), params)
+        dose = jnp.tile(probes, params.expression.shape[0])
+        time = jnp.full(len(dose), full)
+        return interventions.images(setup.intervention, setup.head, cases, setup.scene, dose, time)
+
+    return map_cases(_trace_once(render), params, active=active)
+
+
+def _apply_classifier(classifier: Classifier, images: Array, active: Array) -> Array:
+    """Return the logits (slots, B, K) of images (slots, B, H, W, 3)."""
+
+    def apply(images: Array) -> Array:
+        return classifier.apply(classifier.state, images).astype(jnp.float32)
+
+    return map_cases(_trace_once(apply), images, active=active)
+
+
+def _trace_once(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Keep what is traced: `map_cases` calls the function for its result and for the shape of it."""
+    return jax.jit(function, inline=True)

@@ -1,4 +1,4 @@
-"""What a run's time was spent on: `timing.json`, a session for every call that worked on it."""
+"""How a run spent its time: `timing.json`, a session for every call that worked on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jaxface.core import io
 from jaxface.core.clock import Clock
 
 STAGES = ("search", "render", "classify", "statistics", "compile", "other")
-"""Wall seconds. `search` holds the pictures and answers of the searches, `render` and `classify` those of
+"""Wall seconds. `search` includes the images and answers of the searches, `render` and `classify` are those of
 the surfaces; `compile` is tracing and compiling in all of them; `other` the rest, such as files."""
 
 
@@ -24,7 +24,7 @@ class Session:
 
     Args:
         folder: of the run.
-        clock: times the stages.
+        clock: measures the stages.
     """
 
     def __init__(self, folder: Path, clock: Clock) -> None:
@@ -36,7 +36,7 @@ class Session:
         self.cells = 0
 
     def save(self) -> None:
-        """Write what has been spent so far."""
+        """Write the times so far."""
         wall = time.perf_counter() - self._wall
         spent = {name: self._clock.seconds[name] for name in STAGES[:-1]}
         session = {
@@ -51,13 +51,15 @@ class Session:
             "programs": self._clock.programs,
             "compiled": self._clock.compiled,
         }
-        rounded = {name: round(v, 3) if isinstance(v, float) else v for name, v in session.items()}
-        io.write_text(self._path, json.dumps({"sessions": [*self._before, rounded]}, indent=2) + "\n")
+        numbers = {name: round(v, 3) if isinstance(v, float) else v for name, v in session.items()}
+        io.write_text(self._path, json.dumps({"sessions": [*self._before, numbers]}, indent=2) + "\n")
 
 
 def read(folder: Path) -> dict[str, float]:
-    """Sums over all sessions and processes of a run: wall seconds of `STAGES`, `wall`, `cpu`, `cells`,
-    `programs`, `compiled`; empty where nothing is known."""
+    """Return sums over all sessions and processes of a run; empty if there is no record.
+
+    Keys: wall seconds of `STAGES`, `wall`, `cpu`, `cells`, `programs`, `compiled`.
+    """
     total: Counter[str] = Counter()
     for path in sorted(folder.glob("timing*.json")):
         for session in _sessions(path):
@@ -68,7 +70,7 @@ def read(folder: Path) -> dict[str, float]:
 
 
 def line(folder: Path) -> str:
-    """One line of a run's time for people; empty where nothing is known."""
+    """Return one line about a run's time, for people; empty if there is no record."""
     total = read(folder)
     if not total:
         return ""

@@ -1,6 +1,8 @@
-"""Benchmarks: what rendering, classifying, searching, testing and whole audits cost on this machine.
+"""Benchmarks: the cost of rendering, classifying, searching, testing and whole audits on this
+machine.
 
-Each suite is a module with a frozen `Settings` and `run(settings) -> Iterator[dict]`, a row a case.
+Each suite is a module with a frozen `Settings` and `run(settings) -> Iterator[dict]`, one row per
+case. Comparisons with other programs are in `benchmarks/`, which is no part of the package.
 """
 
 from jaxface.bench.suites import SUITES, Suite, load

@@ -1,11 +1,12 @@
-"""What does a whole audit cost, and how does that grow with the number of people?
+"""Cost of a whole audit, and how it grows with the number of people.
 
-Each case is an audit from an empty folder to its tables. The first has compiled what the others need, so
-that their compile seconds are tracing, reading from memory, and what their number of people wants (the
-statistics, or a search that is the first to need differential evolution): `run_s` leaves that out, `cpu_s`
-and `peak_mb` do not. `over_forward` is render and classify of the surfaces over the classifiers' own part of
-it; `other_share` what is neither search, render nor classify.
-The row "extrapolated" is the straight line through the smallest and the largest audit of float32.
+Each case is an audit from an empty folder to its tables. The first one compiles what the others
+need. Their compile seconds are tracing, reading from memory, and what their number of people needs
+(the statistics, or a search that is the first to need differential evolution). `run_s` leaves
+compile seconds out; `cpu_s` and `peak_mb` do not. `over_forward` is render and classify of the
+surfaces, divided by the classifiers' own part of it; `other_share` is what is neither search,
+render nor classify. The row "extrapolated" is the straight line through the smallest and the
+largest audit of float32.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import numpy as np
 from jaxface.audit import AuditConfig, AuditResult, timing
 from jaxface.audit import run as audit
 from jaxface.bench.harness import forget_peak, peak_memory
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require
 from jaxface.core.types import BASE_EXPRESSIONS
 
 
@@ -37,30 +38,30 @@ class Settings:
     """People of each audit, rising."""
 
     expressions: tuple[str, ...] = ("happiness", "surprise")
-    """Which are examined."""
+    """Expressions of the audits."""
 
     symmetry_steps: int = 10
     """Degrees of symmetry."""
 
     time_steps: int = 15
-    """Steps of time; the paper has 90."""
+    """Steps of time; 90 in the paper."""
 
     permutations: int = 10_000
     """Shuffles of the test."""
 
     bfloat16: bool = True
-    """Whether the smallest audit is done in bfloat16, too, and what that changes is told."""
+    """Also run the smallest audit in bfloat16, and report the differences."""
 
     goal: int = 200
-    """People of the audit that is extrapolated to, with six expressions and 90 steps of time."""
+    """People of the extrapolated audit, with six expressions and 90 steps of time."""
 
     def __post_init__(self) -> None:
-        if len(self.identities) < 2 or list(self.identities) != sorted(set(self.identities)):
-            raise ConfigError(f"identities = {self.identities} wants at least two different numbers, rising")
+        rising = len(self.identities) >= 2 and list(self.identities) == sorted(set(self.identities))
+        require(rising, "identities", self.identities, "at least two different numbers, rising")
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """A row for each audit, then the line through them, then bfloat16 against float32."""
+    """Yield a row for each audit, then the line through them, then bfloat16 against float32."""
     config = AuditConfig(
         classifiers=settings.classifiers,
         expressions=settings.expressions,
@@ -69,34 +70,36 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
         permutations=settings.permutations,
     )
     with tempfile.TemporaryDirectory() as folder:
-        yield measured(replace(config, identities=settings.identities[0]), Path(folder) / "first", "first")[0]
+        yield measure_audit(
+            replace(config, identities=settings.identities[0]), Path(folder) / "first", "first"
+        )[0]
         rows = []
         for count in settings.identities:
-            some = replace(config, identities=count)
-            row, found = measured(some, Path(folder) / str(count), f"{count} people")
+            case = replace(config, identities=count)
+            row, result = measure_audit(case, Path(folder) / str(count), f"{count} people")
             rows.append(row)
             if count == settings.identities[0]:
-                smallest = found
+                smallest = result
             yield row
-        yield extrapolated(settings, rows[0], rows[-1])
+        yield extrapolate(settings, rows[0], rows[-1])
         if settings.bfloat16:
             half = replace(config, identities=settings.identities[0], precision="bfloat16")
-            measured(half, Path(folder) / "compiles", "bfloat16")
-            row, found = measured(half, Path(folder) / "half", "bfloat16")
-            yield row | change(smallest, found)
+            measure_audit(half, Path(folder) / "compiles", "bfloat16")
+            row, result = measure_audit(half, Path(folder) / "half", "bfloat16")
+            yield row | precision_change(smallest, result)
 
 
-def measured(config: AuditConfig, folder: Path, name: str) -> tuple[dict[str, Any], AuditResult]:
-    """One audit, and its row."""
+def measure_audit(config: AuditConfig, folder: Path, name: str) -> tuple[dict[str, Any], AuditResult]:
+    """Run one audit; return its row and its result."""
     forget_peak()
     wall, cpu = time.perf_counter(), time.process_time()
-    found = audit(config, folder)
+    result = audit(config, folder)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    spent = timing.read(folder)
-    cells = int(spent["cells"])
+    seconds = timing.read(folder)
+    cells = int(seconds["cells"])
     images = cells * config.symmetry_steps * config.time_steps
-    seconds = {f"{stage}_s": spent[stage] for stage in timing.STAGES}
-    working = spent["search"] + spent["render"] + spent["classify"]
+    stages = {f"{stage}_s": seconds[stage] for stage in timing.STAGES}
+    working = seconds["search"] + seconds["render"] + seconds["classify"]
     row = {
         "name": name,
         "classifiers": list(map(str, config.classifiers)),
@@ -104,44 +107,45 @@ def measured(config: AuditConfig, folder: Path, name: str) -> tuple[dict[str, An
         "identities": config.identities,
         "cells": cells,
         "images": images,
-        "run_s": wall - spent["compile"],
+        "run_s": wall - seconds["compile"],
         "cpu_s": cpu,
-        **seconds,
-        "images_per_s": images / (spent["render"] + spent["classify"]),
-        "over_forward": (spent["render"] + spent["classify"]) / spent["classify"],
-        "other_share": 1.0 - working / (wall - spent["compile"]),
-        "compiled": spent["compiled"],
+        **stages,
+        "images_per_s": images / (seconds["render"] + seconds["classify"]),
+        "over_forward": (seconds["render"] + seconds["classify"]) / seconds["classify"],
+        "other_share": 1.0 - working / (wall - seconds["compile"]),
+        "compiled": seconds["compiled"],
         "peak_mb": peak_memory(),
     }
-    return row, found
+    return row, result
 
 
-def extrapolated(settings: Settings, least: dict[str, Any], most: dict[str, Any]) -> dict[str, Any]:
-    """The straight line through two audits, and where it leads.
+def extrapolate(settings: Settings, smallest: dict[str, Any], largest: dict[str, Any]) -> dict[str, Any]:
+    """Return the row of the straight line through two audits, at the size of the paper.
 
-    What grows with the images is scaled to 90 steps of time, what grows with the searches is not.
+    The cost of the images is scaled to 90 steps of time, that of the searches is not.
     """
 
     def slope(name: str) -> float:
-        return (most[name] - least[name]) / (most["cells"] - least["cells"])
+        return (largest[name] - smallest[name]) / (largest["cells"] - smallest["cells"])
 
-    people = settings.goal * len(BASE_EXPRESSIONS) * len(settings.classifiers)
+    cells = settings.goal * len(BASE_EXPRESSIONS) * len(settings.classifiers)
     longer = 90 * 10 / (settings.time_steps * settings.symmetry_steps)
     surfaces, searches = slope("render_s") + slope("classify_s"), slope("search_s")
     return {
         "name": "extrapolated",
         "seconds_per_cell": slope("run_s"),
-        "fixed_s": least["run_s"] - slope("run_s") * least["cells"],
+        "fixed_s": smallest["run_s"] - slope("run_s") * smallest["cells"],
         "mb_per_1000_people": 1000
-        * (most["peak_mb"] - least["peak_mb"])
-        / (most["identities"] - least["identities"]),
-        "paper_cells": people,
-        "paper_hours": people * (surfaces * longer + searches) / 3600,
+        * (largest["peak_mb"] - smallest["peak_mb"])
+        / (largest["identities"] - smallest["identities"]),
+        "paper_cells": cells,
+        "paper_hours": cells * (surfaces * longer + searches) / 3600,
     }
 
 
-def change(exact: AuditResult, half: AuditResult) -> dict[str, float]:
-    """How far the scores of an audit in bfloat16 are from those in float32, searches included."""
+def precision_change(exact: AuditResult, half: AuditResult) -> dict[str, float]:
+    """Return how far the scores of an audit in bfloat16 are from those in float32, searches
+    included."""
     one, other = exact.scores.values, half.scores.values
     return {
         "score_change_max": float(np.nanmax(np.abs(one - other))),

@@ -1,4 +1,4 @@
-"""What is a p-value worth? False alarms and power of every test of the score, under named kinds of noise."""
+"""False alarms and power of every test of the score, under named kinds of noise."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jaxface as jf
-from jaxface import interventions
+from jaxface import classify, face, interventions, render
 from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
 
@@ -25,13 +24,15 @@ class Settings:
     """How many surfaces, and how they are tested."""
 
     surfaces: int = 2000
-    """Simulated surfaces of each kind of noise, 10 x 90."""
+    """Simulated surfaces per kind of noise, 10 x 90."""
 
     rendered: int = 60
-    """Surfaces that are rendered and classified, 10 x 12, for the classifier's own noise; 0 leaves it out."""
+    """Surfaces that are rendered and classified, 10 x 12, for the classifier's own noise; 0 leaves
+    it out."""
 
     effects: tuple[float, ...] = (0.0, 1.0, 3.0)
-    """Planted linear change from frozen to whole, in deviations of the noise; 0 counts false alarms."""
+    """Linear change from frozen to whole that is added, in deviations of the noise; 0 counts false
+    alarms."""
 
     alpha: float = 0.05
     """Nominal level."""
@@ -40,14 +41,15 @@ class Settings:
     """Shuffles of a surface."""
 
     classifier: str = "face-api"
-    """Whose noise it is."""
+    """Classifier of the rendered surfaces."""
 
     seed: int = 0
-    """Everything random follows from it."""
+    """Of everything random."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """A row for each noise, effect and test: the rate of p <= alpha with its 95 % Wilson interval."""
+    """Yield a row for each noise, effect and test: the rate of p <= alpha with its 95 % Wilson
+    interval."""
     random = np.random.default_rng(settings.seed)
     key = jax.random.key(settings.seed)
     for name, noise in NOISES.items():
@@ -59,29 +61,31 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def white(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Every answer differs by itself."""
+    """Draw independent answers (count, steps, times)."""
     return random.normal(size=(count, steps, times))
 
 
 def row_offset(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Each symmetry step has an offset of its own, the same at all times, in no order."""
+    """Draw an independent offset per symmetry step, the same at all times: (count, steps, times)."""
     offsets = random.normal(size=(count, steps, 1))
     return offsets + 0.01 * white(random, count, steps, times)
 
 
 def growing_offset(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """The same, growing with the expression, from nothing at time 0."""
+    """Draw `row_offset`, growing from 0 at time 0 with the expression: (count, steps, times)."""
     return row_offset(random, count, steps, times) * np.linspace(0, 1, times)
 
 
 def smooth_in_time(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Each curve wanders by itself: autoregressive in time, .95 from step to step."""
-    return _wandering(white(random, count, steps, times), 0.95, axis=2)
+    """Draw independent curves, autoregressive in time with .95 from step to step: (count, steps,
+    times)."""
+    return _autoregressive(white(random, count, steps, times), 0.95, axis=2)
 
 
 def smooth_in_both(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Neighbouring symmetry steps resemble each other, too (.8): curves are not exchangeable."""
-    return _wandering(smooth_in_time(random, count, steps, times), 0.8, axis=1)
+    """Draw curves that also correlate (.8) between neighbouring symmetry steps: they are not
+    exchangeable."""
+    return _autoregressive(smooth_in_time(random, count, steps, times), 0.8, axis=1)
 
 
 NOISES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -94,28 +98,31 @@ NOISES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 
 
 def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10) -> np.ndarray:
-    """(count, steps, 12) answers to whole, never frozen smiles, drawn anew for each "symmetry step".
+    """Return answers (count, steps, 12) to full, unmodified smiles, rendered anew for each
+    "symmetry step".
 
-    In each step the picture lies elsewhere by up to half a pixel: what a classifier makes of pixels alone.
+    Each step shifts the image by up to half a pixel, so the answers vary only by how the pixels
+    fall.
     """
-    model, head = jf.classify.load(classifier), jf.face.load("bundled")
-    scene = jf.render.Scene()
+    model, head = classify.load(classifier), face.load("bundled")
+    scene = render.Scene()
     target = model.index("happiness")
     people_key, shift_key = jax.random.split(key)
-    people = jf.face.sample_population(people_key, head, count)
+    people = face.sample_population(people_key, head, count)
     smile = head.expressions.prototypes[head.expressions.prototype_labels.index("happiness")]
     shifts = jax.random.uniform(shift_key, (count, steps, 2), minval=-0.5, maxval=0.5)
     times = jnp.linspace(0, 1, RENDERED_TIMES)
 
     @jax.jit
-    def curve(person: jf.face.FaceParams, pixels: jax.Array) -> jax.Array:
-        prepared = jf.render.prepare(head, person, scene)
+    def curve(person: face.FaceParams, pixels: jax.Array) -> jax.Array:
+        prepared = render.prepare(head, person, scene)
         prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
 
+        smiling_person = dataclasses.replace(person, expression=smile)
+
         def answer(time: jax.Array) -> jax.Array:
-            smiling = dataclasses.replace(person, expression=smile)
             image = interventions.render(
-                interventions.Symmetry(), head, prepared, smiling, scene, jnp.ones(()), time
+                interventions.Symmetry(), head, prepared, smiling_person, scene, jnp.ones(()), time
             )
             return jax.nn.softmax(model.apply(model.state, image[None]))[0, target]
 
@@ -135,21 +142,22 @@ def _rates(name: str, surfaces: np.ndarray, settings: Settings, key: jax.Array) 
     deviation = (surfaces - surfaces.mean(1, keepdims=True)).std()
     ramp = np.linspace(0, 1, surfaces.shape[1])[:, None]
     for effect in settings.effects:
-        planted = surfaces + effect * deviation * ramp
+        with_effect = surfaces + effect * deviation * ramp
         tests = {
-            scheme: permutation_test(planted, key, settings.permutations, scheme).p_value for scheme in SCHEMES
+            scheme: permutation_test(with_effect, key, settings.permutations, scheme).p_value
+            for scheme in SCHEMES
         }
-        groups = symmetry_score(planted)[: len(planted) // PEOPLE * PEOPLE].reshape(-1, PEOPLE)
+        groups = symmetry_score(with_effect)[: len(with_effect) // PEOPLE * PEOPLE].reshape(-1, PEOPLE)
         tests[f"sign flips of {PEOPLE} people"] = sign_flip_test(groups, key, settings.permutations)
         for test, p_value in tests.items():
-            alarms = int((p_value <= settings.alpha).sum())
-            interval = stats.binomtest(alarms, len(p_value)).proportion_ci(method="wilson")
+            rejections = int((p_value <= settings.alpha).sum())
+            interval = stats.binomtest(rejections, len(p_value)).proportion_ci(method="wilson")
             yield {
                 "name": name,
                 "effect": effect,
                 "test": test,
                 "alpha": settings.alpha,
-                "rate": alarms / len(p_value),
+                "rate": rejections / len(p_value),
                 "low": float(interval.low),
                 "high": float(interval.high),
                 "tests": len(p_value),
@@ -158,11 +166,12 @@ def _rates(name: str, surfaces: np.ndarray, settings: Settings, key: jax.Array) 
             }
 
 
-def _wandering(steps: np.ndarray, memory: float, axis: int) -> np.ndarray:
-    """Stationary first-order autoregression along an axis, of the same variance."""
+def _autoregressive(steps: np.ndarray, memory: float, axis: int) -> np.ndarray:
+    """Return a stationary first-order autoregression along an axis, of the same variance as
+    `steps`."""
     steps = np.moveaxis(steps, axis, 0)
-    walked = np.empty_like(steps)
-    walked[0] = steps[0]
+    process = np.empty_like(steps)
+    process[0] = steps[0]
     for index in range(1, len(steps)):
-        walked[index] = memory * walked[index - 1] + np.sqrt(1 - memory**2) * steps[index]
-    return np.moveaxis(walked, 0, axis)
+        process[index] = memory * process[index - 1] + np.sqrt(1 - memory**2) * steps[index]
+    return np.moveaxis(process, 0, axis)

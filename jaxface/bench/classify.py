@@ -1,4 +1,4 @@
-"""How fast do the classifiers answer, preprocessing included?"""
+"""Images per second of the classifiers, preprocessing included."""
 
 from __future__ import annotations
 
@@ -8,73 +8,79 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface import classify
-from jaxface.bench import originals
 from jaxface.bench.harness import measure
+from jaxface.classify.loading import build
 from jaxface.classify.registry import folders
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Which classifiers are asked, and with what."""
+    """Which classifiers are timed, and on what."""
 
     names: tuple[str, ...] = field(default_factory=lambda: _bundled())
-    """Names (`jaxface classifiers`) or folders. One that comes without weights gets arbitrary ones."""
+    """Names (`jaxface classifiers`) or folders. A classifier without weights gets arbitrary ones."""
 
     batches: tuple[int, ...] = (1, 50)
-    """Images of one call."""
+    """Images per call."""
 
     sizes: tuple[int, ...] = (112,)
     """Pixels along an edge of the images, before the classifier's own preprocessing."""
 
     gradient: bool = True
-    """Whether to time the value with its gradient, too."""
+    """Also time the value with its gradient."""
 
     repeats: int = 7
-    """Calls, of which the quickest counts."""
-
-    architectures: tuple[str, ...] = ()
-    """Instead of `names`: networks of the paper with generated weights, one image and 32 at their native size,
-    beside PyTorch's figures for the originals. `all` = all eleven."""
-
-    seconds: float = 8.0
-    """No further call of one of these `architectures` begins after so long."""
+    """Calls; the fastest counts."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """Logits, and the value and gradient of one logit, for each classifier, size and batch."""
-    if settings.architectures:
-        yield from originals.run(settings.architectures, settings.repeats, settings.seconds)
-        return
-    questions = {"logits": logits, "value-and-gradient": slope}
+    """Yield rows of logits, and of one logit with its gradient, for each classifier, size and
+    batch."""
+    functions = {"logits": logits, "value-and-gradient": value_and_grad}
     if not settings.gradient:
-        del questions["value-and-gradient"]
+        del functions["value-and-gradient"]
     for name in settings.names:
         classifier = _classifier(name)
         for size in settings.sizes:
             for batch in settings.batches:
                 images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)
-                for what, function in questions.items():
-                    times = measure(jax.jit(function), classifier, images, repeats=settings.repeats)
+                for kind, function in functions.items():
+                    timing = measure(jax.jit(function), classifier, images, repeats=settings.repeats)
                     yield {
-                        "name": f"{name}/{what}",
+                        "name": f"{name}/{kind}",
                         "batch": batch,
                         "size": size,
-                        **times,
-                        "images_per_s": batch / times["run_s"],
-                        "cpu_ms_per_image": 1e3 * times["cpu_s"] / batch,
+                        **timing,
+                        "images_per_s": batch / timing["run_s"],
+                        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / batch,
                     }
 
 
 def logits(classifier: classify.Classifier, images: jax.Array) -> jax.Array:
-    """(B, K)."""
+    """Return logits (B, K) of images (B, H, W, 3)."""
     return classifier.apply(classifier.state, images)
 
 
-def slope(classifier: classify.Classifier, images: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The sum of the first logits, and its gradient (B, H, W, 3)."""
+def value_and_grad(classifier: classify.Classifier, images: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return the sum of the first logits, and its gradient (B, H, W, 3)."""
     return jax.value_and_grad(lambda images: logits(classifier, images)[:, 0].sum())(images)
+
+
+def random_classifier(card: classify.Card) -> classify.Classifier:
+    """Return a card's network with arbitrary weights that keep its activations finite."""
+    network, abstract_state = build(card)
+    random = np.random.default_rng(0)
+
+    def weights(leaf: Any) -> jax.Array:
+        if len(leaf.shape) < 2:
+            return jnp.ones(leaf.shape)
+        fan_in = float(np.prod(leaf.shape[:-1]))
+        return jnp.asarray(random.standard_normal(leaf.shape, np.float32) / np.sqrt(fan_in, dtype=np.float32))
+
+    return classify.Classifier(jax.tree.map(weights, abstract_state), network, card)
 
 
 def _bundled() -> tuple[str, ...]:
@@ -83,6 +89,4 @@ def _bundled() -> tuple[str, ...]:
 
 def _classifier(name: str) -> classify.Classifier:
     card = classify.read_card(folders(name)[0])
-    if card.weights:
-        return classify.load(name)
-    return originals.generated(card)
+    return classify.load(name) if card.weights else random_classifier(card)

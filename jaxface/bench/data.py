@@ -1,4 +1,4 @@
-"""What training images cost: rendered ones, augmentation, and batches of images in memory."""
+"""Cost of training images: rendered ones, augmentation, and batches of images in memory."""
 
 from __future__ import annotations
 
@@ -22,20 +22,21 @@ class Settings:
     """Names or files of recipes."""
 
     sizes: tuple[int, ...] = (64,)
-    """Pixels along an edge, in place of the recipes' own."""
+    """Pixels along an edge, instead of the recipes' own."""
 
     supersample: tuple[int, ...] = (1, 2)
-    """Rays along an edge of a pixel, in place of the recipes' own."""
+    """Rays along an edge of a pixel, instead of the recipes' own."""
 
     batch: int = 128
-    """Images of one call."""
+    """Images per call."""
 
     repeats: int = 5
-    """Calls, of which the quickest counts."""
+    """Calls; the fastest counts."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """A row for each recipe, size and supersampling; then augmentation and batches of the last one's images."""
+    """Yield a row for each recipe, size and supersampling; then augmentation and batches of the
+    last images."""
     use_all_cores()
     for name in settings.recipes:
         for size in settings.sizes:
@@ -44,20 +45,20 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
                 stream = rendered.rendered_stream(recipe, settings.batch)
                 timing = measure(stream.at, 0, repeats=settings.repeats)
                 yield _row("rendered", settings, timing, recipe=name, size=size, supersample=supersample)
-    drawn = rendered.dataset(stream.studio, settings.batch, batch=settings.batch)
-    images = jax.device_put(drawn.rows(range(settings.batch))["image"])
+    dataset = rendered.dataset(stream.assets, settings.batch, batch=settings.batch)
+    images = jax.device_put(dataset.rows(range(settings.batch))["image"])
     config = AugmentConfig(True, 10.0, 0.9, 0.2, 0.2, 0.2, 0.05, 0.25)
-    vary = jax.jit(augment, static_argnums=2)
-    timing = measure(vary, jax.random.key(0), images, config, repeats=settings.repeats)
+    jitted = jax.jit(augment, static_argnums=2)
+    timing = measure(jitted, jax.random.key(0), images, config, repeats=settings.repeats)
     yield _row("augment", settings, timing, size=size)
-    reader = batches(drawn, settings.batch)
+    reader = batches(dataset, settings.batch)
     yield _row("batches", settings, measure(lambda: next(reader), repeats=settings.repeats), size=size)
 
 
-def _row(name: str, settings: Settings, timing: dict[str, float], **about: Any) -> dict[str, Any]:
+def _row(name: str, settings: Settings, timing: dict[str, float], **case: Any) -> dict[str, Any]:
     return {
         "name": name,
-        **about,
+        **case,
         "batch": settings.batch,
         **timing,
         "images_per_s": settings.batch / timing["run_s"],

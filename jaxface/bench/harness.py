@@ -1,4 +1,5 @@
-"""Timing: compile apart from run, CPU time of the whole process, peak memory; rows stamped and written down."""
+"""Timing: compile apart from run, CPU time of the whole process, peak memory; stamped rows in
+results files."""
 
 from __future__ import annotations
 
@@ -19,12 +20,12 @@ _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 def measure(function: Callable[..., Any], *arguments: Any, repeats: int = 5) -> dict[str, float]:
-    """What calls of a compiled function cost.
+    """Time calls of a compiled function.
 
     Returns:
-        `compile_s` (the first call less a later one), `run_s` and `cpu_s` (the least of `repeats`; `cpu_s`
-        counts all threads of the process, and a busy machine inflates it less), `peak_mb` (`peak_memory`
-        over all these calls).
+        `compile_s` (the first call less a later one), `run_s` and `cpu_s` (the minimum of
+        `repeats`; `cpu_s` counts all threads of the process, and depends less on what else the
+        machine does), `peak_mb` (`peak_memory` over all these calls).
     """
     forget_peak()
     first, _ = _once(function, *arguments)
@@ -34,8 +35,10 @@ def measure(function: Callable[..., Any], *arguments: Any, repeats: int = 5) -> 
 
 
 def peak_memory() -> float:
-    """The most memory that this process held since `forget_peak`, MB; where the system cannot forget (it
-    is not Linux), since it began. What accelerators hold is not in it.
+    """Return the most memory, MB, that this process held since `forget_peak`.
+
+    Where the system cannot forget (it is not Linux): since the process began. Memory of
+    accelerators is not counted.
     """
     try:
         lines = _STATUS.read_text(encoding="ascii").splitlines()
@@ -48,7 +51,7 @@ def peak_memory() -> float:
 
 
 def forget_peak() -> None:
-    """Let `peak_memory` count from now on, where the system can."""
+    """Reset what `peak_memory` returns, where the system can."""
     try:
         _RESET.write_text("5", encoding="ascii")
     except OSError:
@@ -56,7 +59,7 @@ def forget_peak() -> None:
 
 
 def stamp(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The row with the machine, the date and the commit that it was measured on."""
+    """Return the row with the machine, the date and the commit that it was measured on."""
     device = jax.local_devices()[0]
     return {
         **{name: round(value, 6) if isinstance(value, float) else value for name, value in row.items()},
@@ -71,12 +74,13 @@ def stamp(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def commit() -> str:
-    """The commit of the code that runs, `+` behind it when the tree differs."""
+    """Return the commit of the running code, with a trailing `+` when the tree differs."""
     return git_commit(Path(__file__).parent) or "unknown"
 
 
 def results_file(out: Path, suite: str) -> Path:
-    """Where rows are kept: `out` itself if it is called .jsonl or .json, else a dated file in that folder."""
+    """Return `out` itself if it is called .jsonl or .json, else the path of a dated file in that
+    folder."""
     if out.suffix in (".jsonl", ".json"):
         return out
     today = datetime.datetime.now(datetime.UTC).date().isoformat()
@@ -84,7 +88,7 @@ def results_file(out: Path, suite: str) -> Path:
 
 
 def append(path: Path, row: Mapping[str, Any]) -> None:
-    """Add one JSON line to a file, which is made if need be."""
+    """Add one JSON line to a file; create the file if there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")

@@ -1,4 +1,4 @@
-"""How fast is the permutation test? Against Algorithm 1 of Facing Asymmetry as a NumPy loop."""
+"""Time of the permutation test, beside Algorithm 1 of Facing Asymmetry as a NumPy loop."""
 
 from __future__ import annotations
 
@@ -28,32 +28,32 @@ class Settings:
     """Shuffles of one surface that the NumPy loop is timed on; its time is scaled up."""
 
     repeats: int = 5
-    """Calls, of which the quickest counts."""
+    """Calls; the fastest counts."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """One row."""
+    """Yield one row: the time of all tests, and the scaled time of the NumPy loop."""
     surfaces = np.random.default_rng(0).normal(size=(settings.surfaces, 10, 90)).astype(np.float32)
     key = jax.random.key(0)
-    times = measure(lambda: permutation_test(surfaces, key, settings.permutations), repeats=settings.repeats)
-    loop = numpy_seconds(surfaces[0], settings.loop) * settings.permutations * settings.surfaces
+    timing = measure(lambda: permutation_test(surfaces, key, settings.permutations), repeats=settings.repeats)
+    loop_s = shuffle_seconds(surfaces[0], settings.loop) * settings.permutations * settings.surfaces
     yield {
         "name": "permutation-test",
         "permutations": settings.permutations,
         "surfaces": settings.surfaces,
         "grid": [10, 90],
-        **times,
-        "numpy_loop_s": loop,
-        "times_faster": loop / times["run_s"],
+        **timing,
+        "numpy_loop_s": loop_s,
+        "times_faster": loop_s / timing["run_s"],
     }
 
 
-def numpy_seconds(surface: np.ndarray, shuffles: int) -> float:
-    """Seconds one shuffle of one surface takes in a NumPy loop of Algorithm 1."""
-    rng = np.random.default_rng(0)
-    observed = abs(np.gradient(surface, axis=0).mean())
+def shuffle_seconds(surface: np.ndarray, shuffles: int) -> float:
+    """Return the seconds that one shuffle of a surface (S, T) takes in a NumPy loop of Algorithm 1."""
+    random = np.random.default_rng(0)
+    score = abs(np.gradient(surface, axis=0).mean())
     count = 0
-    began = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(shuffles):
-        count += abs(np.gradient(rng.permuted(surface, axis=0), axis=0).mean()) > observed
-    return (time.perf_counter() - began) / shuffles
+        count += abs(np.gradient(random.permuted(surface, axis=0), axis=0).mean()) > score
+    return (time.perf_counter() - start) / shuffles

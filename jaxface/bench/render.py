@@ -1,5 +1,5 @@
-"""Images a second of `jaxface.render`: many expressions of one person, value with gradient, and the grid of one
-expression beside two other renderers."""
+"""Images per second of `jaxface.render`: many expressions of one person, value with gradient, and
+the grid of one expression."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ import jax.numpy as jnp
 
 from jaxface import face, interventions, render
 from jaxface.bench.harness import measure
-from jaxface.bench.peers import Frames, llvmpipe, plain_c
-from jaxface.core.errors import ConfigError
 
-SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))  # of pictures, and rays along an edge of a pixel
+SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))
+"""Pixels along an edge of an image, and rays along an edge of a pixel."""
+
+SYMMETRY_STEPS, TIME_STEPS = 10, 90
+"""Of the paper's grid."""
 
 
 @dataclass(frozen=True)
@@ -25,17 +27,17 @@ class Settings(face.HeadConfig):
     """What is drawn."""
 
     batch: int = 32
-    """Pictures of one call."""
+    """Images per call."""
 
     repeats: int = 5
-    """Calls, of which the quickest counts."""
+    """Calls; the fastest counts."""
 
     steps: int = 30
-    """Time steps of the grid's ten symmetries: the last ones of 90; 30 is what an audit draws at once."""
+    """Time steps of the grid's ten symmetries: the last ones of 90. An audit draws 30 at once."""
 
 
 class Case(NamedTuple):
-    """One function to time, and what it is called with."""
+    """A function to time, and its arguments."""
 
     name: str
     scene: render.Scene
@@ -44,46 +46,38 @@ class Case(NamedTuple):
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """A row for each function, size and supersampling."""
+    """Yield a row for each function, size and supersampling."""
     head = face.load(str(settings.head), **settings.head_options)
     for case in cases(head, settings.batch):
         timing = measure(case.function, *case.arguments, repeats=settings.repeats)
-        yield _row(case.name, head, case.scene, settings.batch, timing)
+        yield timing_row(case.name, head, case.scene, settings.batch, timing)
     for size, supersample in SIZES:
-        yield from grids(head, render.Scene(size=size, supersample=supersample), settings)
+        scene = render.Scene(size=size, supersample=supersample)
+        yield grid_row(head, scene, settings.steps, settings.repeats)
 
 
-def grids(head: face.FaceModel, scene: render.Scene, settings: Settings) -> Iterator[dict[str, Any]]:
-    """`grid`, lists included, and the peers on frames of the same expression where they can draw them.
+def grid_row(head: face.FaceModel, scene: render.Scene, steps: int, repeats: int) -> dict[str, Any]:
+    """Time `interventions.grid`, building its candidate lists included, and return the row."""
+    params, symmetry, time = full_expression(head, steps)
+    grid = partial(interventions.grid, interventions.Symmetry())
+    timing = measure(grid, head, params, scene, symmetry, time, repeats=repeats)
+    return timing_row("grid", head, scene, len(symmetry) * len(time), timing)
 
-    `times_c` and `times_llvmpipe`: how many times its CPU time theirs is; the C program is given the vertices,
-    llvmpipe the vertices and their light.
-    """
+
+def full_expression(head: face.FaceModel, steps: int) -> tuple[face.FaceParams, jax.Array, jax.Array]:
+    """Return a neutral person's parameters with one full expression, symmetries (S,) and the last
+    times (T,)."""
     expressions = head.expressions
     full = expressions.prototypes[0] if len(expressions.prototypes) else 0.3 * expressions.upper
     params = dataclasses.replace(face.neutral(head), expression=full)
-    symmetry, time = jnp.linspace(0.0, 1.0, 10), jnp.linspace(0.0, 1.0, 90)[-settings.steps :]
-    count = len(symmetry) * len(time)
-    grid = partial(interventions.grid, interventions.Symmetry())
-    timing = measure(grid, head, params, scene, symmetry, time, repeats=settings.repeats)
-    row = _row("grid", head, scene, count, timing)
-    if scene.supersample == 1:
-        frames = Frames(head, params, scene, time)
-        for name, peer in (("c", plain_c), ("llvmpipe", llvmpipe)):
-            try:
-                other = measure(peer(frames), repeats=settings.repeats)
-            except ConfigError as missing:
-                yield {"name": name, "size": scene.size, "missing": str(missing)}
-                continue
-            drawn = _row(name, head, scene, len(time), other)
-            row[f"times_{name}"] = drawn["cpu_ms_per_image"] / row["cpu_ms_per_image"]
-            yield drawn
-    yield row
+    symmetry, time = jnp.linspace(0.0, 1.0, SYMMETRY_STEPS), jnp.linspace(0.0, 1.0, TIME_STEPS)[-steps:]
+    return params, symmetry, time
 
 
-def _row(
+def timing_row(
     name: str, head: face.FaceModel, scene: render.Scene, count: int, timing: dict[str, float]
 ) -> dict[str, Any]:
+    """Return the row of a call that drew `count` images."""
     return {
         "name": name,
         "head": head.name,
@@ -99,13 +93,13 @@ def _row(
 
 
 def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
-    """`render_many` at the sizes of the protocol's classifiers, and its gradient at 112."""
+    """Yield `render_many` at the sizes of the paper's classifiers, and its gradient at 112."""
     space = head.expressions
-    k_value, k_chosen = jax.random.split(jax.random.key(0))
+    k_value, k_active = jax.random.split(jax.random.key(0))
     shape = (batch, len(space.lower))
-    chosen = jax.random.bernoulli(k_chosen, 0.3, shape)
-    drawn = space.lower + (space.upper - space.lower) * jax.random.uniform(k_value, shape)
-    expression = jnp.where(chosen, drawn, 0.0)
+    active = jax.random.bernoulli(k_active, 0.3, shape)
+    coefficients = space.lower + (space.upper - space.lower) * jax.random.uniform(k_value, shape)
+    expression = jnp.where(active, coefficients, 0.0)
     params = face.neutral(head)
     pose = jnp.broadcast_to(params.pose, (batch, *params.pose.shape))
     for size, supersample in SIZES:
@@ -114,11 +108,11 @@ def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
         arguments = (head, prepared, expression, pose, scene)
         yield Case("render_many", scene, render.render_many, arguments)
         if supersample == 1 and size == 112:
-            yield Case("value_and_grad", scene, _slopes, arguments)
+            yield Case("value_and_grad", scene, _value_and_grad, arguments)
 
 
 @jax.jit
-def _slopes(
+def _value_and_grad(
     head: face.FaceModel,
     prepared: render.Prepared,
     expression: jax.Array,

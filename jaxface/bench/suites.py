@@ -1,4 +1,4 @@
-"""The suites by name; a suite's module is imported when it is asked for."""
+"""The suites by name; a suite's module is imported when it is loaded."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 from jaxface.core.errors import ConfigError, suggestion
 
 SUITES: dict[str, str] = {
-    "render": "pictures of one person at many expressions, and value with gradient",
-    "data": "rendered training sets, augmentation and batches, by the image",
+    "render": "images of one person at many expressions, and value with gradient",
+    "data": "rendered training sets, augmentation and batches, per image",
     "classify": "logits, and value with gradient, of each classifier",
-    "train": "a training step, against the same step in a plain Flax and optax loop",
-    "search": "renders and CPU time until a search succeeds, against scipy's",
-    "audit": "whole audits: cost by the number of people, memory, the classifier's share, bfloat16",
+    "train": "a training step, beside the same step in a plain Flax and optax loop",
+    "search": "renders and CPU time until a search succeeds",
+    "audit": "whole audits: cost by the number of people, memory, share of the classifiers, bfloat16",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",
-    "permutation": "the permutation test, against Algorithm 1 as a NumPy loop",
+    "permutation": "the permutation test, beside Algorithm 1 as a NumPy loop",
     "independence": "tests of conditional independence: time, level and power",
 }
 
@@ -28,7 +28,7 @@ class Suite:
 
     Attributes:
         settings: a frozen dataclass with defaults.
-        run: settings -> rows, one a case, each with a `name`.
+        run: settings -> rows, one per case, each with a `name`.
     """
 
     name: str
@@ -37,7 +37,7 @@ class Suite:
 
 
 def load(name: str) -> Suite:
-    """The suite of this name.
+    """Import a suite and return it.
 
     Raises:
         ConfigError: no such suite.

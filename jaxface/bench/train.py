@@ -1,11 +1,11 @@
-"""What the training ground costs: a step of it beside the same step in a plain Flax and optax loop."""
+"""Cost of a training step, beside the same step in a plain Flax and optax loop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -33,23 +33,26 @@ class Settings:
     """Which networks are trained, and on what."""
 
     architectures: tuple[str, ...] = ("fer-mini-xception",)
-    """Of the classifiers'."""
+    """Networks, by the names of `classify.architectures`."""
 
     batch: int = 64
-    """Images of one step."""
+    """Images per step."""
 
     size: int = 64
-    """Pixels along an edge of the images; the networks bring them to their own."""
+    """Pixels along an edge of the images; the networks resize them."""
 
     steps: int = 5
-    """Of one timing."""
+    """Steps per timing."""
 
     repeats: int = 5
-    """Timings of each loop, in turn; the quickest counts."""
+    """Timings of each loop, in turn; the fastest counts."""
 
 
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
-    """One device; both loops are given NumPy batches and fetch the loss of the last step."""
+    """Yield a row for each network and loop; "ground" is jaxface's loop, "plain" the reference.
+
+    One device. Both loops get NumPy batches and fetch the loss of the last step.
+    """
     task = Task(labels=BASE_EXPRESSIONS, size=settings.size)
     random = np.random.default_rng(0)
     shape = (settings.batch, settings.size, settings.size, 3)
@@ -59,34 +62,47 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
     }
     for name in settings.architectures:
         config = ClassifierConfig(name)
-        loops = {"ground": ground(config, task, batch, settings), "plain": plain(config, task, batch, settings)}
-        times = in_turn(loops, settings.repeats)
-        for which, (compile_s, run_s, cpu_s) in times.items():
+        loops = {
+            "ground": jaxface_loop(config, task, batch, settings),
+            "plain": reference_loop(config, task, batch, settings),
+        }
+        timings = time_in_turn(loops, settings.repeats)
+        for loop, timing in timings.items():
             yield {
-                "name": f"{name}/{which}",
+                "name": f"{name}/{loop}",
                 "batch": settings.batch,
                 "size": settings.size,
-                "compile_s": compile_s,
-                "run_s": run_s / settings.steps,
-                "cpu_s": cpu_s / settings.steps,
-                "images_per_s": settings.batch * settings.steps / run_s,
-                "cpu_over_plain": cpu_s / times["plain"][2],
+                "compile_s": timing.compile_s,
+                "run_s": timing.run_s / settings.steps,
+                "cpu_s": timing.cpu_s / settings.steps,
+                "images_per_s": settings.batch * settings.steps / timing.run_s,
+                "cpu_over_plain": timing.cpu_s / timings["plain"].cpu_s,
             }
 
 
-def in_turn(loops: dict[str, Loop], repeats: int) -> dict[str, tuple[float, float, float]]:
-    """Seconds of the first call less a later one, wall and CPU seconds of the quickest: of each loop."""
-    first = {name: _timed(loop) for name, loop in loops.items()}
-    later = [{name: _timed(loop) for name, loop in loops.items()} for _ in range(repeats)]
-    quickest = {name: [min(times[name][i] for times in later) for i in (0, 1)] for name in loops}
+class Timing(NamedTuple):
+    """Seconds of a loop: the first call less a later one, then wall and CPU seconds of the fastest."""
+
+    compile_s: float
+    run_s: float
+    cpu_s: float
+
+
+def time_in_turn(loops: dict[str, Loop], repeats: int) -> dict[str, Timing]:
+    """Time the loops in turn, so that what else the machine does falls on all of them."""
+    first = {name: _seconds(loop) for name, loop in loops.items()}
+    later = [{name: _seconds(loop) for name, loop in loops.items()} for _ in range(repeats)]
+    fastest = {name: [min(seconds[name][i] for seconds in later) for i in (0, 1)] for name in loops}
     return {
-        name: (max(first[name][0] - quickest[name][0], 0.0), quickest[name][0], quickest[name][1])
+        name: Timing(max(first[name][0] - fastest[name][0], 0.0), fastest[name][0], fastest[name][1])
         for name in loops
     }
 
 
-def ground(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings) -> Loop:
-    """As `fit` does it, without its files."""
+def jaxface_loop(
+    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings
+) -> Loop:
+    """Return the steps of `frameworks.common.fit`, without its files."""
     prepared = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
     mesh = mesh_for(settings.batch, jax.local_devices()[:1])
     state, root = replicate(prepared.init(0), mesh), replicate(jax.random.key(0), mesh)
@@ -100,43 +116,46 @@ def ground(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], s
     return loop
 
 
-def plain(config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings) -> Loop:
-    """As one writes it down: the network split once, one jitted function, optax's AdamW."""
+def reference_loop(
+    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings
+) -> Loop:
+    """Return the same steps written plainly: the network split once, one jitted function, optax's
+    AdamW."""
     card = card_of(config, task)
     net = nnx.jit(lambda: ARCHITECTURES[config.architecture].net(len(task.labels), rngs=nnx.Rngs(0)))()
     for _, layer in nnx.iter_modules(net):
         if isinstance(layer, BatchNorm):
             layer.training = True
     graphdef, state = nnx.split(net)
-    params, statistics = nnx.split_state(state, nnx.Param, ...)
+    params, batch_stats = nnx.split_state(state, nnx.Param, ...)
     optimizer = optax.adamw(1e-3)
-    moments = optimizer.init(params)
+    opt_state = optimizer.init(params)
 
-    def step(params: Any, statistics: Any, moments: Any, images: jax.Array, labels: jax.Array) -> Any:
-        def loss(params: Any) -> Any:
-            net = nnx.merge(graphdef, params, statistics, copy=True)
+    def train_step(params: Any, batch_stats: Any, opt_state: Any, images: jax.Array, labels: jax.Array) -> Any:
+        def loss_fn(params: Any) -> Any:
+            net = nnx.merge(graphdef, params, batch_stats, copy=True)
             logits, _ = net(prepare(images.astype(jnp.float32) / 255, card))
-            value = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
-            return value, nnx.state(net, nnx.BatchStat)
+            loss = optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+            return loss, nnx.state(net, nnx.BatchStat)
 
-        (value, after), gradient = jax.value_and_grad(loss, has_aux=True)(params)
-        moves, moments = optimizer.update(gradient, moments, params)
-        return optax.apply_updates(params, moves), after, moments, value
+        (loss, new_stats), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+        updates, opt_state = optimizer.update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), new_stats, opt_state, loss
 
-    jitted = jax.jit(step, donate_argnums=(0, 1, 2))
+    jitted = jax.jit(train_step, donate_argnums=(0, 1, 2))
 
     def loop() -> None:
-        nonlocal params, statistics, moments
+        nonlocal params, batch_stats, opt_state
         for _ in range(settings.steps):
-            params, statistics, moments, value = jitted(
-                params, statistics, moments, batch["image"], batch["label"]
+            params, batch_stats, opt_state, loss = jitted(
+                params, batch_stats, opt_state, batch["image"], batch["label"]
             )
-        float(value)
+        float(loss)
 
     return loop
 
 
-def _timed(loop: Loop) -> tuple[float, float]:
+def _seconds(loop: Loop) -> tuple[float, float]:
     wall, cpu = time.perf_counter(), time.process_time()
     loop()
     return time.perf_counter() - wall, time.process_time() - cpu

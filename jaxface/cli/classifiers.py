@@ -1,4 +1,4 @@
-"""`jaxface classifiers`: which are known, what their cards say, and published checkpoints into folders."""
+"""`jaxface classifiers`: list them, show their cards, and import published checkpoints."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _COLUMNS = ("name", "dataset", "input", "classes", "parameters", "licence", "wei
 
 @dataclass(frozen=True)
 class Classifiers:
-    """List the classifiers that are known, show the cards of some, or import a published checkpoint.
+    """List the known classifiers, show cards, or import a published checkpoint.
 
-    `import NAME FILE` turns the file that a classifier's authors publish (PyTorch, safetensors, HDF5, ONNX ...)
-    into a folder `weights.safetensors` + `card.toml`, which every command takes in the place of a name.
+    `import NAME FILE` converts a file from a classifier's authors (PyTorch, safetensors, HDF5, ONNX ...) to a
+    folder with `weights.safetensors` and `card.toml`, which every command takes in place of a name.
     """
 
     action: tyro.conf.Positional[Literal["list", "show", "import"]] = "list"
@@ -32,24 +32,24 @@ class Classifiers:
     """Names or folders to show; or the name and the file to import."""
 
     checkpoint: Annotated[str | None, tyro.conf.arg(metavar="FILE")] = None
-    """Weights of the classifier that is shown, where it brings none."""
+    """Weights of the classifier to show, if it comes without."""
 
     out: Annotated[str | None, tyro.conf.arg(metavar="DIR")] = None
-    """The folder that import makes; the name, if it is left out."""
+    """Folder for the imported classifier; none = its name."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse_flags(Classifiers(), "classifiers", argv)
     if command.action == "list":
         if command.names:
-            raise ConfigError(f"list takes no name; to see one: jaxface classifiers show {command.names[0]}")
+            raise ConfigError(f"list takes no name; to show one: jaxface classifiers show {command.names[0]}")
         print(table())
         return 0
     if command.action == "import":
         if len(command.names) != 2:
             raise ConfigError(
-                "import wants a name and a file: jaxface classifiers import dan-affectnet7 FILE.pth"
+                "import needs a name and a file: jaxface classifiers import dan-affectnet7 FILE.pth"
             )
         name, file = command.names
         out = command.out or Path(name).name
@@ -57,7 +57,7 @@ def main(argv: Sequence[str]) -> int:
         print(f"{classifier.name}: {out}/{classifier.card.weights}, {classifier.card.parameters:,} parameters")
         return 0
     if not command.names:
-        raise ConfigError(f"show wants a name: {', '.join(jf.classify.names())}")
+        raise ConfigError(f"show needs a name: {', '.join(jf.classify.names())}")
     for name in command.names:
         for card in cards(name, command.checkpoint):
             print(card_text(card))
@@ -65,16 +65,16 @@ def main(argv: Sequence[str]) -> int:
 
 
 def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
-    """The card of a classifier as it loads; without weights, as it comes with the package."""
+    """Return the card of a classifier as it loads; without weights, as it comes with the package."""
     if checkpoint is None:
-        found = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
-        if not found[0].weights:
-            return found
+        bundled = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
+        if not bundled[0].weights:
+            return bundled
     return [jf.classify.load(name, checkpoint=checkpoint).card]
 
 
 def table() -> str:
-    """What is known of every name, a line each, in columns."""
+    """Return a line for each classifier, in columns."""
     rows: list[tuple[str, ...]] = [_COLUMNS]
     for row in jf.classify.describe():
         row |= {
@@ -88,12 +88,12 @@ def table() -> str:
 
 
 def card_text(card: jf.classify.Card) -> str:
-    """A card, one field a line."""
+    """Return a card as text, one field a line."""
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
     width = max(map(len, values)) + 2
     return "\n".join(f"{name:{width}}{plain(value)}" for name, value in values.items()) + "\n"
 
 
 def plain(value: object) -> str:
-    """A value as a person writes it."""
+    """Return a value as plain text."""
     return ", ".join(map(plain, value)) if isinstance(value, tuple | list) else str(value)

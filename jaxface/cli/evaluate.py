@@ -15,7 +15,7 @@ from jaxface.cli import options
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError
 from jaxface.data import Dataset, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.inputs import RECIPE, recipe_at
 
 
@@ -53,14 +53,14 @@ class Evaluate:
     settings: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = field(default_factory=EvaluateSettings)
 
     config: str | None = None
-    """TOML file with these settings; flags win over it."""
+    """TOML file with these settings; flags override it."""
 
     out: Path | None = None
-    """Where the metrics are written as JSON, too."""
+    """Also write the metrics as JSON: a .json file, or a folder for evaluation.json."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse(Evaluate(), "evaluate", argv)
     if not command.network:
         raise ConfigError("name what to evaluate: the folder of a training or of a classifier, or a name")
@@ -81,5 +81,5 @@ def main(argv: Sequence[str]) -> int:
 def open_dataset(settings: EvaluateSettings, size: int | None) -> Dataset:
     """Open the data set that the settings name; a recipe is rendered at `size` pixels."""
     if settings.data != RECIPE:
-        return data.open(settings.data, settings.root, **parsed(settings.options))
+        return data.open(settings.data, settings.root, **parse_options(settings.options))
     return rendered.dataset(recipe_at(settings.root, size), settings.images, settings.seed)

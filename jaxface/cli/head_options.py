@@ -1,4 +1,4 @@
-"""What commands that take a head share: which head, whose face, which prototype."""
+"""Shared by commands that take a head: load it, sample a person, set a prototype."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load_head(config: HeadConfig) -> jf.face.FaceModel:
 
 
 def person(head: jf.face.FaceModel, seed: int | None) -> jf.face.FaceParams:
-    """The first person of a seed's population, neutral; the mean head for None."""
+    """Return the first person of a seed's population, neutral; the mean head for None."""
     if seed is None:
         return jf.face.neutral(head)
     people = jf.face.sample_population(jax.random.key(seed), head, 1)
@@ -30,11 +30,11 @@ def person(head: jf.face.FaceModel, seed: int | None) -> jf.face.FaceParams:
 def with_prototype(
     head: jf.face.FaceModel, params: jf.face.FaceParams, label: str, number: int
 ) -> jf.face.FaceParams:
-    """`params` with the hand-set prototype `number` of an expression; `neutral` is no expression at all.
+    """Return `params` with the hand-set prototype `number` of an expression; `neutral` is no expression.
 
     Raises:
-        LabelError: a label that the vocabulary does not know.
-        ConfigError: a prototype that the head does not have.
+        LabelError: the vocabulary does not know the label.
+        ConfigError: the head does not have this prototype.
     """
     name = expression_name(label)
     if name == "neutral":

@@ -1,6 +1,6 @@
-"""`jaxface COMMAND ...`: finds the command, runs it, and turns what happened into an exit code.
+"""`jaxface COMMAND ...`: run a command, and turn its outcome into an exit code.
 
-0 done; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, told in one line.
+0 success; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, with a one-line message.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from jaxface import __version__
 from jaxface.core.errors import JaxfaceError, suggestion
 
 COMMANDS: dict[str, str] = {
-    "audit": "measure how classifiers' answers depend on the symmetry of the face",
-    "observe": "ask whether classifiers' answers to photographs depend on the symmetry of the face",
-    "render": "draw one face, a strip or a sheet of faces to PNG",
-    "search": "find the face that a classifier takes most surely for an expression",
+    "audit": "measure the effect of facial symmetry on classifiers' answers",
+    "observe": "test independence of logits and facial symmetry on labelled photographs",
+    "render": "render one face, a strip or a sheet of faces to PNG",
+    "search": "find the face with a classifier's most confident answer for an expression",
     "train": "train a classifier or a learning framework on photographs or rendered faces",
-    "evaluate": "measure how good a trained network or a classifier is on a data set",
-    "retarget": "draw pairs of avatars, a woman and a man, with the expressions of a data set",
-    "classifiers": "list the classifiers that are known, or show one",
-    "report": "write the HTML report of a run again",
-    "bench": "measure what rendering, classifying, searching and testing cost on this machine",
-    "doctor": "check what is installed: devices, classifiers, face files",
+    "evaluate": "measure accuracy, F1 and calibration of a network on a data set",
+    "retarget": "render pairs of avatars, a woman and a man, with the expressions of a data set",
+    "classifiers": "list the known classifiers, show one, or import a checkpoint",
+    "report": "write the HTML report of a run, or compare two runs",
+    "bench": "measure the cost of rendering, classifying, searching and testing on this machine",
+    "doctor": "check the installation: devices, classifiers, face files",
 }
 
 INTERRUPTED = 130
@@ -59,7 +59,7 @@ def run(argv: Sequence[str]) -> int:
         print(f"jaxface: interrupted{'; ' if str(interrupt) else ''}{interrupt}", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of stdout went away (`jaxface ... | head`); let Python's last flush fail silently too.
+        # The reader of stdout has closed it (`jaxface ... | head`); let Python's last flush fail silently, too.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except OSError as error:
@@ -69,29 +69,30 @@ def run(argv: Sequence[str]) -> int:
 
 @contextlib.contextmanager
 def exit_on_sigint() -> Iterator[None]:
-    """Ctrl-C ends the process, while libraries are imported and nothing is to be saved.
+    """End the process on Ctrl-C, while libraries are imported and there is nothing to save.
 
-    As an exception it would fall into half-made extension modules, where it gets lost (the command then
-    goes on) or crashes (both seen).
+    As an exception it would interrupt extension modules in the middle of their import, where it gets lost (the
+    command continues) or crashes the process (both were observed).
     """
 
     def leave(*_: object) -> None:
         print("jaxface: interrupted", file=sys.stderr, flush=True)
         os._exit(INTERRUPTED)
 
-    usual = signal.default_int_handler
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) != usual:
+    default_handler = signal.default_int_handler
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) != default_handler:
         yield
         return
     signal.signal(signal.SIGINT, leave)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
+        signal.signal(signal.SIGINT, default_handler)
 
 
 def usage() -> str:
-    """What `jaxface --help` prints."""
+    """Return the text of `jaxface --help`."""
     width = max(map(len, COMMANDS)) + 2
     lines = [f"  {name:{width}}{summary}" for name, summary in COMMANDS.items()]
     return "\n".join(
@@ -103,13 +104,13 @@ def usage() -> str:
             "commands:",
             *lines,
             "",
-            "`jaxface COMMAND --help` tells its options. Results go to files and stdout, progress to stderr.",
+            "`jaxface COMMAND --help` lists its options. Results go to files and stdout, progress to stderr.",
             "Start with: jaxface audit --config quick",
         ]
     )
 
 
 def print_error(message: str) -> int:
-    """One line on stderr; returns the exit code of bad input."""
+    """Print one line to stderr, and return the exit code of bad input."""
     print(f"jaxface: error: {' '.join(message.split())}", file=sys.stderr)
     return 2

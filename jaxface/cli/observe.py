@@ -1,4 +1,4 @@
-"""`jaxface observe`: photographs, from a table to tests of independence and a report."""
+"""`jaxface observe`: from a table of photographs to tests of independence and a report."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ from jaxface.report import observation_tables, write_observation
 class Observe:
     """Do classifiers answer people with asymmetric faces differently?
 
-    Takes a CSV table of photographs (path, label, group) and tests for each classifier whether the logit of an
-    expression is independent of symmetry features. Prints the verdicts and the accuracy by group, and writes
-    OUT/observe.html, the tables as CSV and figures/. A run that was stopped goes on with the same command.
-    There is no face detector: give eyes or boxes in the table, or photographs that are face crops.
+    Reads a CSV table of photographs (path, label, group) and tests for each classifier whether the logit of an
+    expression is independent of symmetry features. Prints the results and the accuracy by group, and writes
+    OUT/observe.html, the tables as CSV and figures/. The same command resumes a run that was stopped.
+    There is no face detector: put eyes or boxes into the table, or use photographs that are face crops.
     """
 
     settings: Annotated[ObserveConfig, tyro.conf.arg(name="")] = field(default_factory=ObserveConfig)
 
     config: str | None = None
-    """TOML file, or the name of a bundled config: observe. Flags win over it."""
+    """TOML file, or the name of a bundled config: observe. Flags override it."""
 
     out: Path | None = None
     """Folder of the run; none = runs/ and the config's name, or observe."""
 
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """No progress on stderr."""
+    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse(Observe(), "observe", argv)
     config = command.settings
     if config.table is None and not config.demo:
-        raise ConfigError("observe wants --table FILE.csv (columns path, label, group), or --demo")
-    folder = command.out or Path("runs") / (Path(command.config).stem if command.config else "observe")
+        raise ConfigError("observe needs --table FILE.csv (columns path, label, group), or --demo")
+    folder = command.out or options.run_folder(command.config, "observe")
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet)
     if not config.demo:
         show(observe.run(config, folder, meter))
         return 0
-    found = observe.demonstrate(config, folder, meter)
-    for kind, results in found.results.items():
+    demonstration = observe.demonstrate(config, folder, meter)
+    for kind, results in demonstration.results.items():
         print(f"{kind}:")
         show(results[0])
         for result in results[1:]:
             write_observation(result)
         print()
     if config.repeats > 1:
-        print(observation_tables.rates_text(found.rates))
+        print(observation_tables.rates_text(demonstration.rates))
     return 0
 
 
 def show(result: observe.ObserveResult) -> None:
-    """Print the tables of an observation, and write its report."""
+    """Write the report of an observation, and print its tables."""
     page = write_observation(result)
     texts = [
         observation_tables.left_out_text(result),

@@ -1,7 +1,7 @@
 """From an argument list to a command's dataclass: defaults < TOML < flags, errors in one line.
 
-tyro turns dataclasses into flags. It does not read files, so the file that `--config` names is read
-first and becomes tyro's defaults; `--config` itself is a field of the command, so that `--help` shows it.
+tyro turns dataclasses into flags. It does not read files, so the file of `--config` is read first and becomes
+tyro's defaults; `--config` itself is a field of the command, so that `--help` shows it.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Annotated, Any, Protocol, TypeVar
 
 import tyro
 
@@ -23,7 +24,7 @@ _BOX = "╭╮╰╯│─ "
 
 
 class Command(Protocol):
-    """A command's dataclass: `settings` is what a TOML file may hold, and `config` the name of that file."""
+    """A command's dataclass: `settings` has the keys of a TOML file, `config` the name of that file."""
 
     @property
     def settings(self) -> Any: ...
@@ -37,10 +38,10 @@ C = TypeVar("C", bound=Command)
 
 
 def parse(default: C, name: str, argv: Sequence[str]) -> C:
-    """The command that `argv` describes, starting from `default`.
+    """Return `default` with the values of the config file and the flags in `argv`.
 
     Raises:
-        ConfigError: a flag or a value that the command does not know, or a config file that cannot be used.
+        ConfigError: the command does not know a flag or a value, or the config file cannot be used.
         SystemExit: with code 0, after `--help`.
     """
     file = config_argument(argv)
@@ -51,7 +52,7 @@ def parse(default: C, name: str, argv: Sequence[str]) -> C:
 
 
 def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
-    """`default` with the flags of `argv`; for commands that read no config file too."""
+    """Return `default` with the flags in `argv`; for commands without a config file, too."""
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
@@ -62,8 +63,74 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
         raise ConfigError(f"{one_line(stderr.getvalue())} (see jaxface {name} --help)") from None
 
 
+@dataclass(frozen=True)
+class Subcommands:
+    """A command with one subcommand for each entry of a registry.
+
+    Attributes:
+        command: its name.
+        kind: of the entries, plural.
+        registry: name -> description, for `--help`.
+        shared: the options that all subcommands have.
+    """
+
+    command: str
+    kind: str
+    registry: Mapping[str, str]
+    shared: str
+
+    def print_usage(self, argv: Sequence[str]) -> int | None:
+        """Print the usage if `argv` names no subcommand.
+
+        Returns:
+            the exit code, or None if there is a subcommand.
+
+        Raises:
+            SystemExit: with code 0, after `--help`.
+        """
+        if argv and argv[0] not in ("-h", "--help"):
+            return None
+        print(self.usage())
+        if argv:
+            raise SystemExit(0)  # as tyro does
+        return 2
+
+    def usage(self) -> str:
+        """Return the text of `--help`."""
+        metavar = self.kind.removesuffix("s").upper()
+        width = max(map(len, self.registry)) + 2
+        return "\n".join(
+            [
+                f"usage: jaxface {self.command} {metavar} [OPTIONS]",
+                "",
+                f"{self.kind}:",
+                *(f"  {name:{width}}{description}" for name, description in self.registry.items()),
+                "",
+                f"`jaxface {self.command} {metavar} --help` lists its options; all have {self.shared}.",
+            ]
+        )
+
+
+def with_settings(command: type, settings: type) -> Any:
+    """Return a command's dataclass with a field `settings` of this type, whose fields are flags."""
+    field = ("settings", flat(settings), dataclasses.field(default_factory=settings))
+    subclass = dataclasses.make_dataclass(command.__name__, [field], bases=(command,), frozen=True)
+    subclass.__doc__ = command.__doc__
+    return subclass()
+
+
+def flat(settings: type) -> Any:
+    """Return a dataclass whose fields are flags without a prefix."""
+    return Annotated[settings, tyro.conf.arg(name="")]
+
+
+def run_folder(config: str | None, default: str) -> Path:
+    """Return runs/ and the name of the config, or `default` without one."""
+    return Path("runs") / (Path(config).stem if config else default)
+
+
 def config_argument(argv: Sequence[str]) -> str | None:
-    """The value of `--config`, or None. A `--config` without a value is left for tyro to refuse."""
+    """Return the value of `--config`, or None. tyro refuses a `--config` without a value."""
     for index, argument in enumerate(argv):
         if argument.startswith("--config="):
             return argument.partition("=")[2]
@@ -73,36 +140,36 @@ def config_argument(argv: Sequence[str]) -> str | None:
 
 
 def find_config(name: str) -> Path:
-    """The file of a config: a path, or the name of one that jaxface brings along.
+    """Return the file of a config: a path, or the name of a bundled one.
 
     Raises:
-        ConfigError: neither; the message names the closest.
+        ConfigError: it is neither; the message suggests the closest name.
     """
     path = Path(name)
     if path.is_file():
         return path
-    known = {file.stem: file for folder in config_folders() for file in sorted(folder.glob("*.toml"))}
-    if name in known:
-        return known[name]
+    bundled = {file.stem: file for folder in config_folders() for file in sorted(folder.glob("*.toml"))}
+    if name in bundled:
+        return bundled[name]
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; --config wants a TOML file, or one of: {', '.join(known)}")
+        raise ConfigError(f"{path} is a folder; --config must be a TOML file, or one of: {', '.join(bundled)}")
     if path.suffix or len(path.parts) > 1:
         raise ConfigError(f"no config file at {path}")
-    raise ConfigError(f"no config file and no bundled config {name!r}{suggestion(name, known)}")
+    raise ConfigError(f"no config file and no bundled config {name!r}{suggestion(name, bundled)}")
 
 
 def config_folders() -> list[Path]:
-    """Where bundled configs lie: inside an installed wheel, or beside the package in a checkout."""
+    """Return the folders of bundled configs: inside an installed wheel, or beside the package in a checkout."""
     package = Path(jaxface.__file__).parent
     return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
 
 
 def one_line(box: str) -> str:
-    """What a box of tyro's says before its first rule, and the flags that it suggests."""
+    """Return the message of a tyro box before its first rule, and the flag that it suggests."""
     rows = [row.strip(_BOX) if set(row.strip("│ ")) - {"─"} else "" for row in box.splitlines()[1:]]
     end = rows.index("") if "" in rows else len(rows)
     message = " ".join(rows[:end]).rstrip(".")
-    meant = [
+    suggestions = [
         rows[index + 1].split()[0] for index, row in enumerate(rows[:-1]) if row.startswith("Perhaps you meant")
     ]
-    return message + (f", did you mean {meant[0]}?" if meant else "")
+    return message + (f", did you mean {suggestions[0]}?" if suggestions else "")

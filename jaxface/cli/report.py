@@ -1,4 +1,4 @@
-"""`jaxface report`: the HTML report of a run that is there, or of two side by side."""
+"""`jaxface report`: the HTML report of a finished run, or the comparison of two."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ from jaxface.core.errors import ConfigError
 
 @dataclass(frozen=True)
 class Report:
-    """Write the HTML report of a finished run again, and print its scores; of two runs, compare them."""
+    """Write the HTML report of a finished run and print its scores, or compare two runs."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """Folder of the run; a second one is compared with it, person by person."""
+    """Folder of a run; with a second folder, the two runs are compared person by person."""
 
     out: Path | None = None
     """Folder for report.html, or the name of an .html file; none = the run's folder."""
 
     saliency: Literal["none", "occlusion", "full"] = "occlusion"
-    """Maps of what answers hang on: none, occlusion, or full, with gradients on the head."""
+    """Saliency maps: none, occlusion, or full, with gradients on the head."""
 
     figures: Literal["none", "paper"] = "none"
     """paper: also write every figure as PNG and SVG, every table as CSV and LaTeX, and methods.txt, into
     figures/ beside the report."""
 
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """No progress on stderr."""
+    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
-        raise ConfigError("report wants the folder of a run, or of two: jaxface report runs/quick")
+        raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
     results = [jf.audit.load(folder) for folder in command.runs]
     runtime.enable_compile_cache()
     name = "report.html" if len(results) == 1 else "comparison.html"

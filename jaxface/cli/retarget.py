@@ -1,4 +1,4 @@
-"""`jaxface retarget`: expressions of a data set on pairs of avatars, a woman and a man for each image."""
+"""`jaxface retarget`: render the expressions of a data set on pairs of avatars, a woman and a man."""
 
 from __future__ import annotations
 
@@ -17,39 +17,40 @@ from jaxface.data.retarget import RetargetConfig, retarget
 
 @dataclass(frozen=True)
 class Retarget:
-    """Draw a woman and a man with the expression of every image of a data set.
+    """Render a woman and a man with the expression of every image of a data set.
 
     Writes OUT/images.npy and columns.npz (pair, sex, identity, units, ...), which the data set `rendered`
-    reads: data for training that is balanced between the sexes by construction. A run that was stopped goes on
-    with the same command.
+    reads: training data with as many women as men by construction. The same command resumes a run that was
+    stopped.
     """
 
     settings: Annotated[RetargetConfig, tyro.conf.arg(name="")] = field(default_factory=RetargetConfig)
 
     config: str | None = None
-    """TOML file with these settings, or the name of a bundled one: retarget, retarget-bp4d. Flags win over
-    it."""
+    """TOML file with these settings, or the name of a bundled one: retarget, retarget-bp4d. Flags
+    override it."""
 
     out: Path | None = None
     """Folder of the pictures; none = sets/ and the config's name, or retarget."""
 
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """No progress on stderr."""
+    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse(Retarget(), "retarget", argv)
     out = command.out or Path("sets") / (Path(command.config).stem if command.config else "retarget")
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet, hint="the first batch is compiled and takes longer")
-    began = time.perf_counter()
+    start = time.perf_counter()
     outcome = retarget(command.settings, out, meter)
     for note in outcome.notes:
         print(note)
-    took = time.perf_counter() - began
-    if outcome.drawn:
-        print(f"drew {outcome.drawn} in {took:.0f} s, {outcome.drawn / took:.0f} a second with compiling")
+    seconds = time.perf_counter() - start
+    if outcome.rendered:
+        rate = outcome.rendered / seconds
+        print(f"rendered {outcome.rendered} in {seconds:.0f} s, {rate:.0f} a second with compiling")
     print(f"{out}: data.open('rendered', '{out}')")
     return 0

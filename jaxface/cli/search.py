@@ -1,4 +1,4 @@
-"""`jaxface search`: the face that a classifier takes most surely for an expression."""
+"""`jaxface search`: the face with a classifier's most confident answer for an expression."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,28 +21,30 @@ from jaxface.cli import head_options, options
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
 from jaxface.face import FaceModel, FaceParams, HeadConfig
+from jaxface.interventions import Intervention
 from jaxface.render import RenderConfig, Scene
 from jaxface.report import image_encoding
 from jaxface.search import SearchConfig, SearchResult, Status
 
-SHOWN = (1.0, 0.5, 0.0)
-
 
 @dataclass(frozen=True)
 class SearchSettings(HeadConfig):
-    """What is searched."""
+    """Which expression, face and classifier."""
 
     classifier: str = "face-api"
     """A name (see `jaxface classifiers`), or a folder with card.toml."""
 
     checkpoint: str | None = None
-    """Weights of the classifier, where it brings none."""
+    """Weights of the classifier, if it comes without."""
 
     expression: str = "happiness"
-    """The expression to be found."""
+    """The target expression."""
 
-    witnesses: tuple[str, ...] = ()
-    """Other classifiers that are asked what they see in the face that was found."""
+    evaluators: tuple[str, ...] = ()
+    """Other classifiers whose answers to the resulting face are printed, too."""
+
+    intervention: str = interventions.Symmetry.name
+    """The intervention under which the resulting face is shown."""
 
     identity_seed: int | None = None
     """Whose face: the first person of this seed's population; none = the mean head."""
@@ -57,7 +58,7 @@ class SearchSettings(HeadConfig):
 
 @dataclass(frozen=True)
 class Search:
-    """Find the face that a classifier takes most surely for an expression (Facing Asymmetry, Eq. 4).
+    """Find the face with a classifier's most confident answer for an expression (Facing Asymmetry, Eq. 4).
 
     Writes OUT/search.png (neutral, then the face at symmetry 1, .5, 0), search.json and search.npz.
     """
@@ -65,46 +66,47 @@ class Search:
     settings: Annotated[SearchSettings, tyro.conf.arg(name="")] = field(default_factory=SearchSettings)
 
     config: str | None = None
-    """TOML file with these settings; flags win over it."""
+    """TOML file with these settings; flags override it."""
 
     out: Path = Path("runs/search")
     """Folder for the results."""
 
     quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """No progress on stderr."""
+    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the command; returns its exit code."""
+    """Run the command, and return its exit code."""
     command = options.parse(Search(), "search", argv)
     settings = command.settings
     expression = expression_name(settings.expression)
+    intervention = interventions.build(settings.intervention)
     runtime.enable_compile_cache()
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
     target = classifier.index(expression)
-    judges = [classifier, *(jf.classify.load(name) for name in settings.witnesses)]
+    evaluators = [classifier, *(jf.classify.load(name) for name in settings.evaluators)]
     head = head_options.load_head(settings)
     scene = jf.render.scene(settings.render)
-    someone = head_options.person(head, settings.identity_seed)
+    person = head_options.person(head, settings.identity_seed)
 
     meter = progress.for_terminal(command.quiet)
     searcher = jf.search.build(classifier, head, scene, settings.search)
-    batch = jax.tree.map(lambda leaf: leaf[None], someone)
+    batch = jax.tree.map(lambda leaf: leaf[None], person)
     result = searcher.run(jax.random.key(settings.seed), batch, np.array([target]), meter)
     meter.close()
 
-    found = dataclasses.replace(someone, expression=jnp.asarray(result.expression[0]))
-    columns, images = draw(head, found, scene)
+    params = dataclasses.replace(person, expression=jnp.asarray(result.expression[0]))
+    columns, images = strip(intervention, head, params, scene)
     record = {
         "classifier": classifier.name,
         "expression": expression,
-        **plain_fields(result),
-        "answers": {judge.name: ask(judge, columns, images) for judge in judges},
+        **json_fields(result),
+        "answers": {one.name: answers(one, columns, images) for one in evaluators},
         "environment": runtime.environment(),
     }
     image_encoding.save_png(command.out / "search.png", image_encoding.sheet(images[None], columns=columns))
     io.write_text(command.out / "search.json", json.dumps(record, indent=2) + "\n")
-    arrays: dict[str, Any] = {item.name: getattr(found, item.name) for item in dataclasses.fields(found)}
+    arrays: dict[str, Any] = {item.name: getattr(params, item.name) for item in dataclasses.fields(params)}
     with io.atomic_path(command.out / "search.npz") as path:
         np.savez(path, **arrays)
     print(summary(record, expression))
@@ -112,38 +114,47 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def draw(head: FaceModel, found: FaceParams, scene: Scene) -> tuple[list[str], np.ndarray]:
-    """The neutral face, then the one that was found at the symmetries `SHOWN`: names and images."""
-    grid = partial(interventions.grid, interventions.Symmetry(), head, found, scene)
-    neutral = grid(jnp.ones(1), jnp.zeros(1))[:, 0]
-    strip = grid(jnp.asarray(SHOWN), jnp.ones(1))[:, 0]
-    names = ["neutral", *(f"s = {symmetry:g}" for symmetry in SHOWN)]
-    return names, np.concatenate([np.asarray(neutral), np.asarray(strip)])
+def strip(
+    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene
+) -> tuple[list[str], np.ndarray]:
+    """Return the neutral face, then the full expression at the probe levels: names and images."""
+    dose, time = intervention.axes
+    levels = sorted(intervention.probe_levels, key=lambda level: abs(level - dose.unchanged))
+    doses = jnp.asarray([dose.unchanged, *levels])
+    times = jnp.asarray([time.levels[0], *(time.levels[-1] for _ in levels)])
+    images = [
+        interventions.image(intervention, head, params, scene, *step) for step in zip(doses, times, strict=True)
+    ]
+    return ["neutral", *(f"{dose.symbol} = {level:g}" for level in levels)], np.stack(images)
 
 
-def ask(judge: Classifier, names: Sequence[str], images: np.ndarray) -> dict[str, dict[str, float]]:
-    """All answers of a classifier to some images, by the image's name and the label."""
-    answers = np.asarray(judge.probabilities(images))
+def answers(classifier: Classifier, names: Sequence[str], images: np.ndarray) -> dict[str, dict[str, float]]:
+    """Return all answers of a classifier to some images, by the image's name and the label."""
+    probabilities = np.asarray(classifier.probabilities(images))
     return {
-        name: dict(zip(judge.labels, map(float, row), strict=True))
-        for name, row in zip(names, answers, strict=True)
+        name: dict(zip(classifier.labels, map(float, row), strict=True))
+        for name, row in zip(names, probabilities, strict=True)
     }
 
 
-def plain_fields(result: SearchResult) -> dict[str, Any]:
-    """The first case of a search result as JSON knows it."""
-    out = {item.name: np.asarray(getattr(result, item.name))[0].tolist() for item in dataclasses.fields(result)}
-    return out | {"status": Status(out["status"]).name.lower()}
+def json_fields(result: SearchResult) -> dict[str, Any]:
+    """Return the first case of a search result as JSON-ready values."""
+    values = {
+        item.name: np.asarray(getattr(result, item.name))[0].tolist() for item in dataclasses.fields(result)
+    }
+    return values | {"status": Status(values["status"]).name.lower()}
 
 
 def summary(record: dict[str, Any], expression: str) -> str:
-    """What stdout says of a search, one line a classifier."""
+    """Return the text for stdout, one line for each classifier."""
     lines = [
         f"{expression}: probability {record['probability']:.3f}, re-rendered with sub-pixel shifts "
         f"{record['probability_shifted']:.3f}; {record['status']} after {record['forward_calls']} forwards, "
         f"{record['gradient_calls']} gradients, {record['cpu_seconds']:.1f} CPU-s"
     ]
-    for name, answers in record["answers"].items():
-        said = "  ".join(f"{column} {row.get(expression, float('nan')):.3f}" for column, row in answers.items())
-        lines.append(f"{name:20}{said}")
+    for name, by_image in record["answers"].items():
+        cells = "  ".join(
+            f"{column} {row.get(expression, float('nan')):.3f}" for column, row in by_image.items()
+        )
+        lines.append(f"{name:20}{cells}")
     return "\n".join(lines)

@@ -22,6 +22,9 @@ LUMA = (0.299, 0.587, 0.114)
 BASE_EXPRESSIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "sadness", "surprise")
 EXPRESSIONS: tuple[str, ...] = (*BASE_EXPRESSIONS, "neutral", "contempt")
 
+LUMA = (0.299, 0.587, 0.114)
+"""Weights of red, green and blue in the luma (Rec. 601)."""
+
 _SYNONYMS: dict[str, str] = {
     "angry": "anger",
     "anger": "anger",

@@ -1,7 +1,7 @@
-"""What networks are trained on: data sets as their publishers lay them out, and rendered ones; batches of them.
+"""Training data: published data sets in their own layouts, rendered data sets, and batches of them.
 
-`Dataset` is what everything becomes; `open` reads one, `joined` makes one of several, `batches` streams it,
-`augment` varies images on the device, `rendered` makes faces on the fly or on disk.
+`open` reads a `Dataset`, `concat` joins several, `batches` streams one, `augment` varies images on
+the device, and `rendered` renders faces on the fly or to disk.
 """
 
 from jaxface.data import rendered

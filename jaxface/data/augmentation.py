@@ -3,145 +3,135 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError
-from jaxface.core.types import Array
+from jaxface.core.checks import Interval, check, require
+from jaxface.core.errors import ShapeError
+from jaxface.core.types import LUMA, Array
 
-_GREY = (0.299, 0.587, 0.114)
+Fraction = Annotated[float, Interval(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How images are varied; the defaults change nothing. Each image draws its own numbers."""
+    """How images are augmented; the defaults change nothing. Each image draws its own random
+    numbers."""
 
     flip: bool = False
     """Mirror every second image, left to right."""
 
-    rotation: float = 0.0
-    """Turn by U(-rotation, rotation) degrees about the centre."""
+    rotation: Annotated[float, Interval(ge=0, le=180)] = 0.0
+    """Rotate by U(-rotation, rotation) degrees about the centre."""
 
-    crop: float = 1.0
-    """Cut out a square window of U(crop, 1) of the edge, at random, and stretch it to the full size; .9 is
-    "resize to 1.1 times, random crop" with a random scale."""
+    crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
+    """Cut out a square window of U(crop, 1) of the edge, at random, and resize it to the full size.
+    .9 is "resize to 1.1 times, random crop" with a random scale."""
 
-    brightness: float = 0.0
+    brightness: Fraction = 0.0
     """Multiply by U(1 - brightness, 1 + brightness)."""
 
-    contrast: float = 0.0
+    contrast: Fraction = 0.0
     """Stretch about the image's mean grey by U(1 - contrast, 1 + contrast)."""
 
-    saturation: float = 0.0
+    saturation: Fraction = 0.0
     """Stretch about each pixel's grey by U(1 - saturation, 1 + saturation)."""
 
-    hue: float = 0.0
-    """Turn the colours about the grey axis by U(-hue, hue) of a full turn; at most .5."""
+    hue: Annotated[float, Interval(ge=0, le=0.5)] = 0.0
+    """Rotate the colours about the grey axis by U(-hue, hue) of a full turn."""
 
-    erase: float = 0.0
-    """Share of images of which a rectangle is replaced by noise (Zhong et al. 2020, Random Erasing)."""
+    erase: Fraction = 0.0
+    """Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020, Random
+    Erasing)."""
 
-    erase_area: tuple[float, float] = (0.02, 0.33)
-    """Least and largest share of the image that is erased."""
+    erase_area: Annotated[tuple[float, float], Interval(gt=0, le=1)] = (0.02, 0.33)
+    """Smallest and largest fraction of the image that is erased."""
 
     def __post_init__(self) -> None:
-        limits = {
-            "rotation": 180.0,
-            "brightness": 1.0,
-            "contrast": 1.0,
-            "saturation": 1.0,
-            "hue": 0.5,
-            "erase": 1.0,
-        }
-        for name, high in limits.items():
-            if not 0.0 <= getattr(self, name) <= high:
-                raise ConfigError(f"augment: {name} = {getattr(self, name)} is not in [0, {high:g}]")
-        if not 0.0 < self.crop <= 1.0:
-            raise ConfigError(
-                f"augment: crop = {self.crop} is not in (0, 1]: the smallest share of the edge kept"
-            )
+        check(self, "augment")
         low, high = self.erase_area
-        if not 0.0 < low <= high <= 1.0:
-            raise ConfigError(f"augment: erase_area = {self.erase_area} wants 0 < least <= largest <= 1")
+        require(low <= high, "augment.erase_area", self.erase_area, "from the smallest to the largest")
 
 
 def augment(key: Array, images: Array, config: AugmentConfig) -> Array:
-    """Varied images, (B, H, W, C) float32 in [0, 1].
+    """Augment images; return (B, H, W, C) float32 in [0, 1].
 
-    Image i depends on the key, on i and on its pixels alone.
+    Image i depends only on the key, on i and on its pixels.
 
     Args:
-        images: (B, H, W, C) uint8, or float in [0, 1]; C is 3 or 1, and with 1 colours stay out of it.
+        images: (B, H, W, C) uint8, or float in [0, 1]; C is 3, or 1, without changes of colour.
         config: fixed under `jit`.
 
     Raises:
         ShapeError: images of another shape.
     """
     if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise ShapeError(f"images have shape {images.shape}, wanted (batch, height, width, 3 or 1)")
+        raise ShapeError(f"images have shape {images.shape}, not (batch, height, width, 3 or 1)")
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(images.shape[0]))
     return jax.vmap(lambda k, image: augment_one(k, image, config))(keys, images)
 
 
 def augment_one(key: Array, image: Array, config: AugmentConfig) -> Array:
-    """`augment` of one image (H, W, C) with its own key."""
+    """Augment one image (H, W, C) with its own key."""
     k_flip, k_place, k_colour, k_erase = jax.random.split(key, 4)
     image = as_float(image)
     if config.flip:
         image = jnp.where(jax.random.bernoulli(k_flip), image[:, ::-1], image)
     if config.rotation or config.crop < 1.0:
-        image = _moved(k_place, image, config)
-    image = _coloured(k_colour, image, config)
-    return _erased(k_erase, image, config) if config.erase else image
+        image = _resample(k_place, image, config)
+    image = _change_colours(k_colour, image, config)
+    return _erase(k_erase, image, config) if config.erase else image
 
 
 def as_float(image: Array) -> Array:
-    """Float32 in [0, 1] from uint8; floats as they are."""
+    """Convert uint8 to float32 in [0, 1]; floats keep their values."""
     if image.dtype == jnp.uint8:
         return image.astype(jnp.float32) / 255.0
     return image.astype(jnp.float32)
 
 
 def augment_points(key: Array, points: Array, config: AugmentConfig, mirror: np.ndarray) -> Array:
-    """Where points (B, P, 2) of the images lie once `augment` has varied these with the same key.
+    """Return where points (B, P, 2) of the images are after `augment` with the same key.
 
     Args:
-        points: x right and y down, in widths of the (square) images; those outside stay outside.
-        mirror: (P,) int, for each point the one that takes its place in a mirrored face.
+        points: x right and y down, in widths of the (square) images; points may be outside.
+        mirror: (P,) int index of the point that takes each point's place in a mirrored face.
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(points.shape[0]))
 
     def one(key: Array, points: Array) -> Array:
         k_flip, k_place, *_ = jax.random.split(key, 4)
         if config.flip:
-            mirrored = jnp.stack([1.0 - points[mirror, 0], points[mirror, 1]], axis=-1)
-            points = jnp.where(jax.random.bernoulli(k_flip), mirrored, points)
+            reflection = jnp.stack([1.0 - points[mirror, 0], points[mirror, 1]], axis=-1)
+            points = jnp.where(jax.random.bernoulli(k_flip), reflection, points)
         if config.rotation or config.crop < 1.0:
-            angle, zoom, shift = _placed(k_place, config)
-            off = points - 0.5 - shift[None, ::-1]
+            angle, zoom, shift = _window(k_place, config)
+            offset = points - 0.5 - shift[None, ::-1]
             turn = jnp.stack(
                 [jnp.stack([jnp.cos(angle), -jnp.sin(angle)]), jnp.stack([jnp.sin(angle), jnp.cos(angle)])]
             )
-            points = off @ turn / zoom + 0.5
+            points = offset @ turn / zoom + 0.5
         return points
 
     return jax.vmap(one)(keys, points)
 
 
-def _placed(key: Array, config: AugmentConfig) -> tuple[Array, Array, Array]:
-    """Angle in radians, zoom, and the shift (2,) down and right of the window in edges of the image."""
+def _window(key: Array, config: AugmentConfig) -> tuple[Array, Array, Array]:
+    """Draw the angle in radians, the zoom, and the shift (2,) of the window down and right, in
+    edges of the image."""
     k_angle, k_zoom, k_shift = jax.random.split(key, 3)
     angle = jnp.deg2rad(_signed(k_angle, config.rotation))
     zoom = jax.random.uniform(k_zoom, minval=config.crop, maxval=1.0)
     return angle, zoom, (1.0 - zoom) * jax.random.uniform(k_shift, (2,), minval=-0.5, maxval=0.5)
 
 
-def _moved(key: Array, image: Array, config: AugmentConfig) -> Array:
-    """Turned and cropped in one bilinear resampling; the border pixels go on outside."""
+def _resample(key: Array, image: Array, config: AugmentConfig) -> Array:
+    """Rotate and crop in one bilinear resampling; border pixels are repeated outside."""
     height, width, _ = image.shape
-    angle, zoom, shift = _placed(key, config)
+    angle, zoom, shift = _window(key, config)
     y = (jnp.arange(height) + 0.5 - 0.5 * height)[:, None]
     x = (jnp.arange(width) + 0.5 - 0.5 * width)[None, :]
     cosine, sine = zoom * jnp.cos(angle), zoom * jnp.sin(angle)
@@ -151,9 +141,10 @@ def _moved(key: Array, image: Array, config: AugmentConfig) -> Array:
 
 
 def bilinear(image: Array, rows: Array, columns: Array) -> Array:
-    """Bilinear samples of an image (H, W, C) at planes of pixel places (h, w), clamped at the border.
+    """Sample an image (H, W, C) bilinearly at planes of pixel coordinates (h, w), clamped at the
+    border.
 
-    Place 0 is the centre of the first pixel.
+    Coordinate 0 is the centre of the first pixel.
     """
     height, width, channels = image.shape
     rows, columns = jnp.clip(rows, 0.0, height - 1.0), jnp.clip(columns, 0.0, width - 1.0)
@@ -168,7 +159,7 @@ def bilinear(image: Array, rows: Array, columns: Array) -> Array:
     return (1.0 - down) * upper + down * lower
 
 
-def _coloured(key: Array, image: Array, config: AugmentConfig) -> Array:
+def _change_colours(key: Array, image: Array, config: AugmentConfig) -> Array:
     k_brightness, k_contrast, k_saturation, k_hue = jax.random.split(key, 4)
     colour = image.shape[-1] == 3
     if config.brightness:
@@ -180,19 +171,19 @@ def _coloured(key: Array, image: Array, config: AugmentConfig) -> Array:
         grey = _grey(image)
         image = jnp.clip(grey + (image - grey) * (1.0 + _signed(k_saturation, config.saturation)), 0.0, 1.0)
     if config.hue and colour:
-        image = jnp.clip(image @ _turned(2.0 * jnp.pi * _signed(k_hue, config.hue)).T, 0.0, 1.0)
+        image = jnp.clip(image @ _hue_rotation(2.0 * jnp.pi * _signed(k_hue, config.hue)).T, 0.0, 1.0)
     return image
 
 
-def _turned(angle: Array) -> Array:
-    """The rotation (3, 3) of colours about the axis of greys."""
+def _hue_rotation(angle: Array) -> Array:
+    """Return the rotation (3, 3) of colours about the axis of greys."""
     cosine, sine = jnp.cos(angle), jnp.sin(angle)
     axis = jnp.sqrt(1.0 / 3.0)
     cross = jnp.asarray([[0.0, -1.0, 1.0], [1.0, 0.0, -1.0], [-1.0, 1.0, 0.0]])
     return cosine * jnp.eye(3) + (1.0 - cosine) / 3.0 * jnp.ones((3, 3)) + sine * axis * cross
 
 
-def _erased(key: Array, image: Array, config: AugmentConfig) -> Array:
+def _erase(key: Array, image: Array, config: AugmentConfig) -> Array:
     k_whether, k_area, k_shape, k_place, k_noise = jax.random.split(key, 5)
     height, width, _ = image.shape
     low, high = config.erase_area
@@ -213,5 +204,5 @@ def _signed(key: Array, amount: float | Array) -> Array:
 
 
 def _grey(image: Array) -> Array:
-    """(H, W, 1) luminance."""
-    return (image @ jnp.asarray(_GREY) if image.shape[-1] == 3 else image[..., 0])[..., None]
+    """Return the luma (H, W, 1)."""
+    return (image @ jnp.asarray(LUMA) if image.shape[-1] == 3 else image[..., 0])[..., None]

@@ -1,4 +1,4 @@
-"""A data set: images, and what is known of each of them."""
+"""A data set: images with labels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, ShapeError, suggestion
-from jaxface.data.image_io import fitted
-from jaxface.data.read_report import ReadReport, grouped
+from jaxface.data.image_io import crop_and_resize
+from jaxface.data.read_report import ReadReport, group_by_reason
 from jaxface.data.sources import ImageSource
 
 Example = dict[str, np.ndarray]
@@ -22,13 +22,14 @@ class Dataset:
 
     Attributes:
         name: of the data set.
-        source: how image i is read.
-        columns: what is known, (N, ...) each. Names with a meaning: `label` int32, an index into `labels`, -1
-            where it is not known; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
-            (N, U) float32; `identity` int32; `sex` int32, 0 female and 1 male, -1 unknown; `exogenous`.
+        source: reads image i.
+        columns: arrays (N, ...). Names with a meaning: `label` int32, an index into `labels`, -1 =
+            unknown; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
+            (N, U) float32; `identity` int32; `sex` int32, 0 female, 1 male, -1 unknown;
+            `exogenous`.
         labels: class names; expressions by the names of `core.types.EXPRESSIONS`.
-        units: numbers of the action units (FACS), () without.
-        report: what was read, and what was left out and why.
+        units: numbers of the action units (FACS); () = none.
+        report: what was read, what was left out, and why.
     """
 
     name: str
@@ -46,13 +47,13 @@ class Dataset:
         label = self.columns.get("label")
         if label is not None and count and not (label.min() >= -1 and label.max() < len(self.labels)):
             raise LabelError(
-                f"{self.name}: labels from {label.min()} to {label.max()} for {len(self.labels)} classes"
+                f"{self.name}: labels from {label.min()} to {label.max()}, but {len(self.labels)} classes"
             )
         for name in ("units", "units_known", "intensity"):
             if name in self.columns and self.columns[name].shape != (count, len(self.units)):
                 raise ShapeError(
                     f"{self.name}: column {name!r} has shape {self.columns[name].shape}, "
-                    f"wanted {(count, len(self.units))}: images and action units"
+                    f"not {(count, len(self.units))} (images, action units)"
                 )
         if not self.report.read:
             object.__setattr__(self, "report", dataclasses.replace(self.report, read=count))
@@ -61,30 +62,30 @@ class Dataset:
         return len(self.source)
 
     def __getitem__(self, index: int) -> Example:
-        """Image (H, W, C) uint8 and row `index` of every column.
+        """Return image (H, W, C) uint8 and row `index` of every column.
 
         Raises:
-            IndexError: outside of the data set.
+            IndexError: no such image.
             DataError: the image cannot be read.
         """
         index = int(index)
         if not -len(self) <= index < len(self):
-            raise IndexError(f"{self.name} has {len(self)} images, asked for number {index}")
+            raise IndexError(f"{self.name} has {len(self)} images, no number {index}")
         index %= len(self)
         return {"image": self.source.read(index), **{name: each[index] for name, each in self.columns.items()}}
 
     def rows(self, indices: Sequence[int] | np.ndarray, size: int | None = None) -> Example:
-        """Images and columns of several examples, stacked: (B, H, W, C) uint8 and (B, ...).
+        """Return images and columns of several examples, stacked: (B, H, W, C) uint8 and (B, ...).
 
         Args:
-            size: pixels along an edge of the (square) images; None = as they are.
+            size: pixels along an edge of the (square) images; None = do not resize.
 
         Raises:
             ShapeError: images of different shapes, and no size.
             DataError: an image cannot be read.
         """
         indices = np.asarray(indices)
-        images = [fitted(self.source.read(int(index)), size) for index in indices]
+        images = [crop_and_resize(self.source.read(int(index)), size) for index in indices]
         shapes = {image.shape for image in images}
         if len(shapes) > 1:
             raise ShapeError(
@@ -93,62 +94,68 @@ class Dataset:
         return {"image": np.stack(images), **{name: each[indices] for name, each in self.columns.items()}}
 
     def take(self, indices: Sequence[int] | np.ndarray) -> Dataset:
-        """These examples alone, in this order; a mask (N,) of bool takes those where it is true."""
-        chosen = np.asarray(indices)
-        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen.astype(np.int64)
-        return dataclasses.replace(
-            self,
-            source=self.source.take(chosen),
-            columns={name: each[chosen] for name, each in self.columns.items()},
-            report=ReadReport(len(chosen), self.report.left_out, self.report.notes),
-        )
-
-    def split(self, share: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
-        """Two parts at random, the first with `share` of the examples; each keeps the order.
+        """Return only these examples, in this order.
 
         Args:
-            by: a column, such as "identity", whose values are never in both parts; `share` then is that of
-                the values.
+            indices: (M,) indices, or a mask (N,) of bool.
+        """
+        indices = np.asarray(indices)
+        indices = np.flatnonzero(indices) if indices.dtype == bool else indices.astype(np.int64)
+        return dataclasses.replace(
+            self,
+            source=self.source.take(indices),
+            columns={name: each[indices] for name, each in self.columns.items()},
+            report=ReadReport(len(indices), self.report.left_out, self.report.notes),
+        )
+
+    def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
+        """Split at random into two parts, the first with `fraction` of the examples; both keep the
+        order.
+
+        Args:
+            by: a column, such as "identity", no value of which is in both parts. `fraction` is then
+                that of the values.
 
         Raises:
-            DataError: no such column, or a share outside (0, 1).
+            DataError: no such column, or a fraction outside (0, 1).
         """
-        if not 0.0 < share < 1.0:
-            raise DataError(f"share = {share}, wanted a number between 0 and 1")
+        if not 0.0 < fraction < 1.0:
+            raise DataError(f"fraction = {fraction}: must be in (0, 1)")
         generator = np.random.default_rng(seed)
         if by is None:
             first = np.zeros(len(self), bool)
-            first[generator.permutation(len(self))[: round(share * len(self))]] = True
+            first[generator.permutation(len(self))[: round(fraction * len(self))]] = True
         else:
             column = self.column(by)
             values = np.unique(column)
-            chosen = generator.permutation(values)[: round(share * len(values))]
-            first = np.isin(column, chosen)
+            first_values = generator.permutation(values)[: round(fraction * len(values))]
+            first = np.isin(column, first_values)
         return self.take(first), self.take(~first)
 
     def column(self, name: str) -> np.ndarray:
-        """One column.
+        """Return one column.
 
         Raises:
-            DataError: there is none of this name.
+            DataError: no such column.
         """
         if name not in self.columns:
             raise DataError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]
 
     def labelled_by(self, column: str) -> Dataset:
-        """The same images with another column of whole numbers from 0 as the `label`, classes called by number.
+        """Return the same images with another column of whole numbers from 0 as `label`; classes
+        are named by number.
 
-        What was the label is the column `former_label` then.
+        The old label becomes the column `former_label`.
 
         Raises:
-            DataError: there is no such column.
-            LabelError: it does not hold class numbers.
+            DataError: no such column.
+            LabelError: the column does not hold class numbers.
         """
         values = self.column(column)
         if values.ndim != 1 or values.dtype.kind not in "iu" or (len(values) and values.min() < 0):
             raise LabelError(
-                f"{self.name}: column {column!r} holds no class numbers from 0; it cannot be the label"
+                f"{self.name}: column {column!r} cannot be the label: it holds no class numbers from 0"
             )
         former = {"former_label": self.columns["label"]} if "label" in self.columns else {}
         others = {name: each for name, each in self.columns.items() if name != column}
@@ -157,23 +164,23 @@ class Dataset:
         return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
 
     def relabel(self, labels: Sequence[str]) -> Dataset:
-        """The same images with these classes, in this order, matched by name; images of other classes are
-        left out, and the report counts them.
+        """Return the images of these classes, in this order, matched by name. The report counts the
+        others.
 
         Raises:
-            LabelError: a class that the data set does not have.
+            LabelError: the data set has no such class.
         """
         for name in labels:
             if name not in self.labels:
                 raise LabelError(f"{self.name} has no class {name!r}{suggestion(name, self.labels)}")
-        places = np.array([labels.index(name) if name in labels else -1 for name in self.labels])
-        label = places[self.column("label")]
-        dropped = np.flatnonzero(label < 0)
+        new_index = np.array([labels.index(name) if name in labels else -1 for name in self.labels])
+        label = new_index[self.column("label")]
         faults = [
-            (f"class {self.labels[self.columns['label'][i]]!r} is not asked for", self.source.name(int(i)))
-            for i in dropped
+            (f"class {self.labels[self.columns['label'][i]]!r} is not used", self.source.name(int(i)))
+            for i in np.flatnonzero(label < 0)
         ]
-        kept = self.take(label >= 0)
-        report = ReadReport(len(kept), (*self.report.left_out, *grouped(faults)), self.report.notes)
-        columns = {**kept.columns, "label": label[label >= 0].astype(np.int32)}
-        return dataclasses.replace(kept, columns=columns, labels=tuple(labels), report=report)
+        subset = self.take(label >= 0)
+        left_out = (*self.report.left_out, *group_by_reason(faults))
+        report = ReadReport(len(subset), left_out, self.report.notes)
+        columns = {**subset.columns, "label": label[label >= 0].astype(np.int32)}
+        return dataclasses.replace(subset, columns=columns, labels=tuple(labels), report=report)

@@ -1,7 +1,8 @@
-"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); read, or drawn anew.
+"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); the published
+file, or our own drawing.
 
-What is drawn here has the public grid of factors, but it is a rasterisation of our own: its pixels are not the
-published ones. The published grid has six scales; THIN's text speaks of ten.
+Our drawing has the published grid of factors, but its pixels are not the published ones. The
+published grid has six scales; THIN's text says ten.
 """
 
 from __future__ import annotations
@@ -17,31 +18,33 @@ from jaxface.data.sources import ArraySource
 
 SHAPES = ("square", "ellipse", "heart")
 FACTORS = {"label": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
-"""Steps of each factor, in the order of the published file (which has a colour of one step before them)."""
+"""Steps of each factor, in the order of the published file, after its colour, which has one
+step."""
 
 EDGE = 64
-REACH = 0.24  # of the largest shape from its middle, in edges of the image: what its corner may need
-_INSIDE = 0.26  # of an edge: middles keep this far from the border
-_TOGETHER = 256  # images rasterised at once
+REACH = 0.24  # radius of the largest shape, corners included, in edges of the image
+_MARGIN = 0.26  # least distance of a centre from the border, in edges of the image
+_CHUNK = 256  # images rasterised at once
 
 
 def factors_of(indices: np.ndarray) -> dict[str, np.ndarray]:
-    """(N,) places in the grid, 0 to 737,279 -> the step of each factor, (N,) int32."""
+    """Return the step of each factor, (N,) int32, from indices (N,) in the grid, 0 to 737,279."""
     steps = np.unravel_index(indices, tuple(FACTORS.values()))
     return {name: step.astype(np.int32) for name, step in zip(FACTORS, steps, strict=True)}
 
 
 def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, seed: int = 0) -> Dataset:
-    """A random sample of the grid, drawn; images (N, size, size, 1), white by how much of a pixel is covered.
+    """Draw a random sample of the grid: images (N, size, size, 1), grey levels by the covered part
+    of a pixel.
 
-    Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are those of the
-    public set. Neighbours in the grid differ by a pixel or less: of all 737,280, a test part would have a near
-    copy of each image in the training part; the fewer are drawn, the rarer these are.
+    Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are
+    those of the published set. Neighbours in the grid differ by a pixel or less. With all 737,280,
+    each test image would have a near copy in the training part; a small sample has few.
 
     Args:
-        count: how many, no two of them the same.
+        count: number of images, all different.
         size: pixels along an edge.
-        supersample: points along an edge of a pixel.
+        supersample: sample points along an edge of a pixel.
         seed: of the sample.
     Returns:
         columns `label` (the shape), `scale`, `orientation`, `x`, `y`, int32 steps of the grid.
@@ -51,12 +54,13 @@ def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, se
     total = int(np.prod(list(FACTORS.values())))
     if not 1 <= count <= total or size < 4 or supersample < 1:
         raise DataError(
-            f"count = {count}, size = {size}, supersample = {supersample}; wanted at most {total}, 4 on, 1 on"
+            f"count = {count}: must be in [1, {total}]; size = {size}: at least 4; "
+            f"supersample = {supersample}: at least 1"
         )
     columns = factors_of(np.random.default_rng(seed).choice(total, count, replace=False))
     parts = [
-        draw({name: step[first : first + _TOGETHER] for name, step in columns.items()}, size, supersample)
-        for first in range(0, count, _TOGETHER)
+        rasterize({name: step[first : first + _CHUNK] for name, step in columns.items()}, size, supersample)
+        for first in range(0, count, _CHUNK)
     ]
     note = f"{count} of {total} drawn at {size} pixels, {supersample} x {supersample} points each, seed {seed}"
     return Dataset(
@@ -68,14 +72,14 @@ def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, se
     )
 
 
-def draw(steps: dict[str, np.ndarray], size: int, supersample: int) -> np.ndarray:
-    """(N,) steps of each factor -> (N, size, size) uint8."""
+def rasterize(steps: dict[str, np.ndarray], size: int, supersample: int) -> np.ndarray:
+    """Rasterise shapes from the steps (N,) of each factor: (N, size, size) uint8."""
     points = (np.arange(size * supersample) + 0.5) / (size * supersample)
-    middles = [_INSIDE + (1 - 2 * _INSIDE) * steps[name] / (FACTORS[name] - 1) for name in ("x", "y")]
-    reach = REACH * (0.5 + 0.5 * steps["scale"] / (FACTORS["scale"] - 1))
+    centres = [_MARGIN + (1 - 2 * _MARGIN) * steps[name] / (FACTORS[name] - 1) for name in ("x", "y")]
+    radius = REACH * (0.5 + 0.5 * steps["scale"] / (FACTORS["scale"] - 1))
     angle = 2 * np.pi * steps["orientation"] / (FACTORS["orientation"] - 1)
-    across = (points[None, None, :] - middles[0][:, None, None]) / reach[:, None, None]
-    down = (points[None, :, None] - middles[1][:, None, None]) / reach[:, None, None]
+    across = (points[None, None, :] - centres[0][:, None, None]) / radius[:, None, None]
+    down = (points[None, :, None] - centres[1][:, None, None]) / radius[:, None, None]
     cosine, sine = np.cos(angle)[:, None, None], np.sin(angle)[:, None, None]
     x, y = cosine * across + sine * down, cosine * down - sine * across
     inside = np.choose(steps["label"][:, None, None], [_square(x, y), _ellipse(x, y), _heart(x, y)])
@@ -84,39 +88,39 @@ def draw(steps: dict[str, np.ndarray], size: int, supersample: int) -> np.ndarra
 
 
 def read_dsprites(root: Path, *, count: int | None = None, seed: int = 0) -> Dataset:
-    """The published `dsprites_ndarray_*.npz`: `root` is the file, or the folder it lies in.
+    """Read the published `dsprites_ndarray_*.npz`: `root` is the file, or its folder.
 
     Args:
-        count: a random sample of so many; None = all 737,280.
+        count: size of a random sample; None = all 737,280.
         seed: of the sample.
     Returns:
         images (N, 64, 64, 1), 0 or 255; columns as `make_dsprites`.
     Raises:
-        DataError: no such file, or not the grid that is known.
+        DataError: no such file, or another grid.
     """
     path = root if root.is_file() else next(iter(sorted(root.glob("dsprites*.npz"))), None)
     if path is None:
-        raise DataError(f"no dsprites*.npz in {root}; the published file was wanted")
+        raise DataError(f"no dsprites*.npz in {root}; put the published file there")
     try:
         with np.load(path) as archive:
             images, classes = archive["imgs"], archive["latents_classes"]
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{path} is not the published dSprites: {error}") from None
-    known = (1, *FACTORS.values())
-    fits = classes.shape == (len(images), len(known)) and images.shape[1:] == (EDGE, EDGE)
-    if not fits or any(column.max() >= steps for column, steps in zip(classes.T, known, strict=True)):
+    steps = (1, *FACTORS.values())
+    fits = classes.shape == (len(images), len(steps)) and images.shape[1:] == (EDGE, EDGE)
+    if not fits or any(column.max() >= bound for column, bound in zip(classes.T, steps, strict=True)):
         raise DataError(
-            f"{path} holds images {images.shape} and factors {classes.shape}; wanted (N, {EDGE}, {EDGE}) and "
-            f"(N, {len(known)}) of {known} steps"
+            f"{path} holds images {images.shape} and factors {classes.shape}, not (N, {EDGE}, {EDGE}) and "
+            f"(N, {len(steps)}) of {steps} steps"
         )
-    chosen = np.arange(len(images))
+    indices = np.arange(len(images))
     if count is not None:
         if not 1 <= count <= len(images):
-            raise DataError(f"count = {count}; {path} holds {len(images)}")
-        chosen = np.random.default_rng(seed).choice(len(images), count, replace=False)
-    columns = {name: classes[chosen, place].astype(np.int32) for place, name in enumerate(FACTORS, 1)}
-    pictures = (images[chosen] != 0).astype(np.uint8)[..., None] * np.uint8(255)
-    return Dataset("dsprites", ArraySource(pictures), columns, SHAPES)
+            raise DataError(f"count = {count}: must be in [1, {len(images)}], the images of {path}")
+        indices = np.random.default_rng(seed).choice(len(images), count, replace=False)
+    columns = {name: classes[indices, column].astype(np.int32) for column, name in enumerate(FACTORS, 1)}
+    selection = (images[indices] != 0).astype(np.uint8)[..., None] * np.uint8(255)
+    return Dataset("dsprites", ArraySource(selection), columns, SHAPES)
 
 
 def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -128,6 +132,6 @@ def _ellipse(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def _heart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The sextic heart, pointing down, within the unit circle about the middle."""
+    """The sextic heart, pointing down, within the unit circle about the centre."""
     x, y = 1.26 * x, 0.24 - 1.26 * y
     return (x**2 + y**2 - 1) ** 3 <= x**2 * y**3

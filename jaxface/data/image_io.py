@@ -1,4 +1,4 @@
-"""Pictures on disk: checked cheaply, decoded with Pillow, brought to one size."""
+"""Image files: checked cheaply, decoded with Pillow, resized."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from jaxface.core.errors import DataError
 Check = Literal["quick", "full", "none"]
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
-_TAIL = 4096  # some cameras and editors write behind the end marker
+_TAIL = 4096  # bytes: some cameras and editors write after the end marker
 
 
-def fault(path: Path, check: Check) -> str | None:
-    """What is wrong with a picture file, or None.
+def find_fault(path: Path, check: Check) -> str | None:
+    """Return what is wrong with an image file, or None.
 
     Args:
-        check: "quick" reads the header and, of JPEG and PNG, looks for the end marker, which a truncated file
-            lacks; "full" decodes; "none" looks only whether the file is there.
+        check: "quick" reads the header and, in JPEG and PNG, looks for the end marker, which a
+            truncated file lacks; "full" decodes; "none" checks only that the file exists.
     """
     if not path.is_file():
         return "no such file"
@@ -33,22 +33,22 @@ def fault(path: Path, check: Check) -> str | None:
             return None
         with Image.open(path) as image:
             kind = image.format or ""
-        return None if _ended(path, _ENDS.get(kind, b"")) else "truncated"
+        return None if _has_end_marker(path, _ENDS.get(kind, b"")) else "truncated"
     except DataError:
         return "unreadable"
-    except Exception:  # Pillow's decoders raise what they happen to raise on damaged files
+    except Exception:  # Pillow's decoders raise all kinds of errors on damaged files
         return "unreadable"
 
 
 def decode(path: Path, box: np.ndarray | None = None) -> np.ndarray:
-    """The picture upright as its camera noted, (H, W, 3) uint8 RGB.
+    """Decode an image, turned upright by its EXIF orientation: (H, W, 3) uint8 RGB.
 
     Args:
-        box: (4,) left, top, right, bottom in pixels of the upright picture; the square of its longer edge
-            around its middle is cut out, black where it leaves the picture.
+        box: (4,) left, top, right, bottom in pixels of the upright image. The square with its
+            longer edge and its centre is cut out, black outside of the image.
 
     Raises:
-        DataError: missing, or no readable picture.
+        DataError: no such file, or no readable image.
     """
     try:
         with Image.open(path) as image:
@@ -57,31 +57,31 @@ def decode(path: Path, box: np.ndarray | None = None) -> np.ndarray:
     except FileNotFoundError:
         raise DataError(f"no image at {path}") from None
     except Exception as error:
-        raise DataError(f"{path} is no readable image: {error}; check='full' names all of them") from None
+        raise DataError(f"{path} is no readable image: {error}; check='full' lists all such files") from None
 
 
-def fitted(image: np.ndarray, size: int | None) -> np.ndarray:
-    """The largest central square, resampled to `size` pixels along an edge: (size, size, C) uint8.
+def crop_and_resize(image: np.ndarray, size: int | None) -> np.ndarray:
+    """Cut out the largest central square and resample it: (size, size, C) uint8.
 
     Args:
         image: (H, W, C) uint8 with one or three channels.
-        size: None = as it is.
+        size: pixels along an edge; None = return the image as it is.
     """
     if size is None or image.shape[:2] == (size, size):
         return image
     height, width, channels = image.shape
     half = 0.5 * min(height, width)
     square = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
-    picture = Image.fromarray(image[..., 0] if channels == 1 else image)
-    scaled = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=square))
-    return scaled[..., None] if channels == 1 else scaled
+    pillow_image = Image.fromarray(image[..., 0] if channels == 1 else image)
+    resized = np.asarray(pillow_image.resize((size, size), Image.Resampling.BILINEAR, box=square))
+    return resized[..., None] if channels == 1 else resized
 
 
-def _ended(path: Path, mark: bytes) -> bool:
+def _has_end_marker(path: Path, marker: bytes) -> bool:
     with path.open("rb") as file:
         file.seek(0, 2)
         file.seek(max(0, file.tell() - _TAIL))
-        return mark in file.read()
+        return marker in file.read()
 
 
 def _square(box: np.ndarray) -> tuple[int, int, int, int]:

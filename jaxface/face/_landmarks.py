@@ -16,7 +16,7 @@ from jaxface.face.model import FaceModel
 
 COUNT = 68
 CONTOUR = 17
-"""So many of them, the first ones, lie on the outline of the face; the others on its features."""
+"""The first points, which lie on the outline of the face; the others lie on its features."""
 _CORNERS = 3
 _INNER = np.array([*range(17, 60), *range(61, 64), *range(65, 68)])
 
@@ -35,30 +35,31 @@ class Landmarks:
 
 
 def landmarks(head: FaceModel) -> Landmarks:
-    """Where a head has the 68 points, numbered from 0 as dlib and OpenFace do.
+    """Return the 68 points of a head, numbered from 0 as dlib and OpenFace do.
 
     Raises:
-        ConfigError: a head on which nobody has marked them.
+        ConfigError: the points of this head are not marked.
     """
     layout = _layout()
     if head.name not in layout or head.mirror is None:
         raise ConfigError(f"nobody has marked the 68 landmarks on {head.name!r}; the bundled head has them")
     vertices, weights = np.zeros((COUNT, _CORNERS), np.int32), np.zeros((COUNT, _CORNERS), np.float32)
     for number, point in layout[head.name].items():
-        given = point["vertices"]
-        vertices[int(number)] = given + given[:1] * (_CORNERS - len(given))
-        weights[int(number), : len(given)] = point.get("weights", [1.0])
-    mirrored = np.zeros((COUNT, 1), bool)
+        corners = point["vertices"]
+        vertices[int(number)] = corners + corners[:1] * (_CORNERS - len(corners))
+        weights[int(number), : len(corners)] = point.get("weights", [1.0])
+    on_right = np.zeros((COUNT, 1), bool)
     for right, left in layout["pairs"]:
-        vertices[right], weights[right], mirrored[right] = vertices[left], weights[left], True
+        vertices[right], weights[right], on_right[right] = vertices[left], weights[left], True
     return Landmarks(
-        jnp.where(mirrored, head.mirror[vertices], vertices),
+        jnp.where(on_right, head.mirror[vertices], vertices),
         jnp.asarray(weights / weights.sum(1, keepdims=True)),
     )
 
 
 def mirror_order(count: int = COUNT) -> np.ndarray:
-    """(68,) int: for each point the one on the other side of the face; its own number on the midline.
+    """Return (68,) int: for each point the one on the other side of the face; its own number on the
+    midline.
 
     Args:
         count: 68, or 49 for the points of `inner`.
@@ -72,13 +73,15 @@ def mirror_order(count: int = COUNT) -> np.ndarray:
     if count == len(_INNER):
         return np.searchsorted(_INNER, order[_INNER])
     if count != COUNT:
-        raise ConfigError(f"{count} landmarks, wanted the 68 of iBUG 300-W or the {len(_INNER)} inner ones")
+        raise ConfigError(f"landmarks = {count}: must be the 68 of iBUG 300-W, or the {len(_INNER)} inner ones")
     return order
 
 
 def inner(points: Array) -> Array:
-    """The 49 points without the outline and the inner corners of the mouth, (..., 68, 2) -> (..., 49, 2); the
-    order in which BP4D, DISFA and JAA-Net number them."""
+    """Return the 49 inner points, (..., 68, 2) -> (..., 49, 2): no outline, no inner corners of the mouth.
+
+    Their order is that of BP4D, DISFA and JAA-Net.
+    """
     return points[..., _INNER, :]
 
 

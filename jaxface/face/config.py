@@ -30,7 +30,10 @@ class HeadConfig:
     """FLAME's vertex masks."""
 
     midline_width: float | None = None
-    """Half the width, metres, of the blend between the sides of the face; 0 splits as Eq. 2 does."""
+    """Half the width, metres, of the blend between the sides of the face; 0 splits as Eq.
+
+    2 does.
+    """
 
     @property
     def head_options(self) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Blend shapes and skinning: Eq. 1-3 of Facing Asymmetry, FLAME's equations (Li et al. 2017, Eq. 1-5).
+"""Blend shapes and skinning: Eq. 1-3 of Facing Asymmetry, FLAME's equations (Li et al. 2017, Eq.
+1-5).
 
 Written from the papers' equations. Every function makes one head; `jax.vmap` makes many.
 """
@@ -19,7 +20,8 @@ def expression_displacement(
     time: Array | float = 1.0,
     side: Side = "left",
 ) -> Array:
-    """B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; what the jaw does as one bone is not scaled by s.
+    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale what the jaw
+    does, one bone.
 
     Args:
         expression: (E,) coefficients phi.
@@ -28,8 +30,8 @@ def expression_displacement(
         side: which side is frozen, from the subject's point of view.
     """
     coefficients = time * expression
-    moved = gains(model.left_weight, symmetry, side)[:, None] * (model.expression_basis @ coefficients)
-    return moved if model.whole_basis is None else moved + model.whole_basis @ coefficients
+    own = gains(model.left_weight, symmetry, side)[:, None] * (model.expression_basis @ coefficients)
+    return own if model.shared_basis is None else own + model.shared_basis @ coefficients
 
 
 def vertices(
@@ -39,30 +41,30 @@ def vertices(
     time: Array | float = 1.0,
     side: Side = "left",
 ) -> Array:
-    """The head of one face, (V, 3) metres: Eq. 3 of Facing Asymmetry. Differentiable in all that varies."""
+    """Return the head of one face, (V, 3) metres: Eq. 3 of Facing Asymmetry; differentiable."""
     return pose_head(model, params, expression_displacement(model, params.expression, symmetry, time, side))
 
 
 def pose_head(model: FaceModel, params: FaceParams, displacement: Array) -> Array:
-    """W(T + B_I + B_P + displacement, J, theta, W): the rest of Eq. 1, given what the expression does."""
+    """Return W(T + B_I + B_P + displacement, J, theta, W): Eq. 1 for any displacement (V, 3)."""
     neutral = shape(model, params.identity)
     return skin(model, neutral + displacement, joints(model, neutral), params.pose)
 
 
 def shape(model: FaceModel, identity: Array) -> Array:
-    """T + B_I(beta), (V, 3): the neutral head of an identity, unposed."""
+    """Return T + B_I(beta), (V, 3) metres: the neutral head of an identity, unposed."""
     return model.template + model.identity_basis @ identity
 
 
 def joints(model: FaceModel, neutral: Array) -> Array:
-    """(J, 3) joints, regressed from the shaped template."""
+    """Return (J, 3) joints, regressed from the shaped template."""
     return model.joint_regressor @ neutral
 
 
 def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) -> Array:
-    """Pose correctives and linear blend skinning, (V, 3).
+    """Apply pose correctives and linear blend skinning; return (V, 3) metres.
 
-    Each joint turns what hangs on it about its own position; a vertex follows the weighted mean of
+    Each joint rotates its children about its own position; a vertex follows the weighted mean of
     its joints' rigid motions.
 
     Args:
@@ -70,25 +72,28 @@ def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) 
         joint_positions: (J, 3).
         pose: (J, 3) axis-angle, radians.
     """
-    turns = rotation_matrices(pose)
+    rotations = rotation_matrices(pose)  # each relative to its parent
     if model.pose_basis.shape[-1]:
-        unposed = unposed + model.pose_basis @ (turns[1:] - jnp.eye(3)[None]).reshape(-1)
-    rotations: list[Array] = []
+        unposed = unposed + model.pose_basis @ (rotations[1:] - jnp.eye(3)[None]).reshape(-1)
+    # A joint's rigid motion, x -> world[j] x + offsets[j], carries the motions of all its parents.
+    world: list[Array] = []
     offsets: list[Array] = []
     for joint, parent in enumerate(model.parents):
         if parent < 0:
-            rotation, origin = turns[joint], joint_positions[joint]
+            rotation, origin = rotations[joint], joint_positions[joint]
         else:
-            rotation = rotations[parent] @ turns[joint]
-            origin = rotations[parent] @ joint_positions[joint] + offsets[parent]
-        rotations.append(rotation)
+            rotation = world[parent] @ rotations[joint]
+            origin = world[parent] @ joint_positions[joint] + offsets[parent]
+        world.append(rotation)
         offsets.append(origin - rotation @ joint_positions[joint])
-    blended = jnp.einsum("vj,jab->vab", model.skinning_weights, jnp.stack(rotations))
+    blended = jnp.einsum("vj,jab->vab", model.skinning_weights, jnp.stack(world))
     return jnp.einsum("vab,vb->va", blended, unposed) + model.skinning_weights @ jnp.stack(offsets)
 
 
 def rotation_matrices(axis_angle: Array) -> Array:
-    """Rodrigues' formula, (..., 3) radians to (..., 3, 3); value and all gradients are exact at zero.
+    """Return Rodrigues' rotation matrices, (..., 3) radians to (..., 3, 3).
+
+    Value and all gradients are exact at zero.
 
     R = I + a K + b K K with a = sin(x)/x and b = (1 - cos x)/x^2, both smooth functions of x^2,
     by their series where x is small.

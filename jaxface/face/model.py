@@ -34,8 +34,8 @@ class ExpressionSpace:
     Attributes:
         lower, upper: (E,) the box that a search stays in: [-3, 3] for principal components
             (Facing Asymmetry, Eq. 4), [0, 1] for units.
-        units: (E, N) coefficients @ units = activations of N facial units, each meant to lie in [0, 1];
-            None where the model has no units.
+        units: (E, N) coefficients @ units = activations of N facial units, each meant to lie in [0,
+            1]; None where the model has no units.
         prototypes: (P, E) expressions set by hand, P may be 0.
         prototype_labels: P names from `core.types.EXPRESSIONS`.
         unit_names: N names.
@@ -55,7 +55,8 @@ class ExpressionSpace:
 
 @pytree
 class PopulationPrior:
-    """Who is sampled: a mixture of C Gaussians with diagonal covariance, over (identity, albedo) together.
+    """Who is sampled: a mixture of C Gaussians with diagonal covariance, over (identity, albedo)
+    together.
 
     Attributes:
         weights: (C,) that sum to one.
@@ -78,13 +79,15 @@ class FaceModel:
         template: (V, 3) mean head.
         faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
         identity_basis: (V, 3, I) displacement of each identity coefficient.
-        expression_basis: (V, 3, E) displacement that is made by either half of the face for itself.
-        whole_basis: (V, 3, E) displacement that both halves make together and that symmetry therefore never
-            scales (the jaw is one bone); None where the model draws no such line.
+        expression_basis: (V, 3, E) displacement that each half of the face makes on its own.
+        shared_basis: (V, 3, E) displacement that both halves make together and that symmetry
+            therefore never scales (the jaw is one bone); None for a model that does not tell it
+            apart.
         pose_basis: (V, 3, 9 (J - 1)) pose correctives; the last axis may be 0.
         joint_regressor: (J, V) joints as weighted means of the shaped template's vertices.
         skinning_weights: (V, J), rows sum to one.
-        left_weight: (V,) share of a vertex that belongs to the subject's left, in [0, 1]: 0.5 on the midline.
+        left_weight: (V,) share of a vertex that belongs to the subject's left, in [0, 1]: 0.5 on
+            the midline.
         mirror: (V,) int32, the vertex on the other side; None where the mesh is not symmetric.
         uv: (U, 2) texture coordinates in [0, 1], v up; uv_faces: (F, 3) int32 into them.
         appearance: how albedo coefficients become a texture.
@@ -99,7 +102,7 @@ class FaceModel:
     faces: Array
     identity_basis: Array
     expression_basis: Array
-    whole_basis: Array | None
+    shared_basis: Array | None
     pose_basis: Array
     joint_regressor: Array
     skinning_weights: Array

@@ -10,7 +10,9 @@ from jaxface.face.model import FaceModel, FaceParams, PopulationPrior
 
 
 def neutral(model: FaceModel) -> FaceParams:
-    """The mean head of the model with no expression, no pose and the mean of the population's albedo."""
+    """Return the mean head of the model with no expression, no pose and the mean of the
+    population's albedo.
+    """
     size = model.identity_basis.shape[-1]
     mean = model.population.weights @ model.population.mean
     return FaceParams(
@@ -22,7 +24,7 @@ def neutral(model: FaceModel) -> FaceParams:
 
 
 def sample_population(key: Array, model: FaceModel, n: int) -> FaceParams:
-    """n neutral faces of different people: `FaceParams` with a leading axis n.
+    """Sample n neutral faces of different people: `FaceParams` with a leading axis n.
 
     Person i depends on the key and on i alone: the first ten of 200 are the ten of 10.
     """
@@ -35,16 +37,18 @@ def _sample_batch(key: Array, model: FaceModel, indices: Array) -> FaceParams:
 
 
 def sample_person(key: Array, model: FaceModel) -> tuple[FaceParams, Array]:
-    """One neutral face, and the index of the group (`PopulationPrior.names`) that it was drawn from."""
+    """Sample one neutral face; return it and the index of its group (`PopulationPrior.names`)."""
     k_group, k_normal = jax.random.split(key)
     prior = model.population
     group = jax.random.choice(k_group, prior.weights.shape[0], p=prior.weights)
-    drawn = prior.mean[group] + prior.deviation[group] * jax.random.normal(k_normal, prior.mean.shape[1:])
+    coefficients = prior.mean[group] + prior.deviation[group] * jax.random.normal(
+        k_normal, prior.mean.shape[1:]
+    )
     size = model.identity_basis.shape[-1]
     base = neutral(model)
-    return FaceParams(drawn[:size], base.expression, base.pose, drawn[size:]), group
+    return FaceParams(coefficients[:size], base.expression, base.pose, coefficients[size:]), group
 
 
 def standard_normal_prior(size: int) -> PopulationPrior:
-    """All `size` coefficients N(0, 1), as the paper samples FLAME (Facing Asymmetry, section D)."""
+    """Return the prior of `size` coefficients N(0, 1): FLAME's in Facing Asymmetry, section D."""
     return PopulationPrior(jnp.ones(1), jnp.zeros((1, size)), jnp.ones((1, size)), ("all",))

@@ -1,4 +1,7 @@
-"""Left and right: which share of a vertex belongs to the side that is frozen (Facing Asymmetry, Eq. 2)."""
+"""Left and right: which share of a vertex belongs to the side that is frozen (Facing Asymmetry, Eq.
+
+2).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ Side = Literal["left", "right"]
 
 
 def left_weights(x: Array, width: Array | float) -> Array:
-    """Share of each vertex that belongs to the subject's left, (V,) in [0, 1].
+    """Return the share of each vertex that belongs to the subject's left, (V,) in [0, 1].
 
     Eq. 2 splits the face at the midline by a step, which tears an asymmetric mouth. This is a
     smoothstep from -width to +width instead; width 0 is the paper's step, with the midline itself
@@ -29,9 +32,16 @@ def left_weights(x: Array, width: Array | float) -> Array:
 
 
 def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> Array:
-    """Factor on each vertex's expression displacement, (V,): `symmetry` on the frozen side, 1 on the other.
-
-    It is exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
+    """Return the factor on each vertex's expression displacement, (V,): `symmetry` on the frozen
+    side, 1 on the other.
     """
-    frozen = left_weight if side == "left" else 1.0 - left_weight
+    return gains_of(left_weight if side == "left" else 1.0 - left_weight, symmetry)
+
+
+def gains_of(frozen: Array, symmetry: Array | float) -> Array:
+    """Return `gains`, from the share of each vertex that belongs to the frozen side; any shapes
+    that broadcast.
+
+    Exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
+    """
     return 1.0 + (symmetry - 1.0) * frozen

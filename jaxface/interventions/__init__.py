@@ -18,7 +18,8 @@ REGISTRY: dict[str, Callable[..., Intervention]] = {Symmetry.name: Symmetry}
 
 
 def build(name: str, **settings: Any) -> Intervention:
-    """Return the intervention of this name; `build(**intervention.description())` is the same again.
+    """Return the intervention of this name; `build(**intervention.description())` is the same
+    again.
 
     Args:
         settings: fields of its class, such as `side`.

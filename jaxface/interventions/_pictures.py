@@ -73,8 +73,8 @@ def images(
 ) -> Array:
     """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
 
-    The texture is made for every picture; for many pictures of one person `render.prepare` once, then
-    `render_many`.
+    The texture is made for every picture; for many pictures of one person `render.prepare` once,
+    then `render_many`.
 
     Args:
         params: fields with a leading axis B.
@@ -129,10 +129,10 @@ def grid(
 ) -> Array:
     """Return one person and expression at every pair of levels, (L, T, size, size, 3).
 
-    From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has affine fields:
-    triangles are those of `image`, colours differ from it by quantisation, 0.1 / 255 in the mean; lists that do
-    not fit are noticed, and `image` renders instead. Reverse-mode differentiable as `image` is, at `image`'s
-    cost.
+    From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has
+    affine fields: triangles are those of `image`, colours differ from it by quantisation, 0.1 / 255
+    in the mean; lists that do not fit are noticed, and `image` renders instead. Reverse-mode
+    differentiable as `image` is, at `image`'s cost.
 
     Args:
         dose: (L,); time: (T,).
@@ -172,11 +172,15 @@ def _grid_affine(
     dose: Array,
     time: Array,
 ) -> Array:
-    """(L, T, size, size, 3). Compiled apart from `_grid_fast`, so that gradients compile it no second time."""
+    """(L, T, size, size, 3).
+
+    Compiled apart from `_grid_fast`, so that gradients compile it no second time.
+    """
     fields = intervention.affine_fields(head, params)
     assert fields is not None  # `grid` has checked
     doses, times = _pairs(dose, time)
-    # Bilinear in dose and time: every frame's coefficients are a mean of those at the corners of the ranges.
+    # Bilinear in dose and time: every frame's coefficients are a mean of those at the corners of
+    # the ranges.
     ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
     frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
 
@@ -223,5 +227,7 @@ def _pairs(dose: Array, time: Array) -> tuple[Array, Array]:
 
 
 def _levels(values: Array | float) -> Array:
-    """Numbers as an array of the default float type: a Python number would be compiled for once more."""
+    """Numbers as an array of the default float type: a Python number would be compiled for once
+    more.
+    """
     return jnp.asarray(values, jnp.result_type(float))

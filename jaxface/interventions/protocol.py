@@ -1,7 +1,9 @@
-"""What an intervention is: axes with levels, and what it does to one face at one point of their grid.
+"""What an intervention is: axes with levels, and what it does to one face at one point of their
+grid.
 
-An audit changes one thing about a face and asks a classifier at every level of it. What is changed is an
-`Intervention`; renderer, store, statistics and report take everything they need to know from it.
+An audit changes one thing about a face and asks a classifier at every level of it. What is changed
+is an `Intervention`; renderer, store, statistics and report take everything they need to know from
+it.
 """
 
 from __future__ import annotations
@@ -50,12 +52,18 @@ class Wording:
         effect: what a classifier with an effect does, such as "depends on symmetry".
         unchanged: the face at the unchanged level, such as "symmetric".
         changed: the face at the far end, such as "half frozen".
+        description: what is done to a face, one sentence in the present tense without its full stop.
+        methods_text: the same for a paper, one clause in the past tense.
+
+    In the last two, "{side}" stands for the setting `side` of `Intervention.description()`, and so on.
     """
 
     noun: str
     effect: str
     unchanged: str
     changed: str
+    description: str = ""
+    methods_text: str = ""
 
 
 class Intervention(Protocol):
@@ -63,7 +71,8 @@ class Intervention(Protocol):
 
     Attributes:
         name: its key in the registry, and in configs.
-        axes: the dose, which the score is taken along, then time from neutral to the full expression.
+        axes: the dose, which the score is taken along, then time from neutral to the full
+            expression.
         probe_levels: doses at which all answers to the full expression are kept.
     """
 
@@ -95,18 +104,20 @@ class Intervention(Protocol):
         """
 
     def affine_fields(self, head: FaceModel, params: FaceParams) -> Array | None:
-        """The fast path: (2, V, 3) metres, unposed; None where the intervention is no such displacement.
+        """The fast path: (2, V, 3) metres, unposed; None where the intervention is no such
+        displacement.
 
-        At a grid point the unposed head is moved by `coefficients(dose, time) . fields`, and nothing else
-        is changed.
+        At a grid point the unposed head is moved by `coefficients(dose, time) . fields`, and
+        nothing else is changed.
         """
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
-        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose, time).
+        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose,
+        time).
 
         Never called where `affine_fields` is None.
         """
 
     def description(self) -> Mapping[str, Any]:
-        """Settings by name as JSON-ready values, for the run's file, and "name"; equal descriptions mean equal
-        pictures."""
+        """Settings by name as JSON-ready values, for the run's file, and "name"; equal descriptions
+        mean equal pictures."""

@@ -1,8 +1,8 @@
 """Symmetry: one side's expression is scaled while the whole expression unfolds in time.
 
-Facing Asymmetry, Eq. 3: expression displacement is t ((1 - f) D + W) + (s t) f D, where D is what either half
-does for itself, W what both do together, and f the share of a vertex on the frozen side. It is affine in t and
-s t.
+Facing Asymmetry, Eq. 3: expression displacement is t ((1 - f) D + W) + (s t) f D, where D is what
+either half does for itself, W what both do together, and f the share of a vertex on the frozen
+side. It is affine in t and s t.
 """
 
 from __future__ import annotations
@@ -24,7 +24,9 @@ from jaxface.interventions.protocol import Axis, Wording
 from jaxface.render import Deformation, Prepared, Scene, render
 
 PROBE_LEVELS = (0.0, 0.5, 1.0)
-"""Degrees of symmetry at which all answers to the full expression are kept (Facing Asymmetry, Table 4)."""
+"""Degrees of symmetry at which all answers to the full expression are kept (Facing Asymmetry, Table
+4).
+"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Symmetry:
     Attributes:
         side: whose expression is scaled, the subject's own left or right.
         symmetry_steps: S equidistant degrees in [0, 1]; 1 leaves the face as it is.
-        time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry, 1 the full expression.
+        time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry, 1 the full
+            expression.
     """
 
     name: ClassVar[str] = "symmetry"
@@ -44,6 +47,10 @@ class Symmetry:
         effect="depends on symmetry",
         unchanged="symmetric",
         changed="half frozen",
+        description="The expression of the person's own {side} side is multiplied by the symmetry s, the whole "
+        "expression by the time t (Eq. 3)",
+        methods_text="the expression of the person's own {side} side was multiplied by s, the whole expression "
+        "by t (Facing Asymmetry, Eq. 3)",
     )
 
     side: Side = "left"
@@ -71,7 +78,7 @@ class Symmetry:
     ) -> Array:
         """Return the picture of a face at () symmetry and () time, (size, size, 3) display values."""
         displacement = geometry.expression_displacement(head, params.expression, *levels, self.side)
-        wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+        wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
         return render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
 
     def affine_fields(self, head: FaceModel, params: FaceParams) -> Array:
@@ -79,8 +86,8 @@ class Symmetry:
         own = head.expression_basis @ params.expression
         moving = gains(head.left_weight, 0.0, self.side)[:, None] * own
         frozen = own - moving
-        if head.whole_basis is not None:
-            moving = moving + head.whole_basis @ params.expression
+        if head.shared_basis is not None:
+            moving = moving + head.shared_basis @ params.expression
         return jnp.stack([moving, frozen])
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:

@@ -1,4 +1,7 @@
-"""Pictures of heads: camera, light, z-buffer, shading. Everything is pure JAX and differentiable."""
+"""Pictures of heads: camera, light, z-buffer, shading.
+
+Everything is pure JAX and differentiable.
+"""
 
 from jaxface.render._image import (
     image,
@@ -10,7 +13,6 @@ from jaxface.render._image import (
     render_many,
 )
 from jaxface.render.camera import Screen, frame, project
-from jaxface.render.deferred import LANES
 from jaxface.render.frame_batch import AffineFrames, affine_pays, render_affine
 from jaxface.render.rasterizer import Fragments, rasterize
 from jaxface.render.scenes import (
@@ -24,6 +26,7 @@ from jaxface.render.scenes import (
     Scene,
     scene,
 )
+from jaxface.render.vertex import LANES
 
 __all__ = [
     "LANES",

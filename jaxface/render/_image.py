@@ -19,7 +19,8 @@ from jaxface.render.camera import frame, project
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import Deformation, Prepared, Scene
-from jaxface.render.shading import average, display, fetch, move_silhouettes, vertex_normals
+from jaxface.render.shading import average, display, fetch, move_silhouettes
+from jaxface.render.vertex import vertex_normals
 
 T = TypeVar("T")
 _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
@@ -27,7 +28,8 @@ _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its 
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is not read.
+    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is
+    not read.
 
     Raises:
         ShapeError: identity or albedo is not of this head, or is a batch.
@@ -43,8 +45,8 @@ def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
 def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: Array, scene: Scene) -> Array:
     """Return one picture of a prepared person, (size, size, 3) float32 display values in [0, 1].
 
-    Reverse-mode differentiable in deformation, pose, light and all of `prepared` while every pixel keeps its
-    triangle; `Scene.silhouette` adds what moving edges do.
+    Reverse-mode differentiable in deformation, pose, light and all of `prepared` while every pixel
+    keeps its triangle; `Scene.silhouette` adds what moving edges do.
 
     Args:
         deformation: of the person's neutral, unposed head.
@@ -59,7 +61,8 @@ def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: 
     check_params(head, pose=pose)
     vertices = geometry.skin(head, prepared.neutral + deformation.displacement, prepared.joints, pose)
     linear = _linear(head, vertices, deformation.wrinkles, prepared, scene)
-    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the background.
+    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the
+    # background.
     finite = jnp.all(jnp.isfinite(vertices))
     return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
 
@@ -75,7 +78,7 @@ def render_expression(
     """
     check_params(head, expression=expression)
     displacement = geometry.expression_displacement(head, expression)
-    wrinkles = wrinkle_weights(head.appearance.lines, displacement)
+    wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
     return render(head, prepared, Deformation(displacement, wrinkles), pose, scene)
 
 
@@ -108,7 +111,8 @@ def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
 def images(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
     """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
 
-    The texture is made for every picture; for many pictures of one person `prepare` once, then `render_many`.
+    The texture is made for every picture; for many pictures of one person `prepare` once, then
+    `render_many`.
 
     Args:
         params: fields with a leading axis B.
@@ -121,38 +125,40 @@ def map_pictures(picture: Callable[[T], Array], cases: T) -> Array:
     return jax.lax.map(picture, cases, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
-def _linear(head: FaceModel, vertices: Array, lines: Array, prepared: Prepared, scene: Scene) -> Array:
+def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepared, scene: Scene) -> Array:
     """Linear-light samples, (n size, n size, 3) with n = supersample."""
     size = scene.size * scene.supersample
     screen = project(prepared.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
-    covered = triangle >= 0
-    active = jnp.any(covered)
+    hit = triangle >= 0
+    active = jnp.any(hit)
 
-    def light(vertices: Array) -> tuple[Array, ...]:
+    def light_vertices(vertices: Array) -> tuple[Array, ...]:
         return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
 
-    received = skip_unless(active, light, vertices)
+    light = skip_unless(active, light_vertices, vertices)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
-    shape = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    u, v, shade, x, y, depth = surface(columns, (*received, lines), shape, triangle)
+    mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
+    u, v, values, x, y, depth = surface(columns, (*light, wrinkles), mesh, triangle)
     sample = skip_unless(active, fetch, prepared.texture, u, v)
-    colour = materialize(_colour, sample, shade, covered, scene.background**scene.gamma)
+    colour = materialize(_colour, sample, values, hit, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour
-    depth = jnp.where(covered, depth, jnp.inf)
-    return materialize(move_silhouettes, colour, jnp.where(covered, u, -9.0), v, x, y, depth)
+    depth = jnp.where(hit, depth, jnp.inf)
+    return materialize(move_silhouettes, colour, jnp.where(hit, u, -9.0), v, x, y, depth)
 
 
-def _colour(sample: Array, shade: tuple[Array, ...], covered: Array, background: Array) -> Array:
-    """Skin in linear light (H, W, 3), from texture (RGB, line pattern) and light (one or RGB, line weight)."""
-    *light, lines = shade
-    skin = 1.0 - sample[..., 3] * lines
-    lit = sample[..., :3] * jnp.stack([one * skin for one in light], axis=-1)
-    return jnp.where(covered[..., None], lit, background[None, None])
+def _colour(sample: Array, values: tuple[Array, ...], hit: Array, background: Array) -> Array:
+    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light,
+    wrinkle).
+    """
+    *light, wrinkle = values
+    skin = 1.0 - sample[..., 3] * wrinkle
+    lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)
+    return jnp.where(hit[..., None], lit, background[None, None])
 
 
 def _displayed(supersample: int, linear: Array, gamma: Array, finite: Array) -> Array:
     mean = average(linear, supersample)
-    shown = display(mean.reshape(-1), gamma)  # flat: a loop over three channels is not vectorised
-    return jnp.where(finite, shown, jnp.nan).reshape(mean.shape)
+    values = display(mean.reshape(-1), gamma)  # flat: a loop over three channels is not vectorised
+    return jnp.where(finite, values, jnp.nan).reshape(mean.shape)

@@ -1,11 +1,16 @@
-"""How a head moves where its displacement is affine in two coefficients that vary from frame to frame.
+"""How a head moves where its displacement is affine in two coefficients that vary from frame to
+frame.
 
-Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head at rest and
-one for each field), area-weighted normals are polynomials of second order in the coefficients, and every frame
-lies in the convex hull of the frames at the corners of the coefficients' range.
+Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head
+at rest and one for each field), area-weighted normals are polynomials of second order in the
+coefficients, and every frame lies in the convex hull of the frames at the corners of the
+coefficients' range. This is the one shortcut above the vertex stage (`vertex`): it displaces and
+poses all frames at once.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -13,7 +18,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import geometry
+from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.model import FaceModel
+from jaxface.render.barriers import materialize
+from jaxface.render.vertex import Planes, cross, each_axis, subtract
 
 
 @pytree
@@ -23,13 +31,13 @@ class Motion:
     Attributes:
         position: (3, V, 3) metres: coefficients of 1, a, b.
         normal: (6, V, 3) area-weighted normals: coefficients of 1, a, b, a^2, a b, b^2.
-        line: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a model
-            without wrinkles.
+        wrinkle: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a
+            head without wrinkles.
     """
 
     position: Array
     normal: Array
-    line: Array | None
+    wrinkle: Array | None
 
 
 def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array, pose: Array) -> Motion:
@@ -48,18 +56,20 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
     still, by_first = jax.jvp(posed, (neutral,), (first,))
     by_second = jax.jvp(posed, (neutral,), (second,))[1]
     position = jnp.stack([still, by_first, by_second])
-    lines = head.appearance.lines
-    strength = None if lines is None else jnp.einsum("kvc,vcl->kl", fields, lines.feature)
+    wrinkles = head.appearance.wrinkles
+    strength = None if wrinkles is None else jnp.einsum("kvc,vcl->kl", fields, wrinkles.feature)
     return Motion(position, _normals(position, head.faces), strength)
 
 
 def _normals(position: Array, faces: Array) -> Array:
-    corner = position[:, faces]
-    first, second = corner[:, :, 1] - corner[:, :, 0], corner[:, :, 2] - corner[:, :, 0]
+    """(6, V, 3), from the edges' polynomials of first order: their cross product, term by term."""
+    a, b, c = ([_planes(position[k][faces[:, corner]]) for k in range(3)] for corner in range(3))
+    first = [subtract(b[k], a[k]) for k in range(3)]
+    second = [subtract(c[k], a[k]) for k in range(3)]
 
     def product(i: int, j: int) -> Array:
-        straight = jnp.cross(first[i], second[j])
-        return straight if i == j else straight + jnp.cross(first[j], second[i])
+        normal = jnp.stack(cross(first[i], second[j]), axis=-1)
+        return normal if i == j else normal + jnp.stack(cross(first[j], second[i]), axis=-1)
 
     terms = jnp.stack([product(*pair) for pair in ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))], axis=1)
     rows = jnp.broadcast_to(terms[:, None], (len(faces), 3, 6, 3))
@@ -67,12 +77,52 @@ def _normals(position: Array, faces: Array) -> Array:
     return jnp.moveaxis(total, 1, 0)
 
 
-def hull_vertices(motion: Motion, corners: tuple[Array, Array]) -> Array:
-    """Vertices (K, V, 3) at K corners (a, b), (K,) each.
+def _planes(vectors: Array) -> Planes:
+    return vectors[..., 0], vectors[..., 1], vectors[..., 2]
 
-    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of these, all with
-    the same weights.
+
+def hull_vertices(motion: Motion, corners: tuple[Array, Array]) -> Array:
+    """Return vertices (K, V, 3) at K corners (a, b), (K,) each.
+
+    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of
+    these, all with the same weights.
     """
     still, by_first, by_second = motion.position
     first, second = (each[:, None, None] for each in corners)
     return still[None] + first * by_first[None] + second * by_second[None]
+
+
+def positions_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
+    """Return the vertices of LANES frames at coefficients (a, b), (LANES,) each: (V, LANES) each."""
+    a, b = coefficients
+    return each_axis(lambda axis: materialize(partial(_polynomial, motion.position, axis), a, b))
+
+
+def normals_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
+    """Return area-weighted normals of LANES frames at coefficients (a, b), (LANES,) each: (V,
+    LANES) each.
+    """
+    a, b = coefficients
+    monomials = (a, b, a * a, a * b, b * b)
+    return each_axis(lambda axis: materialize(partial(_polynomial, motion.normal, axis), *monomials))
+
+
+def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
+    """One coordinate (V, LANES) of terms (1 + K, V, 3), the first of them constant, in K monomials
+    (LANES,).
+    """
+    total = terms[0, :, axis][:, None]
+    for term, monomial in zip(terms[1:], monomials, strict=True):
+        total = total + term[:, axis][:, None] * monomial[None]
+    return total
+
+
+def wrinkles_at(head: FaceModel, motion: Motion, coefficients: tuple[Array, Array]) -> Array | None:
+    """Return how strongly the wrinkle map shows at LANES coefficients, (V, LANES); None without
+    wrinkles.
+    """
+    if motion.wrinkle is None or head.appearance.wrinkles is None:
+        return None
+    a, b = coefficients
+    strength = motion.wrinkle[0][:, None] * a[None] + motion.wrinkle[1][:, None] * b[None]
+    return wrinkle_map_weights(head.appearance.wrinkles.region, strength)

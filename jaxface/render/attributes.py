@@ -1,8 +1,10 @@
-"""What the pixels see of a surface: values at vertices and texture coordinates, carried to pixel centres.
+"""What the pixels see of a surface: values at vertices and texture coordinates, carried to pixel
+centres.
 
-Each stage fetches planes of one number a pixel and writes few of them: that is what XLA's CPU compiler makes
-fast loops of. The gradient is written out: the values at the corners are fetched again instead of kept, and
-what goes back to the vertices goes in rows, one scatter a corner for all columns. Reverse mode only.
+Each stage fetches planes of one number a pixel and writes few of them: that is what XLA's CPU
+compiler makes fast loops of. The gradient is written out: the values at the corners are fetched
+again instead of kept, and what goes back to the vertices goes in rows, one scatter a corner for all
+columns. Reverse mode only.
 """
 
 from __future__ import annotations
@@ -14,11 +16,13 @@ import jax.numpy as jnp
 
 from jaxface.core.types import Array
 from jaxface.render.barriers import skip_unless
-from jaxface.render.rasterizer import Corners, barycentric, interpolate
+from jaxface.render.indexing import Corners, at_corners, corners_of
+from jaxface.render.rasterizer import barycentric, interpolate
 
 
 class Surface(NamedTuple):
-    """Planes (H, W) of what each pixel sees; on the background those of the first triangle's first corner.
+    """Planes (H, W) of what each pixel sees; on the background those of the first triangle's first
+    corner.
 
     Attributes:
         u, v: texture coordinates.
@@ -50,7 +54,7 @@ class Mesh(NamedTuple):
 
 
 @jax.custom_vjp
-def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: Array) -> Surface:
+def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array) -> Surface:
     """The surface under every pixel, perspective-correct.
 
     Args:
@@ -58,18 +62,18 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
         values: columns (V,).
         triangle: (H, W) int32 as from `rasterize.visible`.
     """
-    covered = triangle >= 0
-    active = jnp.any(covered)
-    seen = jnp.maximum(triangle, 0)
-    ids, textured, second, third = skip_unless(active, _weights, screen, shape, seen, covered)
+    hit = triangle >= 0
+    active = jnp.any(hit)
+    index = jnp.maximum(triangle, 0)
+    ids, uv_ids, second, third = skip_unless(active, _weights, screen, mesh, index, hit)
     weights = 1.0 - second - third, second, third
 
-    def carried(weights: Corners, index: Corners, column: Array) -> Array:
-        return interpolate(weights, _each(index, column))
+    def interpolate_at(weights: Corners, index: Corners, column: Array) -> Array:
+        return interpolate(weights, at_corners(index, column))
 
-    u, v = (skip_unless(active, carried, weights, textured, column) for column in (shape.u, shape.v))
-    at_pixels = tuple(skip_unless(active, carried, weights, ids, column) for column in values)
-    depth = -skip_unless(active, carried, weights, ids, screen[2])
+    u, v = (skip_unless(active, interpolate_at, weights, uv_ids, column) for column in (mesh.u, mesh.v))
+    at_pixels = tuple(skip_unless(active, interpolate_at, weights, ids, column) for column in values)
+    depth = -skip_unless(active, interpolate_at, weights, ids, screen[2])
     height, width = triangle.shape
     x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
     y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
@@ -77,63 +81,66 @@ def surface(screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: A
 
 
 def _forward(
-    screen: Corners, values: tuple[Array, ...], shape: Mesh, triangle: Array
+    screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array
 ) -> tuple[Surface, tuple[Corners, tuple[Array, ...], Mesh, Array]]:
-    return surface(screen, values, shape, triangle), (screen, values, shape, triangle)
+    return surface(screen, values, mesh, triangle), (screen, values, mesh, triangle)
 
 
 def _backward(
-    kept: tuple[Corners, tuple[Array, ...], Mesh, Array], outer: Surface
+    residuals: tuple[Corners, tuple[Array, ...], Mesh, Array], cotangent: Surface
 ) -> tuple[Corners, tuple[Array, ...], None, None]:
-    screen, values, shape, triangle = kept
-    covered = triangle >= 0
-    active = jnp.any(covered)
-    seen = jnp.maximum(triangle, 0)
+    screen, values, mesh, triangle = residuals
+    hit = triangle >= 0
+    active = jnp.any(hit)
+    index = jnp.maximum(triangle, 0)
 
-    def for_weights(outer: Surface) -> tuple[Array, Array]:
+    def weight_gradients(cotangent: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
-        ids, textured = _fetch(shape.faces, seen), _fetch(shape.uv_faces, seen)
+        ids, uv_ids = corners_of(mesh.faces, index), corners_of(mesh.uv_faces, index)
         corners = [
-            _each(textured, shape.u),
-            _each(textured, shape.v),
-            *(_each(ids, column) for column in values),
+            at_corners(uv_ids, mesh.u),
+            at_corners(uv_ids, mesh.v),
+            *(at_corners(ids, column) for column in values),
         ]
-        pairs = list(zip((outer.u, outer.v, *outer.values), corners, strict=True))
-        return tuple(  # type: ignore[return-value]
-            sum((slope * (corner[k] - corner[0]) for slope, corner in pairs), start=jnp.zeros(seen.shape))
-            for k in (1, 2)
-        )
+        pairs = list(zip((cotangent.u, cotangent.v, *cotangent.values), corners, strict=True))
 
-    def for_corners(slopes: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
+        def of_weight(k: int) -> Array:
+            # A column is its first corner plus each other weight times the difference to that corner.
+            terms = (gradient * (corner[k] - corner[0]) for gradient, corner in pairs)
+            return sum(terms, start=jnp.zeros(index.shape))
+
+        return of_weight(1), of_weight(2)
+
+    def corner_gradients(gradients: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
-        ids = _fetch(shape.faces, seen)
-        xs, ys, inverse_w = (_each(ids, column) for column in screen)
-        flat, weights = barycentric(xs, ys, inverse_w, covered)
+        ids = corners_of(mesh.faces, index)
+        xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
+        flat, weights = barycentric(xs, ys, inverse_w, hit)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
-            return barycentric(xs, ys, inverse_w, covered)[1][1:]
+            return barycentric(xs, ys, inverse_w, hit)[1][1:]
 
         _, back = jax.vjp(of, xs, ys, inverse_w)
-        dx, dy, dw = back(slopes)
-        here = jnp.where(covered, 1.0, 0.0)
-        moved = (
+        dx, dy, dw = back(gradients)
+        here = jnp.where(hit, 1.0, 0.0)
+        shifts = (
             tuple(dx[k] + here * flat[k] * x for k in range(3)),
             tuple(dy[k] + here * flat[k] * y for k in range(3)),
         )
-        return (*moved[0], *moved[1], *dw, *weights)
+        return (*shifts[0], *shifts[1], *dw, *weights)
 
-    slopes = skip_unless(active, for_weights, outer)
-    planes = skip_unless(active, for_corners, slopes, outer.x, outer.y)
+    gradients = skip_unless(active, weight_gradients, cotangent)
+    planes = skip_unless(active, corner_gradients, gradients, cotangent.x, cotangent.y)
     total = jnp.zeros((screen[0].shape[0], 3 + len(values)), screen[0].dtype)
     for corner in range(3):
         dx, dy, dw, weight = planes[corner::3]
 
-        def rows(dx: Array, dy: Array, dw: Array, weight: Array, outer: tuple[Array, ...]) -> Array:
-            columns = (dx, dy, dw, *(weight * slope for slope in outer))
+        def rows(dx: Array, dy: Array, dw: Array, weight: Array, cotangent: tuple[Array, ...]) -> Array:
+            columns = (dx, dy, dw, *(weight * gradient for gradient in cotangent))
             return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
 
-        row = skip_unless(active, rows, dx, dy, dw, weight, outer.values)
-        total = total.at[shape.faces[corner][seen].reshape(-1)].add(row, mode="promise_in_bounds")
+        row = skip_unless(active, rows, dx, dy, dw, weight, cotangent.values)
+        total = total.at[mesh.faces[corner][index].reshape(-1)].add(row, mode="promise_in_bounds")
     columns = tuple(total[:, k] for k in range(total.shape[1]))
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 
@@ -141,21 +148,9 @@ def _backward(
 surface.defvjp(_forward, _backward)
 
 
-def _weights(
-    screen: Corners, shape: Mesh, seen: Array, covered: Array
-) -> tuple[Corners, Corners, Array, Array]:
+def _weights(screen: Corners, mesh: Mesh, index: Array, hit: Array) -> tuple[Corners, Corners, Array, Array]:
     """The corners' vertices and texture coordinates, and the second and third weight."""
-    ids = _fetch(shape.faces, seen)
-    xs, ys, inverse_w = (_each(ids, column) for column in screen)
-    _, weights = barycentric(xs, ys, inverse_w, covered)
-    return ids, _fetch(shape.uv_faces, seen), weights[1], weights[2]
-
-
-def _each(index: Corners, column: Array) -> Corners:
-    """One column at three indices."""
-    return column[index[0]], column[index[1]], column[index[2]]
-
-
-def _fetch(columns: Corners, seen: Array) -> Corners:
-    """Three columns at one index."""
-    return columns[0][seen], columns[1][seen], columns[2][seen]
+    ids = corners_of(mesh.faces, index)
+    xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
+    _, weights = barycentric(xs, ys, inverse_w, hit)
+    return ids, corners_of(mesh.uv_faces, index), weights[1], weights[2]

@@ -1,9 +1,10 @@
 """Barriers between the stages of a picture: XLA may not fuse across them.
 
-XLA's CPU compiler fuses everything that it can reach. A plane that five later expressions read is then computed
-five times, and its gathers too; through several stages, and their gradients, that multiplies (measured at 112
-pixels: five times as long, sixteen times with the gradient). `jax.lax.optimization_barrier` is gone before
-fusion. A branch that is taken at run time is not: its results are written to memory.
+XLA's CPU compiler fuses everything that it can reach. A plane that five later expressions read is
+then computed five times, and its gathers too; through several stages, and their gradients, that
+multiplies (measured at 112 pixels: five times as long, sixteen times with the gradient).
+`jax.lax.optimization_barrier` is gone before fusion. A branch that is taken at run time is not: its
+results are written to memory.
 """
 
 from __future__ import annotations
@@ -24,15 +25,16 @@ def materialize(function: Callable[..., T], *arguments: object) -> T:
     """Return `function(*arguments)`, written to memory; no value changes, and NaN stays NaN.
 
     Args:
-        arguments: pytrees. The first number in them that is traced must depend on what a program is called
-            with: a constant would be folded, and the barrier with it.
+        arguments: pytrees. The first number in them that is traced must depend on what a program is
+            called with: a constant would be folded, and the barrier with it.
     """
     active = _true_at_run_time(arguments)
     return function(*arguments) if active is None else skip_unless(active, function, *arguments)
 
 
 def skip_unless(active: Array, function: Callable[..., T], *arguments: object) -> T:
-    """Return `function(*arguments)` where `active`, else zeros that cost nothing; a barrier as well.
+    """Return `function(*arguments)` where `active`, else zeros that cost nothing; a barrier as
+    well.
 
     Args:
         active: () bool, known at run time only; False where zeros are the right result.
@@ -43,11 +45,11 @@ def skip_unless(active: Array, function: Callable[..., T], *arguments: object) -
 
 
 def _true_at_run_time(arguments: tuple[object, ...]) -> Array | None:
-    """True, by a computation on the first number of `arguments` that the compiler does not see through; None
-    where they hold no number.
+    """True, by a computation on the first number of `arguments` that the compiler does not see
+    through; None where they hold no number.
 
-    The number's bits are read as an integer n. n (n + 1) is even for every n, in arithmetic modulo 2^32 too;
-    comparisons such as x == x are no such thing, for they are False for NaN.
+    The number's bits are read as an integer n. n (n + 1) is even for every n, in arithmetic modulo
+    2^32 too; comparisons such as x == x are no such thing, for they are False for NaN.
     """
     leaves = [
         leaf

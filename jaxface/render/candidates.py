@@ -1,9 +1,24 @@
-"""Candidate lists: for each pixel the triangles that it may see in any frame of a group.
+"""Candidate lists: for each pixel the triangles that it may see in any frame of a batch.
 
 Frames of one topology and camera whose vertices all stay in the convex hull of a few extreme frames
-(`motion.extremes`). A triangle goes into the lists of the pixel centres inside of a hexagon or so around its
-swept corners: a box and three slabs along its own edges. Everything that a frame can show is in a list by
-construction, and a covered pixel has two to five candidates. Built on the device by one sort.
+(`affine_motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a
+hexagon or so around its swept corners: a box and three slabs along its own edges. Everything that a
+frame can show is in a list by construction, and a covered pixel has two to five candidates. Built
+on the device by one sort.
+
+    triangle    | 7 9 | 7 | 2 7 9 | 4 |  ...                 entries, pixel by pixel in the image's order
+    start         0     2   3       6                        of each pixel
+    count         2     1   3       1
+
+    pixel       | 12 40 57 ... | 3 8 ... | 5 ... | ... | 77 31 | no candidates     in the order of work
+    tier          1 candidate    2         3      4, 6, 8  longer
+    first         ^              ^         ^      ^        ^   ^
+    chunk         [===][===][==..]                           of pixels; the last one reaches into the next tier
+
+A chunk's pixels have lists of about one length, so its loop over slots is unrolled and wastes
+little: a list that is shorter than its tier repeats its last entry. The longest lists are sorted by
+length and worked off 8 slots at a time. `position` is the inverse of `pixel`: where an image's
+pixel stands in the order of work.
 """
 
 from __future__ import annotations
@@ -18,14 +33,15 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.render.barriers import skip_unless
+from jaxface.render.indexing import prefix_sum, running_maximum
 from jaxface.render.scenes import Camera, Orthographic
+from jaxface.render.vertex import Planes, cross, each_axis, subtract
 
 MARGIN = 1e-3  # pixels by which swept outlines grow: more than rounding, less than what costs time
-TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists that are worked off unrolled; longer lists come last
+TIERS = (1, 2, 3, 4, 6, 8)  # lengths of lists whose slots are tested unrolled; longer lists come last
 MAX_LIST_LENGTH = 254  # slots that a packed word can name
-CAPACITIES = (2.5, 5.0, 20.0)  # entries a pixel, on average: the least that fits is sorted
+CAPACITIES = (2.5, 5.0, 20.0)  # entries a pixel, on average: the smallest that fits is sorted
 _NEVER = 0xFFFFFFFF
-_BLOCK = 64
 
 
 @pytree
@@ -38,7 +54,7 @@ class CandidateLists:
         start, count: (P + spare,) int32 first entry and number of entries of those pixels.
         position: (P,) int32 where a pixel stands in that order; P for pixels without candidates.
         first: (tiers + 2,) int32 where the pixels of each tier begin.
-        sound: () bool; False = a capacity was exceeded, and these lists must not be used.
+        valid: () bool; False = a capacity was exceeded, and these lists must not be used.
     """
 
     triangle: Array
@@ -47,7 +63,7 @@ class CandidateLists:
     count: Array
     position: Array
     first: Array
-    sound: Array
+    valid: Array
 
 
 class _Outline(NamedTuple):
@@ -61,12 +77,12 @@ class _Outline(NamedTuple):
 
 
 def fits(size: int, triangles: int) -> bool:
-    """Whether a pixel and a triangle fit into one word, which is what is sorted."""
+    """Return whether a pixel and a triangle fit into one 32-bit key of the sort."""
     return size * size * triangles < _NEVER
 
 
 def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spare: int) -> CandidateLists:
-    """Candidates of all pixels.
+    """Return the candidates of all pixels.
 
     Args:
         xy: (K, V, 2) pixels: the vertices at the extreme frames.
@@ -77,9 +93,11 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
     active = jnp.any(facing)
     outline = skip_unless(active, partial(_bounds, size), xy, faces, facing)
     pixels, triangles = size * size, faces.shape[0]
+    # One item for each row of each outline, then one for each pixel of each row. Shapes are fixed,
+    # so both lists have capacities; what exceeds them is counted, and makes the lists invalid.
     row_capacity = 2 * (triangles + pixels)
-    (owner, line), row_total = _expand(outline.rows, row_capacity)
-    y = outline.top[owner] + line
+    (owner, row), row_total = _expand(outline.rows, row_capacity)
+    y = outline.top[owner] + row
     left, width = skip_unless(active, partial(_span, size), outline, owner, y)
     width = jnp.where(jnp.arange(row_capacity) < row_total, width, 0)
     total = jnp.sum(width)
@@ -87,27 +105,34 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
     def build(capacity: int) -> CandidateLists:
         (which, step), _ = _expand(width, capacity)
         place = (y[which] * size + left[which] + step).astype(jnp.uint32)
+        # Sorted keys are entries pixel by pixel, and triangles ascending within a pixel: of equals
+        # the first wins.
         key = place * jnp.uint32(triangles) + owner[which].astype(jnp.uint32)
         key = jnp.sort(jnp.where(jnp.arange(capacity) < total, key, jnp.uint32(_NEVER)))
-        return _ordered(key, triangles, size, spare, sound, capacities[-1] - capacity)
+        return _ordered(key, triangles, size, spare, valid, capacities[-1] - capacity)
 
     capacities = [int(each * pixels) for each in CAPACITIES]
     level = sum((total > each).astype(jnp.int32) for each in capacities[:-1])
-    sound = (row_total <= row_capacity) & (total <= capacities[-1])
+    valid = (row_total <= row_capacity) & (total <= capacities[-1])
     return jax.lax.switch(level, [partial(build, each) for each in capacities])
 
 
-def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, unused: int) -> CandidateLists:
+def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, padding: int) -> CandidateLists:
+    """Lists from sorted keys (pixel, triangle); `padding` fills the entries up to the largest
+    capacity.
+    """
     pixels = size * size
-    used = key != jnp.uint32(_NEVER)
-    place = jnp.where(used, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
-    triangle = jnp.where(used, key % jnp.uint32(triangles), 0).astype(jnp.int32)
+    entry = key != jnp.uint32(_NEVER)
+    place = jnp.where(entry, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
+    triangle = jnp.where(entry, key % jnp.uint32(triangles), 0).astype(jnp.int32)
     count = jnp.zeros(pixels, jnp.int32).at[place].add(1, mode="drop")
-    start = _blocked_cumulative(jnp.add, count) - count
+    start = prefix_sum(count) - count
     tier = sum((count > each).astype(jnp.uint32) for each in TIERS)
     passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], MAX_LIST_LENGTH), 0).astype(
         jnp.uint32
     )
+    # The order of work: by tier, the last tier by length, then by number; pixels without candidates
+    # come last.
     last = jnp.uint32(len(TIERS) + MAX_LIST_LENGTH + 1)
     number = jnp.arange(pixels, dtype=jnp.uint32)
     key = jnp.where(count > 0, tier + passes, last) * jnp.uint32(pixels) + number
@@ -116,48 +141,43 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, sound: Array, un
     position = jnp.zeros(pixels, jnp.int32).at[order].set(jnp.arange(pixels, dtype=jnp.int32))
     first = jnp.zeros(len(TIERS) + 2, jnp.int32).at[tier + 1].add(1, mode="drop")
     return CandidateLists(
-        triangle=jnp.pad(triangle, (0, unused)),
+        triangle=jnp.pad(triangle, (0, padding)),
         pixel=jnp.pad(order, (0, spare)),
         start=jnp.pad(start[order], (0, spare)),
         count=jnp.pad(count[order], (0, spare)),
         position=jnp.where(count > 0, position, pixels),
         first=jnp.cumsum(first),
-        sound=sound & (jnp.max(count) <= MAX_LIST_LENGTH),
+        valid=valid & (jnp.max(count) <= MAX_LIST_LENGTH),
     )
 
 
 def facing(vertices: Array, faces: Array, camera: Camera) -> Array:
-    """(F,) bool: whether a triangle may face the camera in a frame between the extremes (K, V, 3).
+    """Return (F,) bool: whether a triangle may face the camera in a frame between the extremes (K,
+    V, 3).
 
-    The volume that a triangle spans with the camera's centre is trilinear in the weights of the extremes:
-    it is positive everywhere when it is positive for every combination of extremes.
+    The volume that a triangle spans with the camera's centre is trilinear in the weights of the
+    extremes: it is positive everywhere when it is positive for every combination of extremes.
     """
     centre = None if isinstance(camera, Orthographic) else camera.position
-    ids = [faces[:, i] for i in range(3)]
     extremes = range(len(vertices))
-    corners = [[[vertices[k, :, axis][i] for axis in range(3)] for i in ids] for k in extremes]
-    first, second = ([_difference(each[i], each[0]) for each in corners] for i in (1, 2))
-    rays = []
-    if centre is not None:
-        rays = [[each - centre[axis] for axis, each in enumerate(one[0])] for one in corners]
-    most = jnp.full(faces.shape[0], -jnp.inf)
+
+    def at(corner: Array, frame: Array) -> Planes:
+        return each_axis(lambda axis: frame[:, axis][corner])
+
+    a, b, c = ([at(faces[:, i], frame) for frame in vertices] for i in range(3))
+    first = [subtract(b[k], a[k]) for k in extremes]
+    second = [subtract(c[k], a[k]) for k in extremes]
+    rays = [] if centre is None else [subtract(a[k], (centre[0], centre[1], centre[2])) for k in extremes]
+    largest = jnp.full(faces.shape[0], -jnp.inf)
     for i in extremes:
         for j in range(i + 1):
-            one, other = _cross(first[i], second[j]), _cross(first[j], second[i])
-            normal = [a + b for a, b in zip(one, other, strict=True)]
+            forth, back = cross(first[i], second[j]), cross(first[j], second[i])
+            x, y, z = (forth[axis] + back[axis] for axis in range(3))
             if centre is None:
-                most = jnp.maximum(most, normal[2])
+                largest = jnp.maximum(largest, z)
             for ray in rays:
-                most = jnp.maximum(most, -(normal[0] * ray[0] + normal[1] * ray[1] + normal[2] * ray[2]))
-    return most > 0.0
-
-
-def _difference(a: list[Array], b: list[Array]) -> list[Array]:
-    return [one - other for one, other in zip(a, b, strict=True)]
-
-
-def _cross(a: list[Array], b: list[Array]) -> list[Array]:
-    return [a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3)]
+                largest = jnp.maximum(largest, -(x * ray[0] + y * ray[1] + z * ray[2]))
+    return largest > 0.0
 
 
 def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
@@ -167,16 +187,18 @@ def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
     left, right = _reduce(jnp.minimum, xs) - MARGIN, _reduce(jnp.maximum, xs) + MARGIN
     top = jnp.clip(jnp.ceil(_reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
     bottom = jnp.clip(jnp.floor(_reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
-    seen = facing & (right > 0.5) & (left < size - 0.5)
+    inside = facing & (right > 0.5) & (left < size - 0.5)
     slabs = []
     for i in range(3):
+        # Across the mean of an edge over the extremes: one direction for all frames, so any will
+        # do.
         across = sum(ys[3 * k + (i + 1) % 3] - ys[3 * k + i] for k in range(extremes))
         down = -sum(xs[3 * k + (i + 1) % 3] - xs[3 * k + i] for k in range(extremes))
         length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)
         across, down = across / length, down / length
         along = [across * x + down * y for x, y in zip(xs, ys, strict=True)]
         slabs.append((across, down, _reduce(jnp.minimum, along) - MARGIN, _reduce(jnp.maximum, along) + MARGIN))
-    rows = jnp.where(seen, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
+    rows = jnp.where(inside, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
     return _Outline(top.astype(jnp.int32), rows.astype(jnp.int32), left, right, tuple(slabs))
 
 
@@ -186,7 +208,7 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
     left, right = outline.left[owner], outline.right[owner]
     for slab in outline.slabs:
         across, down, low, high = (each[owner] for each in slab)
-        steep = jnp.abs(across) > 0.02  # a slab along the row bounds nothing there that rounding would not blur
+        steep = jnp.abs(across) > 0.02  # a slab nearly along the row bounds its columns no better than rounding
         inverse = 1.0 / jnp.where(steep, across, 1.0)
         one, other = (low - down * centre) * inverse, (high - down * centre) * inverse
         left = jnp.where(steep, jnp.maximum(left, jnp.minimum(one, other)), left)
@@ -197,28 +219,18 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
-    """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the total."""
-    ends = _blocked_cumulative(jnp.add, counts)
+    """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the
+    total.
+
+    counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2]: an owner marks where it begins, and
+    the running maximum carries it on.
+    """
+    ends = prefix_sum(counts)
     starts = ends - counts
     number = jnp.arange(counts.shape[0], dtype=jnp.int32)
     marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
-    owner = _blocked_cumulative(jnp.maximum, marks)
+    owner = running_maximum(marks)
     return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
-
-
-def _blocked_cumulative(operation: Callable[[Array, Array], Array], values: Array) -> Array:
-    """Cumulative sum or maximum of (n,) integers >= 0; in blocks, several times faster than XLA's on a CPU."""
-    count = values.shape[0]
-    blocks = jnp.pad(values, (0, -count % _BLOCK)).reshape(-1, _BLOCK).T
-
-    def step(carry: Array, row: Array) -> tuple[Array, Array]:
-        carry = operation(carry, row)
-        return carry, carry
-
-    last, within = jax.lax.scan(step, jnp.zeros_like(blocks[0]), blocks)
-    cumulative = jax.lax.cumsum(last) if operation is jnp.add else jax.lax.cummax(last)
-    before = jnp.concatenate([jnp.zeros(1, values.dtype), cumulative[:-1]])
-    return operation(within, before[None]).T.reshape(-1)[:count]
 
 
 def _reduce(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:

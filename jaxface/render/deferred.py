@@ -1,8 +1,25 @@
-"""Pictures from candidate lists, LANES frames at once: the batch is the innermost axis of every array.
+"""Pictures from candidate lists, LANES frames at once: the batch is the innermost axis of every
+array.
 
-Each step writes one packed word a pixel and lane, and nothing else: XLA's CPU compiler makes one loop of all
-that leads to one output, and computes shared parts anew for a second one. The indices into vertex rows are
-shared by the lanes, so every fetch but the texture's is a row of contiguous numbers.
+Each step writes one packed word of 32 bits a sample and lane, and nothing else: XLA's CPU compiler
+makes one loop of all that leads to one output, and computes shared parts anew for a second one. The
+indices into vertex rows are shared by the lanes, so every fetch but the texture's is a row of
+contiguous numbers.
+
+    word          bits 31                                 0   unit of each field
+    visibility    | slot 8 | 2nd weight 12 | 3rd weight 12 |  slot in the pixel's list; 1 / 4095
+    coordinates   | u 16           | v 16                  |  1 / 65535
+    values        | one 16         | another 16            |  1 / 65535 of a scale: light, wrinkle
+    colour        | red 11     | green 11     | blue 10    |  1 / 2047, 2047, 1022 of the root of linear light
+    display       | red 11     | green 11     | blue 10    |  1 / 2047, 2047, 1022 of display values
+
+    candidates -> nearest -> visibility -> coordinates, values -> colour -> (mean of a pixel's samples) display
+
+The weights are perspective-correct, the first is what the others leave of one. A visibility word
+whose slot is above MAX_LIST_LENGTH, and a colour word of 32 ones, is EMPTY: no triangle there. Blue
+counts to 1022, so that no colour is that word. The root spends its bits where the eye, and the
+display exponent, tell colours apart. NaN has no place in a word: `frame_batch.render_affine` leaves
+frames that are not finite to the exact path.
 """
 
 from __future__ import annotations
@@ -16,14 +33,14 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.candidates import MAX_LIST_LENGTH
-from jaxface.render.rows import VertexBuffers
+from jaxface.render.indexing import fetch_rows
+from jaxface.render.vertex import LANES, VertexBuffers
 
-LANES = 16  # frames: one cache line of float32
-EMPTY_WORD = 0xFFFFFFFF  # the word of a sample that no triangle covers
-_SLOT, _WEIGHT = 24, 12  # bits: a visibility word is slot | second weight | third weight
-_UNIT = float(2**_WEIGHT - 1)
+EMPTY_WORD = 0xFFFFFFFF  # of a sample that no triangle covers: 32 ones
+_SLOT, _WEIGHT = 24, 12  # bits below the slot, and bits of a weight
+_UNIT = float(2**_WEIGHT - 1)  # what a weight of one is written as
 _BRIGHTEST = 1.5  # root of the brightest linear light that a colour word can hold
-MOST_LINE = 2.0  # more than an expression line's weight
+WRINKLE_SCALE = 2.0  # more than a wrinkle shows at any vertex: what a values word counts in
 _LOGARITHM = (
     0.5849625,
     0.9618208,
@@ -38,7 +55,8 @@ _EXPONENTIAL = (1.414214, 0.9802212, 0.3397273, 0.07908562, 0.01367031)  # 2 ** 
 
 @pytree
 class Texture:
-    """A texture (H, W, 4), each channel an array of its own: fetched half again as fast as texels of four.
+    """A texture (H, W, 4), each channel an array of its own: fetched half again as fast as texels
+    of four.
 
     Attributes:
         planes: four of (H W,).
@@ -50,9 +68,10 @@ class Texture:
 
 
 def planar_texture(texture: Array) -> Texture:
+    """Return a texture (H, W, 4) channel by channel."""
     height, width, _ = texture.shape
-    red, green, blue, line = (texture[..., channel].reshape(-1) for channel in range(4))
-    return Texture((red, green, blue, line), height, width)
+    red, green, blue, wrinkle = (texture[..., channel].reshape(-1) for channel in range(4))
+    return Texture((red, green, blue, wrinkle), height, width)
 
 
 class Slots(NamedTuple):
@@ -61,20 +80,15 @@ class Slots(NamedTuple):
     Attributes:
         x, y: (P,) centres of the pixels.
         corners: (3, K, P) int32 vertices in ascending order.
-        turn: (K, P) 1 where that order is counter-clockwise as seen from outside, else -1.
+        orientation: (K, P) 1 where that order is counter-clockwise as seen from outside, else -1.
         uv: (3, 2, K, P) texture coordinates of the corners.
     """
 
     x: Array
     y: Array
     corners: Array
-    turn: Array
+    orientation: Array
     uv: Array
-
-
-def fetch_rows(table: Array, index: Array) -> Array:
-    """Rows or elements of a table at indices that are known to lie within it."""
-    return table.at[index].get(mode="promise_in_bounds")
 
 
 def _broadcast_lanes(row: Array) -> Array:
@@ -82,9 +96,17 @@ def _broadcast_lanes(row: Array) -> Array:
 
 
 class DepthTest(NamedTuple):
-    """The best candidate so far, (P, LANES) each: a nearness near / area, two weights of `total`, its slot."""
+    """The nearest candidate so far, (P, LANES) each.
 
-    near: Array
+    Attributes:
+        depth: inverse depth times area: compared as a fraction, without dividing.
+        area: twice the triangle's, on the screen.
+        second, third: weights of those corners, in shares of `total`.
+        total: of the three weights.
+        slot: uint32, above MAX_LIST_LENGTH where no candidate covers the sample.
+    """
+
+    depth: Array
     area: Array
     second: Array
     third: Array
@@ -92,37 +114,45 @@ class DepthTest(NamedTuple):
     slot: Array
 
 
-def nearest(slots: Slots, rows: VertexBuffers, first: Array | int = 0) -> DepthTest:
-    """Test all slots at the pixel centres: the nearest, of equals the earlier.
+def nearest(slots: Slots, vertices: VertexBuffers, first: Array | int = 0) -> DepthTest:
+    """Test all slots at the pixel centres; return the nearest, of equals the earlier.
 
-    Corners come in ascending order, so that both triangles of an edge compute the same number from the same
-    corners: no pixel centre falls between them. Nearness is compared as a fraction, without dividing.
+    Corners come in ascending order, so that both triangles of an edge compute the same number from
+    the same corners: no pixel centre falls between them.
+
+    Args:
+        first: the number of the first slot.
     """
     x, y = _broadcast_lanes(slots.x), _broadcast_lanes(slots.y)
     zero = jnp.zeros(x.shape, jnp.float32)
-    nobody = jnp.full(x.shape, MAX_LIST_LENGTH + 1, jnp.uint32)
-    best = DepthTest(zero - 1e30, zero + 1.0, zero, zero, zero + 1.0, nobody)
-    for k in range(slots.turn.shape[0]):
-        xs = [fetch_rows(rows.x, slots.corners[i, k]) - x for i in range(3)]
-        ys = [fetch_rows(rows.y, slots.corners[i, k]) - y for i in range(3)]
-        near = [fetch_rows(rows.near, slots.corners[i, k]) for i in range(3)]
-        turn = -_broadcast_lanes(slots.turn[k])  # y points down
-        third = turn * (xs[0] * ys[1] - ys[0] * xs[1])
-        first_edge = turn * (xs[1] * ys[2] - ys[1] * xs[2])
-        second = -turn * (xs[0] * ys[2] - ys[0] * xs[2])
+    no_slot = jnp.full(x.shape, MAX_LIST_LENGTH + 1, jnp.uint32)
+    best = DepthTest(zero - 1e30, zero + 1.0, zero, zero, zero + 1.0, no_slot)
+    for k in range(slots.orientation.shape[0]):
+        # Corners relative to the pixel centre: an edge's area function is then one cross product.
+        xs = [fetch_rows(vertices.x, slots.corners[i, k]) - x for i in range(3)]
+        ys = [fetch_rows(vertices.y, slots.corners[i, k]) - y for i in range(3)]
+        inverse_depth = [fetch_rows(vertices.inverse_depth, slots.corners[i, k]) for i in range(3)]
+        sign = -_broadcast_lanes(slots.orientation[k])  # y points down
+        # Each is twice the area of the triangle between the centre and the edge opposite a corner.
+        third = sign * (xs[0] * ys[1] - ys[0] * xs[1])
+        first_edge = sign * (xs[1] * ys[2] - ys[1] * xs[2])
+        second = -sign * (xs[0] * ys[2] - ys[0] * xs[2])
         area = first_edge + second + third
-        nearness = first_edge * near[0] + second * near[1] + third * near[2]
+        depth = first_edge * inverse_depth[0] + second * inverse_depth[1] + third * inverse_depth[2]
         inside = (jnp.minimum(jnp.minimum(first_edge, second), third) >= 0.0) & (area > 0.0)
         total = area
-        if rows.weight is not None:
-            second, third, total = second * near[1], third * near[2], nearness
-        wins = inside & (nearness * best.area > best.near * area)
-        chosen = (nearness, area, second, third, total, jnp.asarray(first + k, jnp.uint32))
-        best = DepthTest(*(jnp.where(wins, new, old) for new, old in zip(chosen, best, strict=True)))
+        if vertices.inverse_w is not None:
+            # Perspective: weights on the surface are those on the screen times 1 / distance, whose
+            # sum is `depth`.
+            second, third, total = second * inverse_depth[1], third * inverse_depth[2], depth
+        wins = inside & (depth * best.area > best.depth * area)
+        candidate = (depth, area, second, third, total, jnp.asarray(first + k, jnp.uint32))
+        best = DepthTest(*(jnp.where(wins, new, old) for new, old in zip(candidate, best, strict=True)))
     return best
 
 
 def visibility_word(best: DepthTest) -> Array:
+    """Return the visibility word of the nearest candidates."""
     scale = _UNIT / best.total
     second, third = (
         (best.second * scale + 0.5).astype(jnp.uint32),
@@ -132,18 +162,20 @@ def visibility_word(best: DepthTest) -> Array:
 
 
 def slot_of(word: Array) -> Array:
-    """Which slot a visibility word names, int32; more than LONGEST where it names none."""
+    """Return the slot of a visibility word, int32; more than MAX_LIST_LENGTH where it is empty."""
     return (word >> _SLOT).astype(jnp.int32)
 
 
 def is_empty(word: Array) -> Array:
-    """Whether a visibility word names no slot."""
+    """Return whether a visibility word names no slot."""
     return word >> _SLOT > MAX_LIST_LENGTH
 
 
-def nearness(best: DepthTest) -> Array:
-    """How near the best candidate is; comparable between different slots of a pixel."""
-    return best.near / best.area
+def inverse_depth_of(best: DepthTest) -> Array:
+    """Return the inverse depth of the nearest candidates; comparable between different slots of a
+    pixel.
+    """
+    return best.depth / best.area
 
 
 def _weights(word: Array) -> tuple[Array, Array, Array]:
@@ -154,7 +186,7 @@ def _weights(word: Array) -> tuple[Array, Array, Array]:
 
 
 def _float(small: Array) -> Array:
-    """Unsigned numbers below 2^31 as floats; signed conversions are vector instructions everywhere."""
+    """Unsigned numbers below 2^31 as floats: signed conversions are vector instructions everywhere."""
     return small.astype(jnp.int32).astype(jnp.float32)
 
 
@@ -174,42 +206,55 @@ def _unpair(word: Array) -> tuple[Array, Array]:
 def select_slot_attribute(
     word: Array, slots: Slots
 ) -> tuple[Callable[[Array, int], Array], Callable[[int, int], Array]]:
-    """Values at a corner of the visible triangle, chosen among those of all slots: rows of vertices, and uv."""
+    """Return two functions: the value of a column at a corner of the visible triangle, and a
+    corner's u or v.
+
+    All slots' values are fetched, and the visible one's is selected: the slots are shared by the
+    lanes, so each fetch is a row of contiguous numbers, and a few of those cost less than one fetch
+    lane by lane.
+    """
     slot = word >> _SLOT
 
-    def choose(candidate: Callable[[int], Array]) -> Array:
-        value = candidate(0)
-        for k in range(1, slots.turn.shape[0]):
-            value = jnp.where(slot == k, candidate(k), value)
+    def select(of_slot: Callable[[int], Array]) -> Array:
+        value = of_slot(0)
+        for k in range(1, slots.orientation.shape[0]):
+            value = jnp.where(slot == k, of_slot(k), value)
         return value
 
     return (
-        lambda plane, corner: choose(lambda k: fetch_rows(plane, slots.corners[corner, k])),
-        lambda corner, axis: choose(lambda k: _broadcast_lanes(slots.uv[corner, axis, k])),
+        lambda column, corner: select(lambda k: fetch_rows(column, slots.corners[corner, k])),
+        lambda corner, axis: select(lambda k: _broadcast_lanes(slots.uv[corner, axis, k])),
     )
 
 
 def interpolate_pair(
-    word: Array, row: Callable[[Array, int], Array], planes: tuple[Array | None, ...], scales: tuple[Array, ...]
+    word: Array,
+    value_at: Callable[[Array, int], Array],
+    columns: tuple[Array | None, ...],
+    scales: tuple[Array, ...],
 ) -> Array:
-    """Two of the vertices' planes at the visible points, times their scales, as one word of 2 x 16 bits.
+    """Return two columns of vertex values at the visible points, times their scales, as one values
+    word.
 
     Args:
-        row: the value of a plane at a corner of the visible triangle.
+        value_at: the value of a column at a corner of the visible triangle.
+        columns: (V, LANES) each; None stands for zeros.
     """
     weights = _weights(word)
     totals = []
-    for plane, scale in zip(planes, scales, strict=True):
+    for column, scale in zip(columns, scales, strict=True):
         total = jnp.zeros(word.shape, jnp.float32)
-        if plane is not None:
+        if column is not None:
             for corner in range(3):
-                total = total + weights[corner] * row(plane, corner)
+                total = total + weights[corner] * value_at(column, corner)
         totals.append(total * scale)
     return _pair(*totals)
 
 
 def texture_coordinates(word: Array, coordinate: Callable[[int, int], Array]) -> Array:
-    """u and v at the visible points, one word, from the corners' coordinate (corner, axis)."""
+    """Return the coordinates word at the visible points, from the corners' coordinate (corner,
+    axis).
+    """
     weights = _weights(word)
     u, v = (
         weights[0] * coordinate(0, axis) + weights[1] * coordinate(1, axis) + weights[2] * coordinate(2, axis)
@@ -219,10 +264,11 @@ def texture_coordinates(word: Array, coordinate: Callable[[int, int], Array]) ->
 
 
 def colour_word(word: Array, uv: Array, light: tuple[Array, ...], texture: Texture, brightest: Array) -> Array:
-    """Linear light of the samples, 11 + 11 + 10 bits of its root; NOTHING where there is no triangle.
+    """Return the colour word of the samples; EMPTY_WORD where there is no triangle.
 
     Args:
-        light: words of two: blue and expression line, red and green; or white and line alone.
+        word: visibility words.
+        light: values words: blue and wrinkle, red and green; or white and wrinkle alone.
         brightest: () what light counts in.
     """
     height, width = texture.height, texture.width
@@ -241,16 +287,16 @@ def colour_word(word: Array, uv: Array, light: tuple[Array, ...], texture: Textu
         upper, lower = a + across * (b - a), c + across * (d - c)
         return upper + down * (lower - upper)
 
-    last, line = _unpair(light[0])
+    last, wrinkle = _unpair(light[0])
     red, green = _unpair(light[1]) if len(light) > 1 else (last, last)
-    skin = (1.0 - blend(3) * line * MOST_LINE) * brightest
-    linear = [blend(k) * received * skin for k, received in enumerate((red, green, last))]
+    skin = (1.0 - blend(3) * wrinkle * WRINKLE_SCALE) * brightest
+    linear = [blend(k) * channel * skin for k, channel in enumerate((red, green, last))]
     roots = [jnp.sqrt(jnp.maximum(each, 0.0)) / _BRIGHTEST for each in linear]
     return jnp.where(is_empty(word), jnp.uint32(EMPTY_WORD), _code(roots))
 
 
 def _code(values: list[Array]) -> Array:
-    """Three numbers in [0, 1] as 11 + 11 + 10 bits, never NOTHING."""
+    """Three numbers in [0, 1] as 11 + 11 + 10 bits, never EMPTY_WORD."""
     red, green, blue = (
         (jnp.minimum(each, 1.0) * unit + 0.5).astype(jnp.int32).astype(jnp.uint32)
         for each, unit in zip(values, (2047.0, 2047.0, 1022.0), strict=True)
@@ -267,7 +313,8 @@ def _decode(word: Array) -> list[Array]:
 
 
 def tonemap_word(samples: list[Array], background: Array, gamma: Array) -> Array:
-    """Display values of pixels, 11 + 11 + 10 bits, from the colour words of their samples.
+    """Return the display word of pixels, from the colour words of their samples: a mean of linear
+    light.
 
     Args:
         background: (3,) linear light.
@@ -283,10 +330,11 @@ def tonemap_word(samples: list[Array], background: Array, gamma: Array) -> Array
 
 
 def _power(base: Array, exponent: Array) -> Array:
-    """base ** exponent for bases in [0, 1], to 2e-5 of one: half a dozen vector instructions a logarithm.
+    """base ** exponent for bases in [0, 1], to 2e-5 of one: half a dozen vector instructions a
+    logarithm.
 
-    Logarithm and exponential to the base 2 by the bits of the number and a polynomial each, fitted at
-    Chebyshev's points.
+    Logarithm and exponential to the base 2: the whole part are the exponent bits of the float, the
+    fraction is a polynomial of the mantissa, fitted at Chebyshev's points.
     """
     bits = jax.lax.bitcast_convert_type(jnp.maximum(base, 1e-12), jnp.int32)
     mantissa = jax.lax.bitcast_convert_type((bits & 0x7FFFFF) | 0x3F800000, jnp.float32)
@@ -305,6 +353,6 @@ def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
     return total
 
 
-def unpack(shown: Array) -> Array:
-    """Display values (..., 3, P) of words (..., P)."""
-    return jnp.stack(_decode(shown), axis=-2)
+def unpack(word: Array) -> Array:
+    """Return display values (..., 3, P) of display words (..., P)."""
+    return jnp.stack(_decode(word), axis=-2)

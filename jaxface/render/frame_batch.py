@@ -1,7 +1,13 @@
-"""All frames of one person's expression: lists once, then LANES frames after another."""
+"""Many frames of one person: candidate lists once, then LANES frames after another.
+
+affine motion -> hull of all frames -> candidate lists                        (once: `FrameBatch`)
+LANES frames:  vertex buffers -> for each chunk of pixels: nearest, shade     (words, in the lists' order)
+               -> pixels in the image's order -> display values
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,22 +18,27 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
-from jaxface.render.affine_motion import Motion, affine_motion, hull_vertices
+from jaxface.render.affine_motion import (
+    Motion,
+    affine_motion,
+    hull_vertices,
+    normals_at,
+    positions_at,
+    wrinkles_at,
+)
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
 from jaxface.render.deferred import (
     EMPTY_WORD,
-    LANES,
-    MOST_LINE,
+    WRINKLE_SCALE,
     Slots,
     Texture,
     colour_word,
-    fetch_rows,
     interpolate_pair,
+    inverse_depth_of,
     is_empty,
     nearest,
-    nearness,
     planar_texture,
     select_slot_attribute,
     slot_of,
@@ -36,10 +47,12 @@ from jaxface.render.deferred import (
     unpack,
     visibility_word,
 )
-from jaxface.render.rows import VertexBuffers, vertex_rows
+from jaxface.render.indexing import fetch_rows
 from jaxface.render.scenes import Prepared, Scene
+from jaxface.render.vertex import LANES, VertexBuffers, vertex_buffers
 
-_HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)  # most of each on the sphere
+_HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)
+"""The largest value of each spherical harmonic on the sphere, rounded up."""
 
 _PASS = 8  # slots of a long list that are tested at once
 
@@ -60,79 +73,25 @@ class AffineFrames(NamedTuple):
 
 @pytree
 class FrameBatch:
-    """What all frames of a group share.
+    """What all frames of a batch share.
 
     Attributes:
-        motion, lists: as their modules say.
+        motion, lists: see `affine_motion` and `candidates`.
         corners: (3, F) vertices of each face in ascending order.
-        turn: (F,) 1 where the ascending order of a face's vertices is counter-clockwise, else -1.
+        orientation: (F,) 1 where the ascending order of a face's vertices is counter-clockwise,
+            else -1.
         uv: (3, 2, F) texture coordinates of the corners in that order.
-        texture: albedo and line pattern.
+        texture: albedo and wrinkle map.
         brightest: () more than any vertex receives.
     """
 
     motion: Motion
     lists: CandidateLists
     corners: Array
-    turn: Array
+    orientation: Array
     uv: Array
     texture: Texture
     brightest: Array
-
-
-def chunk_size(samples: int) -> int:
-    """Pixels that are worked on at once: few enough for the cache, enough to outweigh a loop's step."""
-    return max(128, min(1024, samples * samples // 64 // 64 * 64))
-
-
-def prepare_frames(
-    head: FaceModel,
-    prepared: Prepared,
-    fields: Array,
-    pose: Array,
-    scene: Scene,
-    corners: tuple[Array, Array],
-) -> FrameBatch:
-    """The group of all frames whose coefficients lie in the convex hull of `corners`, (K,) each.
-
-    Args:
-        fields: (2, V, 3) metres, what the coefficients scale.
-        pose: (J, 3).
-    """
-    samples = scene.size * scene.supersample
-    moving = affine_motion(head, prepared.neutral, prepared.joints, fields, pose)
-    outer = hull_vertices(moving, corners)
-    screens = [project(prepared.camera, each, samples) for each in outer]
-    xy = jnp.stack([screen.xy for screen in screens])
-    seen = facing(outer, head.faces, prepared.camera)
-    found = build_candidate_lists(xy, head.faces, seen, samples, chunk_size(samples))
-    ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
-    ascending, turn, uv = _ascending(head)
-    bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
-    return FrameBatch(
-        motion=moving,
-        lists=CandidateLists(**{**vars(found), "sound": found.sound & ahead}),
-        corners=ascending,
-        turn=turn,
-        uv=uv,
-        texture=planar_texture(prepared.texture),
-        brightest=jnp.maximum(jnp.max(bound), 1e-6),
-    )
-
-
-def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
-    """Faces with their corners in ascending order, (3, F), the turn of that order, and uv (3, 2, F)."""
-    corner = [head.faces[:, i] for i in range(3)]
-    uv = [[head.uv[:, axis][head.uv_faces[:, i]] for axis in range(2)] for i in range(3)]
-    turn = jnp.ones(head.faces.shape[0])
-    for i, j in ((0, 1), (1, 2), (0, 1)):
-        swap = corner[i] > corner[j]
-        turn = jnp.where(swap, -turn, turn)
-        corner[i], corner[j] = jnp.where(swap, corner[j], corner[i]), jnp.where(swap, corner[i], corner[j])
-        for axis in range(2):
-            one, other = uv[i][axis], uv[j][axis]
-            uv[i][axis], uv[j][axis] = jnp.where(swap, other, one), jnp.where(swap, one, other)
-    return jnp.stack(corner), turn, jnp.stack([jnp.stack(each) for each in uv])
 
 
 def render_affine(
@@ -143,33 +102,35 @@ def render_affine(
     frames: AffineFrames,
     exact: Callable[[Array], Array],
 ) -> Array:
-    """Pictures of one person at N frames, (N, size, size, 3) display values, by candidate lists.
+    """Return pictures of one person at N frames, (N, size, size, 3) display values, by candidate
+    lists.
 
-    The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the mean. Nothing
-    here has a gradient: words of packed bits have none.
+    The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the
+    mean. Nothing here has a gradient: words of packed bits have none.
 
     Args:
         pose: (J, 3) of all frames.
         exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
-            these do not fit.
+            these do not fit, and for frames that are not finite.
     """
-    shared = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
+    batch = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
-    fits_words = shared.lists.sound & _all_finite(shared.motion, prepared, scene)
+    fits_words = batch.lists.valid & _all_finite(batch.motion, prepared, scene)
 
     def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
-            return render_frames(head, shared, prepared, scene, coefficients)
+            return render_frames(head, batch, prepared, scene, coefficients)
 
-        return jax.lax.cond(fits_words & _all_finite(lanes[1]), fast, lambda number, _: exact(number), *lanes)
+        active = fits_words & _all_finite(lanes[1])
+        return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
 
     count = frames.coefficients[0].shape[0]
     # The last call's spare lanes repeat the last frame.
-    number, coefficients = jax.tree.map(
+    lanes = jax.tree.map(
         lambda each: jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES),
         (jnp.arange(count), frames.coefficients),
     )
-    pictures = jax.lax.map(render_lanes, (number, coefficients))
+    pictures = jax.lax.map(render_lanes, lanes)
     return pictures.reshape(-1, *pictures.shape[2:])[:count]
 
 
@@ -180,42 +141,112 @@ def _all_finite(*trees: Any) -> Array:
 
 
 def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
-    """Whether `render_affine` can render `count` frames, and does so sooner than one after another."""
+    """Return whether `render_affine` can render `count` frames, and sooner than one after another."""
     if count < 2 * LANES:  # what lists save is not worth compiling them
         return False
     return fits(scene.size * scene.supersample, head.faces.shape[0])
 
 
-def render_frames(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
-) -> Array:
-    """LANES frames, (LANES, size, size, 3) display values. `group.lists.sound` is the caller's to look at."""
-    samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
+def prepare_frames(
+    head: FaceModel,
+    prepared: Prepared,
+    fields: Array,
+    pose: Array,
+    scene: Scene,
+    corners: tuple[Array, Array],
+) -> FrameBatch:
+    """Return the batch of all frames whose coefficients lie in the convex hull of `corners`, (K,)
+    each.
 
-    buffer = _rasterize_tiers(group, rows, samples, partial(_shade, group, rows))
-    planes = unpack(_resolve(buffer, group.lists.position, scene).T)
+    Args:
+        fields: (2, V, 3) metres, what the coefficients scale.
+        pose: (J, 3).
+    """
+    samples = scene.size * scene.supersample
+    motion = affine_motion(head, prepared.neutral, prepared.joints, fields, pose)
+    hull = hull_vertices(motion, corners)
+    screens = [project(prepared.camera, vertices, samples) for vertices in hull]
+    xy = jnp.stack([screen.xy for screen in screens])
+    front = facing(hull, head.faces, prepared.camera)
+    lists = build_candidate_lists(xy, head.faces, front, samples, chunk_size(samples))
+    ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
+    ascending, orientation, uv = _ascending(head)
+    bound = jnp.sum(jnp.abs(scene.light) * jnp.asarray(_HARMONIC_BOUND)[:, None], axis=0)
+    return FrameBatch(
+        motion=motion,
+        lists=dataclasses.replace(lists, valid=lists.valid & ahead),
+        corners=ascending,
+        orientation=orientation,
+        uv=uv,
+        texture=planar_texture(prepared.texture),
+        brightest=jnp.maximum(jnp.max(bound), 1e-6),
+    )
+
+
+def chunk_size(samples: int) -> int:
+    """Return the pixels of a chunk: few enough for the cache, enough to outweigh a loop's step."""
+    return max(128, min(1024, samples * samples // 64 // 64 * 64))
+
+
+def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
+    """Faces with their corners in ascending order, (3, F), the orientation of that order, and uv
+    (3, 2, F).
+    """
+    corner = [head.faces[:, i] for i in range(3)]
+    uv = [[head.uv[:, axis][head.uv_faces[:, i]] for axis in range(2)] for i in range(3)]
+    orientation = jnp.ones(head.faces.shape[0])
+    for i, j in ((0, 1), (1, 2), (0, 1)):  # bubble sort of three; each swap turns the triangle over
+        swap = corner[i] > corner[j]
+        orientation = jnp.where(swap, -orientation, orientation)
+        corner[i], corner[j] = jnp.where(swap, corner[j], corner[i]), jnp.where(swap, corner[i], corner[j])
+        for axis in range(2):
+            one, other = uv[i][axis], uv[j][axis]
+            uv[i][axis], uv[j][axis] = jnp.where(swap, other, one), jnp.where(swap, one, other)
+    return jnp.stack(corner), orientation, jnp.stack([jnp.stack(each) for each in uv])
+
+
+def render_frames(
+    head: FaceModel, batch: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+) -> Array:
+    """Return LANES frames, (LANES, size, size, 3) display values; the caller checks
+    `batch.lists.valid`.
+    """
+    samples = scene.size * scene.supersample
+    vertices = _vertices(head, batch.motion, prepared, scene, coefficients)
+    buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
+    planes = unpack(_resolve(buffer, batch.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
 
 def triangles(
-    head: FaceModel, group: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+    head: FaceModel, batch: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
-    """What the samples of `frames` see, (LANES, n, n) int32 with n = size * supersample; -1 = background."""
+    """Return the triangle of every sample of `render_frames`, (LANES, n, n) int32 with n = size *
+    supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    rows = vertex_rows(head, group.motion, prepared.camera, scene, coefficients, samples)
+    vertices = _vertices(head, batch.motion, prepared, scene, coefficients)
 
-    def paint(seen: _Visibility) -> Array:
-        found = fetch_rows(group.lists.triangle, seen.entry).astype(jnp.uint32)
-        return jnp.where(is_empty(seen.word), jnp.uint32(EMPTY_WORD), found)
+    def triangle_of(visibility: _Visibility) -> Array:
+        triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
+        return jnp.where(is_empty(visibility.word), jnp.uint32(EMPTY_WORD), triangle)
 
-    buffer = _rasterize_tiers(group, rows, samples, paint)
-    place = jnp.where(group.lists.position < samples * samples, group.lists.position, buffer.shape[0] - 1)
+    buffer = _rasterize_tiers(batch, vertices, samples, triangle_of)
+    place = jnp.where(batch.lists.position < samples * samples, batch.lists.position, buffer.shape[0] - 1)
     return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
 
 
+def _vertices(
+    head: FaceModel, motion: Motion, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+) -> VertexBuffers:
+    """The vertices of LANES frames at coefficients (a, b), (LANES,) each."""
+    position, normal = positions_at(motion, coefficients), normals_at(motion, coefficients)
+    wrinkle = wrinkles_at(head, motion, coefficients)
+    samples = scene.size * scene.supersample
+    return vertex_buffers(prepared.camera, tuple(scene.light.T), position, normal, wrinkle, samples)
+
+
 class _Visibility(NamedTuple):
-    """What a chunk of P pixels sees.
+    """What a chunk of P pixels shows.
 
     Attributes:
         word: (P, LANES) visibility words.
@@ -228,21 +259,23 @@ class _Visibility(NamedTuple):
     slots: Slots | None
 
 
-def _rasterize_tiers(
-    group: FrameBatch, rows: VertexBuffers, samples: int, paint: Callable[[_Visibility], Array]
-) -> Array:
-    """(more than samples^2, LANES) words in the order of the lists; the last row is NOTHING.
+Shade = Callable[[_Visibility], Array]
+"""Words (P, LANES) of a chunk's pixels."""
 
-    A tier's last chunk reaches into the next tier's pixels, which are drawn again afterwards.
+
+def _rasterize_tiers(batch: FrameBatch, vertices: VertexBuffers, samples: int, shade: Shade) -> Array:
+    """(more than samples^2, LANES) words in the order of the lists; the last row is EMPTY_WORD.
+
+    A tier's last chunk reaches into the next tier's pixels, which are rasterized again afterwards.
     """
     pixels, chunk = samples * samples, chunk_size(samples)
     buffer = jnp.full((pixels + chunk + 1, LANES), EMPTY_WORD, jnp.uint32)
-    first = group.lists.first
+    first = batch.lists.first
     for tier, length in enumerate((*TIERS, None)):
         # Long lists are few and of very different lengths, and a chunk goes as far as its longest.
-        many = chunk if length is not None else chunk // 8
-        draw = partial(_draw_chunk, group, rows, samples, paint, first[tier], many, length)
-        buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + many - 1) // many, draw, buffer)
+        count = chunk if length is not None else chunk // 8
+        step = partial(_chunk_step, batch, vertices, samples, shade, first[tier], count, length)
+        buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + count - 1) // count, step, buffer)
     return buffer
 
 
@@ -250,8 +283,8 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
     """(size * size, LANES) display words in the order of the image."""
     size, fine = scene.size, scene.supersample
     place = position.reshape(size, fine, size, fine)
-    nothing = buffer.shape[0] - 1
-    place = jnp.where(place < position.shape[0], place, nothing)
+    empty = buffer.shape[0] - 1
+    place = jnp.where(place < position.shape[0], place, empty)
     background = scene.background**scene.gamma
 
     def resolve(buffer: Array, place: Array) -> Array:
@@ -261,103 +294,118 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
     return materialize(resolve, buffer, place)
 
 
-def _draw_chunk(
-    group: FrameBatch,
-    rows: VertexBuffers,
+def _chunk_step(
+    batch: FrameBatch,
+    vertices: VertexBuffers,
     samples: int,
-    paint: Callable[[_Visibility], Array],
+    shade: Shade,
     first: Array,
-    chunk: int,
+    count: int,
     length: int | None,
     number: Array,
     buffer: Array,
 ) -> Array:
-    at = first + number * chunk
-    words = _chunk(group, rows, at, chunk, samples, length, paint)
-    return jax.lax.dynamic_update_slice(buffer, words, (at, 0))
+    """The buffer with chunk `number` of a tier, whose pixels begin at `first`."""
+    start = first + number * count
+    words = _chunk(batch, vertices, start, count, samples, length, shade)
+    return jax.lax.dynamic_update_slice(buffer, words, (start, 0))
 
 
 def _chunk(
-    group: FrameBatch,
-    rows: VertexBuffers,
+    batch: FrameBatch,
+    vertices: VertexBuffers,
     at: Array,
-    chunk: int,
+    size: int,
     samples: int,
     length: int | None,
-    paint: Callable[[_Visibility], Array],
+    shade: Shade,
 ) -> Array:
-    """Words (chunk, LANES) of the pixels from `at` on, whose lists have at most `length` entries."""
-    found = group.lists
+    """Words (size, LANES) of the pixels from `at` on, whose lists have at most `length` entries;
+    None = any.
+    """
+    lists = batch.lists
     pixel, start, count = (
-        jax.lax.dynamic_slice(each, (at,), (chunk,)) for each in (found.pixel, found.start, found.count)
+        jax.lax.dynamic_slice(each, (at,), (size,)) for each in (lists.pixel, lists.start, lists.count)
     )
 
-    def slots(many: int, pixel: Array, first: Array) -> Slots:
-        step = first + jnp.arange(many, dtype=jnp.int32)[:, None]
-        triangle = fetch_rows(found.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
+    def slots(number: int, pixel: Array, first: Array) -> Slots:
+        """`number` slots from `first` on; a list that is shorter repeats its last entry."""
+        step = first + jnp.arange(number, dtype=jnp.int32)[:, None]
+        triangle = fetch_rows(lists.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
         return Slots(
             x=(pixel % samples).astype(jnp.float32) + 0.5,
             y=(pixel // samples).astype(jnp.float32) + 0.5,
-            corners=jnp.stack([fetch_rows(group.corners[i], triangle) for i in range(3)]),
-            turn=fetch_rows(group.turn, triangle),
+            corners=jnp.stack([fetch_rows(batch.corners[i], triangle) for i in range(3)]),
+            orientation=fetch_rows(batch.orientation, triangle),
             uv=jnp.stack(
-                [jnp.stack([fetch_rows(group.uv[i, j], triangle) for j in range(2)]) for i in range(3)]
+                [jnp.stack([fetch_rows(batch.uv[i, j], triangle) for j in range(2)]) for i in range(3)]
             ),
         )
 
     if length is not None:
         table = materialize(partial(slots, length), pixel, jnp.int32(0))
-        word = materialize(lambda table: visibility_word(nearest(table, rows)), table)
-        return paint(_Visibility(word, _entry(word, start, count), table))
+        word = materialize(lambda table: visibility_word(nearest(table, vertices)), table)
+        return shade(_Visibility(word, _entry(word, start, count), table))
 
-    def more(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
-        table = materialize(partial(slots, _PASS), pixel, _PASS * number)
-        word = materialize(lambda table: visibility_word(nearest(table, rows, _PASS * number)), table)
-        near = materialize(lambda table: nearness(nearest(table, rows)), table)
-        closer = near > best[1]
-        return jnp.where(closer, word, best[0]), jnp.where(closer, near, best[1])
+    def test_slots(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
+        first = _PASS * number
+        table = materialize(partial(slots, _PASS), pixel, first)
+        word = materialize(lambda table: visibility_word(nearest(table, vertices, first)), table)
+        # Computed anew for the second output: a loop with two outputs is slower than two loops.
+        depth = materialize(lambda table: inverse_depth_of(nearest(table, vertices)), table)
+        closer = depth > best[1]
+        return jnp.where(closer, word, best[0]), jnp.where(closer, depth, best[1])
 
-    nothing = (jnp.full((chunk, LANES), EMPTY_WORD, jnp.uint32), jnp.full((chunk, LANES), -jnp.inf))
-    word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, more, nothing)
-    return paint(_Visibility(word, _entry(word, start, count), None))
+    empty = (jnp.full((size, LANES), EMPTY_WORD, jnp.uint32), jnp.full((size, LANES), -jnp.inf))
+    word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, test_slots, empty)
+    return shade(_Visibility(word, _entry(word, start, count), None))
 
 
 def _entry(word: Array, start: Array, count: Array) -> Array:
     return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
 
 
-def _shade(group: FrameBatch, rows: VertexBuffers, seen: _Visibility) -> Array:
-    scale = 1.0 / group.brightest
-    given = seen.slots if seen.slots is not None else materialize(partial(_visible_corners, group), seen.entry)
+def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) -> Array:
+    """Colour words (P, LANES)."""
+    scale, word = 1.0 / batch.brightest, visibility.word
+    few = visibility.slots is not None
+    corners = visibility.slots if few else materialize(partial(_visible_corners, batch), visibility.entry)
 
-    def at_corner(word: Array, given: Any) -> tuple[Callable, Callable]:
-        return select_slot_attribute(word, given) if seen.slots is not None else _pick_lane(group.uv, given)
+    def at_corner(word: Array, corners: Any) -> tuple[Callable, Callable]:
+        return select_slot_attribute(word, corners) if few else _pick_lane(batch.uv, corners)
 
-    def pair(first: Array, second: Array | None, factors: tuple[Any, Any]) -> Array:
-        def mix(word: Array, given: Any) -> Array:
-            return interpolate_pair(word, at_corner(word, given)[0], (first, second), factors)
+    def pair(first: Array, second: Array | None, scales: tuple[Any, Any]) -> Array:
+        def interpolate(word: Array, corners: Any) -> Array:
+            return interpolate_pair(word, at_corner(word, corners)[0], (first, second), scales)
 
-        return materialize(mix, seen.word, given)
+        return materialize(interpolate, word, corners)
 
-    uv = materialize(lambda word, given: texture_coordinates(word, at_corner(word, given)[1]), seen.word, given)
-    *others, last = rows.light
-    light: tuple[Array, ...] = (pair(last, rows.line, (scale, 1.0 / MOST_LINE)),)
+    uv = materialize(
+        lambda word, corners: texture_coordinates(word, at_corner(word, corners)[1]), word, corners
+    )
+    # White light has one channel, which shares its word with the wrinkles; coloured light has two
+    # words.
+    *others, last = vertices.light
+    light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / WRINKLE_SCALE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
-    return materialize(colour_word, seen.word, uv, light, group.texture, group.brightest)
+    return materialize(colour_word, word, uv, light, batch.texture, batch.brightest)
 
 
-def _visible_corners(group: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:
-    triangle = fetch_rows(group.lists.triangle, entry)
-    first, second, third = (fetch_rows(group.corners[i], triangle) for i in range(3))
+def _visible_corners(batch: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:
+    """Vertices of the visible triangles, and these, (P, LANES) each."""
+    triangle = fetch_rows(batch.lists.triangle, entry)
+    first, second, third = (fetch_rows(batch.corners[i], triangle) for i in range(3))
     return first, second, third, triangle
 
 
-def _pick_lane(uv: Array, given: tuple[Array, Array, Array, Array]) -> tuple[Callable, Callable]:
-    """As `pick_slot`, where each lane fetches for itself: for lists too long to look through again."""
-    *corners, triangle = given
+def _pick_lane(uv: Array, visible: tuple[Array, Array, Array, Array]) -> tuple[Callable, Callable]:
+    """As `select_slot_attribute`, where each lane fetches its own: for lists too long to look
+    through again.
+    """
+    *corners, triangle = visible
     lane = jnp.broadcast_to(jnp.arange(LANES, dtype=jnp.int32)[None], triangle.shape)
     return (
-        lambda plane, corner: plane.at[corners[corner], lane].get(mode="promise_in_bounds"),
+        lambda column, corner: column.at[corners[corner], lane].get(mode="promise_in_bounds"),
         lambda corner, axis: fetch_rows(uv[corner, axis], triangle),
     )

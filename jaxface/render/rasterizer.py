@@ -1,10 +1,10 @@
-"""The general z-buffer: which triangle each pixel sees. Any mesh, exact, no capacity to overflow.
+"""The general z-buffer: which triangle each pixel shows. Any mesh, exact, no capacity to overflow.
 
-Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its bounding
-box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in chunks of fixed
-length; a chunk is laid out in blocks of a few pairs of one triangle, so that the triangle's
-coefficients are fetched once a block. Nearest depth first, then the triangle among equals: two
-order-independent scatters, hence the same picture on every run and device.
+Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its
+bounding box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in
+chunks of fixed length; a chunk is laid out in blocks of a few pairs of one triangle, so that the
+triangle's coefficients are fetched once a block. Nearest depth first, then the triangle among
+equals: two order-independent scatters, hence the same picture on every run and device.
 """
 
 from __future__ import annotations
@@ -18,24 +18,22 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.render.barriers import materialize, skip_unless
 from jaxface.render.camera import Screen, project
+from jaxface.render.indexing import Corners, at_corners, corners_of, prefix_sum
 from jaxface.render.scenes import Camera, Orthographic
 
 _BLOCKS = 2048  # blocks in a chunk
 _NEVER = 2**30
 
 
-Corners = tuple[Array, Array, Array]  # of triangles: one plane for each corner
-
-
 class Fragments(NamedTuple):
-    """What each pixel of one image sees.
+    """What each pixel of one image shows.
 
     Attributes:
         triangle: (H, W) int32 index into the faces, -1 = background.
-        barycentric: (H, W, 3) perspective-correct weights of the triangle's corners, differentiable in
-            the vertices while the triangle stays the same; (1, 0, 0) on the background.
-        depth: (H, W) metres: distance along the axis from a perspective camera, -z for an orthographic
-            one; infinite on the background.
+        barycentric: (H, W, 3) perspective-correct weights of the triangle's corners, differentiable
+            in the vertices while the triangle stays the same; (1, 0, 0) on the background.
+        depth: (H, W) metres: distance along the axis from a perspective camera, -z for an
+            orthographic one; infinite on the background.
     """
 
     triangle: Array
@@ -45,7 +43,7 @@ class Fragments(NamedTuple):
 
 @partial(jax.jit, static_argnames=("size", "cull"))
 def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bool = True) -> Fragments:
-    """The nearest triangle at every pixel centre, from all of them.
+    """Return the nearest triangle at every pixel centre, of all triangles.
 
     Args:
         vertices: (V, 3) in the head's frame.
@@ -55,21 +53,22 @@ def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bo
     """
     screen = project(camera, vertices, size)
     triangle = visible(screen, faces, size, cull)
-    covered = triangle >= 0
+    hit = triangle >= 0
     metres = -vertices[:, 2] if isinstance(camera, Orthographic) else camera.position[2] - vertices[:, 2]
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, metres)
     xs, ys, inverse_w, depths = corner_planes(columns, faces, triangle)
-    _, weights = barycentric(xs, ys, inverse_w, covered)
-    depth = jnp.where(covered, interpolate(weights, depths), jnp.inf)
+    _, weights = barycentric(xs, ys, inverse_w, hit)
+    depth = jnp.where(hit, interpolate(weights, depths), jnp.inf)
     return Fragments(triangle, jnp.stack(weights, axis=-1), depth)
 
 
 @jax.custom_vjp
 def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> tuple[Corners, ...]:
-    """Each column of vertex values at the three corners of the triangle that a pixel sees.
+    """Return each column of vertex values at the three corners of the triangle that a pixel shows.
 
-    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops of;
-    their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode only.
+    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops
+    of; their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode
+    only.
 
     Args:
         columns: K arrays (V,).
@@ -79,20 +78,20 @@ def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> 
         K tuples of three (H, W).
     """
     ids = _corner_ids(faces, triangle)
-    return tuple(_gather(ids, column) for column in columns)
+    return tuple(at_corners(ids, column) for column in columns)
 
 
 def _corner_planes_forward(
     columns: tuple[Array, ...], faces: Array, triangle: Array
 ) -> tuple[tuple[Corners, ...], tuple[Array, Corners]]:
     ids = _corner_ids(faces, triangle)
-    return tuple(_gather(ids, column) for column in columns), (columns[0], ids)
+    return tuple(at_corners(ids, column) for column in columns), (columns[0], ids)
 
 
 def _corner_planes_backward(
-    kept: tuple[Array, Corners], cotangents: tuple[Corners, ...]
+    residuals: tuple[Array, Corners], cotangents: tuple[Corners, ...]
 ) -> tuple[tuple[Array, ...], None, None]:
-    column, ids = kept
+    column, ids = residuals
     total = jnp.zeros((column.shape[0], len(cotangents)), column.dtype)
     for corner in range(3):
         rows = jnp.stack([planes[corner].reshape(-1) for planes in cotangents], axis=-1)
@@ -104,30 +103,29 @@ corner_planes.defvjp(_corner_planes_forward, _corner_planes_backward)
 
 
 def _corner_ids(faces: Array, triangle: Array) -> Corners:
-    seen = jnp.maximum(triangle, 0)
-    return faces[:, 0][seen], faces[:, 1][seen], faces[:, 2][seen]
+    return corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
 
 
-def barycentric(xs: Corners, ys: Corners, inverse_w: Corners, covered: Array) -> tuple[Corners, Corners]:
-    """Weights of the corners at every pixel centre: linear on the screen, and on the surface.
+def barycentric(xs: Corners, ys: Corners, inverse_w: Corners, hit: Array) -> tuple[Corners, Corners]:
+    """Return weights of the corners at every pixel centre: linear on the screen, and on the surface.
 
     Args:
         xs, ys, inverse_w: of the corners, (H, W) each.
-        covered: (H, W); elsewhere the weights are (1, 0, 0) and no gradient flows.
+        hit: (H, W) whether a pixel shows a triangle; elsewhere the weights are (1, 0, 0) and no gradient flows.
     """
-    height, width = covered.shape
-    x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, covered.shape)
-    y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, covered.shape)
+    height, width = hit.shape
+    x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, hit.shape)
+    y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, hit.shape)
     dx, dy = [corner - x for corner in xs], [corner - y for corner in ys]
     edges = [dx[i - 2] * dy[i - 1] - dy[i - 2] * dx[i - 1] for i in range(3)]
-    flat = _normalise(edges, covered)
-    return flat, _normalise([edge * w for edge, w in zip(edges, inverse_w, strict=True)], covered)
+    flat = _normalise(edges, hit)
+    return flat, _normalise([edge * w for edge, w in zip(edges, inverse_w, strict=True)], hit)
 
 
-def _normalise(weights: list[Array], covered: Array) -> Corners:
+def _normalise(weights: list[Array], hit: Array) -> Corners:
     total = weights[0] + weights[1] + weights[2]
-    sound = covered & (total != 0.0)
-    inverse = jnp.where(sound, 1.0, 0.0) / jnp.where(sound, total, 1.0)
+    valid = hit & (total != 0.0)
+    inverse = jnp.where(valid, 1.0, 0.0) / jnp.where(valid, total, 1.0)
     second, third = weights[1] * inverse, weights[2] * inverse
     return 1.0 - second - third, second, third
 
@@ -138,10 +136,10 @@ def interpolate(weights: Corners, values: Corners) -> Array:
 
 
 def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array:
-    """(size, size) int32: the nearest triangle at each pixel centre, -1 where there is none.
+    """Return (size, size) int32: the nearest triangle at each pixel centre, -1 where there is none.
 
-    A centre on an edge belongs to the triangles of both sides; of triangles at equal depth the first
-    wins. No gradient passes.
+    A centre on an edge belongs to the triangles of both sides; of triangles at equal depth the
+    first wins. No gradient passes.
     """
     screen = jax.lax.stop_gradient(screen)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.depth)
@@ -149,7 +147,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
     ahead = jnp.any(screen.inverse_w > 0.0)
     counts = skip_unless(ahead, partial(_blocks, size, cull), *columns[:2], screen.inverse_w, ids)
     queue = skip_unless(ahead, _queue, counts)
-    nobody = faces.shape[0]
+    no_triangle = faces.shape[0]
 
     def more(state: tuple[Array, Array, Array, Array]) -> Array:
         return state[0] < queue.total
@@ -158,29 +156,30 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
         first, entry, nearest, owner = state
         entries, pixel, depth, triangle = _chunk(columns, ids, queue, first, entry, size)
         closer = nearest.at[pixel].min(depth, mode="promise_in_bounds")
-        owner = jnp.where(closer < nearest, nobody, owner)
+        owner = jnp.where(closer < nearest, no_triangle, owner)
         wins = (depth == closer.at[pixel].get(mode="promise_in_bounds")) & (depth < jnp.inf)
-        # What does not win is written too, as nobody: a branch for each pair costs more (measured: twice).
-        owner = owner.at[pixel].min(jnp.where(wins, triangle, nobody), mode="promise_in_bounds")
+        # What does not win is written too, as nobody: a branch for each pair costs more (measured:
+        # twice).
+        owner = owner.at[pixel].min(jnp.where(wins, triangle, no_triangle), mode="promise_in_bounds")
         after = entries[-1] + 1
         entry = jnp.where(queue.begins[after] == first + _BLOCKS, after, entries[-1])
         return first + _BLOCKS, entry, closer, owner
 
     zero = jnp.zeros((), jnp.int32)
-    background = jnp.full(size * size, jnp.inf, jnp.float32), jnp.full(size * size, nobody, jnp.int32)
+    background = jnp.full(size * size, jnp.inf, jnp.float32), jnp.full(size * size, no_triangle, jnp.int32)
     _, _, _, owner = jax.lax.while_loop(more, draw, (zero, zero, *background))
-    return jnp.where(owner < nobody, owner, -1).reshape(size, size)
+    return jnp.where(owner < no_triangle, owner, -1).reshape(size, size)
 
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = materialize(partial(_each, ids), (x, y, inverse_w))
+    xs, ys, ws = materialize(partial(_each_at_corners, ids), (x, y, inverse_w))
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
-    drawn = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
-    drawn &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
+    mask = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
+    mask &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
     _, width = _extent(xs, size)
     _, height = _extent(ys, size)
-    return jnp.where(drawn, jnp.ceil(width * height / _lanes(size)), 0.0).astype(jnp.int32)
+    return jnp.where(mask, jnp.ceil(width * height / _lanes(size)), 0.0).astype(jnp.int32)
 
 
 def _lanes(size: int) -> int:
@@ -204,30 +203,18 @@ class _Queue(NamedTuple):
 
 def _queue(counts: Array) -> _Queue:
     length = counts.shape[0] + _BLOCKS
-    ends, drawn = prefix_sum(counts), counts > 0
-    entry = jnp.where(drawn, prefix_sum(drawn.astype(jnp.int32)) - 1, length)
+    ends, nonempty = prefix_sum(counts), counts > 0
+    entry = jnp.where(nonempty, prefix_sum(nonempty.astype(jnp.int32)) - 1, length)
     triangles = jnp.zeros(length, jnp.int32).at[entry].set(jnp.arange(counts.shape[0]), mode="drop")
     begins = jnp.full(length, _NEVER, jnp.int32).at[entry].set(ends - counts, mode="drop")
     return _Queue(ends[-1], triangles, begins)
 
 
-def prefix_sum(values: Array) -> Array:
-    """Inclusive sums of (n,) int32 from 0 to 2^19; four times as fast on the CPU as `jnp.cumsum`.
-
-    Rows of 32 by a matrix product, which is exact below 2^24.
-    """
-    count = values.shape[0]
-    rows = jnp.pad(values, (0, -count % 32)).reshape(-1, 32).astype(jnp.float32)
-    inner = jnp.matmul(rows, jnp.triu(jnp.ones((32, 32))), precision="highest").astype(jnp.int32)
-    totals = inner[:, -1]
-    return (inner + (jnp.cumsum(totals) - totals)[:, None]).reshape(-1)[:count]
-
-
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the queue,
-    and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
+    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the
+    queue, and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)
@@ -239,8 +226,8 @@ def _chunk(
 def _entries(begins: Array, first: Array, entry: Array) -> Array:
     """(_BLOCKS,) the queue's entry that each block belongs to: one more wherever a triangle begins."""
     later = jax.lax.dynamic_slice(begins, (entry + 1,), (_BLOCKS,)) - first
-    begun = jnp.zeros(_BLOCKS + 1, jnp.int32).at[jnp.minimum(later, _BLOCKS)].add(1, mode="promise_in_bounds")
-    return entry + prefix_sum(begun[:_BLOCKS])
+    starts = jnp.zeros(_BLOCKS + 1, jnp.int32).at[jnp.minimum(later, _BLOCKS)].add(1, mode="promise_in_bounds")
+    return entry + prefix_sum(starts[:_BLOCKS])
 
 
 class _Coefficients(NamedTuple):
@@ -252,27 +239,27 @@ class _Coefficients(NamedTuple):
     top: Array
     width: Array
     pairs: Array
-    skipped: Array
+    offset: Array
 
 
 def _coefficients(
     size: int, columns: Corners, ids: Corners, queue: _Queue, first: Array, entries: Array
 ) -> _Coefficients:
     block = first + jnp.arange(_BLOCKS)
-    corners = _gather3(ids, queue.triangles[entries])
-    xs, ys, depths = (_gather(corners, column) for column in columns)
+    corners = corners_of(ids, queue.triangles[entries])
+    xs, ys, depths = (at_corners(corners, column) for column in columns)
     (left, width), (top, height) = _extent(xs, size), _extent(ys, size)
     pairs = jnp.where(block < queue.total, width * height, 0.0)
-    skipped = (_lanes(size) * (block - queue.begins[entries])).astype(jnp.float32)
+    offset = (_lanes(size) * (block - queue.begins[entries])).astype(jnp.float32)
     sign = jnp.sign((xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0]))
     edges = tuple(_edge(sign, opposite, corners, xs, ys) for opposite in range(3))
-    return _Coefficients(edges, depths, left, top, width, pairs, skipped)
+    return _Coefficients(edges, depths, left, top, width, pairs, offset)
 
 
 def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
     """Pixel and depth of every pair, (_BLOCKS, lanes) each; infinitely deep where not covered."""
-    edges, depths, left, top, width, pairs, skipped = jax.tree.map(lambda plane: plane[:, None], planes)
-    number = skipped + jnp.arange(_lanes(size), dtype=jnp.float32)[None]
+    edges, depths, left, top, width, pairs, offset = jax.tree.map(lambda plane: plane[:, None], planes)
+    number = offset + jnp.arange(_lanes(size), dtype=jnp.float32)[None]
     line = jnp.floor((number + 0.5) / width)
     x, y = left + number - line * width, top + line
     e0, e1, e2 = ((y + 0.5 - y0) * across - (x + 0.5 - x0) * down for x0, y0, across, down in edges)
@@ -283,16 +270,8 @@ def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
     return pixel, jnp.where(inside, depth, jnp.inf)
 
 
-def _gather(ids: Corners, values: Array) -> Corners:
-    return values[ids[0]], values[ids[1]], values[ids[2]]
-
-
-def _each(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
-    return tuple(_gather(ids, column) for column in columns)
-
-
-def _gather3(columns: Corners, index: Array) -> Corners:
-    return columns[0][index], columns[1][index], columns[2][index]
+def _each_at_corners(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
+    return tuple(at_corners(ids, column) for column in columns)
 
 
 def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
@@ -307,8 +286,8 @@ def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
 def _edge(sign: Array, opposite: int, ids: Corners, xs: Corners, ys: Corners) -> tuple[Array, ...]:
     """Origin (x, y) and direction of the edge opposite a corner, turned so that inside is positive.
 
-    It starts at its corner of lower index: the two triangles that share an edge then compute the same
-    number with opposite signs, so that no pixel centre can fall between them.
+    It starts at its corner of lower index: the two triangles that share an edge then compute the
+    same number with opposite signs, so that no pixel centre can fall between them.
     """
     i, j = (opposite + 1) % 3, (opposite + 2) % 3
     swap = ids[i] > ids[j]

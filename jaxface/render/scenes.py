@@ -32,7 +32,8 @@ class Perspective:
 
     Attributes:
         position: (3,) metres, in the head's frame.
-        focal: () focal length in half images: a point at depth d and height y shows at focal * y / d.
+        focal: () focal length in half images: a point at depth d and height y shows at focal * y /
+            d.
         shift: (2,) where the axis meets the image, in half images from its centre, +x right, +y up.
     """
 
@@ -58,15 +59,17 @@ def _number(value: float) -> Array:
 
 @pytree
 class Framing:
-    """Where the camera stands relative to the eyes of the face that is drawn: the crop of the protocol.
+    """Where the camera stands relative to the eyes of the face that is drawn: the crop of the
+    protocol.
 
-    Measured (a looser crop halves the classifiers' answers): 2.9 interocular distances high, eye line
-    .39 from the top, face centred, seen from 75 cm.
+    Measured (a looser crop halves the classifiers' answers): 2.9 interocular distances high, eye
+    line .39 from the top, face centred, seen from 75 cm.
 
     Attributes:
         height: () height of the image in interocular distances.
         eye_line: () share of the image above the eyes.
-        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it decides the kind of camera.
+        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it decides the kind
+            of camera.
     """
 
     height: Array = _number(HEIGHT)
@@ -76,13 +79,14 @@ class Framing:
 
 @pytree
 class Scene:
-    """Camera, light and background; made once, then carried through `jit`. The defaults are the protocol.
+    """Camera, light and background; made once, then carried through `jit`. The defaults are the
+    protocol.
 
     Attributes:
         framing: how the camera is placed when `camera` is None.
         camera: a fixed camera, for all faces alike.
-        light: (9, 1) spherical-harmonics coefficients of white light, or (9, 3) of each channel, order
-            [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual real-SH constants.
+        light: (9, 1) spherical-harmonics coefficients of white light, or (9, 3) of each channel,
+            order [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual real-SH constants.
         background: (3,) sRGB in [0, 1].
         gamma: () display exponent: 2.2 with linear light, 1 as DECA shades.
         size: pixels along an edge of the (square) image.
@@ -136,12 +140,13 @@ class RenderConfig:
     Attributes:
         size: pixels along an edge of the square image.
         supersample: rays along an edge of a pixel, averaged in linear light.
-        height: image height in interocular distances; a looser crop halves the classifiers' answers.
+        height: image height in interocular distances; a looser crop halves the classifiers'
+            answers.
         eye_line: share of the image above the eyes.
         distance: metres from camera to eyes; 0 = scaled orthographic, as DECA's camera.
         ambient: light from everywhere.
-        lights: directional lights, each (strength, x, y, z) with the direction towards the light in the
-            head's frame: +x the subject's left, +y up, +z out of the face.
+        lights: directional lights, each (strength, x, y, z) with the direction towards the light in
+            the head's frame: +x the subject's left, +y up, +z out of the face.
         background: sRGB in [0, 1].
         gamma: display exponent; 1 shows linear light as it is.
     """

@@ -1,4 +1,4 @@
-"""From fragments to colours: normals, texture, light, background, display values."""
+"""From fragments to colours: texture, background, display values, and the silhouettes' gradient."""
 
 from __future__ import annotations
 
@@ -14,75 +14,12 @@ _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge
 
 
 @jax.custom_vjp
-def vertex_normals(vertices: Array, faces: Array) -> Array:
-    """(V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their area.
-
-    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on the CPU.
-    """
-    return _unit(_normal_sums(vertices, faces))
-
-
-def _normal_sums(vertices: Array, faces: Array) -> Array:
-    a, b, c = (_rows(vertices, faces[:, corner]) for corner in range(3))
-    doubled = jnp.stack(_cross(_minus(b, a), _minus(c, a)), axis=-1)
-    return _to_corners(vertices, faces, doubled, doubled, doubled)
-
-
-def _unit(total: Array) -> Array:
-    squared = jnp.sum(total * total, axis=-1, keepdims=True)
-    sound = squared > 0.0
-    return jnp.where(sound, total / jnp.sqrt(jnp.where(sound, squared, 1.0)), 0.0)
-
-
-def _normals_forward(vertices: Array, faces: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    total = _normal_sums(vertices, faces)
-    return _unit(total), (vertices, faces, total)
-
-
-def _normals_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, None]:
-    vertices, faces, total = kept
-    (slope,) = jax.vjp(_unit, total)[1](outer)
-    active = jnp.any(outer != 0.0)
-
-    def for_corners(vertices: Array, slope: Array) -> tuple[Array, Array, Array]:
-        a, b, c = (_rows(vertices, faces[:, corner]) for corner in range(3))
-        parts = [_rows(slope, faces[:, corner]) for corner in range(3)]
-        doubled = tuple(sum(axis) for axis in zip(*parts, strict=True))
-        second, third = _cross(_minus(c, a), doubled), _cross(doubled, _minus(b, a))
-        first = tuple(-(p + q) for p, q in zip(second, third, strict=True))
-        return tuple(jnp.stack(corner, axis=-1) for corner in (first, second, third))  # type: ignore[return-value]
-
-    return _to_corners(vertices, faces, *skip_unless(active, for_corners, vertices, slope)), None
-
-
-vertex_normals.defvjp(_normals_forward, _normals_backward)
-
-
-def _rows(values: Array, index: Array) -> tuple[Array, ...]:
-    return tuple(values[:, axis][index] for axis in range(3))
-
-
-def _minus(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(p - q for p, q in zip(a, b, strict=True))
-
-
-def _cross(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
-    return tuple(a[i - 2] * b[i - 1] - a[i - 1] * b[i - 2] for i in range(3))
-
-
-def _to_corners(vertices: Array, faces: Array, *corners: Array) -> Array:
-    """What each triangle gives its three corners, (F, 3) each, summed at the vertices: (V, 3)."""
-    total = jnp.zeros_like(vertices)
-    for corner, given in enumerate(corners):
-        total = total.at[faces[:, corner]].add(given, mode="promise_in_bounds")
-    return total
-
-
-@jax.custom_vjp
 def fetch(texture: Array, u: Array, v: Array) -> Array:
-    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the border.
+    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the
+    border.
 
-    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse mode only.
+    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse
+    mode only.
 
     Args:
         u, v: planes of texture coordinates in [0, 1], v up.
@@ -126,24 +63,24 @@ def _fetch_forward(texture: Array, u: Array, v: Array) -> tuple[Array, tuple[Arr
     return fetch(texture, u, v), (texture, u, v)
 
 
-def _fetch_backward(kept: tuple[Array, Array, Array], outer: Array) -> tuple[Array, Array, Array]:
-    texture, u, v = kept
+def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
+    texture, u, v = residuals
     height, width, channels = texture.shape
     first, across, down = _place(texture, u, v)
 
-    def for_place(outer: Array, first: Array, across: Array, down: Array) -> tuple[Array, Array]:
-        a, b, c, d = (_dot(outer, texels) for texels in _texels(texture, first))
+    def place_gradients(cotangent: Array, first: Array, across: Array, down: Array) -> tuple[Array, Array]:
+        a, b, c, d = (_dot(cotangent, texels) for texels in _texels(texture, first))
         return (b - a) + down * (d - c - b + a), (c - a) + across * (d - c - b + a)
 
-    to_right, to_below = materialize(for_place, outer, first, across, down)
+    to_right, to_below = materialize(place_gradients, cotangent, first, across, down)
     column, row = u * width - 0.5, (1.0 - v) * height - 0.5
     du = jnp.where((column > 0.0) & (column < width - 1.0), width * to_right, 0.0)
     dv = jnp.where((row > 0.0) & (row < height - 1.0), -height * to_below, 0.0)
-    shares = ((1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down)
+    weights = ((1.0 - across) * (1.0 - down), across * (1.0 - down), (1.0 - across) * down, across * down)
     total = jnp.zeros((height * width, channels), texture.dtype)
-    for step, share in zip(_steps(texture), shares, strict=True):
-        given = (share[..., None] * outer).reshape(-1, channels)
-        total = total.at[(first + step).reshape(-1)].add(given, mode="promise_in_bounds")
+    for step, weight in zip(_steps(texture), weights, strict=True):
+        row = (weight[..., None] * cotangent).reshape(-1, channels)
+        total = total.at[(first + step).reshape(-1)].add(row, mode="promise_in_bounds")
     return total.reshape(texture.shape), du, dv
 
 
@@ -160,9 +97,10 @@ def _dot(a: Array, b: Array) -> Array:
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
     """The same image, whose gradient also knows that edges of what hides something move.
 
-    Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to change
-    nothing. Where two neighbouring pixels show different surfaces, a move of the nearer one's boundary by
-    dx repaints dx of a pixel with the difference of their colours; half of it is given to either.
+    Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to
+    change nothing. Where two neighbouring pixels show different surfaces, a move of the nearer
+    one's boundary by dx repaints dx of a pixel with the difference of their colours; half of it is
+    given to either.
 
     Args:
         colour: (H, W, 3) linear light.
@@ -179,15 +117,17 @@ def _silhouettes_forward(
     return colour, (colour, u, v, depth)
 
 
-def _silhouettes_backward(kept: tuple[Array, ...], outer: Array) -> tuple[Array | None, ...]:
-    dx, dy = (skip_unless(jnp.any(outer != 0.0), partial(_repaint, axis), *kept, outer) for axis in (1, 0))
-    return outer, jnp.zeros_like(kept[1]), jnp.zeros_like(kept[2]), dx, dy, jnp.zeros_like(kept[3])
+def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tuple[Array | None, ...]:
+    _, u, v, depth = residuals
+    active = jnp.any(cotangent != 0.0)
+    dx, dy = (skip_unless(active, partial(_repaint, axis), *residuals, cotangent) for axis in (1, 0))
+    return cotangent, jnp.zeros_like(u), jnp.zeros_like(v), dx, dy, jnp.zeros_like(depth)
 
 
 move_silhouettes.defvjp(_silhouettes_forward, _silhouettes_backward)
 
 
-def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: Array) -> Array:
+def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotangent: Array) -> Array:
     """The loss's slope in each pixel's position along one axis of the image."""
     count = depth.shape[axis]
 
@@ -198,7 +138,7 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: 
         return jax.lax.slice_in_dim(values, 1, count, axis=axis)
 
     jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v))) > _JUMP
-    change = 0.5 * _dot(first(colour) - second(colour), first(outer) + second(outer))
+    change = 0.5 * _dot(first(colour) - second(colour), first(cotangent) + second(cotangent))
     mine = first(depth) <= second(depth)
     before, after = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
     before[axis], after[axis] = (0, 1), (1, 0)
@@ -210,8 +150,8 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, outer: 
 def average(colour: Array, supersample: int) -> Array:
     """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
 
-    Of linear light, before the display exponent: a pixel half covered by a bright surface sends half its
-    light. The mean of display values would be darker, and every edge with it.
+    Of linear light, before the display exponent: a pixel half covered by a bright surface sends
+    half its light. The mean of display values would be darker, and every edge with it.
     """
     if supersample == 1:
         return colour

@@ -1,4 +1,4 @@
-"""The page that sets two runs side by side: `jaxface report A B`."""
+"""The page that compares two runs: `jaxface report A B`."""
 
 from __future__ import annotations
 
@@ -9,28 +9,29 @@ from typing import Any
 import numpy as np
 
 from jaxface import __version__
-from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import serializable_config
+from jaxface.audit import AuditResult, load
+from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.report import average_faces, compare_runs, figures
 from jaxface.report.compare_runs import Pair
-from jaxface.report.context import open_renderer
+from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.html import FILTERS
+from jaxface.report.loading import load_face_inputs
 from jaxface.report.template import render
 
 
 def write_comparison(
     first: AuditResult | str | Path, second: AuditResult | str | Path, path: str | Path | None = None
 ) -> Path:
-    """Write the comparison of two runs as one HTML file.
+    """Write the comparison of two runs as one HTML file, and return its path.
 
     Args:
         first, second: results or folders; the second is the later one.
         path: the file; None = comparison.html in the second run's folder.
 
     Raises:
-        StoreError: no finished run lies in a folder.
+        StoreError: a folder holds no finished run.
         ConfigError: the runs cannot be compared.
     """
     runs = [run if isinstance(run, AuditResult) else load(run) for run in (first, second)]
@@ -40,15 +41,16 @@ def write_comparison(
 
 
 def comparison_page(first: AuditResult, second: AuditResult) -> str:
-    """The comparison as HTML text; errors as of `write_comparison`."""
-    found = compare_runs.pairs(first, second)
+    """Return the comparison as HTML text; errors as of `write_comparison`."""
+    pairs = compare_runs.pairs(first, second)
     return render(
         "compare",
         FILTERS | {"shares": compare_runs.shares},
         version=__version__,
-        headline=compare_runs.headline(found),
+        wording=first.intervention.wording,
+        headline=compare_runs.headline(pairs, first.intervention.wording),
         runs=[str(run.folder) for run in (first, second)],
-        pairs=[{"pair": pair, "curves": curves(first, second, pair)} for pair in found],
+        pairs=[{"pair": pair, "curves": curves(first, second, pair)} for pair in pairs],
         averages=average_rows(first, second),
         people=compare_runs.same_people(first, second),
         differences=differences(first, second),
@@ -56,42 +58,44 @@ def comparison_page(first: AuditResult, second: AuditResult) -> str:
 
 
 def curves(first: AuditResult, second: AuditResult, pair: Pair) -> str:
-    """Answers at full expression over falling symmetry, the first run dashed."""
+    """Return the answers to the full expression over the dose as SVG, the first run dashed."""
+    dose, time = first.intervention.axes
     labels = [change.expression for change in pair.changes]
     lines = [
         run.surfaces.sel(classifier=name, expression=labels)
-        .isel(time=-1)
-        .transpose("expression", "identity", "symmetry")
+        .isel({time.name: -1})
+        .transpose("expression", "identity", dose.name)
         .values
         for run, name in ((first, pair.before), (second, pair.after))
     ]
-    figure = figures.paired_curves(first.data["symmetry"].values, lines[0], lines[1], labels)
-    return figures.svg(
-        figure, f"pair-{pair.name}", f"{pair.name}: probability over falling symmetry, both runs"
-    )
+    figure = figures.paired_curves(dose, lines[0], lines[1], labels)
+    description = f"{pair.name}: probability over {dose.name}, both runs"
+    return figures.svg(figure, f"pair-{pair.name}", description)
 
 
 def average_rows(first: AuditResult, second: AuditResult) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:
-    """The average expressions of both runs, where their head can be loaded."""
+    """Return the average expressions of both runs; none if a head cannot be loaded."""
     rows = []
     for which, run in (("first run", first), ("second run", second)):
-        studio, _ = open_renderer(run)
-        if studio is None:
+        face_inputs, _ = load_face_inputs(run)
+        if face_inputs is None:
             return []
-        for row in average_faces.averages(run, studio, {}):
+        for row in average_faces.averages(run, FaceRenderer(run, face_inputs), {}):
             rows.append((f"{row.name}, {which}", [(cell.expression, cell.picture) for cell in row.cells]))
     return rows
 
 
 def differences(first: AuditResult, second: AuditResult) -> list[tuple[str, str, str]]:
-    """Config keys that differ, with both values."""
+    """Return the config keys that differ, with both values."""
 
-    def flat(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def flatten(table: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+        flat: dict[str, Any] = {}
         for key, value in table.items():
-            found |= flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-        return found
+            flat |= flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
+        return flat
 
-    before, after = (flat(tomllib.loads(dump_toml(serializable_config(run.config)))) for run in (first, second))
+    before, after = (
+        flatten(tomllib.loads(dump_toml(serializable_config(run.config)))) for run in (first, second)
+    )
     keys = [key for key in sorted(before | after) if before.get(key) != after.get(key)]
     return [(key, str(before.get(key, "–")), str(after.get(key, "–"))) for key in keys]

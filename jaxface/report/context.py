@@ -1,4 +1,4 @@
-"""What a report is made of: what is counted, drawn and asked once, for the page and for the files."""
+"""Everything a report shows, computed and rendered once, for the page and for the files."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxface.audit.result import AuditResult
-from jaxface.audit.runner import load_head
-from jaxface.core.errors import JaxfaceError
+from jaxface.audit import AuditResult
+from jaxface.audit.summary import Comparison
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.report import average_faces, faces, figure_data, saliency_maps, slider_faces, tables, verdict
+from jaxface.report import (
+    average_faces,
+    faces,
+    figure_data,
+    loading,
+    saliency_maps,
+    slider_faces,
+    tables,
+    verdict,
+)
 from jaxface.report.average_faces import AverageRow
 from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.faces import Gallery
@@ -18,34 +26,34 @@ from jaxface.report.figure_data import ReportFigure
 from jaxface.report.saliency_maps import ClassifierSaliency, SaliencyLevel
 from jaxface.report.slider_faces import Sprites
 from jaxface.report.tables import ScoreRow, names
-from jaxface.report.verdict import ClassifierSummary, Comparison
+from jaxface.report.verdict import ClassifierVerdict
 
 
 @dataclass(frozen=True)
 class ReportContext:
-    """A run, told and drawn.
+    """The contents of a report.
 
     Attributes:
         rows: one for each classifier and expression.
         verdicts: the largest effect first.
-        compared: the classifiers with the largest and the smallest effect.
-        missing_head: why there are no faces; empty where there are.
-        sprites, galleries, averages, population, explained: faces; None or empty where there are none.
-        unexplained: why some classifiers have no saliency.
+        comparison: of the classifiers with the largest and the smallest effect.
+        head_error: why there are no faces; empty where there are.
+        sprites, galleries, averages, population, saliency: faces; None or empty where there are none.
+        saliency_errors: why some classifiers have no saliency, by name.
         curves, surfaces, impacts, nulls: a figure for each classifier.
     """
 
     result: AuditResult
     rows: list[ScoreRow]
-    verdicts: list[ClassifierSummary]
-    compared: Comparison | None
-    missing_head: str
+    verdicts: list[ClassifierVerdict]
+    comparison: Comparison | None
+    head_error: str
     sprites: Sprites | None
     galleries: list[Gallery]
     averages: list[AverageRow]
     population: np.ndarray | None
-    explained: list[ClassifierSaliency]
-    unexplained: dict[str, str]
+    saliency: list[ClassifierSaliency]
+    saliency_errors: dict[str, str]
     curves: list[ReportFigure]
     surfaces: list[ReportFigure]
     impacts: list[ReportFigure]
@@ -55,58 +63,53 @@ class ReportContext:
 def build_context(
     result: AuditResult, saliency: SaliencyLevel = "occlusion", progress: Progress | None = None
 ) -> ReportContext:
-    """All of a run's material.
+    """Return everything that the report of a run shows.
 
     Args:
-        saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
-        progress: told of the parts as they are made.
+        saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
+        progress: advances with each part.
     """
     progress = progress or NullProgress()
     progress.start("report", 6 + (len(names(result.data, "classifier")) if saliency != "none" else 0))
     rows = tables.score_rows(result)
-    ordered = verdict.classifier_summaries(result, rows)
-    known = [one.name for one in ordered if one.effect.known]
-    compared = verdict.comparison(result, known[0], known[-1]) if len(known) > 1 else None
+    verdicts = verdict.classifier_verdicts(result)
+    comparison = verdict.comparison(result, verdicts)
     progress.advance(1, "verdict")
     curves = list(figure_data.curves(result))
     progress.advance(1, "curves")
     surfaces, impacts = list(figure_data.surfaces(result)), list(figure_data.impacts(result))
     nulls = list(figure_data.nulls(result))
     progress.advance(1, "surfaces")
-    studio, missing_head = open_renderer(result)
-    drawn = slider_faces.sprites(result, studio) if studio else None
+    face_inputs, head_error = loading.load_face_inputs(result)
+    renderer = FaceRenderer(result, face_inputs) if face_inputs else None
+    sprites = slider_faces.sprites(result, renderer) if renderer else None
     progress.advance(1, "faces under the sliders")
-    shown = faces.galleries(result, studio) if studio else []
+    galleries = faces.galleries(result, renderer) if renderer else []
     progress.advance(1, "faces")
-    asked = studio is not None and saliency != "none"
-    loaded, unloaded = saliency_maps.load_classifiers(result) if studio else ({}, {})
-    averaged = average_faces.averages(result, studio, loaded) if studio else []
-    population = average_faces.population(result, studio) if studio else None
+    classifiers, errors = loading.load_classifiers(result) if renderer else ({}, {})
+    averages = average_faces.averages(result, renderer, classifiers) if renderer else []
+    population = average_faces.population(result, renderer) if renderer else None
     progress.advance(1, "average expressions")
-    maps = saliency_maps.explain(result, studio, loaded, saliency, progress) if studio and asked else []
+    maps: list[ClassifierSaliency] = []
+    if renderer is not None and saliency != "none":
+        maps = saliency_maps.explain(result, renderer, classifiers, saliency, progress)
+    else:
+        errors = {}
     progress.close()
     return ReportContext(
         result=result,
         rows=rows,
-        verdicts=ordered,
-        compared=compared,
-        missing_head=missing_head,
-        sprites=drawn,
-        galleries=shown,
-        averages=averaged,
+        verdicts=verdicts,
+        comparison=comparison,
+        head_error=head_error,
+        sprites=sprites,
+        galleries=galleries,
+        averages=averages,
         population=population,
-        explained=maps,
-        unexplained=unloaded if asked else {},
+        saliency=maps,
+        saliency_errors=errors,
         curves=curves,
         surfaces=surfaces,
         impacts=impacts,
         nulls=nulls,
     )
-
-
-def open_renderer(result: AuditResult) -> tuple[FaceRenderer | None, str]:
-    """What draws the run's faces, or why nothing can: its head may not be where it was."""
-    try:
-        return FaceRenderer(result, load_head(result.config)), ""
-    except JaxfaceError as error:
-        return None, str(error)

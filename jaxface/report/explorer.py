@@ -1,4 +1,4 @@
-"""What the page's sliders need to know: one person's answers and the mean of all, as JSON."""
+"""The data behind the page's sliders: one person's answers and the mean of all, as JSON."""
 
 from __future__ import annotations
 
@@ -7,62 +7,66 @@ from typing import Any
 
 import numpy as np
 
-from jaxface.audit.result import AuditResult
-from jaxface.report import slider_faces
+from jaxface.audit import AuditResult
+from jaxface.interventions import Axis
 from jaxface.report.figures import colour
 from jaxface.report.slider_faces import Sprites
 from jaxface.report.tables import names
 
-_TIMES = 30  # time steps that the page gets at most
+_TIMES = 30  # time steps in the page, at most
 
 
-def data(result: AuditResult, drawn: Sprites | None, identity: int = 0) -> str:
-    """JSON text that may stand in a `script` element.
+def data(result: AuditResult, sprites: Sprites | None, identity: int = 0) -> str:
+    """Return JSON text that is safe inside a `script` element.
 
     Args:
-        drawn: the faces; None where they cannot be drawn.
+        sprites: the faces; None where they cannot be rendered.
     """
-    found = result.data[["probability", "first"]]
-    time = found["time"].values
-    some = np.unique(np.linspace(0, len(time) - 1, min(_TIMES, len(time))).round().astype(int))
+    dose, time = result.intervention.axes
+    answers = result.data[["probability", "top_class"]]
+    times = answers[time.name].values
+    steps = np.unique(np.linspace(0, len(times) - 1, min(_TIMES, len(times))).round().astype(int))
     classifiers = []
     for index, classifier in enumerate(names(result.data, "classifier")):
         cells = {}
         for expression in names(result.data, "expression"):
-            cell = found.sel(classifier=classifier, expression=expression).isel(time=some)
-            surface, first = (
-                cell[name].transpose("identity", "symmetry", "time").values for name in ("probability", "first")
+            cell = answers.sel(classifier=classifier, expression=expression).isel({time.name: steps})
+            surface, top_class = (
+                cell[name].transpose("identity", dose.name, time.name).values for name in answers
             )
-            known = np.isfinite(surface).all((1, 2))
-            if not known.any():
+            mask = np.isfinite(surface).all((1, 2))
+            if not mask.any():
                 continue
             cells[expression] = {
-                "own": rounded(surface[identity]) if known[identity] else None,
-                "first": first[identity].tolist() if known[identity] else None,
-                "mean": rounded(surface[known].mean(0)),
-                "deviation": rounded(surface[known].std(0)),
-                "sheet": drawn.sheets.get((classifier, expression)) if drawn else None,
+                "own": rounded(surface[identity]) if mask[identity] else None,
+                "top": top_class[identity].tolist() if mask[identity] else None,
+                "mean": rounded(surface[mask].mean(0)),
+                "deviation": rounded(surface[mask].std(0)),
+                "sheet": sprites.sheets.get((classifier, expression)) if sprites else None,
             }
         if cells:
             classifiers.append({"name": classifier, "colour": colour(index), "cells": cells})
-    whole: dict[str, Any] = {
-        "symmetry": rounded(found["symmetry"].values, 5),
-        "time": rounded(time[some], 5),
+    page: dict[str, Any] = {
+        "dose": _axis(dose, answers[dose.name].values),
+        "time": _axis(time, times[steps]),
         "answers": names(result.data, "answer"),
-        "side": result.config.side,
-        "people": int(result.config.identities),
         "classifiers": classifiers,
         "sprites": None,
     }
-    if drawn:
-        steps = {
-            "symmetry": rounded(np.array(slider_faces.SYMMETRY)),
-            "time": rounded(np.array(slider_faces.TIME)),
+    if sprites:
+        page["sprites"] = {
+            "dose": rounded(sprites.dose),
+            "time": rounded(sprites.time),
+            "size": sprites.size,
+            "neutral": sprites.neutral,
         }
-        whole["sprites"] = {**steps, "size": drawn.size, "neutral": drawn.neutral}
-    return json.dumps(whole, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return json.dumps(page, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def _axis(axis: Axis, levels: np.ndarray) -> dict[str, Any]:
+    return {"name": axis.name, "levels": rounded(levels, 5), "unchanged": axis.unchanged}
 
 
 def rounded(values: np.ndarray, digits: int = 4) -> list[Any]:
-    """Nested lists of numbers with so many decimals."""
+    """Return nested lists of numbers with this many decimals."""
     return list(np.round(np.asarray(values, np.float64), digits).tolist())

@@ -1,4 +1,4 @@
-"""Faces for the report, drawn again from the parameters that the run kept; one program for all of them."""
+"""Render faces for the report from the parameters in the store, with one program for all of them."""
 
 from __future__ import annotations
 
@@ -10,96 +10,106 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import jaxface as jf
-from jaxface import interventions
-from jaxface.audit.result import AuditResult
-from jaxface.face import FaceModel, FaceParams
+from jaxface import face, interventions, render
+from jaxface.audit import AuditResult
+from jaxface.face import FaceParams
+from jaxface.render import Scene
+from jaxface.report.loading import FaceInputs
 
-_BATCH = 8  # faces a call: always the same shape, so that one program draws everything
+_BATCH = 8  # faces a call: always the same shape, so that one program renders everything
 LARGEST = 224  # pixels along an edge
 
 
 class FaceRenderer:
-    """Draws people of a run.
+    """Render people of a run under its intervention.
 
     Args:
         result: whose people, light and camera they are.
-        head: the run's.
-        size: pixels along an edge; None = twice as many as classifiers saw, but no more than `LARGEST`.
+        inputs: the run's head and intervention.
+        size: pixels along an edge; None = twice the size that classifiers saw, but at most `LARGEST`.
     """
 
-    def __init__(self, result: AuditResult, head: FaceModel, size: int | None = None) -> None:
-        seen = result.config.render.size
-        self.result, self.head = result, head
-        self.size = size or max(seen, min(2 * seen, LARGEST))
-        self.scene = jf.render.scene(dataclasses.replace(result.config.render, size=self.size))
-        self._pose = np.asarray(jf.face.neutral(head).pose)
+    def __init__(self, result: AuditResult, inputs: FaceInputs, size: int | None = None) -> None:
+        audited_size = result.config.render.size
+        self.result, self.inputs = result, inputs
+        self.head, self.intervention = inputs
+        self.size = size or max(audited_size, min(2 * audited_size, LARGEST))
+        self.scene = render.scene(dataclasses.replace(result.config.render, size=self.size))
+        self._pose = np.asarray(face.neutral(self.head).pose)
 
-    def with_silhouettes(self) -> jf.render.Scene:
-        """The scene, whose gradient knows that edges move."""
+    def scene_with_silhouettes(self) -> Scene:
+        """Return the scene whose gradients include moving edges."""
         return dataclasses.replace(self.scene, silhouette=True)
 
     def person(self, identity: int, expression: np.ndarray | None = None) -> FaceParams:
-        """One of the run's people.
+        """Return one of the run's people.
 
         Args:
             expression: (E,) coefficients; None = neutral.
         """
         person = self.result.data[["identity_parameters", "albedo_parameters"]].isel(identity=identity)
-        return self.face(person["identity_parameters"].values, person["albedo_parameters"].values, expression)
+        return self.params(person["identity_parameters"].values, person["albedo_parameters"].values, expression)
 
     def average(self, expression: np.ndarray | None = None) -> FaceParams:
-        """The head's own face, with the run's mean skin and an expression (E,)."""
+        """Return the head's mean face with the run's mean skin and an expression (E,)."""
         albedo = self.result.data["albedo_parameters"].values.mean(0)
-        return self.face(np.zeros(self.head.identity_basis.shape[-1], np.float32), albedo, expression)
+        return self.params(np.zeros(self.head.identity_basis.shape[-1], np.float32), albedo, expression)
 
-    def face(self, identity: np.ndarray, albedo: np.ndarray, expression: np.ndarray | None) -> FaceParams:
-        """A face of these coefficients in the neutral pose."""
-        still = np.zeros(self.head.expression_basis.shape[-1], np.float32)
-        leaves = identity, still if expression is None else expression, self._pose, albedo
-        return FaceParams(*leaves)  # type: ignore[arg-type]  # NumPy until a batch is drawn
+    def params(self, identity: np.ndarray, albedo: np.ndarray, expression: np.ndarray | None) -> FaceParams:
+        """Return a face of these coefficients in the neutral pose."""
+        neutral = np.zeros(self.head.expression_basis.shape[-1], np.float32)
+        leaves = identity, neutral if expression is None else expression, self._pose, albedo
+        return FaceParams(*leaves)  # type: ignore[arg-type]  # NumPy until a batch is rendered
 
-    def draw(
+    def render(
         self,
-        faces: Sequence[FaceParams],
-        symmetry: Sequence[float] | np.ndarray | None = None,
+        params: Sequence[FaceParams],
+        dose: Sequence[float] | np.ndarray | None = None,
         time: Sequence[float] | np.ndarray | None = None,
     ) -> np.ndarray:
-        """Pictures (n, size, size, 3) uint8 of n faces, each at its own symmetry and time, else 1."""
-        count = len(faces)
-        steps = [np.ones(count) if values is None else np.asarray(values) for values in (symmetry, time)]
+        """Return pictures (n, size, size, 3) uint8 of n faces.
+
+        Args:
+            dose, time: (n,) levels of the intervention; None = unchanged.
+        """
+        count = len(params)
+        levels = [
+            np.full(count, axis.unchanged) if values is None else np.asarray(values)
+            for values, axis in zip((dose, time), self.intervention.axes, strict=True)
+        ]
         images = np.zeros((count, self.size, self.size, 3), np.uint8)
         start = 0
-        for _, same in itertools.groupby(faces, key=_who):
-            person = list(same)
-            some = slice(start, start + len(person))
-            images[some] = self._draw_person(person, steps[0][some], steps[1][some])
+        for _, group in itertools.groupby(params, key=_person_key):
+            person = list(group)
+            rows = slice(start, start + len(person))
+            images[rows] = self._render_person(person, levels[0][rows], levels[1][rows])
             start += len(person)
         return images
 
-    def _draw_person(self, faces: list[FaceParams], symmetry: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Pictures (n, size, size, 3) uint8 of one person, whose skin is made once."""
-        person = jax.tree.map(jnp.asarray, faces[0])
-        prepared = jf.render.prepare(self.head, person, self.scene)
-        drawn = []
-        for start in range(0, len(faces), _BATCH):
-            rows = np.minimum(np.arange(start, start + _BATCH), len(faces) - 1)
-            expression, pose, s, t = (
+    def _render_person(self, params: list[FaceParams], dose: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Return pictures (n, size, size, 3) uint8 of one person, whose texture is made once."""
+        person = jax.tree.map(jnp.asarray, params[0])
+        prepared = render.prepare(self.head, person, self.scene)
+        batches = []
+        for start in range(0, len(params), _BATCH):
+            rows = np.minimum(np.arange(start, start + _BATCH), len(params) - 1)
+            expression, pose, doses, times = (
                 jnp.asarray(np.stack(list(values)), jnp.float32)
                 for values in (
-                    [faces[row].expression for row in rows],
-                    [faces[row].pose for row in rows],
-                    symmetry[rows],
+                    [params[row].expression for row in rows],
+                    [params[row].pose for row in rows],
+                    dose[rows],
                     time[rows],
                 )
             )
-            intervention = interventions.Symmetry(self.result.config.side)
-            varying = dataclasses.replace(person, expression=expression, pose=pose)
-            many = interventions.render_many(intervention, self.head, prepared, varying, self.scene, s, t)
-            drawn.append(np.asarray(many))
-        images = np.concatenate(drawn)[: len(faces)]
+            batch = dataclasses.replace(person, expression=expression, pose=pose)
+            pictures = interventions.render_many(
+                self.intervention, self.head, prepared, batch, self.scene, doses, times
+            )
+            batches.append(np.asarray(pictures))
+        images = np.concatenate(batches)[: len(params)]
         return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
 
 
-def _who(face: FaceParams) -> tuple[bytes, bytes]:
-    return np.asarray(face.identity).tobytes(), np.asarray(face.albedo).tobytes()
+def _person_key(params: FaceParams) -> tuple[bytes, bytes]:
+    return np.asarray(params.identity).tobytes(), np.asarray(params.albedo).tobytes()

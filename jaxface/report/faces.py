@@ -1,37 +1,39 @@
-"""The faces of the report: what was found for each classifier, whole and with a side frozen."""
+"""Faces of one person for each classifier, from the unchanged face to the most changed one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+import xarray
 
-from jaxface.audit.result import AuditResult
+from jaxface.audit import AuditResult
 from jaxface.report.face_renderer import FaceRenderer
-from jaxface.report.slider_faces import searched
+from jaxface.report.levels import probe_order
+from jaxface.report.slider_faces import searched_cells
 from jaxface.report.tables import names
 
 
 @dataclass(frozen=True)
 class Face:
-    """One picture and what the classifier said of it.
+    """One picture and the classifier's answer to it.
 
     Attributes:
         picture: (size, size, 3) uint8.
-        symmetry: as text.
-        top: the classifier's first answer.
-        probability: of the expression that was asked for.
+        dose: level of the dose, as text.
+        top_class: the most probable expression.
+        probability: of the target expression.
     """
 
     picture: np.ndarray
-    symmetry: str
-    top: str
+    dose: str
+    top_class: str
     probability: float
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One expression at falling symmetry."""
+    """One expression, from the unchanged face to the most changed one."""
 
     expression: str
     faces: tuple[Face, ...]
@@ -45,41 +47,42 @@ class Gallery:
     strips: tuple[Strip, ...]
 
     def strip(self, expression: str) -> Strip | None:
-        """The strip of an expression, if it was found for this person."""
+        """Return the strip of an expression, or None if the search found none for this person."""
         return next((strip for strip in self.strips if strip.expression == expression), None)
 
 
-def galleries(result: AuditResult, studio: FaceRenderer, identity: int = 0) -> list[Gallery]:
-    """For each classifier one person with every expression that was found."""
-    people = result.data.isel(identity=identity)
-    checked = np.sort(people["checked_symmetry"].values)[::-1]
-    wanted = searched(result, identity)
+def galleries(result: AuditResult, renderer: FaceRenderer, identity: int = 0) -> list[Gallery]:
+    """Return for each classifier one person with every expression that the search found."""
+    person = result.data.isel(identity=identity)
+    order = probe_order(result)
+    probes = np.asarray(result.intervention.probe_levels)[order]
+    cells = searched_cells(result, identity)
     faces = [
-        studio.person(identity, people["expression_parameters"].sel(classifier=c, expression=e).values)
-        for c, e in wanted
-        for _ in checked
+        renderer.person(identity, person["expression_parameters"].sel(classifier=c, expression=e).values)
+        for c, e in cells
+        for _ in probes
     ]
-    drawn = studio.draw(faces, np.tile(checked, len(wanted))).reshape(
-        len(wanted), len(checked), studio.size, studio.size, 3
-    )
+    images = renderer.render(faces, np.tile(probes, len(cells)))
+    images = images.reshape(len(cells), len(probes), *images.shape[1:])
     strips: dict[str, list[Strip]] = {}
-    for (classifier, expression), images in zip(wanted, drawn, strict=True):
-        cell = people.sel(classifier=classifier, expression=expression)
-        strips.setdefault(classifier, []).append(Strip(expression, _faces(images, checked, cell, expression)))
-    return [Gallery(classifier, tuple(some)) for classifier, some in strips.items()]
+    for (classifier, expression), row in zip(cells, images, strict=True):
+        cell = person.sel(classifier=classifier, expression=expression)
+        strips.setdefault(classifier, []).append(Strip(expression, _faces(row, order, cell, expression)))
+    return [Gallery(classifier, tuple(each)) for classifier, each in strips.items()]
 
 
-def _faces(images: np.ndarray, checked: np.ndarray, cell, expression: str) -> tuple[Face, ...]:  # type: ignore[no-untyped-def]
+def _faces(images: np.ndarray, order: np.ndarray, cell: xarray.Dataset, expression: str) -> tuple[Face, ...]:
+    """Return the faces of one row of pictures; `order` has the indices of their probe levels."""
     answers = names(cell, "answer")
-    found = []
-    for image, symmetry in zip(images, checked, strict=True):
-        said = cell.sel(checked_symmetry=symmetry)
-        found.append(
+    faces = []
+    for image, index in zip(images, order, strict=True):
+        probe = cell.isel(probe=index)
+        faces.append(
             Face(
                 picture=image,
-                symmetry=f"{symmetry:g}",
-                top=answers[int(said["predicted"])],
-                probability=float(said["checked_probability"].sel(answer=expression)),
+                dose=f"{float(probe['probe']):g}",
+                top_class=answers[int(probe["probe_top_class"])],
+                probability=float(probe["probe_probability"].sel(answer=expression)),
             )
         )
-    return tuple(found)
+    return tuple(faces)

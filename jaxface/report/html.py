@@ -1,4 +1,4 @@
-"""The report: one HTML file that holds all it shows, and asks the network for nothing."""
+"""The report: one HTML file with everything it shows; it requests nothing from the network."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 from jaxface import __version__
-from jaxface.audit import timing
-from jaxface.audit.result import AuditResult, load
-from jaxface.audit.runner import serializable_config
+from jaxface.audit import AuditResult, load, timing
+from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.core.progress import Progress
+from jaxface.interventions import Axis
 from jaxface.report import explorer, figure_data, image_encoding, matrix, methods, prose, tables, text, verdict
 from jaxface.report.context import ReportContext, build_context
 from jaxface.report.exporting import export
 from jaxface.report.figure_data import ReportFigure
 from jaxface.report.figures import style
+from jaxface.report.levels import changed_level
 from jaxface.report.saliency_maps import SaliencyLevel
 from jaxface.report.tables import names
 from jaxface.report.template import read, render
+from jaxface.stats import CORRECTIONS, SCHEMES
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "signed": text.signed,
@@ -41,7 +43,7 @@ _SECTIONS = {
     "scores": "Scores",
     "curves": "Curves",
     "faces": "Faces",
-    "found": "Expressions",
+    "expressions": "Expressions",
     "saliency": "Saliency",
     "surfaces": "Surfaces",
     "transfer": "Transfer",
@@ -59,127 +61,151 @@ def write(
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
 ) -> Path:
-    """Write the report of a run as one HTML file, whole or not at all.
+    """Write the report of a run as one HTML file, atomically.
+
+    Head, classifiers and intervention come from the result if it holds them, and are loaded if it was read from
+    a folder.
 
     Args:
-        result: what `audit.run` returned, or the run's folder.
+        result: of `audit.run`, or the run's folder.
         path: the file; None = report.html in the run's folder.
-        progress: told of the report's parts as they are made.
-        saliency: what answers hang on: "none", "occlusion" maps, or "full" with gradients on the head.
+        progress: advances with each part.
+        saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
 
     Returns:
-        where it lies.
+        the path of the file.
 
     Raises:
-        StoreError: no finished run lies in the folder.
+        StoreError: the folder holds no finished run.
     """
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
-    material = build_context(result, saliency, progress)
+    context = build_context(result, saliency, progress)
     if figures == "paper":
-        export(material, path.parent / "figures", progress)
-    write_text(path, page_of(material))
+        export(context, path.parent / "figures", progress)
+    write_text(path, page_of(context))
     return path
 
 
 def page(result: AuditResult, progress: Progress | None = None, saliency: SaliencyLevel = "occlusion") -> str:
-    """The report of a run as HTML text; arguments as of `write`."""
+    """Return the report of a run as HTML text; arguments as of `write`."""
     return page_of(build_context(result, saliency, progress))
 
 
-def page_of(material: ReportContext) -> str:
-    """The page that shows this material."""
-    result = material.result
-    data, config = result.data, result.config
+def page_of(context: ReportContext) -> str:
+    """Return the page that shows a report's contents."""
+    result = context.result
+    data, config, intervention = result.data, result.config, result.intervention
+    dose, time = intervention.axes
     classifiers = names(data, "classifier")
-    strips = {gallery.name: gallery for gallery in material.galleries}
+    strips = {gallery.name: gallery for gallery in context.galleries}
     cards = [
-        (one, strips[one.name].strip(one.strongest) if one.name in strips else None)
-        for one in material.verdicts
+        (one, strips[one.name].strip(one.strongest) if one.name in strips else None) for one in context.verdicts
     ]
     transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
     search = tables.search_rows(result)
     optional = {
         "transfer": transfer,
         "search": search,
-        "found": material.averages,
-        "saliency": material.explained or material.unexplained,
+        "expressions": context.averages,
+        "saliency": context.saliency or context.saliency_errors,
     }
+    comparison = context.comparison
+    forest = figure_data.forest(result, context.rows)
     return render(
         "report",
         FILTERS,
         title=prose.title(result),
         version=__version__,
-        headline=verdict.headline(material.verdicts, material.compared),
-        compared=material.compared,
-        summary=prose.headline(result, material.rows),
+        intervention=intervention,
+        dose=dose,
+        time=time,
+        wording=intervention.wording,
+        procedure=prose.procedure(result),
+        grid=prose.grid(result),
+        step=slider_step,
+        start=slider_start(dose),
+        headline=verdict.headline(context.verdicts, comparison, result),
+        comparison=verdict.comparison_sentence(comparison, result) if comparison else "",
+        summary=prose.headline(result, context.rows),
         verdicts=cards,
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
         level="95 %",
         alpha=config.alpha,
-        checked=[f"{value:g}" for value in data["checked_symmetry"].values],
+        probes=[f"{level:g}" for level in intervention.probe_levels],
         classifiers=[{"name": name, "colour": style.colour(i)} for i, name in enumerate(classifiers)],
-        scores=material.rows,
+        scores=context.rows,
         matrices={
-            "scores": matrix.scores(material.rows),
-            "accuracy": matrix.accuracy(material.rows),
-            "activation": matrix.activation(material.rows),
+            "scores": matrix.scores(context.rows),
+            "accuracy": matrix.accuracy(context.rows),
+            "activation": matrix.activation(context.rows),
         },
-        forest=style.svg(figure_data.forest(result, material.rows), "forest", "scores with their intervals"),
-        curves=inline(material.curves),
-        surfaces=inline(material.surfaces),
-        impacts=inline(material.impacts),
-        nulls=inline(material.nulls),
-        galleries=material.galleries,
+        forest=style.svg(forest, "forest", "scores with their intervals"),
+        curves=inline(context.curves),
+        surfaces=inline(context.surfaces),
+        impacts=inline(context.impacts),
+        nulls=inline(context.nulls),
+        galleries=context.galleries,
         edge=_EDGE if len(classifiers) <= _FEW else _SMALL_EDGE,
-        missing_head=material.missing_head,
-        averages=material.averages,
-        population=material.population,
-        explained=material.explained,
-        unexplained=material.unexplained,
-        face_size=material.sprites.size if material.sprites else 1,
-        answers=explorer.data(result, material.sprites),
+        head_error=context.head_error,
+        averages=context.averages,
+        population=context.population,
+        saliency=context.saliency,
+        saliency_errors=context.saliency_errors,
+        face_size=context.sprites.size if context.sprites else 1,
+        answers=explorer.data(result, context.sprites),
         plotly=plotly(),
         script=read("report.js"),
         transfer=transfer,
         search_columns=tables.SEARCH_COLUMNS,
         search=search,
-        schemes=names(data, "scheme"),
-        tests=tables.scheme_rows(result),
-        score=prose.score(config),
-        scheme=prose.SCHEMES[config.scheme],
+        schemes={name: SCHEMES[name] for name in names(data, "scheme")},
+        correction=CORRECTIONS[config.correction],
+        score=prose.score(result),
+        scheme=SCHEMES[config.scheme].description,
         head=prose.head(result),
         run=config,
         paragraph=methods.paragraph(result),
         citations=methods.citations(result),
-        environment=[*prose.environment(prose.read_environment(result.folder)), *spent(result.folder)],
+        environment=[*prose.environment(prose.read_environment(result.folder)), *time_rows(result.folder)],
         config=dump_toml(serializable_config(config)),
     )
 
 
-def inline(drawn: Iterable[ReportFigure]) -> list[dict[str, str]]:
-    """Figures as parts of the page."""
+def inline(several: Iterable[ReportFigure]) -> list[dict[str, str]]:
+    """Return figures as elements of the page."""
     return [
         {
-            "classifier": drawing.classifier,
-            "colour": drawing.colour,
-            "svg": style.svg(drawing.figure, drawing.name, drawing.about),
+            "classifier": one.classifier,
+            "colour": one.colour,
+            "svg": style.svg(one.figure, one.name, one.description),
         }
-        for drawing in drawn
+        for one in several
     ]
+
+
+def slider_step(axis: Axis) -> float:
+    """Return the step of a slider along an axis: a hundredth of its range."""
+    return (axis.levels[-1] - axis.levels[0]) / 100
+
+
+def slider_start(dose: Axis) -> float:
+    """Return where the dose's slider starts: a third of the way from changed to unchanged."""
+    changed = changed_level(dose)
+    return changed + 0.33 * (dose.unchanged - changed)
 
 
 @functools.cache
 def plotly() -> str:
-    """plotly.js, packed; the page unpacks it when the surface comes into sight."""
+    """Return plotly.js, compressed; the page decompresses it when the surface scrolls into view."""
     from plotly.offline import get_plotlyjs
 
     return base64.b64encode(gzip.compress(get_plotlyjs().encode(), 9, mtime=0)).decode("ascii")
 
 
-def spent(folder: Path) -> list[tuple[str, str]]:
-    """What the run's time went into, as a row of the facts; none where it is not known."""
-    said = timing.line(folder)
-    return [("time", said.removeprefix("time: "))] if said else []
+def time_rows(folder: Path) -> list[tuple[str, str]]:
+    """Return the times of the run's stages as a row of facts; none if there is no record."""
+    line = timing.line(folder)
+    return [("time", line.removeprefix("time: "))] if line else []

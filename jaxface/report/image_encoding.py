@@ -1,4 +1,4 @@
-"""Arrays of images to one picture, and to PNG."""
+"""Encode arrays of images: contact sheets, PNG, WebP and data URIs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ INK = (60, 60, 60)
 
 
 def sheet(images: np.ndarray, rows: Sequence[str] = (), columns: Sequence[str] = ()) -> np.ndarray:
-    """A contact sheet, (H', W', 3) uint8.
+    """Return a contact sheet, (H', W', 3) uint8.
 
     Args:
         images: (R, C, H, W, 3) floats in [0, 1], or uint8.
@@ -27,14 +27,14 @@ def sheet(images: np.ndarray, rows: Sequence[str] = (), columns: Sequence[str] =
         columns: C names, written above their column; empty = none.
 
     Raises:
-        ShapeError: images that are no such array, or names that do not fit it.
+        ShapeError: `images` has another shape, or the names do not match it.
     """
     images = np.asarray(images)
     if images.ndim != 5 or images.shape[-1] != 3:
-        raise ShapeError(f"a sheet wants images (rows, columns, H, W, 3), got {images.shape}")
+        raise ShapeError(f"images must be (rows, columns, H, W, 3), got {images.shape}")
     if len(rows) not in (0, images.shape[0]) or len(columns) not in (0, images.shape[1]):
         raise ShapeError(
-            f"{len(rows)} row and {len(columns)} column names do not fit {images.shape[:2]} images"
+            f"{len(rows)} row names and {len(columns)} column names do not match {images.shape[:2]} images"
         )
     if images.dtype != np.uint8:
         images = np.round(255.0 * np.clip(images, 0.0, 1.0)).astype(np.uint8)
@@ -57,7 +57,7 @@ def sheet(images: np.ndarray, rows: Sequence[str] = (), columns: Sequence[str] =
 
 
 def png(picture: np.ndarray) -> bytes:
-    """The bytes of a PNG file of an (H, W, 3) uint8 picture."""
+    """Return the bytes of a PNG file of an (H, W, 3) uint8 picture."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
@@ -69,31 +69,31 @@ def save_png(path: str | Path, picture: np.ndarray) -> None:
 
 
 def webp(picture: np.ndarray, quality: int = 85) -> bytes:
-    """The bytes of a lossy WebP file of an (H, W, 3) uint8 picture."""
+    """Return the bytes of a lossy WebP file of an (H, W, 3) uint8 picture."""
     buffer = io.BytesIO()
     Image.fromarray(picture).save(buffer, format="WEBP", quality=quality, method=4)
     return buffer.getvalue()
 
 
 def webp_uri(picture: np.ndarray, edge: int | None = None, quality: int = 85) -> str:
-    """An (H, W, 3) uint8 picture as the source of an `img`; a square one no larger than `edge`."""
+    """Return an (H, W, 3) uint8 picture as a data URI; a square one no larger than `edge`."""
     if edge is not None and picture.shape[0] > edge:
-        picture = resized(picture, edge)
+        picture = resize(picture, edge)
     return uri(webp(picture, quality), "webp")
 
 
 def uri(data: bytes, kind: str) -> str:
-    """The bytes of a picture file, `png` or `webp`, as the source of an `img`."""
+    """Return the bytes of a picture file, `png` or `webp`, as a data URI."""
     return f"data:image/{kind};base64," + base64.b64encode(data).decode("ascii")
 
 
 def png_uri(image: np.ndarray) -> str:
-    """An (H, W, 3) image, floats in [0, 1] or uint8, as the source of an `img`, without loss."""
+    """Return an (H, W, 3) image, floats in [0, 1] or uint8, as a lossless data URI."""
     return uri(png(sheet(image[None, None])), "png")
 
 
-def resized(picture: np.ndarray, size: int) -> np.ndarray:
-    """A square (H, H, 3) uint8 picture with another edge."""
+def resize(picture: np.ndarray, size: int) -> np.ndarray:
+    """Return a square (H, H, 3) uint8 picture as (size, size, 3)."""
     if picture.shape[0] == size:
         return picture
     return np.asarray(Image.fromarray(picture).resize((size, size), Image.Resampling.LANCZOS))

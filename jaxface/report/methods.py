@@ -1,4 +1,4 @@
-"""What exactly was run, as a paragraph for a paper, and whose methods they are."""
+"""What exactly was run, as a paragraph for a paper, with its references."""
 
 from __future__ import annotations
 
@@ -6,19 +6,13 @@ import re
 from typing import Any
 
 from jaxface import __version__
-from jaxface.audit.result import AuditResult
+from jaxface.audit import AuditResult
 from jaxface.report import prose
-from jaxface.report.prose import ESTIMATORS
 from jaxface.report.tables import names
 from jaxface.report.template import read, render_text
 from jaxface.report.text import plural
+from jaxface.stats import CORRECTIONS, SCHEMES
 
-_SCHEMES = {
-    "per-time": "within each time step, answers were shuffled over the symmetry steps, independently of the "
-    "other time steps (Algorithm 1 of Facing Asymmetry; it treats neighbouring time steps as independent)",
-    "whole-row": "whole curves over time were exchanged between symmetry steps",
-    "slope": "whole curves over time were exchanged between symmetry steps, and judged by their slope",
-}
 _SEARCHES = {
     "differential-evolution": "differential evolution",
     "gradient": "Adam through the differentiable renderer",
@@ -27,9 +21,9 @@ _SEARCHES = {
 
 
 def paragraph(result: AuditResult) -> str:
-    """The methods paragraph, in the past tense, every figure from the run's config."""
-    config = result.config
-    told = render_text(
+    """Return the methods paragraph, in the past tense, with every figure from the run's config."""
+    config, intervention = result.config, result.intervention
+    text = render_text(
         "methods.txt",
         {"many": plural},
         version=__version__,
@@ -38,41 +32,46 @@ def paragraph(result: AuditResult) -> str:
         head=result.data.attrs["head"],
         run=config,
         search=_SEARCHES[config.search.method],
-        estimator=ESTIMATORS[config.estimator],
-        scheme=_SCHEMES[config.scheme],
+        intervention=intervention,
+        dose=intervention.axes[0],
+        procedure=prose.past_procedure(result),
+        grid=prose.grid(result),
+        estimator=prose.estimator(result),
+        scheme=SCHEMES[config.scheme].methods_text,
+        correction=prose.correction(result),
         failures=result.failures,
         machine=machine(result),
     )
-    return " ".join(told.split())
+    return " ".join(text.split())
 
 
 def machine(result: AuditResult) -> str:
-    """Where it ran, in a few words."""
+    """Return the machine of the run in a few words."""
     facts: dict[str, Any] = prose.read_environment(result.folder)
     if not facts:
         return "unknown"
     versions = facts.get("versions", {})
-    said = [f"{facts.get('cores', '?')} cores", ", ".join(sorted(set(facts.get("devices", []))))]
-    said += [f"{name} {versions[name]}" for name in ("jax", "flax") if name in versions]
-    return "; ".join(part for part in said if part)
+    parts = [f"{facts.get('cores', '?')} cores", ", ".join(sorted(set(facts.get("devices", []))))]
+    parts += [f"{name} {versions[name]}" for name in ("jax", "flax") if name in versions]
+    return "; ".join(part for part in parts if part)
 
 
 def citations(result: AuditResult) -> str:
-    """BibTeX of the methods that this run used."""
+    """Return BibTeX entries of the methods that this run used."""
     config = result.config
-    wanted = ["buechner-facing-asymmetry", "jaxface", "jax", "efron1987bca", "zeiler2014"]
-    wanted.append("holm1979" if config.correction == "holm" else "benjamini1995")
+    keys = ["buechner-facing-asymmetry", "jaxface", "jax", "efron1987bca", "zeiler2014"]
+    keys.append(CORRECTIONS[config.correction].citation)
     if config.search.method != "gradient":
-        wanted.append("storn1997")
+        keys.append("storn1997")
     if config.search.method != "differential-evolution":
-        wanted.append("kingma2015adam")
+        keys.append("kingma2015adam")
     entries = read("citations.bib").strip().split("\n\n")
-    keys = [re.match(r"@\w+\{([^,]+),", entry) for entry in entries]
+    matches = [re.match(r"@\w+\{([^,]+),", entry) for entry in entries]
     return "\n\n".join(
-        entry for key, entry in zip(keys, entries, strict=True) if key is not None and key[1] in wanted
+        entry for match, entry in zip(matches, entries, strict=True) if match is not None and match[1] in keys
     )
 
 
 def text(result: AuditResult) -> str:
-    """The file `methods.txt`."""
+    """Return the file `methods.txt`."""
     return f"{paragraph(result)}\n\nReferences (BibTeX)\n\n{citations(result)}\n"

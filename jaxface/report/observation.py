@@ -1,4 +1,4 @@
-"""The report of an observation: figures, and one HTML file that asks the network for nothing."""
+"""The report of an observation: figures, and one HTML file that requests nothing from the network."""
 
 from __future__ import annotations
 
@@ -16,73 +16,69 @@ from jaxface.audit.observe.sampling import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
 from jaxface.report import image_encoding, observation_figures, observation_tables, prose
-from jaxface.report.figures import COLOURS
+from jaxface.report.figures import colour, png, standalone
 from jaxface.report.observation_tables import feature_words, mark, subset_words
 from jaxface.report.template import render
 from jaxface.report.text import fixed, p_value, percent, signed
 
 SHEET = "crops.png"
-_SHOWN = 8  # crops of each group
+_CROPS = 8  # crops of each group
 
 
 def write_observation(result: ObserveResult) -> Path:
-    """Write observe.html and figures/*.svg and *.png into the run's folder; returns the page.
+    """Write observe.html and figures/*.svg and *.png into the run's folder, and return the page's path.
 
-    Photographs are shown, and crops.png is written, only where `config.pictures` asks for it.
+    Photographs are shown, and crops.png is written, only if `config.pictures` is set.
     """
-    drawn = figures(result)
+    svgs = write_figures(result)
     sheet = crop_sheet(result) if result.config.pictures else None
     if sheet is not None:
         image_encoding.save_png(result.folder / SHEET, image_encoding.sheet(*sheet))
     path = result.folder / "observe.html"
-    write_text(path, page(result, drawn, sheet))
+    write_text(path, page(result, svgs, sheet))
     return path
 
 
-def figures(result: ObserveResult) -> dict[str, str]:
-    """Draw all figures into `figures/`, as SVG and PNG; their SVG by name."""
-    known = groups(result.photographs)
-    found = {}
+def write_figures(result: ObserveResult) -> dict[str, str]:
+    """Write all figures into `figures/`, as SVG and PNG; return their SVG by name."""
+    group_names = groups(result.photographs)
+    all_figures = {}
     for expression in result.config.expressions:
         parts = [part for part in result.distributions if part.expression == expression]
-        own = [part for part in parts if part.label == expression] or parts
-        if own:
-            found[f"distribution-{expression}"] = observation_figures.distributions(own, known, expression)
+        matching = [part for part in parts if part.label == expression] or parts
+        if matching:
+            figure = observation_figures.distributions(matching, group_names, expression)
+            all_figures[f"distribution-{expression}"] = figure
     for curve in result.curves:
         if len(curve.feature):
-            found[curve_name(curve)] = observation_figures.regression(curve, known)
-    drawn = {}
-    for name, figure in found.items():
-        drawn[name] = observation_figures.as_svg(figure, name)
-        ink = (
-            drawn[name]
-            .replace("currentColor", "#000")
-            .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ')
-        )
-        write_text(result.folder / "figures" / f"{name}.svg", ink)
-        write_bytes(result.folder / "figures" / f"{name}.png", observation_figures.as_png(figure))
-    return drawn
+            all_figures[curve_name(curve)] = observation_figures.regression(curve, group_names)
+    svgs = {}
+    for name, figure in all_figures.items():
+        svgs[name] = observation_figures.as_svg(figure, name)
+        write_text(result.folder / "figures" / f"{name}.svg", standalone(svgs[name]))
+        write_bytes(result.folder / "figures" / f"{name}.png", png(figure))
+    return svgs
 
 
 def curve_name(curve: Curve) -> str:
-    """The name of a regression's figure: letters, digits and hyphens."""
+    """Return the name of a regression's figure: letters, digits and hyphens."""
     return re.sub(r"[^\w.]+", "-", f"regression-{curve.classifier}-{curve.expression}-{curve.name}")
 
 
 def crop_sheet(result: ObserveResult) -> tuple[np.ndarray, list[str]]:
-    """The first crops of each group, as classifiers saw them, (G, 8, size, size, 3), and the groups' names."""
+    """Return the first crops of each group, (G, 8, size, size, 3), as classifiers saw them, and the groups."""
     table = result.photographs
-    known, rows = groups(table), []
-    for group in known:
+    group_names, rows = groups(table), []
+    for group in group_names:
         members = [
             i for i, name in enumerate(table.group) if name == group and not result.measurements.reason[i]
         ]
-        # one after another of each label
+        # the labels take turns
         members.sort(key=lambda i: (sum(table.label[j] == table.label[i] for j in range(i)), table.label[i]))
-        row = [_crop(result, index) for index in members[:_SHOWN]]
+        row = [_crop(result, index) for index in members[:_CROPS]]
         blank = np.ones((result.config.crop.size, result.config.crop.size, 3), np.float32)
-        rows.append(np.stack(row + [blank] * (_SHOWN - len(row))))
-    return np.stack(rows), list(known)
+        rows.append(np.stack(row + [blank] * (_CROPS - len(row))))
+    return np.stack(rows), list(group_names)
 
 
 def _crop(result: ObserveResult, index: int) -> np.ndarray:
@@ -91,12 +87,16 @@ def _crop(result: ObserveResult, index: int) -> np.ndarray:
     return crops.crop(image, result.config.crop, table.eyes(index), table.boxes[index])
 
 
-def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, list[str]] | None) -> str:
-    """The report as HTML text."""
+def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, list[str]] | None) -> str:
+    """Return the report as HTML text.
+
+    Args:
+        svgs: figures by name.
+        sheet: of `crop_sheet`; None = show no photographs.
+    """
     table, config = result.photographs, result.config
-    known = groups(table)
-    curves = [Markup(drawn[curve_name(c)]) for c in result.curves if curve_name(c) in drawn]
-    violins = [Markup(text) for name, text in drawn.items() if name.startswith("distribution-")]
+    curves = [Markup(svgs[curve_name(c)]) for c in result.curves if curve_name(c) in svgs]
+    violins = [Markup(text) for name, text in svgs.items() if name.startswith("distribution-")]
     faces = (
         []
         if sheet is None
@@ -115,9 +115,9 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
             "subset": subset_words,
         },
         version=__version__,
-        title="Asymmetric faces before " + ", ".join(observation_tables.classifiers(result)),
+        title="Facial asymmetry and the answers of " + ", ".join(observation_tables.classifiers(result)),
         headline=headline(result),
-        groups=[{"name": name, "colour": COLOURS[i % 7]} for i, name in enumerate(known)],
+        groups=[{"name": name, "colour": colour(i)} for i, name in enumerate(groups(table))],
         classifiers=observation_tables.classifiers(result),
         significance=observation_tables.significance(result),
         accuracy=observation_tables.accuracy(result),
@@ -138,15 +138,15 @@ def page(result: ObserveResult, drawn: dict[str, str], sheet: tuple[np.ndarray, 
 
 
 def headline(result: ObserveResult) -> list[str]:
-    """What was done and found, in two or three sentences with figures."""
+    """Return three sentences with figures: what was done, and what was found."""
     table = result.photographs
     sizes = ", ".join(f"{table.group.count(name)} {name}" for name in groups(table))
-    tested = [v for v in result.rows if v.dependent is not None]
-    found = [v for v in tested if v.dependent]
+    tests = [row for row in result.rows if row.dependent is not None]
+    dependent = [row for row in tests if row.dependent]
     return [
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",
-        f"In {len(found)} of {len(tested)} combinations of classifier, logit, feature and samples most tests "
-        "reject that logit and feature are independent.",
-        "This is an association: whatever else goes along with the feature may be the reason. An audit, which "
-        "changes nothing but symmetry, tells more.",
+        f"In {len(dependent)} of {len(tests)} combinations of classifier, logit, feature and samples most "
+        "tests reject the independence of logit and feature.",
+        "This is an association, which other properties of the faces may explain. An audit changes nothing but "
+        "the symmetry, and can tell more.",
     ]

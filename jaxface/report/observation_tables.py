@@ -1,4 +1,4 @@
-"""The tables of an observation for a terminal and a page."""
+"""The tables of an observation, for a terminal and a page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ YES, NO, UNKNOWN = "✓", "×", "–"
 
 @dataclass(frozen=True)
 class Line:
-    """A line of Table 1: one expression, feature and choice of photographs, before every classifier."""
+    """A row of Table 1: one expression, feature and subset of photographs, for every classifier."""
 
     expression: str
     feature: str
@@ -25,8 +25,8 @@ class Line:
 
 
 @dataclass(frozen=True)
-class Shares:
-    """A line of Table 4: one classifier and label, in every group."""
+class AccuracyLine:
+    """A row of Table 4: one classifier and label, in every group."""
 
     classifier: str
     label: str
@@ -34,35 +34,34 @@ class Shares:
 
 
 def classifiers(result: ObserveResult) -> tuple[str, ...]:
-    """The names of the run's classifiers."""
+    """Return the names of the run's classifiers."""
     return tuple(result.measurements.logits)
 
 
 def significance(result: ObserveResult) -> list[Line]:
-    """Table 1, the features as its lines."""
-    found = {(v.classifier, v.expression, v.feature, v.subset): v for v in result.rows}
-    keys = dict.fromkeys((v.expression, v.feature, v.subset) for v in result.rows)
-    return [Line(*key, tuple(found.get((name, *key)) for name in classifiers(result))) for key in keys]
+    """Return Table 1, with features as its rows."""
+    by_key = {(row.classifier, row.expression, row.feature, row.subset): row for row in result.rows}
+    keys = dict.fromkeys((row.expression, row.feature, row.subset) for row in result.rows)
+    return [Line(*key, tuple(by_key.get((name, *key)) for name in classifiers(result))) for key in keys]
 
 
-def accuracy(result: ObserveResult) -> list[Shares]:
-    """Table 4, classifier by classifier; labels in the order of names."""
-    found = {(row.classifier, row.label, row.group): row for row in result.accuracy}
+def accuracy(result: ObserveResult) -> list[AccuracyLine]:
+    """Return Table 4, classifier by classifier, labels in alphabetical order."""
+    by_key = {(row.classifier, row.label, row.group): row for row in result.accuracy}
     keys = dict.fromkeys((row.classifier, row.label) for row in result.accuracy)
-    return [
-        Shares(*key, tuple(found.get((*key, group)) for group in groups(result.photographs))) for key in keys
-    ]
+    names = groups(result.photographs)
+    return [AccuracyLine(*key, tuple(by_key.get((*key, group)) for group in names)) for key in keys]
 
 
-def mark(verdict: IndependenceRow | None) -> str:
-    """The paper's tick or cross; a dash where nothing was tested."""
-    if verdict is None or verdict.dependent is None:
+def mark(row: IndependenceRow | None) -> str:
+    """Return the paper's tick or cross; a dash where nothing was tested."""
+    if row is None or row.dependent is None:
         return UNKNOWN
-    return YES if verdict.dependent else NO
+    return YES if row.dependent else NO
 
 
 def feature_words(name: str) -> str:
-    """A feature for a reader."""
+    """Return the name of a feature in words."""
     kind, _, rest = name.partition(":")
     words = {
         "group": "group",
@@ -76,16 +75,16 @@ def feature_words(name: str) -> str:
 
 
 def subset_words(line: Line) -> str:
-    """Which photographs, and what is conditioned on."""
-    known = [cell for cell in line.cells if cell is not None]
-    count = max((cell.samples for cell in known), default=0)
+    """Return which photographs were tested, and what the test is conditioned on."""
+    cells = [cell for cell in line.cells if cell is not None]
+    count = max((cell.samples for cell in cells), default=0)
     which = f"{line.expression} alone" if line.subset == "matching" else "all"
-    given = "" if not known or known[0].conditioned_on == "nothing" else ", given the label"
-    return f"{which} ({count}){given}"
+    condition = "" if not cells or cells[0].conditioned_on == "nothing" else ", given the label"
+    return f"{which} ({count}){condition}"
 
 
 def significance_text(result: ObserveResult) -> str:
-    """Table 1 for a terminal."""
+    """Return Table 1 for a terminal."""
     names = classifiers(result)
     rows = [["expression", "feature", "photographs", *names]]
     for line in significance(result):
@@ -96,50 +95,50 @@ def significance_text(result: ObserveResult) -> str:
     return f"{title}\n{aligned(rows)}"
 
 
-def _cell(verdict: IndependenceRow | None) -> str:
-    if verdict is None or verdict.dependent is None:
+def _cell(row: IndependenceRow | None) -> str:
+    if row is None or row.dependent is None:
         return UNKNOWN
-    votes = " ".join(f"{p:.3f}" for p in verdict.p_value.values())
-    return f"{mark(verdict)} {verdict.association:+.2f} ({votes})"
+    p_values = " ".join(f"{p:.3f}" for p in row.p_value.values())
+    return f"{mark(row)} {row.association:+.2f} ({p_values})"
 
 
 def accuracy_text(result: ObserveResult) -> str:
-    """Table 4 for a terminal."""
+    """Return Table 4 for a terminal."""
     rows = [["classifier", "label", *groups(result.photographs)]]
     for line in accuracy(result):
         cells = [
             UNKNOWN if one is None else f"{percent(one.accuracy)} of {one.photographs}" for one in line.cells
         ]
         rows.append([line.classifier, line.label, *cells])
-    return f"First answer is the label\n{aligned(rows)}"
+    return f"Accuracy: the top class is the label\n{aligned(rows)}"
 
 
-def left_out_text(result: ObserveResult, shown: int = 5) -> str:
-    """How many photographs were left out, and the first of them by name; empty where none was."""
-    lost = result.left_out
-    if not lost:
+def left_out_text(result: ObserveResult, count: int = 5) -> str:
+    """Return how many photographs were left out, and the first `count` of them; empty if there are none."""
+    rows = result.left_out
+    if not rows:
         return ""
-    lines = [f"  {path}: {reason}" for path, reason in lost[:shown]]
-    more = [f"  and {len(lost) - shown} more, in left_out.csv"] if len(lost) > shown else []
-    return "\n".join([f"{len(lost)} of {len(result.photographs)} photographs left out:", *lines, *more])
+    lines = [f"  {path}: {reason}" for path, reason in rows[:count]]
+    more = [f"  and {len(rows) - count} more, in left_out.csv"] if len(rows) > count else []
+    return "\n".join([f"{len(rows)} of {len(result.photographs)} photographs left out:", *lines, *more])
 
 
 def rates_text(rates: Sequence[Rate]) -> str:
-    """How often each combination was called dependent, by cohort: majority, then each test."""
+    """Return how often each combination was found dependent, by cohort: majority, then each test."""
     tests = list(dict.fromkeys(rate.test for rate in rates if rate.test != "majority"))
-    found = {(r.cohort, r.classifier, r.expression, r.feature, r.subset, r.test): r for r in rates}
+    by_key = {(r.cohort, r.classifier, r.expression, r.feature, r.subset, r.test): r for r in rates}
     keys = dict.fromkeys((r.cohort, r.classifier, r.expression, r.feature, r.subset) for r in rates)
     rows = [["cohort", "classifier", "expression", "feature", "subset", "majority", "95 %", *tests]]
     for key in keys:
-        most = found[(*key, "majority")]
-        votes = [str(found[(*key, test)].found) for test in tests]
-        interval = f"{most.low:.2f}-{most.high:.2f}"
-        rows.append([*key, f"{most.found} of {most.cohorts}", interval, *votes])
+        majority = by_key[(*key, "majority")]
+        counts = [str(by_key[(*key, test)].found) for test in tests]
+        interval = f"{majority.low:.2f}-{majority.high:.2f}"
+        rows.append([*key, f"{majority.found} of {majority.cohorts}", interval, *counts])
     return f"Cohorts in which independence was rejected\n{aligned(rows)}"
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Columns side by side, all but the last padded."""
+    """Return rows as lines of aligned columns."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows

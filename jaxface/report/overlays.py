@@ -1,44 +1,64 @@
-"""Heat on faces: values of pixels or of vertices, laid over the grey picture they belong to."""
+"""Heat on faces: values of pixels or of vertices, laid over a grey picture."""
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
 
-import jaxface as jf
-from jaxface.face import FaceParams
+from jaxface import render
+from jaxface.core.types import LUMA, Array
+from jaxface.face import FaceModel, FaceParams, geometry
+from jaxface.interventions import Intervention
 from jaxface.report.face_renderer import FaceRenderer
 
 FOR, AGAINST = np.array([214, 48, 30.0]), np.array([44, 104, 190.0])
 
 
 def overlay(picture: np.ndarray, heat: np.ndarray, largest: float) -> np.ndarray:
-    """(H, W, 3) uint8: red where heat is positive, blue where it is negative.
+    """Return (H, W, 3) uint8: red where heat is positive, blue where it is negative.
 
     Args:
         picture: (H, W, 3) uint8.
         heat: (H, W).
-        largest: what gets the full colour.
+        largest: the heat that gets the full colour.
     """
-    grey = picture @ np.array([0.299, 0.587, 0.114]) * 0.7 + 60
-    share = np.clip(heat / max(largest, 1e-12), -1, 1)
-    weight = (0.9 * np.abs(share) ** 0.75)[..., None]
-    colour = np.where(share[..., None] > 0, FOR, AGAINST)
+    grey = picture @ np.array(LUMA) * 0.7 + 60
+    strength = np.clip(heat / max(largest, 1e-12), -1, 1)
+    weight = (0.9 * np.abs(strength) ** 0.75)[..., None]
+    colour = np.where(strength[..., None] > 0, FOR, AGAINST)
     return np.round(np.clip(grey[..., None] * (1 - weight) + colour * weight, 0, 255)).astype(np.uint8)
 
 
-def on_head(studio: FaceRenderer, face: FaceParams, values: np.ndarray, symmetry: float) -> np.ndarray:
-    """(size, size) what the studio's camera sees of values (V,) on a face at full expression; 0 beside it.
+def values_on_face(
+    renderer: FaceRenderer, params: FaceParams, values: np.ndarray, dose: float | None = None
+) -> np.ndarray:
+    """Return (size, size) values (V,) of a face's skin as the renderer's camera sees it; 0 beside the face.
 
     Args:
-        face: one.
+        params: one face, at its full expression.
+        dose: level of the intervention; None = unchanged.
     """
-    head, scene = studio.head, studio.scene
-    face = FaceParams(*(jnp.asarray(leaf) for leaf in (face.identity, face.expression, face.pose, face.albedo)))
-    skin = jf.face.vertices(head, face, symmetry, 1.0, studio.result.config.side)
-    camera = jf.render.frame(head, face.identity, scene.framing) if scene.camera is None else scene.camera
-    seen = jf.render.rasterize(skin, head.faces, camera, studio.size)
-    triangle = np.asarray(seen.triangle)
+    head, scene = renderer.head, renderer.scene
+    leaves = params.identity, params.expression, params.pose, params.albedo
+    params = FaceParams(*(jnp.asarray(leaf) for leaf in leaves))
+    intervention = renderer.intervention
+    level = intervention.axes[0].unchanged if dose is None else dose
+    skin = geometry.pose_head(head, params, displacement_at(intervention, head, params, jnp.float32(level)))
+    camera = render.frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
+    fragments = render.rasterize(skin, head.faces, camera, renderer.size)
+    triangle = np.asarray(fragments.triangle)
     corners = np.asarray(head.faces)[np.maximum(triangle, 0)]
-    heat = (values[corners] * np.asarray(seen.barycentric)).sum(-1)
+    heat = (values[corners] * np.asarray(fragments.barycentric)).sum(-1)
     return np.where(triangle >= 0, heat, 0.0)
+
+
+def displacement_at(intervention: Intervention, head: FaceModel, params: FaceParams, dose: Array) -> Array:
+    """Return (V, 3) metres, unposed: how a face at full expression is displaced at () dose.
+
+    An intervention without affine fields leaves the shape of the full expression as it is.
+    """
+    fields = intervention.affine_fields(head, params)
+    if fields is None:
+        return geometry.expression_displacement(head, params.expression)
+    full = jnp.float32(intervention.axes[1].levels[-1])
+    return sum(w * field for w, field in zip(intervention.coefficients(dose, full), fields, strict=True))

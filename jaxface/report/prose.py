@@ -1,4 +1,4 @@
-"""The sentences of the report: what was found, and what exactly was run."""
+"""Sentences of the report: what was found, and what exactly was run."""
 
 from __future__ import annotations
 
@@ -7,99 +7,127 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from jaxface.audit.config import AuditConfig
-from jaxface.audit.result import AuditResult
-from jaxface.audit.store import ENVIRONMENT
+from jaxface.audit import AuditResult
+from jaxface.core.run_folder import ENVIRONMENT
 from jaxface.core.types import action_unit
 from jaxface.report.tables import ScoreRow, names
-from jaxface.report.text import percent
+from jaxface.report.text import percent, plural
+from jaxface.stats import CORRECTIONS, ESTIMATORS
 
 FEW = 10
 
-ESTIMATORS = {
-    "gradient": "the mean over the grid of the numerical gradient (numpy.gradient) along symmetry (Eq. 6)",
-    "gradient-2": "the mean over the grid of the numerical gradient (edge order 2) along symmetry",
-    "slope": "the least-squares slope along symmetry, mean over time",
-    "endpoints": "the difference between the untouched and the frozen face, mean over time",
-    "area": "twice the mean loss against the untouched face over all symmetries, mean over time",
-}
-SCHEMES = {
-    "per-time": "at every time step the answers are shuffled over the symmetry steps, each time step by "
-    "itself (Algorithm 1). Neighbouring time steps are thereby treated as independent: a difference between "
-    "symmetry steps that merely persists over time counts as significant far more often than α says. Read the "
-    "effect and its interval first.",
-    "whole-row": "whole curves over time are exchanged between symmetry steps. The level is exact, but the "
-    "paper's score sees only four rows: with ten steps it cannot reach .05, whatever the effect.",
-    "slope": "whole curves over time are exchanged between symmetry steps, and judged by the least-squares "
-    "slope of the answer over symmetry: an exact level, and power for effects that grow with symmetry.",
-}
-
 
 def title(result: AuditResult) -> str:
-    """The report's heading."""
-    known = names(result.data, "classifier")
-    shown = ", ".join(known[:3]) + (f" and {len(known) - 3} more" if len(known) > 3 else "")
-    return f"Symmetry and the answers of {shown}"
+    """Return the title of the page."""
+    classifiers = names(result.data, "classifier")
+    listing = ", ".join(classifiers[:3]) + (f" and {len(classifiers) - 3} more" if len(classifiers) > 3 else "")
+    return f"Effect of {result.intervention.wording.noun} on {listing}"
 
 
 def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
-    """What was done and what was found, in two or three sentences with figures."""
-    config = result.config
-    known = [row for row in rows if row.known]
-    people = f"{config.identities} {'person' if config.identities == 1 else 'people'}"
+    """Return two or three sentences with figures: what was done and what was found."""
+    config, wording = result.config, result.intervention.wording
+    dose, time = result.intervention.axes
+    scored = [row for row in rows if row.n_valid]
     sentences = [
-        f"{people}, {len(names(result.data, 'expression'))} expressions, {config.symmetry_steps} symmetry "
-        f"steps from a frozen {config.side} side to an untouched face, {config.time_steps} time steps from "
-        "neutral to full."
+        f"{plural(config.identities, 'person', 'people')}, "
+        f"{plural(len(names(result.data, 'expression')), 'expression')}, {len(dose.levels)} levels of "
+        f"{dose.name} from {dose.ends[0]} to {dose.ends[1]}, {len(time.levels)} {time.name} steps from "
+        f"{time.ends[0]} to {time.ends[1]}."
     ]
-    if not known:
+    if not scored:
         return [*sentences, "No cell has a score."]
-    falling = [row for row in known if row.low > 0]
-    rising = [row for row in known if row.high < 0]
-    majority = [row for row in known if row.share > 0.5]
+    falling = [row for row in scored if row.direction > 0]
+    rising = [row for row in scored if row.direction < 0]
+    majority = [row for row in scored if row.share > 0.5]
     sentences.append(
-        f"Less symmetry lowers the answer in {len(falling)} of {len(known)} pairs of classifier and expression "
-        f"(interval above zero) and raises it in {len(rising)}; in {len(majority)} pairs the effect is "
-        "significant for most people."
+        f"A {wording.changed} face lowers the answer in {len(falling)} of {len(scored)} pairs of classifier "
+        f"and expression (the interval excludes zero) and raises it in {len(rising)}; in {len(majority)} "
+        "pairs the effect is significant for most people."
     )
-    strongest = max(known, key=lambda row: row.score)
-    if strongest.score > 0:
-        frozen, whole = strongest.accuracy[0], strongest.accuracy[-1]
+    strongest = max(scored, key=lambda row: row.loss)
+    if strongest.loss > 0:
+        changed, unchanged = strongest.accuracy_ends
         sentences.append(
-            f"It matters most to {strongest.classifier} for {strongest.expression}: {strongest.score:+.4f} per "
-            f"{config.unit}; with one side frozen it is the first answer for {percent(frozen)} of the people "
-            f"instead of {percent(whole)}."
+            f"The largest effect is that on {strongest.classifier} for {strongest.expression}: "
+            f"{strongest.score:+.4f} per {config.unit}; it is the top class for {percent(changed)} of the "
+            f"people when the face is {wording.changed}, and for {percent(unchanged)} when it is "
+            f"{wording.unchanged}."
         )
     if config.identities < FEW:
         sentences.append(f"With fewer than {FEW} people the intervals are rough.")
     return sentences
 
 
-def score(config: AuditConfig) -> str:
-    """What the score is, and over what."""
-    steps = config.symmetry_steps - 1
+def score(result: AuditResult) -> str:
+    """Return what the score is, and over what."""
+    config, dose = result.config, result.intervention.axes[0]
+    steps = len(dose.levels) - 1
     units = any(action_unit(name) is not None for name in config.expressions)
     answer = "probability (softmax; of an action unit its sigmoid)" if units else "softmax probability"
-    meaning = f"Of the {answer}, {ESTIMATORS[config.estimator]}"
+    meaning = f"Of the {answer}, {estimator(result)}"
     if config.unit == "range":
-        return f"{meaning}: the change over the whole range of symmetry, {steps} steps."
+        return f"{meaning}: the change over the whole range of {dose.name}, {steps} steps."
+    step = abs(dose.levels[-1] - dose.levels[0]) / steps
     return (
-        f"{meaning}: the change per step of {1.0 / steps:.3g} in s; over the whole range it is {steps} times "
-        "as much."
+        f"{meaning}: the change per step of {step:.3g} in {dose.symbol}; over the whole range it is {steps} "
+        "times as much."
     )
 
 
+def estimator(result: AuditResult) -> str:
+    """Return what the run's estimator computes."""
+    dose = result.intervention.axes[0]
+    return ESTIMATORS[result.config.estimator].description.format(dose=dose.name)
+
+
+def correction(result: AuditResult) -> str:
+    """Return the name of the run's correction for many tests."""
+    return CORRECTIONS[result.config.correction].title
+
+
+def procedure(result: AuditResult) -> str:
+    """Return what the intervention does to a face, in the present tense."""
+    intervention = result.intervention
+    text = intervention.wording.description.format(**intervention.settings)
+    default = _default_procedure(result, "is")
+    return text or default[0].upper() + default[1:]
+
+
+def past_procedure(result: AuditResult) -> str:
+    """Return the same for a paper, in the past tense."""
+    intervention = result.intervention
+    text = intervention.wording.methods_text.format(**intervention.settings)
+    return text or _default_procedure(result, "was")
+
+
+def _default_procedure(result: AuditResult, verb: str) -> str:
+    dose, time = result.intervention.axes
+    return (
+        f"{dose.name} {verb} varied from {dose.ends[0]} to {dose.ends[1]}, and {time.name} from "
+        f"{time.ends[0]} to {time.ends[1]}"
+    )
+
+
+def grid(result: AuditResult) -> str:
+    """Return the size and range of the grid of levels."""
+    axes = result.intervention.axes
+    size = " × ".join(str(len(axis.levels)) for axis in axes)
+    ranges = ", ".join(f"{axis.name} {axis.levels[0]:g} to {axis.levels[-1]:g}" for axis in axes)
+    return f"{size} levels ({ranges})"
+
+
 def head(result: AuditResult) -> str:
-    """Which head it was, and whose."""
-    known = result.data.attrs["head"]
-    return f"{known['name']}; licence {known['licence']}; {known['source']}"
+    """Return the head's name, licence and source."""
+    attributes = result.data.attrs["head"]
+    return f"{attributes['name']}; licence {attributes['licence']}; {attributes['source']}"
 
 
 def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
-    """What the run noted of its machine, in words."""
+    """Return what the run noted of its machine, as rows of a table."""
     if not facts:
         return [("unknown", "environment.json is missing")]
-    shown = [
+    rows = [
         ("command", " ".join(facts.get("command", []))),
         ("devices", ", ".join(f"{n} x {name}" for name, n in Counter(facts.get("devices", [])).items())),
         ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
@@ -107,12 +135,12 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),
     ]
     if facts.get("resumed"):
-        shown.append(("resumed", f"{len(facts['resumed'])} times in another environment"))
-    return shown
+        rows.append(("resumed", f"{len(facts['resumed'])} times in another environment"))
+    return rows
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """What the run noted of its machine; empty where the file is gone."""
+    """Return what the run noted of its machine; empty if the file is missing."""
     try:
         return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
     except (OSError, ValueError):

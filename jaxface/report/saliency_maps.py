@@ -1,8 +1,9 @@
-"""Saliency of a run: the average expression of each classifier on the head's own face (Figs. 23-26)."""
+"""Saliency of a run: the average expression of each classifier on the head's mean face (Figs. 23-26)."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -11,148 +12,146 @@ import jax
 import numpy as np
 from PIL import Image
 
-from jaxface import classify
-from jaxface.audit.result import AuditResult
+from jaxface.audit import AuditResult
 from jaxface.classify import Classifier
-from jaxface.core.errors import JaxfaceError
 from jaxface.core.progress import Progress
 from jaxface.report import saliency
 from jaxface.report.average_faces import mean_expressions
 from jaxface.report.face_renderer import FaceRenderer
-from jaxface.report.image_encoding import resized
-from jaxface.report.overlays import on_head, overlay
-from jaxface.report.tables import names
+from jaxface.report.image_encoding import resize
+from jaxface.report.levels import changed_level
+from jaxface.report.overlays import overlay, values_on_face
 
 SaliencyLevel = Literal["none", "occlusion", "full"]
-STEPS = (1.0, 0.0)  # of symmetry
-_AT_ONCE = 2  # classifiers on a CPU: each holds its patches in memory
+_CONCURRENT = 2  # classifiers on a CPU: each holds its patches in memory
+_EDGE = 144  # pixels of a map, at most
 
 
 @dataclass(frozen=True)
 class SaliencyMap:
-    """What one answer to one face hangs on.
+    """The saliency of one answer to one face.
 
     Attributes:
+        expression: of the face.
+        changed: whether the intervention changed the face.
         answer: the expression that is explained; `probability` is the classifier's for it.
-        target: it is the one that was asked for; else the classifier's first answer, which differs from it.
+        is_target: whether `answer` is the face's expression; else it is the top class, where that differs.
         picture: (size, size, 3) uint8 with the map as heat.
         left: share of the map's absolute sum in the half that is the subject's left.
     """
 
     expression: str
-    symmetry: float
+    changed: bool
     answer: str
     probability: float
-    target: bool
+    is_target: bool
     picture: np.ndarray
     left: float
 
 
 @dataclass(frozen=True)
 class ClassifierSaliency:
-    """All explanations of one classifier; `reason` says why there are none."""
+    """All maps of one classifier; `gradient` is empty where there are no gradients."""
 
     name: str
     occlusion: tuple[SaliencyMap, ...] = ()
     gradient: tuple[SaliencyMap, ...] = ()
-    reason: str = ""
-
-
-def load_classifiers(result: AuditResult) -> tuple[dict[str, Classifier], dict[str, str]]:
-    """The run's classifiers by name, and why some cannot be loaded again."""
-    found, missing = {}, {}
-    for name, asked in zip(names(result.data, "classifier"), result.config.classifiers, strict=True):
-        try:
-            one = asked if isinstance(asked, Classifier) else classify.load(asked)
-            found[name] = classify.in_bfloat16(one) if result.config.precision == "bfloat16" else one
-        except JaxfaceError as error:
-            missing[name] = str(error)
-    return found, missing
 
 
 def explain(
     result: AuditResult,
-    studio: FaceRenderer,
-    classifiers: dict[str, Classifier],
-    depth: SaliencyLevel,
+    renderer: FaceRenderer,
+    classifiers: Mapping[str, Classifier],
+    level: SaliencyLevel,
     progress: Progress,
 ) -> list[ClassifierSaliency]:
-    """What each classifier's answers to its average faces hang on.
+    """Return the saliency of each classifier's answers to its average faces.
 
     Args:
-        studio: draws the pictures that are shown.
-        depth: "occlusion", or "full" with gradient maps, which classifiers on the host have not.
+        renderer: of the pictures that are shown.
+        classifiers: by name.
+        level: "occlusion", or "full" with gradient maps, which classifiers on the host do not have.
     """
-    mean = mean_expressions(result)
-    seen = FaceRenderer(result, studio.head, result.config.render.size)
+    means = mean_expressions(result)
+    audited = FaceRenderer(result, renderer.inputs, result.config.render.size)
 
     def one(name: str) -> ClassifierSaliency | None:
-        cells = [(expression, found) for (owner, expression), found in mean.items() if owner == name]
-        return _explain(studio, seen, classifiers[name], name, cells, depth) if cells else None
+        cells = [(expression, mean) for (owner, expression), mean in means.items() if owner == name]
+        return _explain(renderer, audited, classifiers[name], name, cells, level) if cells else None
 
-    # a small net keeps one core busy, and compiling another: two classifiers at a time share the machine
-    workers = max(1, min(os.cpu_count() or 1, _AT_ONCE)) if jax.default_backend() == "cpu" else 1
-    explained = []
+    # A small network keeps one core busy, and compiling another: two classifiers at a time share the machine.
+    workers = max(1, min(os.cpu_count() or 1, _CONCURRENT)) if jax.default_backend() == "cpu" else 1
+    explanations = []
     with ThreadPoolExecutor(workers) as pool:
-        for name, found in zip(classifiers, pool.map(one, classifiers), strict=True):
-            explained += [found] if found is not None else []
+        for name, explanation in zip(classifiers, pool.map(one, classifiers), strict=True):
+            explanations += [explanation] if explanation is not None else []
             progress.advance(1, f"saliency of {name}")
-    return explained
+    return explanations
 
 
 def _explain(
-    studio: FaceRenderer,
-    seen: FaceRenderer,
+    renderer: FaceRenderer,
+    audited: FaceRenderer,
     classifier: Classifier,
     name: str,
     cells: list[tuple[str, np.ndarray]],
-    depth: SaliencyLevel,
+    level: SaliencyLevel,
 ) -> ClassifierSaliency:
-    """One classifier; `cells` are expressions with their mean coefficients."""
-    faces = [studio.average(mean) for _, mean in cells for _ in STEPS]
-    steps = np.tile(STEPS, len(cells))
-    labels = [label for label, _ in cells for _ in STEPS]
-    said, losses = saliency.occlusion(classifier, seen.draw(faces, steps).astype(np.float32) / 255)
-    asked = [(face, classifier.index(label), True) for face, label in enumerate(labels)]
-    first = [(face, int(said[face].argmax()), False) for face in range(len(faces))]
-    wanted = asked + [one for one, other in zip(first, asked, strict=True) if one[1] != other[1]]
-    shown = studio.draw(faces, steps)
+    """Explain one classifier.
 
-    def explanations(maps: list[np.ndarray]) -> tuple[SaliencyMap, ...]:
-        largest = float(np.quantile(np.abs(np.stack(maps)), 0.995))
-        made = []
-        for (face, answer, target), heat in zip(wanted, maps, strict=True):
+    Args:
+        audited: renders at the size that the classifier was audited with.
+        cells: expressions with their mean coefficients.
+    """
+    intervention = renderer.intervention
+    steps = intervention.axes[0].unchanged, changed_level(intervention.axes[0])
+    faces = [renderer.average(mean) for _, mean in cells for _ in steps]
+    dose = np.tile(steps, len(cells))
+    labels = [label for label, _ in cells for _ in steps]
+    probabilities, losses = saliency.occlusion(classifier, audited.render(faces, dose).astype(np.float32) / 255)
+    targets = [(face, classifier.index(label), True) for face, label in enumerate(labels)]
+    top = [(face, int(probabilities[face].argmax()), False) for face in range(len(faces))]
+    answers = targets + [one for one, other in zip(top, targets, strict=True) if one[1] != other[1]]
+    pictures = renderer.render(faces, dose)
+
+    def saliency_maps(heats: list[np.ndarray]) -> tuple[SaliencyMap, ...]:
+        largest = float(np.quantile(np.abs(np.stack(heats)), 0.995))
+        maps = []
+        for (face, answer, is_target), heat in zip(answers, heats, strict=True):
             weight = np.abs(heat)
             left = weight[:, weight.shape[1] // 2 :].sum() / max(weight.sum(), 1e-12)
-            picture = overlay(shown[face], resized_map(heat, studio.size), largest)
-            made.append(
+            picture = overlay(pictures[face], resize_map(heat, renderer.size), largest)
+            maps.append(
                 SaliencyMap(
                     labels[face],
-                    float(steps[face]),
+                    bool(dose[face] != steps[0]),
                     classifier.labels[answer],
-                    float(said[face, answer]),
-                    target,
-                    resized(picture, min(studio.size, 144)),
+                    float(probabilities[face, answer]),
+                    is_target,
+                    resize(picture, min(renderer.size, _EDGE)),
                     float(left),
                 )
             )
-        return tuple(made)
+        return tuple(maps)
 
-    hidden = explanations(
-        [saliency.occlusion_map(losses[face, :, answer], seen.size) for face, answer, _ in wanted]
+    occlusion = saliency_maps(
+        [saliency.occlusion_map(losses[face, :, answer], audited.size) for face, answer, _ in answers]
     )
-    if depth != "full" or classifier.on_host:
-        return ClassifierSaliency(name, hidden)
-    side, view = studio.result.config.side, seen.with_silhouettes()
-    pushed = []
-    for face, answer, _ in wanted:
-        push = saliency.vertex_push(classifier, studio.head, faces[face], view, steps[face], answer, side)
-        density = saliency.skin_density(studio.head, push)
-        pushed.append(on_head(studio, faces[face], density, steps[face]))
-    return ClassifierSaliency(name, hidden, explanations(pushed))
+    displaces = intervention.affine_fields(renderer.head, faces[0]) is not None
+    if level != "full" or classifier.on_host or not displaces:
+        return ClassifierSaliency(name, occlusion)
+    scene = audited.scene_with_silhouettes()
+    heats = []
+    for face, answer, _ in answers:
+        gradient = saliency.vertex_gradient(
+            classifier, renderer.head, faces[face], scene, intervention, dose[face], answer
+        )
+        density = saliency.skin_density(renderer.head, gradient)
+        heats.append(values_on_face(renderer, faces[face], density, dose[face]))
+    return ClassifierSaliency(name, occlusion, saliency_maps(heats))
 
 
-def resized_map(heat: np.ndarray, size: int) -> np.ndarray:
-    """(size, size) a map (H, W), bilinear."""
-    drawn = Image.fromarray(np.asarray(heat, np.float32)).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(drawn)
+def resize_map(heat: np.ndarray, size: int) -> np.ndarray:
+    """Return a map (H, W) as (size, size), bilinear."""
+    image = Image.fromarray(np.asarray(heat, np.float32))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))

@@ -1,4 +1,4 @@
-"""The numbers of the report, from the variables of a run's store."""
+"""The tables of the report, from a run's summary."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import xarray
 
-from jaxface.audit.layout import CellStatus
-from jaxface.audit.result import AuditResult
-from jaxface.audit.statistics import summary
+from jaxface.audit import AuditResult, CellStatus
+from jaxface.audit.summary import CrossPrediction
+from jaxface.report.levels import loss_sign
 from jaxface.report.text import percent
 
 REASONS = {
@@ -22,156 +22,116 @@ REASONS = {
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One classifier and expression, over people.
+    """One classifier and expression, over people: a view of `CellSummary`.
 
     Attributes:
-        known: how many people have a score; the rest describes these.
+        n_valid: people who have a score; all other numbers describe these.
         score, low, high: mean score with its confidence interval.
-        significant: how many are significant after Holm's correction; share of `known`.
-        accuracy: for each checked symmetry, how often the expression is the first answer at time 1.
-        activation, deviation: of the probability at symmetry and time 1, over people.
-        reason: why nothing is known; empty where something is.
+        loss_sign: of `levels.loss_sign`.
+        significant: people whose score is significant after the run's correction; share of `n_valid`.
+        accuracy: for each probe level, how often the expression is the top class at full expression.
+        accuracy_ends: that at the most changed probe level, and on the unchanged face.
+        activation, deviation: probability of the unchanged face at full expression, over people.
+        population_p: p-value of the mean score.
+        scheme_counts: people whose score is significant, scheme by scheme.
+        reason: why there is no score; empty where there is one.
     """
 
     classifier: str
     expression: str
-    known: int
+    n_valid: int
     score: float
     low: float
     high: float
+    loss_sign: int
     significant: int
     share: float
     accuracy: tuple[float, ...]
+    accuracy_ends: tuple[float, float]
     activation: float
     deviation: float
+    population_p: float
+    scheme_counts: tuple[int, ...]
     reason: str
 
+    @property
+    def direction(self) -> int:
+        """1 for a loss whose interval excludes zero, -1 for such a gain, else 0."""
+        return self.loss_sign * (int(self.low > 0) - int(self.high < 0))
 
-@dataclass(frozen=True)
-class CrossPrediction:
-    """What one classifier says of the faces that were found for another: mean probability, share first."""
-
-    probability: float
-    first: float
-    own: bool
-
-
-@dataclass(frozen=True)
-class SchemeRow:
-    """What the permutation schemes say of one classifier and expression, and the test over people.
-
-    Attributes:
-        known: people who have a score.
-        significant: how many of them, scheme by scheme.
-    """
-
-    classifier: str
-    expression: str
-    known: int
-    significant: tuple[int, ...]
-    population_p: float
+    @property
+    def loss(self) -> float:
+        """The score, positive where changed faces get lower answers than unchanged ones."""
+        return self.loss_sign * self.score
 
 
 @dataclass(frozen=True)
 class TransferRow:
-    """The faces found for one classifier and expression, before every classifier."""
+    """The faces searched for one classifier and expression, before every classifier.
 
-    finder: str
+    Attributes:
+        cells: one for each evaluator, with whether it is `searched_for` itself.
+    """
+
+    searched_for: str
     expression: str
-    cells: tuple[CrossPrediction, ...]
+    cells: tuple[tuple[CrossPrediction, bool], ...]
 
 
 def names(data: xarray.Dataset, dimension: str) -> list[str]:
-    """The names along a dimension."""
+    """Return the names along a dimension."""
     return [str(name) for name in data[dimension].values]
 
 
 def score_rows(result: AuditResult) -> list[ScoreRow]:
-    """A row for each classifier and expression, classifier by classifier."""
-    table = summary(result)
-    accuracy = result.accuracy.transpose("classifier", "expression", "checked_symmetry").values
-    deviation = result.surfaces.isel(symmetry=-1, time=-1).std("identity").values
-    status = result.data["status"].values
+    """Return a row for each classifier and expression, classifier by classifier."""
+    summary, intervention = result.summary, result.intervention
+    ends = intervention.most_changed_probe, intervention.unchanged_probe
+    sign = loss_sign(intervention.axes[0])
     rows = []
-    for c, classifier in enumerate(names(result.data, "classifier")):
-        for e, expression in enumerate(names(result.data, "expression")):
-            cell = table.isel(classifier=c, expression=e)
-            count = int(cell["identities"])
-            rows.append(
-                ScoreRow(
-                    classifier=classifier,
-                    expression=expression,
-                    known=count,
-                    score=float(cell["score"]),
-                    low=float(cell["low"]),
-                    high=float(cell["high"]),
-                    significant=int(cell["significant"]),
-                    share=float(cell["ratio"]),
-                    accuracy=tuple(map(float, accuracy[c, e])),
-                    activation=float(cell["activation"]),
-                    deviation=float(deviation[c, e]),
-                    reason="" if count else reason(status[c, e]),
-                )
+    for cell in summary.cells:
+        key = cell.classifier, cell.expression
+        accuracy = tuple(row.accuracy for row in summary.accuracies_of(*key))
+        rows.append(
+            ScoreRow(
+                classifier=cell.classifier,
+                expression=cell.expression,
+                n_valid=cell.identities,
+                score=cell.score,
+                low=cell.low,
+                high=cell.high,
+                loss_sign=sign,
+                significant=cell.significant,
+                share=cell.ratio,
+                accuracy=accuracy,
+                accuracy_ends=(accuracy[ends[0]], accuracy[ends[1]]),
+                activation=cell.activation,
+                deviation=cell.activation_deviation,
+                population_p=cell.population_p,
+                scheme_counts=tuple(row.significant for row in summary.schemes_of(*key)),
+                reason="" if cell.has_score else reason(cell.status),
             )
+        )
     return rows
 
 
-def scheme_rows(result: AuditResult) -> list[SchemeRow]:
-    """A row for each classifier and expression that has a score."""
-    table, schemes = summary(result), result.schemes
-    rows = []
-    for classifier in names(result.data, "classifier"):
-        for expression in names(result.data, "expression"):
-            cell = table.sel(classifier=classifier, expression=expression)
-            if not int(cell["identities"]):
-                continue
-            counts = schemes["significant"].sel(classifier=classifier, expression=expression).values
-            rows.append(
-                SchemeRow(
-                    classifier,
-                    expression,
-                    int(cell["identities"]),
-                    tuple(map(int, counts)),
-                    float(cell["population_p"]),
-                )
-            )
-    return rows
-
-
-def reason(status: np.ndarray) -> str:
-    """The commonest status of some cells, in words."""
-    values, counts = np.unique(status, return_counts=True)
-    return REASONS.get(CellStatus(int(values[counts.argmax()])), "no permutation test yet")
-
-
-def mean(values: np.ndarray) -> float:
-    """Mean of what is finite; NaN where nothing is."""
-    values = np.asarray(values, np.float64)
-    known = values[np.isfinite(values)]
-    return float(known.mean()) if known.size else float("nan")
-
-
-def median(values: np.ndarray) -> float:
-    """Median of what is finite; NaN where nothing is."""
-    values = np.asarray(values, np.float64)
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
+def reason(status: int) -> str:
+    """Return why a cell of this `CellStatus` has no score."""
+    return REASONS.get(CellStatus(status), "no permutation test yet")
 
 
 def transfer_rows(result: AuditResult) -> list[TransferRow]:
-    """A row for each classifier and expression that faces were found for."""
-    table = result.transfer
+    """Return a row for each classifier and expression that faces were searched for."""
     rows = []
-    for finder in names(result.data, "classifier"):
+    for classifier in names(result.data, "classifier"):
         for expression in names(result.data, "expression"):
-            cells = []
-            for judge in names(result.data, "judge"):
-                said = table.sel(classifier=finder, expression=expression, judge=judge)
-                cells.append(
-                    CrossPrediction(float(said["probability"]), float(said["accuracy"]), judge == finder)
-                )
-            if any(np.isfinite(cell.probability) for cell in cells):
-                rows.append(TransferRow(finder, expression, tuple(cells)))
+            cells = tuple(
+                (cell, cell.evaluator == classifier)
+                for cell in result.summary.cross_predictions
+                if (cell.classifier, cell.expression) == (classifier, expression)
+            )
+            if any(np.isfinite(cell.probability) for cell, _ in cells):
+                rows.append(TransferRow(classifier, expression, cells))
     return rows
 
 
@@ -192,7 +152,7 @@ SEARCH_COLUMNS = (
 
 
 def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
-    """What `SEARCH_COLUMNS` names, for each classifier and expression that was searched."""
+    """Return the values of `SEARCH_COLUMNS`, for each classifier and expression that was searched."""
     data = result.data
     rows: list[tuple[str, ...]] = []
     for classifier in names(data, "classifier"):
@@ -210,31 +170,45 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
                     "cpu_seconds",
                 )
             }
-            known = np.isfinite(cell["probability"])
-            if not known.any():
+            mask = np.isfinite(cell["probability"])
+            if not mask.any():
                 continue
-            cell = {name: values[known] for name, values in cell.items()}
+            cell = {name: values[mask] for name, values in cell.items()}
             rows.append(
                 (
                     classifier,
                     expression,
-                    percent(mean(cell["probability"] > 0.9)),
-                    percent(mean(cell["probability"] > 0.99)),
-                    f"{median(cell['probability']):.3f}",
-                    f"{median(cell['probability_shifted']):.3f}",
-                    percent(mean(cell["share_at_bound"])),
-                    f"{mean(cell['norm']):.1f}",
-                    f"{mean(cell['excess']):.2f}",
-                    f"{median(cell['forward_calls']):.0f}",
-                    f"{median(cell['gradient_calls']):.0f}",
-                    f"{mean(cell['cpu_seconds']):.1f}",
+                    percent(finite_mean(cell["probability"] > 0.9)),
+                    percent(finite_mean(cell["probability"] > 0.99)),
+                    f"{finite_median(cell['probability']):.3f}",
+                    f"{finite_median(cell['probability_shifted']):.3f}",
+                    percent(finite_mean(cell["share_at_bound"])),
+                    f"{finite_mean(cell['norm']):.1f}",
+                    f"{finite_mean(cell['excess']):.2f}",
+                    f"{finite_median(cell['forward_calls']):.0f}",
+                    f"{finite_median(cell['gradient_calls']):.0f}",
+                    f"{finite_mean(cell['cpu_seconds']):.1f}",
                 )
             )
     return rows
 
 
+def finite_mean(values: np.ndarray) -> float:
+    """Return the mean of the finite values; NaN where there are none."""
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if finite.size else float("nan")
+
+
+def finite_median(values: np.ndarray) -> float:
+    """Return the median of the finite values; NaN where there are none."""
+    values = np.asarray(values, np.float64)
+    finite = values[np.isfinite(values)]
+    return float(np.median(finite)) if finite.size else float("nan")
+
+
 def text_table(columns: list[str], rows: list[list[str]]) -> str:
-    """A table for a terminal: two names on the left, numbers on the right; short rows end in a remark."""
+    """Return a table for a terminal: two names on the left, numbers on the right; short rows end in a note."""
     full = [row for row in rows if len(row) == len(columns)]
     widths = [max(len(row[index]) for row in [columns, *full]) for index in range(len(columns))]
     lines = []
@@ -248,16 +222,18 @@ def text_table(columns: list[str], rows: list[list[str]]) -> str:
 
 
 def score_table(result: AuditResult) -> str:
-    """The scores of a run for a terminal."""
-    checked = [f"first at s={value:g}" for value in result.data["checked_symmetry"].values]
-    columns = ["classifier", "expression", "score", "95 % interval", "significant", *checked]
+    """Return the scores of a run for a terminal."""
+    intervention = result.intervention
+    symbol = intervention.axes[0].symbol
+    probes = [f"accuracy at {symbol}={level:g}" for level in intervention.probe_levels]
+    columns = ["classifier", "expression", "score", "95 % interval", "significant", *probes]
     lines: list[list[str]] = []
     for row in score_rows(result):
-        if row.known:
+        if row.n_valid:
             interval = f"{row.low:+.4f} .. {row.high:+.4f}"
-            shares = [percent(value) for value in row.accuracy]
-            found = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.known}", *shares]
+            accuracy = [percent(value) for value in row.accuracy]
+            cells = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.n_valid}", *accuracy]
         else:
-            found = [f"({row.reason})"]
-        lines.append([row.classifier, row.expression, *found])
+            cells = [f"({row.reason})"]
+        lines.append([row.classifier, row.expression, *cells])
     return text_table(columns, lines)

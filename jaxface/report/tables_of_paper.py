@@ -1,26 +1,29 @@
-"""The paper's tables of one run, as CSV and LaTeX."""
+"""The paper's tables for one run, as CSV and LaTeX."""
 
 from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
-from jaxface.audit.result import AuditResult
+from jaxface.audit import AuditResult
 from jaxface.report import tables
+from jaxface.report.prose import correction
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.text import fixed, percent
 
 
 @dataclass(frozen=True)
 class Table:
-    """Names on the left, numbers on the right.
+    """A table with names on the left and numbers on the right.
 
     Attributes:
         name: of its file, without an ending.
         columns: their heads.
         rows: as text, each as long as `columns`.
-        left: how many columns hold names.
+        left: number of columns with names.
     """
 
     name: str
@@ -31,47 +34,49 @@ class Table:
 
 
 def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
-    """Tables 2 to 5, every score with its interval, the tests, the transfer and the search."""
-    config = result.config
+    """Return Tables 2 to 5, every score with its interval, the tests, the transfer and the search."""
+    config, wording = result.config, result.intervention.wording
+    dose = result.intervention.axes[0]
     expressions = tuple(names(result.data, "expression"))
     classifiers = names(result.data, "classifier")
-    found = {(row.classifier, row.expression): row for row in rows}
+    by_key = {(row.classifier, row.expression): row for row in rows}
 
-    def wide(name: str, caption: str, show) -> Table:  # type: ignore[no-untyped-def]
+    def wide(name: str, caption: str, show: Callable[[ScoreRow], str]) -> Table:
         cells = tuple(
-            (c, *(show(found[c, e]) if found[c, e].known else "–" for e in expressions)) for c in classifiers
+            (c, *(show(by_key[c, e]) if by_key[c, e].n_valid else "–" for e in expressions))
+            for c in classifiers
         )
         return Table(name, caption, ("classifier", *expressions), cells)
 
-    checked = [float(value) for value in result.data["checked_symmetry"].values]
-    made = [
+    several = [
         wide(
             "table2-scores",
-            f"Mean change of the probability per {config.unit} of symmetry.",
+            f"Mean change of the probability per {config.unit} of {dose.name}.",
             lambda row: f"{row.score:+.4f}",
         ),
         wide(
             "table3-significant",
-            f"People whose score is significant at {config.alpha:g} after correction, of {config.identities}.",
+            f"People whose score is significant at {config.alpha:g} after {correction(result)} correction, of "
+            f"{config.identities}.",
             lambda row: str(row.significant),
         ),
     ]
-    for index, symmetry in enumerate(checked):
-        made.append(
+    for index, level in enumerate(result.intervention.probe_levels):
+        several.append(
             wide(
-                f"table4-accuracy-s{symmetry:g}",
-                f"Share of faces at full expression whose first answer is it, symmetry {symmetry:g}.",
-                lambda row, index=index: percent(row.accuracy[index]),
+                f"table4-accuracy-{dose.symbol}{level:g}",
+                f"Accuracy at full expression, {dose.name} {level:g}.",
+                partial(_accuracy, index=index),
             )
         )
-    made.append(
+    several.append(
         wide(
             "table5-activation",
-            "Probability reached with a whole face at full expression, mean over people.",
+            f"Probability of {wording.unchanged} faces at full expression, mean over people.",
             lambda row: fixed(row.activation),
         )
     )
-    made.append(
+    several.append(
         Table(
             "intervals",
             "Scores with 95 % BCa intervals over people.",
@@ -82,59 +87,64 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
                     row.expression,
                     *(f"{value:+.4f}" for value in (row.score, row.low, row.high)),
                     str(row.significant),
-                    str(row.known),
+                    str(row.n_valid),
                 )
                 for row in rows
-                if row.known
+                if row.n_valid
             ),
             left=2,
         )
     )
-    made.append(
+    several.append(
         Table(
             "tests",
-            "People who are significant under each scheme; p-value of the population by sign flips.",
+            "People with a significant score under each scheme; p-value of the population by sign flips.",
             ("classifier", "expression", *names(result.data, "scheme"), "people", "population p"),
             tuple(
                 (
                     row.classifier,
                     row.expression,
-                    *map(str, row.significant),
-                    str(row.known),
+                    *map(str, row.scheme_counts),
+                    str(row.n_valid),
                     f"{row.population_p:.2g}",
                 )
-                for row in tables.scheme_rows(result)
+                for row in rows
+                if row.n_valid
             ),
             left=2,
         )
     )
     if len(classifiers) > 1:
-        made.append(
+        several.append(
             Table(
                 "transfer",
-                "Mean probability that each classifier gives the faces found for another.",
-                ("found for", "expression", *classifiers),
+                "Mean probability of each classifier for the faces searched for another.",
+                ("searched for", "expression", *classifiers),
                 tuple(
-                    (row.finder, row.expression, *(fixed(cell.probability) for cell in row.cells))
+                    (row.searched_for, row.expression, *(fixed(cell.probability) for cell, _ in row.cells))
                     for row in tables.transfer_rows(result)
                 ),
                 left=2,
             )
         )
-    made.append(
+    several.append(
         Table(
             "search",
-            "How the expressions were found.",
+            "The search for the expressions.",
             tables.SEARCH_COLUMNS,
             tuple(tables.search_rows(result)),
             left=2,
         )
     )
-    return made
+    return several
+
+
+def _accuracy(row: ScoreRow, index: int) -> str:
+    return percent(row.accuracy[index])
 
 
 def as_csv(table: Table) -> str:
-    """The table as CSV text."""
+    """Return the table as CSV text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(table.columns)
@@ -143,7 +153,7 @@ def as_csv(table: Table) -> str:
 
 
 def as_latex(table: Table) -> str:
-    """The table as a LaTeX `table` with `booktabs` rules."""
+    """Return the table as a LaTeX `table` with `booktabs` rules."""
     columns = "l" * table.left + "r" * (len(table.columns) - table.left)
     lines = [
         r"\begin{table}",
@@ -176,5 +186,5 @@ _SPECIAL = {
 
 
 def escaped(text: str) -> str:
-    """Text for LaTeX: what has a meaning there, and signs that its fonts lack, are spelled out."""
+    """Return text for LaTeX: special characters, and signs that its fonts lack, are escaped."""
     return "".join(_SPECIAL.get(sign, sign) for sign in text)

@@ -1,4 +1,4 @@
-"""From a template's name and values to HTML text."""
+"""Fill templates with values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from markupsafe import Markup
 
 
 def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """The page `templates/NAME.html` with the style sheet as `style`; values are escaped, unless `Markup`."""
+    """Return `templates/NAME.html` as HTML text, with the style sheet as `style`.
+
+    Values are escaped, unless they are `Markup`.
+    """
     environment = jinja2.Environment(
         autoescape=True,
         trim_blocks=True,
@@ -24,12 +27,12 @@ def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) 
 
 
 def render_text(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """The text `templates/NAME`; nothing is escaped."""
+    """Return `templates/NAME` as plain text; nothing is escaped."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)
     environment.filters |= filters
     return environment.from_string(read(name)).render(**values)
 
 
 def read(name: str) -> str:
-    """The text of a file in `templates/`."""
+    """Return the text of a file in `templates/`."""
     return (resources.files("jaxface.report") / "templates" / name).read_text(encoding="utf-8")

@@ -18,7 +18,7 @@ from jaxface.classify.probability import probabilities
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
-from jaxface.face.appearance import wrinkle_pattern_weights
+from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
 from jaxface.render import Deformation, Prepared, prepare, render
 from jaxface.render.scenes import Camera, Orthographic, Scene
@@ -73,11 +73,11 @@ def build_problem(
     Both halves of an expression move alike, so the bases are added. The expression space would be part of
     the key of compiled programs, and is not used here.
     """
-    both = head.expression_basis if head.whole_basis is None else head.expression_basis + head.whole_basis
-    lines, basis = head.appearance.lines, jnp.moveaxis(both, -1, 0)
+    both = head.expression_basis if head.shared_basis is None else head.expression_basis + head.shared_basis
+    lines, basis = head.appearance.wrinkles, jnp.moveaxis(both, -1, 0)
     strengths = None if lines is None else jnp.einsum("evc,vcl->el", basis, lines.feature)
     bare_head = dataclasses.replace(
-        head, expression_basis=head.expression_basis[..., :0], whole_basis=None, expressions=_UNUSED
+        head, expression_basis=head.expression_basis[..., :0], shared_basis=None, expressions=_UNUSED
     )
     return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
 
@@ -200,9 +200,9 @@ def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
     """
     head = problem.head
     displacement = jnp.tensordot(candidates, problem.basis, 1)
-    if head.appearance.lines is None or problem.line_strengths is None:
+    if head.appearance.wrinkles is None or problem.line_strengths is None:
         return Deformation(displacement, jnp.zeros(displacement.shape[:2]))
-    weights = partial(wrinkle_pattern_weights, head.appearance.lines)
+    weights = partial(wrinkle_map_weights, head.appearance.wrinkles.region)
     return Deformation(displacement, jax.vmap(weights)(candidates @ problem.line_strengths))
 
 

@@ -11,7 +11,7 @@ from jaxface.stats.independence import (
     majority,
 )
 from jaxface.stats.multiple import CORRECTIONS, adjust, benjamini_hochberg, holm
-from jaxface.stats.permutation import SCHEMES, PermutationResult, permutation_test
+from jaxface.stats.permutation import SCHEMES, PermutationResult, null_scores, permutation_test
 from jaxface.stats.regression import WindowRegression, window_regression
 from jaxface.stats.score import ESTIMATORS, population_score, symmetry_score
 from jaxface.stats.sign_flip import sign_flip_test
@@ -34,6 +34,7 @@ __all__ = [
     "kci",
     "majority",
     "mean_interval",
+    "null_scores",
     "permutation_test",
     "population_score",
     "sign_flip_test",

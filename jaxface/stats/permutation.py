@@ -25,7 +25,7 @@ import numpy as np
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import Array
 from jaxface.stats.schemes import SCHEMES
-from jaxface.stats.score import check_surface, column_weights
+from jaxface.stats.score import Unit, check_surface, column_weights
 
 PEstimate = Literal["valid", "paper"]
 
@@ -244,3 +244,32 @@ def _count_exceeding(shuffles: Array, parts: Array, statistic: Array, ties: Arra
     )
     exceeds = jnp.where(ties, excess >= -_TIE, excess > _TIE)
     return jnp.sum(exceeds & mask[:, None], axis=0, dtype=jnp.int32)
+
+
+def null_scores(
+    surface: np.ndarray | Array,
+    key: Array,
+    count: int = 2000,
+    scheme: str = "per-time",
+    estimator: str = "gradient",
+    unit: Unit = "step",
+) -> np.ndarray:
+    """Return (..., count) scores of the surfaces with their answers shuffled: a sample of the null, to plot.
+
+    Args:
+        surface: (..., S, T), S >= 2.
+        key: one key; all surfaces share the shuffles.
+        scheme: a name in `SCHEMES`.
+        estimator, unit: as in `symmetry_score`; the scheme's own estimator wins.
+    """
+    values = np.asarray(surface, dtype=np.float64)
+    steps, times = values.shape[-2:]
+    entry = SCHEMES[scheme]
+    weights, scale = column_weights(entry.estimator or estimator, steps)
+    if entry.whole_curve:
+        values = values.mean(-1, keepdims=True)
+        shuffles = _shuffle_curves(key, weights, count)[..., None]
+    else:
+        shuffles = _shuffle_in_time(key, weights, count, times)
+    sums = np.einsum("kst,...st->...k", np.asarray(shuffles, np.float64), values) / values.shape[-1]
+    return np.asarray(sums * scale * (steps - 1 if unit == "range" else 1))

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jaxface import face
-from jaxface.audit import store
 from jaxface.audit.observe import cohort
 from jaxface.audit.observe.config import CohortConfig, ObserveConfig
 from jaxface.audit.observe.runner import ObserveResult, run, serializable_config
 from jaxface.audit.observe.tables import write_csv
-from jaxface.core import io
+from jaxface.core import io, run_folder
 from jaxface.core.config import dump_toml
 from jaxface.core.progress import NullProgress, Progress
 
@@ -63,7 +62,7 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
     progress, folder = progress or NullProgress(), Path(out)
     head = face.load(str(config.cohort.head), **config.cohort.head_options)
     cohort.check(config.cohort, head)
-    io.write_text(folder / store.CONFIG, dump_toml(serializable_config(config)))
+    io.write_text(folder / run_folder.SETTINGS, dump_toml(serializable_config(config)))
     results: dict[str, list[ObserveResult]] = {kind: [] for kind in KINDS}
     for seed in range(config.seed, config.seed + config.repeats):
         for kind, cohort_results in results.items():

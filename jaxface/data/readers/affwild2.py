@@ -1,9 +1,10 @@
 """Aff-Wild2 (Kollias & Zafeiriou 2019), cropped and aligned frames, as in the ABAW competitions.
 
-As commonly known, not checked against the publishers' files: annotations `*EXPR*/Train_Set/VIDEO.txt` (and
-`Validation_Set`; likewise `*AU*`) anywhere below the root's `annotations`, whose first line names the columns
-and whose line k + 1 tells frame k; -1 = not annotated. Frames `cropped_aligned/VIDEO/00001.jpg`. The first
-line of the expressions reads Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other."""
+The layout is from memory, unverified against the publishers' files: annotations
+`*EXPR*/Train_Set/VIDEO.txt` (and `Validation_Set`; the same with `*AU*`) anywhere below the root's
+`annotations`, whose first line names the columns and whose line k + 1 annotates frame k; -1 = not
+annotated. Frames `cropped_aligned/VIDEO/00001.jpg`. The first line of the expressions reads
+Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other."""
 
 from __future__ import annotations
 
@@ -17,74 +18,81 @@ from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_name
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.readers.common import Found, chosen, code, dataset, folder, lines, number_of
+from jaxface.data.readers.common import (
+    ImageList,
+    build_dataset,
+    check_option,
+    parse_code,
+    parse_number,
+    read_lines,
+    require_folder,
+)
 
 _PARTS = {"train": "Train_Set", "val": "Validation_Set"}
 OTHER = "other"
 
 
 def read_affwild2(root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick") -> Dataset:
-    """Frames with expressions; the class "other" is no expression of the vocabulary, `relabel` leaves it out.
+    """Read frames with expressions. The class "other" is no expression of the vocabulary; `relabel`
+    drops it.
 
-    `identity` is the video's number, `frame` the frame's.
+    The columns `identity` and `frame` are the numbers of video and frame.
 
     Raises:
         DataError: a folder is missing, or a line is damaged.
         LabelError: a header with an unknown expression, or another header than the first video's.
     """
-    home, found = _home(root, "EXPR", split), Found()
+    folder, images = _annotation_folder(root, "EXPR", split), ImageList()
     labels: tuple[str, ...] = ()
-    for video, path in enumerate(sorted(home.glob("*.txt"))):
-        header, *rows = lines(path, "annotations of a video")
+    for video, path in enumerate(sorted(folder.glob("*.txt"))):
+        header, *rows = read_lines(path, "annotations of a video")
         names = tuple(_label(path, name) for name in header[1].split(","))
         if labels and names != labels:
-            raise LabelError(f"{path} has the classes {', '.join(names)}, other videos {', '.join(labels)}")
+            raise LabelError(f"{path} has the classes {', '.join(names)}, but other videos {', '.join(labels)}")
         labels = names
         for frame, (number, text) in enumerate(rows, 1):
             name = _frame(root, path.stem, frame)
             if text.strip() == "-1":
-                found.leave("not annotated", name)
+                images.leave_out("not annotated", name)
             else:
-                label = code(path, number, text, labels)
-                found.add(name, {"label": label, "identity": video, "frame": frame})
-    return dataset("affwild2", root, found, check=check, labels=labels)
+                label = parse_code(path, number, text, labels)
+                images.add(name, {"label": label, "identity": video, "frame": frame})
+    return build_dataset("affwild2", root, images, check=check, labels=labels)
 
 
 def read_affwild2_units(
     root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick"
 ) -> Dataset:
-    """Frames with action units, whose header reads AU1,AU2,AU4,...; -1 = unknown.
+    """Read frames with action units. Headers are AU1,AU2,AU4,...; -1 = unknown.
 
     Raises:
         DataError: a folder is missing, or a line or header is damaged.
     """
-    home, found = _home(root, "AU", split), Found()
+    folder, images = _annotation_folder(root, "AU", split), ImageList()
     units: tuple[int, ...] = ()
-    for video, path in enumerate(sorted(home.glob("*.txt"))):
-        header, *rows = lines(path, "annotations of a video")
+    for video, path in enumerate(sorted(folder.glob("*.txt"))):
+        header, *rows = read_lines(path, "annotations of a video")
         numbers = tuple(int(number) for number in re.findall(r"AU\s*(\d+)", header[1]))
         if not numbers or (units and numbers != units):
-            raise DataError(
-                f"{path} begins with {header[1]!r}, wanted the same action units as in other videos"
-            )
+            raise DataError(f"{path} begins with {header[1]!r}, not with the action units of the other videos")
         units = numbers
         for frame, (number, text) in enumerate(rows, 1):
-            values = np.array([number_of(path, number, each) for each in text.split(",")])
+            values = np.array([parse_number(path, number, each) for each in text.split(",")])
             if len(values) != len(units):
                 raise DataError(f"{path}, line {number}: {len(values)} values for {len(units)} action units")
             row = {"units": values == 1, "units_known": values >= 0, "identity": video, "frame": frame}
-            found.add(_frame(root, path.stem, frame), row)
-    return dataset("affwild2-units", root, found, check=check, units=units)
+            images.add(_frame(root, path.stem, frame), row)
+    return build_dataset("affwild2-units", root, images, check=check, units=units)
 
 
-def _home(root: Path, task: str, split: str) -> Path:
-    chosen("split", split, tuple(_PARTS))
-    notes = folder(root, "annotations", wanted="Aff-Wild2's annotations")
-    folder(root, "cropped_aligned", wanted="Aff-Wild2's cropped and aligned frames")
-    homes = [path for path in sorted(notes.rglob(_PARTS[split])) if task in path.parent.name.split("_")]
-    if not homes:
-        raise DataError(f"no folder *{task}*/{_PARTS[split]} below {notes}")
-    return homes[0]
+def _annotation_folder(root: Path, task: str, split: str) -> Path:
+    check_option("split", split, tuple(_PARTS))
+    annotations = require_folder(root, "annotations", contents="Aff-Wild2's annotations")
+    require_folder(root, "cropped_aligned", contents="Aff-Wild2's cropped and aligned frames")
+    folders = [path for path in sorted(annotations.rglob(_PARTS[split])) if task in path.parent.name.split("_")]
+    if not folders:
+        raise DataError(f"no folder *{task}*/{_PARTS[split]} below {annotations}")
+    return folders[0]
 
 
 def _label(path: Path, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What the readers share: finding files, telling what is missing, putting a data set together."""
+"""What the readers share: finding files, naming what is missing, building a data set."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check, fault
-from jaxface.data.read_report import ReadReport, grouped
+from jaxface.data.image_io import Check, find_fault
+from jaxface.data.read_report import ReadReport, group_by_reason
 from jaxface.data.sources import FileSource
 
 
 @dataclass
-class Found:
-    """Images as a reader comes upon them, one `add` each.
+class ImageList:
+    """The images of a layout, one `add` or `leave_out` each.
 
     Attributes:
         names: of the images, relative to the root.
-        rows: of every image, its columns.
-        boxes: of every image, left, top, right, bottom; none = all of the image.
-        left_out: (reason, name) of what is not taken.
+        rows: columns of every image.
+        boxes: left, top, right, bottom of every image; [] = whole images.
+        left_out: (reason, name) of the images that are not used.
     """
 
     names: list[str] = field(default_factory=list)
@@ -34,91 +34,92 @@ class Found:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, row: Mapping[str, Any], box: Sequence[float] | None = None) -> None:
-        """Take an image, with its columns."""
+        """Add an image with its columns."""
         self.names.append(name)
         self.rows.append(row)
         if box is not None:
             self.boxes.append(box)
 
-    def leave(self, reason: str, name: str) -> None:
-        """Leave an image out."""
+    def leave_out(self, reason: str, name: str) -> None:
+        """Count an image that is not used."""
         self.left_out.append((reason, name))
 
 
 _TYPES = {"label": np.int32, "identity": np.int32, "sex": np.int32, "frame": np.int32, "units": np.float32}
 
 
-def dataset(
+def build_dataset(
     name: str,
     root: Path,
-    found: Found,
+    images: ImageList,
     *,
     check: Check,
     labels: tuple[str, ...] = (),
     units: tuple[int, ...] = (),
     notes: Iterable[str] = (),
 ) -> Dataset:
-    """The data set of what was found; files that are missing or damaged are left out and named.
+    """Build the data set of listed images; missing and damaged files are left out and reported.
 
     Raises:
-        DataError: nothing is left.
+        DataError: no image remains.
     """
-    sound, faults = [], list(found.left_out)
-    for index, each in enumerate(found.names):
-        wrong = fault(root / each, check)
-        if wrong is None:
-            sound.append(index)
+    readable, faults = [], list(images.left_out)
+    for index, image in enumerate(images.names):
+        fault = find_fault(root / image, check)
+        if fault is None:
+            readable.append(index)
         else:
-            faults.append((wrong, each))
-    report = ReadReport(len(sound), grouped(faults), tuple(notes))
-    if not sound:
+            faults.append((fault, image))
+    report = ReadReport(len(readable), group_by_reason(faults), tuple(notes))
+    if not readable:
         raise DataError(f"{name}: no image under {root} can be used. {report}".replace("\n", "; "))
     columns = {
-        key: np.asarray([found.rows[i][key] for i in sound], _TYPES.get(key)) for key in found.rows[sound[0]]
+        key: np.asarray([images.rows[i][key] for i in readable], _TYPES.get(key))
+        for key in images.rows[readable[0]]
     }
-    boxes = np.asarray([found.boxes[i] for i in sound], np.float32) if found.boxes else None
-    source = FileSource(root, np.asarray([found.names[i] for i in sound]), boxes)
+    boxes = np.asarray([images.boxes[i] for i in readable], np.float32) if images.boxes else None
+    source = FileSource(root, np.asarray([images.names[i] for i in readable]), boxes)
     return Dataset(name, source, columns, labels, units, report)
 
 
-def folder(root: Path, *parts: str, wanted: str) -> Path:
-    """A folder that must be there.
+def require_folder(root: Path, *parts: str, contents: str) -> Path:
+    """Return the path of a folder that must exist.
 
     Raises:
-        DataError: it is not, with what is wanted of it.
+        DataError: it does not; the message names its contents.
     """
     path = root.joinpath(*parts)
     if not path.is_dir():
-        raise DataError(f"no folder {path}, wanted {wanted}")
+        raise DataError(f"no folder {path} ({contents})")
     return path
 
 
-def lines(path: Path, wanted: str) -> list[tuple[int, str]]:
-    """Lines of a text file that must be there, with their numbers, without empty ones.
+def read_lines(path: Path, contents: str) -> list[tuple[int, str]]:
+    """Read the lines of a text file with their numbers, without empty ones.
 
     Raises:
-        DataError: it is not there, empty, or no text in UTF-8.
+        DataError: the file is missing, empty, or not UTF-8; the message names its contents.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
-        raise DataError(f"no file {path}, wanted {wanted}") from None
+        raise DataError(f"no file {path} ({contents})") from None
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path} cannot be read as text: {error}") from None
-    found = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not found:
-        raise DataError(f"{path} is empty, wanted {wanted}")
-    return found
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if not lines:
+        raise DataError(f"{path} is empty ({contents})")
+    return lines
 
 
-def table(
+def read_table(
     path: Path, columns: Sequence[str], header: Sequence[str] | None = None
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Rows of a CSV with their lines.
+    """Yield the rows of a CSV file with their line numbers.
 
     Args:
-        columns: that must be there.
-        header: names of the columns where the file has no first line with them.
+        columns: names of columns that must exist.
+        header: names of all columns, for a file whose first line does not name them.
 
     Raises:
         DataError: the file or a column is missing, or a row has another number of cells.
@@ -132,31 +133,32 @@ def table(
                 if name not in names:
                     raise DataError(f"{path} has no column {name!r}{suggestion(name, names)}")
             for row in reader:
+                # DictReader files surplus cells under None, and fills missing ones with None.
                 if None in row or None in row.values():
-                    raise DataError(f"{path}, line {reader.line_num}: wanted {len(names)} cells")
+                    raise DataError(f"{path}, line {reader.line_num}: not {len(names)} cells")
                 yield reader.line_num, row
     except FileNotFoundError:
-        raise DataError(f"no file {path}, wanted a table with the columns {', '.join(columns)}") from None
+        raise DataError(f"no file {path} (a table with the columns {', '.join(columns)})") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
 
 
-def fields(path: Path, number: int, found: list[str], wanted: int) -> list[str]:
-    """The cells of a line, which must be this many.
+def check_cells(path: Path, number: int, cells: list[str], count: int) -> list[str]:
+    """Return the cells of line `number`, after checking how many they are.
 
     Raises:
-        DataError: they are not.
+        DataError: not `count` cells.
     """
-    if len(found) != wanted:
-        raise DataError(f"{path}, line {number}: {len(found)} fields, wanted {wanted}")
-    return found
+    if len(cells) != count:
+        raise DataError(f"{path}, line {number}: {len(cells)} fields, not {count}")
+    return cells
 
 
-def number_of(path: Path, number: int, text: str) -> float:
-    """The number in a cell.
+def parse_number(path: Path, number: int, text: str) -> float:
+    """Return the number in a cell of line `number`.
 
     Raises:
-        DataError: it holds none.
+        DataError: the cell holds no number.
     """
     try:
         return float(text)
@@ -164,32 +166,30 @@ def number_of(path: Path, number: int, text: str) -> float:
         raise DataError(f"{path}, line {number}: {text!r} is no number") from None
 
 
-def code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
-    """The place in `labels` that a code stands for.
+def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
+    """Return the index in `labels` of a code on line `number`.
 
     Args:
         first: the code of the first label.
 
     Raises:
-        LabelError: it stands for none.
+        LabelError: no label has this code.
     """
     last = first + len(labels) - 1
     try:
-        place = int(text)
+        code = int(text)
     except ValueError:
-        place = first - 1
-    if not first <= place <= last:
-        raise LabelError(
-            f"{path}, line {number}: label {text!r}, wanted {first} to {last}: {', '.join(labels)}"
-        )
-    return place - first
+        code = first - 1
+    if not first <= code <= last:
+        raise LabelError(f"{path}, line {number}: label {text!r}, not {first} to {last}: {', '.join(labels)}")
+    return code - first
 
 
-def chosen(name: str, value: str, known: Sequence[str]) -> None:
-    """An option's value must be one of those known.
+def check_option(name: str, value: str, choices: Sequence[str]) -> None:
+    """Check that an option has one of its values.
 
     Raises:
-        DataError: it is not.
+        DataError: it has another value.
     """
-    if value not in known:
-        raise DataError(f"{name} = {value!r}{suggestion(str(value), known)}")
+    if value not in choices:
+        raise DataError(f"{name} = {value!r}{suggestion(str(value), choices)}")

@@ -1,8 +1,9 @@
 """ExpW, Expression in-the-Wild (Zhang et al. 2018).
 
-As commonly known, not checked against the publishers' files: `label/label.lst` (or at the root) with lines
-`name face_id top left right bottom confidence code`, images in `image/origin` (or `origin`), several faces an
-image; codes 0 to 6 = anger, disgust, fear, happiness, sadness, surprise, neutral. There is no official split.
+The layout is from memory, unverified against the publishers' files: `label/label.lst` (or at the
+root) with lines `name face_id top left right bottom confidence code`, images in `image/origin` (or
+`origin`), several faces an image; codes 0 to 6 = anger, disgust, fear, happiness, sadness,
+surprise, neutral. There is no official split.
 """
 
 from __future__ import annotations
@@ -12,16 +13,23 @@ from pathlib import Path
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.readers.common import Found, code, dataset, fields, lines, number_of
+from jaxface.data.readers.common import (
+    ImageList,
+    build_dataset,
+    check_cells,
+    parse_code,
+    parse_number,
+    read_lines,
+)
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
 
 def read_expw(root: Path, *, confidence: float = 0.0, check: Check = "quick") -> Dataset:
-    """ExpW's faces, cut out by their boxes.
+    """Read ExpW's faces, cut out by their boxes.
 
     Args:
-        confidence: of the face detector; faces below it are left out and counted.
+        confidence: least confidence of the face detector; other faces are left out and counted.
 
     Raises:
         DataError: the list or the images are missing, or a line is damaged.
@@ -32,14 +40,14 @@ def read_expw(root: Path, *, confidence: float = 0.0, check: Check = "quick") ->
     )
     base = next((base for base in ("image/origin", "origin") if (root / base).is_dir()), None)
     if base is None:
-        raise DataError(f"no folder {root / 'image' / 'origin'}, wanted ExpW's images")
-    found = Found()
-    for number, line in lines(path, "ExpW's list of faces"):
-        name, face, *edges, text = fields(path, number, line.split(), 8)
-        top, left, right, bottom, sure = (number_of(path, number, edge) for edge in edges)
-        label = code(path, number, text, LABELS)
-        if sure < confidence:
-            found.leave(f"confidence below {confidence:g}", f"{base}/{name} (face {face})")
+        raise DataError(f"no folder {root / 'image' / 'origin'} (ExpW's images)")
+    images = ImageList()
+    for number, line in read_lines(path, "ExpW's list of faces"):
+        name, face, *edges, text = check_cells(path, number, line.split(), 8)
+        top, left, right, bottom, score = (parse_number(path, number, edge) for edge in edges)
+        label = parse_code(path, number, text, LABELS)
+        if score < confidence:
+            images.leave_out(f"confidence below {confidence:g}", f"{base}/{name} (face {face})")
         else:
-            found.add(f"{base}/{name}", {"label": label}, (left, top, right, bottom))
-    return dataset("expw", root, found, check=check, labels=LABELS)
+            images.add(f"{base}/{name}", {"label": label}, (left, top, right, bottom))
+    return build_dataset("expw", root, images, check=check, labels=LABELS)

@@ -1,10 +1,10 @@
-"""FER2013 (Goodfellow et al. 2013) and FER+ (Barsoum et al. 2016), which labels the same images anew.
+"""FER2013 (Goodfellow et al. 2013) and FER+ (Barsoum et al. 2016), new labels of the same images.
 
-As commonly known, not checked against the publishers' files. FER2013: `fer2013.csv` or `icml_face_data.csv`
-with the columns emotion, pixels (48 x 48 grey values) and Usage (Training, PublicTest, PrivateTest), or class
-folders in `train` and `test`; codes 0 to 6 = anger, disgust, fear, happiness, sadness, surprise, neutral.
-FER+: `fer2013new.csv`, row by row for `fer2013.csv`, with the columns Usage, "Image name" and ten annotators'
-votes."""
+The layouts are from memory, unverified against the publishers' files. FER2013: `fer2013.csv` or
+`icml_face_data.csv` with the columns emotion, pixels (48 x 48 grey values) and Usage (Training,
+PublicTest, PrivateTest), or class folders in `train` and `test`; codes 0 to 6 = anger, disgust,
+fear, happiness, sadness, surprise, neutral. FER+: `fer2013new.csv`, row by row for `fer2013.csv`,
+with the columns Usage, "Image name" and ten annotators' votes."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import numpy as np
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.read_report import ReadReport, grouped
-from jaxface.data.readers.common import chosen, code, number_of, table
+from jaxface.data.read_report import ReadReport, group_by_reason
+from jaxface.data.readers.common import check_option, parse_code, parse_number, read_table
 from jaxface.data.readers.folder import read_folder
 from jaxface.data.sources import ArraySource
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
-VOTED = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
+CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 _NO_FACE = ("unknown", "NF")
 _TABLES = ("fer2013.csv", "icml_face_data.csv")
 _USAGE = {"train": "Training", "val": "PublicTest", "test": "PrivateTest"}
@@ -34,29 +34,29 @@ Split = Literal["train", "val", "test"]
 
 
 def read_fer2013(root: Path, *, split: Split = "train", check: Check = "quick") -> Dataset:
-    """FER2013 with the competition's labels; images (48, 48, 1).
+    """Read FER2013 with the competition's labels; images (48, 48, 1).
 
     Args:
-        root: the folder that holds the table, or class folders in `train`, `test` (and perhaps `val`); class
-            folders are read as RGB.
+        root: the folder with the table, or with class folders in `train`, `test` (and perhaps
+            `val`); class folders are read as RGB.
         split: "val" is PublicTest and "test" PrivateTest.
 
     Raises:
-        DataError: neither layout is there, or a row is damaged in its usage.
+        DataError: neither layout is there, or a row is damaged.
         LabelError: a code outside 0 to 6.
     """
-    chosen("split", split, tuple(_USAGE))
+    check_option("split", split, tuple(_USAGE))
     path = next((root / name for name in _TABLES if (root / name).is_file()), None)
     if path is None:
         if not (root / split).is_dir():
-            raise DataError(f"{root} has neither {' nor '.join(_TABLES)} nor a folder {split}/, wanted FER2013")
-        read = read_folder(root, split=split, check=check)
-        return dataclasses.replace(read.relabel(LABELS), name="fer2013")
+            raise DataError(f"{root} has neither {' nor '.join(_TABLES)} nor a folder {split}/: no FER2013")
+        dataset = read_folder(root, split=split, check=check)
+        return dataclasses.replace(dataset.relabel(LABELS), name="fer2013")
     images, labels, faults = [], [], []
     for number, usage, text, image in _rows(path):
         if usage != _USAGE[split]:
             continue
-        label = code(path, number, text, LABELS)
+        label = parse_code(path, number, text, LABELS)
         if image is None:
             faults.append((f"not {_EDGE} x {_EDGE} grey values", f"line {number}"))
         else:
@@ -66,22 +66,23 @@ def read_fer2013(root: Path, *, split: Split = "train", check: Check = "quick") 
 
 
 def read_ferplus(root: Path, *, split: Split = "train", check: Check = "quick") -> Dataset:
-    """FER2013's images with FER+'s labels: the class of most votes.
+    """Read FER2013's images with FER+'s labels: the class with most votes.
 
-    As its authors do (from memory), single votes count as slips; images without a clear winner and those that
-    "unknown" or "NF" (no face) wins are left out. The column `votes` (N, 8) holds the shares of the votes.
+    As its authors do (from memory), single votes are ignored as mistakes. Images without a clear
+    winner, and those where "unknown" or "NF" (no face) wins, are left out. The column `votes` (N,
+    8) holds the fractions of the votes.
 
     Args:
-        root: the folder that holds `fer2013.csv` and `fer2013new.csv`.
-        check: has no bearing, there are no image files.
+        root: the folder with `fer2013.csv` and `fer2013new.csv`.
+        check: unused, because there are no image files.
 
     Raises:
         DataError: a file is missing, the tables differ in length, or a row is damaged.
     """
-    chosen("split", split, tuple(_USAGE))
+    check_option("split", split, tuple(_USAGE))
     path = next((root / name for name in _TABLES if (root / name).is_file()), root / _TABLES[0])
-    votes = list(table(root / "fer2013new.csv", ("Usage", *VOTED, *_NO_FACE)))
-    images, labels, shares, faults = [], [], [], []
+    votes = list(read_table(root / "fer2013new.csv", ("Usage", *CLASSES, *_NO_FACE)))
+    images, labels, fractions, faults = [], [], [], []
     rows = 0
     for rows, (number, _, _, image) in enumerate(_rows(path), 1):
         if rows > len(votes):
@@ -90,28 +91,33 @@ def read_ferplus(root: Path, *, split: Split = "train", check: Check = "quick") 
         if row["Usage"].strip() != _USAGE[split]:
             continue
         name = row.get("Image name") or f"line {line}"
-        given = np.array([number_of(root / "fer2013new.csv", line, row[each]) for each in (*VOTED, *_NO_FACE)])
-        given = np.where(given > 1, given, 0)
-        winner = int(given.argmax())
+        counts = np.array(
+            [parse_number(root / "fer2013new.csv", line, row[each]) for each in (*CLASSES, *_NO_FACE)]
+        )
+        counts = np.where(counts > 1, counts, 0)
+        winner = int(counts.argmax())
         if image is None:
             faults.append((f"not {_EDGE} x {_EDGE} grey values", f"line {number}"))
-        elif winner >= len(VOTED):
-            faults.append((f"{_NO_FACE[winner - len(VOTED)]!r} wins", name))
-        elif (given == given[winner]).sum() > 1:
+        elif winner >= len(CLASSES):
+            faults.append((f"{_NO_FACE[winner - len(CLASSES)]!r} wins", name))
+        elif (counts == counts[winner]).sum() > 1:
             faults.append(("no clear winner", name))
         else:
             images.append(image)
             labels.append(winner)
-            shares.append(given[: len(VOTED)] / given[: len(VOTED)].sum())
+            fractions.append(counts[: len(CLASSES)] / counts[: len(CLASSES)].sum())
     if rows != len(votes):
-        raise DataError(f"{path} has {rows} images and fer2013new.csv {len(votes)} rows; they go row by row")
-    columns = {"label": np.array(labels, np.int32), "votes": np.array(shares, np.float32)}
-    return _dataset("ferplus", path, images, columns, VOTED, faults)
+        raise DataError(
+            f"{path} has {rows} images and fer2013new.csv {len(votes)} rows; they must match row by row"
+        )
+    columns = {"label": np.array(labels, np.int32), "votes": np.array(fractions, np.float32)}
+    return _dataset("ferplus", path, images, columns, CLASSES, faults)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:
-    """Line, usage, code and image (48, 48, 1) of each row; no image where its pixels are damaged."""
-    for number, row in table(path, ("emotion", "pixels", "Usage")):
+    """Yield line, usage, code and image (48, 48, 1) of each row; None as image where its pixels are
+    damaged."""
+    for number, row in read_table(path, ("emotion", "pixels", "Usage")):
         try:
             pixels = np.array(row["pixels"].split(), np.uint8)
             image = pixels.reshape(_EDGE, _EDGE, 1)
@@ -128,7 +134,7 @@ def _dataset(
     labels: tuple[str, ...],
     faults: list[tuple[str, str]],
 ) -> Dataset:
-    report = ReadReport(len(images), grouped(faults))
+    report = ReadReport(len(images), group_by_reason(faults))
     if not images:
         raise DataError(f"{name}: no image of {path} can be used. {report}".replace("\n", "; "))
     return Dataset(name, ArraySource(np.stack(images)), columns, labels, (), report)

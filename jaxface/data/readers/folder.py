@@ -1,4 +1,4 @@
-"""A plain folder of class folders."""
+"""A folder of class folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import SUFFIXES, Check
-from jaxface.data.readers.common import Found, dataset, folder
+from jaxface.data.readers.common import ImageList, build_dataset, require_folder
 
 
 def read_folder(
@@ -19,32 +19,33 @@ def read_folder(
     classes: Literal["expressions", "folders"] = "expressions",
     check: Check = "quick",
 ) -> Dataset:
-    """Images in `root/CLASS/...` or `root/SPLIT/CLASS/...`, classes and files in alphabetical order.
+    """Read images in `root/CLASS/...` or `root/SPLIT/CLASS/...`, classes and files in alphabetical
+    order.
 
     Args:
         split: a folder within `root`, such as "train".
-        classes: "expressions" = folder names are expressions in any known spelling; "folders" = they are
-            class names as they stand.
+        classes: "expressions" = folder names are expressions, in any usual spelling; "folders" =
+            folder names are the class names.
 
     Raises:
         DataError: no such folder, no class folders, no images.
-        LabelError: a folder whose name is no expression.
+        LabelError: the name of a folder is no expression.
     """
-    base = folder(root, *([split] if split else []), wanted="a folder of class folders")
-    homes = sorted(each for each in base.iterdir() if each.is_dir() and not each.name.startswith("."))
-    if not homes:
-        raise DataError(f"{base} holds no class folders, wanted one folder a class")
-    own = tuple(home.name for home in homes)
+    base = require_folder(root, *([split] if split else []), contents="a folder of class folders")
+    folders = sorted(each for each in base.iterdir() if each.is_dir() and not each.name.startswith("."))
+    if not folders:
+        raise DataError(f"{base} has no class folders; each class needs a folder")
+    names = tuple(each.name for each in folders)
     try:
-        labels = expression_names(own) if classes == "expressions" else own
+        labels = expression_names(names) if classes == "expressions" else names
     except LabelError as error:
-        raise LabelError(f"{base}: {error}; classes='folders' takes folder names as they are") from None
-    found = Found()
-    for label, home in enumerate(homes):
-        for path in sorted(each for each in home.rglob("*") if each.is_file()):
+        raise LabelError(f"{base}: {error}; classes='folders' accepts any folder names") from None
+    images = ImageList()
+    for label, folder in enumerate(folders):
+        for path in sorted(each for each in folder.rglob("*") if each.is_file()):
             name = str(path.relative_to(root))
             if path.suffix.lower() in SUFFIXES:
-                found.add(name, {"label": label})
+                images.add(name, {"label": label})
             elif not path.name.startswith("."):
-                found.leave("no image by its name", name)
-    return dataset(root.name, root, found, check=check, labels=labels)
+                images.leave_out("not an image file", name)
+    return build_dataset(root.name, root, images, check=check, labels=labels)

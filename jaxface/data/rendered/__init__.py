@@ -1,8 +1,8 @@
-"""Training sets made by face + render: every example a pure function of (recipe, seed, i).
+"""Rendered training sets: every example is a pure function of (recipe, seed, i).
 
-`stream` makes batches on the devices, `dataset` draws into memory, `draw` onto disk. For examples of your own
-write a sampler from the pieces: `sample_labels` (or `labels_of(realise(...))`), `sample_face`, `sample_scene`,
-each one example's, and pass it to `stream`.
+`rendered_stream` renders batches on the devices, `dataset` into memory, `render_dataset` onto disk.
+For examples of your own, write a sampler of one example from `sample_labels` (or
+`labels_of(units_to_activations(...))`), `sample_face` and `sample_scene`, and pass it as `sampler`.
 """
 
 from jaxface.data.rendered.assets import SceneAssets, build_assets
@@ -19,7 +19,7 @@ from jaxface.data.rendered.labels import (
     sample_units,
     units_to_activations,
 )
-from jaxface.data.rendered.people import sample_person, sample_style
+from jaxface.data.rendered.people import Person, sample_person
 from jaxface.data.rendered.photograph import render_example, render_examples
 from jaxface.data.rendered.scenes import SceneParams, sample_scene
 from jaxface.data.rendered.streams import RenderedStream, dataset, render_dataset, rendered_stream
@@ -29,6 +29,7 @@ __all__ = [
     "Example",
     "Face",
     "Labels",
+    "Person",
     "RenderedDatasetConfig",
     "RenderedStream",
     "Sampler",
@@ -52,7 +53,6 @@ __all__ = [
     "sample_labels",
     "sample_person",
     "sample_scene",
-    "sample_style",
     "sample_units",
     "units_to_activations",
 ]

@@ -1,4 +1,5 @@
-"""What all pictures of a recipe share: the head, made light, and what its units mean."""
+"""What all images of a recipe share: the head, reduced to their size, and the meaning of its
+units."""
 
 from __future__ import annotations
 
@@ -14,111 +15,117 @@ from jaxface import face
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
-from jaxface.data.rendered.causal_world import Mechanism, load_world, mechanism
-from jaxface.data.rendered.config import RenderedDatasetConfig
-from jaxface.data.rendered.config import load_recipe as named
+from jaxface.data.rendered.causal_world import Mechanism, build_mechanism, load_world
+from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
 from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
 from jaxface.face.requirements import require_eyes, require_units
 
-_NOISE = 256  # pixels along an edge of the bank that sensor noise is cut from
+_NOISE = 256  # pixels along an edge of the bank from which sensor noise is cut
+_SEXES = {"female": 0, "male": 1}
 
 
 @pytree
 class SceneAssets:
-    """The fixed part of rendering by a recipe; made once.
+    """The fixed part of rendering by a recipe, built once.
 
-    N facial units of the head; A action units that it can show; U that the recipe labels; P prototypes;
-    C classes; G groups of the population.
+    N facial units of the head; A action units that it can show; U action units that the recipe
+    labels; P prototypes; C classes; G groups of the population.
 
     Attributes:
         head: its expression coefficients are activations of facial units.
         rig: its bases, laid out for drawing.
-        people: key of the people.
-        shows: (A, N) how much of each action unit a facial unit shows at full activation.
-        carries: (A, N) 1 where a facial unit is one of those that make an action unit.
-        exclusive: (X, A) groups of action units of which one at most is drawn.
-        labelled: (U,) int32 places of the recipe's action units in A.
+        people_key: key of the people.
+        unit_visibility: (A, N) how much of each action unit a facial unit shows at full activation.
+        unit_membership: (A, N) 1 where a facial unit is one of those that make an action unit.
+        exclusive: (X, A) groups of action units, at most one of which is drawn.
+        unit_indices: (U,) int32 index in A of each of the recipe's action units.
         prototypes: (P, N) activations.
-        of_class: (C, P) whether a prototype shows a class; a class without any is the neutral face.
+        of_class: (C, P) bool, whether a prototype shows a class; a class without any is the neutral
+            face.
         class_weights: (C,) that sum to one; C = 1 where the recipe has no expressions.
-        resting: (N,) 1 for units that a face at rest may show.
+        rest_units: (N,) 1 for units that a face at rest may show.
         group_weights: (G,) of the groups that the recipe draws from; 0 for the others.
-        group_sex: (G,) int32, 0 female, 1 male, -1 where the head does not tell.
+        group_sex: (G,) int32, 0 female, 1 male, -1 where the head has no sexes.
         noise: (3, _NOISE, _NOISE) normal numbers.
-        causes: of the recipe's world, for its action units and expressions; None where it has none.
-        recipe: as given.
+        mechanism: of the recipe's causal world; None without one.
+        recipe: the recipe itself.
         action_units: A numbers.
     """
 
     head: face.FaceModel
     rig: Rig
-    people: Array
-    shows: Array
-    carries: Array
+    people_key: Array
+    unit_visibility: Array
+    unit_membership: Array
     exclusive: Array
-    labelled: Array
+    unit_indices: Array
     prototypes: Array
     of_class: Array
     class_weights: Array
-    resting: Array
+    rest_units: Array
     group_weights: Array
     group_sex: Array
     noise: Array
-    causes: Mechanism | None
+    mechanism: Mechanism | None
     recipe: RenderedDatasetConfig = static()
     action_units: tuple[int, ...] = static(default=())
 
 
-def build_assets(of: RenderedDatasetConfig | str | Path, head: face.FaceModel | None = None) -> SceneAssets:
-    """The studio of a recipe.
+def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceModel | None = None) -> SceneAssets:
+    """Build what all images of a recipe share.
 
     Args:
-        of: a recipe, or the name or file of one.
-        head: in place of the recipe's; its expression coefficients must be facial units.
+        recipe: a recipe, or the name or file of one.
+        head: instead of the recipe's; its expression coefficients must be facial units.
 
     Raises:
-        ConfigError: a head without facial units, or a class, action unit, sex, tone or landmarks that it does
-            not have.
+        ConfigError: a head without facial units, or a class, action unit, sex, skin tone or
+            landmarks that it lacks.
     """
-    recipe = of if isinstance(of, RenderedDatasetConfig) else named(of)
+    recipe = recipe if isinstance(recipe, RenderedDatasetConfig) else load_recipe(recipe)
     if head is None:
-        head = _load(recipe)
+        head = _load_head(recipe)
     require_units(head, f"recipe {recipe.name}")
     require_eyes(head)
     if recipe.landmarks:
-        face.landmarks(head)
+        face.landmarks(head)  # raises here, before any rendering, if the head has none
     head = downsample_head(head, recipe)
     space = head.expressions
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
     of_class, class_weights = _classes(recipe, head)
     group_weights, group_sex = _groups(recipe, head)
-    carries = np.array([[number in numbers for numbers in space.action_units] for number in units], np.float32)
-    meaning = tomllib.loads(files("jaxface.data.rendered").joinpath("units.toml").read_text("utf-8"))
+    membership = np.array(
+        [[number in numbers for numbers in space.action_units] for number in units], np.float32
+    )
+    tables = tomllib.loads(files("jaxface.data.rendered").joinpath("units.toml").read_text("utf-8"))
+    exclusive = [[float(number in group) for number in units] for group in tables["exclusive"]["groups"]]
     return SceneAssets(
         head=head,
         rig=rig(head),
-        people=jax.random.key(recipe.people.seed),
-        shows=jnp.asarray(_shows(carries, units, space.unit_names, meaning)),
-        carries=jnp.asarray(carries),
-        exclusive=jnp.asarray(
-            [[float(number in group) for number in units] for group in meaning["exclusive"]["groups"]]
+        people_key=jax.random.key(recipe.people.seed),
+        unit_visibility=jnp.asarray(
+            _unit_visibility(membership, units, space.unit_names, tables["parts_lips"])
         ),
-        labelled=jnp.asarray([_place(recipe, head, unit, units) for unit in recipe.units.numbers], jnp.int32),
+        unit_membership=jnp.asarray(membership),
+        exclusive=jnp.asarray(exclusive),
+        unit_indices=jnp.asarray(
+            [_unit_index(recipe, head, number, units) for number in recipe.units.numbers], jnp.int32
+        ),
         prototypes=space.prototypes,
         of_class=of_class,
         class_weights=class_weights,
-        resting=jnp.asarray([float(name in recipe.people.resting) for name in space.unit_names]),
+        rest_units=jnp.asarray([float(name in recipe.people.rest_units) for name in space.unit_names]),
         group_weights=group_weights,
         group_sex=group_sex,
         noise=jax.random.normal(jax.random.key(0), (3, _NOISE, _NOISE)),
-        causes=_causes(recipe),
+        mechanism=_mechanism(recipe),
         recipe=recipe,
         action_units=units,
     )
 
 
-def _load(recipe: RenderedDatasetConfig) -> face.FaceModel:
+def _load_head(recipe: RenderedDatasetConfig) -> face.FaceModel:
     try:
         return face.load(recipe.head, expression_space="units")
     except ConfigError as error:
@@ -128,7 +135,9 @@ def _load(recipe: RenderedDatasetConfig) -> face.FaceModel:
         ) from None
 
 
-def _place(recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]) -> int:
+def _unit_index(
+    recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]
+) -> int:
     if number not in units:
         raise ConfigError(
             f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
@@ -137,59 +146,64 @@ def _place(recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, uni
     return units.index(number)
 
 
-def _shows(carries: np.ndarray, units: tuple[int, ...], names: tuple[str, ...], meaning: dict) -> np.ndarray:
-    shows = carries.copy()
-    for parting in meaning["parts_lips"]:
-        if parting["unit"] in names and 25 in units:
-            shows[units.index(25), names.index(parting["unit"])] = parting["parts"]
-    return shows
+def _unit_visibility(
+    membership: np.ndarray, units: tuple[int, ...], unit_names: tuple[str, ...], parts_lips: list[dict]
+) -> np.ndarray:
+    """(A, N): a facial unit shows the action units that it is a member of, and some also part the
+    lips (AU 25)."""
+    visibility = membership.copy()
+    for entry in parts_lips:
+        if entry["unit"] in unit_names and 25 in units:
+            visibility[units.index(25), unit_names.index(entry["unit"])] = entry["parts"]
+    return visibility
 
 
 def _classes(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array, Array]:
     labels, space = recipe.expressions.labels, head.expressions
     for label in labels:
         if label != "neutral" and label not in space.prototype_labels and not recipe.units.causes:
-            known = sorted({*space.prototype_labels, "neutral"})
+            candidates = sorted({*space.prototype_labels, "neutral"})
             raise ConfigError(
                 f"recipe {recipe.name}: head {head.name!r} has no prototype of {label!r}"
-                f"{suggestion(label, known)}"
+                f"{suggestion(label, candidates)}"
             )
     if not labels:
         return jnp.zeros((1, len(space.prototype_labels)), bool), jnp.ones(1)
     weights = np.asarray(recipe.expressions.weights or np.ones(len(labels)))
-    shown = [[name == label for name in space.prototype_labels] for label in labels]
-    return jnp.asarray(shown), jnp.asarray(weights / weights.sum(), jnp.float32)
+    of_class = [[name == label for name in space.prototype_labels] for label in labels]
+    return jnp.asarray(of_class), jnp.asarray(weights / weights.sum(), jnp.float32)
 
 
-def _causes(recipe: RenderedDatasetConfig) -> Mechanism | None:
+def _mechanism(recipe: RenderedDatasetConfig) -> Mechanism | None:
     if not recipe.units.causes:
         return None
-    causes = load_world(recipe.units.causes)
-    if causes.units != recipe.units.numbers:
+    world = load_world(recipe.units.causes)
+    if world.units != recipe.units.numbers:
         raise ConfigError(
-            f"recipe {recipe.name}: units.numbers = {list(recipe.units.numbers)}, its world has "
-            f"{list(causes.units)}; they must be the same"
+            f"recipe {recipe.name}: units.numbers = {list(recipe.units.numbers)}: must be those of its world, "
+            f"{list(world.units)}"
         )
-    return mechanism(causes, recipe.expressions.labels)
+    return build_mechanism(world, recipe.expressions.labels)
 
 
 def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array, Array]:
-    """Groups are called "SEX, TONE"."""
+    """Weights and sexes (G,) of the population's groups, which are called "SEX, TONE"."""
     names = head.population.names or ("all",) * len(head.population.weights)
-    sexes = [{"female": 0, "male": 1}.get(name.split(",")[0], -1) for name in names]
+    sexes = [_SEXES.get(name.split(",")[0], -1) for name in names]
     tones = [name.split(",")[-1].strip() for name in names]
-    for tone in recipe.people.tones:
+    config = recipe.people
+    for tone in config.skin_tones:
         if tone not in tones:
             raise ConfigError(f"recipe {recipe.name}: no skin tone {tone!r}{suggestion(tone, set(tones))}")
-    wanted = {"both": (-1, 0, 1), "female": (0,), "male": (1,)}[recipe.people.sex]
-    chosen = [
-        sex in wanted and (not recipe.people.tones or tone in recipe.people.tones)
+    mask = [
+        (config.sex == "both" or sex == _SEXES[config.sex])
+        and (not config.skin_tones or tone in config.skin_tones)
         for sex, tone in zip(sexes, tones, strict=True)
     ]
-    if not any(chosen):
+    if not any(mask):
         raise ConfigError(
-            f"recipe {recipe.name}: head {head.name!r} has no sex {recipe.people.sex!r} in its "
-            f"population (it has: {', '.join(names)}); take people.sex = 'both', or the bundled head"
+            f"recipe {recipe.name}: head {head.name!r} has no sex {config.sex!r} in its population (it has: "
+            f"{', '.join(names)}); take people.sex = 'both', or the bundled head"
         )
-    weights = head.population.weights * jnp.asarray(chosen)
+    weights = head.population.weights * jnp.asarray(mask)
     return weights / weights.sum(), jnp.asarray(sexes, jnp.int32)

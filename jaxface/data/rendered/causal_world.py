@@ -1,8 +1,10 @@
-"""A known world: action units that cause and inhibit each other, and expressions by a rule of them.
+"""A causal world with known truth: action units that cause and inhibit each other, and expressions
+by a rule.
 
-Unit j is present where its log-odds, moved by the causes that are present, pass logistic noise:
+Unit j is present where its log-odds, moved by its causes that are present, pass logistic noise:
 
-    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic, s the noise's scale.
+    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic, s the
+    noise's scale.
 """
 
 from __future__ import annotations
@@ -12,72 +14,76 @@ from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from importlib.resources import as_file, files
 from pathlib import Path
+from typing import Annotated
 
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.checks import Gt, Interval, OneOf, check, require
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import EXPRESSIONS, Array
 
 NEUTRAL = "neutral"
+RULED = tuple(name for name in EXPRESSIONS if name != NEUTRAL)
+"""Expressions that can have a rule."""
 
 
 @dataclass(frozen=True)
 class CausalWorld:
-    """A signed structural model of action units, and a rule of expressions; a TOML file each."""
+    """A signed structural model of action units, and a rule of expressions. One TOML file each."""
 
     units: tuple[int, ...]
     """Numbers of the action units."""
 
-    base: tuple[float, ...]
-    """How often each is present while none of its causes is, in (0, 1)."""
+    base: tuple[Annotated[float, Interval(gt=0, lt=1)], ...]
+    """How often each unit is present while none of its causes is."""
 
     edges: tuple[tuple[int, int, float], ...]
-    """Cause, effect, and how far the cause moves the effect's log-odds; below 0 it inhibits. No cycles."""
+    """Cause, effect, and how far the cause moves the effect's log-odds; below 0 it inhibits. No
+    cycles."""
 
-    expressions: tuple[str, ...]
-    """Names; "neutral" is what is left over and has no rule."""
+    expressions: tuple[Annotated[str, OneOf(RULED)], ...]
+    """Names. "neutral" is what remains and has no rule."""
 
     rule: tuple[tuple[str, int, float], ...]
-    """Expression, unit, and the weight of the unit's presence; of sums over units the largest is the label."""
+    """Expression, unit, and weight of the unit's presence. The label is the expression with the
+    largest sum."""
 
     threshold: float
-    """The sum that the largest must pass for the face not to be neutral."""
+    """A face is neutral unless the largest sum passes this."""
 
-    noise: float = 1.0
+    noise: Annotated[float, Gt(0)] = 1.0
     """Scale of the logistic noise."""
 
     def __post_init__(self) -> None:
-        if len(self.base) != len(self.units) or not all(0.0 < rate < 1.0 for rate in self.base):
-            raise ConfigError(f"base = {list(self.base)} wants a rate in (0, 1) for each of {list(self.units)}")
-        if self.noise <= 0.0:
-            raise ConfigError(f"noise = {self.noise} wants a number above 0")
-        named = [("units", self.units), ("expressions", self.expressions)]
-        named += [("edges", tuple(edge[:2] for edge in self.edges)), ("rule", tuple(r[:2] for r in self.rule))]
-        for what, names in named:
-            if len(set(names)) != len(names):
-                raise ConfigError(f"{what} = {list(names)} names one twice")
-        for unit in (*(unit for edge in self.edges for unit in edge[:2]), *(unit for _, unit, _ in self.rule)):
+        check(self)
+        require(
+            len(self.base) == len(self.units),
+            "base",
+            list(self.base),
+            f"one rate for each of {list(self.units)}",
+        )
+        edges, rule = [edge[:2] for edge in self.edges], [entry[:2] for entry in self.rule]
+        names = {"units": self.units, "expressions": self.expressions, "edges": edges, "rule": rule}
+        for field, values in names.items():
+            require(len(set(values)) == len(values), field, list(values), "without duplicates")
+        for unit in itertools.chain(*edges, (unit for _, unit in rule)):
             if unit not in self.units:
                 raise ConfigError(
                     f"action unit {unit} is in an edge or rule but not in units {list(self.units)}"
                 )
-        known = [name for name in EXPRESSIONS if name != NEUTRAL]
-        for name in self.expressions:
-            if name not in known:
-                raise ConfigError(f"expression {name!r} cannot have a rule{suggestion(name, known)}")
-        for name, _, _ in self.rule:
+        for name, _ in rule:
             if name not in self.expressions:
                 raise ConfigError(f"no expression {name!r} of a rule{suggestion(name, self.expressions)}")
         self.order()
 
     def order(self) -> tuple[int, ...]:
-        """Places of the units, causes before effects.
+        """Return the indices of the units, causes before effects.
 
         Raises:
-            ConfigError: there is no such order.
+            ConfigError: the edges have a cycle.
         """
         sorter = TopologicalSorter(dict.fromkeys(range(len(self.units)), ()))
         for cause, effect, _ in self.edges:
@@ -85,22 +91,23 @@ class CausalWorld:
         try:
             return tuple(sorter.static_order())
         except CycleError as error:
-            cycle = " -> ".join(f"AU{self.units[place]}" for place in reversed(error.args[1]))
-            raise ConfigError(f"edges go round in a circle, {cycle}; causes want an order") from None
+            cycle = " -> ".join(f"AU{self.units[index]}" for index in reversed(error.args[1]))
+            raise ConfigError(f"edges have a cycle, {cycle}; causes need an order") from None
 
 
 @pytree
 class Mechanism:
-    """A model's numbers as arrays, for U units and C classes.
+    """A world's numbers as arrays, for U units and C classes.
 
     Attributes:
-        odds: (U,) log-odds of each unit without causes, in units of the noise.
+        log_odds: (U,) of each unit without causes, in units of the noise.
         strength: (U, U) from cause to effect, in units of the noise.
-        rule: (U, C) weights; constant: (C,) what each class's sum starts from.
-        order: places of units, causes first.
+        rule: (U, C) weights.
+        constant: (C,) added to the sum of each class.
+        order: indices of units, causes first.
     """
 
-    odds: Array
+    log_odds: Array
     strength: Array
     rule: Array
     constant: Array
@@ -108,77 +115,79 @@ class Mechanism:
 
 
 def load_world(name: str | Path) -> CausalWorld:
-    """A model of jaxface by its name, or one of yours by its path.
+    """Load a world of jaxface by its name, or a world of yours by its path.
 
     Raises:
-        ConfigError: no such model or file, or one that does not describe a world.
+        ConfigError: no such world or file, or one that does not describe a world.
     """
     if Path(name).suffix == ".toml":
         return load_toml(CausalWorld, name)
     folder = files("jaxface.data.rendered").joinpath("worlds")
-    known = sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
-    if str(name) not in known:
-        raise ConfigError(f"no world {str(name)!r}{suggestion(str(name), known)}, or give a .toml file")
+    names = sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
+    if str(name) not in names:
+        raise ConfigError(f"no world {str(name)!r}{suggestion(str(name), names)}, or give a .toml file")
     with as_file(folder.joinpath(f"{name}.toml")) as path:
         return load_toml(CausalWorld, path)
 
 
-def mechanism(causes: CausalWorld, labels: tuple[str, ...]) -> Mechanism:
-    """The model's arrays, with a class for each of `labels`, in their order.
+def build_mechanism(world: CausalWorld, labels: tuple[str, ...]) -> Mechanism:
+    """Return a world's arrays, with one class for each of `labels`, in their order.
 
     Raises:
-        ConfigError: labels are not the model's expressions and "neutral".
+        ConfigError: labels are not the world's expressions and "neutral".
     """
-    if sorted(labels) != sorted((*causes.expressions, NEUTRAL)):
-        raise ConfigError(f"labels = {list(labels)}, the world has {[*causes.expressions, NEUTRAL]}")
-    constant = [causes.threshold if label == NEUTRAL else 0.0 for label in labels]
+    if sorted(labels) != sorted((*world.expressions, NEUTRAL)):
+        raise ConfigError(f"labels = {list(labels)}: must be the world's, {[*world.expressions, NEUTRAL]}")
+    constant = [world.threshold if label == NEUTRAL else 0.0 for label in labels]
     return Mechanism(
-        odds=jnp.asarray(_odds(causes), jnp.float32),
-        strength=jnp.asarray(strengths(causes) / causes.noise, jnp.float32),
-        rule=jnp.asarray(weights(causes, labels), jnp.float32),
+        log_odds=jnp.asarray(_log_odds(world), jnp.float32),
+        strength=jnp.asarray(edge_strengths(world) / world.noise, jnp.float32),
+        rule=jnp.asarray(rule_weights(world, labels), jnp.float32),
         constant=jnp.asarray(constant, jnp.float32),
-        order=causes.order(),
+        order=world.order(),
     )
 
 
-def present(even: Array, made: Mechanism) -> Array:
-    """Which units are present, (U,) of 0 and 1, from numbers (U,) in (0, 1)."""
-    noise = jnp.log(even) - jnp.log1p(-even)
-    found = jnp.zeros_like(made.odds)
-    for place in made.order:
-        odds = made.odds[place] + found @ made.strength[:, place] + noise[place]
-        found = found.at[place].set((odds > 0.0).astype(found.dtype))
-    return found
+def sample_presence(uniform: Array, mechanism: Mechanism) -> Array:
+    """Turn uniform numbers (U,) into the presence of each unit, (U,) of 0 and 1."""
+    noise = jnp.log(uniform) - jnp.log1p(-uniform)
+    presence = jnp.zeros_like(mechanism.log_odds)
+    # Causes come first, so each unit sees the presence of its causes.
+    for unit in mechanism.order:
+        log_odds = mechanism.log_odds[unit] + presence @ mechanism.strength[:, unit] + noise[unit]
+        presence = presence.at[unit].set((log_odds > 0.0).astype(presence.dtype))
+    return presence
 
 
-def expression(shown: Array, made: Mechanism) -> Array:
-    """() int32, the class of a face that shows units (U,) of 0 and 1."""
-    return jnp.argmax(shown @ made.rule + made.constant).astype(jnp.int32)
+def expression_class(presence: Array, mechanism: Mechanism) -> Array:
+    """Return the class, () int32, of a face that shows units (U,) of 0 and 1."""
+    return jnp.argmax(presence @ mechanism.rule + mechanism.constant).astype(jnp.int32)
 
 
-def distribution(causes: CausalWorld) -> tuple[np.ndarray, np.ndarray]:
-    """All states (2^U, U) of 0 and 1, and their probabilities (2^U,), exactly."""
-    states = np.array(list(itertools.product((0.0, 1.0), repeat=len(causes.units))))
-    rate = 1.0 / (1.0 + np.exp(-(_odds(causes) + states @ strengths(causes) / causes.noise)))
+def distribution(world: CausalWorld) -> tuple[np.ndarray, np.ndarray]:
+    """Return all states (2^U, U) of 0 and 1, and their exact probabilities (2^U,)."""
+    states = np.array(list(itertools.product((0.0, 1.0), repeat=len(world.units))))
+    rate = 1.0 / (1.0 + np.exp(-(_log_odds(world) + states @ edge_strengths(world) / world.noise)))
     return states, np.where(states > 0.0, rate, 1.0 - rate).prod(axis=1)
 
 
-def strengths(causes: CausalWorld) -> np.ndarray:
-    """(U, U) from the cause of a row to the effect of a column."""
-    found = np.zeros((len(causes.units), len(causes.units)))
-    for cause, effect, strength in causes.edges:
-        found[causes.units.index(cause), causes.units.index(effect)] = strength
-    return found
+def edge_strengths(world: CausalWorld) -> np.ndarray:
+    """Return (U, U) strengths, from the cause of a row to the effect of a column; 0 = no edge."""
+    matrix = np.zeros((len(world.units), len(world.units)))
+    for cause, effect, strength in world.edges:
+        matrix[world.units.index(cause), world.units.index(effect)] = strength
+    return matrix
 
 
-def weights(causes: CausalWorld, labels: tuple[str, ...]) -> np.ndarray:
-    """(U, C) of the rule, from the unit of a row to the class of a column; what has no rule weighs 0."""
-    found = np.zeros((len(causes.units), len(labels)))
-    for name, unit, weight in causes.rule:
-        found[causes.units.index(unit), labels.index(name)] = weight
-    return found
+def rule_weights(world: CausalWorld, labels: tuple[str, ...]) -> np.ndarray:
+    """Return (U, C) weights of the rule, from the unit of a row to the class of a column; 0 = no
+    rule."""
+    matrix = np.zeros((len(world.units), len(labels)))
+    for name, unit, weight in world.rule:
+        matrix[world.units.index(unit), labels.index(name)] = weight
+    return matrix
 
 
-def _odds(causes: CausalWorld) -> np.ndarray:
-    rate = np.asarray(causes.base)
+def _log_odds(world: CausalWorld) -> np.ndarray:
+    rate = np.asarray(world.base)
     return np.log(rate) - np.log1p(-rate)

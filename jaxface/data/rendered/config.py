@@ -1,6 +1,6 @@
-"""Recipes: what a rendered data set is made of, in plain numbers. A TOML file each.
+"""Recipes: the settings of a rendered data set, in plain numbers. One TOML file each.
 
-Pairs of numbers are the ends of a uniform distribution unless said otherwise.
+A pair of numbers holds the ends of a uniform distribution, unless said otherwise.
 """
 
 from __future__ import annotations
@@ -9,42 +9,68 @@ import dataclasses
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, ClassVar, Literal
 
+from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import EXPRESSIONS, Array, expression_names
 
 Range = tuple[float, float]
+"""From low to high."""
+
+NonNegative = Annotated[float, Ge(0)]
+Count = Annotated[int, Ge(0)]
+Probability = Annotated[float, Interval(ge=0, le=1)]
+
+
+class _Table:
+    """A table of a recipe, which checks its fields. `table` is its name in the TOML file."""
+
+    table: ClassVar[str] = ""
+
+    def __post_init__(self) -> None:
+        check(self, self.table)
+        for name, value in _ranges(self):
+            require(value[0] <= value[1], f"{self.table}.{name}", list(value), "a range from low to high")
+
+
+def _ranges(table: object) -> list[tuple[str, Range]]:
+    fields = dataclasses.fields(table)  # type: ignore[arg-type]
+    return [(each.name, getattr(table, each.name)) for each in fields if each.type == "Range"]
 
 
 @dataclass(frozen=True)
-class PeopleConfig:
-    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe that shares the seed."""
+class PeopleConfig(_Table):
+    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe with the same
+    seed."""
 
-    identities: int = 0
-    """How many different people, each drawn equally often; 0 = a new one in every image."""
+    table: ClassVar[str] = "people"
 
-    first: int = 0
-    """Number of the first of them: recipes with disjoint ranges share no person."""
+    identities: Count = 0
+    """Number of different people, each drawn equally often; 0 = a new person in every image."""
 
-    seed: int = 0
-    """Whose k-th person is meant."""
+    first: Count = 0
+    """Number of the first person. Recipes with disjoint ranges share no person."""
+
+    seed: Count = 0
+    """Seed of the people."""
 
     sex: Literal["both", "female", "male"] = "both"
-    """Which groups of the head's population are drawn from."""
+    """Groups of the head's population to draw from."""
 
-    tones: tuple[str, ...] = ()
-    """Skin tones of the head's population, such as "light" or "dark"; none = all, by their weights."""
+    skin_tones: tuple[str, ...] = ()
+    """Skin tones of the head's population, such as "light" or "dark"; none = all, by their
+    weights."""
 
-    style: float = 0.25
-    """Standard deviation of the logarithm of a person's own gain on each facial unit."""
+    style: NonNegative = 0.25
+    """How much people differ in how strongly they use each facial unit: standard deviation of the
+    logarithm of a person's gain on it."""
 
-    rest: float = 0.1
-    """How far a person's face at rest may look like an expression: activations are this times |N(0, 1)| on a
-    third of `resting`."""
+    rest: NonNegative = 0.1
+    """Scale of a person's activations at rest: this times |N(0, 1)|, on a third of `rest_units`."""
 
-    resting: tuple[str, ...] = (
+    rest_units: tuple[str, ...] = (
         "browDown",
         "innerBrowOblique",
         "outerBrowArch",
@@ -55,163 +81,192 @@ class PeopleConfig:
     )
     """Facial units that a face at rest may show."""
 
-    preference: float = 1.0
-    """How strongly a person prefers one prototype of an expression: the deviation of their log-odds."""
+    prototype_bias: NonNegative = 1.0
+    """How strongly a person prefers one prototype of an expression: standard deviation of the
+    log-odds."""
 
 
 @dataclass(frozen=True)
-class ExpressionsConfig:
+class ExpressionsConfig(_Table):
     """Which expressions, and how they are shown."""
 
-    labels: tuple[str, ...] = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
-    """Classes in the order of the labels; () = no expressions, action units are drawn one by one."""
+    table: ClassVar[str] = "expressions"
 
-    weights: tuple[float, ...] = ()
+    labels: tuple[Annotated[str, OneOf(EXPRESSIONS)], ...] = (
+        "surprise",
+        "fear",
+        "disgust",
+        "happiness",
+        "sadness",
+        "anger",
+        "neutral",
+    )
+    """Classes, in the order of the labels; () = no expressions, only action units."""
+
+    weights: tuple[NonNegative, ...] = ()
     """How often each class is drawn; () = equally."""
 
     strength: Range = (0.55, 1.05)
     """Factor on the prototype's activations."""
 
-    mixing: float = 0.3
-    """Most of a second prototype of the same expression that is mixed in."""
+    mixing: Probability = 0.3
+    """Largest weight of a second prototype of the same expression that is mixed in."""
 
-    jitter: float = 0.15
-    """Deviation of the logarithm of each unit's own factor in one image."""
+    jitter: NonNegative = 0.15
+    """Standard deviation of the logarithm of each unit's own factor in an image."""
 
-    drop: float = 0.08
-    """Share of a prototype's units that are left out."""
+    drop: Probability = 0.08
+    """Fraction of a prototype's units that are left out."""
 
-    stray: float = 0.06
-    """Share of units that are slightly active for no reason."""
+    spurious_rate: Probability = 0.06
+    """Fraction of the units that are slightly active although the expression does not need them."""
 
-    stray_strength: float = 0.15
-    """Most of such an activation."""
+    spurious_strength: Probability = 0.15
+    """Largest activation of such a unit."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        expression_names(self.labels)
+        if self.weights and len(self.weights) != len(self.labels):
+            raise ConfigError(f"expressions: {len(self.weights)} weights for {len(self.labels)} labels")
 
 
 @dataclass(frozen=True)
-class ActionUnitsConfig:
-    """Which action units are labelled, and how they are drawn where no expressions are."""
+class ActionUnitsConfig(_Table):
+    """Which action units are labelled, and how they are drawn when there are no expressions."""
+
+    table: ClassVar[str] = "units"
 
     numbers: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 23, 24, 25, 26)
-    """FACS numbers in the order of the labels."""
+    """FACS numbers, in the order of the labels."""
 
-    threshold: float = 0.25
-    """Activation from which a unit counts as present."""
+    threshold: NonNegative = 0.25
+    """A unit with at least this activation is labelled present."""
 
-    rate: float = 0.25
-    """How often each unit is wanted, before units that exclude each other are thinned out."""
+    rate: Probability = 0.25
+    """How often each unit is drawn, before units that exclude each other are thinned out."""
 
     intensity: Range = (0.35, 1.0)
-    """Activation of what is wanted."""
+    """Activation of a drawn unit."""
 
     causes: str = ""
-    """Name or file of a world (`causes.world`) whose units these are: they are drawn by its causes in place of
-    `rate`, and the expression follows from them by its rule."""
+    """Name or file of a causal world (`load_world`) of these units. It draws the units by its
+    causes instead of `rate`, and derives the expression from them by its rule."""
 
 
 @dataclass(frozen=True)
-class PoseConfig:
-    """How the head is held and made: degrees are standard deviations, cut off at two."""
+class PoseConfig(_Table):
+    """Head pose, gaze and asymmetry. Degrees are standard deviations, cut off at two of them."""
 
-    yaw: float = 8.0
-    pitch: float = 5.0
-    roll: float = 3.0
-    gaze: float = 4.0
-    asymmetric: float = 0.0
-    """Share of faces one side of which follows the expression only in part."""
+    table: ClassVar[str] = "pose"
+
+    yaw: NonNegative = 8.0
+    pitch: NonNegative = 5.0
+    roll: NonNegative = 3.0
+    gaze: NonNegative = 4.0
+    asymmetric: Probability = 0.0
+    """Fraction of faces one side of which follows the expression only in part."""
 
     symmetry: Range = (0.0, 1.0)
     """How far that side follows."""
 
 
 @dataclass(frozen=True)
-class LightConfig:
-    """Light from everywhere, a key light and a fill light from the other side."""
+class LightConfig(_Table):
+    """Ambient light, a key light, and a fill light from the other side."""
+
+    table: ClassVar[str] = "light"
 
     ambient: Range = (0.3, 0.6)
     key: Range = (0.3, 0.8)
     fill: Range = (0.0, 0.35)
-    azimuth: float = 60.0
-    """Most degrees that the key light stands to either side."""
+    azimuth: NonNegative = 60.0
+    """Largest angle of the key light to either side, degrees."""
 
     elevation: Range = (0.0, 50.0)
     """Degrees of the key light above the eyes."""
 
-    warmth: float = 0.5
-    """Deviation of each light's colour temperature: 1 is a candle, -1 a blue sky."""
+    warmth: NonNegative = 0.5
+    """Standard deviation of each light's colour temperature: 1 is a candle, -1 a blue sky."""
 
 
 @dataclass(frozen=True)
-class CameraConfig:
-    """How the face is framed: aligned by the eyes of the unposed head, with some error."""
+class CameraConfig(_Table):
+    """Framing: aligned by the eyes of the unposed head, with some error."""
+
+    table: ClassVar[str] = "camera"
 
     height: Range = (2.7, 3.3)
     """Of the image, in interocular distances."""
 
     eye_line: Range = (0.36, 0.42)
-    """Share of the image above the eyes."""
+    """Fraction of the image above the eyes."""
 
-    shift: float = 0.02
-    """Most of the image's width that the face is off to either side."""
+    shift: NonNegative = 0.02
+    """Largest horizontal offset of the face, in image widths."""
 
     distance: Range = (0.5, 1.5)
     """Metres from the eyes."""
 
 
 @dataclass(frozen=True)
-class SensorConfig:
-    """What the camera does to the light."""
+class SensorConfig(_Table):
+    """Exposure, white balance, blur and noise."""
 
-    exposure: float = 0.15
-    """Deviation, in stops."""
+    table: ClassVar[str] = "sensor"
 
-    white_balance: float = 0.03
-    """Deviation of the logarithm of each channel's gain."""
+    exposure: NonNegative = 0.15
+    """Standard deviation, in stops."""
+
+    white_balance: NonNegative = 0.03
+    """Standard deviation of the logarithm of each channel's gain."""
 
     blur: Range = (0.3, 0.7)
-    """Deviation of the blur, pixels."""
+    """Standard deviation of the blur, pixels."""
 
     noise: Range = (0.0, 0.025)
-    """Deviation of the noise at middle grey, of the display's range."""
+    """Standard deviation of the noise at middle grey; the display's range is 1."""
 
-    grey: float = 0.0
-    """Share of images without colour."""
+    grey: Probability = 0.0
+    """Fraction of images without colour."""
 
 
 @dataclass(frozen=True)
-class BackgroundConfig:
+class BackgroundConfig(_Table):
     """Soft patches of colour behind the head."""
+
+    table: ClassVar[str] = "background"
 
     level: Range = (0.05, 0.9)
     """Of the mean, sRGB."""
 
-    colour: float = 0.08
-    """Deviation of the mean's channels."""
+    colour: NonNegative = 0.08
+    """Standard deviation of the mean's channels."""
 
     contrast: Range = (0.0, 0.25)
-    """Deviation of the patches about the mean."""
+    """Standard deviation of the patches about the mean."""
 
 
 @dataclass(frozen=True)
 class RenderedDatasetConfig:
-    """A rendered data set: example i is a pure function of the recipe, the seeds and i."""
+    """A recipe: example i is a pure function of the recipe, the seeds and i."""
 
     name: str = "rendered"
     seed: int = 0
     head: str = "bundled"
-    """A face model with facial units; its path, or "bundled"."""
+    """A face model with facial units: "bundled", or its path."""
 
-    size: int = 64
+    size: Annotated[int, Ge(8)] = 64
     """Pixels along an edge."""
 
-    supersample: int = 1
-    """Rays along an edge of a pixel; 2 costs half as much again to twice as much, and edges are smoother."""
+    supersample: Annotated[int, Ge(1)] = 1
+    """Rays along an edge of a pixel. 2 takes 1.5 to 2 times as long, with smoother edges."""
 
     landmarks: bool = False
-    """Tell where the 68 points of iBUG 300-W lie: a column `landmarks` (68, 2), in widths of the image."""
+    """Add a column `landmarks` (68, 2): the 68 points of iBUG 300-W, in widths of the image."""
 
     lines: Range = (0.7, 1.2)
-    """Factor on the lines that an expression draws on the skin."""
+    """Factor on the expression lines (wrinkles) of the skin."""
 
     people: PeopleConfig = field(default_factory=PeopleConfig)
     expressions: ExpressionsConfig = field(default_factory=ExpressionsConfig)
@@ -223,40 +278,18 @@ class RenderedDatasetConfig:
     background: BackgroundConfig = field(default_factory=BackgroundConfig)
 
     def __post_init__(self) -> None:
-        if self.size < 8 or self.supersample < 1:
-            raise ConfigError(f"recipe {self.name}: size = {self.size} wants 8, supersample 1 at least")
-        labels = self.expressions.labels
-        expression_names(labels)
-        unknown = [label for label in labels if label not in EXPRESSIONS]
-        if unknown:
-            raise ConfigError(
-                f"recipe {self.name}: {unknown[0]!r} is no class name{suggestion(unknown[0], EXPRESSIONS)}"
-            )
-        if self.expressions.weights and len(self.expressions.weights) != len(labels):
-            raise ConfigError(
-                f"recipe {self.name}: {len(self.expressions.weights)} weights for {len(labels)} classes"
-            )
-        for table in (
-            "lines",
-            "people",
-            "expressions",
-            "units",
-            "pose",
-            "light",
-            "camera",
-            "sensor",
-            "background",
-        ):
-            _check_ranges(f"recipe {self.name}: {table}", getattr(self, table))
+        check(self)
+        low, high = self.lines
+        require(0.0 <= low <= high, "lines", list(self.lines), "a range from low to high, at least 0")
 
 
-def lerp(share: Array, ends: Range) -> Array:
-    """Where a share in [0, 1] lies between the ends."""
-    return ends[0] + (ends[1] - ends[0]) * share
+def lerp(fraction: Array, ends: Range) -> Array:
+    """Return where a fraction in [0, 1] lies between the ends."""
+    return ends[0] + (ends[1] - ends[0]) * fraction
 
 
 def load_recipe(name: str | Path) -> RenderedDatasetConfig:
-    """A recipe of jaxface by its name, or one of yours by its path.
+    """Load a recipe of jaxface by its name, or a recipe of yours by its path.
 
     Raises:
         ConfigError: no such recipe or file, or a key or value that recipes do not have.
@@ -272,20 +305,8 @@ def load_recipe(name: str | Path) -> RenderedDatasetConfig:
 
 
 def recipe_names() -> tuple[str, ...]:
-    """The recipes that come with jaxface."""
+    """Return the names of jaxface's own recipes."""
     folder = files("jaxface.data.rendered").joinpath("recipes")
     return tuple(
         sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
     )
-
-
-def _check_ranges(where: str, value: Any) -> None:
-    """Every pair of numbers is a range from low to high, and no deviation or share is negative."""
-    if dataclasses.is_dataclass(value):
-        for each in dataclasses.fields(value):
-            _check_ranges(f"{where}.{each.name}", getattr(value, each.name))
-    elif isinstance(value, tuple) and len(value) == 2 and all(isinstance(each, float) for each in value):
-        if value[0] > value[1]:
-            raise ConfigError(f"{where} = {list(value)} wants the smaller number first")
-    elif isinstance(value, int | float) and value < 0:
-        raise ConfigError(f"{where} = {value} cannot be negative")

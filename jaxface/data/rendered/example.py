@@ -18,10 +18,10 @@ from jaxface.face import landmarks
 
 
 class Example(NamedTuple):
-    """What is drawn, before it is drawn.
+    """An example before its images are rendered.
 
     Attributes:
-        shots: by the name of the image among an example's arrays, who stands before which camera.
+        shots: by the name of the image among the example's arrays, a face and the scene it is in.
         columns: the other arrays by name.
     """
 
@@ -30,50 +30,56 @@ class Example(NamedTuple):
 
 
 Sampler = Callable[[Array, SceneAssets], Example]
-"""(key, studio) -> example: pure, of one example. Its function object is what programs are compiled for."""
+"""(key, assets) -> example: a pure function of one example. Programs are compiled once per function
+object."""
 
 
-def sample_example(key: Array, studio: SceneAssets) -> Example:
-    """One example by the recipe: an `image`, and the columns of its labels."""
+def sample_example(key: Array, assets: SceneAssets) -> Example:
+    """Draw one example by the recipe: an `image`, and the columns of its labels."""
     k_labels, k_face, k_scene = jax.random.split(key, 3)
-    labels = sample_labels(k_labels, studio)
-    face, shot = sample_face(k_face, studio, labels), sample_scene(k_scene, studio)
-    return Example({"image": (face, shot)}, columns(studio, labels))
+    labels = sample_labels(k_labels, assets)
+    face, scene = sample_face(k_face, assets, labels), sample_scene(k_scene, assets)
+    return Example({"image": (face, scene)}, columns(assets, labels))
 
 
-def columns(studio: SceneAssets, labels: Labels) -> dict[str, Array]:
-    """What a data set knows of an image with these labels, as `Dataset.columns` names it."""
-    present = labels.intensity >= studio.recipe.units.threshold
-    known = {
+def columns(assets: SceneAssets, labels: Labels) -> dict[str, Array]:
+    """Return the labels of one image as columns of a data set, named as in `Dataset.columns`."""
+    present = labels.intensity >= assets.recipe.units.threshold
+    arrays = {
         "identity": labels.identity,
         "sex": labels.sex,
         "intensity": labels.intensity,
         "units": present.astype(labels.intensity.dtype),
         "units_known": present | True,
     }
-    return {"label": labels.label, **known} if studio.recipe.expressions.labels else known
+    return {"label": labels.label, **arrays} if assets.recipe.expressions.labels else arrays
 
 
 def examples(shared: tuple[SceneAssets, Array], sampler: Sampler, numbers: Array) -> dict[str, Array]:
-    """Examples `numbers` (B,) of a stream: images (B, size, size, 3) uint8, and their columns (B, ...).
+    """Render examples `numbers` (B,) of a stream: images (B, size, size, 3) uint8, and their
+    columns (B, ...).
 
     Args:
-        shared: the studio, and the stream's key; example i is a pure function of both and of i.
+        shared: the assets, and the stream's key; example i is a pure function of both and of i.
     """
-    studio, key = shared
+    assets, key = shared
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-    drawn = jax.vmap(sampler, (0, None))(keys, studio)
-    images = {name: render_examples(studio, *shot) for name, shot in drawn.shots.items()}
-    return {**images, **marked(studio, drawn.shots), **drawn.columns}
+    batch = jax.vmap(sampler, (0, None))(keys, assets)
+    images = {name: render_examples(assets, *shot) for name, shot in batch.shots.items()}
+    return {**images, **landmark_columns(assets, batch.shots), **batch.columns}
 
 
-def marked(studio: SceneAssets, shots: Mapping[str, tuple[Face, SceneParams]]) -> dict[str, Array]:
-    """`landmarks` (B, 68, 2) float32 of the pictures called `image`, `NAME_landmarks` of others; x right, y
-    down, in widths of the image, where the recipe asks for them."""
-    if not studio.recipe.landmarks:
+def landmark_columns(assets: SceneAssets, shots: Mapping[str, tuple[Face, SceneParams]]) -> dict[str, Array]:
+    """Return the 68 landmarks of each image, (B, 68, 2) float32, if the recipe has `landmarks =
+    true`.
+
+    `landmarks` are those of the image called `image`, `NAME_landmarks` of others; x right, y down,
+    in widths of the image.
+    """
+    if not assets.recipe.landmarks:
         return {}
-    of = landmarks(studio.head)
+    corners = landmarks(assets.head)
     return {
-        "landmarks" if name == "image" else f"{name}_landmarks": points(studio.rig, of, *shot)
+        "landmarks" if name == "image" else f"{name}_landmarks": points(assets.rig, corners, *shot)
         for name, shot in shots.items()
     }

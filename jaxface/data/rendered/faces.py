@@ -15,15 +15,15 @@ from jaxface.data.rendered.people import sample_person
 
 @pytree
 class Face:
-    """One face before the camera.
+    """One face in front of the camera.
 
     Attributes:
         identity: (I,), albedo: (A,) of the head.
-        activations: (N,) of facial units in [0, 1], rest included.
+        activations: (N,) of facial units in [0, 1], those at rest included.
         turn: (3,) axis-angle of the head, radians: pitch, yaw, roll.
         gaze: (2,) pitch and yaw of both eyes, radians.
         symmetry: () how far the frozen side follows.
-        frozen_left: () bool, which side that is, from the subject's point of view.
+        frozen_left: () bool, whether that side is the subject's left.
     """
 
     identity: Array
@@ -35,17 +35,18 @@ class Face:
     frozen_left: Array
 
 
-def sample_face(key: Array, studio: SceneAssets, labels: Labels) -> Face:
-    """A face that shows the labels: the person with that number and sex, at rest as they are, in some pose."""
-    who, config = sample_person(studio, labels.identity, labels.sex), studio.recipe.pose
-    even, normal = random_draws.draw(key, 3, 5)
+def sample_face(key: Array, assets: SceneAssets, labels: Labels) -> Face:
+    """Return a face that shows the labels: the person with that number and sex, in a random
+    pose."""
+    person, config = sample_person(assets, labels.identity, labels.sex), assets.recipe.pose
+    uniform, normal = random_draws.draw(key, 3, 5)
     normal = jnp.clip(normal, -2.0, 2.0)
     return Face(
-        identity=who.identity,
-        albedo=who.albedo,
+        identity=person.identity,
+        albedo=person.albedo,
         activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
         turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
         gaze=jnp.deg2rad(config.gaze) * normal[3:],
-        symmetry=jnp.where(even[0] < config.asymmetric, lerp(even[1], config.symmetry), 1.0),
-        frozen_left=even[2] < 0.5,
+        symmetry=jnp.where(uniform[0] < config.asymmetric, lerp(uniform[1], config.symmetry), 1.0),
+        frozen_left=uniform[2] < 0.5,
     )

@@ -1,10 +1,10 @@
-"""Fitting: which face before which camera explains an image? By gradient through what draws the pictures.
+"""Fitting: find the face and the camera that explain an image, by gradient through the renderer.
 
-Analysis by synthesis, as Blanz & Vetter (1999) and Thies et al. (2016, Face2Face) do it: Adam on the most
-probable parameters given 68 landmarks, or the pixels where there are none. Priors are those of the head's
-population (identity and colours N(0, 1) about it) and an exponential one on activations, which keeps facial
-units at rest that nothing speaks for. From one image a face at rest and a slight expression cannot be told
-apart, so weak activations are less sure than strong ones.
+Analysis by synthesis, as in Blanz & Vetter (1999) and Thies et al. (2016, Face2Face): Adam on the
+most probable parameters given 68 landmarks, or given the pixels if there are none. The priors are
+those of the head's population (identity and colours N(0, 1) about it) and an exponential one on
+activations, which keeps facial units at rest unless the image shows them. One image cannot tell a
+face at rest from a slight expression, so weak activations are less certain than strong ones.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.core.checks import Ge, Gt, check
+from jaxface.core.errors import ShapeError
 from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
@@ -26,84 +28,77 @@ from jaxface.data.rendered.faces import Face
 from jaxface.data.rendered.photograph import render_differentiable
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import SceneParams, default_scene
-from jaxface.face._landmarks import CONTOUR, COUNT, landmarks
+from jaxface.face._landmarks import CONTOUR, COUNT
+from jaxface.face._landmarks import landmarks as head_landmarks
 
-_FRAME = (0.1, 0.02, 0.02)
-"""How far the camera may be off what the eyes say: share of the height, then widths of the image."""
+_FRAME_SCALE = (0.1, 0.02, 0.02)
+"""Standard deviation of the camera's error about the eyes: fraction of the height, then widths of
+the image."""
+
+Positive = Annotated[float, Gt(0)]
+NonNegative = Annotated[float, Ge(0)]
 
 
 @dataclass(frozen=True)
 class FitConfig:
     """How images are fitted."""
 
-    steps: int = 300
-    """Of Adam."""
+    steps: Annotated[int, Ge(1)] = 300
+    """Steps of Adam."""
 
-    learning_rate: float = 0.2
-    """First step, in standard deviations of each parameter's prior; a cosine takes it to a tenth."""
+    learning_rate: Positive = 0.2
+    """First step, in standard deviations of each parameter's prior; decays by a cosine to a
+    tenth."""
 
-    landmark_error: float = 0.006
-    """Standard deviation of a landmark, in widths of the image; that of a detector is some .01."""
+    landmark_error: Positive = 0.006
+    """Standard deviation of a landmark, in widths of the image; about .01 for a detector."""
 
-    contour_error: float = 0.02
-    """The same for the 17 points of the outline, which slide over the skin as the head turns."""
+    contour_error: Positive = 0.02
+    """The same for the 17 points of the contour, which slide over the skin as the head turns."""
 
-    pixel_error: float = 0.05
-    """Scale of a pixel's error, in [0, 1]; the error counts as its absolute value, beyond."""
+    pixel_error: Positive = 0.05
+    """Scale of a pixel's absolute error, in [0, 1]."""
 
-    pixels: float = 400.0
-    """How many independent measurements the pixels of a face are worth."""
+    pixels: NonNegative = 400.0
+    """Number of independent measurements that the pixels of a face are worth."""
 
-    sparsity: float = 4.0
+    sparsity: NonNegative = 4.0
     """Rate of the exponential prior of activations."""
 
-    turn: float = 15.0
-    """Standard deviation of the angles of the head, degrees; that of the gaze is half of it."""
+    turn: Positive = 15.0
+    """Standard deviation of the angles of the head, degrees; half of it for the gaze."""
 
-    height: float = 2.9
+    height: Positive = 2.9
     """Of an image without landmarks, in interocular distances, with some error."""
 
     eye_line: float = 0.39
-    """Share of such an image above the eyes, with some error."""
+    """Fraction of such an image above the eyes, with some error."""
 
     def __post_init__(self) -> None:
-        for name in (
-            "steps",
-            "learning_rate",
-            "landmark_error",
-            "contour_error",
-            "pixel_error",
-            "turn",
-            "height",
-        ):
-            if getattr(self, name) <= 0:
-                raise ConfigError(f"fit: {name} = {getattr(self, name)} wants a positive number")
-        for name in ("pixels", "sparsity"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"fit: {name} = {getattr(self, name)} cannot be negative")
+        check(self, "fit")
 
 
 @pytree
 class FitResult:
-    """What was found; with a leading axis B for many.
+    """Fitted faces; with a leading axis B for many.
 
     Attributes:
-        face, shot: as `photograph.picture` takes them.
-        landmark_error: () root mean square distance of the landmarks that are no contour, widths of the image;
-            0 without landmarks.
-        pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 where pixels were not used.
-            Both before the last step.
+        face, scene: arguments of `render_example`.
+        landmark_error: () root mean square distance of the landmarks that are not on the contour,
+            widths of the image; 0 without landmarks.
+        pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 without pixels.
+            Both errors are those before the last step.
     """
 
     face: Face
-    shot: SceneParams
+    scene: SceneParams
     landmark_error: Array
     pixel_error: Array
 
 
 @pytree
-class _Unknowns:
-    """In standard units about the start, all but `activations`.
+class _FitParams:
+    """Parameters in standard units about the start, except `activations`.
 
     Attributes:
         activations: (N,) in [0, 1].
@@ -123,60 +118,62 @@ class _Unknowns:
 
 
 def fit(
-    studio: SceneAssets,
+    assets: SceneAssets,
     images: Array | None,
-    marks: Array | None = None,
+    landmarks: Array | None = None,
     config: FitConfig | None = None,
 ) -> FitResult:
-    """The most probable faces of B images; call it under `jit`, or see `fitted` for one image.
+    """Return the most probable faces of B images. Call it under `jit`; `fit_image` fits one image.
 
     Args:
-        studio: its head and camera say what is looked for; faces are taken to be symmetric.
-        images: (B, size, size, 3) in [0, 1], of the studio's size; used where there are no marks. None = no
-            pixels.
-        marks: (B, 68, 2) landmarks in widths of the image, x right, y down, as the column `landmarks`.
+        assets: their head and camera are the prior; faces are assumed symmetric.
+        images: (B, size, size, 3) in [0, 1], of the recipe's size; used only without landmarks.
+            None = no pixels.
+        landmarks: (B, 68, 2) in widths of the image, x right, y down, as the column `landmarks`.
 
     Raises:
         ShapeError: neither images nor landmarks, or of other shapes.
-        ConfigError: landmarks for a head on which nobody has marked them.
+        ConfigError: landmarks for a head without marked landmarks.
     """
-    config, size = config or FitConfig(), studio.recipe.size
-    if marks is not None:
-        if marks.ndim != 3 or marks.shape[1:] != (COUNT, 2):
-            raise ShapeError(f"landmarks have shape {marks.shape}, wanted (batch, {COUNT}, 2)")
-        return jax.vmap(lambda one: fit_photograph(studio, None, one, config))(marks)
+    config, size = config or FitConfig(), assets.recipe.size
+    if landmarks is not None:
+        if landmarks.ndim != 3 or landmarks.shape[1:] != (COUNT, 2):
+            raise ShapeError(f"landmarks have shape {landmarks.shape}, not (batch, {COUNT}, 2)")
+        return jax.vmap(lambda points: fit_image(assets, None, points, config))(landmarks)
     if images is None or images.ndim != 4 or images.shape[1:] != (size, size, 3):
-        came = "none" if images is None else images.shape
-        raise ShapeError(f"images to fit: {came}, wanted (batch, {size}, {size}, 3), or landmarks")
-    return map_cases(lambda one: fit_photograph(studio, one, None, config), images)
+        shape = "none" if images is None else images.shape
+        raise ShapeError(f"images to fit: {shape}, not (batch, {size}, {size}, 3); or give landmarks")
+    return map_cases(lambda image: fit_image(assets, image, None, config), images)
 
 
-def fit_photograph(
-    studio: SceneAssets, image: Array | None, marks: Array | None, config: FitConfig
+def fit_image(
+    assets: SceneAssets, image: Array | None, landmarks: Array | None, config: FitConfig
 ) -> FitResult:
-    """`fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
-    start, frame = _start(studio), _framed(config, marks)
+    """Return `fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
+    start, frame = _initial_params(assets), _frame(config, landmarks)
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
-    slope = jax.grad(partial(_doubt, studio, config, frame, image, marks), has_aux=True)
+    grad_fn = jax.grad(partial(_loss, assets, config, frame, image, landmarks), has_aux=True)
 
-    def step(
-        state: tuple[_Unknowns, optax.OptState], _: None
-    ) -> tuple[tuple[_Unknowns, optax.OptState], tuple[Array, Array]]:
-        unknowns, moments = state
-        gradient, errors = slope(unknowns)
-        gradient = jax.tree.map(lambda each: jnp.where(jnp.isfinite(each), each, 0.0), gradient)
-        updates, moments = optimizer.update(gradient, moments)
-        return (_inside(optax.apply_updates(unknowns, updates)), moments), errors
+    def train_step(
+        state: tuple[_FitParams, optax.OptState], _: None
+    ) -> tuple[tuple[_FitParams, optax.OptState], tuple[Array, Array]]:
+        params, opt_state = state
+        grads, errors = grad_fn(params)
+        # One gradient that is not finite must not end the fit: that entry counts as zero.
+        grads = jax.tree.map(lambda grad: jnp.where(jnp.isfinite(grad), grad, 0.0), grads)
+        updates, opt_state = optimizer.update(grads, opt_state)
+        return (_clip_activations(optax.apply_updates(params, updates)), opt_state), errors
 
-    (found, _), errors = jax.lax.scan(step, (start, optimizer.init(start)), None, length=config.steps)
-    return FitResult(*_meant(studio, config, frame, found), errors[0][-1], errors[1][-1])
+    (params, _), errors = jax.lax.scan(train_step, (start, optimizer.init(start)), None, length=config.steps)
+    return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
 
 
-def _start(studio: SceneAssets) -> _Unknowns:
-    """Nobody in particular, who looks into the camera; a trace of every unit, for a gradient to begin with."""
-    count, size = studio.resting.shape[0], studio.head.identity_basis.shape[-1]
-    colours = studio.head.population.mean.shape[1] - size
-    return _Unknowns(
+def _initial_params(assets: SceneAssets) -> _FitParams:
+    """The mean person, looking into the camera, with a trace of every unit so that each has a
+    gradient."""
+    count, size = assets.rest_units.shape[0], assets.head.identity_basis.shape[-1]
+    colours = assets.head.population.mean.shape[1] - size
+    return _FitParams(
         activations=jnp.full(count, 0.05, jnp.float32),
         identity=jnp.zeros(size),
         albedo=jnp.zeros(colours),
@@ -187,77 +184,80 @@ def _start(studio: SceneAssets) -> _Unknowns:
     )
 
 
-def _framed(config: FitConfig, marks: Array | None) -> Array:
-    """(3,) height, eye line and shift: where the landmarks of the eyes are, or as the config says."""
-    if marks is None:
+def _frame(config: FitConfig, landmarks: Array | None) -> Array:
+    """(3,) height, eye line and shift: from the landmarks of the eyes, or from the config."""
+    if landmarks is None:
         return jnp.asarray([config.height, config.eye_line, 0.0], jnp.float32)
-    right, left = marks[36:42].mean(0), marks[42:48].mean(0)
-    middle, apart = 0.5 * (left + right), jnp.maximum(jnp.linalg.norm(left - right), 0.02)
-    return jnp.stack([1.0 / apart, middle[1], middle[0] - 0.5])
+    right, left = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
+    middle, interocular = 0.5 * (left + right), jnp.maximum(jnp.linalg.norm(left - right), 0.02)
+    return jnp.stack([1.0 / interocular, middle[1], middle[0] - 0.5])
 
 
-def _inside(unknowns: _Unknowns) -> _Unknowns:
-    """Activations stay in [0, 1]."""
-    return dataclasses.replace(unknowns, activations=jnp.clip(unknowns.activations, 0.0, 1.0))
+def _clip_activations(params: _FitParams) -> _FitParams:
+    """Keep activations in [0, 1]."""
+    return dataclasses.replace(params, activations=jnp.clip(params.activations, 0.0, 1.0))
 
 
-def _meant(
-    studio: SceneAssets, config: FitConfig, frame: Array, unknowns: _Unknowns
+def _face_and_scene(
+    assets: SceneAssets, config: FitConfig, frame: Array, params: _FitParams
 ) -> tuple[Face, SceneParams]:
-    """The face and the shot that the unknowns stand for."""
-    prior, size = studio.head.population, studio.head.identity_basis.shape[-1]
-    mean = studio.group_weights @ prior.mean
-    second = studio.group_weights @ (prior.deviation**2 + prior.mean**2)
-    deviation = jnp.sqrt(jnp.maximum(second - mean**2, 0.0))
+    """The face and the scene of parameters in standard units."""
+    prior, size = assets.head.population, assets.head.identity_basis.shape[-1]
+    # Mean and variance of the mixture of the population's groups.
+    mean = assets.group_weights @ prior.mean
+    second_moment = assets.group_weights @ (prior.deviation**2 + prior.mean**2)
+    deviation = jnp.sqrt(jnp.maximum(second_moment - mean**2, 0.0))
     angle = jnp.deg2rad(config.turn)
     face = Face(
-        identity=mean[:size] + deviation[:size] * unknowns.identity,
-        albedo=mean[size:] + deviation[size:] * unknowns.albedo,
-        activations=unknowns.activations,
-        turn=angle * unknowns.turn,
-        gaze=0.5 * angle * unknowns.gaze,
+        identity=mean[:size] + deviation[:size] * params.identity,
+        albedo=mean[size:] + deviation[size:] * params.albedo,
+        activations=params.activations,
+        turn=angle * params.turn,
+        gaze=0.5 * angle * params.gaze,
         symmetry=jnp.ones(()),
         frozen_left=jnp.zeros((), bool),
     )
-    off = jnp.asarray(_FRAME, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
-    return face, default_scene(studio, frame + off * unknowns.frame, unknowns.light)
+    # The error of the height is relative, those of the eye line and the shift are absolute.
+    scale = jnp.asarray(_FRAME_SCALE, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
+    return face, default_scene(assets, frame + scale * params.frame, params.light)
 
 
-def _doubt(
-    studio: SceneAssets,
+def _loss(
+    assets: SceneAssets,
     config: FitConfig,
     frame: Array,
     image: Array | None,
-    marks: Array | None,
-    unknowns: _Unknowns,
+    landmarks: Array | None,
+    params: _FitParams,
 ) -> tuple[Array, tuple[Array, Array]]:
-    """- log of the posterior, but for a constant; and the errors of landmarks and pixels, as in `Fitted`."""
-    face, shot = _meant(studio, config, frame, unknowns)
-    normal = [getattr(unknowns, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
-    total = 0.5 * sum(jnp.sum(each * each) for each in normal)
-    total += config.sparsity * jnp.sum(unknowns.activations)
-    off = pixels = jnp.zeros(())
-    if marks is not None:
-        squared = _distances(studio, face, shot, marks)
+    """Negative log posterior up to a constant, and the errors of landmarks and pixels, as in
+    `FitResult`."""
+    face, scene = _face_and_scene(assets, config, frame, params)
+    normal = [getattr(params, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
+    loss = 0.5 * sum(jnp.sum(each * each) for each in normal)
+    loss += config.sparsity * jnp.sum(params.activations)
+    landmark_error = pixel_error = jnp.zeros(())
+    if landmarks is not None:
+        squares = _squared_distances(assets, face, scene, landmarks)
         contour = jnp.arange(COUNT) < CONTOUR
         deviation = jnp.where(contour, config.contour_error, config.landmark_error)
-        total += 0.5 * jnp.sum(squared / deviation**2)
-        off = jnp.sqrt(jnp.mean(squared[CONTOUR:]))
+        loss += 0.5 * jnp.sum(squares / deviation**2)
+        landmark_error = jnp.sqrt(jnp.mean(squares[CONTOUR:]))
     if image is not None:
-        pixels = _pixel_error(studio, face, shot, image)
-        total += config.pixels * pixels / config.pixel_error
-    return total, (off, pixels)
+        pixel_error = _pixel_error(assets, face, scene, image)
+        loss += config.pixels * pixel_error / config.pixel_error
+    return loss, (landmark_error, pixel_error)
 
 
-def _distances(studio: SceneAssets, face: Face, shot: SceneParams, marks: Array) -> Array:
-    """(68,) squared distances, squared widths of the image."""
-    alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
-    found = points(studio.rig, landmarks(studio.head), *alone)[0]
-    return jnp.sum((found - marks) ** 2, axis=-1)
+def _squared_distances(assets: SceneAssets, face: Face, scene: SceneParams, landmarks: Array) -> Array:
+    """(68,) squared distances of the landmarks, squared widths of the image."""
+    batch = jax.tree.map(lambda leaf: leaf[None], (face, scene))
+    projections = points(assets.rig, head_landmarks(assets.head), *batch)[0]
+    return jnp.sum((projections - landmarks) ** 2, axis=-1)
 
 
-def _pixel_error(studio: SceneAssets, face: Face, shot: SceneParams, image: Array) -> Array:
+def _pixel_error(assets: SceneAssets, face: Face, scene: SceneParams, image: Array) -> Array:
     """Mean absolute error over the pixels that show the head, smooth at zero."""
-    drawn, covered = render_differentiable(studio, face, shot)
-    error = jnp.sqrt((drawn - image) ** 2 + 1e-4) - 1e-2
-    return jnp.sum(jnp.where(covered[..., None], error, 0.0)) / (3.0 * jnp.maximum(jnp.sum(covered), 1))
+    rendering, on_head = render_differentiable(assets, face, scene)
+    error = jnp.sqrt((rendering - image) ** 2 + 1e-4) - 1e-2
+    return jnp.sum(jnp.where(on_head[..., None], error, 0.0)) / (3.0 * jnp.maximum(jnp.sum(on_head), 1))

@@ -1,4 +1,5 @@
-"""What an image shows: who, which expression, which action units. Labels are read off what is drawn."""
+"""What an image shows: which person, which expression, which action units. Labels are read off the
+activations that are drawn."""
 
 from __future__ import annotations
 
@@ -11,24 +12,24 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.causal_world import Mechanism, expression, present
+from jaxface.data.rendered.causal_world import Mechanism, expression_class, sample_presence
 from jaxface.data.rendered.config import lerp
-from jaxface.data.rendered.people import ExpressionStyle, sample_person, sample_style
+from jaxface.data.rendered.people import Person, sample_person
 
-_PEOPLE = 2**23  # so many numbers a uniform one tells apart
-_PURE = 1e3  # more than chance can outweigh
+_MAX_PEOPLE = 2**23  # a float32 from (0, 1) tells so many numbers apart
+_PURITY_BONUS = 1e3  # log-odds, more than Gumbel noise can outweigh
 
 
 @pytree
 class Labels:
-    """What is to be seen in one image.
+    """What one image shows.
 
     Attributes:
         label: () int32, class of the recipe's expressions; 0 where it has none.
         identity: () int32, number of the person.
-        sex: () int32, 0 female, 1 male, -1 where the head does not tell.
-        activations: (N,) of the facial units in [0, 1], without what the face shows at rest.
-        rest: (N,) what the face shows at rest, of which no label tells.
+        sex: () int32, 0 female, 1 male, -1 where the head has no sexes.
+        activations: (N,) of the facial units in [0, 1], without those at rest.
+        rest: (N,) activations of the face at rest; no label counts them.
         intensity: (U,) of the recipe's action units, in [0, 1].
     """
 
@@ -40,129 +41,137 @@ class Labels:
     intensity: Array
 
 
-def sample_labels(key: Array, studio: SceneAssets) -> Labels:
-    """Labels of one image by the recipe: a person, and an expression or action units in their manner."""
-    k_who, k_shown = jax.random.split(key)
-    (who, which), _ = random_draws.draw(k_who, 2)
-    number = sample_identity(who, studio)
-    label = jnp.sum(which > jnp.cumsum(studio.class_weights)[:-1])
-    manner = sample_style(studio, number)
-    if studio.causes is not None:
-        return sample_caused(k_shown, studio, studio.causes, number, manner)
-    if studio.recipe.expressions.labels:
-        activations = sample_expression(k_shown, studio, label, manner)
+def sample_labels(key: Array, assets: SceneAssets) -> Labels:
+    """Draw the labels of one image: a person, and an expression or action units as this person
+    shows them."""
+    k_person, k_expression = jax.random.split(key)
+    (u_person, u_class), _ = random_draws.draw(k_person, 2)
+    identity = sample_identity(u_person, assets)
+    label = jnp.sum(u_class > jnp.cumsum(assets.class_weights)[:-1])
+    person = sample_person(assets, identity)
+    if assets.mechanism is not None:
+        return sample_causal_labels(k_expression, assets, assets.mechanism, identity, person)
+    if assets.recipe.expressions.labels:
+        activations = sample_expression(k_expression, assets, label, person)
     else:
-        k_wanted, k_made = jax.random.split(k_shown)
-        activations = units_to_activations(k_made, studio, sample_units(k_wanted, studio), manner)
-    return labels_of(studio, activations, number, label, rest=manner.rest)
+        k_target, k_units = jax.random.split(k_expression)
+        target = sample_units(k_target, assets)
+        activations = units_to_activations(k_units, assets, target, person)
+    return labels_of(assets, activations, identity, label, rest=person.rest)
 
 
-def sample_caused(
-    key: Array, studio: SceneAssets, causes: Mechanism, identity: Array, manner: ExpressionStyle
+def sample_causal_labels(
+    key: Array, assets: SceneAssets, mechanism: Mechanism, identity: Array, person: Person
 ) -> Labels:
-    """Labels of one image of the recipe's world: its action units, and the expression that is read off them."""
-    k_wanted, k_made = jax.random.split(key)
-    even, intensity = random_draws.draw(k_wanted, 2 * len(studio.recipe.units.numbers))[0].reshape(2, -1)
-    strength = present(even, causes) * lerp(intensity, studio.recipe.units.intensity)
-    wanted = jnp.zeros(len(studio.action_units)).at[studio.labelled].set(strength)
-    labels = labels_of(studio, units_to_activations(k_made, studio, wanted, manner), identity, rest=manner.rest)
-    shown = labels.intensity >= studio.recipe.units.threshold
-    return dataclasses.replace(labels, label=expression(shown.astype(jnp.float32), causes))
+    """Draw the labels of one image of the recipe's causal world: its action units, and their
+    expression."""
+    k_target, k_units = jax.random.split(key)
+    config = assets.recipe.units
+    uniform, intensity = random_draws.draw(k_target, 2 * len(config.numbers))[0].reshape(2, -1)
+    strength = sample_presence(uniform, mechanism) * lerp(intensity, config.intensity)
+    target = jnp.zeros(len(assets.action_units)).at[assets.unit_indices].set(strength)
+    activations = units_to_activations(k_units, assets, target, person)
+    labels = labels_of(assets, activations, identity, rest=person.rest)
+    # The expression follows from what the face shows, which may be less than the target.
+    presence = labels.intensity >= config.threshold
+    return dataclasses.replace(labels, label=expression_class(presence.astype(jnp.float32), mechanism))
 
 
 def labels_of(
-    studio: SceneAssets,
+    assets: SceneAssets,
     activations: Array,
     identity: Array,
     label: Array | int = 0,
     sex: Array | int = -1,
     rest: Array | None = None,
 ) -> Labels:
-    """The labels of a face that shows these activations (N,); for samplers of your own.
+    """Return the labels of a face that shows activations (N,); for samplers of your own.
 
     Args:
-        identity: () number of the person; sex: 0 or 1 turns them into a person of that sex, -1 = their own.
-        rest: (N,) what the face shows at rest; None = as that person does.
+        identity: () number of the person.
+        sex: 0 or 1 turns them into a person of that sex; -1 = their own.
+        rest: (N,) activations at rest; None = that person's.
     """
     number = jnp.asarray(identity, jnp.int32)
+    person = sample_person(assets, number, sex)
     return Labels(
         label=jnp.asarray(label, jnp.int32),
         identity=number,
-        sex=sample_person(studio, number, sex).sex,
+        sex=person.sex,
         activations=activations,
-        rest=sample_style(studio, number).rest if rest is None else rest,
-        intensity=intensities(studio, activations)[studio.labelled],
+        rest=person.rest if rest is None else rest,
+        intensity=intensities(assets, activations)[assets.unit_indices],
     )
 
 
-def sample_identity(even: Array, studio: SceneAssets) -> Array:
-    """The number of a person of the recipe, () int32, from a number in (0, 1)."""
-    config = studio.recipe.people
-    count = config.identities or _PEOPLE
-    return config.first + jnp.minimum(even * count, count - 1).astype(jnp.int32)
+def sample_identity(uniform: Array, assets: SceneAssets) -> Array:
+    """Return the number of a person of the recipe, () int32, from a number in (0, 1)."""
+    config = assets.recipe.people
+    count = config.identities or _MAX_PEOPLE
+    return config.first + jnp.minimum(uniform * count, count - 1).astype(jnp.int32)
 
 
-def sample_expression(key: Array, studio: SceneAssets, label: Array, manner: ExpressionStyle) -> Array:
-    """Activations (N,) of an expression: a person's mixture of its prototypes, never twice the same."""
-    config, (prototypes, count) = studio.recipe.expressions, studio.prototypes.shape
-    even, jitter = random_draws.draw(key, 2 * prototypes + 3 * count + 2, count)
-    first, second = even[: 2 * prototypes].reshape(2, prototypes)
-    drop, stray, amount = even[2 * prototypes : -2].reshape(3, count)
-    shown = studio.of_class[label]
-    odds = jnp.where(shown, manner.preference, -jnp.inf)
+def sample_expression(key: Array, assets: SceneAssets, label: Array, person: Person) -> Array:
+    """Draw activations (N,) of an expression: a person's mixture of its prototypes, different in
+    every image."""
+    config, (prototypes, count) = assets.recipe.expressions, assets.prototypes.shape
+    uniform, jitter = random_draws.draw(key, 2 * prototypes + 3 * count + 2, count)
+    first, second = uniform[: 2 * prototypes].reshape(2, prototypes)
+    drop, spurious, amount = uniform[2 * prototypes : -2].reshape(3, count)
+    members = assets.of_class[label]
+    odds = jnp.where(members, person.prototype_odds, -jnp.inf)
     if prototypes:
         choices = (jnp.argmax(odds + random_draws.gumbel(u)) for u in (first, second))
-        one, other = (studio.prototypes[choice] for choice in choices)
-    else:  # the recipe shows neutral alone
+        one, other = (assets.prototypes[choice] for choice in choices)
+    else:  # the recipe has no class but neutral
         one = other = jnp.zeros(count)
-    mix, strength = config.mixing * even[-2], lerp(even[-1], config.strength)
-    factor = strength * manner.gain * jnp.exp(config.jitter * jitter)
-    prototype = jnp.where(jnp.any(shown), (1.0 - mix) * one + mix * other, 0.0)
-    strays = jnp.where(stray < config.stray, config.stray_strength * amount, 0.0)
-    return jnp.clip(jnp.maximum(prototype * factor * (drop >= config.drop), strays), 0.0, 1.0)
+    mix, strength = config.mixing * uniform[-2], lerp(uniform[-1], config.strength)
+    factor = strength * person.gain * jnp.exp(config.jitter * jitter)
+    # The neutral class has no prototypes: argmax over nothing must not pick the first one.
+    prototype = jnp.where(jnp.any(members), (1.0 - mix) * one + mix * other, 0.0)
+    extra = jnp.where(spurious < config.spurious_rate, config.spurious_strength * amount, 0.0)
+    return jnp.clip(jnp.maximum(prototype * factor * (drop >= config.drop), extra), 0.0, 1.0)
 
 
-def sample_units(key: Array, studio: SceneAssets) -> Array:
-    """Wanted intensities (A,) of the recipe's action units, each for itself, as far as they go together."""
-    config, count = studio.recipe.units, len(studio.action_units)
+def sample_units(key: Array, assets: SceneAssets) -> Array:
+    """Draw target intensities (A,) of the recipe's action units: independent, then thinned by
+    exclusive groups."""
+    config, count = assets.recipe.units, len(assets.action_units)
     odds, intensity, order = random_draws.draw(key, 3 * count)[0].reshape(3, count)
-    known = jnp.zeros(count).at[studio.labelled].set(1.0)
-    wanted = (odds < config.rate) * known
-    rank = order * wanted
-    for group in range(studio.exclusive.shape[0]):
-        member = studio.exclusive[group]
-        alive = rank * member * wanted
-        wanted = jnp.where((member > 0.0) & (alive < jnp.max(alive)), 0.0, wanted)
-    return wanted * lerp(intensity, config.intensity)
+    in_recipe = jnp.zeros(count).at[assets.unit_indices].set(1.0)
+    presence = (odds < config.rate) * in_recipe
+    rank = order * presence
+    for group in range(assets.exclusive.shape[0]):
+        members = assets.exclusive[group]
+        candidates = rank * members * presence
+        # The unit with the highest rank stays; the other members of the group go.
+        presence = jnp.where((members > 0.0) & (candidates < jnp.max(candidates)), 0.0, presence)
+    return presence * lerp(intensity, config.intensity)
 
 
-def units_to_activations(
-    key: Array, studio: SceneAssets, wanted: Array, manner: ExpressionStyle | None = None
-) -> Array:
-    """Activations (N,) that show wanted action units and no others.
+def units_to_activations(key: Array, assets: SceneAssets, target: Array, person: Person | None = None) -> Array:
+    """Return activations (N,) that show the target action units and none of the recipe's others.
 
-    Each action unit is made by one of the facial units that carry nothing else, chosen at random; where there
-    is none, by one that carries nothing unwanted which the recipe labels. What no facial unit can make so is
-    not shown: read `intensities`.
+    One facial unit makes each action unit, chosen at random among those that make nothing else. If
+    there is none, it may also make action units that the recipe does not label. An action unit that
+    no facial unit can make like this is not shown: read `intensities` for what is.
 
     Args:
-        wanted: (A,) intensities in [0, 1], by `Studio.action_units`; 0 = not wanted.
-        manner: whose gains apply; none = nobody's.
+        target: (A,) intensities in [0, 1], by `SceneAssets.action_units`; 0 = absent.
+        person: whose gains apply; None = gains of 1.
     """
-    labelled = jnp.zeros(wanted.shape).at[studio.labelled].set(1.0)
-    unwanted = studio.carries.T @ jnp.where(wanted > 0.0, 0.0, labelled) > 0.0
-    able = (studio.carries > 0.0) & ~unwanted[None]
-    impurity = jnp.sum(studio.carries, axis=0)
-    odds = jnp.where(
-        able,
-        random_draws.gumbel(random_draws.draw(key, able.size)[0]).reshape(able.shape) - _PURE * impurity[None],
-        -jnp.inf,
-    )
-    chosen = jax.nn.one_hot(jnp.argmax(odds, axis=1), able.shape[1]) * jnp.any(able, axis=1)[:, None]
-    activations = jnp.max(chosen * wanted[:, None], axis=0)
-    return jnp.clip(activations if manner is None else activations * manner.gain, 0.0, 1.0)
+    in_recipe = jnp.zeros(target.shape).at[assets.unit_indices].set(1.0)
+    forbidden = assets.unit_membership.T @ jnp.where(target > 0.0, 0.0, in_recipe) > 0.0
+    able = (assets.unit_membership > 0.0) & ~forbidden[None]
+    impurity = jnp.sum(assets.unit_membership, axis=0)
+    noise = random_draws.gumbel(random_draws.draw(key, able.size)[0]).reshape(able.shape)
+    odds = jnp.where(able, noise - _PURITY_BONUS * impurity[None], -jnp.inf)
+    choice = jax.nn.one_hot(jnp.argmax(odds, axis=1), able.shape[1]) * jnp.any(able, axis=1)[:, None]
+    activations = jnp.max(choice * target[:, None], axis=0)
+    return jnp.clip(activations if person is None else activations * person.gain, 0.0, 1.0)
 
 
-def intensities(studio: SceneAssets, activations: Array) -> Array:
-    """(A,) how much of each action unit activations (N,) show: of several facial units the strongest counts."""
-    return jnp.clip(jnp.max(studio.shows * activations[None], axis=1), 0.0, 1.0)
+def intensities(assets: SceneAssets, activations: Array) -> Array:
+    """Return (A,) how much of each action unit activations (N,) show; the strongest facial unit
+    counts."""
+    return jnp.clip(jnp.max(assets.unit_visibility * activations[None], axis=1), 0.0, 1.0)

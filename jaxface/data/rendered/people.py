@@ -11,64 +11,61 @@ from jaxface.core.types import Array
 from jaxface.data.rendered import random_draws
 from jaxface.data.rendered.assets import SceneAssets
 
-_A_THIRD = 0.4307  # of a normal distribution lies above
+_UPPER_THIRD = 0.4307  # a third of a normal distribution lies above
 
 
 class Person(NamedTuple):
-    """Who somebody is.
+    """Who a person is, and how their face moves.
 
     Attributes:
         identity: (I,) and albedo: (A,) coefficients of the head.
-        sex: () int32, 0 female, 1 male, -1 where the head does not tell.
+        sex: () int32, 0 female, 1 male, -1 where the head has no sexes.
+        gain: (N,) factor on each facial unit.
+        rest: (N,) activations of the face at rest.
+        prototype_odds: (P,) log-odds of the prototypes of an expression.
     """
 
     identity: Array
     albedo: Array
     sex: Array
-
-
-class ExpressionStyle(NamedTuple):
-    """How somebody's face moves.
-
-    Attributes:
-        gain: (N,) factor on each facial unit.
-        rest: (N,) activations of the face at rest.
-        preference: (P,) log-odds of the prototypes.
-    """
-
     gain: Array
     rest: Array
-    preference: Array
+    prototype_odds: Array
 
 
-def sample_person(studio: SceneAssets, number: Array, sex: Array | int = -1) -> Person:
-    """Person `number`, who is the same in every recipe with the same `people.seed`.
+def sample_person(assets: SceneAssets, number: Array, sex: Array | int = -1) -> Person:
+    """Return person `number`, the same in every recipe with the same `people.seed`.
 
     Args:
-        sex: 0 or 1 = as a person of that sex: what is not their group's mean stays theirs; -1 = their own.
+        sex: 0 or 1 = this person as one of that sex, with another group's mean but the same
+            deviation from it; -1 = their own sex.
     """
-    prior = studio.head.population
-    even, normal = random_draws.draw(_key(studio, number, 0), prior.weights.shape[0], prior.mean.shape[1])
-    allowed = (sex == -1) | (studio.group_sex == sex)
-    weights = jnp.where(allowed, studio.group_weights, 0.0)
+    # Looks and movement have separate keys: a recipe that changes one leaves the other as it is.
+    identity, albedo, own_sex = _appearance(assets, _key(assets, number, 0), sex)
+    return Person(identity, albedo, own_sex, *_movement(assets, _key(assets, number, 1)))
+
+
+def _appearance(assets: SceneAssets, key: Array, sex: Array | int) -> tuple[Array, Array, Array]:
+    prior = assets.head.population
+    uniform, normal = random_draws.draw(key, prior.weights.shape[0], prior.mean.shape[1])
+    weights = jnp.where((sex == -1) | (assets.group_sex == sex), assets.group_weights, 0.0)
     odds = jnp.where(weights > 0.0, jnp.log(jnp.maximum(weights, 1e-9)), -jnp.inf)
-    group = jnp.argmax(odds + random_draws.gumbel(even))
-    drawn = prior.mean[group] + prior.deviation[group] * normal
-    size = studio.head.identity_basis.shape[-1]
-    return Person(drawn[:size], drawn[size:], studio.group_sex[group])
+    group = jnp.argmax(odds + random_draws.gumbel(uniform))
+    coefficients = prior.mean[group] + prior.deviation[group] * normal
+    size = assets.head.identity_basis.shape[-1]
+    return coefficients[:size], coefficients[size:], assets.group_sex[group]
 
 
-def sample_style(studio: SceneAssets, number: Array) -> ExpressionStyle:
-    """The manner of person `number`."""
-    config, (count,) = studio.recipe.people, studio.resting.shape
-    _, normal = random_draws.draw(_key(studio, number, 1), 0, 3 * count + studio.prototypes.shape[0])
-    gain, rest, which, preference = jnp.split(normal, [count, 2 * count, 3 * count])
-    return ExpressionStyle(
-        gain=jnp.exp(config.style * gain),
-        rest=config.rest * jnp.abs(rest) * studio.resting * (which > _A_THIRD),
-        preference=config.preference * preference,
+def _movement(assets: SceneAssets, key: Array) -> tuple[Array, Array, Array]:
+    config, (count,) = assets.recipe.people, assets.rest_units.shape
+    _, normal = random_draws.draw(key, 0, 3 * count + assets.prototypes.shape[0])
+    gain, rest, selection, odds = jnp.split(normal, [count, 2 * count, 3 * count])
+    return (
+        jnp.exp(config.style * gain),
+        config.rest * jnp.abs(rest) * assets.rest_units * (selection > _UPPER_THIRD),
+        config.prototype_bias * odds,
     )
 
 
-def _key(studio: SceneAssets, number: Array, purpose: int) -> Array:
-    return jax.random.fold_in(studio.people, 2 * jnp.asarray(number, jnp.uint32) + purpose)
+def _key(assets: SceneAssets, number: Array, purpose: int) -> Array:
+    return jax.random.fold_in(assets.people_key, 2 * jnp.asarray(number, jnp.uint32) + purpose)

@@ -1,4 +1,4 @@
-"""The photograph of a face."""
+"""Render a face as a photograph: texture, light, exposure, blur and sensor noise."""
 
 from __future__ import annotations
 
@@ -7,135 +7,145 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.types import Array
+from jaxface.core.types import LUMA, Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.faces import Face
-from jaxface.data.rendered.rigs import LANES, VertexColumns, columns
+from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
-from jaxface.render.camera import Screen
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
 from jaxface.render.shading import display, fetch
+from jaxface.render.vertex import LANES, VertexBuffers
 
-_TAPS = 2  # pixels to either side that the blur reaches
-_GREY = (0.299, 0.587, 0.114)
-
-
-def render_example(studio: SceneAssets, face: Face, shot: SceneParams) -> Array:
-    """The photograph of a face, (size, size, 3) uint8 sRGB; the same as in any batch of `pictures`."""
-    return render_examples(studio, *jax.tree.map(lambda leaf: leaf[None], (face, shot)))[0]
+_BLUR_REACH = 2  # pixels to either side
 
 
-def render_examples(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:
-    """`picture` of many, (B, size, size, 3) uint8: fields have a leading axis B."""
+def render_example(assets: SceneAssets, face: Face, scene: SceneParams) -> Array:
+    """Render one face, (size, size, 3) uint8 sRGB; the same bits as in any batch of
+    `render_examples`."""
+    return render_examples(assets, *jax.tree.map(lambda leaf: leaf[None], (face, scene)))[0]
+
+
+def render_examples(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
+    """Render B faces, (B, size, size, 3) uint8 sRGB: fields have a leading axis B."""
     count = faces.turn.shape[0]
-    padded = jax.tree.map(lambda leaf: _padded(leaf, -count % LANES), (faces, shots))
-    drawn = jax.lax.map(lambda some: _together(studio, *some), padded)
-    return drawn.reshape(-1, *drawn.shape[2:])[:count]
+    groups = jax.tree.map(lambda leaf: _in_lanes(leaf, -count % LANES), (faces, scenes))
+    images = jax.lax.map(lambda group: _render_lanes(assets, *group), groups)
+    return images.reshape(-1, *images.shape[2:])[:count]
 
 
-def _padded(leaf: Array, more: int) -> Array:
-    """(B, ...) as (B' / LANES, LANES, ...), the last one repeated."""
-    filled = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (more, *leaf.shape[1:]))]) if more else leaf
-    groups = len(filled) // LANES  # not -1: a head may have no albedo coefficient
-    return filled.reshape(groups, LANES, *leaf.shape[1:])
+def _in_lanes(leaf: Array, missing: int) -> Array:
+    """(B, ...) as (B' / LANES, LANES, ...), with the last row repeated `missing` times."""
+    if missing:
+        leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
+    groups = len(leaf) // LANES  # not -1: a head may have no albedo coefficient
+    return leaf.reshape(groups, LANES, *leaf.shape[1:])
 
 
-def _together(studio: SceneAssets, faces: Face, shots: SceneParams) -> Array:
-    """LANES pictures: vertices side by side, then one picture after another."""
-    of_lanes = jax.tree.map(jnp.transpose, columns(studio.rig, faces, shots, _samples(studio)))
-    return jax.lax.map(lambda one: _photograph(studio, *one), (of_lanes, faces.albedo, shots))
+def _render_lanes(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
+    """LANES images: the vertices of all lanes at once, then one image after another."""
+    of_lanes = jax.tree.map(jnp.transpose, columns(assets.rig, faces, scenes, _samples(assets)))
+    return jax.lax.map(lambda lane: _render_lane(assets, *lane), (of_lanes, faces.albedo, scenes))
 
 
-def _samples(studio: SceneAssets) -> int:
-    return studio.recipe.size * studio.recipe.supersample
+def _samples(assets: SceneAssets) -> int:
+    """Samples along an edge of the image."""
+    return assets.recipe.size * assets.recipe.supersample
 
 
-def render_differentiable(studio: SceneAssets, face: Face, shot: SceneParams) -> tuple[Array, Array]:
-    """A photograph before noise and rounding, (size, size, 3) in [0, 1], and where it shows the head, (size,
-    size) bool. Reverse-mode differentiable while every sample keeps its triangle, as `render._image` is."""
-    alone = jax.tree.map(lambda leaf: leaf[None], (face, shot))
-    seen = jax.tree.map(lambda plane: plane[:, 0], columns(studio.rig, alone[0], alone[1], _samples(studio)))
-    planes, triangle = _shade(studio, seen, face.albedo, shot)
-    fine, size = studio.recipe.supersample, studio.recipe.size
-    covered = (triangle >= 0).reshape(size, fine, size, fine)
-    return jnp.stack(planes, axis=-1), jnp.all(covered, axis=(1, 3))
+def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -> tuple[Array, Array]:
+    """Render one face before noise and rounding: (size, size, 3) in [0, 1], and where it shows the
+    head, (size, size) bool. Reverse-mode differentiable while every sample keeps its triangle, as
+    `render.image` is."""
+    faces, scenes = jax.tree.map(lambda leaf: leaf[None], (face, scene))
+    vertices = jax.tree.map(lambda plane: plane[:, 0], columns(assets.rig, faces, scenes, _samples(assets)))
+    planes, triangle = _shade(assets, vertices, face.albedo, scene)
+    supersample, size = assets.recipe.supersample, assets.recipe.size
+    on_head = (triangle >= 0).reshape(size, supersample, size, supersample)
+    return jnp.stack(planes, axis=-1), jnp.all(on_head, axis=(1, 3))
 
 
-def _photograph(studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams) -> Array:
-    """One picture of vertices (V,)."""
-    planes, _ = _shade(studio, seen, albedo, shot)
-    return materialize(_apply_noise, planes, studio.noise, shot)
+def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams) -> Array:
+    """One image of vertices (V,)."""
+    planes, _ = _shade(assets, vertices, albedo, scene)
+    return materialize(_apply_noise, planes, assets.noise, scene)
 
 
 def _shade(
-    studio: SceneAssets, seen: VertexColumns, albedo: Array, shot: SceneParams
+    assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams
 ) -> tuple[list[Array], Array]:
-    """Three planes (size, size) of display values, and the triangle that each sample shows."""
-    head, size = studio.head, _samples(studio)
-    screen = Screen(jnp.stack([seen.x, seen.y], axis=-1), -seen.inverse_w, seen.inverse_w)
+    """Three planes (size, size) of display values, and the triangle of each sample, -1 where there
+    is none."""
+    head, size = assets.head, _samples(assets)
+    screen = vertices.screen
     triangle = visible(screen, head.faces, size)
-    painted = materialize(partial(texture, head.appearance), albedo)
+    skin = materialize(partial(texture, head.appearance), albedo)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
-    values = (seen.red, seen.green, seen.blue, seen.line)
-    at = surface((seen.x, seen.y, seen.inverse_w), values, mesh, triangle)
-    sample = materialize(fetch, painted, at.u, at.v)
-    exposed = materialize(_apply_exposure, sample, at.values, triangle, shot)
-    fine = studio.recipe.supersample
-    developed = [materialize(partial(_shown, fine), plane) for plane in exposed]
-    return [materialize(_blurred, plane, shot.blur) for plane in developed], triangle
+    values = (*vertices.light, vertices.wrinkle)
+    at = surface((vertices.x, vertices.y, screen.inverse_w), values, mesh, triangle)
+    sample = materialize(fetch, skin, at.u, at.v)
+    linear = materialize(_apply_exposure, sample, at.values, triangle, scene)
+    supersample = assets.recipe.supersample
+    sharp = [materialize(partial(_display_values, supersample), plane) for plane in linear]
+    return [materialize(_blur, plane, scene.blur) for plane in sharp], triangle
 
 
 def _apply_exposure(
-    sample: Array, values: tuple[Array, ...], triangle: Array, shot: SceneParams
+    sample: Array, values: tuple[Array, ...], triangle: Array, scene: SceneParams
 ) -> tuple[Array, ...]:
-    """Three planes (n, n) of linear light as the sensor gets it."""
+    """Three planes (n, n) of linear light as the sensor receives it."""
     *light, lines = values
-    skin, covered, size = 1.0 - sample[..., 3] * lines, triangle >= 0, triangle.shape[0]
-    behind = jax.image.resize(shot.background, (size, size, 3), "linear")
+    skin, on_head, size = 1.0 - sample[..., 3] * lines, triangle >= 0, triangle.shape[0]
+    background = jax.image.resize(scene.background, (size, size, 3), "linear")
     planes = [
-        jnp.where(covered, sample[..., k] * light[k] * skin, behind[..., k]) * shot.gain[k] for k in range(3)
+        jnp.where(on_head, sample[..., k] * light[k] * skin, background[..., k]) * scene.gain[k]
+        for k in range(3)
     ]
-    grey = sum(share * plane for share, plane in zip(_GREY, planes, strict=True))
-    return tuple(plane + shot.grey * (grey - plane) for plane in planes)
+    grey = sum(weight * plane for weight, plane in zip(LUMA, planes, strict=True))
+    return tuple(plane + scene.grey * (grey - plane) for plane in planes)
 
 
-def _shown(fine: int, plane: Array) -> Array:
+def _display_values(supersample: int, plane: Array) -> Array:
     """Display values in [0, 1] of a plane of samples, averaged in linear light."""
-    if fine > 1:
-        size = plane.shape[0] // fine
-        blocks = plane.reshape(size, fine, size, fine)
-        plane = sum(blocks[:, i, :, j] for i in range(fine) for j in range(fine)) / fine**2  # type: ignore[assignment]
+    if supersample > 1:
+        size = plane.shape[0] // supersample
+        blocks = plane.reshape(size, supersample, size, supersample)
+        steps = range(supersample)
+        plane = sum(blocks[:, i, :, j] for i in steps for j in steps) / supersample**2  # type: ignore[assignment]
     return display(plane, jnp.asarray(GAMMA, plane.dtype))
 
 
-def _blurred(plane: Array, deviation: Array) -> Array:
+def _blur(plane: Array, deviation: Array) -> Array:
     """Separable Gaussian blur of (H, W), borders repeated."""
-    reach = jnp.arange(-_TAPS, _TAPS + 1)
-    kernel = jnp.exp(-0.5 * (reach / jnp.maximum(deviation, 0.05)) ** 2)
+    offsets = jnp.arange(-_BLUR_REACH, _BLUR_REACH + 1)
+    kernel = jnp.exp(-0.5 * (offsets / jnp.maximum(deviation, 0.05)) ** 2)
     kernel = kernel / kernel.sum()
     for axis in (0, 1):
         border = [(0, 0), (0, 0)]
-        border[axis] = (_TAPS, _TAPS)
-        padded = jnp.pad(plane, border, mode="edge")
-        parts = [
-            jax.lax.slice_in_dim(padded, k, k + plane.shape[axis], axis=axis) for k in range(2 * _TAPS + 1)
+        border[axis] = (_BLUR_REACH, _BLUR_REACH)
+        wide = jnp.pad(plane, border, mode="edge")
+        shifts = [
+            jax.lax.slice_in_dim(wide, k, k + plane.shape[axis], axis=axis) for k in range(2 * _BLUR_REACH + 1)
         ]
-        plane = sum((weight * part for weight, part in zip(kernel, parts, strict=True)), jnp.zeros_like(plane))
+        plane = sum(
+            (weight * shift for weight, shift in zip(kernel, shifts, strict=True)), jnp.zeros_like(plane)
+        )
     return plane
 
 
-def _apply_noise(planes: list[Array], noise: Array, shot: SceneParams) -> Array:
-    """(size, size, 3) uint8: with the sensor's noise, which grows with the light as photons' does."""
+def _apply_noise(planes: list[Array], noise: Array, scene: SceneParams) -> Array:
+    """(size, size, 3) uint8, with the sensor's noise, which grows with the light like photon
+    noise."""
     size = planes[0].shape[0]
-    first = jnp.minimum(shot.grain, noise.shape[1] - size)
-    grain = [jax.lax.dynamic_slice(noise[k], first, (size, size)) for k in range(3)]
-    grain = [jnp.where(shot.grey > 0.0, grain[0], one) for one in grain]
+    corner = jnp.minimum(scene.grain, noise.shape[1] - size)
+    grain = [jax.lax.dynamic_slice(noise[k], corner, (size, size)) for k in range(3)]
+    # An image without colour has the same noise in all channels.
+    grain = [jnp.where(scene.grey > 0.0, grain[0], channel) for channel in grain]
     noisy = [
-        plane + shot.noise * jnp.sqrt(0.25 + 1.5 * plane) * one
-        for plane, one in zip(planes, grain, strict=True)
+        plane + scene.noise * jnp.sqrt(0.25 + 1.5 * plane) * channel
+        for plane, channel in zip(planes, grain, strict=True)
     ]
-    return jnp.stack([jnp.round(255.0 * jnp.clip(one, 0.0, 1.0)).astype(jnp.uint8) for one in noisy], axis=-1)
+    return jnp.stack([jnp.round(255.0 * jnp.clip(each, 0.0, 1.0)).astype(jnp.uint8) for each in noisy], axis=-1)

@@ -1,5 +1,5 @@
-"""Random numbers by the handful: every call of JAX's generator takes a third of a second to compile, however
-many numbers it makes."""
+"""Many random numbers by one call: each call of JAX's generator takes a third of a second to
+compile, however many numbers it makes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 
 
-def draw(key: Array, even: int, normal: int = 0) -> tuple[Array, Array]:
-    """(even,) numbers from the open interval (0, 1) and (normal,) from N(0, 1), of one call."""
-    drawn = jax.random.uniform(key, (even + normal,), minval=1e-7, maxval=1.0 - 1e-7)
-    return drawn[:even], math.sqrt(2.0) * jax.lax.erf_inv(2.0 * drawn[even:] - 1.0)
+def draw(key: Array, uniforms: int, normals: int = 0) -> tuple[Array, Array]:
+    """Draw (uniforms,) numbers from the open interval (0, 1) and (normals,) from N(0, 1)."""
+    numbers = jax.random.uniform(key, (uniforms + normals,), minval=1e-7, maxval=1.0 - 1e-7)
+    return numbers[:uniforms], math.sqrt(2.0) * jax.lax.erf_inv(2.0 * numbers[uniforms:] - 1.0)
 
 
-def gumbel(even: Array) -> Array:
-    """Gumbel numbers of even ones: added to log-odds, the largest is a draw by them."""
-    return -jnp.log(-jnp.log(even))
+def gumbel(uniform: Array) -> Array:
+    """Turn uniform numbers into Gumbel noise: the argmax of log-odds plus this noise is a draw by
+    those odds."""
+    return -jnp.log(-jnp.log(uniform))

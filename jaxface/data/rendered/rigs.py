@@ -1,32 +1,42 @@
 """The vertices of several faces at once: LANES of them are the innermost axis of every array.
 
-What is fetched by index is then a row of contiguous numbers, and a basis is read once for all lanes. Every lane
-is computed by the same instructions, so a face does not depend on those beside it.
+What is fetched by index is then a row of contiguous numbers, and a basis is read once for all
+lanes. Every lane is computed by the same instructions, so a face does not depend on those beside
+it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, Landmarks
+from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.geometry import rotation_matrices
+from jaxface.face.sides import gains_of
 from jaxface.render.barriers import materialize
-from jaxface.render.light import harmonics
+from jaxface.render.camera import inverse_distance, pixel_x, pixel_y, place_camera
+from jaxface.render.scenes import Perspective
+from jaxface.render.vertex import (
+    Planes,
+    VertexBuffers,
+    gather_normal_sums,
+    rotate,
+    subtract,
+    vertex_buffers,
+)
 
 if TYPE_CHECKING:
     from jaxface.data.rendered.faces import Face
     from jaxface.data.rendered.scenes import SceneParams
 
-LANES = 16
 _PIVOT = (0.0, -0.035, -0.04)  # metres from the eyes' midpoint: what the head turns about
-_MAX_WRINKLE = 1.2  # expression line, as `appearance.line_weights` clips it
 
 
 @pytree
@@ -35,12 +45,14 @@ class Rig:
 
     Attributes:
         template: (3 V,) metres.
-        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both together.
+        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both
+            together.
         left: (V,) share of the subject's left.
         eyes: (2, 3) left and right eye of the template; eyes_identity: (2, 3, I).
         eye_weight: (V, 2) how far a vertex turns with each eye.
-        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the part that
-            the subject's left does for itself; line_own: what both sides do for themselves.
+        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the
+            part that the subject's left does for itself; line_own: what both sides do for
+            themselves.
         region: (V, L) where a line shows.
         corners: (3, F) vertices of the faces.
         around: (V, D) faces at each vertex; F stands for none.
@@ -62,24 +74,6 @@ class Rig:
     around: Array
 
 
-class VertexColumns(NamedTuple):
-    """Vertices before their cameras, (V, LANES) each.
-
-    Attributes:
-        x, y: samples, as `camera.Screen.xy`; inverse_w: 1 / distance, 0 behind the camera.
-        red, green, blue: light received.
-        line: how strongly expression lines show.
-    """
-
-    x: Array
-    y: Array
-    inverse_w: Array
-    red: Array
-    green: Array
-    blue: Array
-    line: Array
-
-
 def rig(head: FaceModel) -> Rig:
     """The rig of a head whose expression coefficients are facial units."""
     eyes = [head.joint_names.index(name) for name in ("left_eye", "right_eye")]
@@ -88,8 +82,8 @@ def rig(head: FaceModel) -> Rig:
         for each in (head.template, head.identity_basis, head.expression_basis, head.left_weight, head.faces)
     )
     regressor = np.asarray(head.joint_regressor)[eyes]
-    whole = np.zeros_like(own) if head.whole_basis is None else np.asarray(head.whole_basis)
-    lines, count = head.appearance.lines, len(template)
+    whole = np.zeros_like(own) if head.shared_basis is None else np.asarray(head.shared_basis)
+    lines, count = head.appearance.wrinkles, len(template)
     feature = np.zeros((count, 3, 0), np.float32) if lines is None else np.asarray(lines.feature)
     line_own = _strengths(feature, own)
     parts: dict[str, np.ndarray] = {
@@ -111,45 +105,49 @@ def rig(head: FaceModel) -> Rig:
     return Rig(**{name: jnp.asarray(part) for name, part in parts.items()})
 
 
-def columns(rig: Rig, faces: Face, shots: SceneParams, samples: int) -> VertexColumns:
-    """LANES faces before their cameras: fields of `faces` and `shots` have a leading axis of that length.
+def columns(rig: Rig, faces: Face, scenes: SceneParams, samples: int) -> VertexBuffers:
+    """Return the vertices of LANES faces before their cameras, (V, LANES) each.
 
     Args:
+        faces, scenes: fields have a leading axis LANES.
         samples: along an edge of the picture.
     """
-    unposed = materialize(_unposed, rig, faces)
     eyes = _eyes(rig, faces)
-    position = materialize(_posed, rig, unposed, eyes, faces)
-    normal = materialize(_normals, rig, position)
-    x, y, inverse_w = materialize(_seen, position, eyes, shots, jnp.float32(samples))
-    red, green, blue = (materialize(_received, normal, shots.light[:, :, k].T) for k in range(3))
-    return VertexColumns(x, y, inverse_w, red, green, blue, materialize(_lines, rig, faces, shots.lines))
+    position = materialize(_posed, rig, materialize(_unposed, rig, faces), eyes, faces)
+    normal = gather_normal_sums(position, rig.corners, rig.around)
+    light = tuple(scenes.light[:, :, channel].T for channel in range(3))
+    wrinkle = materialize(_wrinkles, rig, faces, scenes.lines)
+    return vertex_buffers(_cameras(eyes, scenes), light, position, normal, wrinkle, samples)
 
 
-def points(rig: Rig, of: Landmarks, faces: Face, shots: SceneParams) -> Array:
-    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in widths of the
-    picture; behind something or not. Differentiable.
+def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Array:
+    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in
+    widths of the picture; behind something or not. Differentiable.
 
     Args:
-        of: (P, C) vertices and weights.
-        faces, shots: fields have a leading axis B, of any length.
+        marks: (P, C) vertices and weights.
+        faces, scenes: fields have a leading axis B, of any length.
     """
-    chosen, count = of.vertices.reshape(-1), rig.left.shape[0]
-    rows = (jnp.arange(3)[:, None] * count + chosen[None]).reshape(-1)
+    vertex_ids, count = marks.vertices.reshape(-1), rig.left.shape[0]
+    rows = (jnp.arange(3)[:, None] * count + vertex_ids[None]).reshape(-1)
     part = dataclasses.replace(
         rig,
         template=rig.template[rows],
         identity=rig.identity[rows],
         own=rig.own[rows],
         whole=rig.whole[rows],
-        left=rig.left[chosen],
-        eye_weight=rig.eye_weight[chosen],
+        left=rig.left[vertex_ids],
+        eye_weight=rig.eye_weight[vertex_ids],
     )
     eyes = _eyes(rig, faces)
-    corners = _posed(part, _unposed(part, faces), eyes, faces).reshape(3, *of.vertices.shape, -1)
-    position = jnp.sum(of.weights[None, :, :, None] * corners, axis=2)
-    x, y, _ = _seen(position, eyes, shots, jnp.float32(1.0))
-    return jnp.stack([x.T, y.T], axis=-1)
+    cameras = _cameras(eyes, scenes)
+    posed = _posed(part, _unposed(part, faces), eyes, faces)
+    x, y, z = (
+        jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1) for axis in posed
+    )
+    inverse_w = inverse_distance(cameras, z)
+    widths = (pixel_x(cameras, 1, x, inverse_w), pixel_y(cameras, 1, y, inverse_w))
+    return jnp.stack([axis.T for axis in widths], axis=-1)
 
 
 def _eyes(rig: Rig, faces: Face) -> Array:
@@ -157,80 +155,58 @@ def _eyes(rig: Rig, faces: Face) -> Array:
     return rig.eyes[None] + jnp.einsum("eci,li->lec", rig.eyes_identity, faces.identity)
 
 
-def _unposed(rig: Rig, faces: Face) -> Array:
-    """(3, V, LANES) metres: identity and expression."""
-    activations = faces.activations.T
-    frozen = jnp.where(faces.frozen_left[None], rig.left[:, None], 1.0 - rig.left[:, None])
-    gain = 1.0 + (faces.symmetry[None] - 1.0) * frozen
-    own = (rig.own @ activations).reshape(3, *gain.shape)
-    rest = (rig.identity @ faces.identity.T + rig.whole @ activations + rig.template[:, None]).reshape(
-        own.shape
+def _cameras(eyes: Array, scenes: SceneParams) -> Perspective:
+    """The camera of each lane, placed by the unposed eyes; fields have a leading axis LANES."""
+    return jax.vmap(place_camera)(
+        eyes[:, 0], eyes[:, 1], scenes.height, scenes.eye_line, scenes.distance, scenes.shift
     )
-    return rest + gain[None] * own
 
 
-def _posed(rig: Rig, unposed: Array, eyes: Array, faces: Face) -> Array:
-    """(3, V, LANES): eyes turned in their sockets, then the head about a point behind them, which keeps the
-    face in the picture."""
+def _unposed(rig: Rig, faces: Face) -> Planes:
+    """Identity and expression, metres, (V, LANES) each."""
+    activations = faces.activations.T
+    gain = gains_of(_frozen(faces, rig.left[:, None], 1.0 - rig.left[:, None]), faces.symmetry[None])
+    own = (rig.own @ activations).reshape(3, *gain.shape)
+    rest = rig.identity @ faces.identity.T + rig.whole @ activations + rig.template[:, None]
+    x, y, z = rest.reshape(own.shape) + gain[None] * own
+    return x, y, z
+
+
+def _frozen(faces: Face, left: Array, right: Array) -> Array:
+    """What belongs to the frozen side of each lane, of two that broadcast to (..., LANES)."""
+    return jnp.where(faces.frozen_left[None], left, right)
+
+
+def _posed(rig: Rig, unposed: Planes, eyes: Array, faces: Face) -> Planes:
+    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them,
+    which keeps the face in the picture."""
     aside = rotation_matrices(jnp.pad(faces.gaze, ((0, 0), (0, 1)))) - jnp.eye(3)[None]
-    seen = [unposed[axis] for axis in range(3)]
+    position = unposed
     for eye in range(2):
         weight = rig.eye_weight[:, eye, None]
-        moved = _turned(aside, [unposed[axis] - eyes[:, eye, axis][None] for axis in range(3)])
-        seen = [one + weight * move for one, move in zip(seen, moved, strict=True)]
-    pivot = jnp.mean(eyes, axis=1) + jnp.asarray(_PIVOT)[None]
-    turned = _turned(rotation_matrices(faces.turn), [seen[axis] - pivot[:, axis][None] for axis in range(3)])
-    return jnp.stack([turned[axis] + pivot[:, axis][None] for axis in range(3)])
+        x, y, z = rotate(aside, subtract(unposed, _rows(eyes[:, eye])))
+        position = position[0] + weight * x, position[1] + weight * y, position[2] + weight * z
+    pivot = _rows(jnp.mean(eyes, axis=1) + jnp.asarray(_PIVOT)[None])
+    rotated = rotate(rotation_matrices(faces.turn), subtract(position, pivot))
+    return rotated[0] + pivot[0], rotated[1] + pivot[1], rotated[2] + pivot[2]
 
 
-def _turned(matrices: Array, vectors: Sequence[Array]) -> list[Array]:
-    """Matrices (LANES, 3, 3) times three coordinates (V, LANES)."""
-    return [sum(matrices[:, i, j][None] * vectors[j] for j in range(3)) for i in range(3)]  # type: ignore[misc]
+def _rows(points: Array) -> Planes:
+    """Points (LANES, 3), one of each lane, as (1, LANES) each."""
+    return points[:, 0][None], points[:, 1][None], points[:, 2][None]
 
 
-def _normals(rig: Rig, position: Array) -> Array:
-    """(3, V, LANES) sums of the adjacent faces' normals, weighted by area."""
-    corner = [[position[axis][rig.corners[k]] for axis in range(3)] for k in range(3)]
-    first = [b - a for a, b in zip(corner[0], corner[1], strict=True)]
-    second = [c - a for a, c in zip(corner[0], corner[2], strict=True)]
-    nobody = jnp.zeros((1, position.shape[-1]))
-    sums = []
-    for i in range(3):
-        doubled = first[i - 2] * second[i - 1] - first[i - 1] * second[i - 2]
-        area = materialize(lambda doubled: jnp.concatenate([doubled, nobody]), doubled)
-        sums.append(sum(area[rig.around[:, k]] for k in range(rig.around.shape[1])))
-    return jnp.stack(sums)
+def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
+    """(V, LANES) how strongly the wrinkle map shows.
 
-
-def _seen(position: Array, eyes: Array, shots: SceneParams, samples: Array) -> tuple[Array, Array, Array]:
-    """Pixels x and y, and 1 / distance, before a camera placed by the unposed eyes as `render.frame` does."""
-    across = jnp.linalg.norm(eyes[:, 0] - eyes[:, 1], axis=-1)
-    middle, height = jnp.mean(eyes, axis=1), shots.height * across
-    centre_x = middle[:, 0] - shots.shift * height
-    centre_y = middle[:, 1] - (0.5 - shots.eye_line) * height
-    ahead = (middle[:, 2] + shots.distance)[None] - position[2]
-    inverse_w = jnp.where(ahead > 1e-3, 1.0 / jnp.maximum(ahead, 1e-3), 0.0)
-    focal = (shots.distance / height * samples)[None] * inverse_w
-    x = 0.5 * samples + focal * (position[0] - centre_x[None])
-    y = 0.5 * samples - focal * (position[1] - centre_y[None])
-    return x, y, inverse_w
-
-
-def _received(normal: Array, light: Array) -> Array:
-    """(V, LANES) of one channel; light: (9, LANES)."""
-    squared = normal[0] * normal[0] + normal[1] * normal[1] + normal[2] * normal[2]
-    inverse = jnp.where(squared > 0.0, 1.0 / jnp.sqrt(jnp.maximum(squared, 1e-30)), 0.0)
-    basis = harmonics(jnp.stack([normal[axis] * inverse for axis in range(3)], axis=-1))
-    return jnp.maximum(sum(light[k][None] * basis[..., k] for k in range(9)), 0.0)
-
-
-def _lines(rig: Rig, faces: Face, factor: Array) -> Array:
-    """(V, LANES); see `appearance.line_weights`."""
+    A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its
+    own; the frozen side's part of it is scaled as the displacement is.
+    """
     activations = faces.activations.T
     left = rig.line_left @ activations
-    frozen = jnp.where(faces.frozen_left[None], left, rig.line_own @ activations - left)
+    frozen = _frozen(faces, left, rig.line_own @ activations - left)
     strength = rig.line_all @ activations + (faces.symmetry[None] - 1.0) * frozen
-    return rig.region @ (factor[None] * jnp.clip(strength, 0.0, _MAX_WRINKLE))
+    return wrinkle_map_weights(rig.region, strength, factor[None])
 
 
 def _coordinates_first(basis: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Where and with what a face is photographed."""
+"""The scene of an image: camera, light, background and sensor."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from jaxface.face.appearance import srgb_to_linear
 from jaxface.render.light import lamps
 
 _PATCHES = 4  # of the background, along an edge
-_CHROMA = 0.3  # deviation of a patch's colour relative to that of its lightness
-_WARM = (0.18, 0.0, -0.3)  # logarithm of a warm light's channels
+_CHROMA = 0.3  # deviation of a patch's colour, relative to that of its lightness
+_WARM = (0.18, 0.0, -0.3)  # logarithm of the channels of a warm light
 
 
 @pytree
 class SceneParams:
-    """One photograph's circumstances.
+    """The scene of one image.
 
     Attributes:
         height, eye_line, distance: () as in `render.Framing`, distance positive.
@@ -31,8 +31,8 @@ class SceneParams:
         gain: (3,) exposure and white balance.
         blur: () deviation, pixels.
         noise: () deviation at middle grey, of the display's range.
-        grain: (2,) int32 where in the studio's bank the noise is cut.
-        grey: () 1 = without colour.
+        grain: (2,) int32 corner of the noise in the bank `SceneAssets.noise`.
+        grey: () 1 = without colour, 0 = with.
         lines: () factor on expression lines.
     """
 
@@ -50,35 +50,36 @@ class SceneParams:
     lines: Array
 
 
-def sample_scene(key: Array, studio: SceneAssets) -> SceneParams:
-    """The circumstances of one image by the recipe."""
-    even, normal = random_draws.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
-    recipe = studio.recipe
+def sample_scene(key: Array, assets: SceneAssets) -> SceneParams:
+    """Draw the scene of one image by the recipe."""
+    uniform, normal = random_draws.draw(key, 18, 13 + _PATCHES * _PATCHES * 4)
+    recipe = assets.recipe
     camera, sensor = recipe.camera, recipe.sensor
     return SceneParams(
-        height=lerp(even[0], camera.height),
-        eye_line=lerp(even[1], camera.eye_line),
-        distance=lerp(even[2], camera.distance),
-        shift=camera.shift * (2.0 * even[3] - 1.0),
-        light=light_of(recipe.light, even[4:10], normal[:3]),
-        background=background_of(recipe.background, even[10:12], normal[10:]),
+        height=lerp(uniform[0], camera.height),
+        eye_line=lerp(uniform[1], camera.eye_line),
+        distance=lerp(uniform[2], camera.distance),
+        shift=camera.shift * (2.0 * uniform[3] - 1.0),
+        light=light_of(recipe.light, uniform[4:10], normal[:3]),
+        background=background_of(recipe.background, uniform[10:12], normal[10:]),
         gain=jnp.exp2(sensor.exposure * normal[3]) * jnp.exp(sensor.white_balance * normal[4:7]),
-        blur=lerp(even[12], sensor.blur),
-        noise=lerp(even[13], sensor.noise),
-        grain=(even[16:] * studio.noise.shape[1]).astype(jnp.int32),
-        grey=(even[14] < sensor.grey).astype(jnp.float32),
-        lines=lerp(even[15], recipe.lines),
+        blur=lerp(uniform[12], sensor.blur),
+        noise=lerp(uniform[13], sensor.noise),
+        grain=(uniform[16:] * assets.noise.shape[1]).astype(jnp.int32),
+        grey=(uniform[14] < sensor.grey).astype(jnp.float32),
+        lines=lerp(uniform[15], recipe.lines),
     )
 
 
-def default_scene(studio: SceneAssets, frame: Array, light: Array) -> SceneParams:
-    """A scene from the middle of the recipe, without noise, before a dark wall; for fitting.
+def default_scene(assets: SceneAssets, frame: Array, light: Array) -> SceneParams:
+    """Return a scene from the middle of the recipe, without noise, in front of a dark wall; for
+    fitting.
 
     Args:
         frame: (3,) height, eye line and shift.
-        light: (9, 3) how far light and exposure differ from the middle, in tenths of its mean.
+        light: (9, 3) offset of light and exposure from the middle, in tenths of its mean.
     """
-    recipe, half = studio.recipe, jnp.full(6, 0.5)
+    recipe, half = assets.recipe, jnp.full(6, 0.5)
     usual = light_of(dataclasses.replace(recipe.light, warmth=0.0), half, jnp.zeros(3))
     return SceneParams(
         height=frame[0],
@@ -96,37 +97,40 @@ def default_scene(studio: SceneAssets, frame: Array, light: Array) -> SceneParam
     )
 
 
-def light_of(config: LightConfig, even: Array, normal: Array) -> Array:
-    """(9, 3): ambient, a key light from above on either side, a fill light from the other side.
+def light_of(config: LightConfig, uniform: Array, normal: Array) -> Array:
+    """Return (9, 3) spherical harmonics: ambient, a key light from above on either side, a fill
+    light opposite.
 
     Args:
-        even: (6,) in [0, 1]: three strengths, then where the key and the fill light stand, and how high.
+        uniform: (6,) in [0, 1]: three strengths, azimuth of key and fill light, and the elevation.
         normal: (3,) colour temperatures.
     """
     colour = jnp.exp(jnp.clip(config.warmth * normal, -1.0, 1.0)[:, None] * jnp.asarray(_WARM)[None])
-    azimuth = jnp.deg2rad(config.azimuth) * (2.0 * even[3] - 1.0)
-    other = -jnp.sign(azimuth) * jnp.deg2rad(config.azimuth) * even[4]
-    elevation = jnp.deg2rad(lerp(even[5], config.elevation))
-    towards = jnp.stack([_towards(azimuth, elevation), _towards(other, 0.3 * elevation)])
-    strengths = jnp.stack([lerp(even[1], config.key), lerp(even[2], config.fill)])
-    return lamps(lerp(even[0], config.ambient) * colour[0], strengths[:, None] * colour[1:], towards)
+    azimuth = jnp.deg2rad(config.azimuth) * (2.0 * uniform[3] - 1.0)
+    opposite = -jnp.sign(azimuth) * jnp.deg2rad(config.azimuth) * uniform[4]
+    elevation = jnp.deg2rad(lerp(uniform[5], config.elevation))
+    towards = jnp.stack([_towards(azimuth, elevation), _towards(opposite, 0.3 * elevation)])
+    strengths = jnp.stack([lerp(uniform[1], config.key), lerp(uniform[2], config.fill)])
+    return lamps(lerp(uniform[0], config.ambient) * colour[0], strengths[:, None] * colour[1:], towards)
 
 
-def background_of(config: BackgroundConfig, even: Array, normal: Array) -> Array:
-    """Soft patches of light and shade, less of colour, (_PATCHES, _PATCHES, 3) linear light.
+def background_of(config: BackgroundConfig, uniform: Array, normal: Array) -> Array:
+    """Return soft patches of light and shade, with less colour, (_PATCHES, _PATCHES, 3) linear
+    light.
 
     Args:
-        even: (2,) in [0, 1]: level and contrast.
-        normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then the patches' lightness and colours.
+        uniform: (2,) in [0, 1]: level and contrast.
+        normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then the patches' lightness and
+            colours.
     """
-    mean = lerp(even[0], config.level) + config.colour * normal[:3]
+    mean = lerp(uniform[0], config.level) + config.colour * normal[:3]
     patches = normal[3 : 3 + _PATCHES * _PATCHES * 4].reshape(_PATCHES, _PATCHES, 4)
-    varied = patches[..., :1] + _CHROMA * patches[..., 1:]
-    srgb = mean[None, None] + lerp(even[1], config.contrast) * varied
+    offsets = patches[..., :1] + _CHROMA * patches[..., 1:]
+    srgb = mean[None, None] + lerp(uniform[1], config.contrast) * offsets
     return srgb_to_linear(jnp.clip(srgb, 0.0, 1.0))
 
 
 def _towards(azimuth: Array, elevation: Array) -> Array:
-    """(3,) unit vector in the head's frame; azimuth 0 is straight ahead."""
+    """Return a unit vector (3,) in the head's frame; azimuth 0 is straight ahead."""
     flat = jnp.cos(elevation)
     return jnp.stack([flat * jnp.sin(azimuth), jnp.sin(elevation), flat * jnp.cos(azimuth)])

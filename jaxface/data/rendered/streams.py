@@ -1,4 +1,4 @@
-"""Rendered examples as a stream, as a data set in memory, and as one on disk."""
+"""Rendered examples as a stream, as a data set in memory, and as a data set on disk."""
 
 from __future__ import annotations
 
@@ -12,38 +12,40 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.checks import require
 from jaxface.core.config import dump_toml
-from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.errors import DataError
 from jaxface.core.io import atomic_path, write_text
 from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset
 from jaxface.data.read_report import ReadReport
 from jaxface.data.rendered.assets import SceneAssets, build_assets
-from jaxface.data.rendered.config import RenderedDatasetConfig
-from jaxface.data.rendered.config import load_recipe as named
+from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
 from jaxface.data.rendered.example import Sampler, examples, sample_example
 from jaxface.data.sources import ArraySource
 
-_LOOKED_AT = 16  # examples whose columns tell whether a folder is what its recipe makes
+_CHECKED = 16  # examples whose columns are drawn again to check that a folder belongs to its recipe
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
+
+Recipe = RenderedDatasetConfig | str | Path | SceneAssets
+"""A recipe, the name or file of one, or its assets."""
 
 
 class RenderedStream:
-    """Batches of a recipe without end, made on the devices; `pipeline.Stream`.
+    """Endless batches of a recipe, rendered on the devices; a `pipeline.Stream`.
 
-    Batch b holds examples b B to (b + 1) B - 1 of the seed, whatever was asked for before.
+    Batch b holds examples b B to (b + 1) B - 1 of the seed, whatever was read before.
 
     Attributes:
-        studio: what all pictures share.
-        batch: B, examples a batch.
+        assets: what all images share.
+        batch: B, examples per batch.
     """
 
-    def __init__(self, studio: SceneAssets, batch: int, seed: int, sampler: Sampler) -> None:
-        self.studio, self.batch = studio, batch
-        self._spread = sharding_for_batch(batch)
-        key = stream_key(studio.recipe, seed)
-        self._shared = self._spread.replicate((studio, key))
+    def __init__(self, assets: SceneAssets, batch: int, seed: int, sampler: Sampler) -> None:
+        self.assets, self.batch = assets, batch
+        self._sharding = sharding_for_batch(batch)
+        self._shared = self._sharding.replicate((assets, stream_key(assets.recipe, seed)))
         self._program = _program(sampler)
         self._next = 0
 
@@ -51,93 +53,81 @@ class RenderedStream:
         return self
 
     def __next__(self) -> dict[str, Array]:
-        """`image` (B, size, size, 3) uint8 and the columns, (B, ...), spread over this process's devices."""
-        drawn = self.at(self._next)
+        """Return `image` (B, size, size, 3) uint8 and the columns, (B, ...), sharded over this
+        process's devices."""
+        batch = self.at(self._next)
         self._next += 1
-        return drawn
+        return batch
 
     def at(self, number: int) -> dict[str, Array]:
-        """Batch `number`; the stream stays where it is."""
+        """Return batch `number` without moving the stream."""
         numbers = np.arange(number * self.batch, (number + 1) * self.batch, dtype=np.int32)
-        drawn: dict[str, Array] = compile_program(self._program, self._spread.mesh)(self._shared, numbers)
-        return drawn
+        batch: dict[str, Array] = compile_program(self._program, self._sharding.mesh)(self._shared, numbers)
+        return batch
 
     def get_state(self) -> dict[str, Any]:
-        """The place: the number of the next batch."""
+        """Return the position: the number of the next batch."""
         return {"next_index": self._next}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from a place that `get_state` told."""
+        """Continue from a position that `get_state` returned."""
         self._next = int(state["next_index"])
 
 
 def stream_key(recipe: RenderedDatasetConfig, seed: int) -> Array:
-    """The key of a stream: example i is drawn from `fold_in(key, i)`."""
+    """Return the key of a stream: example i is drawn from `fold_in(key, i)`."""
     return jax.random.fold_in(jax.random.key(recipe.seed), seed)
 
 
 def rendered_stream(
-    of: RenderedDatasetConfig | str | Path | SceneAssets,
-    batch: int,
-    seed: int = 0,
-    *,
-    sampler: Sampler = sample_example,
+    recipe: Recipe, batch: int, seed: int = 0, *, sampler: Sampler = sample_example
 ) -> RenderedStream:
-    """Batches of a recipe, for ever.
+    """Return endless batches of a recipe.
 
     Args:
-        of: a recipe, the name or file of one, or its studio.
-        batch: B; spread over as many of this process's devices as divide it.
-        seed: of the stream; the recipe's own seed and this one tell a stream from others.
-        sampler: what an example is; `example.sample` unless you write one of your own.
+        recipe: a recipe, the name or file of one, or its assets.
+        batch: B; sharded over as many of this process's devices as divide it.
+        seed: of the stream, in addition to the recipe's own seed.
+        sampler: draws one example; `sample_example`, or your own.
 
     Raises:
-        ConfigError: no such recipe, or a recipe that the head cannot serve, or no batch.
+        ConfigError: no such recipe, a recipe that the head cannot show, or batch < 1.
     """
-    if batch < 1:
-        raise ConfigError(f"batch = {batch} wants at least 1")
-    return RenderedStream(_studio(of), batch, seed, sampler)
+    require(batch >= 1, "batch", batch, "at least 1")
+    return RenderedStream(_assets_of(recipe), batch, seed, sampler)
 
 
 def dataset(
-    of: RenderedDatasetConfig | str | Path | SceneAssets,
-    n: int,
-    seed: int = 0,
-    *,
-    sampler: Sampler = sample_example,
-    batch: int = 64,
+    recipe: Recipe, n: int, seed: int = 0, *, sampler: Sampler = sample_example, batch: int = 64
 ) -> Dataset:
-    """The first n examples of a stream, in memory.
+    """Render the first n examples of a stream into memory.
 
     Args:
-        sampler: as `stream`'s; its examples must have one image, called `image`.
-        batch: images drawn at a time.
+        sampler: as in `rendered_stream`; its examples must have one image, called `image`.
+        batch: images rendered at a time.
     """
-    made = _studio(of)
-    parts = list(_parts(made, n, seed, sampler, batch))
-    drawn = {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
-    return _assembled(made.recipe, drawn.pop("image"), drawn)
+    assets = _assets_of(recipe)
+    parts = list(_parts(assets, n, seed, sampler, batch))
+    columns = {name: np.concatenate([part[name] for part in parts])[:n] for name in parts[0]}
+    images = ArraySource(columns.pop("image"))
+    config = assets.recipe
+    return Dataset(config.name, images, columns, config.expressions.labels, config.units.numbers)
 
 
-def render_dataset(
-    of: RenderedDatasetConfig | str | Path | SceneAssets,
-    n: int,
-    out: str | Path,
-    seed: int = 0,
-    *,
-    batch: int = 64,
-) -> Dataset:
-    """Write the first n examples of a stream to a folder that `data.open("rendered", out)` reads.
+def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
+    """Render the first n examples of a stream into a folder that `data.open("rendered", out)`
+    reads.
 
-    The folder holds `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and `recipe.toml`;
-    what stands there under these names is replaced.
+    The folder gets `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and
+    `recipe.toml`; files with these names are replaced.
     """
-    made, out = _studio(of), Path(out)
+    assets, out = _assets_of(recipe), Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    size, rows = made.recipe.size, []
+    size, rows = assets.recipe.size, []
+    # Images go to disk batch by batch, so that n may exceed the memory.
     with atomic_path(out / IMAGES) as path:
         images = np.lib.format.open_memmap(path, "w+", np.uint8, (n, size, size, 3))
-        for number, part in enumerate(_parts(made, n, seed, sample_example, batch)):
+        for number, part in enumerate(_parts(assets, n, seed, sample_example, batch)):
             first = number * batch
             images[first : first + batch] = part.pop("image")[: n - first]
             rows.append(part)
@@ -146,9 +136,8 @@ def render_dataset(
     with atomic_path(out / COLUMNS) as path:
         columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
         np.savez(path, **columns)
-    describe(
-        out, made.recipe, made.recipe.name, seed, made.recipe.expressions.labels, made.recipe.units.numbers
-    )
+    config = assets.recipe
+    describe(out, config, config.name, seed, config.expressions.labels, config.units.numbers)
     return read_rendered(out)
 
 
@@ -160,21 +149,22 @@ def describe(
     labels: tuple[str, ...],
     units: tuple[int, ...],
 ) -> None:
-    """Write what `read_rendered` wants to know of a folder beside its images and columns."""
+    """Write what `read_rendered` needs besides images and columns."""
     write_text(out / RECIPE, dump_toml(recipe))
     about = {"name": name, "seed": seed, "labels": labels, "units": units}
     write_text(out / ABOUT, json.dumps(about) + "\n")
 
 
 def read_rendered(root: Path) -> Dataset:
-    """The folder that `draw` wrote; images stay on disk, mapped into memory.
+    """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, mapped into
+    memory.
 
     Raises:
         DataError: a file is missing or damaged.
     """
     for name in (IMAGES, COLUMNS, ABOUT):
         if not (root / name).is_file():
-            raise DataError(f"no file {root / name}, wanted a folder that data.rendered.draw wrote")
+            raise DataError(f"no file {root / name}; a folder that render_dataset or retarget wrote has one")
     try:
         about = json.loads((root / ABOUT).read_text("utf-8"))
         with np.load(root / COLUMNS) as archive:
@@ -183,61 +173,62 @@ def read_rendered(root: Path) -> Dataset:
         labels, units = tuple(about["labels"]), tuple(about["units"])
         return Dataset(about["name"], ArraySource(images), columns, labels, units, ReadReport(len(images)))
     except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); draw it again") from None
+        raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); render it again") from None
 
 
-def read_rendered_source(root: Path, found: Dataset) -> tuple[SceneAssets, Array]:
-    """The studio and the stream's key of a folder that `draw` wrote: how its examples can be made again.
+def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Array]:
+    """Return the assets and the stream's key of a folder, with which its examples can be drawn
+    again.
+
+    Args:
+        root: a folder that `render_dataset` wrote.
+        dataset: what `read_rendered` returns for it.
 
     Raises:
-        DataError: its images are not the first examples of its recipe, as those of a retargeting are not.
+        DataError: its images are not the first examples of its recipe, as in a retargeted folder.
     """
     try:
-        recipe, seed = named(root / RECIPE), int(json.loads((root / ABOUT).read_text("utf-8"))["seed"])
+        recipe = load_recipe(root / RECIPE)
+        seed = int(json.loads((root / ABOUT).read_text("utf-8"))["seed"])
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root} does not tell its recipe ({type(error).__name__}: {error})") from None
-    if "pair" in found.columns:
-        raise DataError(f"{root} was retargeted; name the source that it was made of, or take its labels")
-    made, key = build_assets(recipe), stream_key(recipe, seed)
-    first = range(min(len(found), _LOOKED_AT))
-    again = jax.jit(
+        raise DataError(f"{root} has no readable recipe ({type(error).__name__}: {error})") from None
+    if "pair" in dataset.columns:
+        raise DataError(f"{root} was retargeted; give the source that it was made from, or use its labels")
+    assets, key = build_assets(recipe), stream_key(recipe, seed)
+    count = min(len(dataset), _CHECKED)
+    # Labels without images are cheap: draw those of the first examples again, and compare.
+    draw_columns = jax.jit(
         jax.vmap(
-            lambda number, key, studio: sample_example(jax.random.fold_in(key, number), studio).columns,
+            lambda number, key, assets: sample_example(jax.random.fold_in(key, number), assets).columns,
             (0, None, None),
         )
     )
-    for name, column in jax.device_get(again(jnp.arange(len(first)), key, made)).items():
-        if name not in found.columns or not np.allclose(
-            column, found.columns[name][first.start : first.stop], atol=1e-5
-        ):
-            raise DataError(f"{root} was not drawn by its recipe alone (column {name!r} differs)")
-    return made, key
-
-
-def _parts(
-    made: SceneAssets, n: int, seed: int, sampler: Sampler, batch: int
-) -> Iterator[dict[str, np.ndarray]]:
-    if n < 1:
-        raise ConfigError(f"n = {n} examples, wanted at least 1")
-    batches = rendered_stream(made, batch, seed, sampler=sampler)
-    for _ in range(-(-n // batch)):
-        yield jax.device_get(next(batches))
-
-
-def _assembled(of: RenderedDatasetConfig, images: np.ndarray, columns: dict[str, np.ndarray]) -> Dataset:
-    return Dataset(of.name, ArraySource(images), columns, of.expressions.labels, of.units.numbers)
-
-
-def _studio(of: RenderedDatasetConfig | str | Path | SceneAssets) -> SceneAssets:
-    return of if isinstance(of, SceneAssets) else build_assets(of)
+    for name, column in jax.device_get(draw_columns(jnp.arange(count), key, assets)).items():
+        if name not in dataset.columns or not np.allclose(column, dataset.columns[name][:count], atol=1e-5):
+            raise DataError(f"{root} was not rendered by its recipe alone (column {name!r} differs)")
+    return assets, key
 
 
 def sharding_for_batch(batch: int) -> CaseSharding:
-    """As many devices as divide the batch."""
+    """Return a sharding over as many devices as divide the batch."""
     count = len(jax.local_devices())
     while batch % count:
         count -= 1
     return sharding_for(count)
+
+
+def _parts(
+    assets: SceneAssets, n: int, seed: int, sampler: Sampler, batch: int
+) -> Iterator[dict[str, np.ndarray]]:
+    """Whole batches that hold the first n examples."""
+    require(n >= 1, "n", n, "at least 1")
+    batches = rendered_stream(assets, batch, seed, sampler=sampler)
+    for _ in range(-(-n // batch)):
+        yield jax.device_get(next(batches))
+
+
+def _assets_of(recipe: Recipe) -> SceneAssets:
+    return recipe if isinstance(recipe, SceneAssets) else build_assets(recipe)
 
 
 @functools.lru_cache(maxsize=64)

@@ -1,11 +1,12 @@
-"""What a retargeting is: which source, whose expressions, how many avatars."""
+"""The settings of a retargeting: the source, where expressions come from, and the avatars."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from jaxface.core.checks import Ge, check
 from jaxface.core.errors import ConfigError
 from jaxface.data.rendered.fitting import FitConfig
 
@@ -18,66 +19,66 @@ class RetargetConfig:
     """From a data set of source images to pairs of avatars, a woman and a man for each image."""
 
     data: str = "rendered"
-    """The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: faces that are never
-    drawn themselves, of which labels and expressions are known."""
+    """The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: examples of
+    a recipe whose labels and expressions are used without rendering them."""
 
     root: Path = Path()
-    """Folder or file of the data set; of a recipe, its name or its TOML file."""
+    """Folder or file of the data set; for a recipe, its name or its TOML file."""
 
     options: tuple[str, ...] = ()
     """NAME=VALUE for the data set's reader, such as split=train."""
 
     expression: Literal["labels", "fit", "rendered"] = "labels"
-    """Where expressions come from: the action units that the source is labelled with; a fit to each image, by
-    its 68 landmarks (column `landmarks`) where it has them, else by its pixels; or, for rendered sources, the
-    expression that they were drawn with."""
+    """Where expressions come from. `labels`: the source's action units. `fit`: a fit to each image,
+    by its 68 landmarks (column `landmarks`) or else by its pixels. `rendered`: the activations with
+    which a rendered source was drawn."""
 
-    marks: Path | None = None
-    """Table (CSV) of landmarks for a fit: `path`, as the reader calls an image, and x_0 ... x_67, y_0 ... y_67
-    in pixels, as OpenFace and dlib number them."""
+    landmark_table: Path | None = None
+    """Table (CSV) of landmarks for a fit: `path`, as the reader names an image, and x_0 ... x_67,
+    y_0 ... y_67 in pixels, as OpenFace and dlib number them."""
 
-    subjects: int = 30
-    """How many of the source's people, at random by the seed; each has a woman and a man of their own, so there
-    are twice as many avatars. 0 = all. A source that does not know its people is dealt out to so many pairs."""
+    subjects: Annotated[int, Ge(0)] = 30
+    """Number of the source's people, chosen at random by the seed; 0 = all. Each gets a woman and a
+    man, so there are twice as many avatars. A source without identities is divided at random among
+    this many pairs."""
 
-    images: int = 0
-    """How many of their images, at random by the seed; each becomes two pictures. 0 = all. Of a recipe: how
-    many there are."""
+    images: Annotated[int, Ge(0)] = 0
+    """Number of their images, chosen at random by the seed; each becomes two images. 0 = all. For a
+    recipe: the number of examples."""
 
     recipe: str = "avatars"
-    """How avatars are photographed: the name or file of a recipe of rendered faces."""
+    """Name or file of the recipe by which avatars are rendered."""
 
-    size: int = 64
-    """Pixels along an edge of the pictures."""
+    size: Annotated[int, Ge(8)] = 64
+    """Pixels along an edge of the images."""
 
-    first: int = 0
-    """Number of the first avatar among the recipe's people; avatars of sets with disjoint ranges differ."""
+    first: Annotated[int, Ge(0)] = 0
+    """Number of the first avatar among the recipe's people. Sets with disjoint ranges share no
+    avatar."""
 
     pose: Literal["recipe", "source"] = "recipe"
-    """How heads are held: as the recipe says, each for itself, or as in the source, where that is known (fit,
-    rendered)."""
+    """Pose of head and eyes. `recipe`: drawn for each avatar. `source`: as in the source (with fit
+    or rendered)."""
 
     landmarks: bool = False
-    """Write where the 68 landmarks of every picture are, too."""
+    """Add a column with the 68 landmarks of every image."""
 
-    batch: int = 32
+    batch: Annotated[int, Ge(1)] = 32
     """Source images at a time."""
 
     seed: int = 0
-    """Of everything that is drawn at random."""
+    """Of everything random."""
 
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:
-        for name, least in (("subjects", 0), ("images", 0), ("first", 0), ("batch", 1), ("size", 8)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"retarget: {name} = {getattr(self, name)} wants at least {least}")
+        check(self, "retarget")
         if self.data == RECIPE and self.expression == "fit":
             raise ConfigError(
-                "retarget: a recipe has no images to fit; take expression = 'rendered', or draw it to "
+                "retarget: a recipe has no images to fit; use expression = 'rendered', or render it to "
                 "disk first"
             )
-        if self.marks is not None and self.expression != "fit":
-            raise ConfigError(f"retarget: landmarks are for expression = 'fit', got {self.expression!r}")
+        if self.landmark_table is not None and self.expression != "fit":
+            raise ConfigError(f"retarget: landmark_table is for expression = 'fit', not {self.expression!r}")
         if self.pose == "source" and self.expression == "labels":
-            raise ConfigError("retarget: labels do not tell the pose; take pose = 'recipe'")
+            raise ConfigError("retarget: labels do not contain the pose; use pose = 'recipe'")

@@ -1,4 +1,4 @@
-"""What is transferred: how a face moves, apart from whose face it is."""
+"""What is transferred: how a face moves, without whose face it is."""
 
 from __future__ import annotations
 
@@ -36,65 +36,70 @@ class Expression:
 
 
 Transfer = Callable[[SceneAssets, Array, Any, Array, Any], Expression]
-"""(studio of the avatars, key, shared, numbers (B,), payload) -> expressions with a leading axis B, of the
-source images with these numbers; `shared` and `payload` are what the way of transfer needs."""
+"""(assets of the avatars, key, shared, numbers (B,), payload) -> expressions, leading axis B, of
+the source images with these numbers. `shared` is the same for all batches, `payload` is the batch's
+own; both differ by transfer."""
 
 
 def from_labels(
-    studio: SceneAssets, key: Array, shared: None, numbers: Array, payload: dict[str, Array]
+    assets: SceneAssets, key: Array, shared: None, numbers: Array, payload: dict[str, Array]
 ) -> Expression:
-    """Expressions that show labelled action units and none of the others.
+    """Return expressions that show the labelled action units and none of the others.
 
-    Where the source knows no intensities they are drawn from the recipe's range; which facial unit makes an
-    action unit is drawn too, once for both avatars of a pair.
+    Where the source has no intensities, they are drawn from the recipe's range. Which facial unit
+    makes an action unit is drawn too, once for both avatars of a pair.
 
     Args:
-        payload: `wanted` (B, A) by `Studio.action_units`: intensities in [0, 1], or -1 = present, of unknown
-            intensity.
+        payload: `target` (B, A) by `SceneAssets.action_units`: intensities in [0, 1], or -1 =
+            present with unknown intensity.
     """
 
-    def one(number: Array, wanted: Array) -> Expression:
-        k_intensity, k_made = jax.random.split(jax.random.fold_in(key, number))
-        drawn = lerp(jax.random.uniform(k_intensity, wanted.shape), studio.recipe.units.intensity)
-        return still(units_to_activations(k_made, studio, jnp.where(wanted < 0.0, drawn, wanted)))
+    def one(number: Array, target: Array) -> Expression:
+        k_intensity, k_units = jax.random.split(jax.random.fold_in(key, number))
+        intensity = lerp(jax.random.uniform(k_intensity, target.shape), assets.recipe.units.intensity)
+        target = jnp.where(target < 0.0, intensity, target)
+        return frontal_expression(units_to_activations(k_units, assets, target))
 
-    return jax.vmap(one)(numbers, payload["wanted"])
+    return jax.vmap(one)(numbers, payload["target"])
 
 
 def from_rendered(
-    studio: SceneAssets, key: Array, shared: tuple[SceneAssets, Array], numbers: Array, payload: None
+    assets: SceneAssets, key: Array, shared: tuple[SceneAssets, Array], numbers: Array, payload: None
 ) -> Expression:
-    """The expressions that rendered examples were drawn with.
+    """Return the expressions with which examples of a stream were rendered.
 
     Args:
-        shared: the source's studio and the key of its stream.
+        shared: the source's assets and the key of its stream.
     """
-    source, stream = shared
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(stream, numbers)
+    source, stream_key = shared
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(stream_key, numbers)
     face, _ = jax.vmap(sample_example, (0, None))(keys, source).shots["image"]
-    return of_face(face)
+    return expression_of(face)
 
 
 @lru_cache(maxsize=16)
 def from_fit(config: FitConfig) -> Transfer:
-    """Expressions found in images (B, size, size, 3) uint8, `image`, or by landmarks (B, 68, 2),
-    `landmarks`."""
+    """Return the transfer that fits faces to images.
+
+    Its payload is `image` (B, size, size, 3) uint8, or `landmarks` (B, 68, 2).
+    """
 
     def transfer(
-        studio: SceneAssets, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
+        assets: SceneAssets, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
     ) -> Expression:
         images = payload.get("image")
-        seen = None if images is None else images.astype(jnp.float32) / 255.0
-        return of_face(fit(studio, seen, payload.get("landmarks"), config).face)
+        images = None if images is None else images.astype(jnp.float32) / 255.0
+        return expression_of(fit(assets, images, payload.get("landmarks"), config).face)
 
     return transfer
 
 
-def of_face(face: Face) -> Expression:
-    """What of a face is expression."""
+def expression_of(face: Face) -> Expression:
+    """Return the expression of a face, without its identity."""
     return Expression(face.activations, face.turn, face.gaze, face.symmetry, face.frozen_left)
 
 
-def still(activations: Array) -> Expression:
-    """Activations (N,) of a symmetric face that looks straight ahead."""
+def frontal_expression(activations: Array) -> Expression:
+    """Return the expression of a symmetric face that looks straight ahead, from activations
+    (N,)."""
     return Expression(activations, jnp.zeros(3), jnp.zeros(2), jnp.ones(()), jnp.zeros((), bool))

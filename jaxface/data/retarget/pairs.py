@@ -1,4 +1,5 @@
-"""A woman and a man with the same expression, each before their own camera: pure functions on the devices."""
+"""A woman and a man with the same expression, each in a scene of their own: pure functions on the
+devices."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.example import marked
+from jaxface.data.rendered.example import landmark_columns
 from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import intensities, labels_of
 from jaxface.data.rendered.photograph import render_examples
@@ -22,63 +23,67 @@ from jaxface.data.retarget.expression import Expression, Transfer
 Pose = Literal["recipe", "source"]
 
 
-def pair(
-    studio: SceneAssets,
+def sample_pair(
+    assets: SceneAssets,
     key: Array,
     subject: Array,
     expression: Expression,
     first: int = 0,
     pose: Pose = "recipe",
 ) -> tuple[Face, SceneParams]:
-    """The avatars of one source image: fields have a leading axis of two, the woman and the man.
+    """Draw the avatars of one source image: fields have a leading axis of two, the woman and the
+    man.
 
-    Both show the expression and nothing else (their faces at rest show none); person, skin, light, camera and,
-    unless `pose` says otherwise, the turn of head and eyes are each one's own.
+    Both show the expression and nothing else (their faces at rest show none). Person, skin, light,
+    camera and, with `pose = "recipe"`, the pose of head and eyes are drawn for each.
 
     Args:
         key: of the pair.
-        subject: () int32, which of the source's people: avatars 2 subject and 2 subject + 1 are theirs.
-        first: number of avatar 0 among the people of `studio`.
+        subject: () int32 index of the source's person, whose avatars are 2 subject and 2 subject +
+            1.
+        first: number of avatar 0 among the people of `assets`.
     """
     sexes = jnp.arange(2, dtype=jnp.int32)
 
     def one(sex: Array) -> tuple[Face, SceneParams]:
         k_face, k_scene = jax.random.split(jax.random.fold_in(key, sex))
         number, rest = first + 2 * subject + sex, jnp.zeros_like(expression.activations)
-        labels = labels_of(studio, expression.activations, number, sex=sex, rest=rest)
-        own = sample_face(k_face, studio, labels)
-        shown = dataclasses.replace(own, symmetry=expression.symmetry, frozen_left=expression.frozen_left)
+        labels = labels_of(assets, expression.activations, number, sex=sex, rest=rest)
+        face = sample_face(k_face, assets, labels)
+        face = dataclasses.replace(face, symmetry=expression.symmetry, frozen_left=expression.frozen_left)
         if pose == "source":
-            shown = dataclasses.replace(shown, turn=expression.turn, gaze=expression.gaze)
-        return shown, sample_scene(k_scene, studio)
+            face = dataclasses.replace(face, turn=expression.turn, gaze=expression.gaze)
+        return face, sample_scene(k_scene, assets)
 
     return jax.vmap(one)(sexes)
 
 
 @lru_cache(maxsize=32)
-def program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
-    """(shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of each pair side by
-    side; the same function object for the same arguments, so that it is compiled once.
+def build_program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
+    """Return (shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of
+    each pair in turn.
 
-    `shared` is (studio, key, what the transfer shares); `image` is (2 B, size, size, 3) uint8, `activations`
-    (2 B, N), `shown` (2 B, A) how much of each action unit is to be seen.
+    The same arguments give the same function object, so that it is compiled once. `shared` is
+    (assets, key, what the transfer shares). The arrays are `image` (2 B, size, size, 3) uint8,
+    `activations` (2 B, N), and `shown` (2 B, A), the intensity of each action unit that the image
+    shows.
     """
 
     def run(shared: Any, numbers: Array, subjects: Array, payload: Any) -> dict[str, Array]:
-        studio, key, more = shared
+        assets, key, transfer_shared = shared
         k_expression, k_pairs = jax.random.split(key)
-        found = transfer(studio, k_expression, more, numbers, payload)
+        expressions = transfer(assets, k_expression, transfer_shared, numbers, payload)
         keys = jax.vmap(jax.random.fold_in, (None, 0))(k_pairs, numbers)
-        both = jax.vmap(lambda key, subject, one: pair(studio, key, subject, one, first, pose))(
-            keys, subjects, found
-        )
+        pairs = jax.vmap(
+            lambda key, subject, expression: sample_pair(assets, key, subject, expression, first, pose)
+        )(keys, subjects, expressions)
         count = 2 * len(numbers)  # not -1: a head may have no albedo coefficient
-        faces, shots = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), both)
+        faces, scenes = jax.tree.map(lambda leaf: leaf.reshape(count, *leaf.shape[2:]), pairs)
         return {
-            "image": render_examples(studio, faces, shots),
+            "image": render_examples(assets, faces, scenes),
             "activations": faces.activations,
-            "shown": jax.vmap(lambda one: intensities(studio, one))(faces.activations),
-            **marked(studio, {"image": (faces, shots)}),
+            "shown": jax.vmap(lambda activations: intensities(assets, activations))(faces.activations),
+            **landmark_columns(assets, {"image": (faces, scenes)}),
         }
 
     return run

@@ -1,4 +1,4 @@
-"""A folder that is being written: arrays grow on disk, and a stopped run goes on where it was."""
+"""An unfinished folder: arrays are written row by row, and a stopped run continues where it was."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CONFIG, PROGRESS = "retarget.toml", "progress.json"
 
 
 def is_finished(out: Path, config: RetargetConfig) -> bool:
-    """Return whether this config's folder is complete; a folder that is not there is not.
+    """Return whether this config's folder is complete; False if there is no folder.
 
     Raises:
         StoreError: the folder holds something else.
@@ -36,81 +36,86 @@ def is_finished(out: Path, config: RetargetConfig) -> bool:
 
 
 def claim(out: Path, config: RetargetConfig) -> None:
-    """Make the folder this config's; `is_finished` has said that it may be."""
+    """Create this config's folder, after `is_finished` has checked that it may."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / CONFIG).is_file():
         write_text(out / CONFIG, dump_toml(config))
 
 
-class Growing:
-    """Arrays on disk, rows of which are filled in order.
+class ArrayWriter:
+    """Arrays on disk whose rows are filled in order.
 
     Attributes:
-        done: rows that are there already.
+        written: number of rows on disk.
     """
 
-    def __init__(self, out: Path, rows: int, like: Mapping[str, tuple[tuple[int, ...], np.dtype]], about: str):
-        """Begin, or go on.
+    def __init__(
+        self, out: Path, rows: int, like: Mapping[str, tuple[tuple[int, ...], np.dtype]], source: str
+    ) -> None:
+        """Create the arrays, or continue with those of a stopped run.
 
         Args:
+            rows: of every array.
             like: shape and type of a row of each array.
-            about: what the rows are made of; a folder that was begun with something else is refused.
+            source: what the rows are made from; a folder that was begun with another source is
+                refused.
 
         Raises:
-            StoreError: the source is not what it was when the folder was begun.
+            StoreError: the source is not the one with which the folder was begun.
         """
-        self._out, self._rows, self._about = out, rows, about
-        self.done = self._place()
-        mode = "r+" if self.done else "w+"
+        self._out, self._rows, self._source = out, rows, source
+        self.written = self._read_progress()
+        # "w+" would erase what an earlier run wrote.
         self._arrays = {
-            name: np.lib.format.open_memmap(self.path(name), mode, kind, (rows, *shape))
-            if mode == "w+"
-            else np.lib.format.open_memmap(self.path(name), mode)
-            for name, (shape, kind) in like.items()
+            name: np.lib.format.open_memmap(self.path(name), "r+")
+            if self.written
+            else np.lib.format.open_memmap(self.path(name), "w+", dtype, (rows, *shape))
+            for name, (shape, dtype) in like.items()
         }
 
     def path(self, name: str) -> Path:
-        """The unfinished file of an array."""
+        """Return the unfinished file of an array."""
         return self._out / f"{name}.part.npy"
 
-    def put(self, rows: Mapping[str, np.ndarray]) -> None:
-        """The next rows of every array; what is beyond the last one is left away."""
-        count = min(len(next(iter(rows.values()))), self._rows - self.done)
+    def append(self, rows: Mapping[str, np.ndarray]) -> None:
+        """Write the next rows of every array; rows beyond the last one are dropped."""
+        count = min(len(next(iter(rows.values()))), self._rows - self.written)
         for name, array in self._arrays.items():
-            array[self.done : self.done + count] = rows[name][:count]
-        self.done += count
+            array[self.written : self.written + count] = rows[name][:count]
+        self.written += count
 
-    def note(self) -> None:
-        """See that all rows so far are on disk, then note how many they are."""
+    def save_progress(self) -> None:
+        """Flush all rows to disk, and only then write down how many there are."""
         for array in self._arrays.values():
             array.flush()
-        write_text(self._out / PROGRESS, json.dumps({"done": self.done, "about": self._about}) + "\n")
+        progress = {"written": self.written, "source": self._source}
+        write_text(self._out / PROGRESS, json.dumps(progress) + "\n")
 
     def read(self, name: str) -> np.ndarray:
-        """An array as it is."""
+        """Return an array as it is."""
         return np.asarray(self._arrays[name])
 
-    def finish(self, kept: str, name: str) -> None:
-        """Give the array `kept` its name; the other files go."""
-        self.note()
+    def finish(self, name: str, file: str) -> None:
+        """Rename the array `name` to `file`, and delete the other unfinished files."""
+        self.save_progress()
         names = list(self._arrays)
-        self._arrays.clear()  # closes the maps, which Windows wants before files move
-        self.path(kept).replace(self._out / name)
+        self._arrays.clear()  # closes the maps: Windows moves no open files
+        self.path(name).replace(self._out / file)
         for each in names:
             self.path(each).unlink(missing_ok=True)
         (self._out / PROGRESS).unlink()
 
-    def _place(self) -> int:
+    def _read_progress(self) -> int:
         file = self._out / PROGRESS
         if not file.is_file():
             return 0
         try:
-            noted = json.loads(file.read_text("utf-8"))
-            done, about = int(noted["done"]), noted["about"]
+            progress = json.loads(file.read_text("utf-8"))
+            written, source = int(progress["written"]), progress["source"]
         except (OSError, KeyError, TypeError, ValueError):
-            raise StoreError(f"{file} is damaged; remove {self._out} and begin anew") from None
-        if about != self._about:
+            raise StoreError(f"{file} is damaged; remove {self._out} and start again") from None
+        if source != self._source:
             raise StoreError(
-                f"{self._out} was begun with another source ({about}, now {self._about}); give another folder"
+                f"{self._out} was begun with another source ({source}, now {self._source}); give another folder"
             )
-        return done
+        return written

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError, ModelFileError, suggestion
 from jaxface.face import sides
 from jaxface.face.load.file_kinds import Kind, sniff
@@ -27,68 +28,70 @@ def load(
     masks: str | Path | None = None,
     midline_width: float | None = None,
 ) -> FaceModel:
-    """A face model: the name "bundled", or the path of a FLAME file, an ICT-FaceKit folder or its .npz.
+    """Load a face model: the name "bundled", or the path of a FLAME file, an ICT-FaceKit folder or
+    its .npz.
 
     Args:
-        source: what a path holds is told by its content, not by its extension.
-        expression_space: what the expression coefficients are. Bundled: "components" (default) or "units".
-            ICT-FaceKit: "units" (default; left and right tied) or "sided-units". FLAME: "components".
-        identity_components: how many; FLAME 100 and ICT-FaceKit 50 by default.
-        expression_components: FLAME alone; 50 by default.
-        texture: FLAME's texture .npz, or a picture of ICT-FaceKit's face tile.
+        source: the content of a path decides what it is, not its extension.
+        expression_space: meaning of the expression coefficients. Bundled: "components" (default) or
+            "units". ICT-FaceKit: "units" (default; left and right tied) or "sided-units". FLAME:
+            "components".
+        identity_components: their number; by default 100 for FLAME and 50 for ICT-FaceKit.
+        expression_components: their number, for FLAME only; 50 by default.
+        texture: FLAME's texture .npz, or an image of ICT-FaceKit's face tile.
         masks: FLAME's masks .pkl.
-        midline_width: half the width, metres, of the blend between the sides of the face; 0 is the hard split
-            of Facing Asymmetry, Eq. 2. By default 0.008, or what the bundled head brings along.
+        midline_width: half the width, metres, of the blend between the sides of the face; 0 is the
+            hard split of Facing Asymmetry, Eq. 2. Default: 0.008, or the bundled head's own.
 
     Raises:
-        ModelFileError: missing, truncated, foreign or unsafe; one line that says which.
+        ModelFileError: the file is missing, truncated, of another kind or unsafe.
         ConfigError: an option that this model does not have.
     """
     width = MIDLINE_WIDTH if midline_width is None else midline_width
-    if width < 0:
-        raise ConfigError(f"midline_width = {width} metres, it cannot be negative")
-    options: dict[str, Any] = {
+    require(width >= 0, "midline_width", width, "at least 0 (metres)")
+    all_options: dict[str, Any] = {
         "expression_space": expression_space,
         "identity_components": identity_components,
         "expression_components": expression_components,
         "texture": None if texture is None else Path(texture),
         "masks": None if masks is None else Path(masks),
     }
-    given = {name: value for name, value in options.items() if value is not None}
+    options = {name: value for name, value in all_options.items() if value is not None}
     if source == "bundled":
-        _allow("the bundled head", given, "expression_space")
+        _check_options("the bundled head", options, "expression_space")
         from jaxface.face.load.bundled import load_bundled
 
-        head = load_bundled(**given)
+        head = load_bundled(**options)
         if midline_width is None:
             return head
         return dataclasses.replace(head, left_weight=sides.left_weights(head.template[:, 0], width))
-    _refuse_name(source)
+    _refuse_unknown_name(source)
     path, kind = Path(source), sniff(source)
     if kind in ("flame-pickle", "flame-npz"):
-        _allow(
+        _check_options(
             "FLAME",
-            given,
+            options,
             "expression_space",
             "identity_components",
             "expression_components",
             "texture",
             "masks",
         )
-        if given.pop("expression_space", "components") != "components":
-            raise ConfigError(f"no expression space {expression_space!r} for FLAME: it has 'components' alone")
+        if options.pop("expression_space", "components") != "components":
+            raise ConfigError(f"no expression space {expression_space!r} for FLAME: it has only 'components'")
         from jaxface.face.load.flame import load_flame
 
-        return load_flame(path, pickled=kind == "flame-pickle", midline_width=width, **given)
-    _allow("ICT-FaceKit", given, "expression_space", "identity_components", "texture")
+        return load_flame(path, is_pickle=kind == "flame-pickle", midline_width=width, **options)
+    _check_options("ICT-FaceKit", options, "expression_space", "identity_components", "texture")
     from jaxface.face.load.ict import load_ict
 
-    return load_ict(path, midline_width=width, **given)
+    return load_ict(path, midline_width=width, **options)
 
 
 @dataclass(frozen=True)
 class Report:
-    """What `describe` found: whether `source` is a readable face model, and what is in it or wrong with it."""
+    """Result of `describe`: whether `source` is a readable face model; its contents, or its
+    fault."""
 
     source: str
     kind: str | None
@@ -97,7 +100,7 @@ class Report:
 
 
 def describe(source: str | Path) -> Report:
-    """What a name or path holds, for `jaxface doctor`: never raises, the fault is in the report."""
+    """Describe a name or path for `jaxface doctor`. Never raises: a fault is in the report."""
     kind: str | None = None
     try:
         kind = "bundled" if source == "bundled" else sniff(source)
@@ -110,14 +113,14 @@ def describe(source: str | Path) -> Report:
     return Report(str(source), kind, True, f"{head.name}: {sizes}, {bases}; licence: {head.licence}")
 
 
-def _allow(model: str, given: dict[str, Any], *known: str) -> None:
-    for name in given:
-        if name not in known:
-            raise ConfigError(f"{model} has no option {name!r}; it has {', '.join(known)}")
+def _check_options(model: str, options: dict[str, Any], *allowed: str) -> None:
+    for name in options:
+        if name not in allowed:
+            raise ConfigError(f"{model} has no option {name!r}; it has {', '.join(allowed)}")
 
 
-def _refuse_name(source: str | Path) -> None:
-    """A word that is no path was meant as a name, and there is one name."""
+def _refuse_unknown_name(source: str | Path) -> None:
+    """Treat a word that is no path as a misspelt name; there is one name."""
     if (
         isinstance(source, str)
         and not Path(source).exists()

@@ -1,4 +1,4 @@
-"""Reading .npz archives of arrays that nobody vouches for."""
+"""Read .npz archives from untrusted sources."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BROKEN = (ValueError, KeyError, OSError, EOFError, RuntimeError, MemoryError, z
 
 
 def names(path: Path) -> tuple[str, ...]:
-    """The names of the arrays inside, without reading them.
+    """Return the names of the arrays, without reading them.
 
     Raises:
         ModelFileError: the file is no whole zip archive.
@@ -26,22 +26,23 @@ def names(path: Path) -> tuple[str, ...]:
         with zipfile.ZipFile(path) as archive:
             return tuple(entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy"))
     except _BROKEN as error:
-        raise ModelFileError(f"{path} is no whole .npz archive ({error}); fetch it again") from None
+        raise ModelFileError(f"{path} is no complete .npz archive ({error}); download it again") from None
 
 
-def read(path: Path, wanted: Iterable[str], optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    """The arrays called `wanted`, and those of `optional` that are there. Pickled objects are refused.
+def read(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
+    """Read the required arrays, and the optional ones that exist. Pickled objects are refused.
 
     Raises:
-        ModelFileError: an array is missing, truncated, made of objects, or claims more than the archive holds.
+        ModelFileError: an array is missing, truncated, made of objects, or claims more than the
+            archive holds.
     """
     present = names(path)
-    missing = [name for name in wanted if name not in present]
+    missing = [name for name in required if name not in present]
     if missing:
         raise ModelFileError(f"{path} has no array {missing[0]!r}{suggestion(missing[0], present)}")
-    chosen = [*wanted, *(name for name in optional if name in present)]
+    selection = [*required, *(name for name in optional if name in present)]
     with zipfile.ZipFile(path) as archive:
-        return {name: _array(path, archive, name) for name in chosen}
+        return {name: _array(path, archive, name) for name in selection}
 
 
 def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
@@ -52,13 +53,14 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
             header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
             shape, _, dtype = header(file)
         if dtype.hasobject:
-            raise ModelFileError(f"{path}: {name} holds Python objects, which are never loaded")
-        claimed = int(np.prod([1, *shape], dtype=object)) * dtype.itemsize
-        # The directory may lie about sizes as well; deflate packs no more than 1032 : 1.
-        if claimed > min(entry.file_size, 1032 * path.stat().st_size):
-            raise ModelFileError(f"{path}: {name} claims {claimed} bytes, more than the file can hold")
+            raise ModelFileError(f"{path}: {name} holds Python objects, which jaxface never loads")
+        # The header alone must not make NumPy allocate: compare its size with what the file can hold. The zip
+        # directory may be forged too, but deflate compresses at most 1032 : 1. dtype=object: no overflow.
+        size = int(np.prod([1, *shape], dtype=object)) * dtype.itemsize
+        if size > min(entry.file_size, 1032 * path.stat().st_size):
+            raise ModelFileError(f"{path}: {name} claims {size} bytes, more than the file can hold")
         with archive.open(entry) as file:
             return npy.read_array(file, allow_pickle=False)
     except _BROKEN as error:
         text = " ".join(str(error).split())[:120]
-        raise ModelFileError(f"{path}: {name} cannot be read ({text}); fetch the file again") from None
+        raise ModelFileError(f"{path}: {name} cannot be read ({text}); download the file again") from None

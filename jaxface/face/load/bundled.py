@@ -1,4 +1,5 @@
-"""The head that comes with jaxface, from `assets/bundled_head.npz` (CC0; see the notice beside it)."""
+"""Load the head that comes with jaxface, `assets/bundled_head.npz` (CC0; see the notice beside
+it)."""
 
 from __future__ import annotations
 
@@ -16,23 +17,25 @@ from numpy.typing import NDArray
 
 from jaxface.core.errors import ConfigError, ModelFileError, suggestion
 from jaxface.face.appearance import Appearance, Wrinkles
-from jaxface.face.assets import pack
+from jaxface.face.load.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]
-_REBUILD = "reinstall jaxface or run `python -m jaxface.face.assets.build`"
+_REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a checkout"
 
 
 def load_bundled(expression_space: Space = "components", path: str | Path | None = None) -> FaceModel:
-    """The bundled head.
+    """Load the bundled head.
 
-    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the shoulders),
-    then residual shapes in standard units. Albedo coefficients are named in `model.appearance.names`.
+    Identity coefficients: sex (-.42 female, .42 male), age (0 mean), hair_length (0 short, 1 to the
+        shoulders),
+    then residual shapes in standard units. Albedo coefficients are named in
+    `model.appearance.names`.
 
     Args:
-        expression_space: "components" = 30 principal components of plausible expressions in standard units,
-            box [-3, 3]; "units" = 34 facial units, box [0, 1].
-        path: another file of the same format, such as a build of your own.
+        expression_space: "components" = 30 principal components of plausible expressions in
+            standard units, box [-3, 3]; "units" = 34 facial units, box [0, 1].
+        path: another file of the same format, such as your own build.
 
     Raises:
         ConfigError: an unknown expression space.
@@ -48,8 +51,8 @@ def load_bundled(expression_space: Space = "components", path: str | Path | None
         with np.load(io.BytesIO(source.read_bytes()), allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in archive.files}
         meta = json.loads(arrays["meta"].item())
-        if meta["format"] != pack.FORMAT:
-            raise ModelFileError(f"{where} has format {meta['format']}, wanted {pack.FORMAT}; {_REBUILD}")
+        if meta["format"] != FORMAT:
+            raise ModelFileError(f"{where} has format {meta['format']}, not {FORMAT}; {_REBUILD}")
         return _assemble(arrays, meta, expression_space)
     except FileNotFoundError:
         raise ModelFileError(f"no bundled head at {where}; {_REBUILD}") from None
@@ -70,17 +73,17 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
     half, mirror = arrays["half"], arrays["mirror"]
 
     def displacements(name: str) -> NDArray[np.float32]:
-        return pack.unfolded(arrays[name].astype(np.float32) * np.float32(pack.STEP), half, mirror)
+        return unfold(arrays[name].astype(np.float32) * np.float32(STEP), half, mirror)
 
     one_sided, whole = displacements("unit_one_sided"), displacements("unit_whole")
     mixing = arrays["mixing"] if space == "components" else np.eye(len(meta["units"]), dtype=np.float32)
     prior_mean = arrays["prior_mean"]
     return FaceModel(
-        template=jnp.asarray(pack.unfolded(arrays["template"], half, mirror)),
+        template=jnp.asarray(unfold(arrays["template"], half, mirror)),
         faces=jnp.asarray(arrays["faces"]),
         identity_basis=jnp.asarray(displacements("identity_basis")),
         expression_basis=jnp.asarray(one_sided @ mixing.T),
-        whole_basis=jnp.asarray(whole @ mixing.T),
+        shared_basis=jnp.asarray(whole @ mixing.T),
         pose_basis=jnp.zeros((len(mirror), 3, 0)),
         joint_regressor=jnp.asarray(arrays["joint_regressor"]),
         skinning_weights=jnp.asarray(arrays["skinning_weights"]),
@@ -111,8 +114,8 @@ def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appear
         masks=jnp.asarray(arrays["masks"], jnp.float32) / 255.0,
         colours=jnp.asarray(arrays["layer_colours"]),
         opacities=jnp.asarray(arrays["layer_opacities"]),
-        line_pattern=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
-        lines=Wrinkles(
+        wrinkle_map=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
+        wrinkles=Wrinkles(
             feature=jnp.asarray(arrays["line_feature"]),
             region=jnp.asarray(arrays["line_region"]),
             names=tuple(meta["lines"]),

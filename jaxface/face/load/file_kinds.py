@@ -1,4 +1,4 @@
-"""What a path is: told by its content, never by its name."""
+"""Find out what a path is, by its content and never by its name."""
 
 from __future__ import annotations
 
@@ -10,36 +10,37 @@ from jaxface.face.load import archive
 from jaxface.face.load.ict_files import NEUTRAL
 
 Kind = Literal["flame-pickle", "flame-npz", "ict-npz", "ict-folder"]
-_WANTED = "wanted: a FLAME .pkl or .npz, an ICT-FaceKit folder or .npz"
+_EXPECTED = "give a FLAME .pkl or .npz, an ICT-FaceKit folder or .npz"
 
 
 def sniff(path: str | Path) -> Kind:
-    """Which kind of face model a path holds.
+    """Return the kind of face model at a path.
 
     Raises:
-        ModelFileError: nothing there, or something else; the message says what it looks like.
+        ModelFileError: no file, or another kind of file; the message says what it looks like.
     """
     path = Path(path)
     if path.is_dir():
         if (path / NEUTRAL).is_file():
             return "ict-folder"
         raise ModelFileError(
-            f"{path} is a folder without {NEUTRAL}; of ICT-FaceKit, give its FaceXModel folder"
+            f"{path} is a folder without {NEUTRAL}; for ICT-FaceKit give its FaceXModel folder"
         )
     try:
         with path.open("rb") as file:
             start = file.read(64)
     except FileNotFoundError:
-        raise ModelFileError(f"no face model at {path}; {_WANTED}, or the word 'bundled'") from None
+        raise ModelFileError(f"no face model at {path}; {_EXPECTED}, or the name 'bundled'") from None
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
     if start.startswith(b"PK\x03\x04"):
         return _sniff_archive(path)
+    # Pickle protocols 2 to 5 begin with 0x80 and their number, 0 and 1 with a dictionary's or list's opcodes.
     if (start[:1] == b"\x80" and len(start) > 1 and 2 <= start[1] <= 5) or start.startswith(
         (b"(dp", b"(lp", b"}q")
     ):
         return "flame-pickle"
-    raise ModelFileError(f"{path} is {_looks_like(start)}; {_WANTED}")
+    raise ModelFileError(f"{path} is {_looks_like(start)}; {_EXPECTED}")
 
 
 def _sniff_archive(path: Path) -> Kind:
@@ -50,7 +51,7 @@ def _sniff_archive(path: Path) -> Kind:
         return "flame-npz"
     if {"mean", "tex_dir"} <= names:
         raise ModelFileError(f"{path} is FLAME's texture, not its shape; give it as texture=")
-    raise ModelFileError(f"{path} is an .npz of {sorted(names)[:6]}, no face model; {_WANTED}")
+    raise ModelFileError(f"{path} is an .npz of {sorted(names)[:6]}, no face model; {_EXPECTED}")
 
 
 def _looks_like(start: bytes) -> str:
@@ -58,15 +59,15 @@ def _looks_like(start: bytes) -> str:
     if not start:
         return "empty"
     if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, the file itself was not fetched (git lfs pull)"
+        return "a Git LFS pointer, the file itself is missing (git lfs pull)"
     if text.startswith((b"<!doctype", b"<html")):
-        return "a web page, probably a login form in the place of a download"
+        return "a web page, probably a login form instead of the download"
     if start.startswith(b"\x89HDF"):
         return "HDF5"
     if start.startswith((b"\x89PNG", b"\xff\xd8")):
-        return "a picture"
+        return "an image"
     if start.startswith(b"\x1f\x8b"):
-        return "compressed by gzip; unpack it first"
+        return "compressed by gzip; decompress it first"
     if text.startswith((b"v ", b"#", b"mtllib", b"o ")):
-        return "a single OBJ mesh without shapes; give the folder it lies in"
+        return "a single OBJ mesh without shapes; give its folder"
     return "no face model"

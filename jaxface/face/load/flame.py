@@ -1,7 +1,9 @@
-"""FLAME, as its authors publish it (.pkl) or converted to .npz: Li et al., "Learning a model of facial shape
-and expression from 4D scans", 2017. The editions of 2019, 2020 and 2023 have one layout.
+"""FLAME, as its authors publish it (.pkl) or converted to .npz: Li et al., "Learning a model of
+facial shape and expression from 4D scans", 2017. The editions of 2019, 2020 and 2023 have one
+layout.
 
-The model itself is not free to pass on; the user brings it. Lengths are metres, +x the subject's left.
+Its licence does not allow redistribution; users bring their own copy. Lengths are metres, +x the
+subject's left.
 """
 
 from __future__ import annotations
@@ -27,24 +29,26 @@ IDENTITY_COMPONENTS, EXPRESSION_COMPONENTS = 100, 50
 def load_flame(
     path: Path,
     *,
-    pickled: bool,
+    is_pickle: bool,
     identity_components: int = IDENTITY_COMPONENTS,
     expression_components: int = EXPRESSION_COMPONENTS,
     texture: Path | None = None,
     masks: Path | None = None,
     midline_width: float = 0.008,
 ) -> FaceModel:
-    """FLAME with the first identity and expression components; the defaults are those of the paper and of DECA.
+    """Load FLAME with its first identity and expression components; the defaults are those of the
+    paper and of DECA.
 
     Args:
-        texture: FLAME's own `FLAME_texture.npz` (mean, tex_dir, vt, ft); without it, one skin colour.
-        masks: FLAME's own `FLAME_masks.pkl`; where there is no texture, lips and hair are coloured by it.
-        midline_width: half the width of the blend between the sides, metres; 0 is the paper's hard split.
+        texture: FLAME's `FLAME_texture.npz` (mean, tex_dir, vt, ft); None = one skin colour.
+        masks: FLAME's `FLAME_masks.pkl`; without a texture it gives lips and hair their colours.
+        midline_width: half the width of the blend between the sides, metres; 0 is the paper's hard
+            split.
 
     Raises:
-        ModelFileError: an array is missing or has an unfit shape.
+        ModelFileError: an array is missing or has a wrong shape.
     """
-    parts = _read(path, pickled)
+    parts = _read(path, is_pickle)
     _check(path, parts)
     if not 1 <= identity_components <= FIRST_EXPRESSION:
         raise ModelFileError(f"FLAME has {FIRST_EXPRESSION} identity components, not {identity_components}")
@@ -57,20 +61,20 @@ def load_flame(
     joints = parts["J_regressor"] @ template
     if joints[3, 0] <= joints[4, 0]:
         raise ModelFileError(
-            f"{path}: the left eye lies at the right of the right eye; FLAME has +x to the subject's left"
+            f"{path}: the left eye is to the right of the right eye; FLAME has +x to the subject's left"
         )
-    named = flame_appearance.read_masks(masks, len(template)) if masks else {}
+    regions = flame_appearance.read_masks(masks, len(template)) if masks else {}
     if texture:
-        look = flame_appearance.textured(texture, len(faces))
+        look = flame_appearance.texture_look(texture, len(faces))
     else:
-        look = flame_appearance.plain(template, faces, joints, parts["weights"], named)
+        look = flame_appearance.plain_look(template, faces, joints, parts["weights"], regions)
     size = expression_components
     return FaceModel(
         template=jnp.asarray(template, jnp.float32),
         faces=jnp.asarray(faces),
         identity_basis=jnp.asarray(basis[:, :, :identity_components], jnp.float32),
         expression_basis=jnp.asarray(basis[:, :, FIRST_EXPRESSION : FIRST_EXPRESSION + size], jnp.float32),
-        whole_basis=None,
+        shared_basis=None,
         pose_basis=jnp.asarray(parts["posedirs"], jnp.float32),
         joint_regressor=jnp.asarray(parts["J_regressor"], jnp.float32),
         skinning_weights=jnp.asarray(parts["weights"], jnp.float32),
@@ -94,8 +98,8 @@ def load_flame(
     )
 
 
-def _read(path: Path, pickled: bool) -> dict[str, np.ndarray]:
-    if not pickled:
+def _read(path: Path, is_pickle: bool) -> dict[str, np.ndarray]:
+    if not is_pickle:
         return archive.read(path, KEYS)
     content = unpickle.read_pickle(path)
     missing = [key for key in KEYS if key not in content]
@@ -111,7 +115,7 @@ def _read(path: Path, pickled: bool) -> dict[str, np.ndarray]:
 
 def _check(path: Path, parts: Mapping[str, np.ndarray]) -> None:
     vertices = parts["v_template"].shape[0] if parts["v_template"].ndim == 2 else 0
-    wanted = {
+    shapes = {
         "v_template": (vertices, 3),
         "f": (parts["f"].shape[0] if parts["f"].ndim else 0, 3),
         "shapedirs": (vertices, 3, SHAPES),
@@ -120,11 +124,11 @@ def _check(path: Path, parts: Mapping[str, np.ndarray]) -> None:
         "weights": (vertices, JOINTS),
         "kintree_table": (2, JOINTS),
     }
-    for name, shape in wanted.items():
-        came = parts[name]
-        if came.shape != shape or came.size == 0 or came.dtype.kind not in "fiu":
-            raise ModelFileError(f"{path}: {name} is {came.dtype.name} {came.shape}, FLAME has {shape}")
-        if came.dtype.kind == "f" and not np.isfinite(came).all():
+    for name, shape in shapes.items():
+        array = parts[name]
+        if array.shape != shape or array.size == 0 or array.dtype.kind not in "fiu":
+            raise ModelFileError(f"{path}: {name} is {array.dtype.name} {array.shape}, FLAME has {shape}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelFileError(f"{path}: {name} holds values that are not finite")
     if parts["f"].min() < 0 or parts["f"].max() >= vertices:
         raise ModelFileError(f"{path}: f names vertices outside 0..{vertices - 1}")
@@ -133,7 +137,7 @@ def _check(path: Path, parts: Mapping[str, np.ndarray]) -> None:
 
 
 def _parents(path: Path, table: np.ndarray) -> tuple[int, ...]:
-    """Parents of the joints; the root's is written as 2^32 - 1 (an unsigned -1)."""
+    """Return the parents of the joints; the file writes the root's as 2^32 - 1 (an unsigned -1)."""
     parents = tuple(-1 if parent in (-1, 2**32 - 1) else int(parent) for parent in table[0].tolist())
     if parents[0] != -1 or any(not 0 <= parent < joint for joint, parent in enumerate(parents) if joint):
         raise ModelFileError(f"{path}: kintree_table {table[0].tolist()} does not put parents before children")

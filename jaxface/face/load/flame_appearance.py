@@ -1,4 +1,5 @@
-"""What FLAME looks like: its own texture space, or a plain colouring of eyes, lips and hair."""
+"""The appearance of FLAME: its own texture space, or plain colours for skin, eyes, lips and
+hair."""
 
 from __future__ import annotations
 
@@ -29,15 +30,21 @@ _IRIS_RADIUS, _PUPIL_RADIUS = 0.006, 0.0026
 
 
 class Look(NamedTuple):
-    """Texture coordinates (U, 2), triangles into them (F, 3), and the appearance they address."""
+    """Texture coordinates (U, 2), triangles of them (F, 3), and the appearance in these
+    coordinates."""
 
     uv: jnp.ndarray
     uv_faces: jnp.ndarray
     appearance: Appearance
 
 
-def textured(path: Path, faces: int) -> Look:
-    """FLAME's texture space: `FLAME_texture.npz` with mean and tex_dir in 0..255, channels blue, green, red."""
+def texture_look(path: Path, faces: int) -> Look:
+    """Load FLAME's texture space, `FLAME_texture.npz`: mean and tex_dir in 0..255, channels blue,
+    green, red.
+
+    Raises:
+        ModelFileError: an array is missing or does not match the model.
+    """
     parts = archive.read(path, ("mean", "tex_dir", "vt", "ft"))
     mean, basis, uv, uv_faces = parts["mean"], parts["tex_dir"], parts["vt"], parts["ft"]
     if mean.ndim != 3 or mean.shape[2] != 3 or basis.ndim != 4 or basis.shape[:3] != mean.shape:
@@ -54,14 +61,15 @@ def textured(path: Path, faces: int) -> Look:
     )
 
 
-def plain(
+def plain_look(
     template: np.ndarray,
     faces: np.ndarray,
     joints: np.ndarray,
     weights: np.ndarray,
     masks: Mapping[str, np.ndarray],
 ) -> Look:
-    """One colour a triangle: eyes where the eye joints turn the head, lips and hair where the masks say so."""
+    """Give each triangle one colour: eyes by the skinning weights of the eye joints, lips and hair
+    by the masks."""
     names = list(_COLOURS)
     kind = np.zeros(len(template), np.int32)
     for name in {"scalp", "lips"} & masks.keys():
@@ -73,7 +81,7 @@ def plain(
         kind[eye] = names.index("sclera")
         kind[eye & (radius < _IRIS_RADIUS)] = names.index("iris")
         kind[eye & (radius < _PUPIL_RADIUS)] = names.index("pupil")
-    # A triangle takes one colour: the middle of its corners' kinds, so that borders fall on edges.
+    # A triangle has one colour, the median of its corners' kinds, so that borders lie on edges.
     cell = np.sort(kind[faces], axis=1)[:, 1]
     palette = np.repeat(np.repeat(np.asarray([list(_COLOURS.values())]), _CELL, axis=0), _CELL, axis=1)
     centres = np.stack([(np.arange(len(names)) + 0.5) / len(names), np.full(len(names), 0.5)], axis=1)
@@ -85,13 +93,17 @@ def plain(
 
 
 def read_masks(path: Path, vertices: int) -> dict[str, np.ndarray]:
-    """The vertex indices of each named region of `FLAME_masks.pkl`."""
+    """Read the vertex indices of each region in `FLAME_masks.pkl`.
+
+    Raises:
+        ModelFileError: the file is damaged, unsafe, or not FLAME's masks.
+    """
     regions = {}
     for name, value in unpickle.read_pickle(path).items():
         indices = unpickle.array(value, f"{path}: {name}")
-        inside = indices.dtype.kind in "iu" and np.all((indices >= 0) & (indices < vertices))
-        if indices.ndim != 1 or not inside:
-            raise ModelFileError(f"{path}: {name} is no list of vertices of a head of {vertices}")
+        in_range = indices.dtype.kind in "iu" and np.all((indices >= 0) & (indices < vertices))
+        if indices.ndim != 1 or not in_range:
+            raise ModelFileError(f"{path}: {name} is no list of vertices of a head with {vertices}")
         regions[name] = indices.astype(np.int64)
     if "face" not in regions and "lips" not in regions:
         raise ModelFileError(
@@ -101,7 +113,7 @@ def read_masks(path: Path, vertices: int) -> dict[str, np.ndarray]:
 
 
 def _shrink(image: np.ndarray) -> np.ndarray:
-    """Means over squares of pixels, so that an edge has at most TEXTURE_SIZE."""
+    """Average squares of pixels, so that an edge has at most about TEXTURE_SIZE."""
     step = max(1, image.shape[0] // TEXTURE_SIZE)
     height, width = image.shape[0] // step, image.shape[1] // step
     blocks = image[: height * step, : width * step].reshape(height, step, width, step, *image.shape[2:])

@@ -1,7 +1,8 @@
-"""ICT-FaceKit (Li et al., "Learning formation of physically-based face attributes", 2020; MIT) as a FaceModel.
+"""ICT-FaceKit (Li et al., "Learning formation of physically-based face attributes", 2020; MIT) as a
+FaceModel.
 
-Its shapes are facial units, as in ARKit, so that the box of the expression coefficients is [0, 1]. Units that
-come as a left and a right shape are one bilateral unit unless asked otherwise: a search that may move the sides
+Its shapes are facial units, as in ARKit, so the box of the expression coefficients is [0, 1]. By
+default a left and a right shape are tied into one bilateral unit: a search that may move the sides
 apart finds winks and twisted mouths.
 """
 
@@ -27,7 +28,8 @@ _METRE = 0.01
 
 
 class Unit(NamedTuple):
-    """One coefficient: the shapes it adds up, its action units, whether both halves make it together."""
+    """One coefficient: the shapes that it adds up, its action units, and whether both halves move
+    as one (the jaw)."""
 
     name: str
     shapes: tuple[str, ...]
@@ -43,22 +45,24 @@ def load_ict(
     texture: Path | None = None,
     midline_width: float = 0.008,
 ) -> FaceModel:
-    """The authors' folder of OBJ files, or the compressed .npz.
+    """Load the authors' folder of OBJ files, or the compressed .npz.
 
     Args:
         expression_space: "units" ties left and right shapes, "sided-units" keeps them apart.
-        identity_components: None takes the first 50 (or all there are, if fewer).
-        texture: an albedo of tile 0 (the face); a file called ict_face_texture.png beside the model is found.
-        midline_width: half the width of the blend between the sides, metres; 0 is the paper's hard split.
+        identity_components: None = the first 50, or all there are.
+        texture: an albedo of tile 0 (the face); None = ict_face_texture.png beside the model, if it
+            exists.
+        midline_width: half the width of the blend between the sides, metres; 0 is the paper's hard
+            split.
 
     Raises:
-        ModelFileError: a file is missing, truncated or belongs to another mesh.
+        ModelFileError: a file is missing, truncated or of another mesh.
     """
     if expression_space not in SPACES:
         raise ConfigError(
             f"no expression space {expression_space!r} for ICT-FaceKit{suggestion(expression_space, SPACES)}"
         )
-    units = facial_units(tied=expression_space == "units")
+    units = facial_units(bilateral=expression_space == "units")
     shapes = list(dict.fromkeys(shape for unit in units for shape in unit.shapes))
     read = read_folder if path.is_dir() else read_npz
     files = visible(read(path, identity_components, shapes))
@@ -66,9 +70,9 @@ def load_ict(
     if texture is None and beside.is_file():
         texture = beside
     uv, uv_faces, cell = ict_appearance.atlas_coordinates(files)
-    picture = ict_appearance.atlas(files, uv, uv_faces, cell, texture)
+    picture = ict_appearance.paint_atlas(files, uv, uv_faces, cell, texture)
     regressor, weights = _skeleton(files)
-    moved = np.stack(
+    fields = np.stack(
         [sum(files.shapes[..., shapes.index(shape)] for shape in unit.shapes) for unit in units], -1
     )
     whole = np.array([unit.whole for unit in units])
@@ -76,8 +80,8 @@ def load_ict(
         template=jnp.asarray(files.template * _METRE, jnp.float32),
         faces=jnp.asarray(files.faces, jnp.int32),
         identity_basis=jnp.asarray(files.identity * _METRE, jnp.float32),
-        expression_basis=jnp.asarray(moved * ~whole * _METRE, jnp.float32),
-        whole_basis=jnp.asarray(moved * whole * _METRE, jnp.float32),
+        expression_basis=jnp.asarray(fields * ~whole * _METRE, jnp.float32),
+        shared_basis=jnp.asarray(fields * whole * _METRE, jnp.float32),
         pose_basis=jnp.zeros((len(files.template), 3, 0)),
         joint_regressor=jnp.asarray(regressor, jnp.float32),
         skinning_weights=jnp.asarray(weights, jnp.float32),
@@ -94,13 +98,13 @@ def load_ict(
     )
 
 
-def facial_units(tied: bool) -> tuple[Unit, ...]:
-    """The units of `ict.toml`: with `tied`, left and right are one."""
+def facial_units(bilateral: bool) -> tuple[Unit, ...]:
+    """Return the units of `ict.toml`; with `bilateral`, left and right are one unit."""
     units: list[Unit] = []
     for name, entry in facts()["units"].items():
         numbers, whole = tuple(entry["action_units"]), entry.get("whole", False)
-        sided = (f"{name}_L", f"{name}_R") if entry.get("sides") else (name,)
-        groups = [(name, sided)] if tied else [(shape, (shape,)) for shape in sided]
+        shape_names = (f"{name}_L", f"{name}_R") if entry.get("sides") else (name,)
+        groups = [(name, shape_names)] if bilateral else [(shape, (shape,)) for shape in shape_names]
         units += [Unit(own, shapes, numbers, whole) for own, shapes in groups]
     return tuple(units)
 
@@ -132,6 +136,7 @@ def _skeleton(files: IctFiles) -> tuple[np.ndarray, np.ndarray]:
     joints = {name: np.asarray(position) for name, position in facts()["joints"].items()}
     rows = []
     for name in ("root", "neck", "jaw"):
+        # The joint is regressed from the skin at its height, so that it follows the head's size.
         ring = skin[np.abs(template[skin, 1] - joints[name][1]) < 2.0]
         rows.append(skeleton.regressor_row(template, ring, joints[name]))
     for name in ("eyeball_L", "eyeball_R"):

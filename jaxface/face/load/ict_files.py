@@ -1,6 +1,6 @@
-"""ICT-FaceKit as it lies on disk: the authors' folder of OBJ files, or one compressed .npz.
+"""Read ICT-FaceKit from disk: the authors' folder of OBJ files, or one compressed .npz.
 
-Both in their own frame: centimetres, +x the subject's left, +y up, +z out of the face.
+Both keep their own frame: centimetres, +x the subject's left, +y up, +z out of the face.
 """
 
 from __future__ import annotations
@@ -38,14 +38,22 @@ _NPZ_ARRAYS = (
 
 @functools.cache
 def facts() -> dict[str, Any]:
-    """What `ict.toml` says of parts, landmarks, joints, units and prototypes."""
+    """Return `ict.toml`: parts, landmarks, joints, units and prototypes."""
     return tomllib.loads(resources.files("jaxface.face.load").joinpath("ict.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
 class IctFiles:
-    """template (V, 3), faces and uv_faces (F, 3), uv (U, 2) in UDIM tiles, part (V,) indices into part_names,
-    landmarks (68,), identity (V, 3, I), shapes (V, 3, N) with their names."""
+    """The arrays of a model, in centimetres.
+
+    Attributes:
+        template: (V, 3).
+        faces, uv_faces: (F, 3) indices of vertices and texture coordinates.
+        uv: (U, 2) in UDIM tiles: the integer part of u is the tile.
+        part: (V,) indices into part_names.
+        landmarks: (68,) vertices.
+        identity: (V, 3, I); shapes: (V, 3, N) displacements, with N shape_names.
+    """
 
     template: np.ndarray
     faces: np.ndarray
@@ -59,23 +67,30 @@ class IctFiles:
     shape_names: tuple[str, ...]
 
 
-def read_npz(path: Path, identity_components: int | None, wanted: Sequence[str]) -> IctFiles:
-    """The compressed form: a displacement is its 16-bit number times the component's scale."""
+def read_npz(path: Path, identity_components: int | None, shape_names: Sequence[str]) -> IctFiles:
+    """Read the compressed form, in which a displacement is a 16-bit number times its component's
+    scale.
+
+    Args:
+        identity_components: their number; None = the first 50, or all there are.
+        shape_names: shapes to read, in this order.
+
+    Raises:
+        ModelFileError: an array is missing, damaged or does not match the others.
+    """
     parts = archive.read(path, _NPZ_ARRAYS)
     vertices = len(parts["v_template"])
     available = parts["shapedirs_identity_q"].shape[-1]
     names = tuple(str(name) for name in parts["expression_names"])
     for name, shape in (("identity", available), ("expression", len(names))):
-        quantised, scale = parts[f"shapedirs_{name}_q"], parts[f"shapedirs_{name}_scale"]
-        if quantised.shape != (vertices, 3, shape) or scale.shape != (shape,):
-            raise ModelFileError(
-                f"{path}: shapedirs_{name} is {quantised.shape}, {(vertices, 3, shape)} was wanted"
-            )
+        steps, scale = parts[f"shapedirs_{name}_q"], parts[f"shapedirs_{name}_scale"]
+        if steps.shape != (vertices, 3, shape) or scale.shape != (shape,):
+            raise ModelFileError(f"{path}: shapedirs_{name} is {steps.shape}, not {(vertices, 3, shape)}")
     size = _components(path, identity_components, available)
-    missing = [name for name in wanted if name not in names]
+    missing = [name for name in shape_names if name not in names]
     if missing:
         raise ModelFileError(f"{path} has no expression {missing[0]!r}; it has {', '.join(names[:6])}, ...")
-    columns = [names.index(name) for name in wanted]
+    columns = [names.index(name) for name in shape_names]
     files = IctFiles(
         template=parts["v_template"].astype(np.float64),
         faces=parts["faces"],
@@ -86,31 +101,35 @@ def read_npz(path: Path, identity_components: int | None, wanted: Sequence[str])
         landmarks=parts["landmarks68"],
         identity=parts["shapedirs_identity_q"][..., :size] * parts["shapedirs_identity_scale"][:size],
         shapes=parts["shapedirs_expression_q"][..., columns] * parts["shapedirs_expression_scale"][columns],
-        shape_names=tuple(wanted),
+        shape_names=tuple(shape_names),
     )
     _check(path, files)
     return files
 
 
-def read_folder(path: Path, identity_components: int | None, wanted: Sequence[str]) -> IctFiles:
-    """The authors' folder: a neutral mesh, and one mesh for each identity component and each expression."""
-    known = facts()
+def read_folder(path: Path, identity_components: int | None, shape_names: Sequence[str]) -> IctFiles:
+    """Read the authors' folder: a neutral mesh, and one mesh for each identity component and each
+    expression.
+
+    Args and errors are those of `read_npz`. A displacement is a mesh less the neutral one.
+    """
+    table = facts()
     mesh = read_mesh(path / NEUTRAL)
     vertices = len(mesh.positions)
-    if vertices != known["vertices"]:
+    if vertices != table["vertices"]:
         raise ModelFileError(
-            f"{path / NEUTRAL} has {vertices} vertices, ICT-FaceKit {known['vertices']}: another mesh"
+            f"{path / NEUTRAL} has {vertices} vertices, ICT-FaceKit {table['vertices']}: this is another mesh"
         )
-    first = known["first_vertex"]
+    first = table["first_vertex"]
     bounds = [*first.values(), vertices]
     available = len(sorted(path.glob("identity[0-9][0-9][0-9].obj")))
     size = _components(path, identity_components, available)
 
     def displacements(names: Sequence[str]) -> np.ndarray:
-        moved = np.empty((vertices, 3, len(names)), np.float32)
+        fields = np.empty((vertices, 3, len(names)), np.float32)
         for index, name in enumerate(names):
-            moved[..., index] = read_positions(path / f"{name}.obj", vertices) - mesh.positions
-        return moved
+            fields[..., index] = read_positions(path / f"{name}.obj", vertices) - mesh.positions
+        return fields
 
     return IctFiles(
         template=mesh.positions,
@@ -119,37 +138,39 @@ def read_folder(path: Path, identity_components: int | None, wanted: Sequence[st
         uv_faces=mesh.uv_faces,
         part=np.repeat(np.arange(len(first)), np.diff(bounds)),
         part_names=tuple(first),
-        landmarks=np.asarray(known["landmarks"]),
+        landmarks=np.asarray(table["landmarks"]),
         identity=displacements([f"identity{index:03d}" for index in range(size)]),
-        shapes=displacements(wanted),
-        shape_names=tuple(wanted),
+        shapes=displacements(shape_names),
+        shape_names=tuple(shape_names),
     )
 
 
 def visible(files: IctFiles) -> IctFiles:
-    """The model without the parts that are not drawn, its vertices renumbered."""
-    hidden = [index for index, name in enumerate(files.part_names) if name in facts()["hidden"]]
-    drawn = ~np.isin(files.part, hidden)
-    kept = drawn[files.faces].all(axis=1)
-    number = np.cumsum(drawn) - 1
+    """Return the model without its hidden parts (lashes and the layers around the eyes), vertices
+    renumbered."""
+    hidden_parts = [index for index, name in enumerate(files.part_names) if name in facts()["hidden"]]
+    visible_vertices = ~np.isin(files.part, hidden_parts)
+    visible_faces = visible_vertices[files.faces].all(axis=1)
+    # New index of each visible vertex; those of hidden vertices are never used.
+    number = np.cumsum(visible_vertices) - 1
     return replace(
         files,
-        template=files.template[drawn],
-        faces=number[files.faces[kept]],
-        uv_faces=files.uv_faces[kept],
-        part=files.part[drawn],
+        template=files.template[visible_vertices],
+        faces=number[files.faces[visible_faces]],
+        uv_faces=files.uv_faces[visible_faces],
+        part=files.part[visible_vertices],
         landmarks=number[files.landmarks],
-        identity=files.identity[drawn],
-        shapes=files.shapes[drawn],
+        identity=files.identity[visible_vertices],
+        shapes=files.shapes[visible_vertices],
     )
 
 
-def _components(path: Path, wanted: int | None, available: int) -> int:
-    if wanted is None:
+def _components(path: Path, count: int | None, available: int) -> int:
+    if count is None:
         return min(available, 50)
-    if not 1 <= wanted <= available:
-        raise ModelFileError(f"{path} has {available} identity components, not {wanted}")
-    return wanted
+    if not 1 <= count <= available:
+        raise ModelFileError(f"{path} has {available} identity components, not {count}")
+    return count
 
 
 def _check(path: Path, files: IctFiles) -> None:
@@ -167,7 +188,7 @@ def _check(path: Path, files: IctFiles) -> None:
         or files.faces.shape != files.uv_faces.shape
         or files.part.shape != (vertices,)
     ):
-        raise ModelFileError(f"{path}: v_template, faces, faces_uv and part do not fit each other")
+        raise ModelFileError(f"{path}: v_template, faces, faces_uv and part do not match")
     if not (
         np.isfinite(files.template).all()
         and np.isfinite(files.identity).all()
@@ -175,4 +196,4 @@ def _check(path: Path, files: IctFiles) -> None:
     ):
         raise ModelFileError(f"{path} holds values that are not finite")
     if files.landmarks.shape != (68,):
-        raise ModelFileError(f"{path}: landmarks68 has {files.landmarks.shape}, 68 landmarks were wanted")
+        raise ModelFileError(f"{path}: landmarks68 has shape {files.landmarks.shape}, not (68,)")

@@ -1,4 +1,4 @@
-"""Reading Wavefront OBJ meshes: positions, texture coordinates, polygons cut into triangles."""
+"""Read Wavefront OBJ meshes: positions, texture coordinates, polygons cut into triangles."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Mesh(NamedTuple):
 
 
 def read_mesh(path: Path) -> Mesh:
-    """A mesh of triangles and quads whose corners have texture coordinates.
+    """Read a mesh of triangles and quads whose corners have texture coordinates.
 
     Raises:
-        ModelFileError: missing, not an OBJ, or indices outside the mesh.
+        ModelFileError: no such file, not an OBJ, or indices outside the mesh.
     """
     lines = _lines(path)
     positions, uv = _columns(path, lines, b"v ", 3), _columns(path, lines, b"vt ", 2)
@@ -46,10 +46,14 @@ def read_mesh(path: Path) -> Mesh:
 
 
 def read_positions(path: Path, vertices: int) -> np.ndarray:
-    """The positions alone, (vertices, 3), of a mesh whose polygons are known."""
+    """Read only the positions (vertices, 3) of a mesh whose polygons are known.
+
+    Raises:
+        ModelFileError: no such file, not an OBJ, or another number of vertices.
+    """
     positions = _columns(path, _lines(path), b"v ", 3)
     if len(positions) != vertices:
-        raise ModelFileError(f"{path} has {len(positions)} vertices, the neutral mesh {vertices}")
+        raise ModelFileError(f"{path} has {len(positions)} vertices, but the neutral mesh {vertices}")
     return positions
 
 
@@ -73,13 +77,13 @@ def _columns(path: Path, lines: list[bytes], start: bytes, width: int) -> np.nda
         or not np.isfinite(numbers).all()
     ):
         raise ModelFileError(
-            f"{path} is no whole OBJ mesh: its {start.decode().strip()!r} lines want {width} numbers each"
+            f"{path} is no complete OBJ mesh: its {start.decode().strip()!r} lines need {width} numbers each"
         )
     return numbers.reshape(len(rows), -1)[:, :width]
 
 
 def _fan(corners: list[int]) -> list[int]:
-    """The triangles of a convex polygon, all from its first corner."""
+    """Return the triangles of a convex polygon, all from its first corner."""
     if len(corners) < 3:
         raise ValueError("a polygon has three corners or more")
     return [index for k in range(1, len(corners) - 1) for index in (corners[0], corners[k], corners[k + 1])]

@@ -1,4 +1,4 @@
-"""Building appearances out of plain pictures."""
+"""Build appearances from images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from jaxface.face.appearance import Appearance
 
 
 def linear_appearance(mean: np.ndarray, basis: np.ndarray | None = None, name: str = "") -> Appearance:
-    """The appearance of a texture (H, W, 3), sRGB in [0, 1], and perhaps its linear basis (H, W, 3, A)."""
+    """Build the appearance of a texture (H, W, 3), sRGB in [0, 1], with an optional linear basis
+    (H, W, 3, A)."""
     height, width = mean.shape[:2]
     basis = np.zeros((height, width, 3, 0)) if basis is None else basis
     size = basis.shape[-1]
@@ -19,7 +20,7 @@ def linear_appearance(mean: np.ndarray, basis: np.ndarray | None = None, name: s
         masks=jnp.zeros((0, height, width)),
         colours=jnp.zeros((0, 3, size + 1)),
         opacities=jnp.zeros((0, size + 1)),
-        line_pattern=jnp.zeros((height, width)),
-        lines=None,
+        wrinkle_map=jnp.zeros((height, width)),
+        wrinkles=None,
         names=tuple(f"{name} {index}" for index in range(size)),
     )

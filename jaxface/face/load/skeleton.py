@@ -1,4 +1,4 @@
-"""What a published head may leave out: joints, skinning weights, the vertex on the other side."""
+"""Derive what a published head may lack: joints, skinning weights, the vertex on the other side."""
 
 from __future__ import annotations
 
@@ -8,16 +8,20 @@ from scipy.spatial import cKDTree
 
 
 def sphere_centre(points: np.ndarray) -> np.ndarray:
-    """Centre (3,) of the sphere that fits points (N, 3) best, in the algebraic sense."""
+    """Return the centre (3,) of the sphere that fits points (N, 3) best, in the algebraic sense.
+
+    |p - c|^2 = r^2 is linear in c and r^2 - |c|^2.
+    """
     system = np.concatenate([2.0 * points, np.ones((len(points), 1))], axis=1)
     return np.linalg.lstsq(system, (points**2).sum(1), rcond=None)[0][:3]
 
 
 def regressor_row(vertices: np.ndarray, members: np.ndarray, joint: np.ndarray) -> np.ndarray:
-    """(V,) weights that sum to one, vanish outside `members` and give `joint` on the template exactly.
+    """Return weights (V,) that sum to one, vanish outside `members` and give `joint` on the
+    template exactly.
 
-    The smallest change of equal weights that does so: on another identity the joint follows the mean
-    motion of its surroundings.
+    They are the smallest change of equal weights with this property, so that on another identity
+    the joint follows the mean displacement of its surroundings.
 
     Args:
         vertices: (V, 3) template.
@@ -34,16 +38,16 @@ def regressor_row(vertices: np.ndarray, members: np.ndarray, joint: np.ndarray) 
 
 
 def jaw_weights(vertices: np.ndarray, opening: np.ndarray, hinge: np.ndarray, rigid: np.ndarray) -> np.ndarray:
-    """(V,) how much each vertex follows the jaw, read off the shape that opens it.
+    """Return how much each vertex follows the jaw, (V,) in [0, 1], from the shape that opens it.
 
-    An opening turns what hangs on the jaw about the hinge's x axis; the turn that a displacement amounts to,
-    relative to that of the teeth, is the weight.
+    Opening rotates the parts of the jaw about the hinge's x axis. The weight is the angle of a
+    vertex's displacement, divided by that of the lower teeth.
 
     Args:
         vertices: (V, 3) template.
         opening: (V, 3) displacement of the open mouth.
         hinge: (3,) the jaw's joint.
-        rigid: (V,) bool, the teeth: those of the lower jaw move most.
+        rigid: (V,) bool, the teeth; those of the lower jaw move most.
     """
     arm = vertices - hinge
     direction = np.stack([np.zeros(len(arm)), -arm[:, 2], arm[:, 1]], axis=1)
@@ -52,13 +56,14 @@ def jaw_weights(vertices: np.ndarray, opening: np.ndarray, hinge: np.ndarray, ri
 
 
 def smoothstep(value: np.ndarray, low: float, high: float) -> np.ndarray:
-    """0 below `low`, 1 above `high`, smooth between."""
+    """Return 0 below `low`, 1 above `high`, and a smooth step between."""
     position = np.clip((value - low) / (high - low), 0.0, 1.0)
     return position * position * (3.0 - 2.0 * position)
 
 
 def mirror(vertices: np.ndarray, tolerance: float = 1e-5) -> jnp.ndarray | None:
-    """(V,) the vertex on the other side of each, or None where the mesh is not symmetric to `tolerance`."""
+    """Return the vertex on the other side of each, (V,), or None if the mesh is not symmetric to
+    `tolerance`."""
     distance, other = cKDTree(vertices).query(vertices * [-1.0, 1.0, 1.0])
-    paired = np.array_equal(other[other], np.arange(len(vertices)))
-    return jnp.asarray(other, jnp.int32) if paired and distance.max() <= tolerance else None
+    is_involution = np.array_equal(other[other], np.arange(len(vertices)))
+    return jnp.asarray(other, jnp.int32) if is_involution and distance.max() <= tolerance else None

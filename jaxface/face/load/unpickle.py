@@ -1,10 +1,16 @@
-"""Reading the pickles that face models are published in, without running what they say.
+"""Read the pickles in which face models are published, without running their code.
 
-A pickle is a program: it may name any function on the machine and call it. This reader lets a file name
-nothing but the classes that FLAME's arrays were made of (NumPy, scipy.sparse, chumpy), and puts an inert
-stand-in in the place of each. The stand-ins only remember what the file said; `Archive.array` checks that
-(element type, shape against the bytes that are really there, sparse indices against the shape) before
-NumPy sees any of it. FLAME's files were written by Python 2, whose byte strings arrive as latin-1 text.
+A pickle is a program: it may name any function on the machine and call it. This reader allows only
+    the classes of
+FLAME's arrays (NumPy, scipy.sparse, chumpy), and replaces each by an inert stand-in that stores
+what the file says. Reading has two steps:
+
+1. `read_pickle` checks the opcodes (`core.unpickle.check_program`), then runs the program on
+stand-ins. 2. `array` checks what a stand-in stores (element type, shape against the number of
+bytes, sparse indices against the
+   shape) before NumPy sees any of it.
+
+FLAME's files were written by Python 2, whose byte strings are read as latin-1 text.
 """
 
 from __future__ import annotations
@@ -23,35 +29,36 @@ from jaxface.core.errors import ModelFileError
 from jaxface.core.unpickle import Allowed, Inert, UnsafePickle, check_program, one_line
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
-_LARGEST_DENSE = 50_000_000
+_MAX_DENSE = 50_000_000  # elements of a sparse matrix made dense: 400 MB
 
 
 def read_pickle(path: Path) -> dict[str, Any]:
-    """The top-level dictionary of a pickle, its values inert; `array` turns those that are wanted into arrays.
+    """Read the top-level dictionary of a pickle; its values are inert, `array` converts them.
 
     Raises:
-        ModelFileError: truncated, no dictionary, or the file names anything outside the allow-list.
+        ModelFileError: the file is truncated, holds no dictionary, or names anything outside the
+            allow-list.
     """
     content = path.read_bytes()
     try:
         check_program(io.BytesIO(content))
-        loaded = _Reader(io.BytesIO(content), encoding="latin1").load()
+        model = _Reader(io.BytesIO(content), encoding="latin1").load()
     except (ModelFileError, UnsafePickle) as error:
         raise ModelFileError(f"{path}: {one_line(error)}") from None
     except Exception as error:
-        # Whatever a broken program raises (there is no closed list) means that this is no model file.
+        # A broken program can raise anything: every error means that this is no model file.
         text = one_line(error) or type(error).__name__
-        raise ModelFileError(f"{path} is no whole pickle ({text}); fetch it again") from None
-    if not isinstance(loaded, dict):
-        raise ModelFileError(f"{path} holds a {type(loaded).__name__}, a face model is a dictionary of arrays")
-    return {key: value for key, value in loaded.items() if isinstance(key, str)}
+        raise ModelFileError(f"{path} is no complete pickle ({text}); download it again") from None
+    if not isinstance(model, dict):
+        raise ModelFileError(f"{path} holds a {type(model).__name__}, a face model is a dictionary of arrays")
+    return {key: value for key, value in model.items() if isinstance(key, str)}
 
 
 def array(value: Any, name: str) -> np.ndarray:
-    """The numbers that a value of `read_pickle` stands for; `name` is for the message.
+    """Convert a value of `read_pickle` to an array; `name` is for the message.
 
     Raises:
-        ModelFileError: no array of numbers, or one that claims more than it holds.
+        ModelFileError: no array of numbers, or a shape that does not match the bytes.
     """
     if isinstance(value, _Array | _Scalar):
         return value.numbers(name)
@@ -65,15 +72,19 @@ def array(value: Any, name: str) -> np.ndarray:
         return array(value.state["x"], name)
     if isinstance(value, int | float):
         return np.asarray(value)
-    raise ModelFileError(f"{name} is a {type(value).__name__}, an array of numbers was wanted")
+    raise ModelFileError(f"{name} is a {type(value).__name__}, not an array of numbers")
 
 
 class _Reader(pickle.Unpickler):
+    """Resolves the names in a pickle to stand-ins, and nothing else."""
+
     def find_class(self, module: str, name: str) -> Any:
+        # chumpy has a class per kind of expression; all become one stand-in, each with its own name.
         if module.split(".")[0] == "chumpy":
             return type(name, (_Chumpy,), {"path": f"{module}.{name}"})
-        for modules, known, stand_in in _ALLOWED:
-            if name == known and module in modules:
+        for modules, allowed_name, stand_in in _ALLOWED:
+            if name == allowed_name and module in modules:
+                # A plain function could be altered by the pickle's BUILD opcode; `Allowed` cannot.
                 return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
         raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
 
@@ -82,22 +93,25 @@ class _Reader(pickle.Unpickler):
 
 
 class _Dtype(Inert):
+    """Stand-in of `numpy.dtype`: its code, and the byte order from its state."""
+
     def __init__(self, code: Any = "", *_: Any) -> None:
         self.code = code
         self.order = "<"
 
     def __setstate__(self, state: Any) -> None:
+        # (version, byte order, subarray, names, ...): of these only the byte order matters for numbers.
         if isinstance(state, tuple) and len(state) > 1 and state[1] == ">":
             self.order = ">"
 
     def numpy(self, name: str) -> np.dtype:
         if self.code not in _ELEMENTS:
-            raise ModelFileError(f"{name} has elements of type {str(self.code)[:20]!r}, numbers were wanted")
+            raise ModelFileError(f"{name} has elements of type {str(self.code)[:20]!r}, not numbers")
         return np.dtype(self.order + self.code)
 
 
 class _Array(Inert):
-    """A NumPy array as its pickled state describes it: (version, shape, dtype, Fortran order, bytes)."""
+    """Stand-in of `numpy.ndarray`; its state is (version, shape, dtype, Fortran order, bytes)."""
 
     state: Any = None
 
@@ -113,18 +127,21 @@ class _Array(Inert):
         if not isinstance(dtype, _Dtype):
             raise ModelFileError(f"{name} has no element type")
         element = dtype.numpy(name)
-        if isinstance(data, str):
+        if isinstance(data, str):  # written by Python 2
             data = data.encode("latin1", errors="replace")
         if not isinstance(data, bytes | bytearray):
-            raise ModelFileError(f"{name} holds {type(data).__name__} objects, numbers were wanted")
+            raise ModelFileError(f"{name} holds {type(data).__name__} objects, not numbers")
+        # math.prod has no overflow, unlike NumPy's.
         if math.prod(shape) * element.itemsize != len(data):
             raise ModelFileError(
-                f"{name} claims the shape {shape} of {element.name} and holds {len(data)} bytes"
+                f"{name} claims the shape {shape} of {element.name} but holds {len(data)} bytes"
             )
         return np.frombuffer(data, element).reshape(shape, order="F" if fortran else "C")
 
 
 class _Scalar(Inert):
+    """Stand-in of a NumPy scalar: an array without axes."""
+
     def __init__(self, dtype: Any = None, data: Any = b"") -> None:
         self.inner = _Array()
         self.inner.state = (1, (), dtype, False, data)
@@ -133,7 +150,9 @@ class _Scalar(Inert):
         return self.inner.numbers(name)
 
 
-class _Remembers(Inert):
+class _Stateful(Inert):
+    """A stand-in that stores its state, a dictionary of attributes."""
+
     state: Mapping[str, Any] = MappingProxyType({})
 
     def __setstate__(self, state: Any) -> None:
@@ -141,14 +160,14 @@ class _Remembers(Inert):
             self.state = state
 
 
-class _Chumpy(_Remembers):
-    """A chumpy array or expression; what it evaluates to, if the file says so, is its `x`."""
+class _Chumpy(_Stateful):
+    """Stand-in of a chumpy array or expression; an evaluated one has its array in `x`."""
 
     path = "chumpy"
 
 
-class _Sparse(_Remembers):
-    """A compressed sparse matrix; `axis` is the one that `indptr` runs along (0: rows, 1: columns)."""
+class _Sparse(_Stateful):
+    """Stand-in of a compressed sparse matrix; `indptr` runs along `axis` (0: rows, 1: columns)."""
 
     axis = 0
 
@@ -157,11 +176,13 @@ class _Sparse(_Remembers):
         if not (isinstance(shape, tuple) and len(shape) == 2):
             raise ModelFileError(f"{name} is a sparse matrix without a shape")
         rows, columns = (int(array(n, f"{name} shape")) for n in shape)
-        if rows < 1 or columns < 1 or rows * columns > _LARGEST_DENSE:
+        if rows < 1 or columns < 1 or rows * columns > _MAX_DENSE:
             raise ModelFileError(f"{name} claims to be a sparse matrix of {rows} x {columns}")
         parts = {key: array(self.state.get(key), f"{name}.{key}") for key in ("data", "indices", "indptr")}
         data, indices, indptr = parts["data"], parts["indices"], parts["indptr"]
         major, minor = (rows, columns) if self.axis == 0 else (columns, rows)
+        # Row i (of CSR) holds data[indptr[i]:indptr[i + 1]] at columns indices[indptr[i]:indptr[i + 1]].
+        # Every index must be inside the shape: np.add.at below would wrap negative ones.
         if (
             any(part.ndim != 1 for part in parts.values())
             or any(part.dtype.kind not in "iu" for part in (indices, indptr))
@@ -172,27 +193,32 @@ class _Sparse(_Remembers):
             or np.any(np.diff(indptr.astype(np.int64)) < 0)
             or (len(indices) and (indices.min() < 0 or indices.max() >= minor))
         ):
-            raise ModelFileError(f"{name} is a sparse matrix whose indices leave its shape {rows} x {columns}")
+            raise ModelFileError(f"{name} is a sparse matrix with indices outside its shape {rows} x {columns}")
         dense = np.zeros((major, minor))
         np.add.at(dense, (np.repeat(np.arange(major), np.diff(indptr)), indices), data)
         return dense if self.axis == 0 else dense.T
 
 
 class _SparseColumns(_Sparse):
+    """Stand-in of a matrix compressed by columns."""
+
     axis = 1
 
 
-def _array_of(*_: Any) -> _Array:
+def _empty_array(*_: Any) -> _Array:
     return _Array()
 
 
 def _array_from_buffer(data: Any, dtype: Any, shape: Any, order: Any, *_: Any) -> _Array:
-    made = _Array()
-    made.state = (1, shape, dtype, order == "F", bytes(data) if isinstance(data, bytes | bytearray) else data)
-    return made
+    array = _Array()
+    data = bytes(data) if isinstance(data, bytes | bytearray) else data
+    array.state = (1, shape, dtype, order == "F", data)
+    return array
 
 
 def _instance(kind: Any, *_: Any) -> Any:
+    """Stand-in of `copy_reg._reconstructor`, which creates an object without calling its
+    constructor."""
     if not (isinstance(kind, type) and issubclass(kind, Inert)):
         raise ModelFileError("it builds an object of a kind that no face model needs")
     return kind()
@@ -205,13 +231,14 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
 
 
 def _members(*arguments: Any) -> tuple[Any, ...]:
+    """Stand-in of `set`."""
     return tuple(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else ()
 
 
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _BUILTINS = ("__builtin__", "builtins")
 _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
-    (_MULTIARRAY, "_reconstruct", _array_of),
+    (_MULTIARRAY, "_reconstruct", _empty_array),
     (_MULTIARRAY, "scalar", _Scalar),
     (("numpy.core.numeric", "numpy._core.numeric"), "_frombuffer", _array_from_buffer),
     (("numpy",), "ndarray", _Array),

@@ -15,7 +15,7 @@ from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.common.config import TrainConfig
@@ -151,7 +151,7 @@ def open_published(entry: PublishedSet, config: MixedConfig, size: int, seed: in
     path = config.root / entry.folder
 
     def read(options: tuple[str, ...]) -> Dataset:
-        return joining.restrict_labels(data.open(entry.reader, path, **parsed(options)), entry.learn)
+        return joining.restrict_labels(data.open(entry.reader, path, **parse_options(options)), entry.learn)
 
     if entry.validation:
         return _part(read(entry.train), read(entry.validation), config, size, seed)

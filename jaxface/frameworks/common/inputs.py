@@ -13,7 +13,7 @@ from jaxface import data
 from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.task import OutputKind, Task
 
 RECIPE = "recipe"
@@ -86,10 +86,10 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
     """
     if config.data == RECIPE:
         return _open_recipe(config, batch, size, output, seed)
-    train = data.open(config.data, config.root, **parsed(config.options))
+    train = data.open(config.data, config.root, **parse_options(config.options))
     notes, validation = tuple(str(train.report).splitlines()), None
     if config.validation:
-        validation = data.open(config.data, config.root, **parsed(config.validation))
+        validation = data.open(config.data, config.root, **parse_options(config.validation))
         if validation.labels != train.labels and validation.labels:
             validation = validation.relabel(train.labels)
     else:

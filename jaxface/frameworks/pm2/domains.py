@@ -105,8 +105,8 @@ def sample_labels(key: Array, assets: rendered.SceneAssets, bias: PopulationBias
     seldom = jnp.where(sex == 0, women, men)
     left_out = uniform[1:] < bias.expressiveness_gap * seldom
     units = jnp.where(left_out, 0.0, rendered.sample_units(k_units, assets))
-    style = rendered.sample_style(assets, number)
-    activations = rendered.units_to_activations(k_activations, assets, units, style)
+    person = rendered.sample_person(assets, number)
+    activations = rendered.units_to_activations(k_activations, assets, units, person)
     return rendered.labels_of(assets, activations, number, 0, sex)
 
 

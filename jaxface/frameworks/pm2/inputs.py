@@ -12,7 +12,7 @@ from jaxface import data
 from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
-from jaxface.data.registry import parsed
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, hold_out, recipe_at, task_of
 from jaxface.frameworks.pm2.config import Pm2Config
@@ -197,7 +197,7 @@ def _source_of_files(
     settings: Pm2Data, model: Pm2Config, target: Any, batch: int, size: int, seed: int
 ) -> _Source:
     source = settings.source
-    dataset = data.open(source.data, source.root, **parsed(source.options))
+    dataset = data.open(source.data, source.root, **parse_options(source.options))
     if not dataset.units:
         raise DataError(f"{dataset.name} has no action units to learn")
     units = _common_units(settings.units or dataset.units, target)
@@ -206,7 +206,7 @@ def _source_of_files(
     dataset = select_units(dataset, units)
     if settings.validation:
         validation: Dataset | None = select_units(
-            data.open(source.data, source.root, **parsed(settings.validation)), units
+            data.open(source.data, source.root, **parse_options(settings.validation)), units
         )
     else:
         dataset, validation = hold_out(dataset, settings.held_out, seed)
@@ -223,7 +223,7 @@ def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDat
         if settings.source.data == RECIPE:
             recipe = make_target_recipe(recipe, recipe_at(settings.source.root, size))
         return _with_units(recipe, settings.units)
-    return data.open(target.data, target.root, **parsed(target.options))
+    return data.open(target.data, target.root, **parse_options(target.options))
 
 
 def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:

@@ -1,11 +1,8 @@
-"""Figures: a function makes a matplotlib figure, `svg` turns it into a part of the page."""
+"""Figures: functions return matplotlib figures; `svg` turns one into an element of the page."""
 
 from jaxface.report.figures._curves import curves, paired_curves
-from jaxface.report.figures._forest import forest
-from jaxface.report.figures._sheet import sheet
 from jaxface.report.figures.maps import heat_maps
-from jaxface.report.figures.null import null_panels
-from jaxface.report.figures.solid import solids
+from jaxface.report.figures.panels import forest, null_panels, sheet, solids
 from jaxface.report.figures.style import COLOURS, INK, STYLE, colour, png, standalone, svg
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""Figures as inline SVG: text stays text, and ink takes the page's colour, light or dark."""
+"""Figures as inline SVG. Text stays text; black takes the text colour of the page, light or dark."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Okabe and Ito's colours for all kinds of colour vision, without black, white's neighbour yellow last.
+# Okabe and Ito's colours for all kinds of colour vision. Black is left out; yellow, close to white, comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
-INK = "#010203"  # stands for the page's text colour until the SVG is written
+INK = "#010203"  # placeholder for the page's text colour
 
 STYLE: Any = {
     "svg.fonttype": "none",
@@ -34,16 +34,16 @@ STYLE: Any = {
 
 
 def colour(index: int) -> str:
-    """The accent of the classifier with this index; it repeats after seven."""
+    """Return the accent colour of the classifier with this index; colours repeat after seven."""
     return COLOURS[index % len(COLOURS)]
 
 
-def svg(figure: Figure, name: str, about: str = "") -> str:
-    """The figure as an SVG element.
+def svg(figure: Figure, name: str, description: str = "") -> str:
+    """Return the figure as an SVG element.
 
     Args:
-        name: keeps its ids apart from those of other figures of a page.
-        about: what a reader who sees no pictures is told.
+        name: unique on the page; part of the element's ids.
+        description: the text for screen readers; empty = the name.
     """
     buffer = io.StringIO()
     with matplotlib.rc_context({**STYLE, "svg.hashsalt": name}):
@@ -51,29 +51,34 @@ def svg(figure: Figure, name: str, about: str = "") -> str:
     text = buffer.getvalue()
     text = text[text.index("<svg") :]
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r'<g id="[^"]*"', "<g", text)  # only marks and clips are referred to; their ids are salted
-    wide = round(figure.get_figwidth() * 96)
+    text = re.sub(r'<g id="[^"]*"', "<g", text)  # only markers and clips are referenced; their ids are salted
+    width = round(figure.get_figwidth() * 96)
     text = re.sub(
         r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
-        rf'<svg viewBox="\1" role="img" aria-label="{escape(about or name)}" style="--wide:{wide}px">',
+        rf'<svg viewBox="\1" role="img" aria-label="{escape(description or name)}" style="--wide:{width}px">',
         text,
     )
     return text.replace(INK, "currentColor").replace('xlink:href="', 'href="')
 
 
 def standalone(text: str) -> str:
-    """An `svg` of a page as a file of its own, in black ink."""
+    """Return an `svg` of a page as the text of a file, in black."""
     return text.replace("currentColor", "#000").replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1)
 
 
-def png(figure: Figure, dots: int = 200) -> bytes:
-    """The figure for a document, on white, so many dots an inch."""
+def png(figure: Figure, dpi: int = 200) -> bytes:
+    """Return the bytes of a PNG file, on white."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dots, facecolor="white", metadata={"Software": None})
+    figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
 
 
-def quiet(panel: Axes) -> None:
-    """Thin lines behind the data."""
+def add_grid(panel: Axes) -> None:
+    """Draw thin lines behind the data."""
     panel.grid(alpha=0.15, color=INK, linewidth=0.6)
     panel.set_axisbelow(True)
+
+
+def write_unknown(panel: Axes) -> None:
+    """Write "unknown" in the middle of a panel without data."""
+    panel.text(0.5, 0.5, "unknown", color=INK, alpha=0.6, ha="center", va="center", transform=panel.transAxes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.data.rendered.causal_world import CausalWorld, strengths, weights
+from jaxface.data.rendered.causal_world import CausalWorld, edge_strengths, rule_weights
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 
@@ -13,7 +13,7 @@ def world_graph(world: CausalWorld) -> SignedGraph:
 
     The neutral expression is left out: it has no rule, but is shown where no other expression is.
     """
-    between, rule = strengths(world), weights(world, world.expressions)
+    between, rule = edge_strengths(world), rule_weights(world, world.expressions)
     return SignedGraph(world.units, world.expressions, _normalize(between), _normalize(rule))
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jaxface.face.assets.chart import REGIONS, Chart
-from jaxface.face.assets.hair import above_hairline
-from jaxface.face.assets.mesh import INTEROCULAR, Head
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats, Wheel
+from tools.bundled_head.chart import REGIONS, Chart
+from tools.bundled_head.hair import above_hairline
+from tools.bundled_head.mesh import INTEROCULAR, Head
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats, Wheel
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +123,8 @@ def _beard(canvas: Canvas, data: dict[str, Any]) -> Floats:
 
 
 def _shade(canvas: Canvas, data: dict[str, Any]) -> Floats:
-    """Where a face hides from the sky: under the nose, under the lower lip, at the corners of the mouth."""
+    """Where a face hides from the sky: under the nose, under the lower lip, at the corners of the
+    mouth."""
     blots = [strength * bump(canvas, *blot) for *blot, strength in data["shade"].values()]
     return np.minimum(np.sum(blots, 0), 1.0) * canvas.front
 

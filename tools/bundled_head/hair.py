@@ -1,4 +1,5 @@
-"""Hair: the lift of a short haircut, and a shell of long hair that an identity coefficient brings out."""
+"""Hair: the lift of a short haircut, and a shell of long hair that an identity coefficient brings
+out."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jaxface.face.assets.mesh import PARTS, Head
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats, Ints, Wheel
+from tools.bundled_head.mesh import PARTS, Head
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats, Ints, Wheel
 
 DOME_FOOT = 10.2  # cm: where the dome of long hair begins
 REACH = 2.5  # cm: how far the shell averages the head's identity shapes
@@ -102,7 +103,8 @@ def add_shell(head: Head) -> tuple[Head, Shell]:
 
 
 def _rings(head: Head, data: dict[str, Any]) -> tuple[Floats, Floats]:
-    """(R, C, 3) the left half of the shell's outside, and (R, C, 2) position across and along the hair."""
+    """(R, C, 3) the left half of the shell's outside, and (R, C, 2) position across and along the
+    hair."""
     shell = data["shell"]
     heights, fronts = np.array(shell["height"]), np.array(shell["front"])
     angles = np.radians(np.linspace(0.0, 180.0, 73))

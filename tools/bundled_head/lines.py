@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from jaxface.face.assets.chart import Chart
-from jaxface.face.assets.mesh import Head
-from jaxface.face.assets.paint import step
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats
+from tools.bundled_head.chart import Chart
+from tools.bundled_head.mesh import Head
+from tools.bundled_head.paint import step
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats
 
 _LEFT_ALONE = 1.0 - 1e-6
 _POINTS = 40
@@ -32,10 +32,11 @@ def line_pattern(chart: Chart) -> Floats:
 def line_features(
     head: Head, left_weight: Floats, whole: Floats, displacements: Floats
 ) -> tuple[Floats, Floats, tuple[str, ...]]:
-    """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then on the right.
+    """(V, 3, L) features per centimetre, (V, L) regions, and L names: each line on the left, then
+    on the right.
 
-    A feature looks only where the displacement is wholly its own side's, and does not see what both sides do
-    together, so that a frozen side draws none.
+    A feature looks only where the displacement is wholly its own side's, and does not see what both
+    sides do together, so that a frozen side draws none.
 
     Args:
         left_weight: (V,) share of the subject's left.

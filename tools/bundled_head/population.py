@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats
 
 
 def read_population(
     identity: tuple[str, ...], colours: tuple[str, ...], age_deviation: float
 ) -> tuple[Floats, Floats, Floats, tuple[str, ...]]:
-    """(C,) weights, (C, I + A) means and deviations, and C names of the groups of `population.toml`."""
+    """(C,) weights, (C, I + A) means and deviations, and C names of the groups of
+    `population.toml`."""
     data = table("population.toml")
     weights, means, deviations, names = [], [], [], []
     for tone, of_tone in data["tones"].items():

@@ -1,4 +1,5 @@
-"""The facial units, the distribution of plausible expressions over them, and its principal components."""
+"""The facial units, the distribution of plausible expressions over them, and its principal
+components."""
 
 from __future__ import annotations
 
@@ -10,8 +11,8 @@ from typing import Any
 import numpy as np
 from scipy.optimize import lsq_linear
 
-from jaxface.face.assets.mesh import Head
-from jaxface.face.assets.wheel import Floats, Wheel
+from tools.bundled_head.mesh import Head
+from tools.bundled_head.wheel import Floats, Wheel
 
 COMPONENTS = 30
 BOX = 3.0
@@ -68,7 +69,8 @@ def read_units(wheel: Wheel, head: Head) -> Units:
 
 
 def sample_activations(units: Units, generator: np.random.Generator, count: int = SAMPLES) -> Floats:
-    """(count, N) activations in [0, 1]: varied prototypes with extras, and free combinations of few groups."""
+    """(count, N) activations in [0, 1]: varied prototypes with extras, and free combinations of few
+    groups."""
     labels = sorted(set(units.labels))
     rows = [[i for i, name in enumerate(units.labels) if name == label] for label in labels]
     out = np.zeros((count, len(units.names)))
@@ -88,7 +90,8 @@ def sample_activations(units: Units, generator: np.random.Generator, count: int 
 
 
 def principal_components(units: Units, seen: Floats, activations: Floats) -> tuple[Floats, Floats]:
-    """Uncentred principal components of expression, scaled to unit second moment: zero stays neutral.
+    """Uncentred principal components of expression, scaled to unit second moment: zero stays
+    neutral.
 
     Args:
         seen: (V,) weight of a vertex in the metric.
@@ -110,7 +113,8 @@ def principal_components(units: Units, seen: Floats, activations: Floats) -> tup
 
 
 def prototypes_in_box(mixing: Floats, metric: Floats, prototypes: Floats) -> Floats:
-    """(P, K) the coefficients inside the box whose face is nearest to each prototype's, in the metric."""
+    """(P, K) the coefficients inside the box whose face is nearest to each prototype's, in the
+    metric."""
     values, vectors = np.linalg.eigh(metric)
     root = vectors * np.sqrt(values) @ vectors.T
     limit = BOX * (1 - 1e-6)
@@ -132,7 +136,8 @@ def _displacement(wheel: Wheel, head: Head, unit: dict[str, Any]) -> Floats:
 
 
 def _carry_tongue(head: Head, fields: Floats, whole: Floats) -> None:
-    """MakeHuman's mouth-open leaves the tongue where it is; it lies in the mandible and moves with it."""
+    """MakeHuman's mouth-open leaves the tongue where it is; it lies in the mandible and moves with
+    it."""
     tongue, teeth = head.of("tongue"), head.of("lower_teeth")
     drops = np.linalg.norm(fields[teeth].mean(0), axis=0)
     lead = int(np.argmax(np.where(whole, np.linalg.norm(fields[tongue].mean(0), axis=0), 0)))

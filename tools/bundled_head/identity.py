@@ -1,4 +1,5 @@
-"""Who the heads are: sampling MakeHuman's macro and local targets, then sex, age and principal components."""
+"""Who the heads are: sampling MakeHuman's macro and local targets, then sex, age and principal
+components."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from jaxface.face.assets.mesh import Head, symmetrised
-from jaxface.face.assets.units import table
-from jaxface.face.assets.wheel import Floats, Wheel
+from tools.bundled_head.mesh import Head, symmetrised
+from tools.bundled_head.units import table
+from tools.bundled_head.wheel import Floats, Wheel
 
 SAMPLES = 1500
 RESIDUALS = 55
@@ -23,8 +24,8 @@ class Identity:
 
     Attributes:
         basis: (V, 3, I) cm for one unit of each coefficient.
-        names: I names: sex (-.5 female to .5 male), age (0 young to 1 old, less its mean), then residual
-            components in standard units.
+        names: I names: sex (-.5 female to .5 male), age (0 young to 1 old, less its mean), then
+            residual components in standard units.
         age_deviation: standard deviation of the age coefficient over the samples.
         explained: share of the residual variance that the components carry.
     """

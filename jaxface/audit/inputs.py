@@ -1,0 +1,224 @@
+"""What an audit works with: the objects that a config names, loaded and checked once."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxface import classify, face, interventions
+from jaxface.audit.config import AuditConfig, ClassifierLike
+from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
+from jaxface.audit.plan import WorkItem, work_items
+from jaxface.classify import Classifier
+from jaxface.core.checks import require
+from jaxface.core.errors import ConfigError
+from jaxface.face import FaceModel
+from jaxface.face.config import HeadConfig
+from jaxface.face.requirements import require_expressions, require_eyes
+from jaxface.interventions import Intervention
+from jaxface.render import Scene, scene
+from jaxface.stats.score import column_weights
+
+INTERVENTION_SETTINGS = ("side", "symmetry_steps", "time_steps")
+"""Keys of `AuditConfig` that are passed to an intervention which has a field of that name."""
+
+
+@dataclass(frozen=True)
+class AuditInputs:
+    """The objects of one audit.
+
+    Attributes:
+        config: as the caller wrote it; it may hold objects.
+        settings: the same with names in place of objects, for the run's file.
+        scene: how faces are rendered.
+        classifiers: in the run's precision, in the order of the config.
+        layout: of the store that the audit fills.
+    """
+
+    config: AuditConfig
+    settings: AuditConfig
+    head: FaceModel
+    scene: Scene
+    intervention: Intervention
+    classifiers: tuple[Classifier, ...]
+    layout: Layout
+
+    @property
+    def work_items(self) -> tuple[WorkItem, ...]:
+        """All work of the audit."""
+        return work_items(self.config, {model.name: model.labels for model in self.classifiers})
+
+    def classifier(self, name: str) -> Classifier:
+        """Return the classifier of this name.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for classifier in self.classifiers:
+            if classifier.name == name:
+                return classifier
+        raise KeyError(name)
+
+
+def load_inputs(config: AuditConfig) -> AuditInputs:
+    """Load, build and check everything that an audit needs, before any work.
+
+    Raises:
+        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks, or
+            a head that cannot be framed or searched.
+        ModelFileError, CheckpointError: the head or a classifier cannot be read.
+    """
+    intervention = build_intervention(config)
+    classifiers = load_classifiers(config.classifiers)
+    _check_classifiers(classifiers, config)
+    head = load_head(config)
+    require_eyes(head)
+    require_expressions(head)
+    return AuditInputs(
+        config=config,
+        settings=serializable_config(config),
+        head=head,
+        scene=scene(config.render),
+        intervention=intervention,
+        classifiers=tuple(with_precision(classifier, config) for classifier in classifiers),
+        layout=_layout(config, head, classifiers, intervention),
+    )
+
+
+def load_head(config: HeadConfig) -> FaceModel:
+    """Load the head that a config names, or return the one that it holds.
+
+    Raises:
+        ModelFileError: it cannot be read.
+    """
+    if isinstance(config.head, FaceModel):
+        return config.head
+    return face.load(config.head, **config.head_options)
+
+
+def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier, ...]:
+    """Load the classifiers that are named, and take the others as they are.
+
+    Raises:
+        ConfigError: one cannot be found, or two have one name.
+        CheckpointError: one cannot be read.
+    """
+    models = tuple(c if isinstance(c, Classifier) else classify.load(c) for c in classifiers)
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise ConfigError(f"two classifiers are called {name!r}; rename one in its card")
+    return models
+
+
+def with_precision(classifier: Classifier, config: AuditConfig) -> Classifier:
+    """Return the classifier in the precision that the config asks for."""
+    return classify.in_bfloat16(classifier) if config.precision == "bfloat16" else classifier
+
+
+def build_intervention(config: AuditConfig) -> Intervention:
+    """Build the intervention that a config names, or return the one that it holds.
+
+    Raises:
+        ConfigError: there is none of this name, or it cannot be audited as the config asks.
+    """
+    intervention = config.intervention
+    if isinstance(intervention, str):
+        kind = interventions.REGISTRY.get(intervention)
+        fields = getattr(kind, "__dataclass_fields__", {})
+        settings = {name: getattr(config, name) for name in INTERVENTION_SETTINGS if name in fields}
+        intervention = interventions.build(intervention, **settings)
+    _check_intervention(intervention, config)
+    return intervention
+
+
+def serializable_config(config: AuditConfig) -> AuditConfig:
+    """Return the config with names in place of objects: what a file can hold."""
+    return dataclasses.replace(
+        config,
+        head=config.head.name if isinstance(config.head, FaceModel) else config.head,
+        classifiers=tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers),
+        intervention=config.intervention if isinstance(config.intervention, str) else config.intervention.name,
+    )
+
+
+def fingerprint(tree: Any) -> str:
+    """Return the SHA-256 over the arrays of a pytree, their types and shapes."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        array = np.asarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
+    for classifier in classifiers:
+        if not set(config.expressions) & set(classifier.labels):
+            raise ConfigError(
+                f"classifier {classifier.name!r} knows none of {', '.join(config.expressions)}; "
+                f"it knows {', '.join(classifier.labels)}"
+            )
+
+
+def _check_intervention(intervention: Intervention, config: AuditConfig) -> None:
+    dose, time = intervention.axes
+    where = f"intervention {intervention.name}"
+    for axis in (dose, time):
+        require(len(axis.levels) >= 2, f"{where}: levels of {axis.name}", axis.levels, "at least two")
+        rising = all(low < high for low, high in zip(axis.levels, axis.levels[1:], strict=False))
+        require(rising, f"{where}: levels of {axis.name}", axis.levels, "increasing")
+        free = axis.name.isidentifier() and axis.name not in RESERVED_DIMENSIONS
+        require(free, f"{where}: axis", axis.name, f"a name that is not one of {sorted(RESERVED_DIMENSIONS)}")
+    require(dose.name != time.name, f"{where}: axes", dose.name, "two different names")
+    for name, levels in (("levels of " + dose.name, dose.levels), ("probe_levels", intervention.probe_levels)):
+        present = np.isclose(levels, dose.unchanged, atol=1e-6).any()
+        require(bool(present), f"{where}: {name}", levels, f"a list with the unchanged level, {dose.unchanged}")
+    column_weights(config.estimator, len(dose.levels))  # some estimators need more levels
+
+
+def _layout(
+    config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
+) -> Layout:
+    """Return the layout of the store.
+
+    Args:
+        classifiers: as loaded, so that the precision does not change their fingerprints.
+    """
+    return Layout(
+        classifiers=tuple(classifier.name for classifier in classifiers),
+        expressions=config.expressions,
+        answers=answer_names(classifier.labels for classifier in classifiers),
+        identities=config.identities,
+        intervention=InterventionRecord.of(intervention),
+        parameters=head.expression_basis.shape[-1],
+        shapes=head.identity_basis.shape[-1],
+        colours=head.population.mean.shape[-1] - head.identity_basis.shape[-1],
+        attributes={
+            "head": {
+                "name": head.name,
+                "licence": head.licence,
+                "source": head.source,
+                "joints": len(head.parents),
+                "sha256": fingerprint(head),
+            },
+            "classifiers": {
+                classifier.name: {
+                    "architecture": classifier.card.architecture,
+                    "labels": list(classifier.labels),
+                    "licence": classifier.card.licence,
+                    "source": classifier.card.source,
+                    # a model on the host keeps its numbers in its file
+                    "sha256": classifier.card.sha256 if classifier.on_host else fingerprint(classifier.state),
+                }
+                for classifier in classifiers
+            },
+            "populations": list(head.population.names),
+        },
+    )

@@ -1,0 +1,52 @@
+"""A run's tables as CSV files: the scores of every face, and the tables of the summary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas
+
+from jaxface.audit.layout import CellStatus
+from jaxface.audit.result import AuditResult
+from jaxface.audit.store import TABLES
+from jaxface.core import io
+
+_KEYS = ["classifier", "expression"]
+_SIGNIFICANCE = ["score", "low", "high", "estimator", "identities", "significant", "ratio", "population_p"]
+_ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities"]
+_FLOAT32 = ("activation", "probability")
+"""Means of float32 answers, which are float32: written with the digits that they have."""
+
+
+def write_tables(result: AuditResult) -> list[Path]:
+    """Write `store.TABLES` into the run's folder as CSV, each whole or not at all."""
+    summary, dose = result.summary, result.intervention.axes[0].name
+    cells = pandas.DataFrame(summary.cells)
+    frames = {
+        "scores": _scores(result),
+        "significance": cells[[*_KEYS, *_SIGNIFICANCE]],
+        "schemes": pandas.DataFrame(summary.schemes),
+        "accuracy": pandas.DataFrame(summary.accuracies).rename(columns={"probe": dose}),
+        "activation": cells[[*_KEYS, *_ACTIVATION]],
+        "transfer": pandas.DataFrame(summary.cross_predictions),
+    }
+    paths = []
+    for name in TABLES:
+        frame = frames[name]
+        frame = frame.astype({column: np.float32 for column in _FLOAT32 if column in frame})
+        paths.append(result.folder / f"{name}.csv")
+        io.write_text(paths[-1], frame.to_csv(index=False, lineterminator="\n"))
+    return paths
+
+
+def _scores(result: AuditResult) -> pandas.DataFrame:
+    """Return a row for every face: classifier, expression and identity."""
+    data = result.data[["score", "p_value", "adjusted_p_value", "status"]].load()
+    data["significant"] = result.significant
+    names = np.vectorize(lambda code: CellStatus(code).name.lower())(data["status"].values)
+    data["status"] = (data["status"].dims, names)
+    populations = np.array([*result.data.attrs["populations"], ""])  # -1, not sampled yet, is the last
+    data["population"] = ("identity", populations[result.data["population"].values])
+    # A dataset's own order of dimensions follows its coordinates, and those follow the store's listing.
+    return data.to_dataframe(dim_order=["classifier", "expression", "identity"]).reset_index()
