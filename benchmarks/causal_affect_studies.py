@@ -1,8 +1,8 @@
 """Rows of CausalAffect's Table 3 on rendered faces, and what its graphs and its HSIC cost.
 
-    python benchmarks/causal_affect_studies.py rows --out runs/causal
-    python benchmarks/causal_affect_studies.py rows --rows 1 --part development   (to choose steps and rate)
-    python benchmarks/causal_affect_studies.py cost --out benchmarks/results
+    python -m benchmarks.causal_affect_studies rows --out runs/causal
+    python -m benchmarks.causal_affect_studies rows --rows 1 --part development   (to choose steps and rate)
+    python -m benchmarks.causal_affect_studies cost --out benchmarks/results
 
 Half of the training faces teach action units alone and half expressions alone; networks are judged after the
 last step, whatever the test set says, on people who were not trained on. A JSON line for each network and seed,

@@ -1,6 +1,6 @@
 """The truth test: does CausalAffect find the known causes that rendered faces were drawn by, and who else does?
 
-    python benchmarks/causal_affect_studies.py rows --cache runs/faces --out runs/causal
+    python -m benchmarks.causal_affect_studies rows --cache runs/faces --out runs/causal
     python -m benchmarks.causal_truth --cache runs/faces --learnt runs/causal/graphs --out benchmarks/results
 
 The first command trains CausalAffect and keeps its graphs; this one scores them, trains the graph-attention

@@ -1,8 +1,8 @@
 """The studies of GReFEL's supplement, one command each, on rendered faces or on a data set of yours.
 
-    python benchmarks/grefel_studies.py --list
-    python benchmarks/grefel_studies.py methods --noise 0 0.1 0.3 0.5 --out benchmarks/results
-    python benchmarks/grefel_studies.py anchors --data folder --root FACES --model.extractor poster-v2
+    python -m benchmarks.grefel_studies --list
+    python -m benchmarks.grefel_studies methods --noise 0 0.1 0.3 0.5 --out benchmarks/results
+    python -m benchmarks.grefel_studies anchors --data folder --root FACES --model.extractor poster-v2
 
 Networks are judged on clean labels of people who were not trained on, after the last step,
 whatever the test set says. A JSON line for each network and seed, and one with means and sample deviations.
