@@ -63,9 +63,6 @@ class OracleFramework(CausalAffectFramework):
     name = "oracle-features"
     predicts_units = False
 
-    def image_size(self, config: CausalAffectConfig) -> None:
-        """Return None: it takes no images."""
-
     def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:  # type: ignore[override]
         """Build the graphs and the codes."""
         return OracleFeatures(config, task, rngs=rngs)

@@ -110,7 +110,7 @@ def counterfactual_loss(
         features: (B, S, d).
         noise: (T, S, d).
     """
-    messages, logits = branch.transform.perturb(levels.edges, features, noise, config.sharpness)
+    messages, logits = branch.transform.intervene_all(levels.edges, features, noise, config.sharpness)
     loss = functools.partial(intervention_loss, config, branch.among_units)
     sample_losses = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
     return sample_losses(levels.messages, messages, levels.logits, logits).mean()
