@@ -1,8 +1,8 @@
 """Rows of CausalAffect's Table 3 on rendered faces, and what its graphs and its HSIC cost.
 
-    python benchmarks/causal_affect_studies.py rows --out runs/causal
-    python benchmarks/causal_affect_studies.py rows --rows 1 --part development   (to choose steps and rate)
-    python benchmarks/causal_affect_studies.py cost --out benchmarks/results
+    python -m benchmarks.causal_affect_studies rows --out runs/causal
+    python -m benchmarks.causal_affect_studies rows --rows 1 --part development   (to choose steps and rate)
+    python -m benchmarks.causal_affect_studies cost --out benchmarks/results
 
 Half of the training faces teach action units alone and half expressions alone; networks are judged after the
 last step, whatever the test set says, on people who were not trained on. A JSON line for each network and seed,
@@ -21,16 +21,17 @@ from typing import Annotated, Any, Literal
 
 import numpy as np
 import tyro
-from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
-from jaxface.frameworks.causal_affect import CausalAffectConfig, costs, studies, variants
-from jaxface.frameworks.causal_affect.graphs import SignedGraph, of_world, scores, write
-from jaxface.frameworks.causal_affect.inputs import MixedConfig
+from jaxface.frameworks.causal_affect import CausalAffectConfig, MixedConfig, variants
+from jaxface.frameworks.causal_affect.graphs import SignedGraph, score, world_graph, write
 from jaxface.frameworks.common.config import TrainConfig
+from studies.causal_affect import halves as study
+from studies.causal_affect import timing_study
+from studies.seeds import aggregate_seeds
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-causal-small.toml"
 FAR = {"units": 0, "label": 1_000_000, "development": 2_000_000, "test": 3_000_000}
@@ -52,7 +53,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Study:
-    """What is measured, on what."""
+    """What is measured, and on which data."""
 
     study: Annotated[Literal["rows", "cost"], tyro.conf.Positional] = "rows"
     """Rows of Table 3 as they learn, or what a step costs."""
@@ -74,13 +75,13 @@ class Study:
     """Images of as many other people."""
 
     part: Literal["test", "development"] = "test"
-    """Whom networks are judged on: settings are chosen on the development people, who are in no other set."""
+    """The evaluation set: settings are chosen on the development people, who are in no other set."""
 
     repeats: int = 30
     """Steps of each row that `cost` measures, one row after another in turn."""
 
     cache: Path | None = None
-    """Folder where drawn faces are kept and looked for; none = drawn anew."""
+    """Folder of rendered faces; none = rendered anew."""
 
     out: Path = Path("runs")
     """Folder of the results."""
@@ -89,96 +90,99 @@ class Study:
 def main() -> None:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--config", type=Path, default=CONFIG)
-    known, rest = parser.parse_known_args()
-    default = Study(settings=load_toml(Settings, known.config))
-    asked = tyro.cli(Study, default=default, prog="causal_affect_studies.py", args=rest)
-    (table if asked.study == "rows" else cost)(asked)
+    flags, rest = parser.parse_known_args()
+    default = Study(settings=load_toml(Settings, flags.config))
+    options = tyro.cli(Study, default=default, prog="causal_affect_studies.py", args=rest)
+    (table if options.study == "rows" else cost)(options)
 
 
-def table(asked: Study) -> None:
+def table(options: Study) -> None:
     """Train every row with every seed."""
-    halves = faces(asked, "units", asked.images // 2), faces(asked, "label", asked.images // 2)
-    test = faces(asked, asked.part, asked.test_images)
-    task, truth = studies.task_of_halves(*halves), known_world(asked)
-    file = results_file(asked.out, "causal_affect")
-    train = asked.settings.train
-    about = {"study": "rows", "recipe": asked.recipe, "images": asked.images, "judged_on": asked.part}
-    about |= {"test_images": asked.test_images, "steps": train.steps, "batch": train.batch}
-    about |= {"learning_rate": train.optimiser.learning_rate}
-    named = {number: {**about, "row": number, "name": variants.row(number).name} for number in asked.rows}
-    found: dict[int, list[dict[str, Any]]] = {number: [] for number in asked.rows}
-    for seed in range(asked.seeds):
-        for number in asked.rows:
-            begun = time.process_time()
-            config = variants.variant(asked.settings.model, number)
-            outcome = studies.trained(config, train, halves, test, seed)
-            one = studies.measured(outcome, task, test.columns)
-            for kind, graph in outcome.graphs.items():
-                folder = asked.out / "graphs"
+    halves = faces(options, "units", options.images // 2), faces(options, "label", options.images // 2)
+    test = faces(options, options.part, options.test_images)
+    task, truth = study.task_of_halves(*halves), true_graph(options)
+    file = results_file(options.out, "causal_affect")
+    train = options.settings.train
+    about = {"study": "rows", "recipe": options.recipe, "images": options.images, "judged_on": options.part}
+    about |= {"test_images": options.test_images, "steps": train.steps, "batch": train.batch}
+    about |= {"learning_rate": train.optimizer.learning_rate}
+    labels = {number: {**about, "row": number, "name": variants.row(number).name} for number in options.rows}
+    results: dict[int, list[dict[str, Any]]] = {number: [] for number in options.rows}
+    for seed in range(options.seeds):
+        for number in options.rows:
+            started = time.process_time()
+            config = variants.variant(options.settings.model, number)
+            run = study.train_halves(config, train, halves, test, seed)
+            row = study.metrics_row(run, task, test.columns)
+            for kind, graph in run.graphs.items():
+                folder = options.out / "graphs"
                 folder.mkdir(parents=True, exist_ok=True)
                 write(graph, folder / f"row{number}-seed{seed}-{kind}.json")
-                one |= scored(graph, truth, kind)
-            one["whole_cpu_s"] = time.process_time() - begun
-            append(file, stamp({**named[number], "seed": seed, **one, "last": outcome.info}))
-            found[number].append(one)
-            print(told({**named[number], **aggregate_seeds([one])}), f"seed {seed}", flush=True)
-    for number, rows in found.items():
-        means = {**named[number], **aggregate_seeds(rows)}
+                row |= score_graph(graph, truth, kind)
+            row["whole_cpu_s"] = time.process_time() - started
+            append(file, stamp({**labels[number], "seed": seed, **row, "last": run.info}))
+            results[number].append(row)
+            print(summary_line({**labels[number], **aggregate_seeds([row])}), f"seed {seed}", flush=True)
+    for number, rows in results.items():
+        means = {**labels[number], **aggregate_seeds(rows)}
         append(file, stamp(means))
-        print(told(means), flush=True)
+        print(summary_line(means), flush=True)
 
 
-def cost(asked: Study) -> None:
-    """What a step of each row costs next to the backbone's, and HSIC of all pairs next to a loop over them."""
+def cost(options: Study) -> None:
+    """Time a step of each row and the backbone's, and HSIC of all pairs by one product and by a loop."""
     halves = (
-        faces(asked, "units", asked.settings.train.batch),
-        faces(asked, "label", asked.settings.train.batch),
+        faces(options, "units", options.settings.train.batch),
+        faces(options, "label", options.settings.train.batch),
     )
-    file = results_file(asked.out, "causal_affect")
-    found = costs.steps(asked.settings.model, asked.settings.train, halves, asked.rows, asked.repeats)
-    for line in (*found, *costs.dependence(asked.repeats)):
+    file = results_file(options.out, "causal_affect")
+    rows = timing_study.time_steps(
+        options.settings.model, options.settings.train, halves, options.rows, options.repeats
+    )
+    for line in (*rows, *timing_study.time_dependence(options.repeats)):
         append(file, stamp({"study": "cost", **line}))
         print(line, flush=True)
 
 
-def faces(asked: Study, part: str, count: int) -> Dataset:
-    """Faces of people that are in no other part, in memory."""
-    recipe = rendered.load_recipe(asked.recipe)
+def faces(options: Study, part: str, count: int) -> Dataset:
+    """Return faces of people that are in no other part, in memory."""
+    recipe = rendered.load_recipe(options.recipe)
     who = dataclasses.replace(recipe.people, identities=count, first=FAR[part])
     recipe = dataclasses.replace(recipe, people=who)
-    if asked.cache is None:
+    if options.cache is None:
         return rendered.dataset(recipe, count, seed=FAR[part])
-    folder = asked.cache / f"{recipe.name}-{part}-{count}"
+    folder = options.cache / f"{recipe.name}-{part}-{count}"
     if not (folder / "about.json").is_file():
         rendered.render_dataset(recipe, count, folder, seed=FAR[part])
-    kept = data.open("rendered", folder)
-    return dataclasses.replace(kept, source=data.ArraySource(kept.rows(np.arange(len(kept)))["image"]))
+    dataset = data.open("rendered", folder)
+    images = dataset.rows(np.arange(len(dataset)))["image"]
+    return dataclasses.replace(dataset, source=data.ArraySource(images))
 
 
-def known_world(asked: Study) -> SignedGraph | None:
-    """The graph that the recipe's units are drawn from; None where they are not."""
-    name = rendered.load_recipe(asked.recipe).units.causes
-    return of_world(rendered.load_world(name)) if name else None
+def true_graph(options: Study) -> SignedGraph | None:
+    """Return the graph that the recipe samples its units from; None where there is none."""
+    name = rendered.load_recipe(options.recipe).units.causes
+    return world_graph(rendered.load_world(name)) if name else None
 
 
-def scored(graph: SignedGraph, truth: SignedGraph | None, kind: str) -> dict[str, float]:
-    """Scores against the known world, `between` units and `across` to expressions."""
+def score_graph(graph: SignedGraph, truth: SignedGraph | None, kind: str) -> dict[str, float]:
+    """Score a graph against the true one, `between` units and `across` to expressions."""
     if truth is None:
         return {}
-    pairs = zip(("between", "across"), scores.score(graph, truth, EDGE), strict=True)
+    pairs = zip(("between", "across"), score(graph, truth, EDGE), strict=True)
     return {
         f"{kind}_{where}_{name}": float(value)
-        for where, of in pairs
-        for name, value in dataclasses.asdict(of).items()
+        for where, scores in pairs
+        for name, value in dataclasses.asdict(scores).items()
     }
 
 
-def told(means: dict[str, Any]) -> str:
+def summary_line(means: dict[str, Any]) -> str:
     """One line for the terminal."""
-    shown = [f"{means['row']:3} {means['name']:16}"]
+    cells = [f"{means['row']:3} {means['name']:16}"]
     for name in ("units_f1_answer", "accuracy_answer", "mean_class_accuracy_answer"):
-        shown.append(f"{name} {means[name]:.4f} +- {means[f'{name}_sd'] or 0:.4f}")
-    return "  ".join(shown)
+        cells.append(f"{name} {means[name]:.4f} +- {means[f'{name}_sd'] or 0:.4f}")
+    return "  ".join(cells)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The studies of GReFEL's supplement, one command each, on rendered faces or on a data set of yours.
 
-    python benchmarks/grefel_studies.py --list
-    python benchmarks/grefel_studies.py methods --noise 0 0.1 0.3 0.5 --out benchmarks/results
-    python benchmarks/grefel_studies.py anchors --data folder --root FACES --model.extractor poster-v2
+    python -m benchmarks.grefel_studies --list
+    python -m benchmarks.grefel_studies methods --noise 0 0.1 0.3 0.5 --out benchmarks/results
+    python -m benchmarks.grefel_studies anchors --data folder --root FACES --model.extractor poster-v2
 
 Networks are judged on clean labels of people who were not trained on, after the last step,
 whatever the test set says. A JSON line for each network and seed, and one with means and sample deviations.
@@ -19,16 +19,17 @@ from typing import Annotated, Any
 
 import numpy as np
 import tyro
-from jaxface.frameworks.common.seeds import aggregate_seeds
 
 from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
+from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import DataConfig, parse_options
-from jaxface.frameworks.grefel import reliability, studies
+from jaxface.frameworks.common.inputs import DataConfig
 from jaxface.frameworks.grefel.config import GrefelConfig
+from studies.grefel import reliability, variants
+from studies.seeds import aggregate_seeds
 
 CONFIG = Path(__file__).parent.parent / "configs" / "train-grefel-small.toml"
 
@@ -45,10 +46,10 @@ class Settings:
 
 @dataclass(frozen=True)
 class Study:
-    """What is compared, on what."""
+    """What is compared, and on which data."""
 
     study: Annotated[str, tyro.conf.Positional]
-    """Name of the study; --list tells them."""
+    """Name of the study; --list lists them."""
 
     settings: Annotated[Settings, tyro.conf.arg(name="")] = field(default_factory=Settings)
     seeds: int = 3
@@ -70,52 +71,54 @@ class Study:
     size: int = 64
     """Pixels along an edge."""
 
-    grid: Annotated[studies.Grid, tyro.conf.arg(name="")] = field(default_factory=studies.Grid)
+    grid: Annotated[variants.Grid, tyro.conf.arg(name="")] = field(default_factory=variants.Grid)
     out: Path = Path("runs")
     """Folder of the results."""
 
 
 def main() -> None:
-    config, named = _first_flags()
-    default = Study(named or "", settings=load_toml(Settings, config))
-    asked = tyro.cli(Study, default=default, prog="grefel_studies.py", args=_rest())
-    training, test = examples(asked)
-    file = results_file(asked.out, "grefel")
-    about = {"study": asked.study, "images": len(training), "test_images": len(test)}
-    about["first_tested"] = asked.first_tested
-    about |= {"steps": asked.settings.train.steps, "batch": asked.settings.train.batch}
-    for variant in studies.variants(asked.study, asked.settings.model, asked.grid):
+    config, name = _first_flags()
+    default = Study(name or "", settings=load_toml(Settings, config))
+    options = tyro.cli(Study, default=default, prog="grefel_studies.py", args=_rest())
+    training, test = examples(options)
+    file = results_file(options.out, "grefel")
+    about = {"study": options.study, "images": len(training), "test_images": len(test)}
+    about["first_tested"] = options.first_tested
+    about |= {"steps": options.settings.train.steps, "batch": options.settings.train.batch}
+    for variant in variants.variants(options.study, options.settings.model, options.grid):
         rows = []
-        for seed in range(asked.seeds):
-            begun = time.process_time()
-            outcome = studies.trained(variant, asked.settings.train, training, test, seed)
-            found = studies.measures(outcome, test)
-            found["whole_cpu_s"] = time.process_time() - begun
-            row = {**about, **described(variant), "seed": seed, **found}
-            append(file, stamp(row))
-            rows.append(found)
-            if asked.study == "confidence" and outcome.corrected is not None:
-                diagrams(asked.out / f"reliability-{seed}.svg", outcome, test)
-        means = {**about, **described(variant), **aggregate_seeds(rows)}
+        for seed in range(options.seeds):
+            started = time.process_time()
+            run = variants.train_variant(variant, options.settings.train, training, test, seed)
+            metrics = variants.metrics_row(run, test)
+            metrics["whole_cpu_s"] = time.process_time() - started
+            append(file, stamp({**about, **describe(variant), "seed": seed, **metrics}))
+            rows.append(metrics)
+            if options.study == "confidence" and run.corrected is not None:
+                diagrams(options.out / f"reliability-{seed}.svg", run, test)
+        means = {**about, **describe(variant), **aggregate_seeds(rows)}
         append(file, stamp(means))
-        print(told(means), flush=True)
+        print(summary_line(means), flush=True)
 
 
-def examples(asked: Study) -> tuple[Dataset, Dataset]:
+def examples(options: Study) -> tuple[Dataset, Dataset]:
     """Training and test set, without a person in common."""
-    settings = asked.settings.data
+    settings = options.settings.data
     if settings.data != "recipe":
         whole = data.open(settings.data, settings.root, **parse_options(settings.options))
         test, training = whole.split(0.2, 0, by="identity" if "identity" in whole.columns else None)
-        return in_memory(training, asked.size), in_memory(test, asked.size)
+        return in_memory(training, options.size), in_memory(test, options.size)
     recipe = rendered.load_recipe(settings.root)
-    recipe = dataclasses.replace(recipe, size=asked.size)
+    recipe = dataclasses.replace(recipe, size=options.size)
 
-    def drawn(images: int, people: int, first: int) -> Dataset:
+    def render(images: int, people: int, first: int) -> Dataset:
         who = dataclasses.replace(recipe.people, identities=people, first=first)
         return rendered.dataset(dataclasses.replace(recipe, people=who), images, seed=first)
 
-    return drawn(asked.images, asked.people, 0), drawn(asked.test_images, asked.test_images, asked.first_tested)
+    return (
+        render(options.images, options.people, 0),
+        render(options.test_images, options.test_images, options.first_tested),
+    )
 
 
 def in_memory(dataset: Dataset, size: int) -> Dataset:
@@ -124,15 +127,17 @@ def in_memory(dataset: Dataset, size: int) -> Dataset:
     return dataclasses.replace(dataset, source=data.ArraySource(rows["image"]))
 
 
-def diagrams(path: Path, outcome: studies.Outcome, test: Dataset) -> None:
-    truth = test.column("label")
-    answers = {"before": outcome.primary, "after correction": outcome.corrected}
+def diagrams(path: Path, run: variants.StudyRun, test: Dataset) -> None:
+    """Write the reliability diagrams of a network's predictions."""
+    labels = test.column("label")
+    predictions = {"before": run.primary, "after correction": run.corrected}
     reliability.draw(
-        path, {name: reliability.bins(each, truth) for name, each in answers.items() if each is not None}
+        path,
+        {name: reliability.bins(array, labels) for name, array in predictions.items() if array is not None},
     )
 
 
-def described(variant: studies.Variant) -> dict[str, Any]:
+def describe(variant: variants.Variant) -> dict[str, Any]:
     config = variant.config
     return {
         "variant": variant.name,
@@ -144,26 +149,26 @@ def described(variant: studies.Variant) -> dict[str, Any]:
     }
 
 
-def told(means: dict[str, Any]) -> str:
+def summary_line(means: dict[str, Any]) -> str:
     """One line for the terminal."""
-    shown = [f"{means['variant']:32}"]
+    cells = [f"{means['variant']:32}"]
     for name in ("accuracy", "corrected_accuracy", "calibration_error", "corrected_calibration_error"):
         if name in means:
-            shown.append(f"{name} {means[name]:.4f} +- {means[f'{name}_sd'] or 0:.4f}")
-    return "  ".join(shown)
+            cells.append(f"{name} {means[name]:.4f} +- {means[f'{name}_sd'] or 0:.4f}")
+    return "  ".join(cells)
 
 
 def _first_flags() -> tuple[Path, str | None]:
-    """The file that gives the defaults, and the study; `--list` tells the studies and ends."""
+    """The file that gives the defaults, and the study; `--list` lists the studies and ends."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--config", type=Path, default=CONFIG)
     parser.add_argument("--list", action="store_true")
-    known, rest = parser.parse_known_args()
-    if known.list:
-        for name, (about, _) in studies.STUDIES.items():
+    flags, rest = parser.parse_known_args()
+    if flags.list:
+        for name, (about, _) in variants.STUDIES.items():
             print(f"{name:14}{about}")
         raise SystemExit(0)
-    return known.config, next((word for word in rest[:1] if not word.startswith("-")), None)
+    return flags.config, next((word for word in rest[:1] if not word.startswith("-")), None)
 
 
 def _rest() -> list[str]:

@@ -19,13 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from jaxface.frameworks.pm2.protocol import Faces, Ground, Learned, Variant
-
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.pm2 import protocol
 from jaxface.frameworks.pm2.config import AdaptationConfig, Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
+from studies.pm2 import protocol
+from studies.pm2.protocol import Faces, StudyData, TrainedNetwork, Variant
 
 DOMAINS = ("lab", "wild")
 BASE = Pm2Config(
@@ -42,81 +41,83 @@ SELECTION = "last step; rates and steps by direct transfer, held-out people of t
 
 
 def main() -> None:
-    asked = arguments()
-    file = results_file(asked.out, "pm2")
-    about = {name: getattr(asked, name) for name in (*NUMBERS, *RATES)}
-    about |= {"reduction": asked.reduction, "selection": SELECTION, "command": command()}
-    base = dataclasses.replace(BASE, reduction=asked.reduction)
-    faces = Faces(source=asked.source, target=asked.target, test=asked.test)
-    found: dict[str, dict[str, list[dict[str, float]]]] = {}  # by direction and name, a row a seed
+    options = arguments()
+    file = results_file(options.out, "pm2")
+    about = {name: getattr(options, name) for name in (*NUMBERS, *RATES)}
+    about |= {"reduction": options.reduction, "selection": SELECTION, "command": command()}
+    base = dataclasses.replace(BASE, reduction=options.reduction)
+    faces = Faces(source=options.source, target=options.target, test=options.test)
+    results: dict[str, dict[str, list[dict[str, float]]]] = {}  # by direction and name, a row a seed
     tables = {}
     for source, target in (DOMAINS, DOMAINS[::-1]):
         direction = f"{source} -> {target}"
-        for seed in asked.seeds:
-            ground = protocol.drawn(source, target, faces, ENCODERS[BASE.encoder].size, seed)
-            floor = protocol.truth_parity(ground)
-            for variant, network, seconds in networks(asked, base, ground, seed):
-                measures = protocol.measured(network, ground)
+        for seed in options.seeds:
+            data = protocol.render_study_data(source, target, faces, ENCODERS[BASE.encoder].size, seed)
+            floor = protocol.label_parity(data)
+            for variant, network, seconds in networks(options, base, data, seed):
+                metrics = protocol.metrics_row(network, data)
                 tables[variant.name] = variant.table
-                found.setdefault(direction, {}).setdefault(variant.name, []).append(measures)
+                results.setdefault(direction, {}).setdefault(variant.name, []).append(metrics)
                 row = {"name": variant.name, "table": variant.table, "direction": direction, "seed": seed}
-                row |= {**measures, "truth_parity": floor, "last": network.info, "train_cpu_s": seconds}
-                append(file, known({**row, **about}))
-                print(line(f"{direction} {seed} {variant.name}", measures), file=sys.stderr, flush=True)
-        for name, rows in found[direction].items():
+                row |= {**metrics, "truth_parity": floor, "last": network.info, "train_cpu_s": seconds}
+                append(file, stamp_row({**row, **about}))
+                print(line(f"{direction} {seed} {variant.name}", metrics), file=sys.stderr, flush=True)
+        for name, rows in results[direction].items():
             means = protocol.over_seeds(rows)
-            append(file, known({"name": name, "table": tables[name], "direction": direction, **means, **about}))
+            append(
+                file, stamp_row({"name": name, "table": tables[name], "direction": direction, **means, **about})
+            )
     for name, table in tables.items():
-        by_seed = zip(*(rows[name] for rows in found.values()), strict=True)
+        by_seed = zip(*(rows[name] for rows in results.values()), strict=True)
         means = protocol.over_seeds([protocol.over_directions(rows) for rows in by_seed])
-        append(file, known({"name": name, "table": table, "direction": "both", **means, **about}))
+        append(file, stamp_row({"name": name, "table": table, "direction": "both", **means, **about}))
         print(line(name, means), flush=True)
 
 
 def networks(
-    asked: argparse.Namespace, base: Pm2Config, ground: Ground, seed: int
-) -> Iterator[tuple[Variant, Learned, float]]:
-    """(variant, network, CPU seconds) of one direction and seed, the source's own first."""
+    options: argparse.Namespace, base: Pm2Config, data: StudyData, seed: int
+) -> Iterator[tuple[Variant, TrainedNetwork, float]]:
+    """Yield (variant, network, CPU seconds) of one direction and seed, the source's own first."""
     direct = dataclasses.replace(base, method="direct")
     first, further = (
         TrainConfig(
             steps=steps, batch=32, optimizer=OptimizerConfig("adamw", rate, warmup=min(WARMUP, steps // 2))
         )
-        for steps, rate in ((asked.source_steps, asked.source_rate), (asked.steps, asked.rate))
+        for steps, rate in ((options.source_steps, options.source_rate), (options.steps, options.rate))
     )
-    begun = time.process_time()
-    source = protocol.learned(direct, first, ground, seed)
-    yield Variant("methods", "source", direct), source, time.process_time() - begun
+    started = time.process_time()
+    source = protocol.train_variant(direct, first, data, seed)
+    yield Variant("methods", "source", direct), source, time.process_time() - started
     for variant in protocol.variants(base):
-        if asked.rows and variant.name not in asked.rows:
+        if options.rows and variant.name not in options.rows:
             continue
-        begun = time.process_time()
-        network: Learned = protocol.learned(variant.config, further, ground, seed, source.state)
-        yield variant, network, time.process_time() - begun
+        started = time.process_time()
+        network = protocol.train_variant(variant.config, further, data, seed, source.state)
+        yield variant, network, time.process_time() - started
 
 
-def known(row: dict[str, Any]) -> dict[str, Any]:
-    """The row, stamped, with nothing in the place of what has no value: JSON knows no NaN."""
+def stamp_row(row: dict[str, Any]) -> dict[str, Any]:
+    """Stamp a row, with None instead of NaN, which JSON does not have."""
 
-    def told(value: Any) -> Any:
+    def to_json(value: Any) -> Any:
         if isinstance(value, list):
-            return [told(each) for each in value]
+            return [to_json(item) for item in value]
         return None if isinstance(value, float) and math.isnan(value) else value
 
-    return {name: told(value) for name, value in stamp(row).items()}
+    return {name: to_json(value) for name, value in stamp(row).items()}
 
 
-def line(name: str, measures: dict[str, Any]) -> str:
-    """F1, equal opportunity and parity difference in per cent."""
-    shown = ("f1", "equal_opportunity", "parity_difference", "source_f1")
-    return f"{name:28}" + " ".join(f"{100 * measures[each]:6.2f}" for each in shown)
+def line(name: str, metrics: dict[str, Any]) -> str:
+    """Return F1, equal opportunity and parity difference in per cent."""
+    names = ("f1", "equal_opportunity", "parity_difference", "source_f1")
+    return f"{name:28}" + " ".join(f"{100 * metrics[key]:6.2f}" for key in names)
 
 
 def command() -> str:
-    """As it was given, without the place of its results."""
-    given = sys.argv[1:]
-    place = given.index("--out") if "--out" in given else len(given)
-    return " ".join(["python -m benchmarks.pm2_protocol", *given[:place], *given[place + 2 :]])
+    """Return the command line without `--out`."""
+    argv = sys.argv[1:]
+    index = argv.index("--out") if "--out" in argv else len(argv)
+    return " ".join(["python -m benchmarks.pm2_protocol", *argv[:index], *argv[index + 2 :]])
 
 
 def arguments() -> argparse.Namespace:

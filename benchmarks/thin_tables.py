@@ -25,8 +25,8 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork
-from jaxface.frameworks.thin.train import predict, respond
-from jaxface.frameworks.thin.weights import with_states
+from jaxface.frameworks.thin.train import forward
+from jaxface.frameworks.thin.weights import insert_exogenous
 
 SEEDS = (0, 1, 2)
 ASKED_AT_ONCE = 500
@@ -84,7 +84,9 @@ class Trainer:
         program = self._programs[config]
         state = program.begin(jax.random.key(seed))
         if exogenous:
-            state = with_states(config, state, jax.tree.map(jnp.array, list(exogenous)))  # a step uses them up
+            state = insert_exogenous(
+                config, state, jax.tree.map(jnp.array, list(exogenous))
+            )  # a step uses them up
         state = program.steps(
             state, data.train, self._order(len(data.train["image"]), seed), jax.random.key(seed)
         )
@@ -121,14 +123,14 @@ class Trainer:
             state = step.init(state)
             for rows in order:  # XLA takes several times as long for the steps of a loop of its own on a CPU
                 state = one(state, data, rows, key)
-            return state.best()
+            return state.eval_state()
 
         def ask(state: nnx.State, batch: Mapping[str, jax.Array]) -> tuple[jax.Array, jax.Array]:
             module = nnx.merge(structure, state)
             if isinstance(module, ExogenousNetwork):
-                logits = predict(config, task, module, batch["image"].astype(jnp.float32) / 255)
+                logits = FRAMEWORK.predict(config, task, module, batch["image"].astype(jnp.float32) / 255)
                 return logits, jnp.ones_like(logits[:, :1])
-            answer = respond(config, module, batch)
+            answer = forward(config, module, batch)
             return answer.logits, answer.gate
 
         return Program(jax.jit(begin), run, jax.jit(ask), structure)
@@ -196,5 +198,5 @@ def arguments(about: str | None, rows: Sequence[str], **defaults: int) -> argpar
 
 
 def adam(steps: int, rate: float = 1e-3, batch: int = 32) -> TrainConfig:
-    """The paper's optimiser, with a rate that falls to zero: these trainings are short."""
+    """Return the paper's optimizer, with a rate that falls to zero: these trainings are short."""
     return TrainConfig(steps=steps, batch=batch, optimizer=OptimizerConfig("adam", rate, "cosine"))

@@ -28,7 +28,7 @@ def gaussian(features: np.ndarray) -> np.ndarray:
     return np.exp(-distances / (2.0 * median))
 
 
-def hsic(first: np.ndarray, second: np.ndarray, normalized: bool) -> float:
+def hsic(first: np.ndarray, second: np.ndarray, normalize: bool) -> float:
     """tr(K H L H) of two kernels, with the centring matrix written out."""
     count = len(first)
     centring = np.eye(count) - np.ones((count, count)) / count
@@ -36,20 +36,20 @@ def hsic(first: np.ndarray, second: np.ndarray, normalized: bool) -> float:
     def trace(one: np.ndarray, other: np.ndarray) -> float:
         return float(np.trace(one @ centring @ other @ centring))
 
-    if normalized:
+    if normalize:
         return trace(first, second) / np.sqrt(trace(first, first) * trace(second, second))
     return trace(first, second) / (count - 1) ** 2
 
 
-def dependences(features: np.ndarray, embedding: np.ndarray, labels: np.ndarray, normalized: bool) -> tuple:
+def dependences(features: np.ndarray, embedding: np.ndarray, labels: np.ndarray, normalize: bool) -> tuple:
     """Eq. 1 of features (U, B, d), an embedding (B, D) and labels (U, B)."""
     units = len(features)
     kernels, whole = [gaussian(each) for each in features], gaussian(embedding)
-    bottleneck = sum(hsic(each, whole, normalized) for each in kernels) / units
+    bottleneck = sum(hsic(each, whole, normalize) for each in kernels) / units
     aligned = [
-        hsic(each, np.outer(label, label), normalized) for each, label in zip(kernels, labels, strict=True)
+        hsic(each, np.outer(label, label), normalize) for each, label in zip(kernels, labels, strict=True)
     ]
-    apart = sum(hsic(kernels[i], kernels[j], normalized) for i in range(units) for j in range(units) if i != j)
+    apart = sum(hsic(kernels[i], kernels[j], normalize) for i in range(units) for j in range(units) if i != j)
     return bottleneck, -sum(aligned) / units, apart / units**2
 
 
@@ -182,7 +182,7 @@ def terms(
     logits = np.einsum("bud,ud->bu", features, numbers["unit_head/kernel"]) + numbers["unit_head/bias"]
     units, known, label = batch["units"].astype(float), batch["units_known"], batch["label"]
     labels = np.where(known, units, sigmoid(logits)).T
-    apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalized)
+    apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalize)
     weights = (config.bottleneck.bottleneck, config.bottleneck.alignment, config.bottleneck.decorrelation)
     out = {
         "feature_loss": unit_loss(logits, units, known),

@@ -158,16 +158,16 @@ def test_the_bandwidth_has_no_slope() -> None:
     assert value > 0 and not slope.any()
 
 
-@pytest.mark.parametrize("normalized", [True, False])
-def test_hsic_of_all_pairs_at_once(normalized: bool) -> None:
+@pytest.mark.parametrize("normalize", [True, False])
+def test_hsic_of_all_pairs_at_once(normalize: bool) -> None:
     draw = np.random.default_rng(1)
     features, embedding = draw.normal(size=(3, 7, 4)), draw.normal(size=(7, 5))
     features[1] = 2.0 * features[0] + 0.1 * draw.normal(size=(7, 4))
     labels = draw.integers(0, 2, (3, 7)).astype(float)
     found = jax.jit(dependence.dependences, static_argnums=3)(
-        *(jnp.asarray(each, jnp.float32) for each in (features, embedding, labels)), normalized
+        *(jnp.asarray(each, jnp.float32) for each in (features, embedding, labels)), normalize
     )
-    wanted = reference.dependences(features, embedding, labels, normalized)
+    wanted = reference.dependences(features, embedding, labels, normalize)
     np.testing.assert_allclose(found, wanted, rtol=1e-4)
 
 

@@ -12,7 +12,8 @@ from jaxface.cli import main, options
 from jaxface.cli.train import command_of
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset
-from jaxface.frameworks.common.inputs import parse_options, task_of
+from jaxface.data.registry import parse_options
+from jaxface.frameworks.common.inputs import task_of
 
 CONFIGS = Path(__file__).parent.parent / "configs"
 

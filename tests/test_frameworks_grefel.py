@@ -224,7 +224,7 @@ def test_self_cure(key: jax.Array) -> None:
 @pytest.mark.parametrize(
     ("made", "message"),
     [
-        (lambda: BalanceConfig(anchors=0), "cross-entropy"),
+        (lambda: BalanceConfig(anchors=0), "model.balance.anchors = 0: must be at least 1"),
         (lambda: BalanceConfig(attention="batch", test_correction="full"), "geometric"),
         (lambda: LossConfig(anchor_limit=0.0), "anchor_limit"),
         (lambda: LossConfig(smoothing=1.0), "smoothing"),

@@ -14,8 +14,8 @@ from jaxface.core.errors import ConfigError
 from jaxface.frameworks.common.modes import train_mode
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
-from jaxface.frameworks.pm2.backbones.attention_maps import attention, enhanced, places, resized
-from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, divided, joined
+from jaxface.frameworks.pm2.backbones.attention_maps import attention, places, resize_nearest, scale_gradient
+from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, join_cells, split_cells
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.networks import Detector
@@ -80,9 +80,9 @@ def test_a_region_layer_is_a_convolution_in_each_cell() -> None:
 
 def test_cells_are_joined_as_they_were_divided() -> None:
     maps = jnp.asarray(RANDOM.normal(size=(2, 6, 9, 1)), jnp.float32)
-    np.testing.assert_array_equal(joined(divided(maps, 3), 3), maps)
+    np.testing.assert_array_equal(join_cells(split_cells(maps, 3), 3), maps)
     with pytest.raises(ConfigError, match="6 x 9 pixels cannot be divided into 2 x 2"):
-        divided(maps, 2)
+        split_cells(maps, 2)
 
 
 def test_drml_has_the_parameters_of_the_paper() -> None:
@@ -138,14 +138,14 @@ def test_attention_lies_about_the_landmarks() -> None:
     assert found.max() == 1.0 and (found > 0).mean() < 0.1
     slope = jax.jit(jax.grad(lambda marks: jnp.sum(attention(marks, (12,), 20))))(jnp.asarray(marks))
     assert not np.asarray(slope).any()  # the answer may not bend the landmarks
-    nearest = np.asarray(resized(jnp.asarray(found)[None], 44))[0]
+    nearest = np.asarray(resize_nearest(jnp.asarray(found)[None], 44))[0]
     np.testing.assert_array_equal(nearest[[0, 20, 43]][:, [5]], found[[0, 23, 50]][:, [5]])
     with pytest.raises(ConfigError, match="no place for action unit 45"):
         places((12, 45))
 
 
 def test_enhanced_maps_are_the_same_with_a_larger_gradient() -> None:
-    value, slope = jax.value_and_grad(lambda x: jnp.sum(enhanced(x, 2.0) ** 2))(jnp.asarray([0.5, -1.0]))
+    value, slope = jax.value_and_grad(lambda x: jnp.sum(scale_gradient(x, 2.0) ** 2))(jnp.asarray([0.5, -1.0]))
     assert float(value) == 1.25
     np.testing.assert_allclose(slope, [2.0, -4.0])
 
@@ -189,5 +189,5 @@ def test_encoders_give_features_of_their_width() -> None:
         assert entry.mixes and (entry.loss is None) == name.startswith("drml")
     with pytest.raises(ConfigError, match="landmarks = true in its recipe"):
         losses.jaa_loss(None, images, {"units": jnp.zeros((2, 2))})
-    with pytest.raises(ConfigError, match="size = 40; wanted a multiple of 16"):
+    with pytest.raises(ConfigError, match="size = 40: must be a multiple of 16"):
         JaaNet((12,), 40, rngs=nnx.Rngs(0))

@@ -45,7 +45,7 @@ def test_thin_stands_on_the_folder_of_its_exogenous_network(pictures: Dataset, t
     wider = dataclasses.replace(config, widths=(5,))
     task = task_of(pictures, None, "labels")
     state = reference.lively(lambda: FRAMEWORK.build(wider, task, nnx.Rngs(0)))[1]
-    with pytest.raises(CheckpointError, match=r"has shape \(2,\), the net wants \(5,\)"):
+    with pytest.raises(CheckpointError, match=r"has shape \(2,\), the net has \(5,\)"):
         FRAMEWORK.initialize(wider, task, state)
     (tmp_path / "empty").mkdir()
     nowhere = dataclasses.replace(config, exogenous_weights=(str(tmp_path / "empty"),))

@@ -190,12 +190,12 @@ def train_gatv2(
 ) -> Gatv2Run:
     """Train on the same batches as `halves.train_halves`, with the same arguments."""
     task = task_of_halves(*halves)
-    compiled = programs(FRAMEWORK, config, task, train)
+    fns = programs(FRAMEWORK, config, task, train)
     stream = mixture(*halves, task, train.batch, seed)
-    state, _, seconds = train_steps(compiled, stream, train.steps, seed)
+    state, _, seconds = train_steps(fns, stream, train.steps, seed)
 
     def forward(state: nnx.State, images: Array) -> AttentionOutputs:
-        return forward_eval(nnx.merge(compiled.graphdef, state), unit_range(images))
+        return forward_eval(nnx.merge(fns.graphdef, state), unit_range(images))
 
     outputs, test_outputs = (
         predict_dataset(jax.jit(forward), state.eval_state(), dataset, train.batch)

@@ -75,13 +75,13 @@ def train_halves(
         seed: of order, parameters and steps.
     """
     task = task_of_halves(*halves)
-    compiled = programs(FRAMEWORK, config, task, train)
+    fns = programs(FRAMEWORK, config, task, train)
     stream = mixture(*halves, task, train.batch, seed)
-    state, info, seconds = train_steps(compiled, stream, train.steps, seed)
-    forward, network_state = _forward(config, task, compiled.graphdef), state.eval_state()
+    state, info, seconds = train_steps(fns, stream, train.steps, seed)
+    forward, network_state = _forward(config, task, fns.graphdef), state.eval_state()
     units, expressions = split_heads(config, predict_dataset(forward, network_state, test, train.batch))
     outputs = predict_dataset(forward, network_state, halves[0], train.batch)
-    network = nnx.merge(compiled.graphdef, network_state)
+    network = nnx.merge(fns.graphdef, network_state)
     return HalvesRun(units, expressions, read_graphs(network, config, task, outputs, halves[0]), info, seconds)
 
 

@@ -63,9 +63,6 @@ class OracleFramework(CausalAffectFramework):
     name = "oracle-features"
     predicts_units = False
 
-    def image_size(self, config: CausalAffectConfig) -> None:
-        """Return None: it takes no images."""
-
     def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:  # type: ignore[override]
         """Build the graphs and the codes."""
         return OracleFeatures(config, task, rngs=rngs)
@@ -95,9 +92,9 @@ def train_oracle(
 ) -> dict[str, SignedGraph]:
     """Return the graphs of as many steps and batches of the same halves, named as by `halves.train_halves`."""
     task = study.task_of_halves(*halves)
-    compiled = programs(FRAMEWORK, config, task, train)
-    state, _, _ = train_steps(compiled, _batches(halves, train.batch // 2, seed), train.steps, seed)
-    network = nnx.merge(compiled.graphdef, state.eval_state())
+    fns = programs(FRAMEWORK, config, task, train)
+    state, _, _ = train_steps(fns, _batches(halves, train.batch // 2, seed), train.steps, seed)
+    network = nnx.merge(fns.graphdef, state.eval_state())
     outputs = cast(OracleFeatures, network)(jnp.asarray(halves[0].columns["units"]))
     return study.read_graphs(network, config, task, outputs, halves[0])
 

@@ -41,12 +41,12 @@ def time_steps(
     task = task_of_halves(*halves)
     batch = jax.device_put(next(mixture(*halves, task, train.batch, 0)))
     numbers = tuple(dict.fromkeys((1, *rows)))
-    compiled = [programs(FRAMEWORK, variant(base, number), task, train) for number in numbers]
-    states = [each.init(0) for each in compiled]
+    fns = [programs(FRAMEWORK, variant(base, number), task, train) for number in numbers]
+    states = [each.init(0) for each in fns]
     root = jax.random.key(0)
 
     def step(index: int) -> None:
-        states[index], info = compiled[index].update(states[index], batch, root)
+        states[index], info = fns[index].update(states[index], batch, root)
         jax.block_until_ready((states[index], info))
 
     seconds = time_in_turn([functools.partial(step, index) for index in range(len(numbers))], repeats)
@@ -66,33 +66,29 @@ def time_dependence(repeats: int, width: int = 64) -> Iterator[dict[str, Any]]:
             jax.random.normal(keys[1], (batch, 2 * width)),
             jax.random.bernoulli(keys[2], 0.3, (units, batch)).astype(jnp.float32),
         )
-        compiled = [
-            _value_and_grad(fn).lower(*inputs).compile() for fn in (hsic.dependences, dependences_by_pairs)
-        ]
-        first, second = (fn(*inputs) for fn in compiled)
-        stacked, loop = time_in_turn([functools.partial(_block, fn, *inputs) for fn in compiled], repeats)
+        fns = [_value_and_grad(fn).lower(*inputs).compile() for fn in (hsic.dependences, dependences_by_pairs)]
+        first, second = (fn(*inputs) for fn in fns)
+        product, loop = time_in_turn([functools.partial(_block, fn, *inputs) for fn in fns], repeats)
         difference = max(float(jnp.abs(a - b).max()) for a, b in zip(first[1], second[1], strict=True))
         yield {
             "hsic_units": units,
             "batch": batch,
             "width": width,
-            "stacked_cpu_s": stacked,
+            "stacked_cpu_s": product,
             "loop_cpu_s": loop,
-            "ratio": loop / stacked,
+            "ratio": loop / product,
             "largest_difference": difference,
         }
 
 
-def dependences_by_pairs(
-    features: Array, embedding: Array, labels: Array, normalized: bool
-) -> hsic.Dependences:
+def dependences_by_pairs(features: Array, embedding: Array, labels: Array, normalize: bool) -> hsic.Dependences:
     """`dependence.dependences` one pair of kernels after another, each centred separately."""
     units = len(features)
     kernels = [hsic.gaussian_kernel(unit) for unit in features]
     embedding_kernel = hsic.gaussian_kernel(embedding)
 
     def pair(one: Array, other: Array) -> Array:
-        return hsic.dependence_matrix(jnp.stack([one, other]), normalized)[0, 1]
+        return hsic.dependence_matrix(jnp.stack([one, other]), normalize)[0, 1]
 
     with_label = [pair(kernel, hsic.label_kernel(label)) for kernel, label in zip(kernels, labels, strict=True)]
     between_units = [2.0 * pair(kernels[i], kernels[j]) for i in range(units) for j in range(i)]
@@ -111,9 +107,9 @@ def time_in_turn(runs: Sequence[Callable[[], Any]], repeats: int) -> list[float]
     seconds: list[list[float]] = [[] for _ in runs]
     for _ in range(repeats):
         for index, run in enumerate(runs):
-            started = time.process_time()
+            start_time = time.process_time()
             run()
-            seconds[index].append(time.process_time() - started)
+            seconds[index].append(time.process_time() - start_time)
     return [float(np.median(times)) for times in seconds]
 
 
@@ -122,7 +118,7 @@ def _block(fn: Callable[..., Any], *inputs: Array) -> None:
 
 
 def _value_and_grad(fn: Callable[..., hsic.Dependences]) -> Any:
-    """Return value and gradient of the sum of the terms, normalized."""
+    """Return value and gradient of the sum of the normalized terms."""
 
     def total(features: Array, embedding: Array, labels: Array) -> Array:
         return sum(fn(features, embedding, labels, True), jnp.zeros(()))

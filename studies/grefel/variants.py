@@ -194,11 +194,11 @@ def train_variant(
     """
     noisy = flip_labels(training, variant.noise, seed)
     task = task_of(noisy, None, "labels")
-    compiled = programs(FRAMEWORK, variant.config, task, train)
+    fns = programs(FRAMEWORK, variant.config, task, train)
     columns = [name for name in _COLUMNS if name == "image" or name in noisy.columns]
     stream = ({name: batch[name] for name in columns} for batch in batches(noisy, train.batch, seed))
-    state, info, seconds = train_steps(compiled, stream, train.steps, seed)
-    forward = _forward(variant.config, task, compiled.graphdef)
+    state, info, seconds = train_steps(fns, stream, train.steps, seed)
+    forward = _forward(variant.config, task, fns.graphdef)
     primary, corrected = predict_dataset(forward, state.eval_state(), test, train.batch)
     return StudyRun(np.exp(primary), None if corrected is None else np.exp(corrected), info, seconds)
 

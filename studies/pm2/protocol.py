@@ -164,14 +164,14 @@ def train_variant(
         seed: of first parameters, of the order of the faces, and of every step.
         begin: an earlier network whose encoder and classifiers it starts from.
     """
-    compiled = programs(FRAMEWORK, config, data.task, train)
+    fns = programs(FRAMEWORK, config, data.task, train)
     state = None
     if begin is not None:
-        step = FRAMEWORK.make_step(config, data.task, train, compiled.graphdef)
-        first = compiled.init(seed).eval_state()
+        step = FRAMEWORK.make_step(config, data.task, train, fns.graphdef)
+        first = fns.init(seed).eval_state()
         state = step.init(transfer_params(first, begin, "the network trained before"))
     stream = _batches(config, train, data, seed)
-    state, info, _ = train_steps(compiled, stream, train.steps, seed, state)
+    state, info, _ = train_steps(fns, stream, train.steps, seed, state)
     return TrainedNetwork(config, train, state.eval_state(), info)
 
 

@@ -65,7 +65,7 @@ class BottleneckConfig:
     alignment: Annotated[float, Ge(0.0)] = 0.1
     """lambda_align, of the dependence of each unit's features on its label."""
 
-    normalized: bool = True
+    normalize: bool = True
     """HSIC over the geometric mean of both kernels' own, in [0, 1] whatever the width; False = plain HSIC."""
 
     def __post_init__(self) -> None:

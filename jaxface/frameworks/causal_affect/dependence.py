@@ -76,22 +76,22 @@ def center(kernels: Array) -> Array:
     return kernels - rows - jnp.swapaxes(rows, -1, -2) + rows.mean(-2, keepdims=True)
 
 
-def dependence_matrix(kernels: Array, normalized: bool) -> Array:
+def dependence_matrix(kernels: Array, normalize: bool) -> Array:
     """Return HSIC of every pair of kernels (N, B, B), in one product: (N, N).
 
     Args:
-        normalized: tr(K H L H) over the geometric mean of tr(K H K H) and tr(L H L H), in [0, 1]; a kernel that
+        normalize: tr(K H L H) over the geometric mean of tr(K H K H) and tr(L H L H), in [0, 1]; a kernel that
             is the same everywhere depends on nothing. Otherwise the biased estimate tr(K H L H) / (B - 1)^2.
     """
     flat = center(kernels).reshape(len(kernels), -1)
     products = jnp.einsum("ip,jp->ij", flat, flat)
-    if not normalized:
+    if not normalize:
         return products / (kernels.shape[-1] - 1) ** 2
     scale = jax.lax.rsqrt(jnp.diagonal(products) + _TINY)
     return products * scale[:, None] * scale[None, :]
 
 
-def dependences(features: Array, embedding: Array, labels: Array, normalized: bool) -> Dependences:
+def dependences(features: Array, embedding: Array, labels: Array, normalize: bool) -> Dependences:
     """Eq. 1 of a batch.
 
     Args:
@@ -99,11 +99,11 @@ def dependences(features: Array, embedding: Array, labels: Array, normalized: bo
         embedding: (B, D).
         labels: (U, B) in [0, 1]: true ones where there are any, else the network's probabilities, without
             gradient.
-        normalized: as in `dependence_matrix`.
+        normalize: as in `dependence_matrix`.
     """
     units = len(features)
     kernels = [gaussian_kernel(features), label_kernel(labels), gaussian_kernel(embedding)[None]]
-    matrix = dependence_matrix(jnp.concatenate(kernels), normalized)
+    matrix = dependence_matrix(jnp.concatenate(kernels), normalize)
     unit_pairs = matrix[:units, :units]
     return Dependences(
         bottleneck=matrix[:units, -1].mean(),

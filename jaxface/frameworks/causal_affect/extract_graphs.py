@@ -30,8 +30,9 @@ def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
     units, expressions = network.units, network.expressions
     if units is None or units.global_graph is None:
         raise ConfigError("these networks have no global graph; train with parts.global_graph")
-    has_rules = expressions is not None and expressions.global_graph is not None
-    rules = np.asarray(expressions.global_graph()) if has_rules else None
+    rules = None
+    if expressions is not None and expressions.global_graph is not None:
+        rules = np.asarray(expressions.global_graph())
     return _to_signed_graph(task, np.asarray(units.global_graph()), rules)
 
 

@@ -56,7 +56,7 @@ def bottleneck_loss(
     pseudo_labels = jax.lax.stop_gradient(jax.nn.sigmoid(outputs.feature_logits))
     labels = jnp.where(mask, units, pseudo_labels).astype(jnp.float32)
     features = outputs.features.astype(jnp.float32).swapaxes(0, 1)
-    terms = dependences(features, outputs.embedding.astype(jnp.float32), labels.T, weights.normalized)
+    terms = dependences(features, outputs.embedding.astype(jnp.float32), labels.T, weights.normalize)
     value = (
         weights.bottleneck * terms.bottleneck
         + weights.alignment * terms.alignment
@@ -110,7 +110,7 @@ def counterfactual_loss(
         features: (B, S, d).
         noise: (T, S, d).
     """
-    messages, logits = branch.transform.perturb(levels.edges, features, noise, config.sharpness)
+    messages, logits = branch.transform.intervene_all(levels.edges, features, noise, config.sharpness)
     loss = functools.partial(intervention_loss, config, branch.among_units)
     sample_losses = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
     return sample_losses(levels.messages, messages, levels.logits, logits).mean()
@@ -134,15 +134,15 @@ def intervention_loss(
     similarity = interventions.cosine(messages[None], noisy_messages)
     if units:
         divergence = interventions.unit_divergence(logits[None], noisy_logits)
-        bounded = divergence[1]
+        distance = divergence[1]
     else:
         divergence = jax.vmap(interventions.expression_divergence, (None, 0))(logits, noisy_logits)
-        bounded = interventions.bound_divergence(divergence[1], config.ceiling)
+        distance = interventions.bound_divergence(divergence[1], config.ceiling)
     consistency = interventions.consistency_loss(
         similarity[0], divergence[0], config.consistent_features, config.consistent_logits
     )
     discrepancy = interventions.discrepancy_loss(
-        similarity[1], bounded, config.discrepant_features, config.discrepant_logits
+        similarity[1], distance, config.discrepant_features, config.discrepant_logits
     )
     return config.consistency * consistency + config.discrepancy * discrepancy
 

@@ -90,7 +90,9 @@ class MessagePassing(nnx.Module):
         messages = self.aggregate(edges, features)
         return GraphOutputs(edges, messages, self.classify(messages))
 
-    def perturb(self, edges: Array, features: Array, noise: Array, sharpness: float) -> tuple[Array, Array]:
+    def intervene_all(
+        self, edges: Array, features: Array, noise: Array, sharpness: float
+    ) -> tuple[Array, Array]:
         """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
         `interventions.intervene`.
 

@@ -92,9 +92,9 @@ def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict
     The F1, of all units and examples pooled, falls first where a bottleneck is too narrow.
     """
     present, mask = batch["units"] > 0.5, batch["units_known"]
-    predicted = outputs.feature_logits > 0.0
-    true_positives = (present & predicted & mask).sum()
-    positives = (present & mask).sum() + (predicted & mask).sum()
+    prediction = outputs.feature_logits > 0.0
+    true_positives = (present & prediction & mask).sum()
+    positives = (present & mask).sum() + (prediction & mask).sum()
     metrics = {"units_f1": 2.0 * true_positives / jnp.maximum(positives, 1)}
     if outputs.embedding_logits is None and outputs.expressions is None:
         return metrics

@@ -61,8 +61,8 @@ class ClassifierFramework(Framework):
 
         def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             student = cast(Student, module)
-            augmented = augment(key, unit_range(batch["image"]), config.augment)
-            images = prepare(to_rgb(augmented), card)
+            images = augment(key, unit_range(batch["image"]), config.augment)
+            images = prepare(to_rgb(images), card)
             logits, maps = student.net(cast_like(images, student.net))
             value = cross_entropy(logits, batch["label"], config.label_smoothing)
             info = {"accuracy": (logits.argmax(-1) == batch["label"]).mean()}
@@ -93,7 +93,7 @@ class ClassifierFramework(Framework):
         path = folder / "weights.safetensors"
         arrays = flat_arrays(state["net"])
         write_safetensors(path, arrays)
-        written = dataclasses.replace(
+        full_card = dataclasses.replace(
             card_of(config, task),
             name=card.name,
             dataset=card.dataset,
@@ -103,7 +103,7 @@ class ClassifierFramework(Framework):
             sha256=sha256(path),
             parameters=sum(array.size for array in arrays.values()),
         )
-        write_card(written, folder)
+        write_card(full_card, folder)
 
 
 FRAMEWORK = ClassifierFramework()

@@ -74,8 +74,8 @@ class Checkpoints:
             ) from None
         leaves, structure = jax.tree.flatten(like)
         names = _leaf_paths(like)
-        restored = [checkpoint.state.get(name, leaf) for name, leaf in zip(names, leaves, strict=True)]
-        return jax.tree.unflatten(structure, restored), json.loads(checkpoint.notes["json"])
+        leaves_now = [checkpoint.state.get(name, leaf) for name, leaf in zip(names, leaves, strict=True)]
+        return jax.tree.unflatten(structure, leaves_now), json.loads(checkpoint.notes["json"])
 
     def close(self) -> None:
         """Close the folder."""

@@ -47,14 +47,14 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
             mismatches.append(name)
             return leaf
 
-    filled = nnx.from_flat_state([(path, load_leaf(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+    result = nnx.from_flat_state([(path, load_leaf(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
     layers = {name.rpartition("/")[0] for name in mismatches}
     if len(layers) > 1:
         raise CheckpointError(
             f"{start} is no {architecture}: {len(mismatches)} arrays do not fit, such as "
             f"{', '.join(mismatches[:3])}"
         )
-    return filled
+    return result
 
 
 def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> Mapping[str, Any]:

@@ -69,7 +69,7 @@ class LoopState:
 
 
 def iterate_steps(
-    compiled: Programs,
+    fns: Programs,
     stream: Iterator[Mapping[str, Any]],
     seed: int,
     state: TrainState | None = None,
@@ -85,7 +85,7 @@ def iterate_steps(
         mesh: devices to shard each batch over; None = the default device.
     """
     root = jax.random.key(seed)
-    state = compiled.init(seed) if state is None else state
+    state = fns.init(seed) if state is None else state
     if mesh is not None:
         state, root = replicate(state, mesh), replicate(root, mesh)
     while True:
@@ -94,12 +94,12 @@ def iterate_steps(
         except StopIteration:
             return
         batch = jax.device_put(dict(batch)) if mesh is None else shard_batch(batch, mesh)
-        state, info = compiled.update(state, batch, root)
+        state, info = fns.update(state, batch, root)
         yield state, info
 
 
 def train_steps(
-    compiled: Programs,
+    fns: Programs,
     stream: Iterator[Mapping[str, Any]],
     steps: int,
     seed: int,
@@ -114,20 +114,20 @@ def train_steps(
 
     Returns:
         The state, the scalars of the last step, and the CPU seconds (all threads) of all steps but the first,
-        which is compiled.
+        which compiles.
     """
-    started = time.process_time()
+    start_time = time.process_time()
     info: Info = {}
-    for step, (after, info) in zip(range(steps), iterate_steps(compiled, stream, seed, state), strict=False):
+    for step, (after, info) in zip(range(steps), iterate_steps(fns, stream, seed, state), strict=False):
         state = after
         if step == 0:
             jax.block_until_ready(info)
-            started = time.process_time()
+            start_time = time.process_time()
     if state is None:
         raise ValueError(f"steps = {steps}: must be at least 1")
     scalars = to_scalars(info)
     jax.block_until_ready(state)
-    return state, scalars, time.process_time() - started
+    return state, scalars, time.process_time() - start_time
 
 
 def fit(
@@ -172,31 +172,34 @@ def fit(
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
     run_folder.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
     mesh = mesh_for(train.batch // train.accumulate, devices)
-    compiled = programs(framework, config, task, train)
-    state = replicate(compiled.init(seed), mesh)
-    saved, best = Checkpoints(folder / run_folder.CHECKPOINTS), Checkpoints(folder / run_folder.BEST, keep=1)
+    fns = programs(framework, config, task, train)
+    state = replicate(fns.init(seed), mesh)
+    checkpoints, best = (
+        Checkpoints(folder / run_folder.CHECKPOINTS),
+        Checkpoints(folder / run_folder.BEST, keep=1),
+    )
     loop = LoopState()
-    if saved.steps():
-        state, notes = saved.restore(saved.steps()[-1], state)
+    if checkpoints.steps():
+        state, notes = checkpoints.restore(checkpoints.steps()[-1], state)
         loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
     log = run_folder.Log(folder, loop.step)
 
-    def checkpoint() -> None:
-        if loop.step not in saved.steps():
+    def save_checkpoint() -> None:
+        if loop.step not in checkpoints.steps():
             notes = {"loop": dataclasses.asdict(loop), "input": stream.get_state()}
-            saved.save(loop.step, state, notes)
+            checkpoints.save(loop.step, state, notes)
 
     def evaluate(dataset: Dataset) -> None:
         metrics = evaluate_dataset(
-            compiled.predict,
+            fns.predict,
             state.eval_state(),
             dataset,
             task,
             framework.output,
             train.batch,
             mesh=mesh,
-            predict_units=compiled.predict_units,
+            predict_units=fns.predict_units,
         )
         log.write(loop.step, **{f"validation_{name}": value for name, value in metrics.items()})
         if _is_best(loop, metrics, train.monitor):
@@ -205,12 +208,12 @@ def fit(
     progress.start(f"train {framework.name}", train.steps, loop.step)
     info: Info = {}
     try:
-        with interruptible() as interrupted:
-            steps = iterate_steps(compiled, stream, seed, state, mesh)
+        with interruptible() as stop_requested:
+            steps = iterate_steps(fns, stream, seed, state, mesh)
             while loop.step < train.steps and not _should_stop(loop, train):
-                if interrupted():
-                    _finite_scalars(info, loop.step, saved)
-                    checkpoint()
+                if stop_requested():
+                    _finite_scalars(info, loop.step, checkpoints)
+                    save_checkpoint()
                     raise KeyboardInterrupt(
                         f"stopped after {loop.step} of {train.steps} steps; the same command goes on in "
                         f"{folder}"
@@ -221,22 +224,22 @@ def fit(
                 save = due or loop.step % train.checkpoint_every == 0
                 note = ""
                 if save or loop.step % train.log_every == 0:
-                    scalars = _finite_scalars(info, loop.step, saved)
+                    scalars = _finite_scalars(info, loop.step, checkpoints)
                     log.write(loop.step, **scalars)
                     note = f"loss {scalars['loss']:.4g}"
                 if due and validation is not None:
                     evaluate(validation)
                 if save:
-                    checkpoint()
+                    save_checkpoint()
                 progress.advance(1, note)
         network = state.eval_state()
         if loop.best_step:
             network, _ = best.restore(loop.best_step, network)
     finally:
         progress.close()
-        saved.close()
+        checkpoints.close()
         best.close()
-    return TrainResult(compiled.graphdef, network, loop.best_step or loop.step, loop.step, loop.best_metrics)
+    return TrainResult(fns.graphdef, network, loop.best_step or loop.step, loop.step, loop.best_metrics)
 
 
 @contextlib.contextmanager
@@ -282,11 +285,11 @@ def _all_settings(
     }
 
 
-def _finite_scalars(info: Info, step: int, saved: Checkpoints) -> dict[str, float]:
+def _finite_scalars(info: Info, step: int, checkpoints: Checkpoints) -> dict[str, float]:
     scalars = to_scalars(info)
     for name in ("loss", "gradient_norm"):
         if not np.isfinite(scalars.get(name, 0.0)):
-            steps = saved.steps()
+            steps = checkpoints.steps()
             last = f"the checkpoint of step {steps[-1]} is kept" if steps else "there is no checkpoint yet"
             raise TrainingError(
                 f"{name.replace('_', ' ')} is {scalars[name]} at step {step}; {last}. A lower "

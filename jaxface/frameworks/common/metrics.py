@@ -12,13 +12,13 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 
 
-def confusion(predicted: Array, labels: Array, classes: int) -> Array:
+def confusion(predictions: Array, labels: Array, classes: int) -> Array:
     """Count how often each class (row: the label) was predicted as each (column): (K, K) int32.
 
     Args:
-        predicted, labels: (N,) whole numbers in [0, K).
+        predictions, labels: (N,) whole numbers in [0, K).
     """
-    return jnp.zeros((classes, classes), jnp.int32).at[labels, predicted].add(1)
+    return jnp.zeros((classes, classes), jnp.int32).at[labels, predictions].add(1)
 
 
 def accuracy(matrix: Array) -> Array:
@@ -41,14 +41,14 @@ def class_f1(matrix: Array) -> Array:
     return _ratio(2 * jnp.diagonal(matrix), matrix.sum(0) + matrix.sum(1))
 
 
-def unit_counts(predicted: Array, labels: Array, mask: Array | None = None) -> Array:
+def unit_counts(predictions: Array, labels: Array, mask: Array | None = None) -> Array:
     """Count true positives, false positives, false negatives and true negatives of each unit: (U, 4) int32.
 
     Counts of parts add up to those of the whole, so that frames can be pooled.
     """
-    predicted, labels = jnp.asarray(predicted, bool), jnp.asarray(labels, bool)
+    predictions, labels = jnp.asarray(predictions, bool), jnp.asarray(labels, bool)
     mask = jnp.ones_like(labels) if mask is None else jnp.asarray(mask, bool)
-    cases = (predicted & labels, predicted & ~labels, ~predicted & labels, ~predicted & ~labels)
+    cases = (predictions & labels, predictions & ~labels, ~predictions & labels, ~predictions & ~labels)
     return jnp.stack([(case & mask).sum(0) for case in cases], axis=-1).astype(jnp.int32)
 
 

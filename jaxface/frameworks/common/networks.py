@@ -60,26 +60,26 @@ def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64
         as `load_network`.
         DataError: the network and the data set have no action unit in common.
     """
-    loaded = load_network(network) if isinstance(network, str | Path) else network
-    if isinstance(loaded, RestoredRun):
-        return _evaluate_run(loaded, dataset, batch)
-    return _evaluate_classifier(loaded, dataset, batch)
+    network = load_network(network) if isinstance(network, str | Path) else network
+    if isinstance(network, RestoredRun):
+        return _evaluate_run(network, dataset, batch)
+    return _evaluate_classifier(network, dataset, batch)
 
 
 def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, Any]:
     framework = run.framework
     if framework.predicts_units:
         dataset = data.concat([dataset], run.task.labels, run.task.units)
-    compiled = programs(framework, run.model, run.task, run.train)
+    fns = programs(framework, run.model, run.task, run.train)
     metrics = evaluate_dataset(
-        compiled.predict,
+        fns.predict,
         run.result.state,
         dataset,
         run.task,
         framework.output,
         batch,
         mesh=mesh_for(batch),
-        predict_units=compiled.predict_units,
+        predict_units=fns.predict_units,
     )
     about = {
         "network": str(run.folder),
@@ -124,8 +124,8 @@ class _Common(NamedTuple):
 def _match_classes(classifier: Classifier, dataset: Dataset) -> _Common:
     """Match classes by name; leave out images of classes that the classifier does not have."""
     labels = classifier.labels
-    shared = np.array([label in labels for label in dataset.labels])
-    matching = dataset.take(shared[dataset.column("label")])
+    mask = np.array([label in labels for label in dataset.labels])
+    matching = dataset.take(mask[dataset.column("label")])
     label_index = np.array([labels.index(name) if name in labels else 0 for name in dataset.labels])
     columns = {**matching.columns, "label": label_index[matching.columns["label"]]}
     return _Common(matching, Task(labels=labels), "labels", list(range(len(labels))), columns)
@@ -145,5 +145,5 @@ def _match_units(classifier: Classifier, dataset: Dataset) -> _Common:
 
 def _as_rgb(images: np.ndarray) -> np.ndarray:
     """Return images as classifiers take them: (B, H, W, 3) float32 in [0, 1]."""
-    scaled = images.astype(np.float32) / 255.0
-    return np.repeat(scaled, 3, axis=-1) if scaled.shape[-1] == 1 else scaled
+    images = images.astype(np.float32) / 255.0
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images

@@ -122,22 +122,25 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
         raise StoreError(f"{folder} is of {name!r}, wanted {framework.name!r}")
     model = from_dict(framework.config, settings["model"])
     train_config, task = from_dict(TrainConfig, settings["train"]), from_dict(Task, settings["task"])
-    compiled = programs(framework, model, task, train_config)
-    state = compiled.init(settings["seed"])
-    best, saved = Checkpoints(folder / run_folder.BEST, keep=1), Checkpoints(folder / run_folder.CHECKPOINTS)
+    fns = programs(framework, model, task, train_config)
+    state = fns.init(settings["seed"])
+    best, checkpoints = (
+        Checkpoints(folder / run_folder.BEST, keep=1),
+        Checkpoints(folder / run_folder.CHECKPOINTS),
+    )
     try:
         if best.steps():
             step = best.steps()[-1]
             network, notes = best.restore(step, state.eval_state())
             metrics = notes["metrics"]
-        elif saved.steps():
-            step, metrics = saved.steps()[-1], {}
-            state, _ = saved.restore(step, state)
+        elif checkpoints.steps():
+            step, metrics = checkpoints.steps()[-1], {}
+            state, _ = checkpoints.restore(step, state)
             network = state.eval_state()
         else:
             raise StoreError(f"{folder} holds no checkpoint yet; let jaxface train run for longer")
     finally:
         best.close()
-        saved.close()
-    result = TrainResult(compiled.graphdef, network, step, step, metrics)
+        checkpoints.close()
+    result = TrainResult(fns.graphdef, network, step, step, metrics)
     return RestoredRun(folder, framework, task, model, train_config, result)

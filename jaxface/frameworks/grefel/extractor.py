@@ -1,7 +1,7 @@
 """The feature extractor: POSTER++ (Mao et al. 2023, arXiv:2301.12149), in its own size or a smaller one.
 
-Two backbones see the face. At three levels, each half as large as the one before, landmarks ask the image; a
-transformer joins what they found to one embedding. The parts are those of `classify.nets`.
+Two backbones take the face. At three levels, each half as large as the one before, landmark features attend to
+image features; a transformer combines the levels into one embedding. The parts are those of `classify.nets`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
 from jaxface.core.types import Array
 from jaxface.frameworks.grefel.config import SmallConfig
 
-DROPPED = (0.0, 0.125, 0.25)  # share of examples without a level's attention, and without its MLP
+DROP_RATES = (0.0, 0.125, 0.25)  # share of examples without a level's attention, and without its MLP
 _EPSILON = 1e-6  # of the transformer's LayerNorm
 _start = nnx.initializers.truncated_normal(0.02)
 
 
 class Shape(NamedTuple):
-    """How large an extractor is.
+    """The sizes of an extractor.
 
     Attributes:
-        inside: pixels along an edge of what the backbones see.
-        finest: how many of them become one of the finest level; four times as many one of the coarsest.
+        inside: pixels along an edge of the backbones' input.
+        finest: input pixels for one pixel of the finest level; four times as many for the coarsest.
         channels, heads: of the three levels.
         width, depth, token_heads: of the transformer.
         landmarks: channels of the landmark net's last map.
@@ -50,7 +50,7 @@ class Shape(NamedTuple):
 
     @property
     def tokens(self) -> int:
-        """How many the transformer sees, the class token among them."""
+        """The number of tokens of the transformer, including the class token."""
         return 1 + 3 * (self.inside // (4 * self.finest)) ** 2
 
 
@@ -58,31 +58,31 @@ POSTER = Shape(112, 4, (64, 128, 256), (2, 4, 8), 768, 2, 8, 512, small=False)
 
 
 def small_shape(config: SmallConfig, size: int) -> Shape:
-    """For faces of `size` pixels; an edge that 32 does not divide becomes the nearest that it does."""
+    """Return the shape for faces of `size` pixels, rounded to the nearest multiple of 32."""
     inside = 32 * max(math.floor(size / 32 + 0.5), 1)
     widths = (config.width, config.depth, config.token_heads)
     return Shape(inside, 8, config.channels, config.heads, *widths, config.channels[2], small=True)
 
 
 class DropPath(Dropout):
-    """Leaves a whole branch out for some examples while `training` (Huang et al. 2016, arXiv:1603.09382)."""
+    """Drops a whole branch for some examples while `training` (Huang et al. 2016, arXiv:1603.09382)."""
 
     def __call__(self, features: Array) -> Array:
         if not self.training or self.key is None or not self.rate:
             return features
         shape = (features.shape[0], *(1,) * (features.ndim - 1))
-        kept = jax.random.bernoulli(self.key, 1.0 - self.rate, shape)
-        return jnp.where(kept, features / (1.0 - self.rate), 0.0)
+        keep = jax.random.bernoulli(self.key, 1.0 - self.rate, shape)
+        return jnp.where(keep, features / (1.0 - self.rate), 0.0)
 
 
 class CrossAttention(WindowCrossAttention):
-    """`WindowCrossAttention` as it is trained: branches are sometimes dropped, positions begin at random."""
+    """`WindowCrossAttention` for training: branches are dropped at random, position biases start at random."""
 
-    def __init__(self, width: int, window: int, heads: int, dropped: float, *, rngs: nnx.Rngs) -> None:
+    def __init__(self, width: int, window: int, heads: int, drop_rate: float, *, rngs: nnx.Rngs) -> None:
         super().__init__(width, window, heads, rngs=rngs)
         self.position_bias[...] = _start(rngs.params(), self.position_bias.shape)
-        self.attention_drop = DropPath(dropped)
-        self.mlp_drop = DropPath(dropped)
+        self.attention_drop = DropPath(drop_rate)
+        self.mlp_drop = DropPath(drop_rate)
 
     def __call__(self, image: Array, landmark: Array) -> Array:
         batch, height, width, channels = image.shape
@@ -90,10 +90,10 @@ class CrossAttention(WindowCrossAttention):
         key, value = jnp.split(self.key_value(shortcut), 2, axis=-1)
         bias = relative_position_bias(self.position_bias[...], self.window)
         query = landmark.reshape(shortcut.shape)
-        attended = self.project(attend(query, key, value, self.heads, bias[None]))
-        tokens = shortcut + self.attention_drop(attended * self.attention_scale[...].reshape(1, 1, -1))
-        changed = self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
-        return (tokens + self.mlp_drop(changed)).reshape(image.shape)
+        values = self.project(attend(query, key, value, self.heads, bias[None]))
+        tokens = shortcut + self.attention_drop(values * self.attention_scale[...].reshape(1, 1, -1))
+        update = self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
+        return (tokens + self.mlp_drop(update)).reshape(image.shape)
 
 
 class Layer(nnx.Module):
@@ -144,7 +144,7 @@ class SmallLandmarkNet(nnx.Module):
 
 
 class TokenTransformer(nnx.Module):
-    """Tokens (B, N - 1, width) -> what the class token has become (B, width)."""
+    """Tokens (B, N - 1, width) -> the class token after all blocks (B, width)."""
 
     def __init__(self, shape: Shape, *, rngs: nnx.Rngs) -> None:
         self.class_token = nnx.Param(_start(rngs.params(), (1, 1, shape.width)))
@@ -162,9 +162,9 @@ class TokenTransformer(nnx.Module):
 
 
 class Extractor(nnx.Module):
-    """Prepared faces (B, inside, inside, 3) -> embeddings (B, width) and named maps.
+    """Preprocessed faces (B, inside, inside, 3) -> embeddings (B, width) and named maps.
 
-    `attended0` ... `attended2` where landmarks and image met, finest first; `tokens` (B, N - 1, width).
+    `attended0` ... `attended2`: outputs of the cross-attention, finest first; `tokens` (B, N - 1, width).
     """
 
     def __init__(self, shape: Shape, *, rngs: nnx.Rngs) -> None:
@@ -180,9 +180,9 @@ class Extractor(nnx.Module):
         self.landmark_last = Convolution(shape.landmarks, third, rngs=rngs)
         self.shrinks = nnx.List([Convolution(width, width, rngs=rngs) for width in shape.channels])
         edges = (shape.inside // (shape.finest * part) for part in (1, 2, 4))
-        levels = zip(shape.channels, edges, shape.heads, DROPPED, strict=True)
+        levels = zip(shape.channels, edges, shape.heads, DROP_RATES, strict=True)
         self.attentions = nnx.List(
-            [CrossAttention(width, edge, heads, dropped, rngs=rngs) for width, edge, heads, dropped in levels]
+            [CrossAttention(width, edge, heads, rate, rngs=rngs) for width, edge, heads, rate in levels]
         )
         self.embed_first = Convolution(first, shape.width, rngs=rngs)
         self.embed0 = Convolution(shape.width, shape.width, rngs=rngs)
@@ -196,18 +196,22 @@ class Extractor(nnx.Module):
         *fine, coarse = self.landmark(images)
         landmarks = (*fine, self.landmark_last(coarse, 1, 1))
         stages = self.image(images)[1:]
-        attended = [
+        joint_maps = [
             attention(shrink(stage, 2, 1), landmark)
             for attention, shrink, stage, landmark in zip(
                 self.attentions, self.shrinks, stages, landmarks, strict=True
             )
         ]
-        embedded = (
-            self.embed0(self.embed_first(attended[0], 2, 1), 2, 1),
-            self.embed1(attended[1], 2, 1),
-            self.embed2(attended[2]),
+        level_maps = (
+            self.embed0(self.embed_first(joint_maps[0], 2, 1), 2, 1),
+            self.embed1(joint_maps[1], 2, 1),
+            self.embed2(joint_maps[2]),
         )
-        tokens = jnp.concatenate([level.reshape(images.shape[0], -1, level.shape[-1]) for level in embedded], 1)
+        tokens = jnp.concatenate(
+            [level.reshape(images.shape[0], -1, level.shape[-1]) for level in level_maps], 1
+        )
         token = self.transformer(tokens)
         embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
-        return embedding, {f"attended{level}": maps for level, maps in enumerate(attended)} | {"tokens": tokens}
+        return embedding, {f"attended{level}": maps for level, maps in enumerate(joint_maps)} | {
+            "tokens": tokens
+        }

@@ -45,8 +45,8 @@ class GrefelFramework(Framework):
         """Return the step of the method's losses on the column `label`; frozen backbones stay as they are."""
 
         def trainable(path: tuple[Any, ...], leaf: Any) -> bool:
-            frozen = path[0] == "extractor" and path[1] in config.frozen
-            return isinstance(leaf, nnx.Param) and not frozen
+            is_frozen = path[0] == "extractor" and path[1] in config.frozen
+            return isinstance(leaf, nnx.Param) and not is_frozen
 
         return supervised_step(graphdef, make_loss(config, task), train, trainable)
 
@@ -150,8 +150,8 @@ def self_cure(
     importance = network.importance_weights(embeddings).astype(jnp.float32)
     high = scn.important(importance, settings.high)
     if network.cured_labels is not None:
-        stored = network.cured_labels[...][batch["index"]]
-        labels = jnp.where(stored >= 0, stored, labels)
+        current = network.cured_labels[...][batch["index"]]
+        labels = jnp.where(current >= 0, current, labels)
     new = scn.relabel(jax.lax.stop_gradient(logits), labels, high, settings.relabel_margin)
     new = jnp.where(step_fraction >= settings.relabel_from, new, labels)
     if network.cured_labels is None:

@@ -60,13 +60,13 @@ def load_extractor(config: GrefelConfig, state: nnx.State) -> nnx.State:
         CheckpointError: a file that is missing or damaged, or holds another net.
     """
     if config.start is not None:
-        net = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
-        state = _load(state, ("extractor",), Path(config.start), net, WHOLE)
+        extractor = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor",), Path(config.start), extractor, WHOLE)
     for name, kind, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
         path = getattr(config, f"{name}_weights")
         if path is not None:
-            net = nnx.eval_shape(functools.partial(_build_backbone, kind))
-            state = _load(state, ("extractor", name), Path(path), net, layout)
+            backbone = nnx.eval_shape(functools.partial(_build_backbone, kind))
+            state = _load(state, ("extractor", name), Path(path), backbone, layout)
     return state
 
 

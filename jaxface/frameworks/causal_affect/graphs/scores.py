@@ -57,30 +57,30 @@ class Agreement:
     n_either: int
 
 
-def score(learnt: SignedGraph, truth: SignedGraph, threshold: float) -> tuple[EdgeScores, EdgeScores]:
+def score(estimate: SignedGraph, truth: SignedGraph, threshold: float) -> tuple[EdgeScores, EdgeScores]:
     """Return scores of the edges between units, and of those from units to expressions.
 
     Args:
-        learnt: has at least the nodes of `truth`; others are ignored.
+        estimate: has at least the nodes of `truth`; others are ignored.
         threshold: the method's own: magnitudes above it are its edges.
 
     Raises:
-        LabelError: a node of the truth that `learnt` does not have.
+        LabelError: a node of the truth that `estimate` does not have.
     """
-    learnt = restrict(learnt, truth.units, truth.expressions)
+    estimate = restrict(estimate, truth.units, truth.expressions)
     return (
-        between_scores(learnt.between, truth.between, threshold),
-        expression_scores(learnt.to_expressions, truth.to_expressions, threshold),
+        between_scores(estimate.between, truth.between, threshold),
+        expression_scores(estimate.to_expressions, truth.to_expressions, threshold),
     )
 
 
-def between_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
+def between_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
     """Return scores of edges among units, both (U, U) from row to column."""
-    strength, real = np.abs(learnt), truth != 0.0
+    strength, real = np.abs(weights), truth != 0.0
     off_diagonal = ~np.eye(len(truth), dtype=bool)
     upper = np.triu(off_diagonal)
     pair_strength, pair_real = np.maximum(strength, strength.T)[upper], (real | real.T)[upper]
-    stronger = np.where(strength >= strength.T, learnt, learnt.T)
+    stronger = np.where(strength >= strength.T, weights, weights.T)
     count = np.flatnonzero(pair_real).size
     pairs = np.zeros_like(upper)
     pairs[upper] = _largest(pair_strength, count)
@@ -92,17 +92,17 @@ def between_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -> E
         skeleton_precision=average_precision(pair_strength, pair_real),
         direction=float(_direction_score(strength)[real].mean()) if real.any() else float("nan"),
         sign=float((np.sign(stronger) == np.sign(truth))[real].mean()) if real.any() else float("nan"),
-        hamming=hamming(learnt, pairs, truth),
-        hamming_own=hamming(learnt, own, truth),
+        hamming=hamming(weights, pairs, truth),
+        hamming_own=hamming(weights, own, truth),
         edges_own=int(own.sum()),
     )
 
 
-def expression_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
+def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) -> EdgeScores:
     """Return scores of edges from units to expressions, both (U, E)."""
-    strength, real = np.abs(learnt).reshape(-1), (truth != 0.0).reshape(-1)
+    strength, real = np.abs(weights).reshape(-1), (truth != 0.0).reshape(-1)
     area, precision = auroc(strength, real), average_precision(strength, real)
-    correct = (np.sign(learnt) == np.sign(truth)).reshape(-1)[real]
+    correct = (np.sign(weights) == np.sign(truth)).reshape(-1)[real]
     own = strength > threshold
     return EdgeScores(
         auroc=area,
@@ -117,20 +117,20 @@ def expression_scores(learnt: np.ndarray, truth: np.ndarray, threshold: float) -
     )
 
 
-def hamming(learnt: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
+def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
     """Return the structural Hamming distance: how many pairs of units differ from the true graph.
 
     A surplus, missing or reversed edge is one difference; an undirected one in place of a directed one a half.
 
     Args:
-        learnt: (U, U) weights; the stronger direction of each pair counts.
+        weights: (U, U) weights; the stronger direction of each pair counts.
         pairs: (U, U) bool, above the diagonal: the pairs with an edge.
         truth: (U, U), with one direction for each pair.
     """
     real, upper = truth != 0.0, np.triu(np.ones(truth.shape, bool), 1)
     both = pairs & (real | real.T) & upper
     one_only = (pairs ^ (real | real.T)) & upper
-    direction = _direction_score(np.abs(learnt))
+    direction = _direction_score(np.abs(weights))
     wrong = 1.0 - np.where(real, direction, direction.T)
     return float(one_only.sum() + wrong[both].sum())
 

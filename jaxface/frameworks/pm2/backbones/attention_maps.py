@@ -1,4 +1,4 @@
-"""JAA-Net's attention: maps about the places where action units show, and what learning makes of them."""
+"""JAA-Net's attention: maps around the places where action units show, and their learnt refinement."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 
 BORDER = 4
-"""Pixels that refinement takes off each side of a map: four 3 x 3 convolutions without padding."""
+"""Pixels that refinement removes on each side of a map: four 3 x 3 convolutions without padding."""
 
 POINTS = 49
 _INNER_CORNERS = (22, 25)
@@ -25,7 +25,7 @@ _SIZE, _FALL = 0.14, 0.56  # of a region, in widths of the map; of the attention
 
 
 def places(units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """The two points (U, 2) int of each unit, and how far below them it shows (U,) float32.
+    """Return the two points (U, 2) int of each unit, and how far below them it shows, (U,) float32.
 
     Raises:
         ConfigError: a unit that has no place.
@@ -40,7 +40,7 @@ def places(units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def attention(marks: Array, units: Sequence[int], edge: int) -> Array:
-    """The maps (edge, edge, U) that landmarks suggest (Shao et al. 2018, Eq. 2), without a gradient.
+    """Return the initial maps (edge, edge, U) around landmarks (Shao et al. 2018, Eq. 2), without a gradient.
 
     Around each of two centres the attention falls from 1 with the distance in rows and columns together; beyond
     the region it is 0, and where regions overlap the stronger counts.
@@ -65,7 +65,7 @@ def attention(marks: Array, units: Sequence[int], edge: int) -> Array:
 
 
 class Refinement(nnx.Module):
-    """One unit's attention, learnt from its first guess: maps (B, n + 8, n + 8, 1) -> (B, n, n, 1) in (0,
+    """Refines one unit's initial attention: maps (B, n + 8, n + 8, 1) -> (B, n, n, 1) in (0,
     1)."""
 
     def __init__(self, unit: int, *, rngs: nnx.Rngs) -> None:
@@ -80,12 +80,12 @@ class Refinement(nnx.Module):
         return jax.nn.sigmoid(self.last(maps, 1, "VALID"))
 
 
-def enhanced(maps: Array, factor: float) -> Array:
-    """The same maps, whose gradient is `factor` times as large (Shao et al. 2018, section 3.3)."""
+def scale_gradient(maps: Array, factor: float) -> Array:
+    """Return the maps unchanged; multiply their gradient by `factor` (Shao et al. 2018, section 3.3)."""
     return factor * maps - jax.lax.stop_gradient((factor - 1.0) * maps)
 
 
-def resized(maps: Array, edge: int) -> Array:
-    """Maps (B, n, n, U) with `edge` pixels an edge, each the nearest one's value."""
+def resize_nearest(maps: Array, edge: int) -> Array:
+    """Resize maps (B, n, n, U) to `edge` pixels an edge, by nearest neighbour."""
     nearest = np.arange(edge) * maps.shape[1] // edge
     return maps[:, nearest][:, :, nearest]

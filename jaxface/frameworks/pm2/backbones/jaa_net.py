@@ -1,7 +1,8 @@
 """JAA-Net: action units and face alignment learnt together (Shao et al. 2018, ECCV, arXiv:1803.05588).
 
-The first of the authors' two versions (their IJCV version adds an answer for each local branch): regions,
-landmarks, attention about the landmarks, refined, local features of every unit, and features of the whole face.
+The first of the authors' two versions (their IJCV version adds logits of each local branch): regions,
+landmarks, attention around the landmarks, refined, local features of every unit, and features of the whole
+face.
 """
 
 from __future__ import annotations
@@ -21,34 +22,34 @@ from jaxface.frameworks.pm2.backbones.attention_maps import (
     POINTS,
     Refinement,
     attention,
-    enhanced,
-    resized,
+    resize_nearest,
+    scale_gradient,
 )
 from jaxface.frameworks.pm2.backbones.regions import MultiScaleRegions, Pyramid
 
 ENHANCEMENT = 2.0
-"""How much more the refinement learns from the units than the rest does (lambda_3)."""
+"""Factor of the gradient from the units to the refinement (lambda_3)."""
 
 
-class Seen(NamedTuple):
-    """What JAA-Net makes of faces.
+class JaaOutputs(NamedTuple):
+    """JAA-Net's outputs for faces.
 
     Attributes:
-        features: (B, D), of which units are read.
-        logits: (B, U) its own answer.
+        features: (B, D), for the classifiers.
+        logits: (B, U), its own.
         landmarks: (B, 49, 2) in widths of the image.
-        initial: (B, n, n, U) attention about the landmarks; refined: what became of it.
+        initial: (B, n, n, U) attention around the landmarks; attention: the same after refinement.
     """
 
     features: Array
     logits: Array
     landmarks: Array
     initial: Array
-    refined: Array
+    attention: Array
 
 
 class JaaNet(nnx.Module):
-    """(B, size, size, 3) -> features (B, D); `seen` tells the rest.
+    """(B, size, size, 3) -> features (B, D); `forward` returns all outputs.
 
     Args:
         units: numbers of the action units, each with attention of its own.
@@ -59,7 +60,7 @@ class JaaNet(nnx.Module):
 
     def __init__(self, units: tuple[int, ...], size: int = 176, unit: int = 8, *, rngs: nnx.Rngs) -> None:
         if size % 16 or size < 32:
-            raise ConfigError(f"JAA-Net: size = {size}; wanted a multiple of 16 from 32 on, such as 176")
+            raise ConfigError(f"JAA-Net: size = {size}: must be a multiple of 16, at least 32, such as 176")
         self.units, self.edge, self.width = units, size // 4, 64 * unit
         self.regions = nnx.List(
             [MultiScaleRegions(3, 4 * unit, rngs=rngs), MultiScaleRegions(4 * unit, 8 * unit, rngs=rngs)]
@@ -75,31 +76,34 @@ class JaaNet(nnx.Module):
         self.to_units = Dense(self.width, len(units), rngs=rngs)
 
     def __call__(self, images: Array) -> Array:
-        return self.seen(images).features
+        return self.forward(images).features
 
-    def seen(self, images: Array) -> Seen:
-        """Features, answers, landmarks and attention of faces."""
+    def forward(self, images: Array) -> JaaOutputs:
+        """Return features, logits, landmarks and attention of faces."""
         maps = images
         for layer in self.regions:
             maps = max_pool(layer(maps), 2, 2, "VALID")
-        aligned = self.alignment(maps)
-        landmarks = self.landmarks(aligned)
+        alignment_maps = self.alignment(maps)
+        landmarks = self.landmarks(alignment_maps)
         edge = self.edge + 2 * BORDER
         initial = jax.vmap(lambda marks: attention(marks, self.units, edge))(landmarks.astype(jnp.float32))
         initial = initial.astype(maps.dtype)
-        refined = jnp.concatenate(
+        refined_maps = jnp.concatenate(
             [refine(initial[..., k : k + 1]) for k, refine in enumerate(self.refinements)], axis=-1
         )
-        looked_at = enhanced(refined, ENHANCEMENT).astype(maps.dtype)
-        local = sum(branch(maps * looked_at[..., k : k + 1]) for k, branch in enumerate(self.local))
-        together = jnp.concatenate([aligned, self.whole(maps), local / len(self.units)], axis=-1)
-        features = self.to_features(together.reshape(together.shape[0], -1))
-        return Seen(features, self.to_units(features), landmarks, resized(initial, self.edge), refined)
+        weights = scale_gradient(refined_maps, ENHANCEMENT).astype(maps.dtype)
+        local = sum(branch(maps * weights[..., k : k + 1]) for k, branch in enumerate(self.local))
+        all_maps = jnp.concatenate([alignment_maps, self.whole(maps), local / len(self.units)], axis=-1)
+        features = self.to_features(all_maps.reshape(all_maps.shape[0], -1))
+        initial = resize_nearest(initial, self.edge)
+        return JaaOutputs(features, self.to_units(features), landmarks, initial, refined_maps)
 
-    def landmarks(self, aligned: Array) -> Array:
-        """(B, 49, 2) of the alignment's maps; without a nonlinearity between the two layers, as the
-        authors'."""
-        points = aligned.reshape(aligned.shape[0], -1)
+    def landmarks(self, maps: Array) -> Array:
+        """Return landmarks (B, 49, 2) of the alignment's maps.
+
+        As in the authors' code there is no nonlinearity between the two layers.
+        """
+        points = maps.reshape(maps.shape[0], -1)
         for dense in self.to_landmarks:
             points = dense(points)
         return points.reshape(points.shape[0], POINTS, 2)

@@ -1,4 +1,4 @@
-"""What JAA-Net minimises beside the classifiers' loss (Shao et al. 2018, section 3.4), of one face each."""
+"""JAA-Net's own losses besides the classifiers' (Shao et al. 2018, section 3.4), of one face each."""
 
 from __future__ import annotations
 
@@ -24,48 +24,48 @@ _EYES = (slice(19, 25), slice(25, 31))
 
 
 def balance(rates: Array) -> Array:
-    """Weights (U,) of units that occur at these rates (U,): the rarer the more, one on average (Eq. 5)."""
+    """Return weights (U,) of units with these rates (U,): rarer ones weigh more, 1 on average (Eq. 5)."""
     rare = 1.0 / jnp.maximum(rates, _LEAST)
     return rare * rates.shape[0] / jnp.sum(rare)
 
 
-def weighted_cross_entropy(logits: Array, units: Array, known: Array, weights: Array) -> Array:
-    """E_softmax (Eq. 4): mean over the units (U,) that are known of their weighted cross-entropy, ()."""
-    each = jax.nn.softplus(logits) - units * logits
-    return jnp.sum(jnp.where(known, weights * each, 0.0)) / jnp.maximum(jnp.sum(known), 1)
+def weighted_cross_entropy(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
+    """E_softmax (Eq. 4): mean over the units (U,) with a label of their weighted cross-entropy, ()."""
+    losses = jax.nn.softplus(logits) - units * logits
+    return jnp.sum(jnp.where(mask, weights * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
 
 
-def weighted_dice(logits: Array, units: Array, known: Array, weights: Array) -> Array:
-    """E_dice (Eq. 6): mean over the units that are known of 1 - (2 p q + 1) / (p^2 + q^2 + 1), weighted, ()."""
-    answer = jax.nn.sigmoid(logits)
-    each = 1.0 - (2.0 * units * answer + _SMOOTH) / (units**2 + answer**2 + _SMOOTH)
-    return jnp.sum(jnp.where(known, weights * each, 0.0)) / jnp.maximum(jnp.sum(known), 1)
+def weighted_dice(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
+    """E_dice (Eq. 6): mean over the units with a label of 1 - (2 p q + 1) / (p^2 + q^2 + 1), weighted, ()."""
+    probability = jax.nn.sigmoid(logits)
+    losses = 1.0 - (2.0 * units * probability + _SMOOTH) / (units**2 + probability**2 + _SMOOTH)
+    return jnp.sum(jnp.where(mask, weights * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
 
 
-def alignment_loss(found: Array, true: Array) -> Array:
+def alignment_loss(landmarks: Array, true: Array) -> Array:
     """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice the squared distance of the eyes,
     ()."""
-    right, left = (jnp.mean(true[each], axis=0) for each in _EYES)
-    apart = jnp.sum((right - left) ** 2)
-    return jnp.sum((found - true) ** 2) / (2.0 * jnp.maximum(apart, _LEAST))
+    right, left = (jnp.mean(true[eye], axis=0) for eye in _EYES)
+    eye_distance = jnp.sum((right - left) ** 2)
+    return jnp.sum((landmarks - true) ** 2) / (2.0 * jnp.maximum(eye_distance, _LEAST))
 
 
-def refinement_loss(refined: Array, initial: Array) -> Array:
+def refinement_loss(attention: Array, initial: Array) -> Array:
     """E_r (Eq. 3): cross-entropy between refined and initial attention (n, n, U), summed over units, mean over
     pixels, ()."""
-    answer, wanted = jnp.clip(refined, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
-    each = wanted * jnp.log(answer) + (1.0 - wanted) * jnp.log1p(-answer)
-    return -jnp.sum(jnp.mean(each, axis=(0, 1)))
+    probability, target = jnp.clip(attention, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
+    log_likelihood = target * jnp.log(probability) + (1.0 - target) * jnp.log1p(-probability)
+    return -jnp.sum(jnp.mean(log_likelihood, axis=(0, 1)))
 
 
 def jaa_loss(net: Any, faces: Array, batch: Batch) -> Array:
-    """The mean over a batch of all four, of the net's own answer, landmarks and attention.
+    """Return the mean over a batch of all four, for the net's own logits, landmarks and attention.
 
     Units are weighted by how often they occur in the batch.
 
     Args:
         net: a `JaaNet`.
-        faces: (B, size, size, 3) as it sees them.
+        faces: (B, size, size, 3), its input.
         batch: `units` (B, U), `units_known`, and `landmarks` (B, 49 or 68, 2) in widths of these faces.
 
     Raises:
@@ -80,15 +80,17 @@ def jaa_loss(net: Any, faces: Array, batch: Batch) -> Array:
     marks = inner(marks) if marks.shape[1] == COUNT else marks
     if marks.shape[1:] != (POINTS, 2):
         raise ConfigError(f"landmarks have shape {marks.shape}, wanted (batch, 49 or 68, 2)")
-    seen, units = net.seen(faces), batch["units"]
-    known = batch.get("units_known", jnp.ones_like(units, bool))
-    rates = (jnp.sum(units * known, axis=0) + 1.0) / (jnp.sum(known, axis=0) + 2.0)
+    outputs, units = net.forward(faces), batch["units"]
+    mask = batch.get("units_known", jnp.ones_like(units, bool))
+    rates = (jnp.sum(units * mask, axis=0) + 1.0) / (jnp.sum(mask, axis=0) + 2.0)
     weights = balance(jax.lax.stop_gradient(rates))
-    logits = seen.logits.astype(jnp.float32)
-    answered = sum(
-        jax.vmap(each, (0, 0, 0, None))(logits, units, known, weights)
-        for each in (weighted_cross_entropy, weighted_dice)
+    logits = outputs.logits.astype(jnp.float32)
+    unit_losses = sum(
+        jax.vmap(loss, (0, 0, 0, None))(logits, units, mask, weights)
+        for loss in (weighted_cross_entropy, weighted_dice)
     )
-    aligned = jax.vmap(alignment_loss)(seen.landmarks.astype(jnp.float32), marks)
-    refined = jax.vmap(refinement_loss)(seen.refined.astype(jnp.float32), seen.initial.astype(jnp.float32))
-    return jnp.mean(answered + ALIGNMENT * aligned + REFINEMENT * refined)
+    alignment = jax.vmap(alignment_loss)(outputs.landmarks.astype(jnp.float32), marks)
+    refinement = jax.vmap(refinement_loss)(
+        outputs.attention.astype(jnp.float32), outputs.initial.astype(jnp.float32)
+    )
+    return jnp.mean(unit_losses + ALIGNMENT * alignment + REFINEMENT * refinement)

@@ -21,9 +21,9 @@ _kernel = nnx.initializers.he_normal(in_axis=(-4, -3, -2), out_axis=-1, batch_ax
 
 
 class RegionConvolution(nnx.Module):
-    """Batch normalisation, ReLU and a 3 x 3 convolution of each cell of a grid by itself.
+    """Batch normalization, ReLU and a 3 x 3 convolution, separately in each cell of a grid.
 
-    What lies beyond a cell's edge is zero to it. `kernel` (cells, 3, 3, in, out), all others (cells, ...);
+    Each cell is padded with zeros. `kernel` (cells, 3, 3, in, out), all others (cells, ...);
     cells are counted row by row.
 
     Args:
@@ -43,37 +43,38 @@ class RegionConvolution(nnx.Module):
 
     def __call__(self, maps: Array) -> Array:
         """(B, H, W, in) -> (B, H, W, out); H and W are multiples of the grid."""
-        cells = divided(maps, self.grid)
+        cells = split_cells(maps, self.grid)
         mean, variance = self._moments(cells) if self.training else (self.mean[...], self.variance[...])
         scale = self.scale[...] * lax.rsqrt(variance + _EPSILON)
         shift = self.shift[...] - mean * scale
-        active = jax.nn.relu(cells * _wide(scale, cells) + _wide(shift, cells))
+        active = jax.nn.relu(cells * _expand(scale, cells) + _expand(shift, cells))
         height, width = cells.shape[2:4]
-        padded = jnp.pad(active, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
+        inputs = jnp.pad(active, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
         # One matrix product a cell and tap: XLA's grouped convolution is many times slower on the CPU.
         kernel = self.kernel[...]
         taps = [
-            jnp.einsum("rbhwi,rio->rbhwo", padded[:, :, i : i + height, j : j + width], kernel[:, i, j])
+            jnp.einsum("rbhwi,rio->rbhwo", inputs[:, :, i : i + height, j : j + width], kernel[:, i, j])
             for i in range(3)
             for j in range(3)
         ]
         out = functools.reduce(jnp.add, taps)
-        return joined(out + _wide(self.bias[...], out), self.grid)
+        return join_cells(out + _expand(self.bias[...], out), self.grid)
 
     def _moments(self, cells: Array) -> tuple[Array, Array]:
-        """Of the batch, (cells, in) each; the stored ones follow, with the unbiased variance."""
+        """Return mean and variance of the batch, (cells, in) each, and update the running ones
+        (unbiased variance)."""
         exact = cells.astype(jnp.float32).reshape(cells.shape[0], -1, cells.shape[-1])
         mean = exact.mean(1)
         variance = ((exact - mean[:, None]) ** 2).mean(1)
         count = exact.shape[1]
-        for stored, seen in ((self.mean, mean), (self.variance, variance * (count / max(count - 1, 1)))):
-            stored[...] = stored[...] + _MOMENTUM * (lax.stop_gradient(seen) - stored[...])
+        for running, batch in ((self.mean, mean), (self.variance, variance * (count / max(count - 1, 1)))):
+            running[...] = running[...] + _MOMENTUM * (lax.stop_gradient(batch) - running[...])
         return mean, variance
 
 
 class MultiScaleRegions(nnx.Module):
     """JAA-Net's hierarchical region layer: a convolution, and on its way grids of 8, 4 and 2 cells an edge,
-    whose maps side by side are added to it; then batch normalisation and ReLU (Shao et al. 2018, section
+    whose concatenated maps are added to it; then batch normalization and ReLU (Shao et al. 2018, section
     3.1)."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
@@ -93,7 +94,7 @@ class MultiScaleRegions(nnx.Module):
 
 
 class Pyramid(nnx.Module):
-    """Three times two 3 x 3 convolutions with batch normalisation and ReLU, each pair followed by pooling:
+    """Three times two 3 x 3 convolutions with batch normalization and ReLU, each pair followed by pooling:
     (B, H, W, in) -> (B, H // 8, W // 8, 20 unit), in JAA-Net for landmarks, the whole face and each unit."""
 
     def __init__(self, inputs: int, unit: int, *, rngs: nnx.Rngs) -> None:
@@ -102,17 +103,17 @@ class Pyramid(nnx.Module):
         self.norms = nnx.List([BatchNorm(width) for width in edges[1:]])
 
     def __call__(self, maps: Array) -> Array:
-        for place, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+        for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
             maps = jax.nn.relu(norm(convolution(maps)))
-            maps = max_pool(maps, 2, 2, "VALID") if place % 2 else maps
+            maps = max_pool(maps, 2, 2, "VALID") if index % 2 else maps
         return maps
 
 
-def divided(maps: Array, grid: int) -> Array:
-    """(B, H, W, C) as the cells of a grid, row by row: (grid^2, B, H / grid, W / grid, C).
+def split_cells(maps: Array, grid: int) -> Array:
+    """Split maps (B, H, W, C) into the cells of a grid, row by row: (grid^2, B, H / grid, W / grid, C).
 
     Raises:
-        ConfigError: the map cannot be divided so.
+        ConfigError: the map is not divisible by the grid.
     """
     batch, height, width, channels = maps.shape
     if height % grid or width % grid:
@@ -123,13 +124,13 @@ def divided(maps: Array, grid: int) -> Array:
     )
 
 
-def joined(cells: Array, grid: int) -> Array:
-    """The map whose cells these are."""
+def join_cells(cells: Array, grid: int) -> Array:
+    """Join the cells of `split_cells` to maps."""
     _, batch, height, width, channels = cells.shape
     maps = cells.reshape(grid, grid, batch, height, width, channels).transpose(2, 0, 3, 1, 4, 5)
     return maps.reshape(batch, grid * height, grid * width, channels)
 
 
-def _wide(numbers: Array, cells: Array) -> Array:
-    """(cells, channels) beside (cells, B, h, w, channels)."""
-    return numbers.astype(cells.dtype)[:, None, None, None, :]
+def _expand(values: Array, cells: Array) -> Array:
+    """Reshape (cells, channels) for (cells, B, h, w, channels)."""
+    return values.astype(cells.dtype)[:, None, None, None, :]
