@@ -12,7 +12,7 @@ from PIL import Image
 from jaxface import classify
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig, ObserveResult, measurements
-from jaxface.audit.observe.analysis import association, verdict_key
+from jaxface.audit.observe.analysis import association, combination_key
 from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
@@ -69,7 +69,7 @@ def test_a_verdict_is_the_test_of_logit_and_feature(found: ObserveResult) -> Non
     used = found.measurements.used
     codes = np.unique(found.photographs.label, return_inverse=True)[1][used].astype(float)
     logit, pixel = found.measurements.logits["brightness"][used, 0], found.measurements.features["pixel"][used]
-    keys = jax.random.split(verdict_key(0, "brightness/happiness/pixel/all"), 4)
+    keys = jax.random.split(combination_key(0, "brightness/happiness/pixel/all"), 4)
     wanted = chsic(pixel, logit, codes, keys[0], discrete=True)
     assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (wanted.statistic, wanted.p_value)
 
