@@ -12,7 +12,7 @@ from PIL import Image
 from jaxface import classify
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig, ObserveResult, measurements
-from jaxface.audit.observe.analysis import association, verdict_key
+from jaxface.audit.observe.analysis import association, combination_key
 from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
@@ -72,7 +72,7 @@ def test_a_verdict_is_the_test_of_logit_and_feature(result: ObserveResult) -> No
         result.measurements.logits["brightness"][mask, 0],
         result.measurements.features["pixel"][mask],
     )
-    keys = jax.random.split(verdict_key(0, "brightness/happiness/pixel/all"), 4)
+    keys = jax.random.split(combination_key(0, "brightness/happiness/pixel/all"), 4)
     truth = chsic(pixel, logit, codes, keys[0], discrete=True)
     assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (truth.statistic, truth.p_value)
 

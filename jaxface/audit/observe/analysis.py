@@ -18,8 +18,9 @@ from jaxface.core.types import Array
 from jaxface.stats.independence._majority import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
-FEWEST = 20  # samples that the tests of independence want
-_DISCRETE = ("chsic", "cmiknn")  # tests that ask whether the condition is a label
+FEWEST = 20  # samples that a test of independence needs
+_DISCRETE = ("chsic", "cmiknn")  # tests with a form of their own for a condition that is a label
+_SUBSET_IN_KEYS = {"matching": "own", "all": "all"}  # random keys follow from these words: part of a result
 
 
 @dataclass(frozen=True)
@@ -106,12 +107,15 @@ def test_independence(
         return IndependenceRow(
             classifier, expression, name, subset, condition, count, float("nan"), {}, {}, None, note
         )
-    keys = jax.random.split(verdict_key(config.seed, f"{classifier}/{expression}/{name}/{subset}"), len(TESTS))
+    name_of_subset = _SUBSET_IN_KEYS[subset]
+    keys = jax.random.split(
+        combination_key(config.seed, f"{classifier}/{expression}/{name}/{name_of_subset}"), len(TESTS)
+    )
     order = list(TESTS)
     results = {}
     for one in config.tests:
         options = {"discrete": True} if one in _DISCRETE else {}
-        key = keys[order.index(one)]  # whatever other tests are asked for
+        key = keys[order.index(one)]  # independent of which other tests run
         results[one] = TESTS[one](data.feature, data.logit, conditions, key, **options)
     n_rejected = sum(result.p_value <= config.alpha for result in results.values())
     return IndependenceRow(
@@ -128,8 +132,8 @@ def test_independence(
     )
 
 
-def verdict_key(seed: int, name: str) -> Array:
-    """The key of one combination: others do not matter to it."""
+def combination_key(seed: int, name: str) -> Array:
+    """Return the key of one combination; it does not depend on the others."""
     return jax.random.fold_in(jax.random.key(seed), zlib.crc32(name.encode()))
 
 
