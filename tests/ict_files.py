@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxface.face.load.ict_files import facts
+from jaxface.face.loaders.ict_files import facts
 
 STEP = 1e-4
 EYE_L = np.array([3.1, 3.6, 8.0])

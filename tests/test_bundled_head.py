@@ -13,8 +13,8 @@ from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
-from jaxface.face.load import bundled_format
-from jaxface.face.load.bundled import load_bundled
+from jaxface.face.loaders import bundled_format
+from jaxface.face.loaders.bundled import load_bundled
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.population import neutral, sample_person, sample_population
 

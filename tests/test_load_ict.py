@@ -11,8 +11,8 @@ from PIL import Image
 
 from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.face import FaceModel, geometry, load, neutral, texture
-from jaxface.face.load.ict import facial_units
-from jaxface.face.load.ict_files import facts
+from jaxface.face.loaders.ict import facial_units
+from jaxface.face.loaders.ict_files import facts
 from tests.ict_files import EYE_L, SmallIct, small_ict, write_folder, write_npz
 from tests.shared import shared_file
 

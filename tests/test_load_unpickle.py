@@ -12,8 +12,8 @@ import pytest
 from scipy import sparse
 
 from jaxface.core.errors import ModelFileError
-from jaxface.face.load import unpickle
-from jaxface.face.load.unpickle import array, read_pickle
+from jaxface.face.loaders import unpickle
+from jaxface.face.loaders.unpickle import array, read_pickle
 from tests import flame_files as files
 
 VALUES = np.arange(12.0).reshape(3, 4)

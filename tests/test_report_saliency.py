@@ -129,7 +129,7 @@ def test_a_run_is_explained(result: AuditResult) -> None:
     np.testing.assert_allclose(mean, values.transpose("identity", ...).values.mean(0))
     maps = saliency_maps.explain(result, renderer, {"one": CORNER}, "occlusion", NullProgress())
     assert [one.name for one in maps] == ["one"] and not maps[0].gradient
-    assert [(e.expression, e.changed) for e in maps[0].occlusion if e.is_target] == [
+    assert [(e.expression, e.is_changed) for e in maps[0].occlusion if e.is_target] == [
         ("happiness", False),
         ("happiness", True),
         ("surprise", False),
