@@ -85,9 +85,9 @@ def main() -> None:
                 "ratio": after / before,
                 "rounds": settings.rounds,
             }
-            stamped = harness.stamp(row)
-            print(json.dumps(stamped), flush=True)
-            harness.append(file, stamped)
+            record = harness.stamp(row)
+            print(json.dumps(record), flush=True)
+            harness.append(file, record)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def table(options: Study) -> None:
     results: dict[int, list[dict[str, Any]]] = {number: [] for number in options.rows}
     for seed in range(options.seeds):
         for number in options.rows:
-            started = time.process_time()
+            start = time.process_time()
             config = variants.variant(options.settings.model, number)
             run = study.train_halves(config, train, halves, test, seed)
             row = study.metrics_row(run, task, test.columns)
@@ -119,7 +119,7 @@ def table(options: Study) -> None:
                 folder.mkdir(parents=True, exist_ok=True)
                 write(graph, folder / f"row{number}-seed{seed}-{kind}.json")
                 row |= score_graph(graph, truth, kind)
-            row["whole_cpu_s"] = time.process_time() - started
+            row["whole_cpu_s"] = time.process_time() - start
             append(file, stamp({**labels[number], "seed": seed, **row, "last": run.info}))
             results[number].append(row)
             print(summary_line({**labels[number], **aggregate_seeds([row])}), f"seed {seed}", flush=True)

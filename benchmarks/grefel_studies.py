@@ -88,10 +88,10 @@ def main() -> None:
     for variant in variants.variants(options.study, options.settings.model, options.grid):
         rows = []
         for seed in range(options.seeds):
-            started = time.process_time()
+            start = time.process_time()
             run = variants.train_variant(variant, options.settings.train, training, test, seed)
             metrics = variants.metrics_row(run, test)
-            metrics["whole_cpu_s"] = time.process_time() - started
+            metrics["whole_cpu_s"] = time.process_time() - start
             append(file, stamp({**about, **describe(variant), "seed": seed, **metrics}))
             rows.append(metrics)
             if options.study == "confidence" and run.corrected is not None:

@@ -27,9 +27,11 @@ def repeat_classifiers(result: audit.AuditResult, count: int) -> audit.AuditResu
     own = [str(name) for name in result.data.classifier.values]
     which = [index % len(own) for index in range(count)]
     names = [f"{own[index]} {number}" for number, index in enumerate(which)]
-    loaded = [classify.load(name) for name in own]
+    own_classifiers = [classify.load(name) for name in own]
     classifiers = tuple(
-        dataclasses.replace(loaded[index], card=dataclasses.replace(loaded[index].card, name=name))
+        dataclasses.replace(
+            own_classifiers[index], card=dataclasses.replace(own_classifiers[index].card, name=name)
+        )
         for index, name in zip(which, names, strict=True)
     )
     data = result.data.load().isel(classifier=which, evaluator=which)

@@ -110,9 +110,9 @@ def mini_xception(weights: dict[str, np.ndarray], shape: tuple[int, ...]) -> byt
             "Relu", graph.norm(graph.separable(maps, f"{name}/first", size), f"{name}/first_norm")
         )
         inner = graph.norm(graph.separable(inner, f"{name}/second", size), f"{name}/second_norm")
-        pooled = graph.node("MaxPool", inner, kernel_shape=[3, 3], strides=[2, 2], pads=_same(size, 3, 2))
+        pool = graph.node("MaxPool", inner, kernel_shape=[3, 3], strides=[2, 2], pads=_same(size, 3, 2))
         beside = graph.convolution(maps, f"{name}/shortcut", size, 2, padding=False)
-        maps = graph.node("Add", pooled, graph.norm(beside, f"{name}/shortcut_norm"))
+        maps = graph.node("Add", pool, graph.norm(beside, f"{name}/shortcut_norm"))
         size = -(-size // 2)
     maps = graph.convolution(maps, "head", size)
     return graph.model(graph.node("Flatten", graph.node("GlobalAveragePool", maps)))
@@ -168,8 +168,8 @@ def compare(name: str, batch: int, threads: int, rounds: int) -> dict[str, Any]:
         "ours": lambda: jax.block_until_ready(bare(classifier.state, on_device)),
         "ours_prepared": lambda: jax.block_until_ready(prepared_too(classifier.state, raw)),
     }
-    wanted, got = calls["onnxruntime"](), np.asarray(calls["ours"]())
-    difference = float(np.abs(wanted - got).max() / np.abs(wanted).max())
+    reference, logits = calls["onnxruntime"](), np.asarray(calls["ours"]())
+    difference = float(np.abs(reference - logits).max() / np.abs(reference).max())
     if not difference <= TOLERANCE:
         raise SystemExit(f"{name}: our logits differ from onnxruntime's by {difference:.2g} of the largest")
     _age_allocator()

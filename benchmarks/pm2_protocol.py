@@ -85,15 +85,15 @@ def networks(
         )
         for steps, rate in ((options.source_steps, options.source_rate), (options.steps, options.rate))
     )
-    started = time.process_time()
+    start = time.process_time()
     source = protocol.train_variant(direct, first, data, seed)
-    yield Variant("methods", "source", direct), source, time.process_time() - started
+    yield Variant("methods", "source", direct), source, time.process_time() - start
     for variant in protocol.variants(base):
         if options.rows and variant.name not in options.rows:
             continue
-        started = time.process_time()
+        start = time.process_time()
         network = protocol.train_variant(variant.config, further, data, seed, source.state)
-        yield variant, network, time.process_time() - started
+        yield variant, network, time.process_time() - start
 
 
 def stamp_row(row: dict[str, Any]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ import matplotlib
 import numpy as np
 
 from jaxface import audit, classify, face, interventions, render
+from jaxface.audit.inputs import load_head
 from jaxface.audit.plan import population_key
-from jaxface.audit.runner import load_head
 from jaxface.core.io import atomic_path
 from jaxface.face.population import sample_person
 
@@ -29,23 +29,23 @@ def main() -> None:
     parser.add_argument("out")
     parser.add_argument("--identity", type=int, default=0)
     parser.add_argument("--found-by", default="face-api")
-    asked = parser.parse_args()
-    result = audit.load(asked.run)
+    options = parser.parse_args()
+    result = audit.load(options.run)
     head = load_head(result.config)
-    person, _ = sample_person(population_key(result.config.seed, asked.identity), head)
+    person, _ = sample_person(population_key(result.config.seed, options.identity), head)
     scene = render.Scene(size=224)
     names = list(result.data["classifier"].values)
     rows = []
     for expression in EXPRESSIONS:
-        cell = {"classifier": asked.found_by, "expression": expression, "identity": asked.identity}
-        found = jnp.asarray(result.data["expression_parameters"].sel(cell).values)
-        shown = face.FaceParams(person.identity, found, person.pose, person.albedo)
-        grid = partial(interventions.grid, interventions.Symmetry(), head, shown)
+        cell = {"classifier": options.found_by, "expression": expression, "identity": options.identity}
+        expression_params = jnp.asarray(result.data["expression_parameters"].sel(cell).values)
+        params = face.FaceParams(person.identity, expression_params, person.pose, person.albedo)
+        grid = partial(interventions.grid, interventions.Symmetry(), head, params)
         pictures = grid(scene, jnp.asarray(SYMMETRY), jnp.ones(1))[:, 0]
         protocol = grid(render.scene(result.config.render), jnp.asarray(SYMMETRY), jnp.ones(1))
         answers = [_answers(name, expression, protocol[:, 0]) for name in names]
         rows.append((expression, np.asarray(pictures), np.stack(answers)))
-    with atomic_path(asked.out) as path:
+    with atomic_path(options.out) as path:
         _draw(rows, names, path)
 
 

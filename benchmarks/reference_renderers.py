@@ -69,8 +69,8 @@ class Frames:
     """One person at a few times, as NumPy arrays: what the other renderers get for free."""
 
     def __init__(self, head: face.FaceModel, params: face.FaceParams, scene: render.Scene, times: Any) -> None:
-        prepared = render.prepare(head, params, scene)
-        camera = prepared.camera
+        person = render.prepare(head, params, scene)
+        camera = person.camera
         if not isinstance(camera, render.Perspective):
             raise ConfigError("reference renderers need a perspective camera: set the scene's distance above 0")
         self.head, self.scene = head, scene
@@ -81,7 +81,7 @@ class Frames:
         self.lines = [
             np.asarray(wrinkle_weights(head.appearance.wrinkles, each), np.float32) for each in displacements
         ]
-        self.texture = np.asarray(prepared.texture, np.float32)
+        self.texture = np.asarray(person.texture, np.float32)
         self.camera = np.asarray([*camera.position, camera.focal], np.float32)
 
 
@@ -168,8 +168,8 @@ def llvmpipe(frames: Frames) -> Renderer:
     pairs, index = np.unique(corners, axis=0, return_inverse=True)
     shades = []
     for vertices, line in zip(frames.vertices, frames.lines, strict=True):
-        received = irradiance(frames.scene.light, vertex_normals(jnp.asarray(vertices), head.faces))
-        light = np.broadcast_to(received, vertices.shape)
+        shade = irradiance(frames.scene.light, vertex_normals(jnp.asarray(vertices), head.faces))
+        light = np.broadcast_to(shade, vertices.shape)
         shades.append(np.concatenate([vertices, light, line[:, None]], axis=1)[pairs[:, 0]].astype("f4"))
     program = context.program(vertex_shader=_VERTEX, fragment_shader=_FRAGMENT)
     program["camera"].value = tuple(map(float, frames.camera))

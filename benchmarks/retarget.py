@@ -88,12 +88,12 @@ def time_batch(config: RetargetConfig, repeats: int) -> dict[str, Any]:
     assets = avatar_assets(recipe_assets(config), source)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
-    shared = sharding.replicate((assets, jax.random.key(config.seed), transfer_shared))
+    constants = sharding.replicate((assets, jax.random.key(config.seed), transfer_shared))
     program = compile_program(build_program(transfer, config.first, config.pose), sharding.mesh)
     rows = np.arange(config.batch)
     payload = load_payload(config, source, assets, rows)
     timing = measure(
-        lambda: jax.device_get(program(shared, source.numbers[rows], source.subject[rows], payload)),
+        lambda: jax.device_get(program(constants, source.numbers[rows], source.subject[rows], payload)),
         repeats=repeats,
     )
     rate = 2 * config.batch / timing["run_s"]
@@ -126,7 +126,7 @@ def fits(settings: Settings) -> Iterator[dict[str, Any]]:
         result = run(assets, *observations)
         intensity = np.stack([np.asarray(rendered.intensities(assets, one)) for one in result.face.activations])
         intensity, labels = intensity[:, np.asarray(assets.unit_indices)], dataset.columns["intensity"]
-        present, predicted = labels >= recipe.units.threshold, intensity >= recipe.units.threshold
+        present, predictions = labels >= recipe.units.threshold, intensity >= recipe.units.threshold
         turn = np.rad2deg(np.abs(np.asarray(result.face.turn) - np.asarray(truth.turn)))
         yield {
             "name": "fit",
@@ -137,7 +137,7 @@ def fits(settings: Settings) -> Iterator[dict[str, Any]]:
             "cpu_ms_per_image": 1e3 * timing["cpu_s"] / count,
             "unit_error": float(np.abs(intensity - labels).mean()),
             "spread": float(np.abs(labels - labels.mean(0)).mean()),
-            "unit_f1": float(2 * (present & predicted).sum() / (present.sum() + predicted.sum())),
+            "unit_f1": float(2 * (present & predictions).sum() / (present.sum() + predictions.sum())),
             "yaw_error": float(turn[:, 1].mean()),
             "pitch_error": float(turn[:, 0].mean()),
             "roll_error": float(turn[:, 2].mean()),

@@ -52,7 +52,7 @@ def scipy_row(
     name: str, searcher: Searcher, cases: search.Cases, population: int | None, common: dict[str, Any]
 ) -> dict[str, Any]:
     """Minimise the searcher's objective case by case, and return the row."""
-    renders, reached, seconds = [], [], []
+    renders, successes, seconds = [], [], []
     all_cases = evaluate.Cases(cases.params, jnp.asarray(cases.targets, jnp.int32))
     for index in range(len(cases.targets)):
         case = jax.tree.map(lambda leaf, i=index: leaf[i : i + 1], all_cases)
@@ -72,11 +72,11 @@ def scipy_row(
             seed=index,
         )
         seconds.append(time.process_time() - start)
-        reached.append(result.reached_after is not None)
+        successes.append(result.reached_after is not None)
         members = population or 15 * len(result.coefficients)
         # Whole generations, up to the one in which the goal was reached.
         renders.append(members * math.ceil((result.reached_after or result.evaluations) / members))
-    return search.method_row(name, np.array(renders), np.array(reached), float(np.mean(seconds)), common)
+    return search.method_row(name, np.array(renders), np.array(successes), float(np.mean(seconds)), common)
 
 
 def main() -> None:

@@ -38,15 +38,15 @@ def main() -> None:
     about = {"data": f"rendered faces, {SIZE} pixels, unseen people", **vars(options), "out": ""}
     sheet = Sheet("thin_faces", options.out, about)
     recipe = dataclasses.replace(rendered.load_recipe("identities"), size=SIZE)
-    known = dataclasses.replace(recipe.people, identities=options.people)
+    training_people = dataclasses.replace(recipe.people, identities=options.people)
     unseen = dataclasses.replace(recipe.people, identities=options.others, first=options.people)
-    train, seen = (
-        rendered.dataset(dataclasses.replace(recipe, people=known), count, seed)
+    train, same_people = (
+        rendered.dataset(dataclasses.replace(recipe, people=training_people), count, seed)
         for count, seed in ((options.train, 0), (options.test // 2, 1))
     )
     others = rendered.dataset(dataclasses.replace(recipe, people=unseen), options.test, 2)
     print("rendered", file=sys.stderr)
-    data, of_people = part(train, others), part(train, seen)
+    data, of_people = part(train, others), part(train, same_people)
     base = ThinConfig(exogenous=("identity",), widths=(16, 16, 32), dispelling=0.01)
     task = Task(train.labels, size=SIZE, channels=3, extras=(("identity", options.people),))
     trainer, before = Trainer(task, adam(options.steps)), Trainer(task, adam(options.exogenous_steps))
@@ -55,23 +55,23 @@ def main() -> None:
         sheet.add("exogenous: identity", exogenous)
         for variant in options.rows:
             config: Any = dataclasses.replace(base, variant=variant)
-            trained = trainer(config, data, seed, [exogenous.state])
-            sheet.add(variant, trained, **looked_into(trained, exogenous, data))
+            network = trainer(config, data, seed, [exogenous.state])
+            sheet.add(variant, network, **looked_into(network, exogenous, data))
     sheet.write()
 
 
-def looked_into(trained: Trained, exogenous: Trained, data: Part) -> dict[str, float]:
+def looked_into(network: Trained, exogenous: Trained, data: Part) -> dict[str, float]:
     """Section 4.6 in numbers, on the test images."""
     images, identity = np.asarray(data.test["image"]), np.asarray(data.test["identity"])
-    seen = observe(trained.graphdef, trained.state, images)
+    observation = observe(network.graphdef, network.state, images)
     judge: ExogenousNetwork = nnx.merge(exogenous.graphdef, exogenous.state)
     own = judge.encoder(jnp.asarray(images, jnp.float32) / 255)
-    alike = jax.vmap(similarity)(judge.classify(own), judge.classify(seen.endogenous.reshape(own.shape)))
+    alike = jax.vmap(similarity)(judge.classify(own), judge.classify(observation.endogenous.reshape(own.shape)))
     return {
         "similarity": float(alike.mean()),
-        "identity_overlap": distances(seen.endogenous, identity).overlap,
+        "identity_overlap": distances(observation.endogenous, identity).overlap,
         "identity_overlap_exogenous": distances(np.asarray(own).reshape(len(own), -1), identity).overlap,
-        "class_separation": class_separation(seen.endogenous, np.asarray(data.test["label"])),
+        "class_separation": class_separation(observation.endogenous, np.asarray(data.test["label"])),
     }
 
 

@@ -30,9 +30,9 @@ def main() -> None:
         data = part(train, test.take(np.arange(len(test)) % options.copies < options.test_copies))
         states = {}
         for factor, _ in extras:
-            trained = before(ThinConfig(variant="exogenous", exogenous=(factor,)), data, seed)
-            sheet.add(f"exogenous: {factor}", trained)
-            states[factor] = trained.state
+            network = before(ThinConfig(variant="exogenous", exogenous=(factor,)), data, seed)
+            sheet.add(f"exogenous: {factor}", network)
+            states[factor] = network.state
         for name in options.rows:
             factors = GATES.get(name, ("rotation",))
             config = ThinConfig(variant="exogenous-tree" if name in GATES else "tree", exogenous=factors)

@@ -99,9 +99,9 @@ class Trainer:
 
     def _order(self, count: int, seed: int) -> np.ndarray:
         """(steps, batch) rows: every image once, in a new order each time all have been."""
-        wanted = self.train.steps * self.train.batch
-        passes = np.tile(np.arange(count, dtype=np.int32), (-(-wanted // count), 1))
-        rows = np.random.default_rng(seed).permuted(passes, axis=1).reshape(-1)[:wanted]
+        rows_in_all = self.train.steps * self.train.batch
+        passes = np.tile(np.arange(count, dtype=np.int32), (-(-rows_in_all // count), 1))
+        rows = np.random.default_rng(seed).permuted(passes, axis=1).reshape(-1)[:rows_in_all]
         return rows.reshape(self.train.steps, self.train.batch)
 
     def _compiled(self, config: ThinConfig, task: Task) -> Program:
@@ -155,22 +155,22 @@ class Sheet:
         self.more: dict[str, list[Mapping[str, float]]] = {}
         self._start = time.process_time()
 
-    def add(self, name: str, trained: Trained, **more: float) -> None:
-        self.rows.setdefault(name, []).append(trained)
+    def add(self, name: str, network: Trained, **more: float) -> None:
+        self.rows.setdefault(name, []).append(network)
         self.more.setdefault(name, []).append(more)
-        shares = f"{100 * trained.accuracy:.2f} (training {100 * trained.train_accuracy:.2f})"
+        shares = f"{100 * network.accuracy:.2f} (training {100 * network.train_accuracy:.2f})"
         print(f"{self.suite} {name}: {shares}", file=sys.stderr)
 
     def write(self) -> None:
         for name, each in self.rows.items():
-            shares = 100 * np.array([trained.accuracy for trained in each])
+            shares = 100 * np.array([network.accuracy for network in each])
             row = {
                 "name": name,
                 "accuracy": float(shares.mean()),
                 "deviation": float(shares.std(ddof=1)) if len(shares) > 1 else 0.0,
                 "by_seed": [round(float(share), 3) for share in shares],
-                "experts_heard": float(np.mean([trained.experts_heard for trained in each])),
-                "training_accuracy": float(100 * np.mean([trained.train_accuracy for trained in each])),
+                "experts_heard": float(np.mean([network.experts_heard for network in each])),
+                "training_accuracy": float(100 * np.mean([network.train_accuracy for network in each])),
                 **{key: float(np.mean([more[key] for more in self.more[name]])) for key in self.more[name][0]},
                 **self.settings,
                 "cpu_s": time.process_time() - self._start,
@@ -181,9 +181,9 @@ class Sheet:
 
 def _told() -> list[str]:
     """The command's arguments, without the place of its results."""
-    given = sys.argv[1:]
-    place = given.index("--out") if "--out" in given else len(given)
-    return given[:place] + given[place + 2 :]
+    argv = sys.argv[1:]
+    place = argv.index("--out") if "--out" in argv else len(argv)
+    return argv[:place] + argv[place + 2 :]
 
 
 def arguments(about: str | None, rows: Sequence[str], **defaults: int) -> argparse.Namespace:

@@ -46,11 +46,11 @@ def dependences(features: np.ndarray, embedding: np.ndarray, labels: np.ndarray,
     units = len(features)
     kernels, whole = [gaussian(each) for each in features], gaussian(embedding)
     bottleneck = sum(hsic(each, whole, normalize) for each in kernels) / units
-    aligned = [
+    alignments = [
         hsic(each, np.outer(label, label), normalize) for each, label in zip(kernels, labels, strict=True)
     ]
     apart = sum(hsic(kernels[i], kernels[j], normalize) for i in range(units) for j in range(units) if i != j)
-    return bottleneck, -sum(aligned) / units, apart / units**2
+    return bottleneck, -sum(alignments) / units, apart / units**2
 
 
 def polarised(edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,18 +124,18 @@ def counterfactual(
     logits, total = classifier(facts), 0.0
     for target in range(len(edges)):
         mask = sigmoid(config.sharpness * (np.abs(edges[target]) - thresholds[target]))
-        found = []
+        pairs = []
         for share in (1 - mask, mask):
             messages = aggregate(edges, features + noise[target] * share[:, None], values)
-            moved = logits.copy()
-            moved[target] = classifier(messages)[target]
+            new_logits = logits.copy()
+            new_logits[target] = classifier(messages)[target]
             if units:
-                away = (sigmoid(logits[target]) - sigmoid(moved[target])) ** 2
+                away = (sigmoid(logits[target]) - sigmoid(new_logits[target])) ** 2
             else:
-                before, after = softmax(logits), softmax(moved)
+                before, after = softmax(logits), softmax(new_logits)
                 away = float((before * np.log(before / after)).sum())
-            found.append((cosine(facts[target], messages[target]), away))
-        (near, little), (far, much) = found
+            pairs.append((cosine(facts[target], messages[target]), away))
+        (near, little), (far, much) = pairs
         if not units:
             much = 1 - np.exp(-much) if config.ceiling == "exponential" else min(much, 1.0)
         consistent = config.consistent_features * (1 - near) + config.consistent_logits * little
@@ -144,9 +144,9 @@ def counterfactual(
     return total / len(edges)
 
 
-def unit_loss(logits: np.ndarray, units: np.ndarray, known: np.ndarray) -> float:
+def unit_loss(logits: np.ndarray, units: np.ndarray, mask: np.ndarray) -> float:
     each = -(units * np.log(sigmoid(logits)) + (1 - units) * np.log(1 - sigmoid(logits)))
-    return float(each[known].mean())
+    return float(each[mask].mean())
 
 
 def expression_loss(logits: np.ndarray, label: np.ndarray) -> float:
@@ -156,22 +156,22 @@ def expression_loss(logits: np.ndarray, label: np.ndarray) -> float:
 def features_of(numbers: Numbers, embedding: np.ndarray) -> np.ndarray:
     """F_AU (B, U, d) of embeddings (B, D)."""
     kernel, bias = numbers["features/kernel"], numbers["features/bias"]
-    found = np.stack([[z @ kernel[i] + bias[i] for i in range(len(kernel))] for z in embedding])
-    found = found - found.mean(-1, keepdims=True)
-    return found / np.sqrt((found**2).mean(-1, keepdims=True) + 1e-5)
+    features = np.stack([[z @ kernel[i] + bias[i] for i in range(len(kernel))] for z in embedding])
+    features = features - features.mean(-1, keepdims=True)
+    return features / np.sqrt((features**2).mean(-1, keepdims=True) + 1e-5)
 
 
 def levels(
     numbers: Numbers, branch: str, features: np.ndarray, layers: int
 ) -> list[tuple[list[np.ndarray], np.ndarray]]:
     """Edges (B, T, S) and logits (B, T) of the graph of all faces, and of the faces' own."""
-    same, found = branch == "units", []
+    same, result = branch == "units", []
     faces = [own(numbers, branch, face, layers, same) for face in features]
     for place, edges in enumerate(([everyone(numbers, branch, same)] * len(features), faces)):
         values = numbers[f"{branch}/transform/values"][place]
         messages = [aggregate(e, f, values) for e, f in zip(edges, features, strict=True)]
-        found.append((edges, np.stack([classify(numbers, branch, place, each) for each in messages])))
-    return found
+        result.append((edges, np.stack([classify(numbers, branch, place, each) for each in messages])))
+    return result
 
 
 def terms(
@@ -180,12 +180,12 @@ def terms(
     """Every term of Eq. 16 by name, the network having all its parts; `loss` is their sum."""
     features = features_of(numbers, embedding)
     logits = np.einsum("bud,ud->bu", features, numbers["unit_head/kernel"]) + numbers["unit_head/bias"]
-    units, known, label = batch["units"].astype(float), batch["units_known"], batch["label"]
-    labels = np.where(known, units, sigmoid(logits)).T
+    units, mask, label = batch["units"].astype(float), batch["units_known"], batch["label"]
+    labels = np.where(mask, units, sigmoid(logits)).T
     apart = dependences(features.swapaxes(0, 1), embedding, labels, config.bottleneck.normalize)
     weights = (config.bottleneck.bottleneck, config.bottleneck.alignment, config.bottleneck.decorrelation)
     out = {
-        "feature_loss": unit_loss(logits, units, known),
+        "feature_loss": unit_loss(logits, units, mask),
         "bottleneck_loss": float(np.dot(weights, apart)),
         "bottleneck_dependence": apart[0],
         "alignment_dependence": apart[1],
@@ -196,13 +196,13 @@ def terms(
     for branch, kind, same in (("units", "unit", True), ("expressions", "expression", False)):
         part = noise[:count] if same else noise[count:]
         out[f"{kind}_counterfactual_loss"] = 0.0
-        found = zip(("global", "sample"), levels(numbers, branch, features, config.graph.layers), strict=True)
-        for place, (level, (edges, answers)) in enumerate(found):
+        graphs = zip(("global", "sample"), levels(numbers, branch, features, config.graph.layers), strict=True)
+        for place, (level, (edges, answers)) in enumerate(graphs):
             values = numbers[f"{branch}/transform/values"][place]
             thresholds = sigmoid(numbers[f"{branch}/transform/threshold"][place])
             classifier = functools.partial(classify, numbers, branch, place)
             if same:
-                out[f"unit_loss_{level}"] = unit_loss(answers, units, known)
+                out[f"unit_loss_{level}"] = unit_loss(answers, units, mask)
                 rate = getattr(config.graph, f"acyclic_{level}")
                 out["acyclic_loss"] += rate * float(np.mean([cyclicity(each) for each in edges]))
             else:
@@ -212,7 +212,7 @@ def terms(
                 for e, f in zip(edges, features, strict=True)
             ]
             out[f"{kind}_counterfactual_loss"] += float(np.mean(each)) / 2
-    weighed = {name: value for name, value in out.items() if not name.endswith("_dependence")}
-    first = sum(value for name, value in weighed.items() if not name.startswith("expression"))
-    second = sum(value for name, value in weighed.items() if name.startswith("expression"))
+    losses = {name: value for name, value in out.items() if not name.endswith("_dependence")}
+    first = sum(value for name, value in losses.items() if not name.startswith("expression"))
+    second = sum(value for name, value in losses.items() if name.startswith("expression"))
     return out | {"loss": first + config.expressions * second}

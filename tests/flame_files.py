@@ -89,11 +89,11 @@ def dtype(code: str, order: str = "<") -> bytes:
 def numpy_array(array: np.ndarray, *, shape: tuple[int, ...] | None = None, code: str | None = None) -> bytes:
     """A NumPy array; `shape` and `code` let it lie about what it holds."""
     fortran = array.ndim > 1 and array.flags.f_contiguous
-    made = named("numpy.core.multiarray", "_reconstruct") + b"(" + named("numpy", "ndarray")
-    made += numbers((0,)) + text("b") + b"tR"
+    stream = named("numpy.core.multiarray", "_reconstruct") + b"(" + named("numpy", "ndarray")
+    stream += numbers((0,)) + text("b") + b"tR"
     state = number(1) + numbers(array.shape if shape is None else shape) + dtype(code or array.dtype.str[1:])
     state += (b"I01\n" if fortran else b"I00\n") + text(array.tobytes("F" if fortran else "C"))
-    return made + b"(" + state + b"tb"
+    return stream + b"(" + state + b"tb"
 
 
 def chumpy_array(array: np.ndarray, name: str = "Ch", attribute: str = "x") -> bytes:
@@ -105,7 +105,7 @@ def chumpy_array(array: np.ndarray, name: str = "Ch", attribute: str = "x") -> b
 def sparse_matrix(layout: str, shape: tuple[int, ...], data: Any, indices: Any, indptr: Any) -> bytes:
     """A scipy.sparse matrix of the time of Python 2, by `copy_reg._reconstructor`."""
     kind = named(f"scipy.sparse.{layout}", f"{layout}_matrix")
-    made = named("copy_reg", "_reconstructor") + b"(" + kind + named("__builtin__", "object") + b"NtR"
+    stream = named("copy_reg", "_reconstructor") + b"(" + kind + named("__builtin__", "object") + b"NtR"
     state = {
         "_shape": numbers(shape),
         "data": numpy_array(np.asarray(data)),
@@ -113,4 +113,4 @@ def sparse_matrix(layout: str, shape: tuple[int, ...], data: Any, indices: Any, 
         "indptr": numpy_array(np.asarray(indptr)),
         "maxprint": number(50),
     }
-    return made + dictionary(state) + b"b"
+    return stream + dictionary(state) + b"b"

@@ -135,8 +135,8 @@ def compute_grid() -> Arrays:
     images = interventions.images(right, head, expressive, scene, jnp.linspace(0.0, 1.0, 4), 0.9)
 
     def brightness(expression: jax.Array) -> jax.Array:
-        changed = dataclasses.replace(person, expression=expression)
-        image = interventions.image(left, head, changed, scene, 0.7, 1.0)
+        params = dataclasses.replace(person, expression=expression)
+        image = interventions.image(left, head, params, scene, 0.7, 1.0)
         return jnp.sum(image**2)
 
     toy_person = dataclasses.replace(face.neutral(toy), expression=jnp.array([0.8, 0.2, 0.1, 0.6]))

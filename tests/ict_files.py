@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxface.face.load.ict_files import facts
+from jaxface.face.loaders.ict_files import facts
 
 STEP = 1e-4
 EYE_L = np.array([3.1, 3.6, 8.0])
@@ -65,17 +65,17 @@ def write_folder(path: Path, model: SmallIct, leave_out: Sequence[str] = ()) -> 
     polygons = ["f " + " ".join(f"{i + 1}/{i + 1}" for i in quad) for quad in model.quads]
     body = ["mtllib some.mtl", *lines, *texture, "usemtl skin", *polygons, ""]
     (path / "generic_neutral_mesh.obj").write_text("\n".join(body), encoding="ascii")
-    for name, moved in model.shapes.items():
+    for name, displacement in model.shapes.items():
         if name in leave_out:
             continue
         own = list(lines)
-        for vertex in np.flatnonzero(np.abs(moved).sum(1)):
-            own[vertex] = _line(model.template[vertex] + moved[vertex])
+        for vertex in np.flatnonzero(np.abs(displacement).sum(1)):
+            own[vertex] = _line(model.template[vertex] + displacement[vertex])
         (path / f"{name}.obj").write_text("\n".join([*own, ""]), encoding="ascii")
     return path
 
 
-def write_npz(path: Path, model: SmallIct, **replaced: np.ndarray) -> Path:
+def write_npz(path: Path, model: SmallIct, **changes: np.ndarray) -> Path:
     triangles = model.quads[:, [[0, 1, 2], [0, 2, 3]]].reshape(-1, 3)
     names = [name for name in model.shapes if not name.startswith("identity")]
     identities = [name for name in model.shapes if name.startswith("identity")]
@@ -92,7 +92,7 @@ def write_npz(path: Path, model: SmallIct, **replaced: np.ndarray) -> Path:
         "shapedirs_expression_scale": np.full(len(names), STEP, np.float32),
         "shapedirs_identity_q": _quantised(model, identities),
         "shapedirs_expression_q": _quantised(model, names),
-        **replaced,
+        **changes,
     }
     np.savez_compressed(path, **arrays)
     return path
@@ -122,15 +122,15 @@ def _tile(uv: np.ndarray, tile: float) -> np.ndarray:
 
 
 def _moves(part: np.ndarray, rng: np.random.Generator, side: str | None, template: np.ndarray) -> np.ndarray:
-    moved = np.zeros((len(part), 3))
-    allowed = part < 3
+    displacement = np.zeros((len(part), 3))
+    mask = part < 3
     if side == "_L":
-        allowed &= template[:, 0] > 0
+        mask &= template[:, 0] > 0
     if side == "_R":
-        allowed &= template[:, 0] < 0
-    chosen = rng.choice(np.flatnonzero(allowed), 40, replace=False)
-    moved[chosen] = _round(rng.normal(0, 0.3, (40, 3)))
-    return moved
+        mask &= template[:, 0] < 0
+    rows = rng.choice(np.flatnonzero(mask), 40, replace=False)
+    displacement[rows] = _round(rng.normal(0, 0.3, (40, 3)))
+    return displacement
 
 
 def _quantised(model: SmallIct, names: list[str]) -> np.ndarray:

@@ -11,11 +11,11 @@ def sigmoid(values: np.ndarray) -> np.ndarray:
     return 1.0 / (1.0 + np.exp(-values))
 
 
-def unit_loss(logits: np.ndarray, units: np.ndarray, known: np.ndarray) -> float:
+def unit_loss(logits: np.ndarray, units: np.ndarray, mask: np.ndarray) -> float:
     """Eq. 2, the sum over what is known."""
     chance = sigmoid(logits)
     each = -(units * np.log(chance) + (1 - units) * np.log(1 - chance))
-    return float(each[known].sum())
+    return float(each[mask].sum())
 
 
 def moment_distance(one: np.ndarray, other: np.ndarray) -> float:
@@ -23,11 +23,11 @@ def moment_distance(one: np.ndarray, other: np.ndarray) -> float:
     return sum(float(np.linalg.norm(one**k - other**k)) for k in (1, 2))
 
 
-def moments_of_domains(sources: list[np.ndarray], target: np.ndarray, orders: int, centred: bool) -> float:
+def moments_of_domains(sources: list[np.ndarray], target: np.ndarray, orders: int, central: bool) -> float:
     """M3SDA: the mean over sources and target, and the mean over pairs of sources, of Eq. 4."""
 
     def moment(domain: np.ndarray, order: int) -> np.ndarray:
-        about = domain.mean(0) if centred and order > 1 else 0.0
+        about = domain.mean(0) if central and order > 1 else 0.0
         return ((domain - about) ** order).mean(0)
 
     def apart(one: np.ndarray, other: np.ndarray) -> float:

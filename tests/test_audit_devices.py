@@ -163,7 +163,7 @@ def test_killed_at_random_and_resumed_is_bit_identical(
     tmp_path: Path, cache: Path, whole: audit.AuditResult
 ) -> None:
     """At moments nobody chose: a kill that came too late is none."""
-    out, killed = tmp_path / "killed", False
+    out, success = tmp_path / "killed", False
     for _ in range(3):
         process, before = start(GUESSES, 2, cache, out), groups_done(out)
         while groups_done(out) <= before and process.poll() is None:
@@ -171,14 +171,14 @@ def test_killed_at_random_and_resumed_is_bit_identical(
         time.sleep(random.random() * 0.1)
         process.send_signal(signal.SIGKILL)
         process.communicate()
-        killed = process.returncode == -signal.SIGKILL
-        if killed:
+        success = process.returncode == -signal.SIGKILL
+        if success:
             break
-    assert killed
+    assert success
     finish(start(GUESSES, 2, cache, out))
-    resumed = audit.load(out)
+    result = audit.load(out)
     assert bool(whole.data["done"].all())
-    same(whole, resumed)
+    same(whole, result)
 
 
 def test_processes_that_cannot_meet_end_the_command(capsys: pytest.CaptureFixture[str]) -> None:

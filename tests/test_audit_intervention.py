@@ -56,55 +56,55 @@ def run(config: AuditConfig, folder: Path) -> audit.AuditResult:
 
 
 @pytest.fixture(scope="module")
-def turned(tmp_path_factory: pytest.TempPathFactory) -> audit.AuditResult:
+def result(tmp_path_factory: pytest.TempPathFactory) -> audit.AuditResult:
     return run(CONFIG, tmp_path_factory.mktemp("turned"))
 
 
-def test_store_statistics_and_tables_take_the_axes_from_the_intervention(turned: audit.AuditResult) -> None:
-    assert turned.surfaces.dims == ("classifier", "expression", "identity", "yaw", "phase")
-    np.testing.assert_array_equal(turned.data["yaw"], YAW.values)
-    np.testing.assert_array_equal(turned.data["probe"], np.float32([0.6, 0.0]))
-    np.testing.assert_allclose(turned.scores, symmetry_score(turned.surfaces.values.astype(np.float64)))
-    unchanged = turned.surfaces.isel(yaw=0, phase=-1).mean("identity").values.ravel()
-    np.testing.assert_allclose([cell.activation for cell in turned.summary.cells], unchanged, rtol=1e-6)
+def test_store_statistics_and_tables_take_the_axes_from_the_intervention(result: audit.AuditResult) -> None:
+    assert result.surfaces.dims == ("classifier", "expression", "identity", "yaw", "phase")
+    np.testing.assert_array_equal(result.data["yaw"], YAW.values)
+    np.testing.assert_array_equal(result.data["probe"], np.float32([0.6, 0.0]))
+    np.testing.assert_allclose(result.scores, symmetry_score(result.surfaces.values.astype(np.float64)))
+    activations = result.surfaces.isel(yaw=0, phase=-1).mean("identity").values.ravel()
+    np.testing.assert_allclose([cell.activation for cell in result.summary.cells], activations, rtol=1e-6)
     np.testing.assert_allclose(
-        [row.probability for row in turned.summary.cross_predictions], unchanged, rtol=1e-4
+        [row.probability for row in result.summary.cross_predictions], activations, rtol=1e-4
     )
-    assert [row.probe for row in turned.summary.accuracies[:2]] == [pytest.approx(0.6), 0.0]
-    assert turned.summary.effects[0].effect.steps == 3
-    header = (turned.folder / "accuracy.csv").read_text().splitlines()[0]
+    assert [row.probe for row in result.summary.accuracies[:2]] == [pytest.approx(0.6), 0.0]
+    assert result.summary.effects[0].effect.steps == 3
+    header = (result.folder / "accuracy.csv").read_text().splitlines()[0]
     assert header == "classifier,expression,yaw,accuracy,low,high"
-    written = " ".join(path.read_text() for path in turned.folder.glob("*.csv"))
-    assert "symmetry" not in written and "symmetry" not in str(turned.data)
+    text = " ".join(path.read_text() for path in result.folder.glob("*.csv"))
+    assert "symmetry" not in text and "symmetry" not in str(result.data)
 
 
-def test_its_pictures_are_those_of_the_protocol(turned: audit.AuditResult) -> None:
+def test_its_pictures_are_those_of_the_protocol(result: audit.AuditResult) -> None:
     scene = render.scene(CONFIG.render)
-    params = turned.face_params(1, "happiness")
+    params = result.face_params(1, "happiness")
     picture = interventions.image(Turn(), CONFIG.head, params, scene, 0.4, 1.0)
     expected = fake_audit.CLASSIFIER.probabilities(picture[None])[0, 0]
     # 1e-5: two programs that sum pixels in another order, times the classifier's weights of up to 9
-    np.testing.assert_allclose(turned.surfaces[0, 0, 1, 2, 2], expected, atol=1e-5)
+    np.testing.assert_allclose(result.surfaces[0, 0, 1, 2, 2], expected, atol=1e-5)
 
 
-def test_a_run_is_read_without_the_intervention(turned: audit.AuditResult) -> None:
+def test_a_run_is_read_without_the_intervention(result: audit.AuditResult) -> None:
     """Its name in the run's file is not in the registry, and need not be."""
-    loaded = audit.load(turned.folder)
-    assert loaded.config.intervention == "turn" and loaded.inputs is None
-    assert loaded.intervention.axes == Turn.axes and loaded.intervention.wording == Turn.wording
-    assert loaded.intervention.settings == {"name": "turn", "joint": 0}
-    np.testing.assert_equal(loaded.summary.to_columns(), turned.summary.to_columns())
-    assert turned.inputs is not None and turned.inputs.intervention is CONFIG.intervention
+    again = audit.load(result.folder)
+    assert again.config.intervention == "turn" and again.inputs is None
+    assert again.intervention.axes == Turn.axes and again.intervention.wording == Turn.wording
+    assert again.intervention.settings == {"name": "turn", "joint": 0}
+    np.testing.assert_equal(again.summary.to_columns(), result.summary.to_columns())
+    assert result.inputs is not None and result.inputs.intervention is CONFIG.intervention
     with pytest.raises(ConfigError, match="intervention = 'turn'"):
-        build_intervention(loaded.config)
+        build_intervention(again.config)
 
 
-def test_other_settings_of_the_same_intervention_are_refused(turned: audit.AuditResult) -> None:
+def test_other_settings_of_the_same_intervention_are_refused(result: audit.AuditResult) -> None:
     other = dataclasses.replace(CONFIG, intervention=Turn(joint=1))
     with pytest.raises(
         StoreError, match=r"another intervention: intervention\.settings\.joint was 0, is now 1"
     ):
-        run(other, turned.folder)
+        run(other, result.folder)
 
 
 def test_a_registered_intervention_runs_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,12 +155,12 @@ def test_another_scheme_is_tested_stored_and_reported(tmp_path: Path, monkeypatc
     assert ",ends," in (tmp_path / "schemes.csv").read_text()
 
 
-def test_a_gate_takes_the_summary(turned: audit.AuditResult) -> None:
-    largest = max(cell.score for cell in turned.summary.cells)
-    assert gates.check([gates.parse(f"score>{largest}")], turned.summary) == []
-    (line, *_) = gates.check([gates.parse(f"score > {largest - 1e-6}")], turned.summary)
+def test_a_gate_takes_the_summary(result: audit.AuditResult) -> None:
+    largest = max(cell.score for cell in result.summary.cells)
+    assert gates.check([gates.parse(f"score>{largest}")], result.summary) == []
+    (line, *_) = gates.check([gates.parse(f"score > {largest - 1e-6}")], result.summary)
     assert line.startswith("corners, ") and ": score " in line
-    empty = dataclasses.replace(turned.summary, cells=())
+    empty = dataclasses.replace(result.summary, cells=())
     assert gates.check([gates.parse("score>1")], empty) == ["no classifier and expression has a score"]
     with pytest.raises(ConfigError, match="must be score>NUMBER or significant>NUMBER"):
         gates.parse("scores>1")

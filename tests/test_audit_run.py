@@ -43,13 +43,13 @@ def run(config: AuditConfig, folder: Path, progress: Progress | None = None) -> 
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> audit.AuditResult:
+def result(tmp_path_factory: pytest.TempPathFactory) -> audit.AuditResult:
     return run(CONFIG, tmp_path_factory.mktemp("finished"))
 
 
-def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> None:
+def test_surfaces_are_pictures_asked_one_by_one(result: audit.AuditResult) -> None:
     """Against `render._image` and `probabilities` for single faces, and numpy.gradient."""
-    data = finished.data
+    data = result.data
     scene = render.scene(RENDER)
     expected = np.zeros((4, 5))
     face = FaceParams(
@@ -58,90 +58,92 @@ def test_surfaces_are_pictures_asked_one_by_one(finished: audit.AuditResult) -> 
         jnp.zeros((5, 3)),
         jnp.asarray(data["albedo_parameters"][1].values),
     )
-    chex.assert_trees_all_equal(finished.face_params(1, "surprise"), face)
+    chex.assert_trees_all_equal(result.face_params(1, "surprise"), face)
     for i, symmetry in enumerate(np.linspace(0, 1, 4, dtype=np.float32)):
         for j, time in enumerate(np.linspace(0, 1, 5, dtype=np.float32)):
             picture = interventions.image(interventions.Symmetry(), CONFIG.head, face, scene, symmetry, time)
             expected[i, j] = CLASSIFIER.probabilities(picture[None])[0, 1]
     # 1e-5: two programs that sum pixels in another order, times the classifier's weights of up to 9
-    np.testing.assert_allclose(finished.surfaces[0, 1, 1], expected, atol=1e-5)
-    score = np.gradient(finished.surfaces[0, 1, 1].values.astype(np.float64), axis=0).mean()
-    np.testing.assert_allclose(finished.scores[0, 1, 1], score, atol=1e-12)
-    logits = finished.logits[0, 1, 1, -1, -1]
+    np.testing.assert_allclose(result.surfaces[0, 1, 1], expected, atol=1e-5)
+    score = np.gradient(result.surfaces[0, 1, 1].values.astype(np.float64), axis=0).mean()
+    np.testing.assert_allclose(result.scores[0, 1, 1], score, atol=1e-12)
+    logits = result.logits[0, 1, 1, -1, -1]
     picture = render.image(CONFIG.head, face, scene)
     np.testing.assert_allclose(logits, CLASSIFIER.logits(picture[None])[0, 1], atol=5e-5)
 
 
-def test_neutral_is_neutral_at_every_symmetry(finished: audit.AuditResult) -> None:
-    start = finished.surfaces.values[..., 0]
+def test_neutral_is_neutral_at_every_symmetry(result: audit.AuditResult) -> None:
+    start = result.surfaces.values[..., 0]
     np.testing.assert_array_equal(start, np.broadcast_to(start[..., :1], start.shape))
 
 
-def test_a_finished_run_is_only_read(finished: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")}
+def test_a_finished_run_is_only_read(result: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")}
     monkeypatch.setattr("jaxface.audit.runner.Evaluator", None)
     monkeypatch.setattr("jaxface.audit.statistics.summarize", None)
-    same(run(CONFIG, finished.folder), finished)
-    assert {path: path.stat().st_mtime_ns for path in finished.folder.rglob("*")} == before
-    same(audit.load(finished.folder), finished)
+    same(run(CONFIG, result.folder), result)
+    assert {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")} == before
+    same(audit.load(result.folder), result)
 
 
-def test_tables_and_environment_lie_in_the_folder(finished: audit.AuditResult) -> None:
-    folder = finished.folder
+def test_tables_and_environment_lie_in_the_folder(result: audit.AuditResult) -> None:
+    folder = result.folder
     assert json.loads((folder / "environment.json").read_text())["versions"]["jax"]
     scores = (folder / "scores.csv").read_text().splitlines()
     assert scores[0].startswith("classifier,expression,identity,score,p_value,adjusted") and len(scores) == 5
     row = scores[1].split(",")
-    assert row[:3] == ["corners", "happiness", "0"] and float(row[3]) == float(finished.scores[0, 0, 0])
+    assert row[:3] == ["corners", "happiness", "0"] and float(row[3]) == float(result.scores[0, 0, 0])
     for name in ("significance", "accuracy", "activation", "transfer"):
         assert (folder / f"{name}.csv").read_text().startswith("classifier,")
-    cells = finished.summary.cells
-    scores = finished.scores.mean("identity").values.ravel()
+    cells = result.summary.cells
+    scores = result.scores.mean("identity").values.ravel()
     np.testing.assert_allclose([cell.score for cell in cells], scores)
     assert all(cell.low <= cell.score <= cell.high for cell in cells)
 
 
 def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
-    tmp_path: Path, finished: audit.AuditResult
+    tmp_path: Path, result: audit.AuditResult
 ) -> None:
-    stored = finished.data.variables
-    listed = xarray.Dataset({name: stored[name] for name in reversed(list(stored))}, attrs=finished.data.attrs)
-    assert list(listed.sizes) != list(finished.data.sizes)
-    summary = summarize(listed, finished.config)
-    np.testing.assert_equal(summary.to_columns(), finished.summary.to_columns())
-    for table in write_tables(audit.AuditResult(tmp_path, finished.config, listed, summary)):
-        assert table.read_text() == (finished.folder / table.name).read_text()
+    variables = result.data.variables
+    dataset = xarray.Dataset(
+        {name: variables[name] for name in reversed(list(variables))}, attrs=result.data.attrs
+    )
+    assert list(dataset.sizes) != list(result.data.sizes)
+    summary = summarize(dataset, result.config)
+    np.testing.assert_equal(summary.to_columns(), result.summary.to_columns())
+    for table in write_tables(audit.AuditResult(tmp_path, result.config, dataset, summary)):
+        assert table.read_text() == (result.folder / table.name).read_text()
 
 
-def test_accuracy_activation_and_cross_predictions(finished: audit.AuditResult) -> None:
+def test_accuracy_activation_and_cross_predictions(result: audit.AuditResult) -> None:
     """With one classifier the only evaluator is itself: its answer at symmetry 1, time 1."""
-    summary = finished.summary
-    reached = finished.surfaces.isel(symmetry=-1, time=-1).mean("identity").values.ravel()
-    np.testing.assert_allclose([cell.activation for cell in summary.cells], reached, atol=1e-6)
-    np.testing.assert_allclose([row.probability for row in summary.cross_predictions], reached, atol=1e-6)
-    top = finished.data["probe_probability"].fillna(-1).argmax("answer")
-    np.testing.assert_array_equal(finished.data["probe_top_class"], top)
-    ends = finished.data["probe_top_class"].isel(probe=[0, -1])
-    np.testing.assert_array_equal(finished.top_class.isel(symmetry=[0, -1], time=-1), ends)
-    answers = list(finished.data["answer"].values)
+    summary = result.summary
+    activations = result.surfaces.isel(symmetry=-1, time=-1).mean("identity").values.ravel()
+    np.testing.assert_allclose([cell.activation for cell in summary.cells], activations, atol=1e-6)
+    np.testing.assert_allclose([row.probability for row in summary.cross_predictions], activations, atol=1e-6)
+    top = result.data["probe_probability"].fillna(-1).argmax("answer")
+    np.testing.assert_array_equal(result.data["probe_top_class"], top)
+    ends = result.data["probe_top_class"].isel(probe=[0, -1])
+    np.testing.assert_array_equal(result.top_class.isel(symmetry=[0, -1], time=-1), ends)
+    answers = list(result.data["answer"].values)
     hits = float((top[0, 0, :, -1] == answers.index("happiness")).mean())
     whole = summary.accuracies_of("corners", "happiness")[-1]
     assert (whole.probe, whole.accuracy) == (1.0, hits)
     assert summary.cross_predictions[0].accuracy == hits
 
 
-def test_stopped_by_the_user_it_goes_on(tmp_path: Path, finished: audit.AuditResult) -> None:
+def test_stopped_by_the_user_it_goes_on(tmp_path: Path, result: audit.AuditResult) -> None:
     class Impatient(NullProgress):
         def advance(self, units: int = 1, note: str = "") -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt, match=r"stopped with 2 of 4 cells done; the same command goes on in"):
         run(CONFIG, tmp_path, Impatient())
-    same(run(CONFIG, tmp_path), finished)
+    same(run(CONFIG, tmp_path), result)
 
 
 def test_statistics_that_are_missing_are_computed(
-    tmp_path: Path, finished: audit.AuditResult, monkeypatch
+    tmp_path: Path, result: audit.AuditResult, monkeypatch
 ) -> None:
     """Killed after the last item, before the statistics; after them, before the summary; before a table."""
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -152,20 +154,20 @@ def test_statistics_that_are_missing_are_computed(
         run(CONFIG, tmp_path)
     with pytest.raises(StoreError, match="not finished: 4 of 4 cells"):
         audit.load(tmp_path)
-    same(run(CONFIG, tmp_path), finished)
+    same(run(CONFIG, tmp_path), result)
     (tmp_path / "accuracy.csv").unlink()
     run(CONFIG, tmp_path)
-    assert (tmp_path / "accuracy.csv").read_text() == (finished.folder / "accuracy.csv").read_text()
+    assert (tmp_path / "accuracy.csv").read_text() == (result.folder / "accuracy.csv").read_text()
 
 
 def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def test_another_function_of_the_same_name_is_refused_by_its_labels(finished: audit.AuditResult) -> None:
+def test_another_function_of_the_same_name_is_refused_by_its_labels(result: audit.AuditResult) -> None:
     other = classify.from_function(bright_corners, ("happy", "surprise", "sad"), name="corners")
     with pytest.raises(StoreError, match=r"another classifiers: classifiers\.corners\.labels"):
-        run(dataclasses.replace(CONFIG, classifiers=(other,)), finished.folder)
+        run(dataclasses.replace(CONFIG, classifiers=(other,)), result.folder)
 
 
 def test_what_a_classifier_lacks_is_skipped_and_named(tmp_path: Path) -> None:
@@ -271,18 +273,18 @@ def test_a_cell_that_fails_is_a_status(tmp_path: Path) -> None:
     assert result.summary.effects[-1].classifier == "never" and not result.summary.effects[-1].effect.is_valid
 
 
-def test_the_score_is_the_estimator_of_the_config(tmp_path: Path, finished: audit.AuditResult) -> None:
+def test_the_score_is_the_estimator_of_the_config(tmp_path: Path, result: audit.AuditResult) -> None:
     """And the tables say which; the surfaces are those of any other run."""
     config = dataclasses.replace(
         CONFIG, estimator="slope", unit="range", scheme="slope", correction="benjamini-hochberg"
     )
-    result = run(config, tmp_path)
-    surfaces = finished.surfaces.values.astype(np.float64)
-    np.testing.assert_allclose(result.scores, symmetry_score(surfaces, "slope", "range"), rtol=1e-6)
-    np.testing.assert_array_equal(result.p_values, result.data["scheme_p_value"].sel(scheme="slope"))
-    np.testing.assert_array_equal(result.adjusted_p_values, benjamini_hochberg(result.p_values.values))
+    other = run(config, tmp_path)
+    surfaces = result.surfaces.values.astype(np.float64)
+    np.testing.assert_allclose(other.scores, symmetry_score(surfaces, "slope", "range"), rtol=1e-6)
+    np.testing.assert_array_equal(other.p_values, other.data["scheme_p_value"].sel(scheme="slope"))
+    np.testing.assert_array_equal(other.adjusted_p_values, benjamini_hochberg(other.p_values.values))
     assert ",slope per range," in (tmp_path / "significance.csv").read_text()
-    assert ",gradient per step," in (finished.folder / "significance.csv").read_text()
+    assert ",gradient per step," in (result.folder / "significance.csv").read_text()
     with pytest.raises(ConfigError, match="did you mean 'slope'"):
         dataclasses.replace(CONFIG, estimator="slop")
 
@@ -298,8 +300,8 @@ def test_a_detector_is_audited_per_action_unit(tmp_path: Path) -> None:
     data = run(config, tmp_path / "run").data
     assert list(data["expression"].values) == ["happiness", "AU26"]
     assert list(data["answer"].values[8:]) == ["AU12", "AU26"]
-    done, skipped = CellStatus.DONE, CellStatus.SKIPPED
-    np.testing.assert_array_equal(data["status"].values[..., 0], [[done, skipped], [skipped, done]])
+    complete, absent = CellStatus.DONE, CellStatus.SKIPPED
+    np.testing.assert_array_equal(data["status"].values[..., 0], [[complete, absent], [absent, complete]])
     logits, probability = data["logit"].values[1, 1], data["probability"].values[1, 1]
     np.testing.assert_allclose(probability, 1 / (1 + np.exp(-logits)), rtol=1e-5)
     present = data["top_class"].values[1, 1] == list(data["answer"].values).index("AU26")

@@ -8,18 +8,18 @@ from jaxface.bench.calibration import NOISES, Settings
 
 def test_noises_are_what_they_are_called() -> None:
     random = np.random.default_rng(0)
-    drawn = {name: noise(random, 300) for name, noise in NOISES.items()}
+    samples = {name: noise(random, 300) for name, noise in NOISES.items()}
 
     def memory(name: str, axis: int) -> float:
         """Correlation of neighbours along an axis of (count, steps, times)."""
-        values = np.moveaxis(drawn[name], axis, 0)
+        values = np.moveaxis(samples[name], axis, 0)
         return float(np.corrcoef(values[:-1].ravel(), values[1:].ravel())[0, 1])
 
     assert abs(memory("white", 2)) < 0.02
     assert memory("row offset", 2) > 0.99 and abs(memory("row offset", 1)) < 0.05
     assert abs(memory("smooth in time", 2) - 0.95) < 0.01 and abs(memory("smooth in time", 1)) < 0.05
     assert abs(memory("smooth in time and symmetry", 1) - 0.8) < 0.05
-    np.testing.assert_array_equal(drawn["growing offset"][..., 0], 0.0)
+    np.testing.assert_array_equal(samples["growing offset"][..., 0], 0.0)
 
 
 def test_false_alarms_and_power_are_counted() -> None:

@@ -13,8 +13,8 @@ from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
-from jaxface.face.load import bundled_format
-from jaxface.face.load.bundled import load_bundled
+from jaxface.face.loaders import bundled_format
+from jaxface.face.loaders.bundled import load_bundled
 from jaxface.face.model import FaceModel, FaceParams
 from jaxface.face.population import neutral, sample_person, sample_population
 
@@ -47,8 +47,8 @@ def with_expression(head: FaceModel, expression: jax.Array) -> FaceParams:
 def test_mirror_map_is_an_involution_that_maps_the_mesh_onto_itself(head: FaceModel) -> None:
     mirror, faces = np.asarray(head.mirror), np.asarray(head.faces)
     assert (mirror[mirror] == np.arange(len(mirror))).all()
-    mirrored = mirror[faces][:, ::-1]
-    assert {frozenset(face) for face in faces.tolist()} == {frozenset(face) for face in mirrored.tolist()}
+    mirror_faces = mirror[faces][:, ::-1]
+    assert {frozenset(face) for face in faces.tolist()} == {frozenset(face) for face in mirror_faces.tolist()}
 
 
 def test_template_and_bases_are_symmetric(head: FaceModel) -> None:
@@ -62,9 +62,9 @@ def test_template_and_bases_are_symmetric(head: FaceModel) -> None:
 def test_left_weight_is_complementary_and_wider_at_the_mouth(head: FaceModel) -> None:
     left, x, y = np.asarray(head.left_weight), *np.asarray(head.template).T[:2]
     np.testing.assert_allclose(left + left[np.asarray(head.mirror)], 1.0, atol=1e-6)
-    blended = (left > 0.001) & (left < 0.999)
-    assert np.abs(x[blended & (y > 0.015)]).max() < 0.008
-    assert 0.015 < np.abs(x[blended & (y < -0.06)]).max() <= 0.025
+    blend = (left > 0.001) & (left < 0.999)
+    assert np.abs(x[blend & (y > 0.015)]).max() < 0.008
+    assert 0.015 < np.abs(x[blend & (y < -0.06)]).max() <= 0.025
     assert (left[x > 0.026] == 1.0).all() and (left[x < -0.026] == 0.0).all()
 
 
@@ -103,11 +103,11 @@ def test_prototypes_are_named_and_inside_the_box(space: str, low: float, high: f
 def test_components_make_the_same_prototypes_as_units(head: FaceModel, unit_head: FaceModel) -> None:
     """The box cuts the strongest smiles: the nearest face inside it is meant, a quarter off at most."""
 
-    def moved(model: FaceModel) -> np.ndarray:
+    def displacements(model: FaceModel) -> np.ndarray:
         return np.asarray((model.expression_basis + model.shared_basis) @ model.expressions.prototypes.T)
 
-    error = np.linalg.norm(moved(head) - moved(unit_head), axis=(0, 1))
-    size = np.linalg.norm(moved(unit_head), axis=(0, 1))
+    error = np.linalg.norm(displacements(head) - displacements(unit_head), axis=(0, 1))
+    size = np.linalg.norm(displacements(unit_head), axis=(0, 1))
     assert (error / size).max() < 0.3
     assert np.median(error / size) < 0.1
 
@@ -155,8 +155,8 @@ def test_jaw_opens_whole(unit_head: FaceModel, part: dict[str, np.ndarray]) -> N
 def test_each_line_is_called_up_by_its_own_side(head: FaceModel) -> None:
     lines = head.appearance.wrinkles
     assert lines is not None
-    moved = [geometry.expression_displacement(head, e) for e in head.expressions.prototypes]
-    strength = np.stack([np.einsum("vc,vcl->l", d, np.asarray(lines.feature)) for d in moved])
+    displacements = [geometry.expression_displacement(head, e) for e in head.expressions.prototypes]
+    strength = np.stack([np.einsum("vc,vcl->l", d, np.asarray(lines.feature)) for d in displacements])
     np.testing.assert_allclose(strength.max(0), 1.0, atol=0.02)
     count = len(lines.names) // 2
     assert all(name.startswith("left") for name in lines.names[:count])
@@ -214,12 +214,12 @@ def test_population_has_both_sexes_and_four_tones(head: FaceModel, key: jax.Arra
 def test_long_hair_never_hides_the_face(head: FaceModel, part: dict[str, np.ndarray], key: jax.Array) -> None:
     """From brow to chin no hair lies before the face, for anyone; hidden hair lies inside the skull."""
     people = sample_population(key, head, 24)
-    shaped = jax.vmap(lambda identity: geometry.shape(head, identity))(people.identity.at[:, 2].set(1.0))
-    hair = np.asarray(shaped)[:, part["hair"]]
+    shapes = jax.vmap(lambda identity: geometry.shape(head, identity))(people.identity.at[:, 2].set(1.0))
+    hair = np.asarray(shapes)[:, part["hair"]]
     level = (hair[..., 1] < 0.02) & (hair[..., 1] > -0.11)
     assert np.abs(hair[..., 0][level & (hair[..., 2] > -0.06)]).min() > 0.055
-    hidden = np.asarray(head.template)[part["hair"]]
-    assert np.abs(hidden[:, 0]).max() < 0.05 and hidden[:, 2].max() < -0.04
+    strands = np.asarray(head.template)[part["hair"]]
+    assert np.abs(strands[:, 0]).max() < 0.05 and strands[:, 2].max() < -0.04
 
 
 def test_file_is_small_and_carries_its_licence() -> None:

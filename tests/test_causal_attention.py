@@ -32,30 +32,30 @@ def _by_hand(layer: Attention, features: np.ndarray, own: bool) -> tuple[np.ndar
     attention, messages = np.zeros((len(nodes), len(features))), np.zeros((len(nodes), inner))
     for head in range(HEADS):
         part = slice(head * inner, (head + 1) * inner)
-        asked, told = nodes @ left[:, part], features @ right[:, part]
-        joined = asked[:, None] + told[None]
-        odds = np.where(joined > 0, joined, 0.2 * joined) @ score[:, head]
+        queries, sources = nodes @ left[:, part], features @ right[:, part]
+        sums = queries[:, None] + sources[None]
+        odds = np.where(sums > 0, sums, 0.2 * sums) @ score[:, head]
         if own:
             np.fill_diagonal(odds, -np.inf)
         share = _softmax(odds)
         attention += share / HEADS
-        messages += share @ told / HEADS
+        messages += share @ sources / HEADS
     hidden = np.maximum(messages @ np.asarray(layer.hidden.kernel[...]) + np.asarray(layer.hidden.bias[...]), 0)
     return (hidden @ np.asarray(layer.last.kernel[...]))[:, 0], attention
 
 
 def test_attention_is_brodys() -> None:
-    def made(features: jax.Array) -> list[tuple[nnx.State, tuple[jax.Array, jax.Array]]]:
+    def build(features: jax.Array) -> list[tuple[nnx.State, tuple[jax.Array, jax.Array]]]:
         layers = [Attention(count, 4, 5, own, rngs=nnx.Rngs(count)) for count, own in ((3, True), (2, False))]
         return [(nnx.state(layer), layer(features[None])) for layer in layers]
 
     features = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
-    found = jax.jit(made, compiler_options=FAST)(jnp.asarray(features))
-    for (state, (logits, attention)), own in zip(found, (True, False), strict=True):
+    answers = jax.jit(build, compiler_options=FAST)(jnp.asarray(features))
+    for (state, (logits, attention)), own in zip(answers, (True, False), strict=True):
         layer = nnx.eval_shape(lambda own=own: Attention(3 if own else 2, 4, 5, own, rngs=nnx.Rngs(0)))
         nnx.update(layer, state)
-        expected_logits, expected = _by_hand(layer, features, own)
-        np.testing.assert_allclose(attention[0], expected, atol=1e-5)
+        expected_logits, expected_attention = _by_hand(layer, features, own)
+        np.testing.assert_allclose(attention[0], expected_attention, atol=1e-5)
         np.testing.assert_allclose(logits[0], expected_logits, atol=1e-5)
 
 
@@ -80,16 +80,16 @@ def test_known_units_are_told_by_their_states_alone() -> None:
     states = jnp.array([[0.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
     build = oracle_features.FRAMEWORK.build
     look = jax.jit(lambda states: build(config, task, nnx.Rngs(0))(states), compiler_options=FAST)
-    seen = jax.device_get(look(states))
-    first, second = seen.features[:, 0], seen.features[:, 1]
+    outputs = jax.device_get(look(states))
+    first, second = outputs.features[:, 0], outputs.features[:, 1]
     np.testing.assert_array_equal(first[0], first[1])
     np.testing.assert_array_equal(second[1], second[2])
     assert np.abs(first[1] - first[2]).max() > 0.1 and np.abs(second[0] - second[1]).max() > 0.1
-    np.testing.assert_allclose((seen.features**2).mean(-1), 1.0, rtol=1e-5)
-    assert seen.units.logits.shape == seen.expressions.logits.shape == (3, 1, 2)
+    np.testing.assert_allclose((outputs.features**2).mean(-1), 1.0, rtol=1e-5)
+    assert outputs.units.logits.shape == outputs.expressions.logits.shape == (3, 1, 2)
     # Without loops what is told of unit 1 depends on unit 2 alone.
-    np.testing.assert_allclose(seen.units.logits[1, 0, 0], seen.units.logits[2, 0, 0], rtol=1e-6)
-    assert seen.units.logits[0, 0, 0] != seen.units.logits[1, 0, 0]
+    np.testing.assert_allclose(outputs.units.logits[1, 0, 0], outputs.units.logits[2, 0, 0], rtol=1e-6)
+    assert outputs.units.logits[0, 0, 0] != outputs.units.logits[1, 0, 0]
 
 
 def test_more_than_the_mean_is_an_edge() -> None:

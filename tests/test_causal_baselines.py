@@ -17,7 +17,7 @@ from studies.seeds import aggregate_seeds
 
 
 @pytest.fixture(scope="module")
-def seen() -> Labels:
+def labels() -> Labels:
     """Two thousand states of the known world."""
     causes, count = rendered.load_world("signed"), 2000
     states, probability = distribution(causes)
@@ -30,45 +30,49 @@ def seen() -> Labels:
 
 def test_labels_become_columns() -> None:
     present = np.array([[1, 0], [0, 0], [1, 1]])
-    made = baselines.make_labels(
+    columns = baselines.make_labels(
         (1, 2), present, ("fear", "anger"), np.array([2, 0, 1]), ("neutral", "anger", "fear")
     )
-    np.testing.assert_array_equal(made.shown, [[1, 0], [0, 0], [0, 1]])
+    np.testing.assert_array_equal(columns.shown, [[1, 0], [0, 0], [0, 1]])
     with pytest.raises(ShapeError, match=r"present is \(3, 2\)"):
         baselines.make_labels((1, 2, 4), present)
 
 
-def test_cooccurrence_is_a_correlation(seen: Labels) -> None:
-    found = baselines.cooccurrence(seen).graph
-    table = np.corrcoef(np.append(seen.present, seen.shown, axis=1).T)
-    np.testing.assert_allclose(found.between, table[:10, :10] - np.eye(10), atol=1e-12)
-    np.testing.assert_allclose(found.to_expressions, table[:10, 10:], atol=1e-12)
-    np.testing.assert_array_equal(found.between, found.between.T)  # to the bit: no direction is chosen
-    constant = seen._replace(present=np.where(np.arange(10) == 3, 0.0, seen.present))
+def test_cooccurrence_is_a_correlation(labels: Labels) -> None:
+    discoveries = baselines.cooccurrence(labels).graph
+    table = np.corrcoef(np.append(labels.present, labels.shown, axis=1).T)
+    np.testing.assert_allclose(discoveries.between, table[:10, :10] - np.eye(10), atol=1e-12)
+    np.testing.assert_allclose(discoveries.to_expressions, table[:10, 10:], atol=1e-12)
+    np.testing.assert_array_equal(
+        discoveries.between, discoveries.between.T
+    )  # to the bit: no direction is chosen
+    constant = labels._replace(present=np.where(np.arange(10) == 3, 0.0, labels.present))
     for method in (baselines.cooccurrence, baselines.partial_correlation):
         assert not method(constant).graph.between[3].any()
 
 
-def test_partial_correlation_is_that_of_residuals(seen: Labels) -> None:
-    found = baselines.partial_correlation(seen).graph
-    rest = np.delete(seen.present, [1, 5], axis=1)
-    left = [column - LinearRegression().fit(rest, column).predict(rest) for column in seen.present[:, [1, 5]].T]
-    np.testing.assert_allclose(found.between[1, 5], np.corrcoef(left)[0, 1], atol=1e-10)
-    rest = np.delete(seen.present, 7, axis=1)
-    pair = (seen.present[:, 7], seen.shown[:, 0])
+def test_partial_correlation_is_that_of_residuals(labels: Labels) -> None:
+    discoveries = baselines.partial_correlation(labels).graph
+    rest = np.delete(labels.present, [1, 5], axis=1)
+    left = [
+        column - LinearRegression().fit(rest, column).predict(rest) for column in labels.present[:, [1, 5]].T
+    ]
+    np.testing.assert_allclose(discoveries.between[1, 5], np.corrcoef(left)[0, 1], atol=1e-10)
+    rest = np.delete(labels.present, 7, axis=1)
+    pair = (labels.present[:, 7], labels.shown[:, 0])
     left = [column - LinearRegression().fit(rest, column).predict(rest) for column in pair]
-    np.testing.assert_allclose(found.to_expressions[7, 0], np.corrcoef(left)[0, 1], atol=1e-10)
+    np.testing.assert_allclose(discoveries.to_expressions[7, 0], np.corrcoef(left)[0, 1], atol=1e-10)
 
 
 def test_thresholds_pass_nothing_where_nothing_depends() -> None:
     generator = np.random.default_rng(0)
     for seed in range(5):
         noise = (generator.random((500, 10)) < 0.4).astype(float)
-        made = baselines.make_labels(
+        columns = baselines.make_labels(
             tuple(range(10)), noise, ("fear",), generator.integers(0, 2, 500), ("fear", "anger")
         )
         for method in (baselines.cooccurrence, baselines.partial_correlation):
-            graph, threshold = method(made)
+            graph, threshold = method(columns)
             assert 0.1 < threshold < 0.2
             assert not list(graphs.threshold_graph(graph, threshold).edges()), seed
 
@@ -87,29 +91,33 @@ def test_acyclicity_is_that_of_the_paper() -> None:
     assert notears.acyclicity(pair)[0] == pytest.approx(2 * np.cosh(0.4) - 2)  # eigenvalues of W o W: +-.4
 
 
-def test_where_the_order_is_known_it_is_a_sparse_regression(seen: Labels) -> None:
-    columns = seen.present[:, :4]
-    allowed = np.triu(np.ones((4, 4), bool), 1)
-    scaled = (columns - columns.mean(0)) / columns.std(0)
-    found = notears.solve(columns, allowed, "squares", 0.05)
-    expected = Lasso(alpha=0.05, fit_intercept=False).fit(scaled[:, :3], scaled[:, 3]).coef_
-    np.testing.assert_allclose(found[:3, 3], expected, atol=1e-3)
-    found = notears.solve(columns, allowed, "logistic", 0.01)
+def test_where_the_order_is_known_it_is_a_sparse_regression(labels: Labels) -> None:
+    columns = labels.present[:, :4]
+    mask = np.triu(np.ones((4, 4), bool), 1)
+    standard = (columns - columns.mean(0)) / columns.std(0)
+    discoveries = notears.solve(columns, mask, "squares", 0.05)
+    expected = Lasso(alpha=0.05, fit_intercept=False).fit(standard[:, :3], standard[:, 3]).coef_
+    np.testing.assert_allclose(discoveries[:3, 3], expected, atol=1e-3)
+    discoveries = notears.solve(columns, mask, "logistic", 0.01)
     regression = LogisticRegression(
         l1_ratio=1.0, solver="saga", C=1 / (0.01 * len(columns)), tol=1e-6, max_iter=1000
     )
-    np.testing.assert_allclose(found[:3, 3], regression.fit(columns[:, :3], columns[:, 3]).coef_[0], atol=5e-3)
-    assert not found[~allowed].any()
+    np.testing.assert_allclose(
+        discoveries[:3, 3], regression.fit(columns[:, :3], columns[:, 3]).coef_[0], atol=5e-3
+    )
+    assert not discoveries[~mask].any()
 
 
 @pytest.fixture(scope="module")
-def found(seen: Labels) -> dict[str, Discovery]:
-    return benchmark_discovery.discover_from_labels(seen)
+def discoveries(labels: Labels) -> dict[str, Discovery]:
+    return benchmark_discovery.discover_from_labels(labels)
 
 
 @pytest.mark.parametrize("loss", ["squares", "logistic"])
-def test_notears_finds_an_acyclic_graph_of_the_known_world(found: dict[str, Discovery], loss: str) -> None:
-    graph, threshold = found[f"NOTEARS, {loss}"]
+def test_notears_finds_an_acyclic_graph_of_the_known_world(
+    discoveries: dict[str, Discovery], loss: str
+) -> None:
+    graph, threshold = discoveries[f"NOTEARS, {loss}"]
     assert notears.acyclicity(graph.between / threshold * 0.3)[0] < 1e-6
     truth = graphs.world_graph(rendered.load_world("signed"))
     between, to_expressions = scores.score(graph, truth, threshold)
@@ -136,30 +144,30 @@ def test_pc_orients_colliders_and_leaves_open_what_nobody_can_tell() -> None:
     graph, threshold = pc.fit_pc(
         baselines.make_labels(causes.units, present, ("fear",), fear, ("neutral", "fear"))
     )
-    found = {edge for edge in graph.edges() if abs(edge.weight) > threshold}
-    assert found == {(1, 4, 1.0), (2, 4, -1.0), (6, 7, 0.5), (7, 6, 0.5), (7, "fear", 1.0)}
+    discoveries = {edge for edge in graph.edges() if abs(edge.weight) > threshold}
+    assert discoveries == {(1, 4, 1.0), (2, 4, -1.0), (6, 7, 0.5), (7, 6, 0.5), (7, "fear", 1.0)}
 
 
 @pytest.mark.skipif(pc.available(), reason="causal-learn is installed")
-def test_without_causal_learn_pc_says_what_to_install(seen: Labels) -> None:
+def test_without_causal_learn_pc_says_what_to_install(labels: Labels) -> None:
     with pytest.raises(ConfigError, match=r"pip install --group studies"):
-        pc.fit_pc(seen)
+        pc.fit_pc(labels)
 
 
-def test_the_contest_scores_every_method_alike(found: dict[str, Discovery]) -> None:
+def test_the_contest_scores_every_method_alike(discoveries: dict[str, Discovery]) -> None:
     truth = graphs.world_graph(rendered.load_world("signed"))
-    assert set(found) == set(benchmark_discovery.ON_LABELS) - (set() if pc.available() else {"PC"})
-    rows = {name: benchmark_discovery.score_row(each, truth) for name, each in found.items()}
+    assert set(discoveries) == set(benchmark_discovery.ON_LABELS) - (set() if pc.available() else {"PC"})
+    rows = {name: benchmark_discovery.score_row(each, truth) for name, each in discoveries.items()}
     assert all(
         set(row) == set(rows["co-occurrence"]) and np.isfinite(list(row.values())).all()
         for row in rows.values()
     )
     assert rows["partial correlation"]["units_hamming"] < rows["co-occurrence"]["units_hamming"]
-    mixed = benchmark_discovery.score_row(
-        found["co-occurrence"], truth, to_expressions=found["NOTEARS, logistic"]
+    joint_row = benchmark_discovery.score_row(
+        discoveries["co-occurrence"], truth, to_expressions=discoveries["NOTEARS, logistic"]
     )
-    assert mixed["units_auroc"] == rows["co-occurrence"]["units_auroc"]
-    assert mixed["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
+    assert joint_row["units_auroc"] == rows["co-occurrence"]["units_auroc"]
+    assert joint_row["expressions_auroc"] == rows["NOTEARS, logistic"]["expressions_auroc"]
     means = aggregate_seeds([{"units_auroc": 0.5}, {"units_auroc": 0.7}])
     assert means == {
         "seeds": 2,

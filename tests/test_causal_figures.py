@@ -27,8 +27,8 @@ TRUTH = graphs.world_graph(rendered.load_world("signed"))
 
 
 def arrows(axes: Axes) -> Counter:
-    found = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
-    return Counter((to_hex(patch.get_edgecolor()), patch.get_linestyle() == "solid") for patch in found)
+    patches = [patch for patch in axes.patches if isinstance(patch, FancyArrowPatch)]
+    return Counter((to_hex(patch.get_edgecolor()), patch.get_linestyle() == "solid") for patch in patches)
 
 
 def test_every_edge_is_an_arrow_of_its_sign() -> None:
@@ -39,15 +39,15 @@ def test_every_edge_is_an_arrow_of_its_sign() -> None:
 
 
 def test_a_face_colours_what_it_shows() -> None:
-    drawn = figures.face_figure(np.zeros((8, 8, 3), np.uint8), TRUTH, TRUTH, {4, 6, 7}, "anger")
-    face, left, right, _, _ = drawn.axes
+    figure = figures.face_figure(np.zeros((8, 8, 3), np.uint8), TRUTH, TRUTH, {4, 6, 7}, "anger")
+    face, left, right, _, _ = figure.axes
     assert face.get_title() == "anger\nAU4, AU6, AU7" and len(face.images) == 1
     loud = {key: count for key, count in arrows(left).items() if key[0] in (figures.EXCITES, figures.INHIBITS)}
     assert loud == {(figures.EXCITES, True): 2, (figures.INHIBITS, False): 1}  # 4 -> 7, 6 -> 7, 4 -| 6
     loud = {key: count for key, count in arrows(right).items() if key[0] in (figures.EXCITES, figures.INHIBITS)}
     assert loud == {(figures.EXCITES, True): 2}  # 4 and 7; 1, which inhibits anger, is not shown
     file = io.BytesIO()
-    drawn.savefig(file, format="png", dpi=30)
+    figure.savefig(file, format="png", dpi=30)
     assert file.getvalue().startswith(b"\x89PNG")
     figures.global_figure(graphs.empty((), ()))  # nothing to draw is no error
 
@@ -60,8 +60,8 @@ def test_a_portrait_shows_what_the_networks_tell() -> None:
     state = jax.jit(lambda: nnx.state(FRAMEWORK.build(config, task, nnx.Rngs(0))), compiler_options=FAST)()
     network = nnx.merge(nnx.graphdef(like), state)
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), np.uint8)
-    drawn = draw_face(network, config, task, image, threshold=0.0)
-    face, among, onwards, own, own_onwards = drawn.axes
+    figure = draw_face(network, config, task, image, threshold=0.0)
+    face, among, onwards, own, own_onwards = figure.axes
     expression, present = face.get_title().split("\n")
     assert expression in task.labels
     assert present == "no action unit" or set(present.split(", ")) <= {"AU1", "AU4", "AU6"}

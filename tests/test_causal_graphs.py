@@ -64,8 +64,8 @@ def test_thresholds_restrictions_and_means() -> None:
         Edge(12, "fear", float(np.float32(0.2))),
         Edge(1, "fear", -1 / 3),
     ]
-    shuffled = graphs.restrict(GRAPH, (12, 1, 2), ("fear", "happiness"))
-    assert same(graphs.mean([GRAPH, shuffled]), GRAPH)
+    order = graphs.restrict(GRAPH, (12, 1, 2), ("fear", "happiness"))
+    assert same(graphs.mean([GRAPH, order]), GRAPH)
 
 
 def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:

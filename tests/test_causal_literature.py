@@ -27,22 +27,22 @@ def test_sources_are_complete_and_cited() -> None:
 
 def test_the_papers_graph_beside_ekmans_by_hand() -> None:
     paper = literature.as_graph(literature.source("causal-affect"), UNITS)
-    found = {each.key: each for each in literature.compare(paper)}
-    assert (found["causal-affect"].jaccard, found["causal-affect"].same_sign) == (1.0, 1.0)
+    agreements = {each.key: each for each in literature.compare(paper)}
+    assert (agreements["causal-affect"].jaccard, agreements["causal-affect"].same_sign) == (1.0, 1.0)
     # Shared: sadness 3 of 5, surprise 4 of 6, happiness 2 of 5, disgust 3 of 3, fear 3 of 7, anger 3 of 8.
-    ekman = found["ekman-1976"]
+    ekman = agreements["ekman-1976"]
     assert (ekman.n_shared, ekman.n_learnt, ekman.n_source) == (18, 30, 22)
     assert ekman.jaccard == pytest.approx(18 / 34)
     # Du et al. have AU 6 in sadness, which the paper's graph inhibits: one of 19 + 1 shared edges disagrees.
-    du = found["du-2014"]
+    du = agreements["du-2014"]
     assert du.same_sign == pytest.approx(du.n_shared / (du.n_shared + 1)) and du.n_shared == 21
 
 
 def test_units_and_expressions_that_one_side_lacks_do_not_count() -> None:
     between = np.zeros((3, 3))
-    learnt = SignedGraph((6, 12, 99), ("neutral", "happiness"), between, [[1, 0.4], [0, -0.2], [0, 0.1]])
-    (found,) = literature.compare(learnt, [literature.source("clark-2020")])
-    assert (found.n_shared, found.n_learnt, found.n_source) == (1, 2, 2)
-    assert found.jaccard == pytest.approx(1 / 3) and found.same_sign == 0.5
+    graph = SignedGraph((6, 12, 99), ("neutral", "happiness"), between, [[1, 0.4], [0, -0.2], [0, 0.1]])
+    (agreement,) = literature.compare(graph, [literature.source("clark-2020")])
+    assert (agreement.n_shared, agreement.n_learnt, agreement.n_source) == (1, 2, 2)
+    assert agreement.jaccard == pytest.approx(1 / 3) and agreement.same_sign == 0.5
     (nothing,) = literature.compare(graphs.empty((99,), ("fear",)), [literature.source("clark-2020")])
     assert np.isnan(nothing.jaccard) and np.isnan(nothing.same_sign)

@@ -26,31 +26,34 @@ def test_areas_are_scikit_learns() -> None:
             generator.integers(0, 4, count) / 4,
         ):  # without ties, and with
             assert scores.auroc(strength, real) == pytest.approx(roc_auc_score(real, strength))
-            found = scores.average_precision(strength, real)
-            assert found == pytest.approx(average_precision_score(real, strength))
+            areas = scores.average_precision(strength, real)
+            assert areas == pytest.approx(average_precision_score(real, strength))
     assert np.isnan(scores.auroc(np.ones(3), np.ones(3, bool)))
     assert np.isnan(scores.average_precision(np.ones(3), np.zeros(3, bool)))
 
 
 def test_a_graph_by_hand() -> None:
-    learnt = np.zeros((4, 4))
-    learnt[0, 1], learnt[1, 0] = 0.9, 0.2  # right
-    learnt[2, 1], learnt[1, 2] = 0.8, -0.1  # the wrong way round, and the stronger direction's sign is wrong
-    learnt[0, 3] = 0.5  # too many
-    found = scores.between_scores(learnt, TRUTH, threshold=0.4)
+    strength = np.zeros((4, 4))
+    strength[0, 1], strength[1, 0] = 0.9, 0.2  # right
+    strength[2, 1], strength[1, 2] = (
+        0.8,
+        -0.1,
+    )  # the wrong way round, and the stronger direction's sign is wrong
+    strength[0, 3] = 0.5  # too many
+    result = scores.between_scores(strength, TRUTH, threshold=0.4)
     # Truths rank 1st and 5th of 12: 10 of 10 others below the first, 7 below the second.
-    assert found.auroc == pytest.approx((10 + 7) / 20)
-    assert found.precision == pytest.approx((1 + 2 / 5) / 2)
-    assert found.skeleton_auroc == 1.0 and found.skeleton_precision == 1.0
-    assert found.direction == 0.5 and found.sign == 0.5
-    assert found.hamming == 1.0  # of the two strongest pairs one is reversed
-    assert found.hamming_own == 2.0 and found.edges_own == 3
+    assert result.auroc == pytest.approx((10 + 7) / 20)
+    assert result.precision == pytest.approx((1 + 2 / 5) / 2)
+    assert result.skeleton_auroc == 1.0 and result.skeleton_precision == 1.0
+    assert result.direction == 0.5 and result.sign == 0.5
+    assert result.hamming == 1.0  # of the two strongest pairs one is reversed
+    assert result.hamming_own == 2.0 and result.edges_own == 3
 
 
 def test_who_chooses_no_direction_is_given_half() -> None:
-    learnt = np.abs(TRUTH) + np.abs(TRUTH).T
-    found = scores.between_scores(learnt, TRUTH, threshold=0.0)
-    assert found.direction == 0.5 and found.hamming == found.hamming_own == 1.0 and found.sign == 0.5
+    strength = np.abs(TRUTH) + np.abs(TRUTH).T
+    result = scores.between_scores(strength, TRUTH, threshold=0.0)
+    assert result.direction == 0.5 and result.hamming == result.hamming_own == 1.0 and result.sign == 0.5
     nothing = scores.between_scores(np.zeros((4, 4)), TRUTH, threshold=0.0)
     assert (nothing.auroc, nothing.direction, nothing.sign) == (0.5, 0.5, 0.0)
     assert (nothing.hamming, nothing.hamming_own, nothing.edges_own) == (2.0, 2.0, 0)
@@ -62,13 +65,13 @@ def test_who_chooses_no_direction_is_given_half() -> None:
 
 def test_edges_to_expressions_by_hand() -> None:
     truth = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, 0.5]])
-    learnt = np.array([[0.6, 0.3], [0.4, 0.0], [0.0, 0.2]])
-    found = scores.expression_scores(learnt, truth, threshold=0.25)
-    assert found.auroc == pytest.approx((3 + 3 + 2) / 9)
-    assert found.precision == pytest.approx((1 + 1 + 3 / 4) / 3)
-    assert found.sign == pytest.approx(2 / 3)
-    assert (found.hamming, found.hamming_own, found.edges_own) == (2.0, 2.0, 3)
-    assert np.isnan(found.direction)
+    strength = np.array([[0.6, 0.3], [0.4, 0.0], [0.0, 0.2]])
+    result = scores.expression_scores(strength, truth, threshold=0.25)
+    assert result.auroc == pytest.approx((3 + 3 + 2) / 9)
+    assert result.precision == pytest.approx((1 + 1 + 3 / 4) / 3)
+    assert result.sign == pytest.approx(2 / 3)
+    assert (result.hamming, result.hamming_own, result.edges_own) == (2.0, 2.0, 3)
+    assert np.isnan(result.direction)
 
 
 def test_agreement_is_jaccards() -> None:
@@ -92,7 +95,7 @@ def test_the_true_graph_of_a_world_scores_fully() -> None:
         for cause, effect, strength in causes.edges
     )
     larger = graphs.restrict(truth, truth.units[::-1], truth.expressions[::-1])
-    for found in scores.score(larger, truth, 0.0):
-        assert (found.auroc, found.precision, found.sign, found.hamming) == (1.0, 1.0, 1.0, 0.0)
+    for result in scores.score(larger, truth, 0.0):
+        assert (result.auroc, result.precision, result.sign, result.hamming) == (1.0, 1.0, 1.0, 0.0)
     with pytest.raises(LabelError, match="no node 26"):
         scores.score(graphs.restrict(truth, truth.units[:-1], truth.expressions), truth, 0.0)

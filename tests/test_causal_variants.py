@@ -39,10 +39,10 @@ PAPER = (
 
 
 def test_rows_have_the_parts_of_the_papers_table() -> None:
-    named = {"dis": "disentangle", "gc": "global_graph", "sac": "sample_graph", "cf": "counterfactual"}
+    parts = {"dis": "disentangle", "gc": "global_graph", "sac": "sample_graph", "cf": "counterfactual"}
     for row, words in zip(rows(), PAPER, strict=True):
-        there = {name for short, name in named.items() if short in words.split()}
-        assert {name for name in named.values() if getattr(row.parts, name)} == there, row.name
+        there = {name for short, name in parts.items() if short in words.split()}
+        assert {name for name in parts.values() if getattr(row.parts, name)} == there, row.name
         assert row.parts.acyclic == (row.number != 14)
     base = CausalAffectConfig(encoder="small", width=8)
     assert variant(base, 15) == base and variant(base, "gc-dis") == variant(base, 4) != base
@@ -74,10 +74,10 @@ def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
     path.mkdir()
     draw = np.random.default_rng(count)
     np.save(path / "images.npy", draw.integers(0, 255, (count, 64, 64, 3), dtype=np.uint8))
-    shown = draw.integers(0, 2, (count, len(units))).astype(np.float32)
+    states = draw.integers(0, 2, (count, len(units))).astype(np.float32)
     who = np.arange(count, dtype=np.int32) // 2
     label = draw.integers(0, 2, count).astype(np.int32)
-    np.savez(path / "columns.npz", units=shown, units_known=shown >= 0, identity=who, label=label)
+    np.savez(path / "columns.npz", units=states, units_known=states >= 0, identity=who, label=label)
     about = {"name": path.name, "labels": ["anger", "happiness"], "units": units}
     (path / "about.json").write_text(json.dumps(about))
     return path
@@ -87,15 +87,15 @@ def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one", 20, (4, 12)), folder(tmp_path / "other", 40, (1, 12))
     config = MixedConfig(sets=(f"rendered:{one}=units", f"rendered:{other}"), held_out=0.25, weights=(1.0, 3.0))
     model, train = CausalAffectConfig(encoder="small"), TrainConfig(batch=10)
-    found = inputs.open_mixture(model, config, train, 0)
-    assert found.task == Task(labels=("anger", "happiness"), units=(1, 4, 12), size=64)
-    assert found.name == "one + other" and found.examples == 46  # a quarter of the people, rounded
-    batch = next(found.stream)
-    known = np.array([[False, True, True]] * 3 + [[True, False, True]] * 7)
-    np.testing.assert_array_equal(batch["units_known"], known)
-    np.testing.assert_array_equal(batch["label"] >= 0, ~known[:, 1])
-    held = found.validation
-    assert held is not None and len(held) == 14 and (held.columns["label"] >= 0).sum() == 10
+    mixture = inputs.open_mixture(model, config, train, 0)
+    assert mixture.task == Task(labels=("anger", "happiness"), units=(1, 4, 12), size=64)
+    assert mixture.name == "one + other" and mixture.examples == 46  # a quarter of the people, rounded
+    batch = next(mixture.stream)
+    mask = np.array([[False, True, True]] * 3 + [[True, False, True]] * 7)
+    np.testing.assert_array_equal(batch["units_known"], mask)
+    np.testing.assert_array_equal(batch["label"] >= 0, ~mask[:, 1])
+    validation = mixture.validation
+    assert validation is not None and len(validation) == 14 and (validation.columns["label"] >= 0).sum() == 10
     for wrong, message in (
         ({"sets": ()}, "is empty"),
         ({"weights": (1.0,)}, "1 numbers for 2"),
@@ -111,17 +111,17 @@ def test_bundled_configs_are_read() -> None:
     kinds = [("model", CausalAffectConfig), ("train", TrainConfig), ("data", MixedConfig), ("seed", int)]
     settings = dataclasses.make_dataclass("Settings", kinds)
     for name, (setting, encoder) in names.items():
-        found = load_toml(settings, home / f"{name}.toml")
-        assert found.data.setting == setting and found.model.encoder == encoder  # type: ignore[attr-defined]
+        config = load_toml(settings, home / f"{name}.toml")
+        assert config.data.setting == setting and config.model.encoder == encoder  # type: ignore[attr-defined]
 
 
 def test_expressions_and_units_are_measured_where_they_are_known() -> None:
     """A network that is right wherever it is asked, of images that tell their answers."""
-    shown = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
+    states = np.array([[1, 0], [0, 1], [1, 1]], np.float32)
     images = np.zeros((5, 4, 4, 3), np.uint8)
-    images[:3, 0, 0, :2] = shown
+    images[:3, 0, 0, :2] = states
     images[3:, 0, 0, 2] = [1, 0]
-    one = data.Dataset("units", data.ArraySource(images[:3]), {"units": shown}, units=(4, 12))
+    one = data.Dataset("units", data.ArraySource(images[:3]), {"units": states}, units=(4, 12))
     label = np.array([1, 0], np.int32)
     other = data.Dataset("faces", data.ArraySource(images[3:]), {"label": label}, labels=("anger", "happiness"))
     both = data.concat([one, other])
@@ -139,9 +139,9 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
             classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units
         )
 
-    found = ask(both)
-    assert tuple(name for name in metric_names(task, "labels", True) if name in found) == tuple(found)
-    assert found["accuracy"] == 1.0 and found["units_f1"] == found["units_f1_au12"] == 1.0
+    result = ask(both)
+    assert tuple(name for name in metric_names(task, "labels", True) if name in result) == tuple(result)
+    assert result["accuracy"] == 1.0 and result["units_f1"] == result["units_f1_au12"] == 1.0
     assert "accuracy" not in ask(data.concat([one], both.labels, both.units))
     assert "units_f1" not in ask(data.concat([other], both.labels, both.units))
 
@@ -169,20 +169,20 @@ def test_what_a_study_reports() -> None:
     right = 4.0 * truth - 2.0
     levels = GraphOutputs(np.zeros((4, 2, 2, 2)), np.zeros((4, 2, 2, 3)), np.stack([-right, -0.5 * right], 1))
     label = np.array([0, 1, 1, 0])
-    seen = Outputs(np.zeros((4, 5)), np.zeros((4, 2, 3)), 2.0 * right, levels, None, 3.0 * np.eye(2)[label])
-    units, expressions = halves.split_heads(CausalAffectConfig(encoder="small"), seen)  # type: ignore[arg-type]
+    outputs = Outputs(np.zeros((4, 5)), np.zeros((4, 2, 3)), 2.0 * right, levels, None, 3.0 * np.eye(2)[label])
+    units, expressions = halves.split_heads(CausalAffectConfig(encoder="small"), outputs)  # type: ignore[arg-type]
     run = halves.HalvesRun(units, expressions, {}, {}, 1.0)
     task = Task(labels=("anger", "happiness"), units=(4, 12))
     columns = {"units": truth, "units_known": truth >= 0, "label": label}
-    found = halves.metrics_row(run, task, columns)
-    assert found["units_f1_features"] == 1.0 and found["units_f1_sample"] < 0.5
-    assert found["units_f1_answer"] == 1.0 and found["accuracy_answer"] == 1.0  # the surest decides the mean
-    means = aggregate_seeds([found, found | {"accuracy_answer": 0.5}])
+    row = halves.metrics_row(run, task, columns)
+    assert row["units_f1_features"] == 1.0 and row["units_f1_sample"] < 0.5
+    assert row["units_f1_answer"] == 1.0 and row["accuracy_answer"] == 1.0  # the surest decides the mean
+    means = aggregate_seeds([row, row | {"accuracy_answer": 0.5}])
     assert means["accuracy_answer"] == 0.75 and means["accuracy_answer_sd"] == pytest.approx(0.5**1.5)
 
 
 @pytest.mark.parametrize(
-    ("made", "message"),
+    ("build", "message"),
     [
         (lambda: PartsConfig(global_graph=False, sample_graph=False), "needs a graph"),
         (lambda: GraphConfig(start=0.0), r"model.graph.start = 0.0: must be more than 0"),
@@ -194,6 +194,6 @@ def test_what_a_study_reports() -> None:
         (lambda: MixedConfig(held_out=1.0), "held_out"),
     ],
 )
-def test_what_does_not_go_together_is_refused(made: object, message: str) -> None:
+def test_what_does_not_go_together_is_refused(build: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        made()  # type: ignore[operator]
+        build()  # type: ignore[operator]

@@ -41,7 +41,7 @@ def test_b2_is_imported_under_its_published_names(tmp_path: Path) -> None:
 
 
 def test_unused_and_repeated_arrays_are_dropped_by_name() -> None:
-    for layout, dropped, kept in (
+    for layout, copy, original in (
         (ddamfn.TORCH, "features.3.model.8.conv_dw.bn.running_var", "features.3.model.8.conv.bn.running_var"),
         (ddamfn.TORCH, "features.2.conv_dw.prelu.weight", "features.2.conv.prelu.weight"),
         (ddamfn.TORCH, "cat_head1.CoordAtt.Linear.conv.weight", "cat_head1.CoordAtt.Linear_h.conv.weight"),
@@ -50,5 +50,5 @@ def test_unused_and_repeated_arrays_are_dropped_by_name() -> None:
         (residual_masking.TORCH, "mask2.downsample1.0.weight", "layer2.0.downsample.0.weight"),
         (segmentation_vgg.TORCH, "seg4.downsample1.0.weight", "seg4.conv1.downsample.0.weight"),
     ):
-        assert layout.map_key(dropped) is None
-        assert layout.map_key(kept) is not None
+        assert layout.map_key(copy) is None
+        assert layout.map_key(original) is not None

@@ -21,7 +21,7 @@ def test_warp_samples_between_aligned_corners_with_zeros_outside(
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     looks_x, looks_y = np.asarray(affine) @ np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
     where = np.stack([(looks_y + 1) / 2 * (height - 1), (looks_x + 1) / 2 * (width - 1)])
-    wanted = np.stack(
+    samples = np.stack(
         [
             ndimage.map_coordinates(np.asarray(image[..., c]), where, order=1, mode="grid-constant")
             for c in (0, 1)
@@ -30,7 +30,7 @@ def test_warp_samples_between_aligned_corners_with_zeros_outside(
     )
     got = jax.jit(spatial_transformer.warp)(image, jnp.asarray(affine, jnp.float32))
     # positions are float32: 1e-6 of 12 pixels, times differences of at most 1 between them
-    np.testing.assert_allclose(got.reshape(-1, 2), wanted, atol=2e-5)
+    np.testing.assert_allclose(got.reshape(-1, 2), samples, atol=2e-5)
 
 
 @pytest.mark.parametrize("window", [2, 5])
@@ -39,9 +39,9 @@ def test_position_bias_is_the_tables_row_of_the_displacement(window: int, key: j
     table = jax.random.normal(key, (span**2, 3))
     row, column = np.divmod(np.arange(window**2), window)
     down, right = (place[:, None] - place[None] + window - 1 for place in (row, column))  # query less key
-    wanted = np.asarray(table)[down * span + right].transpose(2, 0, 1)
+    rows = np.asarray(table)[down * span + right].transpose(2, 0, 1)
     bias = jax.jit(attention.relative_position_bias, static_argnums=1)(table, window)
-    np.testing.assert_array_equal(bias, wanted)
+    np.testing.assert_array_equal(bias, rows)
 
 
 def test_attention_is_a_softmax_over_the_keys_of_each_head() -> None:
@@ -51,8 +51,8 @@ def test_attention_is_a_softmax_over_the_keys_of_each_head() -> None:
     got = jax.jit(attention.attend, static_argnums=3)(query, keys, value, 2, bias)
     for head, own in enumerate((slice(0, 3), slice(3, 6))):
         weights = np.exp(query[:, own] @ keys[:, own].T / np.sqrt(3) + bias[head])
-        wanted = weights / weights.sum(1, keepdims=True) @ value[:, own]
-        np.testing.assert_allclose(got[:, own], wanted, atol=1e-5)
+        truth = weights / weights.sum(1, keepdims=True) @ value[:, own]
+        np.testing.assert_allclose(got[:, own], truth, atol=1e-5)
 
 
 def timm_convnext(classes: int) -> dict[str, tuple[int, ...]]:
@@ -75,7 +75,7 @@ def timm_convnext(classes: int) -> dict[str, tuple[int, ...]]:
 
 
 def test_convnext_b_takes_timms_file() -> None:
-    published = {key: np.broadcast_to(np.float32(0), shape) for key, shape in timm_convnext(1000).items()}
+    arrays = {key: np.broadcast_to(np.float32(0), shape) for key, shape in timm_convnext(1000).items()}
     net = nnx.eval_shape(lambda: ARCHITECTURES["convnext-b"].net(1000, rngs=nnx.Rngs(0)))
-    ours = Translated(net, convnext.TORCH, published, "timm's file")
+    ours = Translated(net, convnext.TORCH, arrays, "timm's file")
     assert sum(ours[name].size for name in ours) == 88_591_464  # as torchvision states it

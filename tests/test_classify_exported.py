@@ -38,7 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def damaged(folder: Path, tmp_path: Path) -> Path:
+def copy(folder: Path, tmp_path: Path) -> Path:
     """A copy to be spoilt."""
     for path in folder.iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())
@@ -65,9 +65,9 @@ def test_gradients_and_maps_over_it(folder: Path, images: jax.Array) -> None:
     def top(images: jax.Array) -> jax.Array:
         return classifier.apply(classifier.state, images[None])[0, 1]
 
-    wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images)
-    np.testing.assert_allclose(jax.vmap(jax.grad(top))(images), wanted, atol=1e-6)
-    np.testing.assert_allclose(jax.grad(lambda all: jax.vmap(top)(all).sum())(images), wanted, atol=1e-6)
+    gradient = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images)
+    np.testing.assert_allclose(jax.vmap(jax.grad(top))(images), gradient, atol=1e-6)
+    np.testing.assert_allclose(jax.grad(lambda all: jax.vmap(top)(all).sum())(images), gradient, atol=1e-6)
     whole = jax.vmap(lambda one: classifier.network(classifier.state, one[None])[0])(images)
     np.testing.assert_allclose(whole[:, 0], forward(WEIGHTS, images), atol=1e-6)
     twice = jax.tree.map(lambda leaf: jnp.stack([leaf, 2 * leaf]), classifier.state)
@@ -86,9 +86,9 @@ def test_gradients_on_several_devices_as_searches_ask_for_them(folder: Path, ima
     classifier = classify.load(folder)
     over = sharding.sharding_for(4)
     assert over.mesh.size == 2
-    found = over(gradients, over.replicate(classifier), images[:4])
-    wanted = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
+    result = over(gradients, over.replicate(classifier), images[:4])
+    gradient = jax.grad(lambda images: forward(WEIGHTS, images)[:, 1].sum())(images[:4])
+    np.testing.assert_allclose(result, gradient, atol=1e-6)
 
 
 def test_a_network_without_a_size_is_not_exported() -> None:
@@ -101,15 +101,15 @@ def test_its_precision_is_its_own(folder: Path) -> None:
         classify.in_bfloat16(classify.load(folder))
 
 
-def test_a_missing_or_damaged_network_is_told(damaged: Path) -> None:
-    path = damaged / exported.FORWARD_FILE
+def test_a_missing_or_damaged_network_is_told(copy: Path) -> None:
+    path = copy / exported.FORWARD_FILE
     for content in (path.read_bytes()[:200], b"", b"nonsense" * 50):
         path.write_bytes(content)
         with pytest.raises(CheckpointError, match=r"was not written by jax\.export, or is damaged"):
-            classify.load(damaged)
+            classify.load(copy)
     path.unlink()
     with pytest.raises(CheckpointError, match=r"no network at .*forward\.stablehlo"):
-        classify.load(damaged)
+        classify.load(copy)
 
 
 @pytest.mark.parametrize(
@@ -119,15 +119,15 @@ def test_a_missing_or_damaged_network_is_told(damaged: Path) -> None:
         ({"native_labels": ("happy", "sad")}, "does not return one score for each of 2 labels"),
     ],
 )
-def test_a_card_of_another_network_is_refused(damaged: Path, change: dict, message: str) -> None:
-    write_card(dataclasses.replace(classify.read_card(damaged), **change), damaged)
+def test_a_card_of_another_network_is_refused(copy: Path, change: dict, message: str) -> None:
+    write_card(dataclasses.replace(classify.read_card(copy), **change), copy)
     with pytest.raises(CheckpointError, match=message):
-        classify.load(damaged)
+        classify.load(copy)
 
 
-def test_weights_of_another_network_are_refused(damaged: Path) -> None:
-    card = dataclasses.replace(classify.read_card(damaged), sha256="")
-    write_card(card, damaged)
-    write_safetensors(damaged / card.weights, {"kernel": np.zeros((48, 3), np.float32)})
+def test_weights_of_another_network_are_refused(copy: Path) -> None:
+    card = dataclasses.replace(classify.read_card(copy), sha256="")
+    write_card(card, copy)
+    write_safetensors(copy / card.weights, {"kernel": np.zeros((48, 3), np.float32)})
     with pytest.raises(CheckpointError, match="missing 'bias'"):
-        classify.load(damaged)
+        classify.load(copy)

@@ -28,7 +28,7 @@ IMPORTED = {"dan-rafdb": 0, "dan-affectnet8": 1, "hsemotion-b0-affectnet7": 2}
 
 
 @pytest.fixture(scope="module")
-def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three of the seventeen with generated weights, as the command line imports them."""
     root = tmp_path_factory.mktemp("imported")
     for name, seed in IMPORTED.items():
@@ -38,22 +38,22 @@ def imported(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", IMPORTED)
-def test_round_trip_through_import_and_card(name: str, imported: Path) -> None:
-    classifier = classify.load(imported / name)
-    loaded = flat_arrays(classifier.state)
+def test_round_trip_through_import_and_card(name: str, folder: Path) -> None:
+    classifier = classify.load(folder / name)
+    arrays = flat_arrays(classifier.state)
     for key, array in random_weights.arrays(name, IMPORTED[name]).items():
-        np.testing.assert_array_equal(loaded[key], array, err_msg=key)
-    card = classify.read_card(imported / name)
-    known = classify.read_card(classify.registry.ASSETS / name)
+        np.testing.assert_array_equal(arrays[key], array, err_msg=key)
+    card = classify.read_card(folder / name)
+    original = classify.read_card(classify.registry.ASSETS / name)
     assert classifier.card == card
     assert card == dataclasses.replace(
-        known, weights="weights.safetensors", sha256=sha256(imported / name / "weights.safetensors")
+        original, weights="weights.safetensors", sha256=sha256(folder / name / "weights.safetensors")
     )
 
 
-def test_an_imported_file_that_was_changed_is_refused(imported: Path, tmp_path: Path) -> None:
+def test_an_imported_file_that_was_changed_is_refused(folder: Path, tmp_path: Path) -> None:
     for name in ("card.toml", "weights.safetensors"):
-        (tmp_path / name).write_bytes((imported / "hsemotion-b0-affectnet7" / name).read_bytes())
+        (tmp_path / name).write_bytes((folder / "hsemotion-b0-affectnet7" / name).read_bytes())
     data = bytearray((tmp_path / "weights.safetensors").read_bytes())
     data[-2] ^= 1
     (tmp_path / "weights.safetensors").write_bytes(data)
@@ -61,25 +61,25 @@ def test_an_imported_file_that_was_changed_is_refused(imported: Path, tmp_path: 
         classify.load(tmp_path)
 
 
-def test_the_checkpoint_decides_between_the_nets_of_a_name(imported: Path, tmp_path: Path) -> None:
-    small = classify.load("hsemotion-affectnet7", imported / "hsemotion-b0-affectnet7.file")
+def test_the_checkpoint_decides_between_the_nets_of_a_name(folder: Path, tmp_path: Path) -> None:
+    small = classify.load("hsemotion-affectnet7", folder / "hsemotion-b0-affectnet7.file")
     assert small.name == "hsemotion-b0-affectnet7" and small.card.size == 224
     large = classify.load(
         "hsemotion-affectnet7", random_weights.checkpoint("hsemotion-b2-affectnet7", str(tmp_path / "b2"))
     )
     assert large.name == "hsemotion-b2-affectnet7" and large.card.size == 260
     with pytest.raises(CheckpointError, match="does not fit the net"):
-        classify.load("hsemotion-affectnet7", imported / "dan-rafdb.file")
+        classify.load("hsemotion-affectnet7", folder / "dan-rafdb.file")
 
 
-def test_other_classes_than_the_card_has(imported: Path) -> None:
+def test_other_classes_than_the_card_has(folder: Path) -> None:
     with pytest.raises(CheckpointError, match=r"'head/bias' has shape \(8,\), the net has \(7,\)"):
-        classify.load("dan-affectnet7", imported / "dan-affectnet8.file")
+        classify.load("dan-affectnet7", folder / "dan-affectnet8.file")
 
 
 @pytest.mark.slow
 def test_an_audit_over_three_of_them_runs_by_config(
-    imported: Path,
+    folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
@@ -92,7 +92,7 @@ def test_an_audit_over_three_of_them_runs_by_config(
     config = dataclasses.replace(
         fake_audit.CONFIG,
         head="bundled",
-        classifiers=tuple(str(imported / name) for name in IMPORTED),
+        classifiers=tuple(str(folder / name) for name in IMPORTED),
         identities=1,
         expressions=("happiness", "surprise"),
         symmetry_steps=3,
@@ -106,8 +106,8 @@ def test_an_audit_over_three_of_them_runs_by_config(
     assert code == 0, capsys.readouterr().err
     result = audit.load(tmp_path / "run")
     assert list(result.surfaces.classifier.values) == list(IMPORTED)
-    shown = np.asarray(result.surfaces)
-    assert np.isfinite(shown).all() and ((shown >= 0) & (shown <= 1)).all()
+    values = np.asarray(result.surfaces)
+    assert np.isfinite(values).all() and ((values >= 0) & (values <= 1)).all()
 
 
 def test_the_list_tells_where_files_are(capsys: pytest.CaptureFixture[str]) -> None:
@@ -158,9 +158,9 @@ def test_onnx_runs_on_the_host(size: int | str, batch: int | str, tmp_path: Path
     assert classifier.on_host and classifier.card.weights == "weights.onnx"
     images = np.random.default_rng(0).random((3, 40, 40, 3), np.float32)
     card = classifier.card
-    prepared = np.asarray(jax.jit(lambda images: classify.preprocess.prepare(images, card))(images))
-    wanted = prepared.mean((1, 2)) @ np.arange(24, dtype=np.float32).reshape(3, 8)
-    np.testing.assert_allclose(classifier.logits(images), wanted, rtol=1e-4, atol=1e-4)
+    inputs = np.asarray(jax.jit(lambda images: classify.preprocess.prepare(images, card))(images))
+    logits = inputs.mean((1, 2)) @ np.arange(24, dtype=np.float32).reshape(3, 8)
+    np.testing.assert_allclose(classifier.logits(images), logits, rtol=1e-4, atol=1e-4)
     assert classify.load(tmp_path / "mine").labels == classifier.labels
 
 

@@ -50,8 +50,8 @@ def test_distance_map_and_gradient_are_those_of_the_original(
     np.testing.assert_allclose(where, arrays[f"spatial_{size}"], atol=1e-5 * arrays[f"spatial_{size}"].max())
     if size != "64":
         gradient = gradient[:, ::4, ::4]
-    wanted = 2 * arrays[f"grad_in0_{size}"]  # ours is for images in [0, 1], theirs for [-1, 1]
-    np.testing.assert_allclose(gradient, wanted, atol=1e-4 * np.abs(wanted).max())
+    truth = 2 * arrays[f"grad_in0_{size}"]  # ours is for images in [0, 1], theirs for [-1, 1]
+    np.testing.assert_allclose(gradient, truth, atol=1e-4 * np.abs(truth).max())
 
 
 def test_equal_images_differ_by_rounding_alone(fixture: tuple[Arrays, Arrays], measure: lpips.Lpips) -> None:

@@ -93,11 +93,11 @@ def test_convolution_is_that_of_lax(
 ) -> None:
     maps = jax.random.normal(key, shape)
     kernel = jax.random.normal(jax.random.fold_in(key, 1), (size, size, shape[-1], 4))
-    wanted = lax.conv_general_dilated(
+    truth = lax.conv_general_dilated(
         maps, kernel, (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
     )
     got = jax.jit(lambda maps: convolutions.convolution(maps, kernel, stride, padding))(maps)
-    np.testing.assert_allclose(got, wanted, atol=5e-5)
+    np.testing.assert_allclose(got, truth, atol=5e-5)
 
 
 @pytest.mark.parametrize(("inputs", "stride"), [(1, 2), (5, 1)])

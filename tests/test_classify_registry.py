@@ -30,8 +30,8 @@ def read_weights(path: Path) -> dict[str, np.ndarray]:
 def rewrite(folder: Path, **arrays: np.ndarray | None) -> None:
     """Replace arrays (None: drop) and sign the card anew."""
     path = folder / "weights.npz"
-    kept = {name: value for name, value in {**read_weights(path), **arrays}.items() if value is not None}
-    write_weights(path, kept)
+    entries = {name: value for name, value in {**read_weights(path), **arrays}.items() if value is not None}
+    write_weights(path, entries)
     classify.write_card(dataclasses.replace(classify.read_card(folder), sha256=sha256(path)), folder)
 
 
@@ -160,7 +160,7 @@ def test_cards_that_cannot_be_used(folder: Path, line: str, message: str) -> Non
     path = folder / "card.toml"
     card = dataclasses.asdict(classify.read_card(folder))
     key = line.split(" = ")[0]
-    kept = {name: value for name, value in card.items() if name != key and value is not None}
-    path.write_text(tomli_w.dumps(kept) + line + "\n", encoding="utf-8")
+    entries = {name: value for name, value in card.items() if name != key and value is not None}
+    path.write_text(tomli_w.dumps(entries) + line + "\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=message):
         classify.load(folder)

@@ -137,8 +137,8 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
     weights = state_dict()
     images = np.random.default_rng(1).random((2, SIZE, SIZE, 3), np.float32)
     classifier = classify.from_state_dict("toy", wrap(weights), labels=LABELS)
-    wanted = torch_logits(images.transpose(0, 3, 1, 2).astype(float), weights)
-    np.testing.assert_allclose(classifier.logits(images), wanted, atol=1e-5 * np.abs(wanted).max())
+    logits = torch_logits(images.transpose(0, 3, 1, 2).astype(float), weights)
+    np.testing.assert_allclose(classifier.logits(images), logits, atol=1e-5 * np.abs(logits).max())
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def convolved(maps: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndar
 
 def test_maps_are_those_of_numpy(net: vgg.Vgg16, state_dict: dict[str, np.ndarray]) -> None:
     image = np.random.default_rng(1).normal(size=(32, 64, 3)).astype(np.float32)
-    maps, wanted = image.transpose(2, 0, 1).astype(np.float64), []
+    maps, pools = image.transpose(2, 0, 1).astype(np.float64), []
     for conv in CONVS:
         maps = np.maximum(
             convolved(maps, state_dict[f"features.{conv}.weight"], state_dict[f"features.{conv}.bias"]), 0
@@ -63,9 +63,9 @@ def test_maps_are_those_of_numpy(net: vgg.Vgg16, state_dict: dict[str, np.ndarra
         if conv in POOLED:
             channels, height, width = maps.shape
             maps = maps.reshape(channels, height // 2, 2, width // 2, 2).max((2, 4))
-            wanted.append(maps.transpose(1, 2, 0))
+            pools.append(maps.transpose(1, 2, 0))
     got = jax.jit(lambda images: net.encoder(images))(image[None])
-    for ours, theirs in zip(got, wanted, strict=True):
+    for ours, theirs in zip(got, pools, strict=True):
         np.testing.assert_allclose(ours[0], theirs, atol=1e-5 * np.abs(theirs).max(), rtol=0)
 
 
@@ -98,5 +98,5 @@ def test_input_is_blue_green_red_less_the_mean() -> None:
     card = Card("faces", "vgg16-face", ("happy", "sad"))
     card = card.with_preprocessing(ARCHITECTURES["vgg16-face"].preprocessing)
     image = np.random.default_rng(3).uniform(size=(1, 224, 224, 3)).astype(np.float32)
-    wanted = 255 * image[0, 5, 7].astype(np.float64)[::-1] - (93.5940, 104.7624, 129.1863)
-    np.testing.assert_allclose(prepare(jnp.asarray(image), card)[0, 5, 7], wanted, atol=2e-5)
+    pixel = 255 * image[0, 5, 7].astype(np.float64)[::-1] - (93.5940, 104.7624, 129.1863)
+    np.testing.assert_allclose(prepare(jnp.asarray(image), card)[0, 5, 7], pixel, atol=2e-5)

@@ -149,8 +149,8 @@ def test_an_interrupt_while_libraries_are_imported_is_not_lost() -> None:
         "main.importlib.import_module = load\n"
         "main.run(['audit'])\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (130, "jaxface: interrupted\n")
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stderr) == (130, "jaxface: interrupted\n")
 
 
 def test_an_error_of_jaxface_itself_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -182,17 +182,17 @@ def test_help_and_import_start_no_jax() -> None:
         "sys.exit(f'{code} {sorted(heavy)}' if code or heavy else 0)\n"
     )
     began = time.monotonic()
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    process = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     seconds = time.monotonic() - began
-    assert done.returncode == 0, done.stderr
+    assert process.returncode == 0, process.stderr
     assert seconds < 3.0  # 0.1 s on a free machine; a loaded one gets ten times the goal of 0.3 s
 
 
 def test_import_jaxface_starts_no_jax() -> None:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", "import sys, jaxface, jaxface.cli; sys.exit('jax' in sys.modules)"], check=False
     )
-    assert done.returncode == 0
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)

@@ -30,7 +30,7 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return finished_run(tmp_path_factory.mktemp("runs") / "finished").folder
 
 
@@ -51,8 +51,8 @@ def test_render_a_strip_shows_the_frozen_side() -> None:
     assert run("render --size 32 --symmetry 1 0 --identity-seed 3 --out strips") == 0
     strip = picture(Path("strips/render.png"))[-32:]
     whole, half = strip[:, :32].astype(int), strip[:, -32:].astype(int)
-    changed = np.abs(whole - half).sum(axis=(0, 2))
-    assert changed[16:].sum() > 3 * changed[:16].sum()  # the person's left is on the right of the picture
+    difference = np.abs(whole - half).sum(axis=(0, 2))
+    assert difference[16:].sum() > 3 * difference[:16].sum()  # the person's left is on the right of the picture
 
 
 def test_render_takes_an_intervention_and_its_levels() -> None:
@@ -100,8 +100,8 @@ def test_classifiers_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) ->
     assert run("classifiers list face-api") == 2
 
 
-def test_the_report_of_a_run_is_written_again(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(f"report {finished} --out here") == 0
+def test_the_report_of_a_run_is_written_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"report {folder} --out here") == 0
     out = capsys.readouterr().out
     assert "one         happiness" in out
     assert out.endswith("report: here/report.html\n")
@@ -114,8 +114,8 @@ def test_report_without_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert "nowhere" in capsys.readouterr().err
 
 
-def test_a_gate(finished: Path) -> None:
-    summary = jf.audit.load(finished).summary
+def test_a_gate(folder: Path) -> None:
+    summary = jf.audit.load(folder).summary
     assert gates.check([gates.parse("score>0.2")], summary) == []
     lines = gates.check([gates.parse("score > 0.01"), gates.parse("significant>0.5")], summary)
     assert len(lines) == 4
@@ -150,8 +150,8 @@ def test_audit_refuses(arguments: str, message: str, capsys: pytest.CaptureFixtu
     assert not Path("runs").exists()
 
 
-def test_audit_of_a_folder_that_belongs_to_another(finished: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(f"audit --out {finished}") == 2
+def test_audit_of_a_folder_that_belongs_to_another(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(f"audit --out {folder}") == 2
     assert "belongs to another audit" in capsys.readouterr().err
 
 

@@ -22,12 +22,12 @@ def test_the_same_settings_claim_a_folder_twice_and_others_are_listed(tmp_path: 
         "labels": ["happy", "sad"],
         "crop": {"size": 8},
     }
-    changed = {**SETTINGS, "seed": 2, "crop": {"size": 8, "margin": 0.5}}
+    settings = {**SETTINGS, "seed": 2, "crop": {"size": 8, "margin": 0.5}}
     text = r"another audit \(crop.margin was None, is now 0.5; seed was 1, is now 2\); name another folder"
     with pytest.raises(StoreError, match=text):
-        run_folder.claim(folder, changed, "audit")
+        run_folder.claim(folder, settings, "audit")
     with pytest.raises(StoreError, match=text):
-        run_folder.check(folder, changed, "audit")
+        run_folder.check(folder, settings, "audit")
     assert run_folder.read_settings(folder, "audit")["seed"] == 1
 
 

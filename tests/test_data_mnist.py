@@ -22,17 +22,17 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return images, np.array([0, 1, 2, 7, 8, 9], np.uint8)
 
 
-def write(root: Path, stem: str, kind: str, array: np.ndarray, cut: int = 0, zipped: bool = False) -> None:
+def write(root: Path, stem: str, kind: str, array: np.ndarray, cut: int = 0, gz: bool = False) -> None:
     header = struct.pack(f">I{array.ndim}I", 0x800 | array.ndim, *array.shape)
     content = header + array.tobytes()[: array.size - cut]
-    path = root / f"{stem}-{kind}{'.gz' if zipped else ''}"
-    path.write_bytes(gzip.compress(content) if zipped else content)
+    path = root / f"{stem}-{kind}{'.gz' if gz else ''}"
+    path.write_bytes(gzip.compress(content) if gz else content)
 
 
 def test_idx_files_are_read_plain_and_zipped(tmp_path: Path, digits: tuple[np.ndarray, np.ndarray]) -> None:
     images, labels = digits
     write(tmp_path, "train-images", "idx3-ubyte", images)
-    write(tmp_path, "train-labels", "idx1-ubyte", labels, zipped=True)
+    write(tmp_path, "train-labels", "idx1-ubyte", labels, gz=True)
     dataset = data.open("mnist", tmp_path, split="train")
     assert dataset.labels == tuple("0123456789") and len(dataset) == 6
     np.testing.assert_array_equal(dataset.column("label"), labels)

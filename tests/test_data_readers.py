@@ -141,8 +141,8 @@ def test_disfa_keeps_intensities_and_bp4d_knows_sex_and_folds(tmp_path: Path) ->
     data_trees.bp4d(tmp_path / "bp4d")
     everyone = data.open("bp4d", tmp_path / "bp4d", units=(1,))
     assert everyone.columns["sex"].tolist() == [0, 0, 0, 0, 1]
-    tested = data.open("bp4d", tmp_path / "bp4d", units=(1,), split="test", fold=1)
-    assert len(tested) == 2 and "F007" in str(tested.report)
+    test = data.open("bp4d", tmp_path / "bp4d", units=(1,), split="test", fold=1)
+    assert len(test) == 2 and "F007" in str(test.report)
     with pytest.raises(DataError, match="fold = 4"):
         data.open("bp4d", tmp_path / "bp4d", fold=4)
 
@@ -188,11 +188,11 @@ def test_gft_has_its_publishers_partition_and_disfa_counts_from_two(tmp_path: Pa
 
 @pytest.mark.parametrize(("name", "people"), [("bp4d", 41), ("disfa", 27)])
 def test_folds_part_the_subjects(name: str, people: int) -> None:
-    tested = [fold_subjects(name, "test", fold) for fold in (1, 2, 3)]
-    assert sum(map(len, tested)) == len(set().union(*tested)) == people
-    for fold, subjects in enumerate(tested, 1):
-        assert fold_subjects(name, "train", fold) == set().union(*tested) - subjects
-    assert fold_subjects(name, "all", 1) == set().union(*tested)
+    folds = [fold_subjects(name, "test", fold) for fold in (1, 2, 3)]
+    assert sum(map(len, folds)) == len(set().union(*folds)) == people
+    for fold, subjects in enumerate(folds, 1):
+        assert fold_subjects(name, "train", fold) == set().union(*folds) - subjects
+    assert fold_subjects(name, "all", 1) == set().union(*folds)
 
 
 def test_names_and_options_are_suggested(tmp_path: Path) -> None:

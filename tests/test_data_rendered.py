@@ -190,11 +190,11 @@ def test_vertices_of_many_are_those_of_one(
         displacement = geometry.expression_displacement(head, face.activations, face.symmetry, 1.0, side)
         vertices = geometry.shape(head, face.identity) + displacement
         screen = project(camera, vertices, 32)
-        received = irradiance(light, vertex_normals(vertices, head.faces))
+        irradiances = irradiance(light, vertex_normals(vertices, head.faces))
         return (
             *screen.xy.T,
             screen.inverse_w,
-            *received.T,
+            *irradiances.T,
             wrinkle_weights(head.appearance.wrinkles, displacement),
         )
 

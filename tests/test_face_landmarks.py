@@ -42,11 +42,11 @@ def test_points_mirror_each_other_and_lie_in_their_order(points: np.ndarray) -> 
 
 
 def test_the_inner_points_are_those_of_bp4d(points: np.ndarray) -> None:
-    found = np.asarray(inner(jnp.asarray(points)))
-    assert found.shape == (49, 3)
-    np.testing.assert_array_equal(found[[0, 19, 31, 43]], points[[17, 36, 48, 61]])
+    result = np.asarray(inner(jnp.asarray(points)))
+    assert result.shape == (49, 3)
+    np.testing.assert_array_equal(result[[0, 19, 31, 43]], points[[17, 36, 48, 61]])
     order = mirror_order(49)
-    np.testing.assert_allclose(found[order] * [-1, 1, 1], found, atol=1e-6)
+    np.testing.assert_allclose(result[order] * [-1, 1, 1], result, atol=1e-6)
     with pytest.raises(ConfigError, match="landmarks = 50: must be the 68"):
         mirror_order(50)
 
@@ -59,9 +59,11 @@ def test_a_head_without_marks_is_refused(head: FaceModel) -> None:
 def test_points_follow_the_image(key: jax.Array) -> None:
     """A blob is found where its point went, whichever way the image was flipped, turned and cropped."""
     size, config = 48, AugmentConfig(flip=True, rotation=20.0, crop=0.7)
-    given = np.array([[0.4, 0.55], [0.62, 0.5]], np.float32)
+    centres = np.array([[0.4, 0.55], [0.62, 0.5]], np.float32)
     pixels = (np.arange(size) + 0.5) / size
-    away = (pixels[None, None, :] - given[:, :1, None]) ** 2 + (pixels[None, :, None] - given[:, 1:, None]) ** 2
+    away = (pixels[None, None, :] - centres[:, :1, None]) ** 2 + (
+        pixels[None, :, None] - centres[:, 1:, None]
+    ) ** 2
     blobs = np.exp(-away / (2 * 0.03**2)).astype(np.float32)
     images = np.tile(np.stack([blobs[0], blobs[1], 0 * blobs[0]], axis=-1)[None], (8, 1, 1, 1))
     mirror = np.array([1, 0])  # a mirrored face has its other eye there
@@ -70,14 +72,14 @@ def test_points_follow_the_image(key: jax.Array) -> None:
     def both(key: jax.Array, images: jax.Array, points: jax.Array) -> tuple[jax.Array, jax.Array]:
         return augment(key, images, config), augment_points(key, points, config, mirror)
 
-    varied, found = jax.device_get(both(key, images, np.tile(given[None], (8, 1, 1))))
-    weight = varied[..., :2] / varied[..., :2].sum((1, 2), keepdims=True)
+    pictures, moves = jax.device_get(both(key, images, np.tile(centres[None], (8, 1, 1))))
+    weight = pictures[..., :2] / pictures[..., :2].sum((1, 2), keepdims=True)
     x, y = (
         (weight * pixels[None, None, :, None]).sum((1, 2)),
         (weight * pixels[None, :, None, None]).sum((1, 2)),
     )
-    seen = np.stack([x, y], axis=-1)
-    flipped = seen[:, 0, 0] > seen[:, 1, 0]
-    seen = np.where(flipped[:, None, None], seen[:, ::-1], seen)
-    assert 0 < flipped.sum() < 8
-    np.testing.assert_allclose(found, seen, atol=2e-3)
+    blob_centres = np.stack([x, y], axis=-1)
+    flips = blob_centres[:, 0, 0] > blob_centres[:, 1, 0]
+    blob_centres = np.where(flips[:, None, None], blob_centres[:, ::-1], blob_centres)
+    assert 0 < flips.sum() < 8
+    np.testing.assert_allclose(moves, blob_centres, atol=2e-3)

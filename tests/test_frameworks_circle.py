@@ -52,13 +52,13 @@ contrast = [0.0, 0.0]
 @pytest.mark.slow
 def test_rendered_trained_audited(tmp_path: Path) -> None:
     (tmp_path / "two.toml").write_text(RECIPE)
-    given = DataConfig(root=tmp_path / "two.toml", validation_images=64)
+    data = DataConfig(root=tmp_path / "two.toml", validation_images=64)
     fast = OptimizerConfig(learning_rate=0.03)
     train = dataclasses.replace(TRAIN, steps=60, batch=64, evaluate_every=30, log_every=5, optimizer=fast)
-    run = frameworks.train(TOY, PLAIN, train, given, out=tmp_path / "net", seed=0)
+    run = frameworks.train(TOY, PLAIN, train, data, out=tmp_path / "net", seed=0)
     losses = [json.loads(line).get("loss") for line in (tmp_path / "net/log.jsonl").read_text().splitlines()]
-    told = [loss for loss in losses if loss is not None]
-    assert np.mean(told[-3:]) < np.mean(told[:3])
+    values = [loss for loss in losses if loss is not None]
+    assert np.mean(values[-3:]) < np.mean(values[:3])
 
     classifier = classify.load(tmp_path / "net")
     assert run.classifier is not None and classifier.card == run.classifier.card

@@ -43,8 +43,8 @@ def test_attention_variance_is_that_of_all_weights(key: jax.Array) -> None:
     normal = np.asarray(attend.norm(embeddings))
     query, keys = (np.asarray(normal @ layer.kernel[...]) for layer in (attend.query, attend.key))
     scores = query @ keys.T / 4**0.25
-    wanted = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
-    np.testing.assert_allclose(weights, wanted, rtol=1e-4)
+    attention = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+    np.testing.assert_allclose(weights, attention, rtol=1e-4)
     np.testing.assert_allclose(attention_variance(jnp.asarray(weights)), weights.var(), rtol=1e-5)
     assert attention_variance(jnp.full((4, 4), 0.25)) == 0.0
 
@@ -69,17 +69,17 @@ def test_attention_wants_an_embedding() -> None:
 
 
 @pytest.fixture(scope="module")
-def drawn() -> nnx.State:
+def state() -> nnx.State:
     """A mini-Xception's state, all ones: nothing is drawn, nothing compiled."""
     module = nnx.eval_shape(lambda: Student(ClassifierConfig(), TASK, rngs=nnx.Rngs(0)))
     return jax.tree.map(lambda leaf: jnp.ones(leaf.shape, leaf.dtype), nnx.state(module))
 
 
-def test_it_begins_with_a_classifier_but_for_the_head(drawn: nnx.State) -> None:
-    begun = FRAMEWORK.initialize(ClassifierConfig(start="fer-mini-xception"), TASK, drawn)
-    assert jax.tree.structure(begun) == jax.tree.structure(drawn)
+def test_it_begins_with_a_classifier_but_for_the_head(state: nnx.State) -> None:
+    start = FRAMEWORK.initialize(ClassifierConfig(start="fer-mini-xception"), TASK, state)
+    assert jax.tree.structure(start) == jax.tree.structure(state)
     source = flat_arrays(classify.load("fer-mini-xception").state)
-    ours = flat_arrays(begun["net"])
+    ours = flat_arrays(start["net"])
     for name, array in ours.items():
         if name.startswith("head/"):
             np.testing.assert_array_equal(array, np.ones_like(array))
@@ -87,16 +87,16 @@ def test_it_begins_with_a_classifier_but_for_the_head(drawn: nnx.State) -> None:
             np.testing.assert_array_equal(array, source[name])
 
 
-def test_it_begins_with_a_file(drawn: nnx.State, tmp_path: Path) -> None:
-    arrays = {name: array + 1 for name, array in flat_arrays(drawn["net"]).items()}
+def test_it_begins_with_a_file(state: nnx.State, tmp_path: Path) -> None:
+    arrays = {name: array + 1 for name, array in flat_arrays(state["net"]).items()}
     write_safetensors(tmp_path / "some.safetensors", arrays)
-    begun = FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "some.safetensors")), TASK, drawn)
-    for leaf in jax.tree.leaves(begun):
+    start = FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "some.safetensors")), TASK, state)
+    for leaf in jax.tree.leaves(start):
         np.testing.assert_array_equal(leaf, 2 * np.ones_like(leaf))
     wrong = {name: array[..., :1] for name, array in arrays.items()}
     write_safetensors(tmp_path / "wrong.safetensors", wrong)
     with pytest.raises(CheckpointError, match=r"is no fer-mini-xception: \d+ arrays do not fit"):
-        FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "wrong.safetensors")), TASK, drawn)
+        FRAMEWORK.initialize(ClassifierConfig(start=str(tmp_path / "wrong.safetensors")), TASK, state)
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_it_begins_with_a_file(drawn: nnx.State, tmp_path: Path) -> None:
         ("nothing", "is neither a classifier's name nor a folder"),
     ],
 )
-def test_a_start_that_does_not_fit_is_refused(drawn: nnx.State, begin: str, message: str) -> None:
+def test_a_start_that_does_not_fit_is_refused(state: nnx.State, begin: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        FRAMEWORK.initialize(ClassifierConfig(start=begin), TASK, drawn)
+        FRAMEWORK.initialize(ClassifierConfig(start=begin), TASK, state)
 
 
 def test_every_architecture_has_a_card() -> None:

@@ -42,7 +42,7 @@ with open(sys.argv[2], "wb") as file:
 
 class Case(NamedTuple):
     framework: Framework
-    given: Fixture
+    fixture: Fixture
 
 
 class Turning:
@@ -71,9 +71,11 @@ class Turning:
 
 def case(name: str) -> Case:
     framework = frameworks.load(name)
-    given = FIXTURES[name](jax.random.key(0))
-    train = dataclasses.replace(given.train, steps=STEPS, checkpoint_every=2, evaluate_every=STEPS, log_every=1)
-    return Case(framework, given._replace(train=train))
+    fixture = FIXTURES[name](jax.random.key(0))
+    train = dataclasses.replace(
+        fixture.train, steps=STEPS, checkpoint_every=2, evaluate_every=STEPS, log_every=1
+    )
+    return Case(framework, fixture._replace(train=train))
 
 
 @pytest.fixture(scope="module", params=sorted(frameworks.REGISTRY))
@@ -83,11 +85,11 @@ def one(request: pytest.FixtureRequest) -> Case:
 
 def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any]:
     """Steps on one batch: the state's arrays before and after the first, and what every step told."""
-    framework, given = one
-    run = programs(framework, given.config, given.task, given.train)
-    mesh = mesh_for(given.train.batch // given.train.accumulate, devices)
+    framework, fixture = one
+    run = programs(framework, fixture.config, fixture.task, fixture.train)
+    mesh = mesh_for(fixture.train.batch // fixture.train.accumulate, devices)
     root = replicate(jax.random.key(0), mesh)
-    batch = shard_batch({name: np.asarray(column) for name, column in given.batch.items()}, mesh)
+    batch = shard_batch({name: np.asarray(column) for name, column in fixture.batch.items()}, mesh)
 
     def follow(state: TrainState, steps: int) -> tuple[list[Any], list[Any]]:
         states, infos = [jax.device_get(state)], []
@@ -100,9 +102,9 @@ def few_steps(one: Case, devices: list[jax.Device], steps: int) -> dict[str, Any
     states, infos = follow(replicate(run.init(0), mesh), steps)
     shaken, _ = follow(replicate(shake(run.init(0)), mesh), 1)
     leaves = jax.tree.leaves
-    told = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
+    result = {"first": leaves(states[0]), "second": leaves(states[1]), "infos": infos}
     # without the parameters: the first step of an Adam is the sign of the gradient, even where that is zero
-    return told | {"rest": leaves(states[1][1:3]), "shaken": leaves(shaken[1][1:3])}
+    return result | {"rest": leaves(states[1][1:3]), "shaken": leaves(shaken[1][1:3])}
 
 
 def shake(state: TrainState) -> TrainState:
@@ -116,47 +118,49 @@ def shake(state: TrainState) -> TrainState:
 
 
 @pytest.fixture(scope="module")
-def stepped(one: Case) -> dict[str, Any]:
+def steps_result(one: Case) -> dict[str, Any]:
     return few_steps(one, jax.local_devices()[:1], 3)
 
 
 @pytest.fixture(scope="module")
-def fitted(one: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
+def training(one: Case, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainResult, Path]:
     """A whole training on one device, without interruption."""
     folder = tmp_path_factory.mktemp(one.framework.name) / "whole"
     return train(one, folder), folder
 
 
 def train(one: Case, folder: Path, end: int | None = None) -> TrainResult:
-    framework, given = one
-    stream = Turning(given.batch, end)
+    framework, fixture = one
+    stream = Turning(fixture.batch, end)
     device = jax.local_devices()[:1]
-    return fit(framework, given.config, given.train, given.task, stream, None, folder, seed=0, devices=device)
+    return fit(
+        framework, fixture.config, fixture.train, fixture.task, stream, None, folder, seed=0, devices=device
+    )
 
 
-def test_steps_lower_the_loss_and_keep_types(stepped: dict[str, Any]) -> None:
-    losses = [info["loss"] for info in stepped["infos"]]
+def test_steps_lower_the_loss_and_keep_types(steps_result: dict[str, Any]) -> None:
+    losses = [info["loss"] for info in steps_result["infos"]]
     assert losses[-1] < losses[0] and np.isfinite(losses).all()
-    assert all(np.shape(value) == () for info in stepped["infos"] for value in info.values())
-    for before, after in zip(stepped["first"], stepped["second"], strict=True):
+    assert all(np.shape(value) == () for info in steps_result["infos"] for value in info.values())
+    for before, after in zip(steps_result["first"], steps_result["second"], strict=True):
         assert before.dtype == after.dtype and before.shape == after.shape
         assert before.dtype in (np.float32, np.int32)
-    assert any((a != b).any() for a, b in zip(stepped["first"], stepped["second"], strict=True))
+    assert any((a != b).any() for a, b in zip(steps_result["first"], steps_result["second"], strict=True))
 
 
 def test_resumed_is_bit_identical_and_nothing_is_traced_twice(
-    one: Case, stepped: dict[str, Any], fitted: tuple[TrainResult, Path], tmp_path: Path
+    one: Case, steps_result: dict[str, Any], training: tuple[TrainResult, Path], tmp_path: Path
 ) -> None:
     with pytest.raises(ConnectionError):
         train(one, tmp_path, end=3)
     assert max(line["step"] for line in read_log(tmp_path)) == 3
     again = train(one, tmp_path)
-    whole, folder = fitted
+    whole, folder = training
     assert again.step == whole.step == STEPS
     for ours, theirs in zip(jax.tree.leaves(again.state), jax.tree.leaves(whole.state), strict=True):
         np.testing.assert_array_equal(ours, theirs)
     assert (tmp_path / "log.jsonl").read_bytes() == (folder / "log.jsonl").read_bytes()
-    run = programs(one.framework, one.given.config, one.given.task, one.given.train)
+    run = programs(one.framework, one.fixture.config, one.fixture.task, one.fixture.train)
     assert run.update._cache_size() == 1  # type: ignore[attr-defined]
 
 
@@ -169,8 +173,10 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
         "XLA_FLAGS": "--xla_force_host_platform_device_count=8",
     }
     command = [sys.executable, "-c", EIGHT, one.framework.name, str(tmp_path / "eight")]
-    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr
     alone, eight = pickle.loads((tmp_path / "eight").read_bytes())
     for name, value in eight["infos"][0].items():
         np.testing.assert_allclose(value, alone["infos"][0][name], rtol=1e-4, err_msg=name)
@@ -181,21 +187,21 @@ def test_one_device_and_eight_give_the_same_numbers(one: Case, tmp_path: Path) -
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=4 * rounding)
 
 
-def test_what_was_trained_can_be_audited(one: Case, fitted: tuple[TrainResult, Path], tmp_path: Path) -> None:
-    framework, given = one
-    whole, folder = fitted
-    if export_obstacle(framework, given.task):
+def test_what_was_trained_can_be_audited(one: Case, training: tuple[TrainResult, Path], tmp_path: Path) -> None:
+    framework, fixture = one
+    whole, folder = training
+    if export_obstacle(framework, fixture.task):
         with pytest.raises(LabelError, match="no classifier to export"):
-            export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
+            export(framework, fixture.config, fixture.task, whole.graphdef, whole.state, folder)
         return
-    classifier = export(framework, given.config, given.task, whole.graphdef, whole.state, folder)
-    units = tuple(f"AU{number}" for number in given.task.units)
-    assert classifier.labels == (given.task.labels if framework.output == "labels" else units)
-    images = np.asarray(given.batch["image"], np.float32) / 255
-    run = programs(framework, given.config, given.task, given.train)
-    seen = np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+    classifier = export(framework, fixture.config, fixture.task, whole.graphdef, whole.state, folder)
+    units = tuple(f"AU{number}" for number in fixture.task.units)
+    assert classifier.labels == (fixture.task.labels if framework.output == "labels" else units)
+    images = np.asarray(fixture.batch["image"], np.float32) / 255
+    run = programs(framework, fixture.config, fixture.task, fixture.train)
+    inputs = np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
     np.testing.assert_allclose(
-        classifier.logits(seen), run.predict(whole.state, given.batch["image"]), rtol=1e-4, atol=1e-4
+        classifier.logits(inputs), run.predict(whole.state, fixture.batch["image"]), rtol=1e-4, atol=1e-4
     )
     config = dataclasses.replace(
         fake_audit.CONFIG,

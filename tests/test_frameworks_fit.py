@@ -62,13 +62,13 @@ def meddled(when: int, event: Callable[[dict[str, Any]], None]) -> Any:
 
 
 def test_it_learns_and_tells(tmp_path: Path, dataset: data.Dataset) -> None:
-    fitted = train(tmp_path, dataset, steps=60, evaluate_every=20)
-    assert fitted.steps == 60 and fitted.metrics["accuracy"] > 0.6
+    result = train(tmp_path, dataset, steps=60, evaluate_every=20)
+    assert result.steps == 60 and result.metrics["accuracy"] > 0.6
     log = read_log(tmp_path)
     looks = [line for line in log if "validation_accuracy" in line]
     assert [line["step"] for line in looks] == [20, 40, 60]
     best = max(looks, key=lambda line: line["validation_accuracy"])
-    assert fitted.step == best["step"] and fitted.metrics["accuracy"] == best["validation_accuracy"]
+    assert result.step == best["step"] and result.metrics["accuracy"] == best["validation_accuracy"]
     losses = [line["loss"] for line in log if "loss" in line]
     assert len(losses) == 60 and np.mean(losses[-10:]) < 0.7 * np.mean(losses[:10])
     assert {"run.toml", "environment.json", "log.jsonl", "checkpoints", "best"} <= set(os.listdir(tmp_path))
@@ -115,10 +115,10 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_checkpoint(
 
 def test_patience_ends_training_and_the_best_is_kept(tmp_path: Path, dataset: data.Dataset) -> None:
     still = OptimizerConfig(name="sgd", learning_rate=1e-12, weight_decay=0.0)
-    fitted = train(
+    result = train(
         tmp_path, dataset, PLAIN, steps=50, evaluate_every=2, patience=3, monitor="loss", optimizer=still
     )
-    assert fitted.steps == 2 * (1 + 3) and fitted.step == 2
+    assert result.steps == 2 * (1 + 3) and result.step == 2
 
 
 def test_another_config_is_refused_in_one_line(tmp_path: Path, dataset: data.Dataset) -> None:
@@ -155,19 +155,19 @@ def stepped(config: ToyConfig, **changes: Any) -> tuple[TrainState, dict[str, fl
 
 
 def test_a_gradient_in_parts_is_the_whole_gradient() -> None:
-    whole, told = stepped(PLAIN)
-    parts, told_in_parts = stepped(PLAIN, accumulate=4)
-    np.testing.assert_allclose(told["loss"], told_in_parts["loss"], rtol=1e-5)
-    np.testing.assert_allclose(told["gradient_norm"], told_in_parts["gradient_norm"], rtol=1e-5)
+    whole, info = stepped(PLAIN)
+    parts, info_in_parts = stepped(PLAIN, accumulate=4)
+    np.testing.assert_allclose(info["loss"], info_in_parts["loss"], rtol=1e-5)
+    np.testing.assert_allclose(info["gradient_norm"], info_in_parts["gradient_norm"], rtol=1e-5)
     for ours, theirs in zip(jax.tree.leaves(whole.params), jax.tree.leaves(parts.params), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 def test_bfloat16_computes_so_and_keeps_float32_parameters() -> None:
-    exact, told = stepped(ToyConfig(dropout=0.0))
-    rough, told_rough = stepped(ToyConfig(dropout=0.0), dtype="bfloat16")
-    assert told["loss"] != told_rough["loss"]
-    np.testing.assert_allclose(told["loss"], told_rough["loss"], rtol=0.05)
+    exact, info = stepped(ToyConfig(dropout=0.0))
+    rough, info_rough = stepped(ToyConfig(dropout=0.0), dtype="bfloat16")
+    assert info["loss"] != info_rough["loss"]
+    np.testing.assert_allclose(info["loss"], info_rough["loss"], rtol=0.05)
     assert {str(leaf.dtype) for leaf in jax.tree.leaves(rough)} == {"float32", "int32"}
     assert jax.tree.structure(exact) == jax.tree.structure(rough)
 
@@ -197,12 +197,12 @@ def test_dropout_follows_the_key_and_is_off_in_answers() -> None:
 def test_the_average_follows_the_parameters() -> None:
     run = programs(TOY, TOY_CONFIG, TASK, dataclasses.replace(TRAIN, ema=0.9))
     state, batch = run.init(0), examples(16).rows(range(16))
-    wanted = np.asarray(state.params["head"]["kernel"][...])
+    average = np.asarray(state.params["head"]["kernel"][...])
     for step in range(3):
         state, _ = run.update(state, batch, jax.random.key(0))
-        kept = min(0.9, (1 + step) / (10 + step))
-        wanted = kept * wanted + (1 - kept) * np.asarray(state.params["head"]["kernel"][...])
-    np.testing.assert_allclose(state.eval_state()["head"]["kernel"][...], wanted, rtol=1e-5)
+        decay = min(0.9, (1 + step) / (10 + step))
+        average = decay * average + (1 - decay) * np.asarray(state.params["head"]["kernel"][...])
+    np.testing.assert_allclose(state.eval_state()["head"]["kernel"][...], average, rtol=1e-5)
 
 
 def test_schedules_and_rules() -> None:

@@ -44,80 +44,80 @@ def sureness(distribution: np.ndarray) -> float:
     return 1.0 + float((distribution * np.log(distribution)).sum()) / np.log(len(distribution))
 
 
-def by_hand(numbers: dict[str, np.ndarray], weights: str, attended: bool, scale: float) -> list[dict]:
+def by_hand(numbers: dict[str, np.ndarray], weights: str, attention: bool, scale: float) -> list[dict]:
     """The formulas of the published code, one image after another, in probabilities."""
-    found = []
+    result = []
     for logits, embedding, scores in zip(
         numbers["logits"], numbers["embeddings"], numbers["attentive"], strict=True
     ):
         primary = softmax(logits)
         distance = np.array([[np.linalg.norm(each - embedding) for each in row] for row in numbers["anchors"]])
         geometric = softmax(-distance.ravel() / scale).reshape(distance.shape).sum(1)
-        combined = geometric
-        if attended:
+        mixture = geometric
+        if attention:
             attentive = softmax(scores.ravel()).reshape(distance.shape).sum(1)
             one, other = sureness(geometric), sureness(attentive)
-            combined = (one * geometric + other * attentive) / (one + other)
+            mixture = (one * geometric + other * attentive) / (one + other)
         share = sureness(primary)
         if weights == "relative":
-            share = share / (share + sureness(combined))
-        corrected = share * primary + (1 - share) * combined
-        found.append(
-            {"distances": distance, "geometric": geometric, "corrected": corrected, "primary": primary}
+            share = share / (share + sureness(mixture))
+        correction = share * primary + (1 - share) * mixture
+        result.append(
+            {"distances": distance, "geometric": geometric, "corrected": correction, "primary": primary}
         )
-    return found
+    return result
 
 
 @pytest.mark.parametrize("weights", ["confidence", "relative"])
-@pytest.mark.parametrize("attended", [True, False])
+@pytest.mark.parametrize("attention", [True, False])
 def test_corrections_are_those_of_the_formulas(
-    numbers: dict[str, np.ndarray], weights: str, attended: bool
+    numbers: dict[str, np.ndarray], weights: str, attention: bool
 ) -> None:
     scale = 0.7
     anchors = jnp.asarray(numbers["anchors"], jnp.float32)
 
     def one(logits: jax.Array, embedding: jax.Array, scores: jax.Array) -> anchor_correction.Correction:
-        attentive = anchor_correction.by_class(scores) if attended else None
+        attentive = anchor_correction.by_class(scores) if attention else None
         distance = anchor_correction.distances(embedding, anchors)
         return anchor_correction.correct(jax.nn.log_softmax(logits), distance, attentive, scale, weights)
 
-    given = (jnp.asarray(numbers[name], jnp.float32) for name in ("logits", "embeddings", "attentive"))
-    ours = jax.vmap(one)(*given)
-    for place, wanted in enumerate(by_hand(numbers, weights, attended, scale)):
-        np.testing.assert_allclose(ours.distances[place], wanted["distances"], **CLOSE)
+    inputs = (jnp.asarray(numbers[name], jnp.float32) for name in ("logits", "embeddings", "attentive"))
+    ours = jax.vmap(one)(*inputs)
+    for place, truth in enumerate(by_hand(numbers, weights, attention, scale)):
+        np.testing.assert_allclose(ours.distances[place], truth["distances"], **CLOSE)
         for name in ("primary", "geometric", "corrected"):
-            found = np.exp(np.asarray(getattr(ours, name)[place], np.float64))
+            probabilities = np.exp(np.asarray(getattr(ours, name)[place], np.float64))
             np.testing.assert_allclose(
-                found, wanted[name], rtol=1e-4, err_msg=name
+                probabilities, truth[name], rtol=1e-4, err_msg=name
             )  # CONFIDENCE_OFFSET is in it
-            assert found.sum() == pytest.approx(1.0, abs=1e-5)
+            assert probabilities.sum() == pytest.approx(1.0, abs=1e-5)
 
 
 def test_losses_are_those_of_the_formulas(numbers: dict[str, np.ndarray]) -> None:
     labels, anchors = numbers["labels"], numbers["anchors"]
-    found = by_hand(numbers, "confidence", False, 1.0)
+    rows = by_hand(numbers, "confidence", False, 1.0)
     counts = np.array([3.0, 5.0, 2.0, 10.0])
     weights = counts.sum() / (CLASSES * counts)
     smooth = np.full((BATCH, CLASSES), 0.11 / CLASSES)
     smooth[np.arange(BATCH), labels] += 1 - 0.11
-    each = [-(target * np.log(one["corrected"])).sum() for target, one in zip(smooth, found, strict=True)]
-    wanted = (weights[labels] * each).sum() / weights[labels].sum()
-    logs = jnp.log(jnp.asarray(np.stack([one["corrected"] for one in found]), jnp.float32))
+    each = [-(target * np.log(one["corrected"])).sum() for target, one in zip(smooth, rows, strict=True)]
+    loss = (weights[labels] * each).sum() / weights[labels].sum()
+    logs = jnp.log(jnp.asarray(np.stack([one["corrected"] for one in rows]), jnp.float32))
     ours = losses.class_loss(logs, jnp.asarray(labels), 0.11, losses.class_weights(jnp.asarray(counts)))
-    np.testing.assert_allclose(ours, wanted, **CLOSE)
+    np.testing.assert_allclose(ours, loss, **CLOSE)
 
     blocks = anchors.reshape(CLASSES, -1)
     squares = sum(((a - b) ** 2).sum() for a in blocks for b in blocks)
-    given = jnp.asarray(anchors, jnp.float32)
-    np.testing.assert_allclose(losses.anchor_loss(given), -squares / (ANCHORS**2 * WIDTH**0.5), **CLOSE)
+    anchors_f32 = jnp.asarray(anchors, jnp.float32)
+    np.testing.assert_allclose(losses.anchor_loss(anchors_f32), -squares / (ANCHORS**2 * WIDTH**0.5), **CLOSE)
 
-    nearest = [one["distances"][label].min() for one, label in zip(found, labels, strict=True)]
-    sure = [sureness(one["primary"]) for one in found]
-    wanted = np.mean(np.multiply(sure, nearest)) / WIDTH**0.5
-    distances = jnp.asarray(np.stack([one["distances"] for one in found]), jnp.float32)
+    nearest = [one["distances"][label].min() for one, label in zip(rows, labels, strict=True)]
+    sure = [sureness(one["primary"]) for one in rows]
+    loss = np.mean(np.multiply(sure, nearest)) / WIDTH**0.5
+    distances = jnp.asarray(np.stack([one["distances"] for one in rows]), jnp.float32)
     primary = jax.nn.log_softmax(jnp.asarray(numbers["logits"], jnp.float32))
     np.testing.assert_allclose(
-        losses.centre_loss(primary, distances, jnp.asarray(labels), WIDTH), wanted, **CLOSE
+        losses.centre_loss(primary, distances, jnp.asarray(labels), WIDTH), loss, **CLOSE
     )
 
 
@@ -150,9 +150,11 @@ def slopes_of(weights: Literal["confidence", "relative"]) -> Callable[..., Any]:
             attentive = anchor_correction.by_class(-(distance**2))
             return anchor_correction.correct(jax.nn.log_softmax(logits), distance, attentive, 1.0, weights)
 
-        found = jax.vmap(one)(logits, embeddings)
-        answers = jax.vmap(anchor_correction.mixture, (None, 0, 0))(1.0 - ramp, found.primary, found.corrected)
-        near = losses.centre_loss(found.primary, found.distances, labels, WIDTH)
+        correction = jax.vmap(one)(logits, embeddings)
+        answers = jax.vmap(anchor_correction.mixture, (None, 0, 0))(
+            1.0 - ramp, correction.primary, correction.corrected
+        )
+        near = losses.centre_loss(correction.primary, correction.distances, labels, WIDTH)
         return losses.class_loss(answers, labels, 0.11) + losses.anchor_loss(anchors) + near
 
     return jax.jit(jax.value_and_grad(loss, argnums=(0, 1, 2)))
@@ -165,9 +167,9 @@ def test_values_and_slopes_are_finite(
 ) -> None:
     far, spread, sharp = EXTREMES[name]
     arrays = (sharp * numbers["logits"], spread * numbers["embeddings"], far * numbers["anchors"])
-    given = [array.astype(np.float32) for array in arrays]
+    inputs = [array.astype(np.float32) for array in arrays]
     for ramp in (0.0, 0.5, 1.0):
-        value, slopes = slopes_of(weights)(*given, np.float32(ramp), numbers["labels"])
+        value, slopes = slopes_of(weights)(*inputs, np.float32(ramp), numbers["labels"])
         assert np.isfinite(value)
         assert all(np.isfinite(slope).all() for slope in slopes), name
 
@@ -177,8 +179,8 @@ def test_a_hopeless_answer_still_has_a_slope() -> None:
     distance = jnp.array([[400.0], [1.0]])
 
     def loss(logits: jax.Array) -> jax.Array:
-        found = anchor_correction.correct(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
-        return losses.class_loss(found.corrected[None], jnp.array([0]), 0.0)
+        correction = anchor_correction.correct(jax.nn.log_softmax(logits), distance, None, 1.0, "confidence")
+        return losses.class_loss(correction.corrected[None], jnp.array([0]), 0.0)
 
     assert jax.grad(loss)(jnp.array([-300.0, 0.0]))[0] < -0.5
 
@@ -222,7 +224,7 @@ def test_self_cure(key: jax.Array) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "message"),
+    ("build", "message"),
     [
         (lambda: BalanceConfig(anchors=0), "model.balance.anchors = 0: must be at least 1"),
         (lambda: BalanceConfig(attention="batch", test_correction="full"), "geometric"),
@@ -233,6 +235,6 @@ def test_self_cure(key: jax.Array) -> None:
         (lambda: GrefelConfig(start="poster.pth", image_weights="ir50.pth"), "leave image_weights out"),
     ],
 )
-def test_what_does_not_go_together_is_refused(made: object, message: str) -> None:
+def test_what_does_not_go_together_is_refused(build: object, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        made()  # type: ignore[operator]
+        build()  # type: ignore[operator]

@@ -34,16 +34,16 @@ from tests.shared import shared_file
 LABELS = ("happiness", "sadness", "surprise")
 
 
-def abstract(made: Any) -> Any:
-    return nnx.eval_shape(made)
+def abstract(build: Any) -> Any:
+    return nnx.eval_shape(build)
 
 
 def shapes(module: Any, *inputs: tuple[int, ...]) -> Any:
     """What a module gives, by shape alone."""
     graphdef, state = nnx.split(module)
-    given = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in inputs]
-    found = jax.eval_shape(lambda state, *inputs: nnx.merge(graphdef, state)(*inputs), state, *given)
-    return jax.tree.map(lambda array: array.shape, found)
+    arrays = [jax.ShapeDtypeStruct(shape, jnp.float32) for shape in inputs]
+    result = jax.eval_shape(lambda state, *inputs: nnx.merge(graphdef, state)(*inputs), state, *arrays)
+    return jax.tree.map(lambda array: array.shape, result)
 
 
 @pytest.fixture(scope="module")
@@ -80,9 +80,9 @@ def test_the_small_one_has_the_same_shape(size: int, inside: int) -> None:
 def test_what_the_backbones_see() -> None:
     """Every second pixel of 224; 112 as they are."""
     images = jax.random.uniform(jax.random.key(0), (2, 224, 224, 3))
-    seen = preprocess(images, POSTER)
-    np.testing.assert_array_equal(preprocess(images[:, ::2, ::2], POSTER), seen)
-    np.testing.assert_allclose(seen[0, 5, 7], (images[0, 10, 14] - np.array([0.485, 0.456, 0.406])) /
+    inputs = preprocess(images, POSTER)
+    np.testing.assert_array_equal(preprocess(images[:, ::2, ::2], POSTER), inputs)
+    np.testing.assert_allclose(inputs[0, 5, 7], (images[0, 10, 14] - np.array([0.485, 0.456, 0.406])) /
                                np.array([0.229, 0.224, 0.225]), rtol=1e-5)  # fmt: skip
 
 
@@ -112,10 +112,10 @@ def test_every_published_tensor_has_its_place(whole: Grefel) -> None:
         (net.image, weights.IMAGE, inside(tensors, "ir_back.")),
         (net.landmark, weights.LANDMARK, inside(tensors, "face_landback.")),
     ]
-    for module, layout, given in cases:
-        translated = Translated(module, layout, given, "poster")
+    for module, layout, source in cases:
+        arrays = Translated(module, layout, source, "poster")
         for path, leaf in nnx.to_flat_state(nnx.state(module)):
-            assert translated["/".join(map(str, path))].shape == leaf.shape
+            assert arrays["/".join(map(str, path))].shape == leaf.shape
     flat = {}
     for name, tensor in inside(tensors, "ir_back.").items():
         stage, _, rest = name.partition(".")
@@ -130,9 +130,9 @@ def test_the_whole_extractor_sees_what_the_published_network_sees(whole: Grefel)
     """5e-6 as for `classify`'s POSTER++; every second pixel, as its authors shrink them."""
     tensors, arrays = classifier_fixtures.load("posterv2_7")
     graphdef, state = nnx.split(whole.extractor)
-    filled = fill(state, Translated(whole.extractor, weights.WHOLE, tensors, "poster"), "poster")
+    full_state = fill(state, Translated(whole.extractor, weights.WHOLE, tensors, "poster"), "poster")
     images = jnp.asarray(arrays["input_norm_nhwc"][:, ::2, ::2])
-    embedding, maps = jax.jit(lambda state, images: nnx.merge(graphdef, state)(images))(filled, images)
+    embedding, maps = jax.jit(lambda state, images: nnx.merge(graphdef, state)(images))(full_state, images)
     levels = {f"ffn{level + 1}": maps[f"attended{level}"] for level in range(3)}
     for place, ours in {**levels, "VIT.se_block": embedding}.items():
         ours, theirs = classifier_fixtures.tap(arrays, place, ours)
@@ -158,9 +158,9 @@ def test_whole_branches_are_dropped(key: jax.Array) -> None:
     layer, maps = DropPath(0.25), jnp.ones((64, 4, 2))
     np.testing.assert_array_equal(layer(maps), maps)
     layer.training, layer.key = True, key
-    kept = np.asarray(layer(maps)).reshape(64, -1)
-    assert set(np.unique(kept)) == {0.0, np.float32(4 / 3)} and (kept == kept[:, :1]).all()
-    assert 32 < (kept[:, 0] > 0).sum() < 62
+    outputs = np.asarray(layer(maps)).reshape(64, -1)
+    assert set(np.unique(outputs)) == {0.0, np.float32(4 / 3)} and (outputs == outputs[:, :1]).all()
+    assert 32 < (outputs[:, 0] > 0).sum() < 62
 
 
 def few(count: int) -> Dataset:
@@ -173,8 +173,8 @@ def few(count: int) -> Dataset:
 def test_flips_are_as_many_as_asked() -> None:
     data = few(40)
     noisy = variants.flip_labels(data, 0.3, seed=1)
-    changed = noisy.column("label") != data.column("label")
-    assert changed.sum() == 12 and noisy.column("label").max() < 3
+    flips = noisy.column("label") != data.column("label")
+    assert flips.sum() == 12 and noisy.column("label").max() < 3
     np.testing.assert_array_equal(noisy.column("clean"), data.column("label"))
     again, other = variants.flip_labels(data, 0.3, seed=1), variants.flip_labels(data, 0.3, seed=2)
     np.testing.assert_array_equal(noisy.column("label"), again.column("label"))
@@ -222,10 +222,10 @@ def test_studies_are_the_papers() -> None:
 def test_reliability_of_answers(tmp_path: Path) -> None:
     answers = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.4, 0.6]])
     truth = np.array([0, 1, 1, 1])
-    found = reliability.bins(answers, truth, 5)
-    np.testing.assert_array_equal(found.counts, [0, 0, 1, 1, 2])
-    assert found.error == pytest.approx((2 * 0.4 + 0.3 + 0.4) / 4)
+    result = reliability.bins(answers, truth, 5)
+    np.testing.assert_array_equal(result.counts, [0, 0, 1, 1, 2])
+    assert result.error == pytest.approx((2 * 0.4 + 0.3 + 0.4) / 4)
     assert reliability.confidence_stats(answers) == pytest.approx((answers.std(), 0.9, 0.1))
     np.testing.assert_allclose(reliability.error_shares(answers.argmax(1), truth, 2), [0.0, 1.0])
-    reliability.draw(tmp_path / "diagram.svg", {"before": found, "after": found})
+    reliability.draw(tmp_path / "diagram.svg", {"before": result, "after": result})
     assert (tmp_path / "diagram.svg").read_text("utf-8").count("error 0.375") == 2

@@ -16,28 +16,28 @@ from jaxface.frameworks.common.task import Task
 def answers() -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
     truth = random.integers(0, 4, 200)
-    predicted = np.where(random.random(200) < 0.6, truth, random.integers(0, 4, 200))
-    return predicted, truth
+    prediction = np.where(random.random(200) < 0.6, truth, random.integers(0, 4, 200))
+    return prediction, truth
 
 
 @pytest.fixture(scope="module")
 def units() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     random = np.random.default_rng(1)
     truth = random.random((300, 3)) < (0.1, 0.4, 0.7)
-    predicted = np.where(random.random((300, 3)) < 0.8, truth, ~truth)
-    return predicted, truth, random.random((300, 3)) < 0.9
+    prediction = np.where(random.random((300, 3)) < 0.8, truth, ~truth)
+    return prediction, truth, random.random((300, 3)) < 0.9
 
 
 def test_classes_as_scikit_learn_counts_them(answers: tuple[np.ndarray, np.ndarray]) -> None:
-    predicted, truth = answers
-    matrix = metrics.confusion(jnp.asarray(predicted), jnp.asarray(truth), 4)
-    np.testing.assert_array_equal(matrix, reference.confusion_matrix(truth, predicted))
-    np.testing.assert_allclose(metrics.accuracy(matrix), (predicted == truth).mean(), rtol=1e-6)
+    prediction, truth = answers
+    matrix = metrics.confusion(jnp.asarray(prediction), jnp.asarray(truth), 4)
+    np.testing.assert_array_equal(matrix, reference.confusion_matrix(truth, prediction))
+    np.testing.assert_allclose(metrics.accuracy(matrix), (prediction == truth).mean(), rtol=1e-6)
     np.testing.assert_allclose(
-        metrics.mean_class_accuracy(matrix), reference.balanced_accuracy_score(truth, predicted), rtol=1e-6
+        metrics.mean_class_accuracy(matrix), reference.balanced_accuracy_score(truth, prediction), rtol=1e-6
     )
     np.testing.assert_allclose(
-        metrics.class_f1(matrix), reference.f1_score(truth, predicted, average=None), rtol=1e-6
+        metrics.class_f1(matrix), reference.f1_score(truth, prediction, average=None), rtol=1e-6
     )
 
 
@@ -50,22 +50,22 @@ def test_a_class_without_examples_counts_nowhere() -> None:
 def test_units_pool_frames_and_leave_the_unknown_out(
     units: tuple[np.ndarray, np.ndarray, np.ndarray],
 ) -> None:
-    predicted, truth, known = (jnp.asarray(each) for each in units)
-    counts = metrics.unit_counts(predicted, truth, known)
+    prediction, truth, mask = (jnp.asarray(each) for each in units)
+    counts = metrics.unit_counts(prediction, truth, mask)
     halves = [
-        metrics.unit_counts(predicted[part], truth[part], known[part]) for part in (slice(150), slice(150, 300))
+        metrics.unit_counts(prediction[part], truth[part], mask[part]) for part in (slice(150), slice(150, 300))
     ]
     np.testing.assert_array_equal(counts, halves[0] + halves[1])
-    wanted = [
-        reference.f1_score(units[1][seen, unit], units[0][seen, unit]) for unit, seen in enumerate(units[2].T)
+    scores = [
+        reference.f1_score(units[1][rows, unit], units[0][rows, unit]) for unit, rows in enumerate(units[2].T)
     ]
-    np.testing.assert_allclose(metrics.unit_f1(counts), wanted, rtol=1e-6)
-    np.testing.assert_allclose(metrics.mean_f1(counts), np.mean(wanted), rtol=1e-6)
+    np.testing.assert_allclose(metrics.unit_f1(counts), scores, rtol=1e-6)
+    np.testing.assert_allclose(metrics.mean_f1(counts), np.mean(scores), rtol=1e-6)
 
 
 def test_f1_without_a_hit_is_zero_and_without_anything_not_a_number() -> None:
-    predicted, truth = jnp.array([[1, 0], [0, 0]]), jnp.array([[0, 0], [1, 0]])
-    np.testing.assert_array_equal(metrics.unit_f1(metrics.unit_counts(predicted, truth)), [0.0, np.nan])
+    prediction, truth = jnp.array([[1, 0], [0, 0]]), jnp.array([[0, 0], [1, 0]])
+    np.testing.assert_array_equal(metrics.unit_f1(metrics.unit_counts(prediction, truth)), [0.0, np.nan])
 
 
 def test_fairness_by_hand() -> None:
@@ -80,26 +80,26 @@ def test_calibration_error_by_hand() -> None:
     probabilities = jnp.array([[0.95, 0.05], [0.95, 0.05], [0.55, 0.45], [0.0, 1.0]])
     truth = jnp.array([0, 1, 0, 1])
     # bins of .1: two at .95, half of them right; one at .55, right; one at 1, right, in the bin of .95
-    wanted = (abs(2 - 2.9) + abs(1 - 0.55)) / 4
-    np.testing.assert_allclose(metrics.calibration_error(probabilities, truth, bins=10), wanted, rtol=1e-5)
+    error = (abs(2 - 2.9) + abs(1 - 0.55)) / 4
+    np.testing.assert_allclose(metrics.calibration_error(probabilities, truth, bins=10), error, rtol=1e-5)
 
 
 def test_every_measure_has_a_name_that_is_known(units: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
     random = np.random.default_rng(2)
     task = Task(labels=("happiness", "sadness"), units=(1, 4, 12))
     label = random.integers(0, 2, 300)
-    found = compute_metrics(
+    result = compute_metrics(
         task, "labels", random.standard_normal((300, 2)).astype(np.float32), {"label": label}
     )
-    assert tuple(found) == metric_names(task, "labels")
+    assert tuple(result) == metric_names(task, "labels")
     columns = {
         "units": units[1].astype(np.float32),
         "units_known": units[2],
         "sex": random.integers(-1, 2, 300),
     }
     logits = np.where(units[0], 1.0, -1.0).astype(np.float32)
-    found = compute_metrics(task, "units", logits, columns)
-    assert tuple(found) == metric_names(task, "units")
+    result = compute_metrics(task, "units", logits, columns)
+    assert tuple(result) == metric_names(task, "units")
     counts = metrics.unit_counts(*(jnp.asarray(each) for each in units))
-    assert found["f1"] == pytest.approx(float(metrics.mean_f1(counts)))
-    assert 0 < found["equal_opportunity"] <= 1 and 0 <= found["parity_difference"] < 0.5
+    assert result["f1"] == pytest.approx(float(metrics.mean_f1(counts)))
+    assert 0 < result["equal_opportunity"] <= 1 and 0 <= result["parity_difference"] < 0.5

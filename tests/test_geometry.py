@@ -43,24 +43,24 @@ def reference(model: FaceModel, params: FaceParams, gain: np.ndarray | float = 1
     basis = {
         name: np.asarray(getattr(model, f"{name}_basis"), np.float64) for name in ("identity", "expression")
     }
-    shaped = template + basis["identity"] @ theta.identity
-    joints = np.asarray(model.joint_regressor, np.float64) @ shaped
+    shape = template + basis["identity"] @ theta.identity
+    joints = np.asarray(model.joint_regressor, np.float64) @ shape
     turns = Rotation.from_rotvec(theta.pose).as_matrix()
-    moved = shaped + np.reshape(gain, (-1, 1)) * (basis["expression"] @ theta.expression)
+    points = shape + np.reshape(gain, (-1, 1)) * (basis["expression"] @ theta.expression)
     if model.pose_basis.shape[-1]:
-        moved = moved + np.asarray(model.pose_basis, np.float64) @ (turns[1:] - np.eye(3)).reshape(-1)
+        points = points + np.asarray(model.pose_basis, np.float64) @ (turns[1:] - np.eye(3)).reshape(-1)
     world: list[np.ndarray] = []
     for joint, parent in enumerate(model.parents):
         local = np.eye(4)
         local[:3, :3] = turns[joint]
         local[:3, 3] = joints[joint] - (joints[parent] if parent >= 0 else 0.0)
         world.append(world[parent] @ local if parent >= 0 else local)
-    out = np.zeros_like(moved)
+    out = np.zeros_like(points)
     for joint, matrix in enumerate(world):
         rest = matrix.copy()
         rest[:3, 3] -= matrix[:3, :3] @ joints[joint]
-        placed = moved @ rest[:3, :3].T + rest[:3, 3]
-        out += np.asarray(model.skinning_weights, np.float64)[:, [joint]] * placed
+        posed_points = points @ rest[:3, :3].T + rest[:3, 3]
+        out += np.asarray(model.skinning_weights, np.float64)[:, [joint]] * posed_points
     return out
 
 
@@ -82,11 +82,11 @@ def test_asymmetric_expression_is_the_reference(flame: FaceModel) -> None:
 
 def test_turning_the_root_alone_turns_the_head_about_it(flame: FaceModel) -> None:
     params = dataclasses.replace(random_params(flame, 1, turn=0.0))
-    turned = dataclasses.replace(params, pose=params.pose.at[0].set(jnp.array([0.3, -0.5, 0.2])))
+    rotation = dataclasses.replace(params, pose=params.pose.at[0].set(jnp.array([0.3, -0.5, 0.2])))
     still = np.asarray(vertices(flame, params), np.float64)
     root = np.asarray(geometry.joints(flame, geometry.shape(flame, params.identity)))[0]
     expected = (still - root) @ Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix().T + root
-    np.testing.assert_allclose(vertices(flame, turned), expected, atol=1e-6)
+    np.testing.assert_allclose(vertices(flame, rotation), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("angle", [0.0, 1e-8, 1e-4, 0.0099, 0.0101, 0.5, 3.1, 6.0])
@@ -147,10 +147,10 @@ def test_symmetry_one_is_the_unmodified_head_bit_for_bit(flame: FaceModel, head:
 
     @jax.jit
     def unmodified(model: FaceModel, params: FaceParams) -> jax.Array:
-        moved = model.expression_basis @ params.expression
+        displacement = model.expression_basis @ params.expression
         if model.shared_basis is not None:
-            moved = moved + model.shared_basis @ params.expression
-        return geometry.pose_head(model, params, moved)
+            displacement = displacement + model.shared_basis @ params.expression
+        return geometry.pose_head(model, params, displacement)
 
     plain = unmodified(model, params)
     for side in ("left", "right"):
@@ -170,18 +170,18 @@ def test_a_frozen_side_does_not_move_and_the_other_moves_in_full() -> None:
     model = toy_head()
     smile = jnp.array([1.0, 0, 0, 0])
     full = geometry.expression_displacement(model, smile)
-    frozen = geometry.expression_displacement(model, smile, symmetry=0.0)
+    half = geometry.expression_displacement(model, smile, symmetry=0.0)
     left, right = model.left_weight == 1.0, model.left_weight == 0.0
     assert jnp.abs(full[left]).max() > 1e-3
-    np.testing.assert_array_equal(frozen[left], 0.0)
-    np.testing.assert_array_equal(frozen[right], full[right])
+    np.testing.assert_array_equal(half[left], 0.0)
+    np.testing.assert_array_equal(half[right], full[right])
 
 
 def test_what_both_halves_do_together_is_not_scaled() -> None:
     model = toy_head()
     jaw = jnp.array([0.0, 0, 0, 1.0])
-    frozen = geometry.expression_displacement(model, jaw, symmetry=0.0)
-    lost = geometry.expression_displacement(model, jaw) - frozen
+    half = geometry.expression_displacement(model, jaw, symmetry=0.0)
+    lost = geometry.expression_displacement(model, jaw) - half
     own = model.expression_basis[..., 3]
     np.testing.assert_allclose(lost, model.left_weight[:, None] * own, atol=1e-9)
     assert jnp.abs(model.shared_basis[..., 3]).max() > jnp.abs(own).max()

@@ -42,16 +42,16 @@ def test_a_changed_number_is_noticed(name: str) -> None:
     assert arrays and good(arrays, exact=True) and good(arrays, exact=False)
     for key, array in arrays.items():
         place = int(np.flatnonzero(np.isfinite(array))[-1])
-        value, compared = array.flat[place], not key.startswith(golden.unsettled)
+        value, strict = array.flat[place], not key.startswith(golden.unsettled)
         assert not good({one: arrays[one] for one in arrays if one != key}, exact=False)
         if array.dtype.kind == "f":
             largest = np.abs(array[np.isfinite(array)]).max(initial=goldens.SMALLEST)
             outside = with_value(key, place, value + 3 * golden.tolerance * largest)
             assert not good(with_value(key, place, np.nextafter(value, array.dtype.type(np.inf))), exact=True)
             assert not good(with_value(key, place, np.nan), exact=False)
-            assert good(outside, exact=False) != compared
+            assert good(outside, exact=False) != strict
         else:
             other = not value if array.dtype == bool else value ^ 1
             assert not good(with_value(key, place, other), exact=True)
             if array.dtype != np.uint8:
-                assert good(with_value(key, place, other), exact=False) != compared
+                assert good(with_value(key, place, other), exact=False) != strict

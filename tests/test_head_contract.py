@@ -177,7 +177,7 @@ class Head:
 
 
 @pytest.fixture(scope="module", params=HEADS)
-def loaded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Head:
+def loaded_head(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Head:
     row = HEADS[request.param]
     options = row.make(tmp_path_factory.mktemp("head"))
     source = options["head"]
@@ -189,18 +189,18 @@ load_once = functools.cache(jf.face.load)
 
 
 @pytest.fixture
-def head(loaded: Head, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Head:
+def head(loaded_head: Head, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Head:
     """The head; one that exists in Python alone is what its name loads. Commands write below `tmp_path`."""
 
     def load(source: str | Path = "bundled", **options: Any) -> FaceModel:
-        if source == loaded.name and isinstance(loaded.options["head"], FaceModel):
-            return loaded.model
+        if source == loaded_head.name and isinstance(loaded_head.options["head"], FaceModel):
+            return loaded_head.model
         return load_once(str(source), **{name: value for name, value in options.items() if value is not None})
 
     monkeypatch.setattr(jf.face, "load", load)
     monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
-    return loaded
+    return loaded_head
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -218,7 +218,7 @@ def own_programs() -> Iterator[None]:
 
 
 @pytest.fixture
-def sketched(monkeypatch: pytest.MonkeyPatch) -> None:
+def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sketch pictures instead of rasterizing them: compiled for every head and program, the rasterizer would
     take most of this module's time. `test_it_is_drawn` rasterizes.
     """
@@ -271,8 +271,8 @@ def allows(head: Head, capability: str, work: Callable[[], Any], out: Path | Non
 
 def check_line(head: Head, capability: str, line: str) -> None:
     assert LINES[capability] in line and "\n" not in line
-    named = {head.name, str(head.options["head"])}  # a file that cannot be loaded so is named by its path
-    assert any(repr(name) in line for name in named), line
+    names = {head.name, str(head.options["head"])}  # a file that cannot be loaded so is named by its path
+    assert any(repr(name) in line for name in names), line
     assert re.search(r"take |find |choose |bundled head has them", line), line
 
 
@@ -310,7 +310,7 @@ def test_it_is_drawn(head: Head) -> None:
     assert np.isfinite(image).all() and image.min() >= 0 and image.max() <= 1 and image.std() > 0.02
 
 
-def test_a_grid_and_the_command_draw_it(head: Head, sketched: None, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_grid_and_the_command_draw_it(head: Head, sketches: None, capsys: pytest.CaptureFixture[str]) -> None:
     scene, params = jf.render.scene(RENDER), someone(head)
     steps = jnp.asarray([0.25, 1.0]), jnp.asarray([0.0, 1.0])
     grid = np.asarray(interventions.grid(SYMMETRY, head.model, params, scene, *steps))
@@ -327,7 +327,7 @@ def test_a_grid_and_the_command_draw_it(head: Head, sketched: None, capsys: pyte
         check_line(head, "prototypes", capsys.readouterr().err.strip())
 
 
-def test_it_is_searched(head: Head, sketched: None) -> None:
+def test_it_is_searched(head: Head, sketches: None) -> None:
     person = jf.face.sample_population(jax.random.key(1), head.model, 1)
     sharding = all_devices(IDENTITIES_PER_DEVICE)  # as an audit's, so that it runs what is compiled here
     searcher = jf.search.build(CLASSIFIER, head.model, jf.render.scene(RENDER), head.search, sharding)
@@ -358,7 +358,7 @@ class Stopping(NullProgress):
         raise KeyboardInterrupt
 
 
-def test_it_is_audited_and_reported(head: Head, sketched: None, tmp_path: Path) -> None:
+def test_it_is_audited_and_reported(head: Head, sketches: None, tmp_path: Path) -> None:
     config, folder = audit_config(head), tmp_path / "run"
     with pytest.raises(KeyboardInterrupt, match="stopped with 1 of 2 cells done"):
         audit.run(config, folder, Stopping())
@@ -390,16 +390,16 @@ def cohort(head: Head) -> observe.ObserveConfig:
     )
 
 
-def test_it_is_observed(head: Head, sketched: None, tmp_path: Path) -> None:
+def test_it_is_observed(head: Head, sketches: None, tmp_path: Path) -> None:
     out, config = tmp_path / "demo", cohort(head)
-    found = allows(head, "prototypes", lambda: observe.demonstrate(config, out), out)
-    if found is None:
+    observation = allows(head, "prototypes", lambda: observe.demonstrate(config, out), out)
+    if observation is None:
         return
-    for result in (*found.results["palsy"], *found.results["null"]):
+    for result in (*observation.results["palsy"], *observation.results["null"]):
         assert not result.left_out and len(result.photographs) == 4
     before = {file: file.stat().st_mtime_ns for file in out.rglob("*.png")}
     again = observe.demonstrate(config, out)
-    assert again.rates == found.rates
+    assert again.rates == observation.rates
     assert before == {file: file.stat().st_mtime_ns for file in out.rglob("*.png")}
 
 
@@ -416,18 +416,18 @@ def recipe(head: Head, **changes: Any) -> RenderedDatasetConfig:
     )
 
 
-def test_a_batch_of_it_is_drawn(head: Head, sketched: None) -> None:
+def test_a_batch_of_it_is_drawn(head: Head, sketches: None) -> None:
     def batch() -> dict[str, Array]:
         return next(rendered.rendered_stream(recipe(head, landmarks=head.can.landmarks), 2))
 
-    drawn = allows(head, "units", batch)
-    if drawn is None:
+    arrays = allows(head, "units", batch)
+    if arrays is None:
         with pytest.raises(ConfigError, match="facial units"):
             require_units(head.model, "recipe small")  # and where it comes as a model
         return
-    assert drawn["image"].shape == (2, SIZE, SIZE, 3)
-    assert np.asarray(drawn["image"]).std() > 5 and drawn["units"].shape == (2, 3)
-    assert ("landmarks" in drawn) == head.can.landmarks
+    assert arrays["image"].shape == (2, SIZE, SIZE, 3)
+    assert np.asarray(arrays["image"]).std() > 5 and arrays["units"].shape == (2, 3)
+    assert ("landmarks" in arrays) == head.can.landmarks
 
 
 def test_landmarks_of_a_set_are_refused_early(head: Head, tmp_path: Path) -> None:
@@ -445,7 +445,7 @@ def write_source(folder: Path, head: Head) -> None:
     describe(folder, recipe(head), "small", 0, (), (12, 4, 26))
 
 
-def test_it_is_retargeted(head: Head, sketched: None, tmp_path: Path) -> None:
+def test_it_is_retargeted(head: Head, sketches: None, tmp_path: Path) -> None:
     file, out = tmp_path / "small.toml", tmp_path / "set"
     file.write_text(dump_toml(recipe(head)), encoding="utf-8")
     source = tmp_path / "source"

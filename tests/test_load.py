@@ -10,7 +10,7 @@ import pytest
 
 import jaxface as jf
 from jaxface.core.errors import ConfigError, ModelFileError
-from jaxface.face.load import describe, load, sniff
+from jaxface.face.loaders import describe, load, sniff
 from tests.flame_files import flame_arrays, write_flame_npz, write_flame_pickle
 
 NOT_MODELS = {

@@ -16,8 +16,8 @@ from jaxface.face.sides import left_weights
 from tests.flame_files import VERTICES, flame_arrays, text, write_flame_npz, write_flame_pickle, write_pickle
 
 
-def changed(**replaced: Any) -> dict[str, np.ndarray]:
-    return {**flame_arrays(), **replaced}
+def changed(**changes: Any) -> dict[str, np.ndarray]:
+    return {**flame_arrays(), **changes}
 
 
 @pytest.mark.parametrize("form", ["npz", "csc pickle", "csr pickle"])
@@ -62,7 +62,7 @@ def test_the_user_may_choose_sizes_and_the_papers_hard_split(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("replaced", "message"),
+    ("changes", "message"),
     [
         ({"shapedirs": np.zeros((VERTICES, 3, 150))}, r"shapedirs is float64 \(60, 3, 150\), FLAME has"),
         ({"J_regressor": np.zeros((4, VERTICES))}, "J_regressor"),
@@ -74,8 +74,8 @@ def test_the_user_may_choose_sizes_and_the_papers_hard_split(tmp_path: Path) -> 
         ({"posedirs": np.array(["x"])}, "posedirs"),
     ],
 )
-def test_unfit_arrays_are_named_in_one_line(tmp_path: Path, replaced: dict[str, Any], message: str) -> None:
-    path = write_flame_npz(tmp_path / "flame.npz", changed(**replaced))
+def test_unfit_arrays_are_named_in_one_line(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    path = write_flame_npz(tmp_path / "flame.npz", changed(**changes))
     with pytest.raises(ModelFileError, match=message) as caught:
         load(path)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
@@ -104,7 +104,7 @@ def test_options_out_of_range_are_refused(
         load(path, **options)
 
 
-def write_texture(path: Path, **replaced: np.ndarray) -> Path:
+def write_texture(path: Path, **changes: np.ndarray) -> Path:
     rng = np.random.default_rng(5)
     arrays = {
         "mean": np.broadcast_to([51.0, 102.0, 204.0], (16, 16, 3)),  # blue, green, red
@@ -112,7 +112,7 @@ def write_texture(path: Path, **replaced: np.ndarray) -> Path:
         "vt": rng.uniform(0, 1, (70, 2)),
         "ft": rng.integers(0, 70, (80, 3)),
     }
-    np.savez(path, **{**arrays, **replaced})
+    np.savez(path, **{**arrays, **changes})
     return path
 
 
@@ -130,17 +130,17 @@ def test_the_texture_space_is_read_as_red_green_blue(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("replaced", "message"),
+    ("changes", "message"),
     [
         ({"ft": np.zeros((79, 3), int)}, "the model has 80 triangles"),
         ({"ft": np.full((80, 3), 70)}, "outside 0..69"),
         ({"tex_dir": np.zeros((8, 8, 3, 4))}, "no texture space"),
     ],
 )
-def test_an_unfit_texture_is_named(tmp_path: Path, replaced: dict[str, np.ndarray], message: str) -> None:
+def test_an_unfit_texture_is_named(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:
     path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
     with pytest.raises(ModelFileError, match=message):
-        load(path, texture=write_texture(tmp_path / "texture.npz", **replaced))
+        load(path, texture=write_texture(tmp_path / "texture.npz", **changes))
 
 
 def test_masks_colour_lips_and_hair(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from PIL import Image
 
 from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.face import FaceModel, geometry, load, neutral, texture
-from jaxface.face.load.ict import facial_units
-from jaxface.face.load.ict_files import facts
+from jaxface.face.loaders.ict import facial_units
+from jaxface.face.loaders.ict_files import facts
 from tests.ict_files import EYE_L, SmallIct, small_ict, write_folder, write_npz
 from tests.shared import shared_file
 
@@ -33,8 +33,8 @@ def head(npz: Path) -> FaceModel:
 
 
 def drawn(small: SmallIct) -> np.ndarray:
-    hidden = [small.part_names.index(name) for name in facts()["hidden"]]
-    return ~np.isin(small.part, hidden)
+    parts = [small.part_names.index(name) for name in facts()["hidden"]]
+    return ~np.isin(small.part, parts)
 
 
 def test_folder_and_archive_are_the_same_model(small: SmallIct, head: FaceModel, tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_folder_and_archive_are_the_same_model(small: SmallIct, head: FaceModel,
 
 
 def test_lengths_are_metres_and_lashes_are_left_out(small: SmallIct, head: FaceModel) -> None:
-    kept = drawn(small)
-    np.testing.assert_allclose(head.template, 0.01 * small.template[kept], atol=1e-7)
-    identity = np.stack([small.shapes[f"identity{index:03d}"][kept] for index in range(3)], axis=-1)
+    mask = drawn(small)
+    np.testing.assert_allclose(head.template, 0.01 * small.template[mask], atol=1e-7)
+    identity = np.stack([small.shapes[f"identity{index:03d}"][mask] for index in range(3)], axis=-1)
     np.testing.assert_allclose(head.identity_basis, 0.01 * identity, atol=1e-8)
-    assert head.faces.max() < kept.sum() == len(head.template)
-    triangles = kept[small.quads].all(axis=1).sum() * 2
+    assert head.faces.max() < mask.sum() == len(head.template)
+    triangles = mask[small.quads].all(axis=1).sum() * 2
     assert len(head.faces) == triangles
 
 
@@ -87,8 +87,8 @@ def test_the_jaw_opens_whole(small: SmallIct, head: FaceModel) -> None:
     others = np.delete(np.asarray(head.shared_basis), jaw, axis=-1)
     assert not others.any()
     one = np.eye(22, dtype=np.float32)[jaw]
-    frozen = geometry.expression_displacement(head, one, symmetry=0.0)
-    np.testing.assert_array_equal(frozen, geometry.expression_displacement(head, one))
+    half = geometry.expression_displacement(head, one, symmetry=0.0)
+    np.testing.assert_array_equal(half, geometry.expression_displacement(head, one))
 
 
 def test_joints_and_weights(small: SmallIct, head: FaceModel) -> None:
@@ -109,11 +109,11 @@ def test_joints_and_weights(small: SmallIct, head: FaceModel) -> None:
 
 def test_turning_the_jaw_bone_opens_what_the_shape_opens(small: SmallIct, head: FaceModel) -> None:
     base = neutral(head)
-    turned = dataclasses.replace(base, pose=base.pose.at[2, 0].set(0.1))
-    moved = np.asarray(geometry.vertices(head, turned) - head.template)
+    params = dataclasses.replace(base, pose=base.pose.at[2, 0].set(0.1))
+    displacement = np.asarray(geometry.vertices(head, params) - head.template)
     part = small.part[drawn(small)]
     lower = (part == small.part_names.index("teeth")) & (small.template[drawn(small), 1] < -3.5)
-    assert (moved[lower, 1] < -1e-3).all()
+    assert (displacement[lower, 1] < -1e-3).all()
 
 
 def test_a_given_picture_is_the_face_with_v_up(small: SmallIct, npz: Path, tmp_path: Path) -> None:
@@ -145,7 +145,7 @@ def test_a_picture_beside_the_model_is_found(small: SmallIct, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("replaced", "message"),
+    ("changes", "message"),
     [
         ({"faces": np.full((10, 3), 30_000)}, "faces holds indices outside"),
         ({"v_template": np.zeros((12, 3), np.float32)}, "shapedirs_identity is"),
@@ -155,10 +155,10 @@ def test_a_picture_beside_the_model_is_found(small: SmallIct, tmp_path: Path) ->
     ],
 )
 def test_unfit_archives_are_named(
-    small: SmallIct, tmp_path: Path, replaced: dict[str, np.ndarray], message: str
+    small: SmallIct, tmp_path: Path, changes: dict[str, np.ndarray], message: str
 ) -> None:
     with pytest.raises(ModelFileError, match=message):
-        load(write_npz(tmp_path / "ict.npz", small, **replaced))
+        load(write_npz(tmp_path / "ict.npz", small, **changes))
 
 
 def test_a_folder_that_lacks_a_shape_names_it(small: SmallIct, tmp_path: Path) -> None:

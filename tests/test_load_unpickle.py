@@ -12,8 +12,8 @@ import pytest
 from scipy import sparse
 
 from jaxface.core.errors import ModelFileError
-from jaxface.face.load import unpickle
-from jaxface.face.load.unpickle import array, read_pickle
+from jaxface.face.loaders import unpickle
+from jaxface.face.loaders.unpickle import array, read_pickle
 from tests import flame_files as files
 
 VALUES = np.arange(12.0).reshape(3, 4)
@@ -85,8 +85,8 @@ def test_instructions_that_no_model_needs_are_refused(tmp_path: Path, program: b
 @pytest.mark.parametrize("attribute", ["__kwdefaults__", "__doc__"])
 def test_what_a_file_names_it_cannot_change(tmp_path: Path, module: str, name: str, attribute: str) -> None:
     """BUILD with (None, attributes) sets them on what lies below; on ours they would stay for the next file."""
-    changed = files.named(module, name) + b"N}" + files.text(attribute) + b"}s\x86b"
-    path = files.write_pickle(tmp_path / "flame.pkl", {"v_template": changed})
+    stream = files.named(module, name) + b"N}" + files.text(attribute) + b"}s\x86b"
+    path = files.write_pickle(tmp_path / "flame.pkl", {"v_template": stream})
     before = [(stand_in, getattr(stand_in, attribute, None)) for *_, stand_in in unpickle._ALLOWED]
     with pytest.raises(ModelFileError, match=r"changes a function|no complete pickle"):
         read_pickle(path)
@@ -105,10 +105,10 @@ def test_reads_what_todays_python_writes(tmp_path: Path, protocol: int) -> None:
         "columns": sparse.csc_matrix(VALUES),
     }
     path.write_bytes(pickle.dumps(content, protocol))
-    loaded = read_pickle(path)
+    result = read_pickle(path)
     for name in ("plain", "fortran", "big", "rows", "columns"):
-        np.testing.assert_array_equal(array(loaded[name], name), VALUES, err_msg=name)
-    assert array(loaded["scalar"], "scalar") == 2.5
+        np.testing.assert_array_equal(array(result[name], name), VALUES, err_msg=name)
+    assert array(result["scalar"], "scalar") == 2.5
 
 
 @pytest.mark.parametrize("layout", ["csr", "csc"])
@@ -118,9 +118,9 @@ def test_reads_python_2_with_chumpy_and_sparse(tmp_path: Path, layout: str) -> N
         "chumpy": files.chumpy_array(VALUES),
         "sparse": files.sparse_matrix(layout, (3, 4), matrix.data, matrix.indices, matrix.indptr),
     }
-    loaded = read_pickle(files.write_pickle(tmp_path / "flame.pkl", items))
-    np.testing.assert_array_equal(array(loaded["chumpy"], "chumpy"), VALUES)
-    np.testing.assert_array_equal(array(loaded["sparse"], "sparse"), VALUES)
+    result = read_pickle(files.write_pickle(tmp_path / "flame.pkl", items))
+    np.testing.assert_array_equal(array(result["chumpy"], "chumpy"), VALUES)
+    np.testing.assert_array_equal(array(result["sparse"], "sparse"), VALUES)
 
 
 @pytest.mark.parametrize(
@@ -141,9 +141,9 @@ def test_reads_python_2_with_chumpy_and_sparse(tmp_path: Path, layout: str) -> N
     ],
 )
 def test_an_array_that_lies_is_refused(tmp_path: Path, value: bytes, message: str) -> None:
-    loaded = read_pickle(files.write_pickle(tmp_path / "flame.pkl", {"thing": value}))
+    result = read_pickle(files.write_pickle(tmp_path / "flame.pkl", {"thing": value}))
     with pytest.raises(ModelFileError, match=message) as caught:
-        array(loaded["thing"], "thing")
+        array(result["thing"], "thing")
     assert "thing" in str(caught.value) and "\n" not in str(caught.value)
 
 

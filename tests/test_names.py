@@ -32,7 +32,7 @@ FOLDERS = {
         for folder in sorted(PACKAGE.iterdir())
         if folder.is_dir() and any(folder.rglob("*.py"))
     },
-    **{name: REPOSITORY / name for name in ("jaxface", "tests", "benchmarks")},
+    **{name: REPOSITORY / name for name in ("jaxface", "tests", "benchmarks", "studies", "tools")},
 }
 
 

@@ -66,11 +66,11 @@ def test_landmarks_follow_the_face() -> None:
 
 def test_marks_are_what_units_move_on_both_sides() -> None:
     head = jf.face.load("bundled")
-    found = cohort.mark_vertices(head)
-    assert set(found) == {
+    marks = cohort.mark_vertices(head)
+    assert set(marks) == {
         f"{side}_{name}" for side in ("left", "right") for name in ("mouth", "brow", "lid", "nose")
     }
-    at = {name: np.asarray(head.template)[vertex] for name, vertex in found.items()}
+    at = {name: np.asarray(head.template)[vertex] for name, vertex in marks.items()}
     for name in ("mouth", "brow", "lid", "nose"):
         assert at[f"left_{name}"][0] > 0.004
         np.testing.assert_allclose(at[f"left_{name}"] * [-1, 1, 1], at[f"right_{name}"], atol=1e-4)
@@ -118,8 +118,8 @@ def test_the_truth_lies_beside_the_table(demonstration: observe.Demonstration) -
     texts = [(folder / name).read_text().splitlines() for name in (cohort.TABLE, cohort.TRUTH)]
     rows = [list(csv.DictReader(text)) for text in texts]
     assert len(rows[0]) == 40 and "left_eye_x" in rows[0][0]
-    for said, true in zip(*rows, strict=True):
-        assert float(true["symmetry"]) == pytest.approx(1 - float(said["severity"]))
+    for row, true in zip(*rows, strict=True):
+        assert float(true["symmetry"]) == pytest.approx(1 - float(row["severity"]))
     with pytest.raises(StoreError, match="holds another cohort"):
         cohort.make(CONFIG, toy_head(), folder, 0, NullProgress())
 
@@ -154,9 +154,9 @@ def test_the_command_observes_a_table(
     (tmp_path / "in" / "001-0.png").unlink()
     flags = "--table in/table.csv --classifiers brightness --features group pixel --tests kci --crop.size 16"
     assert command([*flags.split(), "--quiet"], monkeypatch, tmp_path) == 0
-    printed = capsys.readouterr()
-    assert "1 of 44 photographs left out:\n  001-0.png: missing" in printed.out and printed.err == ""
-    assert "First answer is the label" in printed.out and "report: runs/observe/observe.html" in printed.out
+    output = capsys.readouterr()
+    assert "1 of 44 photographs left out:\n  001-0.png: missing" in output.out and output.err == ""
+    assert "First answer is the label" in output.out and "report: runs/observe/observe.html" in output.out
     assert (tmp_path / "runs" / "observe" / "independence.csv").is_file()
 
 

@@ -35,17 +35,17 @@ def centre(image: np.ndarray) -> np.ndarray:
 def test_eyes_come_to_the_renderers_framing(roll: float, between: float) -> None:
     half = 0.5 * between * np.array([np.cos(roll), np.sin(roll)])
     eyes = np.array([240.0, 200.0]) + np.stack([half, -half])  # left, right
-    wanted = 64 * np.array([[0.5 + 0.5 / 2.9, 0.39], [0.5 - 0.5 / 2.9, 0.39]])
-    for eye, place in zip(eyes, wanted, strict=True):
-        found = crop(picture([tuple(eye)], (480, 400), between / 12), CONFIG, eyes, None)
-        assert found.shape == (64, 64, 3) and found.dtype == np.float32
-        np.testing.assert_allclose(centre(found), place, atol=0.15)
+    places = 64 * np.array([[0.5 + 0.5 / 2.9, 0.39], [0.5 - 0.5 / 2.9, 0.39]])
+    for eye, place in zip(eyes, places, strict=True):
+        result = crop(picture([tuple(eye)], (480, 400), between / 12), CONFIG, eyes, None)
+        assert result.shape == (64, 64, 3) and result.dtype == np.float32
+        np.testing.assert_allclose(centre(result), place, atol=0.15)
 
 
 def test_a_box_becomes_the_square_around_it() -> None:
     box = np.array([100.0, 60.0, 140.0, 140.0])  # 40 x 80: the square is 80 wide
-    found = crop(picture([(120.0, 100.0)]), CONFIG, None, box)
-    np.testing.assert_allclose(centre(found), [32, 32], atol=0.1)
+    result = crop(picture([(120.0, 100.0)]), CONFIG, None, box)
+    np.testing.assert_allclose(centre(result), [32, 32], atol=0.1)
     corner = crop(picture([(90.0, 70.0)], spread=2.0), CONFIG, None, box)  # 10 off the square's corner
     np.testing.assert_allclose(centre(corner), [8, 8], atol=0.1)
     wide = crop(picture([(120.0, 100.0), (80.0, 100.0)]), CropConfig(size=64, box_scale=2.0), None, box)
@@ -53,21 +53,21 @@ def test_a_box_becomes_the_square_around_it() -> None:
 
 
 def test_without_either_the_central_square_is_taken() -> None:
-    found = crop(picture([(150.0, 120.0)]), CONFIG, None, np.full(4, np.nan), size=48)
-    np.testing.assert_allclose(centre(found), [24, 24], atol=0.1)
-    assert found.shape == (48, 48, 3)
+    result = crop(picture([(150.0, 120.0)]), CONFIG, None, np.full(4, np.nan), size=48)
+    np.testing.assert_allclose(centre(result), [24, 24], atol=0.1)
+    assert result.shape == (48, 48, 3)
 
 
 def test_what_lies_outside_has_the_background() -> None:
-    found = crop(Image.new("RGB", (40, 40), "white"), CONFIG, None, np.array([-40.0, 0.0, 40.0, 80.0]))
-    np.testing.assert_allclose(found[40:, :20], 90 / 255, atol=1e-6)
-    np.testing.assert_allclose(found[8:24, 40:56], 1.0, atol=1e-6)
+    result = crop(Image.new("RGB", (40, 40), "white"), CONFIG, None, np.array([-40.0, 0.0, 40.0, 80.0]))
+    np.testing.assert_allclose(result[40:, :20], 90 / 255, atol=1e-6)
+    np.testing.assert_allclose(result[8:24, 40:56], 1.0, atol=1e-6)
 
 
 def test_a_much_smaller_crop_is_averaged_not_sampled() -> None:
     board = (np.indices((512, 512)).sum(0) % 2 * 255).astype(np.uint8)
-    found = crop(Image.fromarray(board).convert("RGB"), CropConfig(size=16), None, None)
-    np.testing.assert_allclose(found, 0.5, atol=0.01)
+    result = crop(Image.fromarray(board).convert("RGB"), CropConfig(size=16), None, None)
+    np.testing.assert_allclose(result, 0.5, atol=0.01)
 
 
 @pytest.mark.parametrize(
@@ -95,8 +95,8 @@ def test_photographs_are_turned_as_their_camera_noted_and_bad_ones_told(tmp_path
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 270 degrees to see it upright
     tall.save(tmp_path / "a.jpg", exif=exif)
-    found = load_photograph(tmp_path / "a.jpg")
-    assert found.size == (60, 240) and found.mode == "RGB"
+    result = load_photograph(tmp_path / "a.jpg")
+    assert result.size == (60, 240) and result.mode == "RGB"
     (tmp_path / "b.png").write_bytes(b"no picture")
     whole = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "c.jpg").write_bytes(whole[: len(whole) // 2])

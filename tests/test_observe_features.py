@@ -44,22 +44,22 @@ def test_halves_and_chimeras_are_made_of_one_side_each() -> None:
 
 
 def test_pixel_distance_is_the_root_mean_square_of_the_halves(crops: jnp.ndarray) -> None:
-    found = np.asarray(features.build("pixel", CONFIG, ()).measure(crops))
+    distance = np.asarray(features.build("pixel", CONFIG, ()).measure(crops))
     images = np.asarray(crops, np.float64)
-    wanted = np.sqrt(((images - images[:, :, ::-1])[:, :, :32] ** 2).mean((1, 2, 3)))
-    np.testing.assert_allclose(found, wanted, atol=1e-6)
-    assert found[0] == 0
+    truth = np.sqrt(((images - images[:, :, ::-1])[:, :, :32] ** 2).mean((1, 2, 3)))
+    np.testing.assert_allclose(distance, truth, atol=1e-6)
+    assert distance[0] == 0
 
 
 def test_maps_of_a_classifier_tell_symmetric_from_asymmetric(
     crops: jnp.ndarray, small: classify.Classifier
 ) -> None:
     feature = features.build("maps:fer-mini-xception", CONFIG, (small,))
-    found = np.asarray(feature.measure(crops))
-    assert found[0] < 1e-12 and 1e-3 < found[1] < found[2]
-    np.testing.assert_allclose(found[3], found[2], rtol=1e-5)  # which side it is does not matter
+    distance = np.asarray(feature.measure(crops))
+    assert distance[0] < 1e-12 and 1e-3 < distance[1] < distance[2]
+    np.testing.assert_allclose(distance[3], distance[2], rtol=1e-5)  # which side it is does not matter
     same = features.build("maps:fer-mini-xception:block3", CONFIG, (small,)).measure(crops)
-    np.testing.assert_array_equal(found, same)
+    np.testing.assert_array_equal(distance, same)
 
 
 def test_map_distance_by_hand() -> None:
@@ -70,8 +70,8 @@ def test_map_distance_by_hand() -> None:
 
 def test_lpips_is_the_distance_of_the_halves(monkeypatch: pytest.MonkeyPatch) -> None:
     state_dict, arrays = load("lpips_alex", "backbones")
-    loaded = lpips.from_state_dict(state_dict)
-    monkeypatch.setattr(lpips, "load", lambda path: loaded)
+    network = lpips.from_state_dict(state_dict)
+    monkeypatch.setattr(lpips, "load", lambda path: network)
     feature = features.build("lpips", dataclasses.replace(CONFIG, alexnet="alexnet.pth"), ())
     assert feature.size == 224
     first, second = arrays["in0_224x112"], arrays["in1_224x112"]  # in [-1, 1]

@@ -21,7 +21,7 @@ from tests.photographs import CLASSIFIER, SIZE, write_table
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> ObserveResult:
+def result(tmp_path_factory: pytest.TempPathFactory) -> ObserveResult:
     """80 people, one photograph each, two of which are lost."""
     folder = tmp_path_factory.mktemp("observed")
     config = write_table(folder / "in", 80)
@@ -35,12 +35,12 @@ def table(result: ObserveResult, name: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_what_is_there_is_found_and_the_rest_is_counted_and_named(found: ObserveResult) -> None:
-    assert [(path, reason.partition(":")[0]) for path, reason in found.left_out] == [
+def test_what_is_there_is_found_and_the_rest_is_counted_and_named(result: ObserveResult) -> None:
+    assert [(path, reason.partition(":")[0]) for path, reason in result.left_out] == [
         ("003-0.png", "missing"),
         ("010-0.png", "unreadable"),
     ]
-    verdicts = {(v.feature, v.subset): v for v in found.rows}
+    verdicts = {(v.feature, v.subset): v for v in result.rows}
     assert set(verdicts) == {(f, a) for f in ("group", "pixel", "column:grade") for a in ("matching", "all")}
     assert all(v.dependent for v in verdicts.values())
     assert {v.samples for key, v in verdicts.items() if key[1] == "all"} == {78}
@@ -52,50 +52,53 @@ def test_what_is_there_is_found_and_the_rest_is_counted_and_named(found: Observe
     assert verdicts["pixel", "matching"].association < -0.9
 
 
-def test_logits_and_features_are_those_of_the_pictures(found: ObserveResult) -> None:
-    with Image.open(found.photographs.folder / "004-0.png") as opened:
-        image = np.asarray(opened, np.float32) / 255
+def test_logits_and_features_are_those_of_the_pictures(result: ObserveResult) -> None:
+    with Image.open(result.photographs.folder / "004-0.png") as file:
+        image = np.asarray(file, np.float32) / 255
     logits = np.asarray(CLASSIFIER.logits(image[None]))[0]
-    np.testing.assert_allclose(found.measurements.logits["brightness"][4], logits, rtol=1e-5)
+    np.testing.assert_allclose(result.measurements.logits["brightness"][4], logits, rtol=1e-5)
     difference = image[:, : SIZE // 2] - image[:, : SIZE // 2 - 1 : -1]
     np.testing.assert_allclose(
-        found.measurements.features["pixel"][4], np.sqrt((difference**2).mean()), rtol=1e-5
+        result.measurements.features["pixel"][4], np.sqrt((difference**2).mean()), rtol=1e-5
     )
-    assert np.isnan(found.measurements.logits["brightness"][[3, 10]]).all()
+    assert np.isnan(result.measurements.logits["brightness"][[3, 10]]).all()
 
 
-def test_a_verdict_is_the_test_of_logit_and_feature(found: ObserveResult) -> None:
-    (verdict,) = [v for v in found.rows if (v.feature, v.subset) == ("pixel", "all")]
-    used = found.measurements.used
-    codes = np.unique(found.photographs.label, return_inverse=True)[1][used].astype(float)
-    logit, pixel = found.measurements.logits["brightness"][used, 0], found.measurements.features["pixel"][used]
+def test_a_verdict_is_the_test_of_logit_and_feature(result: ObserveResult) -> None:
+    (verdict,) = [v for v in result.rows if (v.feature, v.subset) == ("pixel", "all")]
+    mask = result.measurements.used
+    codes = np.unique(result.photographs.label, return_inverse=True)[1][mask].astype(float)
+    logit, pixel = (
+        result.measurements.logits["brightness"][mask, 0],
+        result.measurements.features["pixel"][mask],
+    )
     keys = jax.random.split(combination_key(0, "brightness/happiness/pixel/all"), 4)
-    wanted = chsic(pixel, logit, codes, keys[0], discrete=True)
-    assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (wanted.statistic, wanted.p_value)
+    truth = chsic(pixel, logit, codes, keys[0], discrete=True)
+    assert (verdict.statistic["chsic"], verdict.p_value["chsic"]) == (truth.statistic, truth.p_value)
 
 
-def test_accuracy_by_group_counts_first_answers(found: ObserveResult) -> None:
-    rows = {(row.label, row.group): row for row in found.accuracy}
-    first = np.where(found.measurements.logits["brightness"][:, 0] > 10, "happiness", "sadness")
+def test_accuracy_by_group_counts_first_answers(result: ObserveResult) -> None:
+    rows = {(row.label, row.group): row for row in result.accuracy}
+    first = np.where(result.measurements.logits["brightness"][:, 0] > 10, "happiness", "sadness")
     for (label, group), row in rows.items():
-        own = (np.array(found.photographs.label) == label) & (np.array(found.photographs.group) == group)
-        own &= found.measurements.used
+        own = (np.array(result.photographs.label) == label) & (np.array(result.photographs.group) == group)
+        own &= result.measurements.used
         assert (row.photographs, row.right) == (own.sum(), (first[own] == label).sum())
         assert row.low <= row.accuracy <= row.high
     assert rows["happiness", "proband"].accuracy == 1 and rows["happiness", "patient"].accuracy == 0
 
 
-def test_tables_hold_it_all(found: ObserveResult) -> None:
-    photographs = table(found, "photographs")
+def test_tables_hold_it_all(result: ObserveResult) -> None:
+    photographs = table(result, "photographs")
     assert len(photographs) == 80 and photographs[3]["left_out"].startswith("missing")
     assert photographs[3]["logit brightness happiness"] == photographs[3]["first brightness"] == ""
     assert photographs[6]["first brightness"] == "sadness" and photographs[5]["first brightness"] == "happiness"
-    independence = table(found, "independence")
+    independence = table(result, "independence")
     assert len(independence) == 6 and {row["dependent"] for row in independence} == {"True"}
     assert all(0 < float(row["chsic_p"]) <= 0.02 for row in independence)
-    assert [row["path"] for row in table(found, "left_out")] == ["003-0.png", "010-0.png"]
-    assert {row["group"] for row in table(found, "distributions")} == {"patient", "proband"}
-    curve = [row for row in table(found, "regression") if row["feature"] == "pixel" and row["mean"]]
+    assert [row["path"] for row in table(result, "left_out")] == ["003-0.png", "010-0.png"]
+    assert {row["group"] for row in table(result, "distributions")} == {"patient", "proband"}
+    curve = [row for row in table(result, "regression") if row["feature"] == "pixel" and row["mean"]]
     assert float(curve[0]["mean"]) > float(curve[-1]["mean"]) + 3
 
 
@@ -103,20 +106,20 @@ def test_a_second_call_measures_only_what_changed(tmp_path: Path, monkeypatch: p
     config = dataclasses.replace(write_table(tmp_path, 70), tests=("kci",))
     (tmp_path / "001-0.png").unlink()
     began = observe.run(config, tmp_path / "out")
-    asked: list[range] = []
+    calls: list[range] = []
     original = measurements._chunk
     monkeypatch.setattr(
-        measurements, "_chunk", lambda table, rows, *rest: asked.append(rows) or original(table, rows, *rest)
+        measurements, "_chunk", lambda table, rows, *rest: calls.append(rows) or original(table, rows, *rest)
     )
     again = observe.run(config, tmp_path / "out")
-    assert not asked and again.rows == began.rows
-    judged = observe.run(dataclasses.replace(config, subset=("matching",)), tmp_path / "out")
-    assert not asked and judged.rows == tuple(v for v in began.rows if v.subset == "matching")
+    assert not calls and again.rows == began.rows
+    fewer = observe.run(dataclasses.replace(config, subset=("matching",)), tmp_path / "out")
+    assert not calls and fewer.rows == tuple(v for v in began.rows if v.subset == "matching")
     Image.new("RGB", (SIZE, SIZE), "white").save(tmp_path / "001-0.png")
     (tmp_path / "out" / "measured" / "00000064.npz").write_bytes(b"cut off")
-    mended = observe.run(config, tmp_path / "out")
-    assert asked == [range(0, 32), range(64, 70)]
-    assert not mended.left_out and mended.measurements.logits["brightness"][1, 0] == pytest.approx(20)
+    repair = observe.run(config, tmp_path / "out")
+    assert calls == [range(0, 32), range(64, 70)]
+    assert not repair.left_out and repair.measurements.logits["brightness"][1, 0] == pytest.approx(20)
 
 
 def test_a_folder_of_other_photographs_is_refused(tmp_path: Path) -> None:
@@ -162,16 +165,16 @@ def test_two_classifiers_one_of_which_lacks_the_expression(tmp_path: Path) -> No
 
 
 def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> None:
-    seen: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
 
     def notes(images: np.ndarray) -> np.ndarray:
-        seen.append(images.shape)
+        shapes.append(images.shape)
         return images[:, 0, 0, :2]
 
     large = classify.from_function(notes, ["happy", "sad"], name="large", size=40, on_host=True)
     config = dataclasses.replace(write_table(tmp_path, 4), classifiers=(large,), tests=("kci",))
     observe.run(config, tmp_path / "out")
-    assert seen == [(measurements.CHUNK, 40, 40, 3)]
+    assert shapes == [(measurements.CHUNK, 40, 40, 3)]
     assert config.crop.size_for(40) == 40 and config.crop.size_for(None) == config.crop.size_for(8) == SIZE
 
 
@@ -228,25 +231,25 @@ def test_association_is_within_labels() -> None:
     assert association(Samples(np.ones(6), feature, label, label)) == 0
 
 
-def test_the_report_is_one_file_with_figures(found: ObserveResult) -> None:
-    page = write_observation(found)
+def test_the_report_is_one_file_with_figures(result: ObserveResult) -> None:
+    page = write_observation(result)
     text = page.read_text(encoding="utf-8")
     for word in ("80 photographs", "2 of them left out", "003-0.png", "✓", "<svg", "grade"):
         assert word in text
     assert "<img" not in text and "http://" not in text.replace("http://www.w3.org", "")
-    names = {path.name for path in (found.folder / "figures").iterdir()}
+    names = {path.name for path in (result.folder / "figures").iterdir()}
     assert {"distribution-happiness.svg", "distribution-happiness.png"} <= names
-    assert "regression-brightness-happiness-pixel.png" in names and not (found.folder / "crops.png").exists()
-    with_pictures = dataclasses.replace(found, config=dataclasses.replace(found.config, pictures=True))
+    assert "regression-brightness-happiness-pixel.png" in names and not (result.folder / "crops.png").exists()
+    with_pictures = dataclasses.replace(result, config=dataclasses.replace(result.config, pictures=True))
     assert "data:image/png" in write_observation(with_pictures).read_text(encoding="utf-8")
-    with Image.open(found.folder / "crops.png") as sheet:
+    with Image.open(result.folder / "crops.png") as sheet:
         assert sheet.size[0] > 8 * SIZE
 
 
-def test_terminal_tables(found: ObserveResult) -> None:
-    significance = observation_tables.significance_text(found)
+def test_terminal_tables(result: ObserveResult) -> None:
+    significance = observation_tables.significance_text(result)
     assert "all (78), given the label" in significance and "✓ +0.9" in significance
-    assert "100 % of 19" in observation_tables.accuracy_text(found)
-    assert observation_tables.left_out_text(found).startswith(
+    assert "100 % of 19" in observation_tables.accuracy_text(result)
+    assert observation_tables.left_out_text(result).startswith(
         "2 of 80 photographs left out:\n  003-0.png: missing"
     )

@@ -17,25 +17,25 @@ def table(folder: Path, text: str, labels: tuple[str, ...] = ()) -> Photographs:
 
 
 def test_columns_find_their_places(tmp_path: Path) -> None:
-    found = table(
+    result = table(
         tmp_path,
         "path,label,group,person,box_left,box_top,box_right,box_bottom,left_eye_x,left_eye_y,grade,camera\n"
         'a.png,happy,patient,p1,1,2,3,4,50,40,4,one\n"b, c.png",Surprised,proband,p2,,,,,,,,two\n',
     )
-    assert found.path == ("a.png", "b, c.png") and found.folder == tmp_path
-    assert found.label == ("happiness", "surprise")
-    assert found.group == ("patient", "proband") and found.person == ("p1", "p2")
-    np.testing.assert_array_equal(found.boxes, [[1, 2, 3, 4], [np.nan] * 4])
-    np.testing.assert_array_equal(found.landmarks["left_eye"], [[50, 40], [np.nan, np.nan]])
-    np.testing.assert_array_equal(found.columns["grade"], [4, np.nan])
-    assert list(found.columns) == ["grade"] and found.ignored == ("camera",)
-    assert found.eyes(0) is None  # one eye is none
+    assert result.path == ("a.png", "b, c.png") and result.folder == tmp_path
+    assert result.label == ("happiness", "surprise")
+    assert result.group == ("patient", "proband") and result.person == ("p1", "p2")
+    np.testing.assert_array_equal(result.boxes, [[1, 2, 3, 4], [np.nan] * 4])
+    np.testing.assert_array_equal(result.landmarks["left_eye"], [[50, 40], [np.nan, np.nan]])
+    np.testing.assert_array_equal(result.columns["grade"], [4, np.nan])
+    assert list(result.columns) == ["grade"] and result.ignored == ("camera",)
+    assert result.eyes(0) is None  # one eye is none
 
 
 def test_group_and_person_may_be_missing_and_labels_choose_rows(tmp_path: Path) -> None:
-    found = table(tmp_path, "\ufeffpath, label\na, sad\nb, fear\nc, sadness\n", ("sadness",))
-    assert found.path == ("a", "c") and found.group == ("all", "all") and found.person is None
-    assert np.isnan(found.boxes).all() and not found.landmarks and not found.columns
+    result = table(tmp_path, "\ufeffpath, label\na, sad\nb, fear\nc, sadness\n", ("sadness",))
+    assert result.path == ("a", "c") and result.group == ("all", "all") and result.person is None
+    assert np.isnan(result.boxes).all() and not result.landmarks and not result.columns
 
 
 @pytest.mark.parametrize(
@@ -75,15 +75,15 @@ def test_no_table_and_no_photograph_of_a_label_are_told(tmp_path: Path) -> None:
 def test_numbered_points_are_named_by_the_persons_own_sides(tmp_path: Path) -> None:
     names = landmarks.numbered_columns()
     values = [*range(68), *range(100, 168)]
-    found = table(tmp_path, f"path,label,{','.join(names)}\na,happy,{','.join(map(str, values))}\n")
-    points = found.landmarks
+    result = table(tmp_path, f"path,label,{','.join(names)}\na,happy,{','.join(map(str, values))}\n")
+    points = result.landmarks
     assert len(points) == 2 * 29 + 10 + 2
     np.testing.assert_array_equal(points["right_eye"], [[38.5, 138.5]])
     np.testing.assert_array_equal(points["left_eye"], [[44.5, 144.5]])
     np.testing.assert_array_equal(points["right_48"], [[48, 148]])
     np.testing.assert_array_equal(points["left_48"], [[54, 154]])
-    used = np.concatenate([row[:, 0] for name, row in points.items() if not name.endswith("eye")])
-    assert sorted(used) == list(range(68)) and not found.columns
+    indices = np.concatenate([row[:, 0] for name, row in points.items() if not name.endswith("eye")])
+    assert sorted(indices) == list(range(68)) and not result.columns
     landmarks.mirror_order(list(points))
 
 
@@ -94,8 +94,8 @@ FACE = np.array([[[3.0, 0.0], [-3.0, 0.0], [2.0, 4.0], [-2.0, 4.0], [0.0, 7.0]]]
 def test_a_symmetric_face_has_no_asymmetry_wherever_it_is() -> None:
     order = landmarks.mirror_order(NAMES)
     turn = np.array([[np.cos(0.4), -np.sin(0.4)], [np.sin(0.4), np.cos(0.4)]])
-    moved = 9 * FACE @ turn.T + np.array([50.0, -20.0])
-    np.testing.assert_allclose(landmarks.asymmetry(np.concatenate([FACE, moved]), order), 0.0, atol=1e-7)
+    face = 9 * FACE @ turn.T + np.array([50.0, -20.0])
+    np.testing.assert_allclose(landmarks.asymmetry(np.concatenate([FACE, face]), order), 0.0, atol=1e-7)
 
 
 def test_asymmetry_is_the_same_on_both_sides_and_grows() -> None:
@@ -104,16 +104,16 @@ def test_asymmetry_is_the_same_on_both_sides_and_grows() -> None:
     left[0, 2] += [0.5, -1.0]
     right[0, 3] += [-0.5, -1.0]
     more[0, 2] += [1.0, -2.0]
-    found = landmarks.asymmetry(np.concatenate([left, right, more]), order)
-    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
-    assert 0.05 < found[0] < found[2]
+    values = landmarks.asymmetry(np.concatenate([left, right, more]), order)
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-9)
+    assert 0.05 < values[0] < values[2]
     # the best turn, found by trying
     face = left[0] - left[0].mean(0)
-    mirrored = face[order] * [-1, 1]
+    mirror = face[order] * [-1, 1]
     angles = np.linspace(-np.pi, np.pi, 20001)
-    turned = [mirrored @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) for a in angles]
-    best = min(np.linalg.norm(face - one) for one in turned)
-    np.testing.assert_allclose(found[0], best / np.linalg.norm(face), rtol=1e-5)
+    turns = [mirror @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) for a in angles]
+    best = min(np.linalg.norm(face - one) for one in turns)
+    np.testing.assert_allclose(values[0], best / np.linalg.norm(face), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

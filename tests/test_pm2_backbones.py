@@ -65,15 +65,15 @@ def test_a_region_layer_is_a_convolution_in_each_cell() -> None:
         each[...] = jnp.asarray(RANDOM.uniform(low, 1.0, each.shape), jnp.float32)
     maps = RANDOM.normal(size=(2, 6, 8, 3)).astype(np.float32)
     mean, variance = np.asarray(layer.mean[...]), np.asarray(layer.variance[...])
-    wanted = region_loop(maps, layer, mean, variance)
-    np.testing.assert_allclose(asked(layer, jnp.asarray(maps))[0], wanted, atol=1e-5)
+    truth = region_loop(maps, layer, mean, variance)
+    np.testing.assert_allclose(asked(layer, jnp.asarray(maps))[0], truth, atol=1e-5)
     whole = np.concatenate(
         [maps[:, :, :4].reshape(2, 2, 3, 4, 3), maps[:, :, 4:].reshape(2, 2, 3, 4, 3)], axis=1
     )
     cells = whole.transpose(1, 0, 2, 3, 4)[[0, 2, 1, 3]].reshape(4, -1, 3)
     with train_mode(layer, nnx.state(layer, nnx.Param), jax.random.key(0)):
-        seen, (stored_mean, stored_variance) = asked(layer, jnp.asarray(maps))
-    np.testing.assert_allclose(seen, region_loop(maps, layer, cells.mean(1), cells.var(1)), atol=1e-4)
+        output, (stored_mean, stored_variance) = asked(layer, jnp.asarray(maps))
+    np.testing.assert_allclose(output, region_loop(maps, layer, cells.mean(1), cells.var(1)), atol=1e-4)
     np.testing.assert_allclose(stored_mean, 0.9 * mean + 0.1 * cells.mean(1), atol=1e-6)
     np.testing.assert_allclose(stored_variance, 0.9 * variance + 0.1 * cells.var(1, ddof=1), atol=1e-6)
 
@@ -89,8 +89,8 @@ def test_drml_has_the_parameters_of_the_paper() -> None:
     first, region = 11 * 11 * 3 * 32 + 32, 64 * (3 * 3 * 32 * 32 + 32 + 2 * 32)
     later = [8 * 8 * 32, 8 * 8 * 16, 6 * 6 * 16, 5 * 5 * 16]
     dense = 27 * 27 * 16 * 4096 + 4096 + 4096 * 2048 + 2048
-    wanted = first + region + 2 * 32 + sum(16 * each + 16 for each in later) + dense
-    assert parameters(nnx.eval_shape(lambda: Drml(rngs=nnx.Rngs(0)))) == wanted
+    count = first + region + 2 * 32 + sum(16 * each + 16 for each in later) + dense
+    assert parameters(nnx.eval_shape(lambda: Drml(rngs=nnx.Rngs(0)))) == count
 
 
 def test_jaa_net_has_the_parameters_of_the_paper() -> None:
@@ -111,8 +111,8 @@ def test_jaa_net_has_the_parameters_of_the_paper() -> None:
     refinement = normed(1, 64, 64, 64) + convolution(64, 1)
     alignment = flat * 512 + 512 + 512 * 98 + 98
     answer = 3 * flat * 512 + 512 + 512 * units + units
-    wanted = regions(3, 32) + regions(32, 64) + (2 + units) * pyramid + units * refinement + alignment + answer
-    assert parameters(nnx.eval_shape(lambda: JaaNet(numbers, rngs=nnx.Rngs(0)))) == wanted
+    count = regions(3, 32) + regions(32, 64) + (2 + units) * pyramid + units * refinement + alignment + answer
+    assert parameters(nnx.eval_shape(lambda: JaaNet(numbers, rngs=nnx.Rngs(0)))) == count
 
 
 def attention_loop(marks: np.ndarray, unit_places: tuple[np.ndarray, np.ndarray], edge: int) -> np.ndarray:
@@ -133,13 +133,13 @@ def attention_loop(marks: np.ndarray, unit_places: tuple[np.ndarray, np.ndarray]
 
 def test_attention_lies_about_the_landmarks() -> None:
     marks = RANDOM.uniform(0.02, 0.98, (49, 2)).astype(np.float32)
-    found = np.asarray(jax.jit(attention, static_argnums=(1, 2))(jnp.asarray(marks), BP4D, 52))
-    np.testing.assert_allclose(found, attention_loop(marks, places(BP4D), 52), atol=1e-5)
-    assert found.max() == 1.0 and (found > 0).mean() < 0.1
+    weights = np.asarray(jax.jit(attention, static_argnums=(1, 2))(jnp.asarray(marks), BP4D, 52))
+    np.testing.assert_allclose(weights, attention_loop(marks, places(BP4D), 52), atol=1e-5)
+    assert weights.max() == 1.0 and (weights > 0).mean() < 0.1
     slope = jax.jit(jax.grad(lambda marks: jnp.sum(attention(marks, (12,), 20))))(jnp.asarray(marks))
     assert not np.asarray(slope).any()  # the answer may not bend the landmarks
-    nearest = np.asarray(resize_nearest(jnp.asarray(found)[None], 44))[0]
-    np.testing.assert_array_equal(nearest[[0, 20, 43]][:, [5]], found[[0, 23, 50]][:, [5]])
+    nearest = np.asarray(resize_nearest(jnp.asarray(weights)[None], 44))[0]
+    np.testing.assert_array_equal(nearest[[0, 20, 43]][:, [5]], weights[[0, 23, 50]][:, [5]])
     with pytest.raises(ConfigError, match="no place for action unit 45"):
         places((12, 45))
 
@@ -152,24 +152,24 @@ def test_enhanced_maps_are_the_same_with_a_larger_gradient() -> None:
 
 def test_losses_are_the_papers() -> None:
     logits, units = RANDOM.normal(size=5).astype(np.float32), np.float32([1, 0, 1, 0, 1])
-    known, rates = np.array([True, True, True, False, True]), np.float32([0.5, 0.1, 0.25, 0.2, 0.4])
+    mask, rates = np.array([True, True, True, False, True]), np.float32([0.5, 0.1, 0.25, 0.2, 0.4])
     weights = 1 / rates.astype(np.float64) / np.sum(1 / rates) * 5
     np.testing.assert_allclose(losses.balance(jnp.asarray(rates)), weights, rtol=1e-6)
-    answer, kept = 1 / (1 + np.exp(-logits.astype(np.float64))), known.astype(float)
+    answer, float_mask = 1 / (1 + np.exp(-logits.astype(np.float64))), mask.astype(float)
     entropy = -weights * (units * np.log(answer) + (1 - units) * np.log(1 - answer))
     dice = weights * (1 - (2 * units * answer + 1) / (units**2 + answer**2 + 1))
-    given = [jnp.asarray(each) for each in (logits, units, known)]
+    inputs = [jnp.asarray(each) for each in (logits, units, mask)]
     for function, each in ((losses.weighted_cross_entropy, entropy), (losses.weighted_dice, dice)):
-        value = function(*given, jnp.asarray(weights, jnp.float32))
-        np.testing.assert_allclose(value, (kept * each).sum() / 4, rtol=1e-5)
+        value = function(*inputs, jnp.asarray(weights, jnp.float32))
+        np.testing.assert_allclose(value, (float_mask * each).sum() / 4, rtol=1e-5)
     true = RANDOM.uniform(size=(49, 2))
-    found = true + 0.01 * RANDOM.normal(size=(49, 2))
+    points = true + 0.01 * RANDOM.normal(size=(49, 2))
     apart = ((true[19:25].mean(0) - true[25:31].mean(0)) ** 2).sum()
-    wanted = ((found - true) ** 2).sum() / (2 * apart)
-    np.testing.assert_allclose(losses.alignment_loss(jnp.float32(found), jnp.float32(true)), wanted, rtol=1e-4)
+    loss = ((points - true) ** 2).sum() / (2 * apart)
+    np.testing.assert_allclose(losses.alignment_loss(jnp.float32(points), jnp.float32(true)), loss, rtol=1e-4)
     maps, first = RANDOM.uniform(0.1, 0.9, (2, 3, 3, 4))
-    wanted = -(first * np.log(maps) + (1 - first) * np.log(1 - maps)).mean((0, 1)).sum()
-    np.testing.assert_allclose(losses.refinement_loss(jnp.float32(maps), jnp.float32(first)), wanted, rtol=1e-5)
+    loss = -(first * np.log(maps) + (1 - first) * np.log(1 - maps)).mean((0, 1)).sum()
+    np.testing.assert_allclose(losses.refinement_loss(jnp.float32(maps), jnp.float32(first)), loss, rtol=1e-5)
 
 
 def test_encoders_give_features_of_their_width() -> None:

@@ -34,9 +34,9 @@ def dataset(name: str, units: tuple[int, ...], count: int, **columns: np.ndarray
     """Images of one level each, so that an image tells its number."""
     images = np.broadcast_to(np.arange(count, dtype=np.uint8)[:, None, None, None], (count, 8, 8, 3)).copy()
     labels = np.random.default_rng(len(units)).random((count, len(units))) < 0.5
-    known = {"units": labels.astype(np.float32), "units_known": np.ones_like(labels)}
-    known["identity"] = np.arange(count)
-    return Dataset(name, ArraySource(images), {**known, **columns}, units=units)
+    label_columns = {"units": labels.astype(np.float32), "units_known": np.ones_like(labels)}
+    label_columns["identity"] = np.arange(count)
+    return Dataset(name, ArraySource(images), {**label_columns, **columns}, units=units)
 
 
 @pytest.fixture
@@ -49,15 +49,15 @@ def avatars(source: Dataset) -> Dataset:
     """Of images 9 down to 2, first the men; brighter by 100 and 200."""
     pair = np.tile(np.arange(9, 1, -1, dtype=np.int32), 2)
     sex = np.repeat(np.array([1, 0], np.int32), 8)
-    made = dataset("avatars", (12, 1), 16, pair=pair, sex=sex)
-    made.source.images[:] = (pair + np.where(sex == 1, 200, 100)).astype(np.uint8)[:, None, None, None]  # type: ignore[attr-defined]
+    faces = dataset("avatars", (12, 1), 16, pair=pair, sex=sex)
+    faces.source.images[:] = (pair + np.where(sex == 1, 200, 100)).astype(np.uint8)[:, None, None, None]  # type: ignore[attr-defined]
     units = source.columns["units"][pair][:, [2, 0]]
-    return dataclasses.replace(made, columns={**made.columns, "units": units})
+    return dataclasses.replace(faces, columns={**faces.columns, "units": units})
 
 
 def test_pairs_are_found_by_their_image(source: Dataset, avatars: Dataset) -> None:
-    found = with_pairs(source, avatars, 8)
-    rows = select_units(found, (12, 1)).take(np.array([3, 0, 9])).rows([0, 1, 2])
+    pairs = with_pairs(source, avatars, 8)
+    rows = select_units(pairs, (12, 1)).take(np.array([3, 0, 9])).rows([0, 1, 2])
     levels = {name: rows[name][:, 0, 0, 0].tolist() for name in ("image", "female", "male")}
     assert levels == {"image": [3, 0, 9], "female": [103, 0, 109], "male": [203, 0, 209]}
     assert rows["paired"].tolist() == [True, False, True]
@@ -88,30 +88,30 @@ def on_disk(source: Dataset, avatars: Dataset, monkeypatch: pytest.MonkeyPatch) 
 
 def test_domains_on_disk(on_disk: dict[str, Dataset]) -> None:
     of = {name: DomainConfig(each) for name, each in zip(("source", "pairs", "target"), on_disk, strict=True)}
-    made = inputs.open_domains(SMALL, Pm2Data(**of, held_out=0.25, workers=0), TrainConfig(batch=4), 1)
-    assert made.task == Task(units=(1, 12), size=8, extras=made.task.extras)
-    assert made.validation is not None and (len(made.validation), made.examples) == (3, 9)
-    assert made.validation.units == (1, 12) and made.name == "source -> disfa"
-    first = next(made.stream)
+    domains = inputs.open_domains(SMALL, Pm2Data(**of, held_out=0.25, workers=0), TrainConfig(batch=4), 1)
+    assert domains.task == Task(units=(1, 12), size=8, extras=domains.task.extras)
+    assert domains.validation is not None and (len(domains.validation), domains.examples) == (3, 9)
+    assert domains.validation.units == (1, 12) and domains.name == "source -> disfa"
+    first = next(domains.stream)
     assert set(first) == {"image", "units", "units_known", "female", "male", "paired", "target"}
     number = first["image"][:, 0, 0, 0].astype(int)
     np.testing.assert_array_equal(first["units"], on_disk["bp4d"].columns["units"][number][:, [0, 2]])
     np.testing.assert_array_equal(first["female"][:, 0, 0, 0], np.where(first["paired"], number + 100, 0))
-    held = made.validation.columns["identity"]
-    place = made.stream.get_state()
-    later = [next(made.stream) for _ in range(6)]
-    assert not np.isin([each["image"][:, 0, 0, 0] for each in later], held).any()
-    made.stream.set_state(place)
-    for name, column in next(made.stream).items():
+    identities = domains.validation.columns["identity"]
+    place = domains.stream.get_state()
+    later = [next(domains.stream) for _ in range(6)]
+    assert not np.isin([each["image"][:, 0, 0, 0] for each in later], identities).any()
+    domains.stream.set_state(place)
+    for name, column in next(domains.stream).items():
         np.testing.assert_array_equal(column, later[0][name])
 
 
 def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
     none, train = DomainConfig("none"), TrainConfig(batch=4)
     only = Pm2Data(source=DomainConfig("bp4d"), pairs=none, target=none, held_out=0.0, workers=0)
-    made = inputs.open_domains(dataclasses.replace(SMALL, method="direct"), only, train, 0)
-    assert made.task.units == (1, 4, 12) and made.validation is None
-    assert set(next(made.stream)) == {"image", "units", "units_known"}
+    domains = inputs.open_domains(dataclasses.replace(SMALL, method="direct"), only, train, 0)
+    assert domains.task.units == (1, 4, 12) and domains.validation is None
+    assert set(next(domains.stream)) == {"image", "units", "units_known"}
     for method, missing in (("dan", "target"), ("pm2", "target"), ("m3sda", "target")):
         with pytest.raises(ConfigError, match=f"method '{method}' needs data.{missing}"):
             inputs.open_domains(dataclasses.replace(SMALL, method=method), only, train, 0)  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("made", "message"),
+    ("build", "message"),
     [
         (lambda: Pm2Data(source=DomainConfig("none")), "learns action units from a labelled source"),
         (lambda: Pm2Data(source=DomainConfig("bp4d")), "jaxface retarget"),
@@ -129,9 +129,9 @@ def test_a_method_sees_what_it_needs(on_disk: dict[str, Dataset]) -> None:
         (lambda: PopulationBias(women=1.5), "women = 1.5"),
     ],
 )
-def test_settings_that_cannot_be_are_refused(made: Any, message: str) -> None:
+def test_settings_that_cannot_be_are_refused(build: Any, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        made()
+        build()
 
 
 BIAS = PopulationBias(women=0.75, seldom_in_women=(4,), seldom_in_men=(12,), expressiveness_gap=0.8)
@@ -175,28 +175,28 @@ def test_avatars_show_what_their_face_shows() -> None:
     seldom = {unit: source.units.numbers.index(unit) for unit in (4, 12)}
     women, men = units[sex == 0].mean(0), units[sex == 1].mean(0)
     assert women[seldom[4]] < 0.5 * men[seldom[4]] and men[seldom[12]] < 0.5 * women[seldom[12]]
-    balanced = np.asarray(even.intensity) >= source.units.threshold
-    apart = balanced[np.asarray(even.sex) == 0].mean(0) - balanced[np.asarray(even.sex) == 1].mean(0)
+    states = np.asarray(even.intensity) >= source.units.threshold
+    apart = states[np.asarray(even.sex) == 0].mean(0) - states[np.asarray(even.sex) == 1].mean(0)
     assert np.abs(apart[list(seldom.values())]).max() < 0.12
     light = [np.asarray(two.shots[name][1].light) for name in ("female", "male")]
     assert (light[0] != light[1]).any((1, 2)).all()
 
 
 def test_rows_of_the_tables() -> None:
-    named = {variant.name: variant for variant in protocol.variants(SMALL)}
-    assert list(named) == [
+    rows = {variant.name: variant for variant in protocol.variants(SMALL)}
+    assert list(rows) == [
         *("direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"),
         *("alpha=0 beta=0", "alpha=0 beta=0.5", "alpha=1 beta=1"),
     ]
-    assert {each.table for each in named.values()} == {"methods", "ablation"}
+    assert {each.table for each in rows.values()} == {"methods", "ablation"}
 
 
 def test_means_and_deviations() -> None:
     there, back = {"f1": 0.5, "f1_au1": 0.2}, {"f1": 0.7, "f1_au2": 0.1}
     assert protocol.over_directions([there, back]) == {"f1": pytest.approx(0.6)}
-    found = protocol.over_seeds([{"f1": 0.6}, {"f1": 0.5}, {"f1": 0.7}])
-    assert found["f1"] == pytest.approx(0.6) and found["f1_sd"] == pytest.approx(0.1)
-    assert found["f1_by_seed"] == [0.6, 0.5, 0.7]
+    summary = protocol.over_seeds([{"f1": 0.6}, {"f1": 0.5}, {"f1": 0.7}])
+    assert summary["f1"] == pytest.approx(0.6) and summary["f1_sd"] == pytest.approx(0.1)
+    assert summary["f1_by_seed"] == [0.6, 0.5, 0.7]
 
 
 def test_people_are_on_one_side() -> None:
@@ -209,6 +209,6 @@ def test_folds_are_measured_as_one() -> None:
     """Hits 3 of 4 and 0 of 1: together 2 * 3 / (2 * 3 + 2), not the mean of 6/7 and 0."""
     one = np.array([[1.0], [1.0], [1.0], [-1.0]]), {"units": np.ones((4, 1)), "sex": np.zeros(4)}
     other = np.array([[-1.0], [-1.0]]), {"units": np.array([[1.0], [0.0]])}
-    found = folds.pool_folds(Task(units=(12,)), [one, other])
-    assert found["f1"] == found["f1_au12"] == pytest.approx(0.75)
-    assert "equal_opportunity" not in found  # one of them does not know the sex
+    result = folds.pool_folds(Task(units=(12,)), [one, other])
+    assert result["f1"] == result["f1_au12"] == pytest.approx(0.75)
+    assert "equal_opportunity" not in result  # one of them does not know the sex

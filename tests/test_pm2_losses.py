@@ -26,13 +26,13 @@ def exact(*arrays: np.ndarray) -> list[np.ndarray]:
 
 def test_loss_of_units_leaves_out_what_is_unknown() -> None:
     (logits,) = drawn((UNITS,))
-    units, known = np.array([1.0, 0.0, 1.0, 0.0], np.float32), np.array([True, True, False, True])
-    wanted = reference.unit_loss(*exact(logits, units), known)
-    found = jax.jit(jax.value_and_grad(losses.unit_loss), static_argnums=3)
-    (total, slope), (mean, _) = (found(logits, units, known, over) for over in ("sum", "mean"))
-    np.testing.assert_allclose([total, mean], [wanted, wanted / 3], rtol=1e-6)
-    assert found(logits, units, known & False, "mean")[0] == 0.0
-    np.testing.assert_array_equal(np.asarray(slope) != 0.0, known)
+    units, mask = np.array([1.0, 0.0, 1.0, 0.0], np.float32), np.array([True, True, False, True])
+    truth = reference.unit_loss(*exact(logits, units), mask)
+    function = jax.jit(jax.value_and_grad(losses.unit_loss), static_argnums=3)
+    (total, slope), (mean, _) = (function(logits, units, mask, over) for over in ("sum", "mean"))
+    np.testing.assert_allclose([total, mean], [truth, truth / 3], rtol=1e-6)
+    assert function(logits, units, mask & False, "mean")[0] == 0.0
+    np.testing.assert_array_equal(np.asarray(slope) != 0.0, mask)
 
 
 def test_discrepancy_is_of_probabilities() -> None:
@@ -44,13 +44,13 @@ def test_discrepancy_is_of_probabilities() -> None:
 
 def test_paired_moments() -> None:
     face, female, male = drawn(*[(FEATURES,)] * 3)
-    jitted = jax.jit(losses.paired_moments, static_argnums=3)
+    function = jax.jit(losses.paired_moments, static_argnums=3)
     pairs = [(face, female), (face, male), (female, male)]
-    wanted = sum(reference.moment_distance(*exact(*pair)) for pair in pairs) / 3
-    np.testing.assert_allclose(jitted(face, female, male, "sum"), wanted, rtol=1e-6)
-    np.testing.assert_allclose(jitted(face, female, male, "mean"), wanted / FEATURES**0.5, rtol=1e-6)
-    found = jax.jit(jax.value_and_grad(losses.paired_moments), static_argnums=3)
-    value, slope = found(face, face, face, "sum")
+    truth = sum(reference.moment_distance(*exact(*pair)) for pair in pairs) / 3
+    np.testing.assert_allclose(function(face, female, male, "sum"), truth, rtol=1e-6)
+    np.testing.assert_allclose(function(face, female, male, "mean"), truth / FEATURES**0.5, rtol=1e-6)
+    gradient = jax.jit(jax.value_and_grad(losses.paired_moments), static_argnums=3)
+    value, slope = gradient(face, face, face, "sum")
     assert value == 0.0
     np.testing.assert_array_equal(slope, np.zeros(FEATURES))
 
@@ -64,24 +64,24 @@ def test_answer_is_the_mean_of_probabilities() -> None:
     assert got[3] < 0.0 < mean[3] - 0.4 and first[0] + second[0] < 0.0  # logits alone would say -2 and -1
 
 
-@pytest.mark.parametrize(("orders", "centred"), [(2, False), (5, True)])
-def test_moments_of_domains(orders: int, centred: bool) -> None:
+@pytest.mark.parametrize(("orders", "central"), [(2, False), (5, True)])
+def test_moments_of_domains(orders: int, central: bool) -> None:
     domains = drawn((6, FEATURES), (9, FEATURES), (5, FEATURES))
-    wanted = reference.moments_of_domains(exact(*domains)[:2], exact(domains[2])[0], orders, centred)
-    counted = np.arange(9) < 4
+    truth = reference.moments_of_domains(exact(*domains)[:2], exact(domains[2])[0], orders, central)
+    mask = np.arange(9) < 4
 
     @jax.jit
     def asked(one: jax.Array, other: jax.Array, target: jax.Array) -> tuple[jax.Array, ...]:
-        of = [moment_matching.moments(domain, orders, centred) for domain in (one, other, target)]
+        of = [moment_matching.moments(domain, orders, central) for domain in (one, other, target)]
         alike = jax.value_and_grad(moment_matching.distance)(of[0], of[0], "sum")
         some = (
-            moment_matching.moments(other, orders, centred, counted),
-            moment_matching.moments(other[:4], orders, centred),
+            moment_matching.moments(other, orders, central, mask),
+            moment_matching.moments(other[:4], orders, central),
         )
         return moment_matching.multi_source(of[:2], of[2], "sum"), *alike, *some
 
     whole, alike, slope, some, few = asked(*domains)
-    np.testing.assert_allclose(whole, wanted, rtol=1e-5)
+    np.testing.assert_allclose(whole, truth, rtol=1e-5)
     assert alike == 0.0 and (np.asarray(slope) == 0.0).all()
     np.testing.assert_allclose(some, few, rtol=2e-5)
 
@@ -92,8 +92,8 @@ def test_maximum_mean_discrepancies() -> None:
     left, right = (reference.sigmoid(each).astype(np.float32) for each in (left, right))
     got, slope = jax.jit(jax.value_and_grad(kernels.dan))(source, target)
     np.testing.assert_allclose(got, reference.dan(*exact(source, target)), rtol=2e-5)
-    wanted = reference.jan(tuple(exact(source, left)), tuple(exact(target, right)))  # type: ignore[arg-type]
-    np.testing.assert_allclose(jax.jit(kernels.jan)((source, left), (target, right)), wanted, rtol=2e-5)
+    truth = reference.jan(tuple(exact(source, left)), tuple(exact(target, right)))  # type: ignore[arg-type]
+    np.testing.assert_allclose(jax.jit(kernels.jan)((source, left), (target, right)), truth, rtol=2e-5)
     assert np.isfinite(jax.jit(jax.grad(kernels.dan))(jnp.zeros((5, 2)), jnp.zeros((6, 2)))).all()
     assert (slope != 0.0).any()
 
@@ -103,8 +103,8 @@ def test_bandwidths_have_no_gradient() -> None:
     points = jnp.array([[0.0], [1.0], [3.0]])
     variance = np.mean([0, 1, 9, 1, 0, 4, 9, 4, 0]) / 8.0
     slope = jax.jit(jax.grad(lambda rows: kernels.multi_kernel(rows, 1)[0, 1]))(points)
-    wanted = np.exp(-1 / (2 * variance)) / variance  # of exp(-(x0 - x1)^2 / 2 v) by x0
-    np.testing.assert_allclose(slope, [[wanted], [-wanted], [0.0]], rtol=1e-5)
+    truth = np.exp(-1 / (2 * variance)) / variance  # of exp(-(x0 - x1)^2 / 2 v) by x0
+    np.testing.assert_allclose(slope, [[truth], [-truth], [0.0]], rtol=1e-5)
 
 
 def test_a_reversed_gradient() -> None:
@@ -125,8 +125,8 @@ def test_a_reversed_gradient() -> None:
 
 def test_domain_loss_and_what_cdan_sees() -> None:
     source, target = drawn((4, 1), (6, 1))
-    wanted = reference.domain_loss(*exact(source, target))
-    np.testing.assert_allclose(adversarial.domain_loss(source, target), wanted, rtol=1e-6)
+    truth = reference.domain_loss(*exact(source, target))
+    np.testing.assert_allclose(adversarial.domain_loss(source, target), truth, rtol=1e-6)
     features, chances = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, 0.1])
     np.testing.assert_allclose(adversarial.joint(features, chances), [0.5, 0.1, 1.0, 0.2, 1.5, 0.3], rtol=1e-6)
     slopes = jax.grad(lambda *both: adversarial.joint(*both).sum(), (0, 1))(features, chances)

@@ -47,10 +47,10 @@ def test_people_are_sampled_neutral_and_straight(key: jax.Array) -> None:
 
 def test_the_standard_prior_is_standard_normal_and_independent(key: jax.Array) -> None:
     people = sample_population(key, toy_head(), 4000)
-    drawn = np.concatenate([people.identity, people.albedo], axis=1)
+    samples = np.concatenate([people.identity, people.albedo], axis=1)
     # Five standard errors at n = 4000.
-    np.testing.assert_allclose(drawn.mean(0), 0.0, atol=5 / np.sqrt(4000))
-    np.testing.assert_allclose(np.cov(drawn.T), np.eye(4), atol=5 * np.sqrt(2 / 4000))
+    np.testing.assert_allclose(samples.mean(0), 0.0, atol=5 / np.sqrt(4000))
+    np.testing.assert_allclose(np.cov(samples.T), np.eye(4), atol=5 * np.sqrt(2 / 4000))
 
 
 def test_a_mixture_is_sampled_in_its_shares_and_tells_the_group(key: jax.Array) -> None:
@@ -59,9 +59,9 @@ def test_a_mixture_is_sampled_in_its_shares_and_tells_the_group(key: jax.Array) 
     share = float(np.mean(np.asarray(groups) == 0))
     assert abs(share - 0.25) < 5 * np.sqrt(0.25 * 0.75 / 2000)
     expected = np.where(np.asarray(groups)[:, None] == 0, 10.0, -10.0)
-    drawn = np.concatenate([people.identity, people.albedo], axis=1)
-    assert np.abs(drawn - expected).max() < 5
-    np.testing.assert_allclose((drawn - expected).std(), 0.5, rtol=0.05)
+    samples = np.concatenate([people.identity, people.albedo], axis=1)
+    assert np.abs(samples - expected).max() < 5
+    np.testing.assert_allclose((samples - expected).std(), 0.5, rtol=0.05)
 
 
 def test_neutral_has_the_mean_albedo_and_no_expression() -> None:

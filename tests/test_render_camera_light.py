@@ -31,10 +31,10 @@ def test_orthographic_is_decas_formula() -> None:
 def test_perspective_is_a_pinhole() -> None:
     camera = Perspective(jnp.array([0.01, -0.02, 0.7]), jnp.float32(6.0), jnp.array([0.1, 0.2]))
     screen = project(camera, POINTS, 100)
-    seen = np.asarray(POINTS, np.float64) - [0.01, -0.02, 0.7]
-    plane = (6.0 * seen[:, :2] / -seen[:, 2:] + [0.1, 0.2]) * [1, -1]
+    points = np.asarray(POINTS, np.float64) - [0.01, -0.02, 0.7]
+    plane = (6.0 * points[:, :2] / -points[:, 2:] + [0.1, 0.2]) * [1, -1]
     np.testing.assert_allclose(screen.xy, 50 * (plane + 1), rtol=1e-5)
-    np.testing.assert_allclose(screen.inverse_w, -1 / seen[:, 2], rtol=1e-6)
+    np.testing.assert_allclose(screen.inverse_w, -1 / points[:, 2], rtol=1e-6)
 
 
 def test_what_lies_behind_the_camera_is_marked_and_finite() -> None:
@@ -63,9 +63,9 @@ def test_framing_without_eye_joints_is_refused() -> None:
 
 
 def test_protocol_light_has_the_published_coefficients() -> None:
-    published = [2.5701, 0.3336, 0.7376, -0.0359, 0.0224, 0.2298, 0.2102, 0.0041, 0.0279]
+    coefficients = [2.5701, 0.3336, 0.7376, -0.0359, 0.0224, 0.2298, 0.2102, 0.0041, 0.0279]
     light = Scene().light
-    np.testing.assert_allclose(light[:, 0], published, atol=6e-5)
+    np.testing.assert_allclose(light[:, 0], coefficients, atol=6e-5)
     assert light.shape == (9, 1)
     np.testing.assert_allclose(irradiance(light, jnp.array([[0.0, 0.0, 1.0]])), 1.218, atol=1e-3)
 
@@ -74,8 +74,8 @@ def test_one_light_gives_its_strength_to_what_faces_it_and_nothing_behind() -> N
     light = environment(0.0, [(0.7, 1.0, 2.0, 2.0)])
     towards = jnp.array([[1.0, 2.0, 2.0]]) / 3.0
     np.testing.assert_allclose(irradiance(light, towards), 0.7 * 1.0625, rtol=1e-5)
-    received = irradiance(light, jnp.concatenate([-towards, jnp.array([[0.0, 0.6, -0.8]])]))
-    assert (received >= 0).all() and (received < 0.1).all()
+    values = irradiance(light, jnp.concatenate([-towards, jnp.array([[0.0, 0.6, -0.8]])]))
+    assert (values >= 0).all() and (values < 0.1).all()
 
 
 def test_fetch_is_bilinear_with_v_up_and_a_clamped_border() -> None:
@@ -85,10 +85,10 @@ def test_fetch_is_bilinear_with_v_up_and_a_clamped_border() -> None:
     i, j = np.floor(y).astype(int), np.floor(x).astype(int)
     below, right = np.minimum(i + 1, 4), np.minimum(j + 1, 6)
     b, a = (y - i)[:, None], (x - j)[:, None]
-    wanted = (1 - b) * ((1 - a) * texture[i, j] + a * texture[i, right])
-    wanted += b * ((1 - a) * texture[below, j] + a * texture[below, right])
+    sample = (1 - b) * ((1 - a) * texture[i, j] + a * texture[i, right])
+    sample += b * ((1 - a) * texture[below, j] + a * texture[below, right])
     got = fetch(jnp.asarray(texture), jnp.asarray(uv[:, 0]), jnp.asarray(uv[:, 1]))
-    np.testing.assert_allclose(got, wanted, atol=2e-6)
+    np.testing.assert_allclose(got, sample, atol=2e-6)
 
 
 def test_a_texture_of_one_texel_is_one_colour() -> None:
@@ -108,8 +108,8 @@ def test_fetch_has_the_gradient_of_its_formula() -> None:
         ]
         return jnp.stack(planes, axis=-1)
 
-    got, wanted = (jax.vjp(function, texture, u, v)[1](outer) for function in (fetch, formula))
-    for one, other in zip(got, wanted, strict=True):
+    got, gradient = (jax.vjp(function, texture, u, v)[1](outer) for function in (fetch, formula))
+    for one, other in zip(got, gradient, strict=True):
         np.testing.assert_allclose(one, other, atol=2e-5)
 
 
@@ -124,11 +124,11 @@ def test_normals_have_the_gradient_of_their_formula() -> None:
             total = total.at[head.faces[:, k]].add(jnp.cross(b - a, c - a))
         return total / jnp.linalg.norm(total, axis=1, keepdims=True)
 
-    (got,), (wanted,) = (
+    (got,), (gradient,) = (
         jax.vjp(function, head.template)[1](outer)
         for function in (lambda points: vertex_normals(points, head.faces), formula)
     )
-    np.testing.assert_allclose(got, wanted, atol=1e-5 * float(jnp.abs(wanted).max()))
+    np.testing.assert_allclose(got, gradient, atol=1e-5 * float(jnp.abs(gradient).max()))
 
 
 def test_normals_of_a_sphere_are_radial() -> None:
@@ -155,16 +155,16 @@ def test_samples_are_averaged_in_linear_light() -> None:
 
 def test_display_clips_and_its_gradient_is_finite_at_black() -> None:
     values = jnp.array([-0.1, 0.0, 1e-12, 0.5, 1.5])
-    shown = display(values, jnp.float32(2.2))
-    np.testing.assert_allclose(shown, [0, 0, 1e-12 ** (1 / 2.2), 0.5 ** (1 / 2.2), 1], rtol=1e-5)
+    output = display(values, jnp.float32(2.2))
+    np.testing.assert_allclose(output, [0, 0, 1e-12 ** (1 / 2.2), 0.5 ** (1 / 2.2), 1], rtol=1e-5)
     slope = jax.vmap(jax.grad(lambda x: display(x, jnp.float32(2.2))))(values)
     assert np.isfinite(slope).all() and slope[0] == slope[1] == slope[4] == 0.0
 
 
 def test_config_makes_the_default_scene_and_survives_toml() -> None:
-    made, default = scene(RenderConfig()), Scene()
-    assert jax.tree.structure(made) == jax.tree.structure(default)
-    jax.tree.map(np.testing.assert_array_equal, made, default)
+    result, default = scene(RenderConfig()), Scene()
+    assert jax.tree.structure(result) == jax.tree.structure(default)
+    jax.tree.map(np.testing.assert_array_equal, result, default)
     config = RenderConfig(size=64, lights=((1.0, 0.0, 0.0, 1.0),), distance=0.0)
     assert from_dict(RenderConfig, tomllib.loads(dump_toml(config))) == config
     assert scene(config).size == 64 and scene(config).framing.distance == 0.0

@@ -37,9 +37,9 @@ def smiling() -> FaceParams:
 def one_by_one(head: FaceModel, params: FaceParams, scene: Scene) -> np.ndarray:
     s, t = (each.ravel() for each in jnp.meshgrid(SYMMETRY, TIME, indexing="ij"))
     count = s.shape[0]
-    repeated = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
-    drawn = render_many(LEFT, head, prepare(head, params, scene), repeated, scene, s, t)
-    return np.asarray(drawn).reshape(len(SYMMETRY), len(TIME), *drawn.shape[1:])
+    batch = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *leaf.shape)), params)
+    pictures = render_many(LEFT, head, prepare(head, params, scene), batch, scene, s, t)
+    return np.asarray(pictures).reshape(len(SYMMETRY), len(TIME), *pictures.shape[1:])
 
 
 def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
@@ -61,14 +61,16 @@ def prepare_batch(
 
 def test_colours_are_those_of_the_general_path() -> None:
     params = smiling()
-    drawn = grid(LEFT, toy_head(), params, scene(), SYMMETRY, TIME)
+    pictures = grid(LEFT, toy_head(), params, scene(), SYMMETRY, TIME)
     exact = one_by_one(toy_head(), params, scene())
     assert (
-        sound(toy_head(), params, scene()) and drawn.shape == (4, 8, 24, 24, 3) and drawn.dtype == jnp.float32
+        sound(toy_head(), params, scene())
+        and pictures.shape == (4, 8, 24, 24, 3)
+        and pictures.dtype == jnp.float32
     )
-    difference = np.abs(drawn - exact)
+    difference = np.abs(pictures - exact)
     assert difference.mean() < 0.2 * LEVEL and difference.max() < 1.5 * LEVEL
-    assert np.abs(drawn[0, -1] - drawn[-1, -1]).max() > 10 * LEVEL
+    assert np.abs(pictures[0, -1] - pictures[-1, -1]).max() > 10 * LEVEL
 
 
 @pytest.mark.parametrize("case", ["behind the camera", "lists too long"])
@@ -87,19 +89,19 @@ def test_what_does_not_fit_is_drawn_by_the_general_path(case: str) -> None:
         wild = 0.1 * jax.random.normal(jax.random.key(0), head.expression_basis.shape)
         head = dataclasses.replace(head, expression_basis=wild)
     assert not sound(head, params, room)
-    drawn = np.asarray(grid(LEFT, head, params, room, SYMMETRY, TIME))
-    np.testing.assert_allclose(drawn, one_by_one(head, params, room), atol=1e-5)
-    assert drawn.std() > 0.01
+    pictures = np.asarray(grid(LEFT, head, params, room, SYMMETRY, TIME))
+    np.testing.assert_allclose(pictures, one_by_one(head, params, room), atol=1e-5)
+    assert pictures.std() > 0.01
 
 
 def test_other_faces_and_steps_trace_nothing_anew() -> None:
     head = toy_head()
     grid(LEFT, head, smiling(), scene(), SYMMETRY, TIME)
-    compiled = _pictures._grid_affine._cache_size()
+    cache_size = _pictures._grid_affine._cache_size()
     other = jax.tree.map(lambda leaf: leaf[0], sample_population(jax.random.key(3), head, 1))
     darker = dataclasses.replace(scene(), light=0.5 * scene().light)
-    drawn = grid(Symmetry("left"), head, other, darker, SYMMETRY * 0.5, TIME * 0.9)
-    assert _pictures._grid_affine._cache_size() == compiled and np.isfinite(drawn).all()
+    pictures = grid(Symmetry("left"), head, other, darker, SYMMETRY * 0.5, TIME * 0.9)
+    assert _pictures._grid_affine._cache_size() == cache_size and np.isfinite(pictures).all()
 
 
 def test_gradients_are_those_of_the_pictures() -> None:
@@ -114,8 +116,8 @@ def test_gradients_are_those_of_the_pictures() -> None:
 
     slopes = jax.grad(loss, argnums=(0, 1))(base, room.light)
     for name, size in (("light", 0.05), ("albedo", 0.1)):
-        varied = room.light if name == "light" else base.albedo
-        step = size * jnp.ones_like(varied)
+        base_value = room.light if name == "light" else base.albedo
+        step = size * jnp.ones_like(base_value)
 
         def moved(sign: float, name: str = name, step: jax.Array = step) -> jax.Array:
             if name == "light":
@@ -142,19 +144,19 @@ def test_triangles_are_those_of_brute_force() -> None:
     random = np.random.default_rng(0)
     people = sample_population(jax.random.key(5), head, 2)
     for number in range(2):
-        drawn = random.uniform(size=len(space.lower)) * (random.uniform(size=len(space.lower)) < 0.3)
+        doses = random.uniform(size=len(space.lower)) * (random.uniform(size=len(space.lower)) < 0.3)
         params = dataclasses.replace(
             jax.tree.map(lambda leaf, i=number: leaf[i], people),
-            expression=space.lower + (space.upper - space.lower) * jnp.asarray(drawn, jnp.float32),
+            expression=space.lower + (space.upper - space.lower) * jnp.asarray(doses, jnp.float32),
         )
         prepared = prepare(head, params, room)
         symmetry, time = (jnp.asarray(random.uniform(size=16), jnp.float32) for _ in range(2))
-        shared = prepare_batch(head, params, room, symmetry, time)
-        assert shared.lists.valid
-        found = np.asarray(look(head, shared, prepared, room, LEFT.coefficients(symmetry, time)))
+        batch = prepare_batch(head, params, room, symmetry, time)
+        assert batch.lists.valid
+        indices = np.asarray(look(head, batch, prepared, room, LEFT.coefficients(symmetry, time)))
         for lane in (0, 9):
             points = geometry.vertices(head, params, symmetry[lane], time[lane])
             truth = brute_force(np.asarray(points), np.asarray(head.faces), prepared.camera, 64, True)
             sure = ~truth.excused
-            assert sure.mean() > 0.98 and (found[lane] >= 0).mean() > 0.5
-            np.testing.assert_array_equal(found[lane][sure], truth.triangle[sure])
+            assert sure.mean() > 0.98 and (indices[lane] >= 0).mean() > 0.5
+            np.testing.assert_array_equal(indices[lane][sure], truth.triangle[sure])

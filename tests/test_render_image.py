@@ -27,19 +27,19 @@ def smiling() -> FaceParams:
 
 
 def people(count: int) -> FaceParams:
-    drawn = sample_population(jax.random.key(1), toy_head(), count)
+    population = sample_population(jax.random.key(1), toy_head(), count)
     expression = jax.random.uniform(jax.random.key(2), (count, 4))
-    return dataclasses.replace(drawn, expression=expression)
+    return dataclasses.replace(population, expression=expression)
 
 
 def test_every_pixel_follows_the_shading_formula() -> None:
     head, params = toy_head(), smiling()
-    shown = image(LEFT, head, params, SCENE, 0.5, 0.9)
+    pixels = image(LEFT, head, params, SCENE, 0.5, 0.9)
     displacement = geometry.expression_displacement(head, SMILE, 0.5, 0.9)
     points = geometry.pose_head(head, params, displacement)
     fragments = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), SCENE.size)
     weights, triangle = np.asarray(fragments.barycentric), np.asarray(fragments.triangle)
-    covered = triangle >= 0
+    mask = triangle >= 0
 
     def at_pixels(values: jax.Array, faces: jax.Array = head.faces) -> np.ndarray:
         return np.einsum("hwc,hwcd->hwd", weights, np.asarray(values)[np.asarray(faces)[triangle]])
@@ -53,10 +53,10 @@ def test_every_pixel_follows_the_shading_formula() -> None:
     a, b = (x - j)[..., None], (y - i)[..., None]
     sample = (1 - b) * ((1 - a) * picture[i, j] + a * picture[i, j + 1])
     sample += b * ((1 - a) * picture[i + 1, j] + a * picture[i + 1, j + 1])
-    wanted = (sample[..., :3] * light * (1 - sample[..., 3] * line)[..., None]).clip(0, 1) ** (1 / 2.2)
-    np.testing.assert_allclose(shown[covered], wanted[covered], atol=1e-4)
-    assert line.max() > 0.1 and 0.3 < covered.mean() < 0.9
-    np.testing.assert_allclose(shown[~covered], 0.353, atol=1e-5)
+    shades = (sample[..., :3] * light * (1 - sample[..., 3] * line)[..., None]).clip(0, 1) ** (1 / 2.2)
+    np.testing.assert_allclose(pixels[mask], shades[mask], atol=1e-4)
+    assert line.max() > 0.1 and 0.3 < mask.mean() < 0.9
+    np.testing.assert_allclose(pixels[~mask], 0.353, atol=1e-5)
 
 
 def test_time_zero_is_neutral_for_every_symmetry() -> None:
@@ -86,8 +86,8 @@ def test_a_picture_is_the_same_in_every_batch() -> None:
     head, batch = toy_head(), people(6)
     symmetry, time = jnp.linspace(0.0, 1.0, 6), jnp.ones(6)
     whole = images(LEFT, head, batch, SCENE, symmetry, time)
-    for chosen in ([3, 1], [4]):
-        index = jnp.array(chosen)
+    for rows in ([3, 1], [4]):
+        index = jnp.array(rows)
         part = images(LEFT, head, jax.tree.map(lambda x, i=index: x[i], batch), SCENE, symmetry[index], 1.0)
         np.testing.assert_array_equal(part, whole[index])
     alone = image(LEFT, head, jax.tree.map(lambda x: x[3], batch), SCENE, symmetry[3], 1.0)
@@ -97,15 +97,15 @@ def test_a_picture_is_the_same_in_every_batch() -> None:
 def test_grid_and_render_many_are_the_pictures_of_images() -> None:
     head, params = toy_head(), smiling()
     symmetry, time = jnp.array([0.0, 0.5, 1.0]), jnp.array([0.3, 1.0])
-    drawn = grid(LEFT, head, params, SCENE, symmetry, time)
-    assert drawn.shape == (3, 2, 24, 24, 3) and drawn.dtype == jnp.float32
-    repeated = jax.tree.map(lambda x: jnp.repeat(x[None], 6, axis=0), params)
+    pictures = grid(LEFT, head, params, SCENE, symmetry, time)
+    assert pictures.shape == (3, 2, 24, 24, 3) and pictures.dtype == jnp.float32
+    batch = jax.tree.map(lambda x: jnp.repeat(x[None], 6, axis=0), params)
     s, t = jnp.repeat(symmetry, 2), jnp.tile(time, 3)
-    one_by_one = images(LEFT, head, repeated, SCENE, s, t)
-    np.testing.assert_allclose(drawn.reshape(6, 24, 24, 3), one_by_one, atol=1e-5)
+    one_by_one = images(LEFT, head, batch, SCENE, s, t)
+    np.testing.assert_allclose(pictures.reshape(6, 24, 24, 3), one_by_one, atol=1e-5)
     prepared = prepare(head, params, SCENE)
-    many = render_many(LEFT, head, prepared, repeated, SCENE, s, t)
-    np.testing.assert_array_equal(many, drawn.reshape(6, 24, 24, 3))
+    many = render_many(LEFT, head, prepared, batch, SCENE, s, t)
+    np.testing.assert_array_equal(many, pictures.reshape(6, 24, 24, 3))
 
 
 def test_supersampling_is_the_mean_of_linear_light() -> None:
@@ -137,21 +137,21 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
             return jnp.sum(weight * image(LEFT, head, params, lit, jnp.float64(0.6), jnp.float64(0.9)))
 
         light = scene.light * jnp.array([[1.0, 0.9, 0.8]])  # three channels; elsewhere one stands for all
-        measured = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
-        slopes = measured(params, light)[1]
+        value_and_grad = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))
+        slopes = value_and_grad(params, light)[1]
         base = (params, light)
         for name in ("identity", "expression", "pose", "albedo", "light"):
-            varied = base[1] if name == "light" else getattr(params, name)
+            value = base[1] if name == "light" else getattr(params, name)
             slope = slopes[1] if name == "light" else getattr(slopes[0], name)
-            direction = jnp.asarray(random.normal(size=varied.shape))
+            direction = jnp.asarray(random.normal(size=value.shape))
 
-            def moved(step: float, name: str = name, direction: jax.Array = direction) -> jax.Array:
+            def loss_at(step: float, name: str = name, direction: jax.Array = direction) -> jax.Array:
                 if name == "light":
-                    return measured(params, base[1] + step * direction)[0]
-                varied = getattr(params, name) + step * direction
-                return measured(dataclasses.replace(params, **{name: varied}), base[1])[0]
+                    return value_and_grad(params, base[1] + step * direction)[0]
+                value = getattr(params, name) + step * direction
+                return value_and_grad(dataclasses.replace(params, **{name: value}), base[1])[0]
 
-            difference = (moved(1e-6) - moved(-1e-6)) / 2e-6
+            difference = (loss_at(1e-6) - loss_at(-1e-6)) / 2e-6
             np.testing.assert_allclose(jnp.sum(slope * direction), difference, rtol=1e-5, err_msg=name)
             assert abs(difference) > 1e-3
 
@@ -169,16 +169,16 @@ def test_the_silhouette_surrogate_changes_the_gradient_alone_and_for_the_better(
     )
 
     def measure(shift: jax.Array, scene: Scene) -> jax.Array:
-        moved = dataclasses.replace(
+        new_camera = dataclasses.replace(
             camera, scale=camera.scale * 0.5, translation=camera.translation + jnp.stack([shift, 0.0 * shift])
         )
-        return jnp.sum(ramp * render.image(head, params, dataclasses.replace(scene, camera=moved)))
+        return jnp.sum(ramp * render.image(head, params, dataclasses.replace(scene, camera=new_camera)))
 
-    measured = jax.jit(jax.value_and_grad(measure))
+    value_and_grad = jax.jit(jax.value_and_grad(measure))
     pixel = 2.0 / 24 / (camera.scale * 0.5)
-    truth = (measured(pixel, dark)[0] - measured(-pixel, dark)[0]) / (2 * pixel)
-    hard_value, hard = measured(jnp.zeros(()), dark)
-    soft_value, silhouette = measured(jnp.zeros(()), dataclasses.replace(dark, silhouette=True))
+    truth = (value_and_grad(pixel, dark)[0] - value_and_grad(-pixel, dark)[0]) / (2 * pixel)
+    hard_value, hard = value_and_grad(jnp.zeros(()), dark)
+    soft_value, silhouette = value_and_grad(jnp.zeros(()), dataclasses.replace(dark, silhouette=True))
     np.testing.assert_allclose(hard_value, soft_value, rtol=1e-5)
     # Measured: truth 709, hard 236, with the surrogate 599.
     assert abs(silhouette - truth) < 0.2 * abs(truth) < 0.4 * abs(hard - truth)
@@ -188,11 +188,11 @@ def test_nothing_retraces() -> None:
     """Other people, scenes and steps of the same shapes."""
     head = toy_head()
     image(LEFT, head, smiling(), SCENE, 0.2, 1.0)
-    compiled = prepare._cache_size(), _pictures.render._cache_size()
+    cache_sizes = prepare._cache_size(), _pictures.render._cache_size()
     other = jax.tree.map(lambda x: x[0], people(1))
     darker = dataclasses.replace(Scene(size=24, supersample=1), light=0.5 * SCENE.light)
     image(Symmetry("left"), head, other, darker, 1, time=0.7)
-    assert (prepare._cache_size(), _pictures.render._cache_size()) == compiled
+    assert (prepare._cache_size(), _pictures.render._cache_size()) == cache_sizes
 
 
 def test_a_batch_for_one_face_is_refused() -> None:

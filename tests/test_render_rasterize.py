@@ -36,10 +36,10 @@ def brute_force(points: np.ndarray, faces: np.ndarray, camera: Camera, size: int
         plane = float(camera.scale) * (points[:, :2] + np.asarray(camera.translation, np.float64))
         metres, w = -points[:, 2], np.ones(len(points))
     else:
-        seen = points - np.asarray(camera.position, np.float64)
-        metres = -seen[:, 2]
+        offset = points - np.asarray(camera.position, np.float64)
+        metres = -offset[:, 2]
         w = 1 / np.where(metres > 1e-3, metres, np.nan)
-        plane = float(camera.focal) * seen[:, :2] * w[:, None] + np.asarray(camera.shift, np.float64)
+        plane = float(camera.focal) * offset[:, :2] * w[:, None] + np.asarray(camera.shift, np.float64)
     xy = 0.5 * size * (1 + plane * [1, -1])
     truth = Truth(
         np.full((size, size), -1),
@@ -86,13 +86,11 @@ def agree(points: jax.Array, faces: jax.Array, camera: Camera, size: int, cull: 
     sure = ~truth.excused
     assert sure.mean() > 0.98
     np.testing.assert_array_equal(fragments.triangle[sure], truth.triangle[sure])
-    covered = sure & (truth.triangle >= 0)
+    inside = sure & (truth.triangle >= 0)
     # A weight is exact to the error of a coordinate over the triangle's height, hence depth, not weight.
-    np.testing.assert_allclose(fragments.depth[covered], truth.depth[covered], atol=2e-6)
-    assert (
-        np.median(np.abs(fragments.barycentric - truth.barycentric)[covered]) if covered.any() else 0
-    ) < 1e-4
-    assert np.isinf(fragments.depth[sure & ~covered]).all()
+    np.testing.assert_allclose(fragments.depth[inside], truth.depth[inside], atol=2e-6)
+    assert (np.median(np.abs(fragments.barycentric - truth.barycentric)[inside]) if inside.any() else 0) < 1e-4
+    assert np.isinf(fragments.depth[sure & ~inside]).all()
     return np.asarray(fragments.triangle)
 
 
@@ -103,8 +101,8 @@ def test_random_triangles(camera: Camera, cull: bool) -> None:
     centres = random.uniform(-0.12, 0.12, size=(400, 1, 3))
     size = random.choice([0.002, 0.01, 0.03], size=(400, 1, 1), p=[0.3, 0.6, 0.1])
     points = jnp.asarray((centres + size * random.normal(size=(400, 3, 3))).reshape(-1, 3), jnp.float32)
-    found = agree(points, jnp.arange(1200).reshape(400, 3), camera, 61, cull)
-    assert len(np.unique(found)) > 100
+    triangle = agree(points, jnp.arange(1200).reshape(400, 3), camera, 61, cull)
+    assert len(np.unique(triangle)) > 100
 
 
 @pytest.mark.parametrize("framing", [Framing(), Framing(distance=0.0)], ids=["perspective", "orthographic"])
@@ -137,11 +135,11 @@ def test_no_pixel_falls_between_triangles() -> None:
     for turn in np.linspace(0.0, 1.5, 7):
         points = jnp.asarray(corners, jnp.float32) @ rotation_matrices(jnp.array([0.0, 0.0, turn])).T
         for size in (16, 33, 64):
-            found = rasterize(points, jnp.asarray(faces), ORTHOGRAPHIC, size).triangle
+            triangle = rasterize(points, jnp.asarray(faces), ORTHOGRAPHIC, size).triangle
             centres = (np.arange(size) + 0.5) / size * 2 - 1
             u, v = np.meshgrid(centres / 8.0, -centres / 8.0)
             along = np.abs(u * np.cos(turn) + v * np.sin(turn)), np.abs(v * np.cos(turn) - u * np.sin(turn))
-            assert (np.asarray(found)[np.maximum(*along) < 0.0999] >= 0).all()
+            assert (np.asarray(triangle)[np.maximum(*along) < 0.0999] >= 0).all()
 
 
 def test_more_pairs_than_a_chunk_holds() -> None:
@@ -150,14 +148,14 @@ def test_more_pairs_than_a_chunk_holds() -> None:
     order = np.random.default_rng(0).permutation(40)
     points = np.concatenate([sheet + np.array([0, 0, 0.001 * z]) for z in order])
     faces = np.concatenate([np.array([[0, 1, 2], [0, 2, 3]]) + 4 * i for i in range(40)])
-    found = rasterize(jnp.asarray(points, jnp.float32), jnp.asarray(faces), ORTHOGRAPHIC, 128).triangle
-    np.testing.assert_array_equal(found // 2, int(np.argmax(order)))
+    triangle = rasterize(jnp.asarray(points, jnp.float32), jnp.asarray(faces), ORTHOGRAPHIC, 128).triangle
+    np.testing.assert_array_equal(triangle // 2, int(np.argmax(order)))
 
 
 def test_of_equals_the_first_wins() -> None:
     triangle = jnp.array([[-0.1, -0.1, 0.0], [0.1, -0.1, 0.0], [0.0, 0.1, 0.0]])
-    found = rasterize(triangle, jnp.array([[0, 1, 2], [0, 1, 2], [1, 2, 0]]), ORTHOGRAPHIC, 32).triangle
-    np.testing.assert_array_equal(np.unique(found), [-1, 0])
+    winner = rasterize(triangle, jnp.array([[0, 1, 2], [0, 1, 2], [1, 2, 0]]), ORTHOGRAPHIC, 32).triangle
+    np.testing.assert_array_equal(np.unique(winner), [-1, 0])
 
 
 def test_triangles_from_behind_are_left_out_unless_wanted() -> None:
@@ -189,8 +187,8 @@ def test_weights_give_back_the_surface_point() -> None:
     plane = float(camera.focal) * points[..., :2] / -points[..., 2:]
     at = 32 * (1 + plane * [1, -1])
     y, x = np.mgrid[:64, :64] + 0.5
-    covered = np.asarray(fragments.triangle) >= 0
-    np.testing.assert_allclose(at[covered], np.stack([x, y], -1)[covered], atol=2e-4)
+    inside = np.asarray(fragments.triangle) >= 0
+    np.testing.assert_allclose(at[inside], np.stack([x, y], -1)[inside], atol=2e-4)
 
 
 def test_weights_are_differentiable_and_many_heads_trace_once() -> None:
@@ -205,9 +203,9 @@ def test_weights_are_differentiable_and_many_heads_trace_once() -> None:
     camera = frame(head, jnp.zeros(2), Framing())
     first = slope(head.template, camera)
     slope(head.template * 1.1, camera)
-    covered = jnp.sum(rasterize(head.template, head.faces, camera, 16).triangle >= 0)
+    inside = jnp.sum(rasterize(head.template, head.faces, camera, 16).triangle >= 0)
     # Weights sum to one: moving the head by dz takes dz off every depth, less what slides along the slope.
     step = jnp.zeros((1, 3)).at[0, 2].set(1e-3)
     change = (depth(head.template + step, camera) - depth(head.template - step, camera)) / 2e-3
-    assert np.isfinite(first).all() and covered > 50
+    assert np.isfinite(first).all() and inside > 50
     np.testing.assert_allclose(jnp.sum(first[:, 2]), change, rtol=0.1)

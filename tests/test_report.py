@@ -275,8 +275,8 @@ def test_figures_take_the_colour_of_the_page() -> None:
 def test_misclassification_is_hatched_where_most_are_wrong() -> None:
     values = np.full((1, 3, 5), 0.5)
 
-    def text(missed: float) -> str:
-        share = np.array([[missed, missed, 0.0, 0.0, 0.0]])
+    def text(rate: float) -> str:
+        share = np.array([[rate, rate, 0.0, 0.0, 0.0]])
         return figures.svg(figures.curves(DOSE, values, share, ["fear"], "#0072B2"), "curves")
 
     assert "<pattern" in text(0.6) and "<pattern" not in text(0.5)

@@ -90,13 +90,13 @@ def test_sliders_move_face_surface_and_curve_by_keyboard(page: Any) -> None:
     assert whole["dot"][:2] == [1, 1] and whole["dot"][2] > 0.9
     assert "happiness" in whole["words"] and "the top class" in whole["words"]
     symmetry.send_keys(Keys.HOME)
-    frozen = state(page)
-    assert all(frozen[name] != whole[name] for name in whole)
-    assert frozen["dot"][:2] == [1, 0] and frozen["dot"][2] < 0.5
-    assert "top class neutral" in frozen["words"]
+    half = state(page)
+    assert all(half[name] != whole[name] for name in whole)
+    assert half["dot"][:2] == [1, 0] and half["dot"][2] < 0.5
+    assert "top class neutral" in half["words"]
     moment.send_keys(Keys.HOME)
     neutral = state(page)
-    assert neutral["dot"][:2] == [0, 0] and neutral["face"] not in (whole["face"], frozen["face"])
+    assert neutral["dot"][:2] == [0, 0] and neutral["face"] not in (whole["face"], half["face"])
     symmetry.send_keys(Keys.END)
     assert state(page)["face"] == neutral["face"]  # at time 0 there is nothing to freeze
     moment.send_keys(Keys.END)
@@ -151,8 +151,8 @@ def test_text_stands_out_in_light_and_in_dark(page: Any) -> None:
 
 
 def test_it_prints(page: Any) -> None:
-    printed = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"])
-    assert printed.startswith(b"%PDF") and len(printed) > 20_000
+    document = base64.b64decode(page.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert document.startswith(b"%PDF") and len(document) > 20_000
 
 
 def test_no_error_and_no_request(page: Any) -> None:

@@ -149,9 +149,9 @@ def test_what_cannot_be_paired_is_refused(result: AuditResult, tmp_path: Path) -
     other = dataclasses.replace(result, data=result.data.assign(identity_parameters=strangers))
     with pytest.raises(ConfigError, match="different people"):
         compare_runs.pairs(result, other)
-    named = dataclasses.replace(result, data=result.data.assign_coords(classifier=["three", "four"]))
+    other_run = dataclasses.replace(result, data=result.data.assign_coords(classifier=["three", "four"]))
     with pytest.raises(ConfigError, match="share no classifier"):
-        compare_runs.pairs(result, named)
+        compare_runs.pairs(result, other_run)
 
 
 def renamed(run: AuditResult, name: str) -> AuditResult:

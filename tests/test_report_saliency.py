@@ -78,12 +78,12 @@ def test_vertex_gradients_are_the_change_of_the_answer(key: jax.Array) -> None:
     smile = np.asarray(head.expression_basis[..., 0])
 
     def odds(amount: float) -> float:
-        changed = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
-        logits = CORNER.logits(render.image(head, changed, scene)[None])
+        params = dataclasses.replace(person, expression=person.expression.at[0].add(amount))
+        logits = CORNER.logits(render.image(head, params, scene)[None])
         return float(log_odds_all(np.asarray(logits, np.float64), False)[0, 0])
 
-    measured = (odds(0.02) - odds(-0.02)) / 0.04
-    assert (gradient * smile).sum() == pytest.approx(measured, rel=0.25)
+    difference = (odds(0.02) - odds(-0.02)) / 0.04
+    assert (gradient * smile).sum() == pytest.approx(difference, rel=0.25)
     host = classify.from_function(lambda images: images[:, 0, 0], LABELS, name="host", on_host=True)
     with pytest.raises(ConfigError, match="no gradient"):
         saliency.vertex_gradient(host, head, person, scene, SYMMETRY, 1.0, 0)
@@ -125,11 +125,11 @@ def test_a_run_is_explained(result: AuditResult) -> None:
     assert [row.name for row in rows] == ["one", "two"]
     assert [cell.expression for cell in rows[0].cells] == ["happiness", "surprise"]
     mean = average_faces.mean_expressions(result)["one", "happiness"]
-    stored = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
-    np.testing.assert_allclose(mean, stored.transpose("identity", ...).values.mean(0))
+    values = result.data["expression_parameters"].sel(classifier="one", expression="happiness")
+    np.testing.assert_allclose(mean, values.transpose("identity", ...).values.mean(0))
     maps = saliency_maps.explain(result, renderer, {"one": CORNER}, "occlusion", NullProgress())
     assert [one.name for one in maps] == ["one"] and not maps[0].gradient
-    assert [(e.expression, e.changed) for e in maps[0].occlusion if e.is_target] == [
+    assert [(e.expression, e.is_changed) for e in maps[0].occlusion if e.is_target] == [
         ("happiness", False),
         ("happiness", True),
         ("surprise", False),

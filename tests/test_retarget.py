@@ -30,7 +30,7 @@ FLAGS = "--data recipe --root wild --expression rendered --subjects 3 --images 1
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten pairs, by the command."""
     out = tmp_path_factory.mktemp("sets") / "pairs"
     assert run(["retarget", *FLAGS.split(), "--out", str(out), "--quiet"]) == 0
@@ -42,8 +42,8 @@ def assets() -> rendered.SceneAssets:
     return rendered.build_assets("avatars")
 
 
-def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) -> None:
-    dataset = data.open("rendered", written)
+def test_every_image_has_a_woman_and_a_man_with_its_expression(folder: Path) -> None:
+    dataset = data.open("rendered", folder)
     columns, first, second = dataset.columns, slice(0, None, 2), slice(1, None, 2)
     assert len(dataset) == 20 and dataset[0]["image"].shape == (16, 16, 3)
     np.testing.assert_array_equal(columns["pair"], np.repeat(np.arange(10), 2))
@@ -62,20 +62,20 @@ def test_every_image_has_a_woman_and_a_man_with_its_expression(written: Path) ->
     assert (np.diff(women, axis=0) != 0).any((1, 2, 3)).all()
 
 
-def test_expressions_and_labels_are_those_of_the_source(written: Path) -> None:
+def test_expressions_and_labels_are_those_of_the_source(folder: Path) -> None:
     recipe = rendered.load_recipe("wild")
     recipe = dataclasses.replace(recipe, people=dataclasses.replace(recipe.people, identities=3))
     source, key = rendered.build_assets(recipe), stream_key(recipe, 5)
     chunk = jax.device_get(sources.sample_chunk(source, key, jnp.int32(0)))
     examples = jax.tree.map(lambda leaf: leaf[:10], chunk)
-    columns = data.open("rendered", written).columns
+    columns = data.open("rendered", folder).columns
     np.testing.assert_allclose(columns["activations"][::2], examples.shots["image"][0].activations, atol=1e-6)
     np.testing.assert_array_equal(columns["units"][1::2], examples.columns["units"])
     np.testing.assert_array_equal(columns["source_identity"][::2], examples.columns["identity"])
 
 
 def test_stopped_and_gone_on_with_it_is_the_same_again(
-    written: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Stop(NullProgress):
         def advance(self, units: int = 1, note: str = "") -> None:
@@ -91,10 +91,10 @@ def test_stopped_and_gone_on_with_it_is_the_same_again(
     result = retarget(SMALL, tmp_path)
     assert result.rendered == 12
     for name in ("images.npy", "about.json", "recipe.toml"):
-        assert (tmp_path / name).read_bytes() == (written / name).read_bytes()
-    for name, column in data.open("rendered", written).columns.items():
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    for name, column in data.open("rendered", folder).columns.items():
         np.testing.assert_array_equal(column, result.dataset.columns[name])
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in written.iterdir())
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(path.name for path in folder.iterdir())
     assert run(["retarget", *FLAGS.split(), "--out", str(tmp_path)]) == 0
     output = capsys.readouterr().out
     assert "20 images of 6 avatars, 10 women and 10 men, from 10 source images" in output
@@ -143,8 +143,8 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
             sources.open_source(dataclasses.replace(config, **change))
     nobody = Dataset("thirty", ArraySource(images), {"units": columns["units"]}, units=(12,))
     monkeypatch.setattr(data.registry, "open", lambda *_, **options: nobody)
-    divided = sources.open_source(dataclasses.replace(config, images=0))
-    assert set(divided.subject.tolist()) == {0, 1, 2, 3} and set(divided.people.tolist()) == {-1}
+    selection = sources.open_source(dataclasses.replace(config, images=0))
+    assert set(selection.subject.tolist()) == {0, 1, 2, 3} and set(selection.people.tolist()) == {-1}
     with pytest.raises(ConfigError, match="has no identities"):
         sources.open_source(dataclasses.replace(config, subjects=0))
 
@@ -172,9 +172,9 @@ def test_landmarks_of_photographs_come_from_a_table(assets: rendered.SceneAssets
         dataclasses.replace(config, expression="labels")
 
 
-def test_a_drawn_folder_tells_its_expressions_and_others_do_not(written: Path, tmp_path: Path) -> None:
+def test_a_drawn_folder_tells_its_expressions_and_others_do_not(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="was retargeted"):
-        read_rendered_source(written, data.open("rendered", written))
+        read_rendered_source(folder, data.open("rendered", folder))
     (tmp_path / "happy").mkdir()
     Image.new("RGB", (16, 16)).save(tmp_path / "happy" / "one.png")
     with pytest.raises(ConfigError, match="needs data = 'rendered' or 'recipe'"):

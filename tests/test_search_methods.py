@@ -33,9 +33,9 @@ def wide_box(size: int = SIZE, config: SearchConfig = PAPER) -> space.SearchSpac
 
 def tanh_net(key: jax.Array, size: int):
     k_hidden, k_out = jax.random.split(key)
-    hidden = jax.random.normal(k_hidden, (size, 128)) / np.sqrt(size)
+    kernel = jax.random.normal(k_hidden, (size, 128)) / np.sqrt(size)
     out = 0.3 * jax.random.normal(k_out, (128, 7))
-    return lambda x: jnp.tanh(x @ hidden) @ out
+    return lambda x: jnp.tanh(x @ kernel) @ out
 
 
 def rosenbrock(x: jax.Array) -> jax.Array:

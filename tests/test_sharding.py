@@ -23,9 +23,9 @@ from jaxface.core.sharding import (
 )
 
 
-def scaled(shared, numbers, keys, active=None):
+def scaled(factor, numbers, keys, active=None):
     def one(number, key):
-        return number * shared, jax.random.uniform(key, (3,)) + number
+        return number * factor, jax.random.uniform(key, (3,)) + number
 
     return map_cases(one, numbers, keys)
 
@@ -36,10 +36,10 @@ def test_every_case_gets_its_own_result(key, slots: int) -> None:
     assert sharding.mesh.size == 2 and sharding.capacity == 2 * slots
     numbers, keys = np.arange(1, 5, dtype=np.float32), jax.random.split(key, 4)
     uniform = np.stack([jax.random.uniform(one, (3,)) for one in keys])
-    shared = sharding.replicate(np.float32(10.0))
+    factor = sharding.replicate(np.float32(10.0))
     for active in (None, [True] * 4, [False, True, False, True]):
         mask = np.ones(4, bool) if active is None else np.array(active)
-        products, sums = sharding(scaled, shared, numbers, keys, active=None if active is None else mask)
+        products, sums = sharding(scaled, factor, numbers, keys, active=None if active is None else mask)
         np.testing.assert_array_equal(products[mask], 10 * numbers[mask])
         np.testing.assert_allclose(sums[mask], (uniform + numbers[:, None])[mask], rtol=1e-6)
     assert compile_program(scaled, sharding.mesh)._cache_size() >= 1
@@ -133,16 +133,16 @@ def test_the_clock_keeps_compiling_apart_and_counts_nested_traces_once() -> None
 
 
 @pytest.mark.parametrize(
-    ("told", "message"),
+    ("settings", "message"),
     [
         (("host:1", None, 0), "missing: processes"),
         (("host:1", 2, 2), "process = 2 of 2 processes: must be from 0 to 1"),
         (("host", 2, 1), r"coordinator = 'host': must be HOST:PORT"),
     ],
 )
-def test_processes_that_cannot_meet_are_refused(told: tuple, message: str) -> None:
+def test_processes_that_cannot_meet_are_refused(settings: tuple, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        processes.initialize_distributed(*told)
+        processes.initialize_distributed(*settings)
 
 
 def test_a_process_that_is_lost_is_told_of_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,5 +169,5 @@ def test_importing_everything_leaves_the_backend_alone() -> None:
         "assert jax.local_device_count() == max(runtime.cores(), 2)"
     )
     environment = {name: value for name, value in os.environ.items() if name != "XLA_FLAGS"}
-    done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr

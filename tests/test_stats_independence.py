@@ -73,10 +73,10 @@ def test_cmiknn_statistic_is_the_references(golden, kind: str) -> None:
     values = np.hstack(triple(golden, kind))
     noise = np.random.default_rng(42).random(values.T.shape).T
     rng = np.random.default_rng(0)
-    ranked = [common.ranks(column[:, None], rng) for column in (values + 1e-6 * values.std(0) * noise).T]
+    ranks = [common.ranks(column[:, None], rng) for column in (values + 1e-6 * values.std(0) * noise).T]
     n = len(values)
-    found = cmiknn.Estimate(ranked[0], ranked[1], ranked[2], n // 10).information(jnp.arange(n)[None])
-    np.testing.assert_allclose(found[0], golden[f"{kind}/cmiknn_permX/stat"], rtol=0, atol=1e-12)
+    value = cmiknn.Estimate(ranks[0], ranks[1], ranks[2], n // 10).information(jnp.arange(n)[None])
+    np.testing.assert_allclose(value[0], golden[f"{kind}/cmiknn_permX/stat"], rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -101,9 +101,9 @@ def test_hsic_p_is_the_references(golden, kind: str, key) -> None:
     x, y, z = triple(golden, kind)
     if not kind.endswith(("label_200", "binary_200")):
         data = common.samples(x, y, z)._replace(classes=None)
-        held = (common.ranks(z, np.random.default_rng(0)) // 10).ravel()
+        blocks = (common.ranks(z, np.random.default_rng(0)) // 10).ravel()
         form = chsic.Residual(data, 1e-3, both=False)
-        orders = np.concatenate(list(shuffle.orders(key, jnp.asarray(held), 200)))
+        orders = np.concatenate(list(shuffle.orders(key, jnp.asarray(blocks), 200)))
         p_value = common.permutation_p_value(form.statistic, form.shuffled(jnp.asarray(orders)))
     else:
         p_value = stats.chsic(x, y, z, key).p_value
@@ -121,8 +121,8 @@ def test_information_is_the_plain_count_of_neighbours(dims: int) -> None:
     rng = np.random.default_rng(0)
     x, y, z = (common.ranks(rng.normal(size=(n, d)), rng) for d in (2, 1, dims))
     orders = np.stack([np.arange(n), rng.permutation(n), rng.integers(0, n, n)])
-    found = cmiknn.Estimate(x, y, z, k).information(jnp.asarray(orders))
-    for order, value in zip(orders, found, strict=True):
+    values = cmiknn.Estimate(x, y, z, k).information(jnp.asarray(orders))
+    for order, value in zip(orders, values, strict=True):
         near = [np.abs(v[:, None].astype(int) - v[None]).max(-1, initial=0) for v in (x[order], y, z)]
         radius = np.sort(np.maximum.reduce(near), axis=1)[:, k, None]
         counts = [np.sum(np.maximum(near[i], near[2]) < radius, axis=1) for i in (2, 0, 1)]
@@ -130,13 +130,13 @@ def test_information_is_the_plain_count_of_neighbours(dims: int) -> None:
         assert value == pytest.approx(digamma(k) + np.mean(in_z - in_xz - in_yz), abs=1e-12)
 
 
-@pytest.mark.parametrize("given", [False, True])
-def test_shuffled_hsic_is_its_definition(given: bool) -> None:
+@pytest.mark.parametrize("conditional", [False, True])
+def test_shuffled_hsic_is_its_definition(conditional: bool) -> None:
     """All forms rebuilt from a shuffled Y and the Z as it is; float32 against float64."""
     n, ridge = 60, 1e-3
     rng = np.random.default_rng(0)
     x, y, z = rng.normal(size=(3, n, 1))
-    data = common.samples(x + z, y + z, z if given else None)
+    data = common.samples(x + z, y + z, z if conditional else None)
     orders = np.stack([np.arange(n), rng.permutation(n)])
     forms = [
         chsic.Residual(data, ridge, both=False),
@@ -177,15 +177,15 @@ def test_neighbours_are_taken_as_in_the_papers_loop() -> None:
     n = 50
     near = common.nearest(common.largest_difference(common.ranks(rng.normal(size=(n, 1)), rng)), 5)
     key = jax.random.key(1)
-    found = np.asarray(shuffle.between_neighbours(key, jnp.asarray(near)))
+    choice = np.asarray(shuffle.between_neighbours(key, jnp.asarray(near)))
     k_order, k_choice = jax.random.split(key)
-    lots, taken = np.asarray(jax.random.uniform(k_choice, (n, 5))), set()
+    lots, places = np.asarray(jax.random.uniform(k_choice, (n, 5))), set()
     for sample in np.asarray(jax.random.permutation(k_order, n)):
-        listed = near[sample][np.argsort(lots[sample])]  # the shuffled list: the first that is free, or any
-        place = next((other for other in listed if other not in taken), listed[0])
-        assert found[sample] == place
-        taken.add(place)
-    assert len(taken) > 0.85 * n and sum(found != np.arange(n)) > n / 2
+        candidates = near[sample][np.argsort(lots[sample])]  # the shuffled list: the first that is free, or any
+        place = next((other for other in candidates if other not in places), candidates[0])
+        assert choice[sample] == place
+        places.add(place)
+    assert len(places) > 0.85 * n and sum(choice != np.arange(n)) > n / 2
 
 
 def test_a_shuffle_does_not_depend_on_how_many_follow(key) -> None:
@@ -217,16 +217,16 @@ def test_an_offset_of_all_variables_changes_no_decision(name: str, key) -> None:
     """Beyond float32's precision. In a tree, rounding breaks the ties of equally good splits."""
     z, own, noise = np.random.default_rng(0).normal(size=(3, 40))
     x, y = z + own, z + 2 * own + 0.5 * noise
-    plain, moved = TESTS[name](x, y, z, key), TESTS[name](x + 2**26, y + 2**26, z + 2**26, key)
-    assert plain.p_value < 0.1 and moved.p_value < 0.1
+    plain, offset = TESTS[name](x, y, z, key), TESTS[name](x + 2**26, y + 2**26, z + 2**26, key)
+    assert plain.p_value < 0.1 and offset.p_value < 0.1
     if name != "fcit":
-        assert moved.statistic == pytest.approx(plain.statistic, rel=1e-4)
+        assert offset.statistic == pytest.approx(plain.statistic, rel=1e-4)
 
 
 def test_widths_do_not_see_ties() -> None:
     """Of a binary variable most distances may be 0."""
-    squared = common.squared_distances(np.array([0.0] * 9 + [3.0])[:, None])
-    assert common.median_distance(squared) == 3.0
+    distances = common.squared_distances(np.array([0.0] * 9 + [3.0])[:, None])
+    assert common.median_distance(distances) == 3.0
 
 
 def test_labels_are_found_out() -> None:
@@ -334,12 +334,12 @@ def test_level_and_power(name: str, condition: str) -> None:
     rates = {}
     for dependent in (False, True):
         sets = SETS[name] if not dependent else 8
-        rejected = 0
+        rejections = 0
         for index in range(sets):
             rng = np.random.default_rng(index)
             x, y, z = simulated(rng, condition, dependent, SAMPLES[name])
-            rejected += TESTS[name](x, y, z, jax.random.key(index), **QUICK[name]).p_value <= ALPHA
-        rates[dependent] = rejected, sets
+            rejections += TESTS[name](x, y, z, jax.random.key(index), **QUICK[name]).p_value <= ALPHA
+        rates[dependent] = rejections, sets
     assert rates[False][0] <= scipy_stats.binom.ppf(0.999, rates[False][1], ALPHA), rates
     assert rates[True][0] >= 6, rates
 

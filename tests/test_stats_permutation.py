@@ -15,11 +15,11 @@ SHAPE = (10, 30)
 
 def algorithm_1(surface: np.ndarray, orders: np.ndarray, ties: bool) -> int:
     """The paper's loop on given shuffles: orders (K, S, T), row indices."""
-    observed = abs(np.gradient(surface, axis=0).mean())
+    statistic = abs(np.gradient(surface, axis=0).mean())
     rows = np.take_along_axis(surface[None], orders, axis=1)
-    shuffled = np.abs(np.gradient(rows, axis=1).mean((1, 2)))
-    tie = np.isclose(shuffled, observed, rtol=0, atol=1e-13)
-    return int(((tie & ties) | ((shuffled > observed) & ~tie)).sum())
+    statistics = np.abs(np.gradient(rows, axis=1).mean((1, 2)))
+    tie = np.isclose(statistics, statistic, rtol=0, atol=1e-13)
+    return int(((tie & ties) | ((statistics > statistic) & ~tie)).sum())
 
 
 def drawn_orders(key: jax.Array, count: int, steps: int, times: int) -> np.ndarray:
@@ -118,11 +118,11 @@ def test_constant_and_unknown_surfaces(key) -> None:
 
 def every_order(surface: np.ndarray, statistic: Callable[[np.ndarray], float]) -> float:
     """Share of all orders of the rows whose statistic reaches the observed one."""
-    reached = [
+    hits = [
         abs(statistic(surface[list(order)])) >= abs(statistic(surface)) - 1e-12
         for order in itertools.permutations(range(len(surface)))
     ]
-    return float(np.mean(reached))
+    return float(np.mean(hits))
 
 
 def slope(surface: np.ndarray) -> float:
@@ -165,10 +165,10 @@ def test_drawn_slopes_agree_with_every_order(key) -> None:
     """Seven rows, 5,040 orders, of which 4,000 are drawn: within four Monte-Carlo deviations."""
     surfaces = np.random.default_rng(6).normal(size=(3, 7, 5))
     exact = stats.permutation_test(surfaces, key, permutations=5040, scheme="slope").p_value
-    drawn = stats.permutation_test(surfaces, key, permutations=4000, scheme="slope").p_value
+    p_value = stats.permutation_test(surfaces, key, permutations=4000, scheme="slope").p_value
     assert (exact * 5040 % 1 < 1e-6).all()
-    assert (np.abs(drawn - exact) < 4 * np.sqrt(exact * (1 - exact) / 4000) + 1e-3).all()
-    assert (drawn != exact).any()
+    assert (np.abs(p_value - exact) < 4 * np.sqrt(exact * (1 - exact) / 4000) + 1e-3).all()
+    assert (p_value != exact).any()
 
 
 @pytest.mark.parametrize("estimator", ["slope", "area", "endpoints", "gradient-2"])

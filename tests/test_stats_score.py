@@ -21,9 +21,9 @@ def test_telescoping_identity() -> None:
     f = np.random.default_rng(1).normal(size=(10, 90))
     expected = (1.5 * f[9] - 0.5 * f[8] + 0.5 * f[1] - 1.5 * f[0]).mean() / 10
     assert stats.symmetry_score(f) == pytest.approx(expected, abs=1e-15)
-    changed = f.copy()
-    changed[2:8] += 100.0
-    assert stats.symmetry_score(changed) == pytest.approx(expected, abs=1e-13)
+    other = f.copy()
+    other[2:8] += 100.0
+    assert stats.symmetry_score(other) == pytest.approx(expected, abs=1e-13)
     np.testing.assert_array_equal(column_weights("gradient", 10).integers, [-3, 1, 0, 0, 0, 0, 0, 0, -1, 3])
 
 
@@ -77,8 +77,8 @@ def test_population_score_leaves_unknown_out() -> None:
 
 def test_holm_by_hand() -> None:
     """Sorted .005 .01 .03 .04: times 4, 3, 2, 1 = .02 .03 .06 .04, running maximum .02 .03 .06 .06."""
-    adjusted = stats.holm(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
-    np.testing.assert_allclose(adjusted, [0.03, np.nan, 0.06, 0.06, 0.02], rtol=1e-12)
+    p_values = stats.holm(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
+    np.testing.assert_allclose(p_values, [0.03, np.nan, 0.06, 0.06, 0.02], rtol=1e-12)
     np.testing.assert_array_equal(
         stats.holm(np.array([[0.5, 0.6], [1.0, np.nan]])), [[1.0, 1.0], [1.0, np.nan]]
     )
@@ -86,8 +86,8 @@ def test_holm_by_hand() -> None:
 
 def test_benjamini_hochberg_by_hand() -> None:
     """Sorted .005 .01 .03 .04: times 4/1, 4/2, 4/3, 4/4 = .02 .02 .04 .04, running minimum from the right."""
-    adjusted = stats.benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
-    np.testing.assert_allclose(adjusted, [0.02, np.nan, 0.04, 0.04, 0.02], rtol=1e-12)
+    p_values = stats.benjamini_hochberg(np.array([0.01, np.nan, 0.04, 0.03, 0.005]))
+    np.testing.assert_allclose(p_values, [0.02, np.nan, 0.04, 0.04, 0.02], rtol=1e-12)
     np.testing.assert_allclose(stats.adjust(np.array([0.9, 0.02]), "benjamini-hochberg"), [0.9, 0.04])
 
 
@@ -118,8 +118,8 @@ def test_sign_flips_hold_their_level_and_find_an_effect(key) -> None:
 def test_interval_covers_the_mean_about_as_often_as_it_says(method: str, key) -> None:
     samples = np.random.default_rng(2).exponential(size=(200, 40))
     interval = stats.mean_interval(samples, key, level=0.9, resamples=400, method=method)
-    covered = ((interval.low <= 1.0) & (interval.high >= 1.0)).mean()
-    assert 0.82 < covered < 0.96
+    coverage = ((interval.low <= 1.0) & (interval.high >= 1.0)).mean()
+    assert 0.82 < coverage < 0.96
     np.testing.assert_allclose(interval.mean, samples.mean(-1))
 
 

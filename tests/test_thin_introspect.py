@@ -28,30 +28,30 @@ def clusters() -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_people_in_clusters_are_told_apart(clusters: tuple[np.ndarray, np.ndarray]) -> None:
-    found = introspect.distances(*clusters, pairs=500)
-    assert found.same.shape == found.different.shape == (500,)
-    assert found.overlap == 0.0
-    assert found.same.max() < 0.1 < found.different.min()
-    np.testing.assert_allclose(found.different, np.sqrt(2), atol=0.1)  # of orthogonal unit vectors
+    result = introspect.distances(*clusters, pairs=500)
+    assert result.same.shape == result.different.shape == (500,)
+    assert result.overlap == 0.0
+    assert result.same.max() < 0.1 < result.different.min()
+    np.testing.assert_allclose(result.different, np.sqrt(2), atol=0.1)  # of orthogonal unit vectors
 
 
 def test_nobody_is_paired_with_the_same_image_or_person(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features, identity = clusters
-    found = introspect.distances(features, identity, pairs=4000)
+    result = introspect.distances(features, identity, pairs=4000)
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)
     apart = np.linalg.norm(unit[:, None] - unit[None], axis=-1)
     fellows = apart[(identity[:, None] == identity[None]) & ~np.eye(40, dtype=bool)]
     strangers = apart[identity[:, None] != identity[None]]
-    for drawn, possible in ((found.same, fellows), (found.different, strangers)):
-        near = np.abs(drawn[:, None] - np.unique(possible)[None]).min(1)
+    for sample, possible in ((result.same, fellows), (result.different, strangers)):
+        near = np.abs(sample[:, None] - np.unique(possible)[None]).min(1)
         assert near.max() < 1e-9  # each is one of the distances there are, and all of them come up
-        assert len(np.unique(drawn.round(9))) > 0.9 * len(np.unique(possible.round(9)))
+        assert len(np.unique(sample.round(9))) > 0.9 * len(np.unique(possible.round(9)))
 
 
 def test_noise_tells_nobody_apart() -> None:
     random = np.random.default_rng(1)
-    found = introspect.distances(random.normal(size=(600, 16)), np.arange(600) % 60, pairs=20_000, bins=20)
-    assert found.overlap > 0.9
+    result = introspect.distances(random.normal(size=(600, 16)), np.arange(600) % 60, pairs=20_000, bins=20)
+    assert result.overlap > 0.9
 
 
 def test_overlap_of_halves() -> None:
@@ -73,10 +73,10 @@ def test_typical_images_come_surest_first() -> None:
 
 def test_principal_axes_are_those_of_the_covariance(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features = np.random.default_rng(2).normal(size=(50, 4)) * [3.0, 2.0, 1.0, 0.1]
-    found = introspect.project(features, "pca")
+    points = introspect.project(features, "pca")
     values = np.linalg.eigvalsh(np.cov(features.T))[::-1]
-    np.testing.assert_allclose(found.variance_shares, values[:3] / values.sum(), rtol=1e-10)
-    np.testing.assert_allclose(np.cov(found.points.T), np.diag(values[:2]), atol=1e-10)
+    np.testing.assert_allclose(points.variance_shares, values[:3] / values.sum(), rtol=1e-10)
+    np.testing.assert_allclose(np.cov(points.points.T), np.diag(values[:2]), atol=1e-10)
     with pytest.raises(ShapeError, match="with 4 images or more"):
         introspect.project(features[:3])
     near = introspect.project(clusters[0], "tsne").points  # people stay together
@@ -93,33 +93,35 @@ def test_class_separation() -> None:
 def test_observation_is_what_the_network_says() -> None:
     graphdef, state = reference.lively(lambda: Thin(CONFIG, TASK, rngs=nnx.Rngs(0)))
     images = np.random.default_rng(3).integers(0, 256, (introspect.BATCH + 3, 8, 8, 1), np.uint8)
-    found = introspect.observe(graphdef, state, images)
+    observation = introspect.observe(graphdef, state, images)
     answer = jax.jit(lambda state, images: nnx.merge(graphdef, state)(images))(
         state, images[-5:] / np.float32(255)
     )
-    for ours, theirs in ((found.logits, answer.logits), (found.leaves, answer.gate)):
+    for ours, theirs in ((observation.logits, answer.logits), (observation.leaves, answer.gate)):
         assert len(ours) == len(images)
         np.testing.assert_allclose(ours[-5:], theirs, atol=1e-5)
-    np.testing.assert_allclose(found.similarity[-5:], answer.similarity, atol=1e-5)
-    np.testing.assert_allclose(found.exogenous[0][-5:], np.reshape(answer.exogenous[0], (5, -1)), atol=1e-5)
-    np.testing.assert_allclose(found.nodes[:, 0], 1, atol=1e-5)
-    np.testing.assert_allclose(found.nodes[:, 1], found.leaves[:, :2].sum(1), atol=1e-5)
+    np.testing.assert_allclose(observation.similarity[-5:], answer.similarity, atol=1e-5)
+    np.testing.assert_allclose(
+        observation.exogenous[0][-5:], np.reshape(answer.exogenous[0], (5, -1)), atol=1e-5
+    )
+    np.testing.assert_allclose(observation.nodes[:, 0], 1, atol=1e-5)
+    np.testing.assert_allclose(observation.nodes[:, 1], observation.leaves[:, :2].sum(1), atol=1e-5)
 
 
 def test_figures_are_drawn(clusters: tuple[np.ndarray, np.ndarray]) -> None:
     features, identity = clusters
     points = introspect.project(features, "pca")
-    drawn = figures.overview(
+    figure = figures.overview(
         np.linspace(0, 1, 40),
         introspect.distances(features, identity),
         points,
         identity % 2,
         ("happiness", "sadness"),
     )
-    assert [axis.get_title() for axis in drawn.axes][1] == "IoU 0.00"
-    chosen = introspect.typical_images(np.random.default_rng(4).uniform(size=(40, 3)), 4)
-    faces = figures.typical_figure(np.zeros((40, 8, 8, 3), np.uint8), chosen)
-    (shown,) = faces.axes[0].get_images()
-    assert shown.get_array().shape == (24, 32, 3)
-    for each in (drawn, faces):
+    assert [axis.get_title() for axis in figure.axes][1] == "IoU 0.00"
+    rows = introspect.typical_images(np.random.default_rng(4).uniform(size=(40, 3)), 4)
+    faces = figures.typical_figure(np.zeros((40, 8, 8, 3), np.uint8), rows)
+    (picture,) = faces.axes[0].get_images()
+    assert picture.get_array().shape == (24, 32, 3)
+    for each in (figure, faces):
         each.savefig(io.BytesIO(), format="png", dpi=20)

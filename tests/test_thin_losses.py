@@ -14,10 +14,10 @@ from tests import thin_reference as reference
 @pytest.mark.parametrize("depth", [1, 2, 3, 5])
 def test_leaves_are_products_down_the_tree(depth: int) -> None:
     scores = 3 * np.random.default_rng(depth).normal(size=2**depth - 1)
-    wanted = reference.leaves(1 / (1 + np.exp(-scores)))
+    truth = reference.leaves(1 / (1 + np.exp(-scores)))
     got = losses.leaf_probabilities(jnp.asarray(scores, jnp.float32))
-    np.testing.assert_allclose(got, wanted, rtol=2e-6)
-    np.testing.assert_allclose(wanted.sum(), 1, rtol=1e-12)
+    np.testing.assert_allclose(got, truth, rtol=2e-6)
+    np.testing.assert_allclose(truth.sum(), 1, rtol=1e-12)
 
 
 def test_a_certain_tree_reaches_one_leaf_and_keeps_its_gradient_finite() -> None:
@@ -58,7 +58,7 @@ def test_similarity_pulls_nowhere_at_its_ends(endogenous: tuple[float, float], v
 
 def test_cross_entropy() -> None:
     logits = np.array([1.0, 3.0, -2.0])
-    wanted = np.log(np.exp(logits).sum()) - logits[1]
+    truth = np.log(np.exp(logits).sum()) - logits[1]
     np.testing.assert_allclose(
-        losses.cross_entropy(jnp.asarray(logits, jnp.float32), jnp.array(1)), wanted, rtol=1e-6
+        losses.cross_entropy(jnp.asarray(logits, jnp.float32), jnp.array(1)), truth, rtol=1e-6
     )

@@ -75,8 +75,8 @@ def test_answers_are_those_of_numpy(name: str, batch: dict[str, np.ndarray]) -> 
     config = variant(name)
     graphdef, state = lively(config)
     got = jax.jit(lambda state, batch: forward(config, nnx.merge(graphdef, state), batch))(state, batch)
-    wanted = expected(config, doubled(state), batch, training=False)
-    for ours, theirs in zip((got.logits, got.gate, got.similarity), wanted, strict=True):
+    truth = expected(config, doubled(state), batch, training=False)
+    for ours, theirs in zip((got.logits, got.gate, got.similarity), truth, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-5, rtol=0)
 
 
@@ -90,7 +90,7 @@ class Trained(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def trained(batch: dict[str, np.ndarray]) -> Trained:
+def training_step(batch: dict[str, np.ndarray]) -> Trained:
     graphdef, state = lively(SMALL)
     step = FRAMEWORK.make_step(SMALL, TASK, TRAIN, graphdef)
     before = step.init(state)
@@ -98,24 +98,29 @@ def trained(batch: dict[str, np.ndarray]) -> Trained:
     return Trained(before, after, dict(info), state)
 
 
-def test_loss_is_that_of_numpy(trained: Trained, batch: dict[str, np.ndarray]) -> None:
-    wanted = expected(SMALL, doubled(trained.state), batch, training=True)  # but what is frozen
-    np.testing.assert_allclose(trained.info["loss"], reference.loss(wanted, batch["label"], 0.5), rtol=1e-5)
-    np.testing.assert_allclose(trained.info["similarity"], wanted.similarity.mean(), rtol=1e-5)
+def test_loss_is_that_of_numpy(training_step: Trained, batch: dict[str, np.ndarray]) -> None:
+    truth = expected(SMALL, doubled(training_step.state), batch, training=True)  # but what is frozen
     np.testing.assert_allclose(
-        trained.info["cross_entropy"], reference.loss(wanted, batch["label"], 0), rtol=1e-5
+        training_step.info["loss"], reference.loss(truth, batch["label"], 0.5), rtol=1e-5
+    )
+    np.testing.assert_allclose(training_step.info["similarity"], truth.similarity.mean(), rtol=1e-5)
+    np.testing.assert_allclose(
+        training_step.info["cross_entropy"], reference.loss(truth, batch["label"], 0), rtol=1e-5
     )
 
 
-def test_exogenous_networks_stay_as_they_are_and_all_else_moves(trained: Trained) -> None:
-    before, after = flat_arrays(trained.before.eval_state()), flat_arrays(trained.after.eval_state())
-    moved = {name for name in before if not np.array_equal(before[name], after[name])}
-    frozen = {name for name in before if name.startswith("exogenous/")}
+def test_exogenous_networks_stay_as_they_are_and_all_else_moves(training_step: Trained) -> None:
+    before, after = (
+        flat_arrays(training_step.before.eval_state()),
+        flat_arrays(training_step.after.eval_state()),
+    )
+    changes = {name for name in before if not np.array_equal(before[name], after[name])}
+    constants = {name for name in before if name.startswith("exogenous/")}
     # a bias before a normalisation does nothing; its gradient is what rounding leaves
     idle = {name for name in before if name.endswith("bias") and "/convs/" in name} | {"committee/biases/0"}
-    assert frozen and not moved & frozen
-    assert before.keys() - frozen - idle <= moved
-    assert not any(path[0] == "exogenous" for path, _ in nnx.to_flat_state(trained.before.params))
+    assert constants and not changes & constants
+    assert before.keys() - constants - idle <= changes
+    assert not any(path[0] == "exogenous" for path, _ in nnx.to_flat_state(training_step.before.params))
 
 
 @pytest.mark.parametrize(
@@ -124,21 +129,22 @@ def test_exogenous_networks_stay_as_they_are_and_all_else_moves(trained: Trained
      "gate/nodes/kernel"],
 )  # fmt: skip
 def test_gradient_is_the_slope_of_the_reference(
-    name: str, trained: Trained, batch: dict[str, np.ndarray]
+    name: str, training_step: Trained, batch: dict[str, np.ndarray]
 ) -> None:
-    arrays = doubled(trained.state)
+    arrays = doubled(training_step.state)
     direction = np.random.default_rng(2).normal(size=arrays[name].shape)
 
     def along(distance: float) -> float:
-        moved = {**arrays, name: arrays[name] + distance * direction}
-        return reference.loss(expected(SMALL, moved, batch, training=True), batch["label"], 0.5)
+        new_arrays = {**arrays, name: arrays[name] + distance * direction}
+        return reference.loss(expected(SMALL, new_arrays, batch, training=True), batch["label"], 0.5)
 
-    wanted = (along(1e-6) - along(-1e-6)) / 2e-6
+    gradient = (along(1e-6) - along(-1e-6)) / 2e-6
     before, after = (
-        flat_arrays(state.params)[name].astype(np.float64) for state in (trained.before, trained.after)
+        flat_arrays(state.params)[name].astype(np.float64)
+        for state in (training_step.before, training_step.after)
     )
     # what a step of 0.01 leaves of float32 parameters near 1
-    np.testing.assert_allclose(((before - after) / RATE * direction).sum(), wanted, rtol=1e-3, atol=1e-4)
+    np.testing.assert_allclose(((before - after) / RATE * direction).sum(), gradient, rtol=1e-3, atol=1e-4)
 
 
 def test_dispelling_reaches_the_encoder_and_no_more(batch: dict[str, np.ndarray]) -> None:
@@ -155,9 +161,9 @@ def test_dispelling_reaches_the_encoder_and_no_more(batch: dict[str, np.ndarray]
 
 
 def test_small_networks_have_the_papers_size() -> None:
-    for name, wanted in (("baseline", 203_530), *((name, 203_600) for name in VARIANTS[1:])):
+    for name, count in (("baseline", 203_530), *((name, 203_600) for name in VARIANTS[1:])):
         module = nnx.eval_shape(lambda name=name: Thin(ThinConfig(variant=name), PAPER, rngs=nnx.Rngs(0)))
-        assert count_weights(module.committee) == wanted
+        assert count_weights(module.committee) == count
 
 
 def test_face_networks_have_the_papers_size() -> None:
@@ -182,8 +188,8 @@ def test_face_networks_have_the_papers_size() -> None:
 def test_vggface_fits_where_the_exogenous_network_is() -> None:
     whole = nnx.eval_shape(lambda: vgg.Vgg16(2622, rngs=nnx.Rngs(0)))
     ours = nnx.eval_shape(lambda: ExogenousNetwork(FACES, FACE_TASK, 2622, rngs=nnx.Rngs(0)))
-    wanted = {path: leaf.shape for path, leaf in nnx.to_flat_state(nnx.state(ours))}
-    assert {path: leaf.shape for path, leaf in nnx.to_flat_state(of_vgg(nnx.state(whole)))} == wanted
+    shapes = {path: leaf.shape for path, leaf in nnx.to_flat_state(nnx.state(ours))}
+    assert {path: leaf.shape for path, leaf in nnx.to_flat_state(of_vgg(nnx.state(whole)))} == shapes
 
 
 def test_start_reads_what_was_trained(tmp_path: Path) -> None:
@@ -193,8 +199,8 @@ def test_start_reads_what_was_trained(tmp_path: Path) -> None:
     write_safetensors(file, flat_arrays(exogenous))
     config = dataclasses.replace(SMALL, exogenous_weights=(str(file),), start_from_exogenous=True)
     state = FRAMEWORK.initialize(config, TASK, lively(config)[1])
-    arrays, wanted = flat_arrays(state), flat_arrays(exogenous)
-    for name, array in wanted.items():
+    arrays, truth = flat_arrays(state), flat_arrays(exogenous)
+    for name, array in truth.items():
         np.testing.assert_array_equal(arrays[f"exogenous/0/{name}"], array)
         if name.startswith("encoder/"):
             np.testing.assert_array_equal(arrays[name.replace("encoder", "endogenous", 1)], array)

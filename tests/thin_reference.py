@@ -40,10 +40,10 @@ def encoded(arrays: Arrays, name: str, images: np.ndarray, training: bool) -> np
     maps, number = images, 0
     while f"{name}/convs/{number}/kernel" in arrays:
         kernel, bias = arrays[f"{name}/convs/{number}/kernel"], arrays[f"{name}/convs/{number}/bias"]
-        padded = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
+        border = np.pad(maps, ((0, 0), (1, 1), (1, 1), (0, 0)))
         height, width = maps.shape[1:3]
         maps = bias + sum(
-            padded[:, row : row + height, column : column + width] @ kernel[row, column]
+            border[:, row : row + height, column : column + width] @ kernel[row, column]
             for row in range(3)
             for column in range(3)
         )
@@ -113,8 +113,8 @@ def answer(
     return Expected(np.einsum("bkl,bl->bk", logits, gate), gate, alike)
 
 
-def loss(expected: Expected, labels: np.ndarray, dispelling: float) -> float:
+def loss(outputs: Expected, labels: np.ndarray, dispelling: float) -> float:
     """Eq. 8."""
-    shifted = expected.logits - expected.logits.max(1, keepdims=True)
-    entropies = np.log(np.exp(shifted).sum(1)) - shifted[np.arange(len(labels)), labels]
-    return entropies.mean() + (dispelling * expected.similarity.mean() if expected.similarity.size else 0.0)
+    logits = outputs.logits - outputs.logits.max(1, keepdims=True)
+    entropies = np.log(np.exp(logits).sum(1)) - logits[np.arange(len(labels)), labels]
+    return entropies.mean() + (dispelling * outputs.similarity.mean() if outputs.similarity.size else 0.0)

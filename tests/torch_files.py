@@ -120,12 +120,12 @@ def _pretended(thing: Any) -> Iterator[None]:
         function.__module__, function.__qualname__ = "torch._utils", name
         setattr(utils, name, function)
     sys.modules |= {"torch": torch, "torch._utils": utils}
-    waiting, seen = [thing], set()
+    waiting, ids = [thing], set()
     while waiting:
         one = waiting.pop()
-        if id(one) in seen:
+        if id(one) in ids:
             continue
-        seen.add(id(one))
+        ids.add(id(one))
         if isinstance(one, dict):
             waiting += one.values()
         elif "_modules" in getattr(one, "__dict__", {}):
@@ -133,8 +133,8 @@ def _pretended(thing: Any) -> Iterator[None]:
             names = cls.__module__.split(".")
             for count in range(len(names)):
                 name = ".".join(names[: count + 1])
-                known = sys.modules.setdefault(name, types.ModuleType(name))
-            one.__class__ = known.__dict__.setdefault(cls.__name__, cls)
+                module = sys.modules.setdefault(name, types.ModuleType(name))
+            one.__class__ = module.__dict__.setdefault(cls.__name__, cls)
             waiting += one.__dict__["_modules"].values()
     try:
         yield

@@ -68,8 +68,8 @@ class ToyFramework(Framework):
             module: nnx.Module, batch: Batch, key: jax.Array, step_fraction: jax.Array
         ) -> tuple[jax.Array, Info]:
             logits = cast(Toy, module)(unit_range(batch["image"]).astype(train.dtype)).astype(jnp.float32)
-            picked = jnp.take_along_axis(jax.nn.log_softmax(logits), batch["label"][:, None], axis=-1)
-            return -picked.mean(), {"confidence": jax.nn.softmax(logits).max(-1).mean()}
+            log_probability = jnp.take_along_axis(jax.nn.log_softmax(logits), batch["label"][:, None], axis=-1)
+            return -log_probability.mean(), {"confidence": jax.nn.softmax(logits).max(-1).mean()}
 
         return supervised_step(graphdef, loss, train, trainable=is_trained)
 

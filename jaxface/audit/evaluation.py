@@ -132,7 +132,7 @@ class Evaluator:
             logits: by classifier, (X, P, K).
         """
         layout = self.inputs.layout
-        unchanged = layout.intervention.unchanged_probe
+        probe = layout.intervention.unchanged_probe
         targets = np.array([layout.answers.index(name) for name in item.expressions])
         predictions = {
             name: predict(self.inputs.classifier(name), some, targets[:, None], layout.answers)
@@ -144,8 +144,8 @@ class Evaluator:
         return {
             "probe_probability": own.probability,
             "probe_top_class": own.top_class,
-            "evaluator_probability": np.stack([p.probability[:, unchanged][where] for p in each], axis=-1),
-            "evaluator_top_class": np.stack([p.top_class[:, unchanged] for p in each], axis=-1),
+            "evaluator_probability": np.stack([p.probability[:, probe][where] for p in each], axis=-1),
+            "evaluator_top_class": np.stack([p.top_class[:, probe] for p in each], axis=-1),
         }
 
 

@@ -168,9 +168,9 @@ def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
     data = store.read(folder)  # first: another schema may have other settings, too
     config = inputs.config if inputs else store.read_config(folder)
     if not store.is_complete(data):
-        done = int(data["done"].sum())
+        n_done = int(data["done"].sum())
         raise StoreError(
-            f"{folder} is not finished: {done} of {data['done'].size} cells; "
+            f"{folder} is not finished: {n_done} of {data['done'].size} cells; "
             f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
         )
     return AuditResult(folder, config, data, store.read_summary(folder), inputs)

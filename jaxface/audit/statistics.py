@@ -124,8 +124,8 @@ def _cells(data: xarray.Dataset, config: AuditConfig, record: InterventionRecord
     dose, time = (axis.name for axis in record.axes)
     scores = _scores(data)
     interval = mean_interval(scores, key)
-    unchanged = data["probability"].isel({dose: record.unchanged_dose, time: -1}).transpose(*_CELL, "identity")
-    activation = mean_interval(unchanged.values, key)
+    peaks = data["probability"].isel({dose: record.unchanged_dose, time: -1}).transpose(*_CELL, "identity")
+    activation = mean_interval(peaks.values, key)
     count = np.isfinite(scores).sum(-1)
     significant = (data["adjusted_p_value"].transpose(*_CELL, "identity").values <= config.alpha).sum(-1)
     status = data["status"].transpose(*_CELL, "identity").values
@@ -137,10 +137,10 @@ def _cells(data: xarray.Dataset, config: AuditConfig, record: InterventionRecord
         "population_p": sign_flip_test(scores, key, config.permutations),
         "significant": significant,
         "ratio": np.where(count > 0, significant / np.maximum(count, 1), np.nan),
-        "activation": unchanged.mean("identity").values,
+        "activation": peaks.mean("identity").values,
         "activation_low": activation.low,
         "activation_high": activation.high,
-        "activation_deviation": unchanged.std("identity").values,
+        "activation_deviation": peaks.std("identity").values,
         "mean_probability": population_score(data["mean_probability"].transpose(*_CELL, "identity").values),
         "status": np.apply_along_axis(_commonest, -1, status),
     }
@@ -244,12 +244,12 @@ def _comparisons(
     for position, more in enumerate(ranking):
         for less in ranking[position + 1 :]:
             pair = scores[[names.index(more), names.index(less)]]
-            shared = np.isfinite(pair).any(-1).all(0)
-            if not shared.any():
+            in_both = np.isfinite(pair).any(-1).all(0)
+            if not in_both.any():
                 continue
-            means = person_means(pair, shared)
+            means = person_means(pair, in_both)
             difference = effect_of(means[0] - means[1], config, record.dose_range_steps)
-            rows.append(Comparison(more, less, difference, int(shared.sum())))
+            rows.append(Comparison(more, less, difference, int(in_both.sum())))
     return tuple(rows)
 
 

@@ -115,14 +115,14 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
 
     @jax.jit
     def curve(person: face.FaceParams, pixels: jax.Array) -> jax.Array:
-        prepared = render.prepare(head, person, scene)
-        prepared = dataclasses.replace(prepared, camera=shift_camera(prepared.camera, pixels, scene.size))
+        buffers = render.prepare(head, person, scene)
+        buffers = dataclasses.replace(buffers, camera=shift_camera(buffers.camera, pixels, scene.size))
 
         smiling_person = dataclasses.replace(person, expression=smile)
 
         def answer(time: jax.Array) -> jax.Array:
             image = interventions.render(
-                interventions.Symmetry(), head, prepared, smiling_person, scene, jnp.ones(()), time
+                interventions.Symmetry(), head, buffers, smiling_person, scene, jnp.ones(()), time
             )
             return jax.nn.softmax(model.apply(model.state, image[None]))[0, target]
 

@@ -144,5 +144,5 @@ def _rejection_rows(condition: str, dependent: bool, settings: Settings) -> Iter
 
 def _votes(p_values: dict[str, list[float]], alpha: float) -> dict[str, np.ndarray]:
     """Return (sets,) bool by test: which data sets it rejects; "majority" is that of the voters."""
-    rejected = {name: np.array(values) <= alpha for name, values in p_values.items()}
-    return {**rejected, "majority": np.sum([rejected[name] for name in VOTERS], axis=0) >= 2}
+    rejections = {name: np.array(values) <= alpha for name, values in p_values.items()}
+    return {**rejections, "majority": np.sum([rejections[name] for name in VOTERS], axis=0) >= 2}

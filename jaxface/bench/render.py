@@ -104,8 +104,8 @@ def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
     pose = jnp.broadcast_to(params.pose, (batch, *params.pose.shape))
     for size, supersample in SIZES:
         scene = render.Scene(size=size, supersample=supersample)
-        prepared = render.prepare(head, params, scene)
-        arguments = (head, prepared, expression, pose, scene)
+        person = render.prepare(head, params, scene)
+        arguments = (head, person, expression, pose, scene)
         yield Case("render_many", scene, render.render_many, arguments)
         if supersample == 1 and size == 112:
             yield Case("value_and_grad", scene, _value_and_grad, arguments)
@@ -114,12 +114,12 @@ def cases(head: face.FaceModel, batch: int) -> Iterator[Case]:
 @jax.jit
 def _value_and_grad(
     head: face.FaceModel,
-    prepared: render.Prepared,
+    person: render.Prepared,
     expression: jax.Array,
     pose: jax.Array,
     scene: render.Scene,
 ) -> tuple[jax.Array, jax.Array]:
     def loss(one: jax.Array) -> jax.Array:
-        return jnp.sum(render.render_expression(head, prepared, one, pose[0], scene) ** 2)
+        return jnp.sum(render.render_expression(head, person, one, pose[0], scene) ** 2)
 
     return jax.lax.map(jax.value_and_grad(loss), expression)

@@ -122,21 +122,21 @@ def search_row(name: str, searcher: Searcher, cases: Cases, common: dict[str, An
     """Search all cases in one batch, and return the row."""
     searcher.run(jax.random.key(1), cases.params, cases.targets)  # compiles
     result = searcher.run(jax.random.key(0), cases.params, cases.targets)
-    reached, calls = result.probability > GOAL, result.forward_calls + result.gradient_calls
-    return method_row(name, calls, reached, result.cpu_seconds.mean(), common)
+    successes, calls = result.probability > GOAL, result.forward_calls + result.gradient_calls
+    return method_row(name, calls, successes, result.cpu_seconds.mean(), common)
 
 
 def method_row(
-    name: str, renders: np.ndarray, reached: np.ndarray, cpu_s: float, common: dict[str, Any]
+    name: str, renders: np.ndarray, successes: np.ndarray, cpu_s: float, common: dict[str, Any]
 ) -> dict[str, Any]:
     """Return the row of one method from the renders (N,) of its cases, and which reached the goal
     (N,)."""
-    renders = np.where(reached, renders, common["budget"])
+    renders = np.where(successes, renders, common["budget"])
     return {
         "name": name,
         **common,
         "cases": len(renders),
-        "reached": float(reached.mean()),
+        "reached": float(successes.mean()),
         "renders_median": float(np.median(renders)),
         "renders_p90": float(np.quantile(renders, 0.9)),
         "cpu_s_per_case": float(cpu_s),

@@ -103,14 +103,14 @@ def jaxface_loop(
     config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings
 ) -> Loop:
     """Return the steps of `frameworks.common.fit`, without its files."""
-    prepared = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
+    fns = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
     mesh = mesh_for(settings.batch, jax.local_devices()[:1])
-    state, root = replicate(prepared.init(0), mesh), replicate(jax.random.key(0), mesh)
+    state, root = replicate(fns.init(0), mesh), replicate(jax.random.key(0), mesh)
 
     def loop() -> None:
         nonlocal state
         for _ in range(settings.steps):
-            state, info = prepared.update(state, shard_batch(batch, mesh), root)
+            state, info = fns.update(state, shard_batch(batch, mesh), root)
         jax.device_get(dict(info))
 
     return loop
@@ -142,12 +142,12 @@ def reference_loop(
         updates, opt_state = optimizer.update(grads, opt_state, params)
         return optax.apply_updates(params, updates), new_stats, opt_state, loss
 
-    jitted = jax.jit(train_step, donate_argnums=(0, 1, 2))
+    step = jax.jit(train_step, donate_argnums=(0, 1, 2))
 
     def loop() -> None:
         nonlocal params, batch_stats, opt_state
         for _ in range(settings.steps):
-            params, batch_stats, opt_state, loss = jitted(
+            params, batch_stats, opt_state, loss = step(
                 params, batch_stats, opt_state, batch["image"], batch["label"]
             )
         float(loss)

@@ -150,11 +150,12 @@ class Classifier:
         return self.network
 
     def _check_scores(self, scores: Any, images: Any) -> Any:
-        expected, shape = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
-        if shape != expected:
+        full_shape, shape = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
+        if shape != full_shape:
             raise ShapeError(
-                f"classifier {self.name!r} returned scores of shape {shape} for {expected[0]} images; must be "
-                f"{expected}: a row for each image, a column for each of the labels {list(self.labels)}"
+                f"classifier {self.name!r} returned scores of shape {shape} for {full_shape[0]} images; "
+                f"must be {full_shape}: a row for each image, a column for "
+                f"each of the labels {list(self.labels)}"
             )
         return scores
 

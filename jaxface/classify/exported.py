@@ -47,8 +47,8 @@ def serialise(forward: Forward, weights: Mapping[str, Any], card: Card) -> bytes
     (batch,) = export.symbolic_shape("batch")
     images = jax.ShapeDtypeStruct((batch, card.size, card.size, card.depth), jnp.float32)
     shapes = {name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for name, leaf in weights.items()}
-    exported = export.export(jax.jit(forward), platforms=PLATFORMS)(shapes, images)
-    return bytes(exported.serialize(vjp_order=1))
+    program = export.export(jax.jit(forward), platforms=PLATFORMS)(shapes, images)
+    return bytes(program.serialize(vjp_order=1))
 
 
 def write(folder: Path, card: Card, forward: Forward, weights: Mapping[str, Any]) -> Card:
@@ -128,22 +128,22 @@ class ExportedNetwork:
         return _mapped(self.exported)(state, images.astype(jnp.float32)), {}
 
 
-def _mapped(exported: export.Exported) -> Forward:
+def _mapped(program: export.Exported) -> Forward:
     """The function with a gradient and a rule for `vmap`; JAX's own call has neither."""
 
     @jax.custom_batching.custom_vmap
     def forward(weights: Weights, images: Array) -> Array:
-        return exported.call(weights, images)
+        return program.call(weights, images)
 
     @forward.def_vmap
     def all_at_once(size: int, is_batched: Any, weights: Weights, images: Array) -> tuple[Array, bool]:
         if any(jax.tree.leaves(is_batched[0])):
             axes = jax.tree.map(lambda has: 0 if has else None, tuple(is_batched))
-            return jax.vmap(jax.custom_batching.sequential_vmap(exported.call), axes)(weights, images), True
-        logits = exported.call(weights, images.reshape(-1, *images.shape[2:]))
+            return jax.vmap(jax.custom_batching.sequential_vmap(program.call), axes)(weights, images), True
+        logits = program.call(weights, images.reshape(-1, *images.shape[2:]))
         return logits.reshape(*images.shape[:2], -1), True
 
-    slopes = jax.custom_batching.sequential_vmap(exported.vjp().call)
+    slopes = jax.custom_batching.sequential_vmap(program.vjp().call)
 
     def backward(arguments: tuple[Weights, Array], outer: Array) -> tuple[Weights, Array]:
         leaves, structure = jax.tree.flatten(arguments)

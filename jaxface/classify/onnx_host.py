@@ -73,10 +73,12 @@ def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
         )
     batch, *image = shapes[0]
     channels_first = not (image[2] == card.depth and image[0] != card.depth)
-    expected = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
-    pairs = zip(image, expected, strict=True)
+    shape_of_card = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
+    pairs = zip(image, shape_of_card, strict=True)
     if any(isinstance(length, int) and size and length != size for length, size in pairs):
-        raise CheckpointError(f"{path} takes images {image}, but the card of {card.name!r} prepares {expected}")
+        raise CheckpointError(
+            f"{path} takes images {image}, but the card of {card.name!r} prepares {shape_of_card}"
+        )
     if isinstance(batch, int) and batch != 1:
         raise CheckpointError(f"{path} takes {batch} images at once; export it with a free batch axis")
     scores = next((one for one in outputs if len(one.shape) == 2), outputs[0])

@@ -67,9 +67,9 @@ def main(argv: Sequence[str]) -> int:
 def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
     """Return the card of a classifier as it loads; without weights, as it comes with the package."""
     if checkpoint is None:
-        bundled = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
-        if not bundled[0].weights:
-            return bundled
+        package_cards = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
+        if not package_cards[0].weights:
+            return package_cards
     return [jf.classify.load(name, checkpoint=checkpoint).card]
 
 

@@ -15,7 +15,7 @@ import jaxface as jf
 from jaxface.cli import options
 from jaxface.core import runtime
 from jaxface.core.errors import JaxfaceError, ModelFileError
-from jaxface.face.load import describe
+from jaxface.face.loaders import describe
 from jaxface.render import RenderConfig
 
 

@@ -71,13 +71,13 @@ class Subcommands:
         command: its name.
         kind: of the entries, plural.
         registry: name -> description, for `--help`.
-        shared: the options that all subcommands have.
+        shared_options: the options that all subcommands have.
     """
 
     command: str
     kind: str
     registry: Mapping[str, str]
-    shared: str
+    shared_options: str
 
     def print_usage(self, argv: Sequence[str]) -> int | None:
         """Print the usage if `argv` names no subcommand.
@@ -106,7 +106,7 @@ class Subcommands:
                 f"{self.kind}:",
                 *(f"  {name:{width}}{description}" for name, description in self.registry.items()),
                 "",
-                f"`jaxface {self.command} {metavar} --help` lists its options; all have {self.shared}.",
+                f"`jaxface {self.command} {metavar} --help` lists its options; all have {self.shared_options}.",
             ]
         )
 
@@ -148,14 +148,14 @@ def find_config(name: str) -> Path:
     path = Path(name)
     if path.is_file():
         return path
-    bundled = {file.stem: file for folder in config_folders() for file in sorted(folder.glob("*.toml"))}
-    if name in bundled:
-        return bundled[name]
+    configs = {file.stem: file for folder in config_folders() for file in sorted(folder.glob("*.toml"))}
+    if name in configs:
+        return configs[name]
     if path.is_dir():
-        raise ConfigError(f"{path} is a folder; --config must be a TOML file, or one of: {', '.join(bundled)}")
+        raise ConfigError(f"{path} is a folder; --config must be a TOML file, or one of: {', '.join(configs)}")
     if path.suffix or len(path.parts) > 1:
         raise ConfigError(f"no config file at {path}")
-    raise ConfigError(f"no config file and no bundled config {name!r}{suggestion(name, bundled)}")
+    raise ConfigError(f"no config file and no bundled config {name!r}{suggestion(name, configs)}")
 
 
 def config_folders() -> list[Path]:

@@ -94,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse(Render(), "render", argv)
     intervention = build_intervention(command.settings)
     runtime.enable_compile_cache()
-    picture = render(command.settings, intervention, progress.for_terminal(command.quiet))
+    picture = render_sheet(command.settings, intervention, progress.for_terminal(command.quiet))
     path = command.out if command.out.suffix.lower() == ".png" else command.out / "render.png"
     image_encoding.save_png(path, picture)
     print(path)
@@ -111,7 +111,7 @@ def build_intervention(settings: RenderSettings) -> Intervention:
     return interventions.build(settings.intervention, **kwargs)
 
 
-def render(settings: RenderSettings, intervention: Intervention, meter: progress.Progress) -> np.ndarray:
+def render_sheet(settings: RenderSettings, intervention: Intervention, meter: progress.Progress) -> np.ndarray:
     """Return the picture, (H, W, 3) uint8."""
     head = head_options.load_head(settings)
     config = settings.render

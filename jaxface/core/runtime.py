@@ -56,13 +56,13 @@ def cores() -> int:
 
 def versions() -> dict[str, str]:
     """Return the versions of jaxface and of the libraries its numbers depend on."""
-    installed = {"python": platform.python_version()}
+    releases = {"python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            installed[name] = importlib.metadata.version(name)
+            releases[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            installed[name] = "not installed"
-    return installed
+            releases[name] = "not installed"
+    return releases
 
 
 def git_commit(folder: str | Path) -> str | None:

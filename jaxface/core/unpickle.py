@@ -1,7 +1,7 @@
 """Reading foreign pickles: a check of the program before it runs, and objects that do nothing.
 
 A pickle is a program: it may name any function on the machine and call it. The readers (face models in
-`face/load/unpickle.py`, PyTorch checkpoints in `classify/checkpoints/torch_pickle.py`) let it name nothing
+`face/loaders/unpickle.py`, PyTorch checkpoints in `classify/checkpoints/torch_pickle.py`) let it name nothing
 but stand-ins that remember what the file said.
 """
 

@@ -73,8 +73,8 @@ def crop_and_resize(image: np.ndarray, size: int | None) -> np.ndarray:
     half = 0.5 * min(height, width)
     square = (width / 2 - half, height / 2 - half, width / 2 + half, height / 2 + half)
     pillow_image = Image.fromarray(image[..., 0] if channels == 1 else image)
-    resized = np.asarray(pillow_image.resize((size, size), Image.Resampling.BILINEAR, box=square))
-    return resized[..., None] if channels == 1 else resized
+    pixels = np.asarray(pillow_image.resize((size, size), Image.Resampling.BILINEAR, box=square))
+    return pixels[..., None] if channels == 1 else pixels
 
 
 def _has_end_marker(path: Path, marker: bytes) -> bool:

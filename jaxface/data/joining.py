@@ -64,15 +64,15 @@ def align_columns(
         )
         label = new_index[np.asarray(columns["label"])].astype(np.int32)
     presence = np.zeros((count, len(target_units)), np.float32)
-    known = np.zeros((count, len(target_units)), bool)
+    known_mask = np.zeros((count, len(target_units)), bool)
     if units and "units" in columns:
         source_presence = np.asarray(columns["units"], np.float32)
         source_known = np.asarray(columns.get("units_known", np.ones(source_presence.shape, bool)))
         for column, unit in enumerate(units):
             if unit in target_units:
                 presence[:, target_units.index(unit)] = source_presence[:, column]
-                known[:, target_units.index(unit)] = source_known[:, column]
-    return {**columns, "label": label, "units": presence, "units_known": known}
+                known_mask[:, target_units.index(unit)] = source_known[:, column]
+    return {**columns, "label": label, "units": presence, "units_known": known_mask}
 
 
 def restrict_labels(dataset: Dataset, learn: str) -> Dataset:

@@ -4,7 +4,7 @@ from jaxface.face._landmarks import Landmarks, landmarks
 from jaxface.face.appearance import Appearance, Wrinkles, texture
 from jaxface.face.config import HeadConfig
 from jaxface.face.geometry import vertices
-from jaxface.face.load import load
+from jaxface.face.loaders import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from jaxface.face.population import neutral, sample_population
 

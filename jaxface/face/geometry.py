@@ -60,20 +60,20 @@ def joints(model: FaceModel, neutral: Array) -> Array:
     return model.joint_regressor @ neutral
 
 
-def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) -> Array:
+def skin(model: FaceModel, rest_vertices: Array, joint_positions: Array, pose: Array) -> Array:
     """Apply pose correctives and linear blend skinning; return (V, 3) metres.
 
     Each joint rotates its children about its own position; a vertex follows the weighted mean of
     its joints' rigid motions.
 
     Args:
-        unposed: (V, 3) head with identity and expression.
+        rest_vertices: (V, 3) head with identity and expression.
         joint_positions: (J, 3).
         pose: (J, 3) axis-angle, radians.
     """
     rotations = rotation_matrices(pose)  # each relative to its parent
     if model.pose_basis.shape[-1]:
-        unposed = unposed + model.pose_basis @ (rotations[1:] - jnp.eye(3)[None]).reshape(-1)
+        rest_vertices = rest_vertices + model.pose_basis @ (rotations[1:] - jnp.eye(3)[None]).reshape(-1)
     # A joint's rigid motion, x -> world[j] x + offsets[j], carries the motions of all its parents.
     world: list[Array] = []
     offsets: list[Array] = []
@@ -85,8 +85,8 @@ def skin(model: FaceModel, unposed: Array, joint_positions: Array, pose: Array) 
             origin = world[parent] @ joint_positions[joint] + offsets[parent]
         world.append(rotation)
         offsets.append(origin - rotation @ joint_positions[joint])
-    blended = jnp.einsum("vj,jab->vab", model.skinning_weights, jnp.stack(world))
-    return jnp.einsum("vab,vb->va", blended, unposed) + model.skinning_weights @ jnp.stack(offsets)
+    transforms = jnp.einsum("vj,jab->vab", model.skinning_weights, jnp.stack(world))
+    return jnp.einsum("vab,vb->va", transforms, rest_vertices) + model.skinning_weights @ jnp.stack(offsets)
 
 
 def rotation_matrices(axis_angle: Array) -> Array:
@@ -97,11 +97,13 @@ def rotation_matrices(axis_angle: Array) -> Array:
     R = I + a K + b K K with a = sin(x)/x and b = (1 - cos x)/x^2, both smooth functions of x^2,
     by their series where x is small.
     """
-    squared = jnp.sum(axis_angle * axis_angle, axis=-1)[..., None, None]
-    small = squared < 1e-4
-    angle = jnp.sqrt(jnp.where(small, 1.0, squared))
-    first = jnp.where(small, 1.0 - squared / 6.0 + squared**2 / 120.0, jnp.sin(angle) / angle)
-    second = jnp.where(small, 0.5 - squared / 24.0 + squared**2 / 720.0, (1.0 - jnp.cos(angle)) / angle**2)
+    angle_squared = jnp.sum(axis_angle * axis_angle, axis=-1)[..., None, None]
+    small = angle_squared < 1e-4
+    angle = jnp.sqrt(jnp.where(small, 1.0, angle_squared))
+    first = jnp.where(small, 1.0 - angle_squared / 6.0 + angle_squared**2 / 120.0, jnp.sin(angle) / angle)
+    second = jnp.where(
+        small, 0.5 - angle_squared / 24.0 + angle_squared**2 / 720.0, (1.0 - jnp.cos(angle)) / angle**2
+    )
     x, y, z = axis_angle[..., 0], axis_angle[..., 1], axis_angle[..., 2]
     zero = jnp.zeros_like(x)
     cross = jnp.stack(

@@ -35,10 +35,10 @@ def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> A
     return gains_of(left_weight if side == "left" else 1.0 - left_weight, symmetry)
 
 
-def gains_of(frozen: Array, symmetry: Array | float) -> Array:
+def gains_of(frozen_share: Array, symmetry: Array | float) -> Array:
     """Return `gains`, from the share of each vertex that belongs to the frozen side; any shapes
     that broadcast.
 
     Exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
     """
-    return 1.0 + (symmetry - 1.0) * frozen
+    return 1.0 + (symmetry - 1.0) * frozen_share

@@ -44,15 +44,15 @@ def image(
     Raises:
         ShapeError: `params` is not of this head, or is a batch.
     """
-    prepared = prepare(head, params, scene)
-    return render(intervention, head, prepared, params, scene, _levels(dose), _levels(time))
+    person = prepare(head, params, scene)
+    return render(intervention, head, person, params, scene, _levels(dose), _levels(time))
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def render(
     intervention: Intervention,
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     params: FaceParams,
     scene: Scene,
     dose: Array,
@@ -60,7 +60,7 @@ def render(
 ) -> Array:
     """Return `image` of a prepared person; identity and albedo are not read again."""
     check_params(head, expression=params.expression, pose=params.pose)
-    return intervention.image(head, prepared, params, scene, (dose, time))
+    return intervention.image(head, person, params, scene, (dose, time))
 
 
 def images(
@@ -99,7 +99,7 @@ def _images(
 def render_many(
     intervention: Intervention,
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     params: FaceParams,
     scene: Scene,
     dose: Array,
@@ -114,7 +114,7 @@ def render_many(
 
     def one(case: tuple[Array, Array, Array, Array]) -> Array:
         face = FaceParams(params.identity, case[0], case[1], params.albedo)
-        return render(intervention, head, prepared, face, scene, *case[2:])
+        return render(intervention, head, person, face, scene, *case[2:])
 
     return map_pictures(one, (params.expression, params.pose, dose, time))
 
@@ -137,12 +137,12 @@ def grid(
     Args:
         dose: (L,); time: (T,).
     """
-    prepared = prepare(head, params, scene)
+    person = prepare(head, params, scene)
     dose, time = _levels(dose), _levels(time)
     check_params(head, expression=params.expression, pose=params.pose)
     affine = jax.eval_shape(intervention.affine_fields, head, params) is not None
     fast = affine and affine_pays(head, scene, dose.shape[0] * time.shape[0])
-    return (_grid_fast if fast else _grid_exact)(intervention, head, prepared, params, scene, dose, time)
+    return (_grid_fast if fast else _grid_exact)(intervention, head, person, params, scene, dose, time)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
@@ -166,7 +166,7 @@ _grid_fast.defvjp(_grid_forward, _grid_backward)
 def _grid_affine(
     intervention: Intervention,
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     params: FaceParams,
     scene: Scene,
     dose: Array,
@@ -185,9 +185,9 @@ def _grid_affine(
     frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
 
     def exact(number: Array) -> Array:
-        return _frames_exact(intervention, head, prepared, params, scene, doses[number], times[number])
+        return _frames_exact(intervention, head, person, params, scene, doses[number], times[number])
 
-    pictures = render_affine(head, prepared, params.pose, scene, frames, exact)
+    pictures = render_affine(head, person, params.pose, scene, frames, exact)
     return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
 
 
@@ -195,29 +195,27 @@ def _grid_affine(
 def _grid_exact(
     intervention: Intervention,
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     params: FaceParams,
     scene: Scene,
     dose: Array,
     time: Array,
 ) -> Array:
-    pictures = _frames_exact(intervention, head, prepared, params, scene, *_pairs(dose, time))
+    pictures = _frames_exact(intervention, head, person, params, scene, *_pairs(dose, time))
     return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
 
 
 def _frames_exact(
     intervention: Intervention,
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     params: FaceParams,
     scene: Scene,
     dose: Array,
     time: Array,
 ) -> Array:
     """Frames (N, size, size, 3) of doses and times (N,), one by one."""
-    return map_pictures(
-        lambda levels: render(intervention, head, prepared, params, scene, *levels), (dose, time)
-    )
+    return map_pictures(lambda levels: render(intervention, head, person, params, scene, *levels), (dose, time))
 
 
 def _pairs(dose: Array, time: Array) -> tuple[Array, Array]:

@@ -50,8 +50,8 @@ class Wording:
     Attributes:
         noun: what is changed, such as "facial symmetry".
         effect: what a classifier with an effect does, such as "depends on symmetry".
-        unchanged: the face at the unchanged level, such as "symmetric".
-        changed: the face at the far end, such as "half frozen".
+        unchanged_face: the face at the unchanged level, such as "symmetric".
+        changed_face: the face at the far end, such as "half frozen".
         description: what is done to a face, one sentence in the present tense without its full stop.
         methods_text: the same for a paper, one clause in the past tense.
 
@@ -60,8 +60,8 @@ class Wording:
 
     noun: str
     effect: str
-    unchanged: str
-    changed: str
+    unchanged_face: str
+    changed_face: str
     description: str = ""
     methods_text: str = ""
 
@@ -91,7 +91,7 @@ class Intervention(Protocol):
     def image(
         self,
         head: FaceModel,
-        prepared: Prepared,
+        person: Prepared,
         params: FaceParams,
         scene: Scene,
         levels: tuple[Array, Array],
@@ -99,7 +99,7 @@ class Intervention(Protocol):
         """One picture of one face at one grid point, (size, size, 3) display values; pure.
 
         Args:
-            prepared: `render.prepare` of the same head, face and scene.
+            person: `render.prepare` of the same head, face and scene.
             levels: () dose and () time.
         """
 

@@ -45,8 +45,8 @@ class Symmetry:
     wording: ClassVar[Wording] = Wording(
         noun="facial symmetry",
         effect="depends on symmetry",
-        unchanged="symmetric",
-        changed="half frozen",
+        unchanged_face="symmetric",
+        changed_face="half frozen",
         description="The expression of the person's own {side} side is multiplied by the symmetry s, the whole "
         "expression by the time t (Eq. 3)",
         methods_text="the expression of the person's own {side} side was multiplied by s, the whole expression "
@@ -71,7 +71,7 @@ class Symmetry:
     def image(
         self,
         head: FaceModel,
-        prepared: Prepared,
+        person: Prepared,
         params: FaceParams,
         scene: Scene,
         levels: tuple[Array, Array],
@@ -79,16 +79,16 @@ class Symmetry:
         """Return the picture of a face at () symmetry and () time, (size, size, 3) display values."""
         displacement = geometry.expression_displacement(head, params.expression, *levels, self.side)
         wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
-        return render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
+        return render(head, person, Deformation(displacement, wrinkles), params.pose, scene)
 
     def affine_fields(self, head: FaceModel, params: FaceParams) -> Array:
         """Return (2, V, 3) metres: what time scales, and what symmetry x time scales."""
         own = head.expression_basis @ params.expression
         moving = gains(head.left_weight, 0.0, self.side)[:, None] * own
-        frozen = own - moving
+        frozen_part = own - moving
         if head.shared_basis is not None:
             moving = moving + head.shared_basis @ params.expression
-        return jnp.stack([moving, frozen])
+        return jnp.stack([moving, frozen_part])
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
         """Return t and s t."""

@@ -42,10 +42,10 @@ def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
 
 
 @jax.jit
-def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: Array, scene: Scene) -> Array:
+def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Array, scene: Scene) -> Array:
     """Return one picture of a prepared person, (size, size, 3) float32 display values in [0, 1].
 
-    Reverse-mode differentiable in deformation, pose, light and all of `prepared` while every pixel
+    Reverse-mode differentiable in deformation, pose, light and all of `person` while every pixel
     keeps its triangle; `Scene.silhouette` adds what moving edges do.
 
     Args:
@@ -59,8 +59,8 @@ def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: 
     check_shape(head, "displacement", deformation.displacement, (count, 3))
     check_shape(head, "wrinkles", deformation.wrinkles, (count,))
     check_params(head, pose=pose)
-    vertices = geometry.skin(head, prepared.neutral + deformation.displacement, prepared.joints, pose)
-    linear = _linear(head, vertices, deformation.wrinkles, prepared, scene)
+    vertices = geometry.skin(head, person.neutral + deformation.displacement, person.joints, pose)
+    linear = _linear(head, vertices, deformation.wrinkles, person, scene)
     # A vertex that is not finite covers no pixel: the picture would be a finite one, of the
     # background.
     finite = jnp.all(jnp.isfinite(vertices))
@@ -68,9 +68,7 @@ def render(head: FaceModel, prepared: Prepared, deformation: Deformation, pose: 
 
 
 @jax.jit
-def render_expression(
-    head: FaceModel, prepared: Prepared, expression: Array, pose: Array, scene: Scene
-) -> Array:
+def render_expression(head: FaceModel, person: Prepared, expression: Array, pose: Array, scene: Scene) -> Array:
     """Return `render` of a full expression (E,).
 
     Raises:
@@ -79,11 +77,11 @@ def render_expression(
     check_params(head, expression=expression)
     displacement = geometry.expression_displacement(head, expression)
     wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
-    return render(head, prepared, Deformation(displacement, wrinkles), pose, scene)
+    return render(head, person, Deformation(displacement, wrinkles), pose, scene)
 
 
 @jax.jit
-def render_many(head: FaceModel, prepared: Prepared, expression: Array, pose: Array, scene: Scene) -> Array:
+def render_many(head: FaceModel, person: Prepared, expression: Array, pose: Array, scene: Scene) -> Array:
     """Return pictures of one prepared person, (B, size, size, 3); each is the same in any batch.
 
     Args:
@@ -91,7 +89,7 @@ def render_many(head: FaceModel, prepared: Prepared, expression: Array, pose: Ar
     """
 
     def one(varying: tuple[Array, Array]) -> Array:
-        return render_expression(head, prepared, *varying, scene)
+        return render_expression(head, person, *varying, scene)
 
     return map_pictures(one, (expression, pose))
 
@@ -125,10 +123,10 @@ def map_pictures(picture: Callable[[T], Array], cases: T) -> Array:
     return jax.lax.map(picture, cases, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
-def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepared, scene: Scene) -> Array:
+def _linear(head: FaceModel, vertices: Array, wrinkles: Array, person: Prepared, scene: Scene) -> Array:
     """Linear-light samples, (n size, n size, 3) with n = supersample."""
     size = scene.size * scene.supersample
-    screen = project(prepared.camera, vertices, size)
+    screen = project(person.camera, vertices, size)
     triangle = visible(screen, head.faces, size)
     hit = triangle >= 0
     active = jnp.any(hit)
@@ -140,7 +138,7 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, prepared: Prepare
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     u, v, values, x, y, depth = surface(columns, (*light, wrinkles), mesh, triangle)
-    sample = skip_unless(active, fetch, prepared.texture, u, v)
+    sample = skip_unless(active, fetch, person.texture, u, v)
     colour = materialize(_colour, sample, values, hit, scene.background**scene.gamma)
     if not scene.silhouette:
         return colour

@@ -56,10 +56,10 @@ def _true_at_run_time(arguments: tuple[object, ...]) -> Array | None:
         for leaf in jax.tree.leaves(arguments)
         if isinstance(leaf, jax.Array) and leaf.size and not jnp.issubdtype(leaf.dtype, jax.dtypes.extended)
     ]
-    traced = [leaf for leaf in leaves if isinstance(leaf, jax.core.Tracer)]
+    tracers = [leaf for leaf in leaves if isinstance(leaf, jax.core.Tracer)]
     if not leaves:
         return None
-    number = (traced or leaves)[0]
+    number = (tracers or leaves)[0]
     number = jax.lax.stop_gradient(number[(0,) * number.ndim])
     if jnp.issubdtype(number.dtype, jnp.floating):
         number = jax.lax.bitcast_convert_type(number, np.dtype(f"uint{8 * number.dtype.itemsize}"))

@@ -1,7 +1,7 @@
 """Candidate lists: for each pixel the triangles that it may see in any frame of a batch.
 
 Frames of one topology and camera whose vertices all stay in the convex hull of a few extreme frames
-(`affine_motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a
+(`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a
 hexagon or so around its swept corners: a box and three slabs along its own edges. Everything that a
 frame can show is in a list by construction, and a covered pixel has two to five candidates. Built
 on the device by one sort.

@@ -18,14 +18,6 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
-from jaxface.render.affine_motion import (
-    Motion,
-    affine_motion,
-    hull_vertices,
-    normals_at,
-    positions_at,
-    wrinkles_at,
-)
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
@@ -48,6 +40,14 @@ from jaxface.render.deferred import (
     visibility_word,
 )
 from jaxface.render.indexing import fetch_rows
+from jaxface.render.motion import (
+    Motion,
+    affine_motion,
+    hull_vertices,
+    normals_at,
+    positions_at,
+    wrinkles_at,
+)
 from jaxface.render.scenes import Prepared, Scene
 from jaxface.render.vertex import LANES, VertexBuffers, vertex_buffers
 
@@ -76,7 +76,7 @@ class FrameBatch:
     """What all frames of a batch share.
 
     Attributes:
-        motion, lists: see `affine_motion` and `candidates`.
+        motion, lists: see `motion` and `candidates`.
         corners: (3, F) vertices of each face in ascending order.
         orientation: (F,) 1 where the ascending order of a face's vertices is counter-clockwise,
             else -1.
@@ -96,7 +96,7 @@ class FrameBatch:
 
 def render_affine(
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     pose: Array,
     scene: Scene,
     frames: AffineFrames,
@@ -113,13 +113,13 @@ def render_affine(
         exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
             these do not fit, and for frames that are not finite.
     """
-    batch = prepare_frames(head, prepared, frames.fields, pose, scene, frames.corners)
+    batch = prepare_frames(head, person, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
-    fits_words = batch.lists.valid & _all_finite(batch.motion, prepared, scene)
+    fits_words = batch.lists.valid & _all_finite(batch.motion, person, scene)
 
     def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
-            return render_frames(head, batch, prepared, scene, coefficients)
+            return render_frames(head, batch, person, scene, coefficients)
 
         active = fits_words & _all_finite(lanes[1])
         return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
@@ -149,7 +149,7 @@ def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
 
 def prepare_frames(
     head: FaceModel,
-    prepared: Prepared,
+    person: Prepared,
     fields: Array,
     pose: Array,
     scene: Scene,
@@ -163,11 +163,11 @@ def prepare_frames(
         pose: (J, 3).
     """
     samples = scene.size * scene.supersample
-    motion = affine_motion(head, prepared.neutral, prepared.joints, fields, pose)
+    motion = affine_motion(head, person.neutral, person.joints, fields, pose)
     hull = hull_vertices(motion, corners)
-    screens = [project(prepared.camera, vertices, samples) for vertices in hull]
+    screens = [project(person.camera, vertices, samples) for vertices in hull]
     xy = jnp.stack([screen.xy for screen in screens])
-    front = facing(hull, head.faces, prepared.camera)
+    front = facing(hull, head.faces, person.camera)
     lists = build_candidate_lists(xy, head.faces, front, samples, chunk_size(samples))
     ahead = jnp.all(jnp.stack([jnp.all(screen.inverse_w > 0.0) for screen in screens]))
     ascending, orientation, uv = _ascending(head)
@@ -178,7 +178,7 @@ def prepare_frames(
         corners=ascending,
         orientation=orientation,
         uv=uv,
-        texture=planar_texture(prepared.texture),
+        texture=planar_texture(person.texture),
         brightest=jnp.maximum(jnp.max(bound), 1e-6),
     )
 
@@ -206,25 +206,25 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
 
 
 def render_frames(
-    head: FaceModel, batch: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """Return LANES frames, (LANES, size, size, 3) display values; the caller checks
     `batch.lists.valid`.
     """
     samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, prepared, scene, coefficients)
+    vertices = _vertices(head, batch.motion, person, scene, coefficients)
     buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
     planes = unpack(_resolve(buffer, batch.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
 
 def triangles(
-    head: FaceModel, batch: FrameBatch, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
     """Return the triangle of every sample of `render_frames`, (LANES, n, n) int32 with n = size *
     supersample; -1 = background."""
     samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, prepared, scene, coefficients)
+    vertices = _vertices(head, batch.motion, person, scene, coefficients)
 
     def triangle_of(visibility: _Visibility) -> Array:
         triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
@@ -236,13 +236,13 @@ def triangles(
 
 
 def _vertices(
-    head: FaceModel, motion: Motion, prepared: Prepared, scene: Scene, coefficients: tuple[Array, Array]
+    head: FaceModel, motion: Motion, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> VertexBuffers:
     """The vertices of LANES frames at coefficients (a, b), (LANES,) each."""
     position, normal = positions_at(motion, coefficients), normals_at(motion, coefficients)
     wrinkle = wrinkles_at(head, motion, coefficients)
     samples = scene.size * scene.supersample
-    return vertex_buffers(prepared.camera, tuple(scene.light.T), position, normal, wrinkle, samples)
+    return vertex_buffers(person.camera, tuple(scene.light.T), position, normal, wrinkle, samples)
 
 
 class _Visibility(NamedTuple):

@@ -4,7 +4,7 @@
 
 All paths share these formulas: pictures one by one (`render.render`), LANES frames of one person
 (`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in what
-comes before: `face.geometry` displaces and poses one head, `affine_motion` all frames of an
+comes before: `face.geometry` displaces and poses one head, `motion` all frames of an
 expression at once, a rig many heads. Vertices are planes, one array for each coordinate: (V,) of
 one face, or (V, LANES) of several, where a camera and light of each lane have an axis (LANES,) at
 their end.
@@ -102,8 +102,8 @@ def _light_channel(normal: Planes, channel: Array) -> Array:
 def unit(vectors: Planes) -> Planes:
     """Return vectors of length one; zero stays zero."""
     x, y, z = vectors
-    squared = x * x + y * y + z * z
-    inverse = jnp.where(squared > 0.0, jax.lax.rsqrt(jnp.maximum(squared, 1e-30)), 0.0)
+    norm_squared = x * x + y * y + z * z
+    inverse = jnp.where(norm_squared > 0.0, jax.lax.rsqrt(jnp.maximum(norm_squared, 1e-30)), 0.0)
     return x * inverse, y * inverse, z * inverse
 
 
@@ -158,10 +158,10 @@ def _normal_sums(vertices: Array, faces: Array) -> Array:
 
 
 def _unit(total: Array) -> Array:
-    squared = jnp.sum(total * total, axis=-1, keepdims=True)
-    nonzero = squared > 0.0
+    norm_squared = jnp.sum(total * total, axis=-1, keepdims=True)
+    nonzero = norm_squared > 0.0
     # The inner `where` keeps the gradient finite where the length is zero.
-    return jnp.where(nonzero, total / jnp.sqrt(jnp.where(nonzero, squared, 1.0)), 0.0)
+    return jnp.where(nonzero, total / jnp.sqrt(jnp.where(nonzero, norm_squared, 1.0)), 0.0)
 
 
 def _normals_forward(vertices: Array, faces: Array) -> tuple[Array, tuple[Array, Array, Array]]:

@@ -66,7 +66,7 @@ def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     means = figure_data.mean_surfaces(result)
     impacts = np.gradient(means, axis=2)
     largest = float(np.nanmax(np.abs(impacts), initial=1e-9))
-    unchanged = unchanged_index(dose)
+    dose_index = unchanged_index(dose)
     strongest = {one.name: one.strongest for one in context.verdicts}
     for index, name in enumerate(names(result.data, "classifier")):
         figure = figures.solids(dose, time, means[index][indices], labels, "probability")
@@ -76,7 +76,7 @@ def solids(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
         label = strongest.get(name)
         if label in labels:
             surface = means[index][[indices[labels.index(label)]]]
-            flat = np.broadcast_to(surface[:, unchanged : unchanged + 1], surface.shape)
+            flat = np.broadcast_to(surface[:, dose_index : dose_index + 1], surface.shape)
             figure = figures.solids(dose, time, surface, [label], "probability", None, flat)
             yield f"unbiased-{name}", figure, f"{name}: {label}, and the surface of an unbiased classifier"
 
@@ -113,9 +113,10 @@ def saliency_sheets(
             continue
         columns = list(dict.fromkeys(one.expression for one in maps))
         keys = [(True, False), (True, True), (False, False), (False, True)]
+        face_names = (wording.unchanged_face, wording.changed_face)
         rows = [
-            f"{'target' if is_target else 'top class'}, {wording.changed if changed else wording.unchanged}"
-            for is_target, changed in keys
+            f"{'target' if is_target else 'top class'}, {face_names[is_changed]}"
+            for is_target, is_changed in keys
         ]
         pictures = [[_picture(maps, column, *key) for column in columns] for key in keys]
         name = explanation.name
@@ -123,9 +124,9 @@ def saliency_sheets(
 
 
 def _picture(
-    maps: tuple[SaliencyMap, ...], expression: str, is_target: bool, changed: bool
+    maps: tuple[SaliencyMap, ...], expression: str, is_target: bool, is_changed: bool
 ) -> np.ndarray | None:
     """Return the picture that explains the target, or the top class: the same one where they agree."""
-    candidates = [one for one in maps if (one.expression, one.changed) == (expression, changed)]
+    candidates = [one for one in maps if (one.expression, one.is_changed) == (expression, is_changed)]
     matches = [one for one in candidates if one.is_target == is_target] or candidates
     return matches[0].picture if matches else None

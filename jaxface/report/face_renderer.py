@@ -89,7 +89,7 @@ class FaceRenderer:
     def _render_person(self, params: list[FaceParams], dose: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return pictures (n, size, size, 3) uint8 of one person, whose texture is made once."""
         person = jax.tree.map(jnp.asarray, params[0])
-        prepared = render.prepare(self.head, person, self.scene)
+        buffers = render.prepare(self.head, person, self.scene)
         batches = []
         for start in range(0, len(params), _BATCH):
             rows = np.minimum(np.arange(start, start + _BATCH), len(params) - 1)
@@ -104,7 +104,7 @@ class FaceRenderer:
             )
             batch = dataclasses.replace(person, expression=expression, pose=pose)
             pictures = interventions.render_many(
-                self.intervention, self.head, prepared, batch, self.scene, doses, times
+                self.intervention, self.head, buffers, batch, self.scene, doses, times
             )
             batches.append(np.asarray(pictures))
         images = np.concatenate(batches)[: len(params)]

@@ -194,8 +194,8 @@ def slider_step(axis: Axis) -> float:
 
 def slider_start(dose: Axis) -> float:
     """Return where the dose's slider starts: a third of the way from changed to unchanged."""
-    changed = changed_level(dose)
-    return changed + 0.33 * (dose.unchanged - changed)
+    far_end = changed_level(dose)
+    return far_end + 0.33 * (dose.unchanged - far_end)
 
 
 @functools.cache

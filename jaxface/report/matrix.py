@@ -61,8 +61,8 @@ def accuracy(rows: list[ScoreRow]) -> Matrix:
 
     def cell(row: ScoreRow) -> Cell:
         text = " / ".join(percent(value).replace(" %", "") for value in row.accuracy)
-        changed, unchanged = row.accuracy_ends
-        return Cell(text, share=-(unchanged - changed))
+        changed_share, unchanged_share = row.accuracy_ends
+        return Cell(text, share=-(unchanged_share - changed_share))
 
     return _matrix(rows, cell)
 

@@ -28,31 +28,31 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
     """Return two or three sentences with figures: what was done and what was found."""
     config, wording = result.config, result.intervention.wording
     dose, time = result.intervention.axes
-    scored = [row for row in rows if row.n_valid]
+    valid_rows = [row for row in rows if row.n_valid]
     sentences = [
         f"{plural(config.identities, 'person', 'people')}, "
         f"{plural(len(names(result.data, 'expression')), 'expression')}, {len(dose.levels)} levels of "
         f"{dose.name} from {dose.ends[0]} to {dose.ends[1]}, {len(time.levels)} {time.name} steps from "
         f"{time.ends[0]} to {time.ends[1]}."
     ]
-    if not scored:
+    if not valid_rows:
         return [*sentences, "No cell has a score."]
-    falling = [row for row in scored if row.direction > 0]
-    rising = [row for row in scored if row.direction < 0]
-    majority = [row for row in scored if row.share > 0.5]
+    falling = [row for row in valid_rows if row.direction > 0]
+    rising = [row for row in valid_rows if row.direction < 0]
+    majority = [row for row in valid_rows if row.share > 0.5]
     sentences.append(
-        f"A {wording.changed} face lowers the answer in {len(falling)} of {len(scored)} pairs of classifier "
-        f"and expression (the interval excludes zero) and raises it in {len(rising)}; in {len(majority)} "
-        "pairs the effect is significant for most people."
+        f"A {wording.changed_face} face lowers the answer in {len(falling)} of {len(valid_rows)} pairs of "
+        f"classifier and expression (the interval excludes zero) and raises it in "
+        f"{len(rising)}; in {len(majority)} pairs the effect is significant for most people."
     )
-    strongest = max(scored, key=lambda row: row.loss)
+    strongest = max(valid_rows, key=lambda row: row.loss)
     if strongest.loss > 0:
-        changed, unchanged = strongest.accuracy_ends
+        changed_share, unchanged_share = strongest.accuracy_ends
         sentences.append(
             f"The answer falls most for {strongest.classifier} and {strongest.expression}: "
             f"{strongest.score:+.4f} per {config.unit} of {dose.name}; {strongest.expression} is the top class "
-            f"for {percent(changed)} of the people when the face is {wording.changed}, and for "
-            f"{percent(unchanged)} when it is {wording.unchanged}."
+            f"for {percent(changed_share)} of the people when the face is {wording.changed_face}, and for "
+            f"{percent(unchanged_share)} when it is {wording.unchanged_face}."
         )
     if config.identities < FEW:
         sentences.append(f"With fewer than {FEW} people the intervals are rough.")

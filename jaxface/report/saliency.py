@@ -77,8 +77,8 @@ def _hide_patch(image: Array, corner: Array, patch: int) -> Array:
 
 
 def _with_patches(image: Array, corners: Array, patch: int) -> Array:
-    patched = jax.vmap(_hide_patch, in_axes=(None, 0, None))(image, corners, patch)
-    return jnp.concatenate([image[None], patched])
+    variants = jax.vmap(_hide_patch, in_axes=(None, 0, None))(image, corners, patch)
+    return jnp.concatenate([image[None], variants])
 
 
 @partial(jax.jit, static_argnums=3)
@@ -86,8 +86,8 @@ def _patch_logits(classifier: Classifier, images: Array, corners: Array, patch: 
     """Return logits (n, 1 + P, K) float32; memory holds one picture's patches at a time."""
 
     def one(image: Array) -> Array:
-        patched = _with_patches(image, corners, patch)
-        return classifier.apply(classifier.state, patched).astype(jnp.float32)
+        variants = _with_patches(image, corners, patch)
+        return classifier.apply(classifier.state, variants).astype(jnp.float32)
 
     return jax.lax.map(one, images)
 
@@ -136,11 +136,11 @@ def _gradient(
     dose: Array,
     answer: Array,
 ) -> Array:
-    prepared = prepare(head, params, scene)
+    person = prepare(head, params, scene)
 
     def odds(displacement: Array) -> Array:
         wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
-        picture = render(head, prepared, Deformation(displacement, wrinkles), params.pose, scene)
+        picture = render(head, person, Deformation(displacement, wrinkles), params.pose, scene)
         logits = classifier.apply(classifier.state, picture[None])[0].astype(jnp.float32)
         return log_odds(logits, answer, classifier.card.multilabel)
 

@@ -33,7 +33,7 @@ class SaliencyMap:
 
     Attributes:
         expression: of the face.
-        changed: whether the intervention changed the face.
+        is_changed: whether the intervention changed the face.
         answer: the expression that is explained; `probability` is the classifier's for it.
         is_target: whether `answer` is the face's expression; else it is the top class, where that differs.
         picture: (size, size, 3) uint8 with the map as heat.
@@ -41,7 +41,7 @@ class SaliencyMap:
     """
 
     expression: str
-    changed: bool
+    is_changed: bool
     answer: str
     probability: float
     is_target: bool
@@ -73,11 +73,11 @@ def explain(
         level: "occlusion", or "full" with gradient maps, which classifiers on the host do not have.
     """
     means = mean_expressions(result)
-    audited = FaceRenderer(result, renderer.inputs, result.config.render.size)
+    audit_renderer = FaceRenderer(result, renderer.inputs, result.config.render.size)
 
     def one(name: str) -> ClassifierSaliency | None:
         cells = [(expression, mean) for (owner, expression), mean in means.items() if owner == name]
-        return _explain(renderer, audited, classifiers[name], name, cells, level) if cells else None
+        return _explain(renderer, audit_renderer, classifiers[name], name, cells, level) if cells else None
 
     # A small network keeps one core busy, and compiling another: two classifiers at a time share the machine.
     workers = max(1, min(os.cpu_count() or 1, _CONCURRENT)) if jax.default_backend() == "cpu" else 1
@@ -91,7 +91,7 @@ def explain(
 
 def _explain(
     renderer: FaceRenderer,
-    audited: FaceRenderer,
+    audit_renderer: FaceRenderer,
     classifier: Classifier,
     name: str,
     cells: list[tuple[str, np.ndarray]],
@@ -100,7 +100,7 @@ def _explain(
     """Explain one classifier.
 
     Args:
-        audited: renders at the size that the classifier was audited with.
+        audit_renderer: renders at the size that the classifier was audited with.
         cells: expressions with their mean coefficients.
     """
     intervention = renderer.intervention
@@ -108,7 +108,9 @@ def _explain(
     faces = [renderer.average(mean) for _, mean in cells for _ in steps]
     dose = np.tile(steps, len(cells))
     labels = [label for label, _ in cells for _ in steps]
-    probabilities, losses = saliency.occlusion(classifier, audited.render(faces, dose).astype(np.float32) / 255)
+    probabilities, losses = saliency.occlusion(
+        classifier, audit_renderer.render(faces, dose).astype(np.float32) / 255
+    )
     targets = [(face, classifier.index(label), True) for face, label in enumerate(labels)]
     top = [(face, int(probabilities[face].argmax()), False) for face in range(len(faces))]
     answers = targets + [one for one, other in zip(top, targets, strict=True) if one[1] != other[1]]
@@ -135,12 +137,12 @@ def _explain(
         return tuple(maps)
 
     occlusion = saliency_maps(
-        [saliency.occlusion_map(losses[face, :, answer], audited.size) for face, answer, _ in answers]
+        [saliency.occlusion_map(losses[face, :, answer], audit_renderer.size) for face, answer, _ in answers]
     )
     displaces = intervention.affine_fields(renderer.head, faces[0]) is not None
     if level != "full" or classifier.on_host or not displaces:
         return ClassifierSaliency(name, occlusion)
-    scene = audited.scene_with_silhouettes()
+    scene = audit_renderer.scene_with_silhouettes()
     heats = []
     for face, answer, _ in answers:
         gradient = saliency.vertex_gradient(

@@ -72,7 +72,7 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
     several.append(
         wide(
             "table5-activation",
-            f"Probability of {wording.unchanged} faces at full expression, mean over people.",
+            f"Probability of {wording.unchanged_face} faces at full expression, mean over people.",
             lambda row: fixed(row.activation),
         )
     )

@@ -93,7 +93,7 @@ def label(effect: Effect, result: AuditResult) -> str:
     return {
         1: wording.effect,
         0: f"no effect of {wording.noun} found",
-        -1: f"prefers {wording.changed} faces",
+        -1: f"prefers {wording.changed_face} faces",
     }[direction(effect, result)]
 
 
@@ -108,7 +108,7 @@ def sentence(result: AuditResult, row: ClassifierEffect) -> str:
         -1: "is more confident on",
     }[direction(effect, result)]
     return (
-        f"{row.classifier} {confidence} {wording.changed} faces: {effect_text(effect, result)}; "
+        f"{row.classifier} {confidence} {wording.changed_face} faces: {effect_text(effect, result)}; "
         f"{row.significant} of {row.faces} single faces are significant ({config.scheme} permutation test, "
         f"{prose.correction(result)}-corrected, α = {config.alpha:g})."
     )
@@ -131,8 +131,8 @@ def comparison_sentence(row: Comparison, result: AuditResult) -> str:
     more, less = (row.more, row.less) if sign > 0 else (row.less, row.more)
     amount = effect_points(row.difference, result).lstrip("+−")
     return (
-        f"{more} loses {amount} points of probability more than {less} from {wording.unchanged} to "
-        f"{wording.changed} faces, {over}: within people the difference of the scores is {text}."
+        f"{more} loses {amount} points of probability more than {less} from {wording.unchanged_face} to "
+        f"{wording.changed_face} faces, {over}: within people the difference of the scores is {text}."
     )
 
 

@@ -110,7 +110,7 @@ def _in_order(
     order = np.argsort(p, axis=-1)  # NaN sorts last
     ascending = np.take_along_axis(p, order, -1)
     ascending = np.where(np.isnan(ascending), last, ascending)
-    adjusted = np.empty_like(p)
+    p_adjusted = np.empty_like(p)
     steps = step_through(ascending, valid.sum(-1, keepdims=True), np.arange(p.shape[-1]))
-    np.put_along_axis(adjusted, order, np.minimum(steps, 1.0), -1)
-    return np.where(valid, adjusted, np.nan)
+    np.put_along_axis(p_adjusted, order, np.minimum(steps, 1.0), -1)
+    return np.where(valid, p_adjusted, np.nan)

@@ -113,8 +113,8 @@ def _gradient(steps: int, edge_order: Literal[1, 2] = 1) -> ColumnWeights:
 
 
 def _slope(steps: int) -> ColumnWeights:
-    centred = 2.0 * np.arange(steps) - (steps - 1)
-    return ColumnWeights(centred, 2.0 / np.sum(centred**2))
+    weights = 2.0 * np.arange(steps) - (steps - 1)
+    return ColumnWeights(weights, 2.0 / np.sum(weights**2))
 
 
 def _endpoints(steps: int) -> ColumnWeights:

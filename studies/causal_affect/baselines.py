@@ -62,11 +62,11 @@ def make_labels(
     if present.shape != (count, len(units)) or (label is not None and label.shape != (count,)):
         label_shape = None if label is None else label.shape
         raise ShapeError(f"present is {present.shape}, label {label_shape}; wanted (N, {len(units)}) and (N,)")
-    shown = np.zeros((count, len(expressions)))
+    indicators = np.zeros((count, len(expressions)))
     if label is not None:
         for column, name in enumerate(expressions):
-            shown[:, column] = np.asarray(names)[label] == name
-    return Labels(tuple(units), tuple(expressions), np.asarray(present, np.float64), shown)
+            indicators[:, column] = np.asarray(names)[label] == name
+    return Labels(tuple(units), tuple(expressions), np.asarray(present, np.float64), indicators)
 
 
 def cooccurrence(labels: Labels) -> Discovery:
@@ -74,7 +74,7 @@ def cooccurrence(labels: Labels) -> Discovery:
     table = _correlation(np.concatenate([labels.present, labels.shown], axis=1))
     count = len(labels.units)
     between, to_expressions = table[:count, :count] * (1.0 - np.eye(count)), table[:count, count:]
-    return Discovery(_graph(labels, between, to_expressions), _critical_value(labels, given=0))
+    return Discovery(_graph(labels, between, to_expressions), _critical_value(labels, conditions=0))
 
 
 def partial_correlation(labels: Labels) -> Discovery:
@@ -86,22 +86,27 @@ def partial_correlation(labels: Labels) -> Discovery:
     count = len(labels.units)
     between = _partial(labels.present) * (1.0 - np.eye(count))
     columns = [
-        _partial(np.append(labels.present, shown[:, None], axis=1))[:count, count] for shown in labels.shown.T
+        _partial(np.append(labels.present, indicator[:, None], axis=1))[:count, count]
+        for indicator in labels.shown.T
     ]
     to_expressions = np.stack(columns, axis=1) if columns else np.zeros((count, 0))
-    return Discovery(_graph(labels, between, to_expressions), _critical_value(labels, given=count - 1))
+    return Discovery(_graph(labels, between, to_expressions), _critical_value(labels, conditions=count - 1))
 
 
 def _graph(labels: Labels, between: np.ndarray, to_expressions: np.ndarray) -> SignedGraph:
     return SignedGraph(labels.units, labels.expressions, between, to_expressions)
 
 
-def _critical_value(labels: Labels, given: int) -> float:
-    """Return the magnitude that any correlation, given so many others, exceeds by chance with probability LEVEL
-    (Fisher's z)."""
+def _critical_value(labels: Labels, conditions: int) -> float:
+    """Return the magnitude that any correlation, given that many others, exceeds by chance with
+    probability LEVEL (Fisher's z).
+
+    Args:
+        conditions: number of others.
+    """
     units, tests = len(labels.units), len(labels.units) * (len(labels.units) - 1) // 2
     tests += units * len(labels.expressions)
-    freedom = max(len(labels.present) - given - 3, 1)
+    freedom = max(len(labels.present) - conditions - 3, 1)
     return float(np.tanh(ndtri(1.0 - LEVEL / (2 * max(tests, 1))) / np.sqrt(freedom)))
 
 

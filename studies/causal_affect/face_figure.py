@@ -45,12 +45,12 @@ def draw_face(
     outputs = jax.jit(lambda state, images: forward_eval(nnx.merge(graphdef, state), images))(
         state, unit_range(jnp.asarray(image)[None])
     )
-    shared, own = (threshold_graph(graph, threshold) for graph in graphs_of(outputs, task))
+    global_graph, own = (threshold_graph(graph, threshold) for graph in graphs_of(outputs, task))
     units = np.asarray(unit_logits(outputs, config)[0])
     expressions = np.asarray(expression_logits(outputs, config)[0])
     present = {unit for unit, logit in zip(task.units, units, strict=True) if logit > 0.0}
     rgb = np.repeat(image, 3, axis=-1) if image.shape[-1] == 1 else image
-    return face_figure(rgb, shared, own, present, task.labels[int(expressions.argmax())])
+    return face_figure(rgb, global_graph, own, present, task.labels[int(expressions.argmax())])
 
 
 def graphs_of(outputs: Outputs, task: Task) -> list[SignedGraph]:

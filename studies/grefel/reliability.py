@@ -57,9 +57,9 @@ def confidence_stats(probabilities: np.ndarray) -> ConfidenceStats:
     return ConfidenceStats(float(probabilities.std()), float(probabilities.max()), float(probabilities.min()))
 
 
-def error_shares(predicted: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
+def error_shares(predictions: np.ndarray, labels: np.ndarray, classes: int) -> np.ndarray:
     """Return the share of each true class among all errors (Figs. 2 and 3): (C,), zeros without errors."""
-    errors = np.bincount(labels[predicted != labels], minlength=classes)
+    errors = np.bincount(labels[predictions != labels], minlength=classes)
     return errors / max(errors.sum(), 1)
 
 

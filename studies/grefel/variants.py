@@ -199,8 +199,8 @@ def train_variant(
     stream = ({name: batch[name] for name in columns} for batch in batches(noisy, train.batch, seed))
     state, info, seconds = train_steps(fns, stream, train.steps, seed)
     forward = _forward(variant.config, task, fns.graphdef)
-    primary, corrected = predict_dataset(forward, state.eval_state(), test, train.batch)
-    return StudyRun(np.exp(primary), None if corrected is None else np.exp(corrected), info, seconds)
+    primary, log_corrected = predict_dataset(forward, state.eval_state(), test, train.batch)
+    return StudyRun(np.exp(primary), None if log_corrected is None else np.exp(log_corrected), info, seconds)
 
 
 def metrics_row(run: StudyRun, test: Dataset) -> dict[str, Any]:
@@ -210,10 +210,10 @@ def metrics_row(run: StudyRun, test: Dataset) -> dict[str, Any]:
     for prefix, probabilities in (("", run.primary), ("corrected_", run.corrected)):
         if probabilities is None:
             continue
-        predicted, stats = probabilities.argmax(1), reliability.confidence_stats(probabilities)
-        shares = reliability.error_shares(predicted, labels, probabilities.shape[1])
+        predictions, stats = probabilities.argmax(1), reliability.confidence_stats(probabilities)
+        shares = reliability.error_shares(predictions, labels, probabilities.shape[1])
         row |= {
-            f"{prefix}accuracy": float((predicted == labels).mean()),
+            f"{prefix}accuracy": float((predictions == labels).mean()),
             f"{prefix}calibration_error": reliability.bins(probabilities, labels).error,
             f"{prefix}deviation": stats.std,
             f"{prefix}largest": stats.largest,

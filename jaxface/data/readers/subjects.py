@@ -114,11 +114,11 @@ def read_disfa(
                 )
         files = _files_by_frame(root, f"Images/{subject}")
         for frame, values in sorted(intensity.items()):
-            known = np.array([unit in values for unit in units])
+            known_mask = np.array([unit in values for unit in units])
             level = np.array([values.get(unit, 0.0) for unit in units], np.float32)
             row = {
                 "units": level >= _PRESENT,
-                "units_known": known,
+                "units_known": known_mask,
                 "intensity": level / 5,
                 "identity": identity,
                 "sex": sexes[identity],

@@ -141,9 +141,10 @@ def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Arra
     )
     eyes = _eyes(rig, faces)
     cameras = _cameras(eyes, scenes)
-    posed = _posed(part, _unposed(part, faces), eyes, faces)
+    vertices = _posed(part, _unposed(part, faces), eyes, faces)
     x, y, z = (
-        jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1) for axis in posed
+        jnp.sum(marks.weights[:, :, None] * axis.reshape(*marks.vertices.shape, -1), axis=1)
+        for axis in vertices
     )
     inverse_w = inverse_distance(cameras, z)
     widths = (pixel_x(cameras, 1, x, inverse_w), pixel_y(cameras, 1, y, inverse_w))
@@ -177,18 +178,18 @@ def _frozen(faces: Face, left: Array, right: Array) -> Array:
     return jnp.where(faces.frozen_left[None], left, right)
 
 
-def _posed(rig: Rig, unposed: Planes, eyes: Array, faces: Face) -> Planes:
+def _posed(rig: Rig, neutral: Planes, eyes: Array, faces: Face) -> Planes:
     """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them,
     which keeps the face in the picture."""
     aside = rotation_matrices(jnp.pad(faces.gaze, ((0, 0), (0, 1)))) - jnp.eye(3)[None]
-    position = unposed
+    position = neutral
     for eye in range(2):
         weight = rig.eye_weight[:, eye, None]
-        x, y, z = rotate(aside, subtract(unposed, _rows(eyes[:, eye])))
+        x, y, z = rotate(aside, subtract(neutral, _rows(eyes[:, eye])))
         position = position[0] + weight * x, position[1] + weight * y, position[2] + weight * z
     pivot = _rows(jnp.mean(eyes, axis=1) + jnp.asarray(_PIVOT)[None])
-    rotated = rotate(rotation_matrices(faces.turn), subtract(position, pivot))
-    return rotated[0] + pivot[0], rotated[1] + pivot[1], rotated[2] + pivot[2]
+    turned_position = rotate(rotation_matrices(faces.turn), subtract(position, pivot))
+    return turned_position[0] + pivot[0], turned_position[1] + pivot[1], turned_position[2] + pivot[2]
 
 
 def _rows(points: Array) -> Planes:
@@ -204,8 +205,8 @@ def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
     """
     activations = faces.activations.T
     left = rig.line_left @ activations
-    frozen = _frozen(faces, left, rig.line_own @ activations - left)
-    strength = rig.line_all @ activations + (faces.symmetry[None] - 1.0) * frozen
+    frozen_part = _frozen(faces, left, rig.line_own @ activations - left)
+    strength = rig.line_all @ activations + (faces.symmetry[None] - 1.0) * frozen_part
     return wrinkle_map_weights(rig.region, strength, factor[None])
 
 

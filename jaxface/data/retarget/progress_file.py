@@ -111,11 +111,11 @@ class ArrayWriter:
             return 0
         try:
             progress = json.loads(file.read_text("utf-8"))
-            written, source = int(progress["written"]), progress["source"]
+            count, source = int(progress["written"]), progress["source"]
         except (OSError, KeyError, TypeError, ValueError):
             raise StoreError(f"{file} is damaged; remove {self._out} and start again") from None
         if source != self._source:
             raise StoreError(
                 f"{self._out} was begun with another source ({source}, now {self._source}); give another folder"
             )
-        return written
+        return count

@@ -179,8 +179,8 @@ def notes_of(dataset: Dataset) -> tuple[str, ...]:
         f"from {pairs} source images"
     ]
     if "units" in columns:
-        known = columns.get("units_known", np.ones_like(columns["units"], bool))
-        present = (columns["units"] > 0.5) & known
+        known_mask = columns.get("units_known", np.ones_like(columns["units"], bool))
+        present = (columns["units"] > 0.5) & known_mask
         visible = present & (columns["intensity"] >= _VISIBLE_INTENSITY)
         lacking = [
             f"AU{unit} {n_visible / n_present:.0%}"

@@ -104,12 +104,12 @@ def target_intensities(source: RetargetSource, action_units: tuple[int, ...], ro
     unknown intensity."""
     columns = {name: source.columns[name][rows] for name in source.columns if name in _UNIT_COLUMNS}
     present = columns["units"] > 0.5
-    known = columns.get("units_known", np.ones_like(present))
+    known_mask = columns.get("units_known", np.ones_like(present))
     level = columns.get("intensity", np.full(present.shape, -1.0, np.float32))
     target = np.zeros((len(rows), len(action_units)), np.float32)
     for column, unit in enumerate(source.units):
         if unit in action_units:
-            labelled_present = present[:, column] & known[:, column]
+            labelled_present = present[:, column] & known_mask[:, column]
             target[:, action_units.index(unit)] = np.where(labelled_present, level[:, column], 0.0)
     return target
 

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxface.core.errors import ModelFileError
 from jaxface.face.appearance import Appearance
-from jaxface.face.load import archive, unpickle
-from jaxface.face.load.paint import linear_appearance
+from jaxface.face.loaders import archive, unpickle
+from jaxface.face.loaders.paint import linear_appearance
 
 ALBEDO_COMPONENTS = 50
 TEXTURE_SIZE = 256

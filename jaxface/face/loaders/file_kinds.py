@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxface.core.errors import ModelFileError
-from jaxface.face.load import archive
-from jaxface.face.load.ict_files import NEUTRAL
+from jaxface.face.loaders import archive
+from jaxface.face.loaders.ict_files import NEUTRAL
 
 Kind = Literal["flame-pickle", "flame-npz", "ict-npz", "ict-folder"]
 _EXPECTED = "give a FLAME .pkl or .npz, an ICT-FaceKit folder or .npz"

@@ -17,7 +17,7 @@ import numpy as np
 from jaxface.core.errors import ModelFileError
 from jaxface.face import sides
 from jaxface.face.appearance import albedo_size
-from jaxface.face.load import archive, flame_appearance, skeleton, unpickle
+from jaxface.face.loaders import archive, flame_appearance, skeleton, unpickle
 from jaxface.face.model import ExpressionSpace, FaceModel
 from jaxface.face.population import standard_normal_prior
 

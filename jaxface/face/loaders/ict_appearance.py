@@ -17,7 +17,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
 from jaxface.core.errors import ModelFileError
-from jaxface.face.load.ict_files import IctFiles
+from jaxface.face.loaders.ict_files import IctFiles
 
 SIZE = 384
 _FACE, _HEAD, _GUMS, _TEETH, _LEFT_EYE, _RIGHT_EYE = range(6)

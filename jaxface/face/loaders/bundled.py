@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from jaxface.core.errors import ConfigError, ModelFileError, suggestion
 from jaxface.face.appearance import Appearance, Wrinkles
-from jaxface.face.load.bundled_format import FORMAT, STEP, unfold
+from jaxface.face.loaders.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]

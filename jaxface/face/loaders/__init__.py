@@ -10,7 +10,7 @@ from typing import Any
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError, ModelFileError, suggestion
 from jaxface.face import sides
-from jaxface.face.load.file_kinds import Kind, sniff
+from jaxface.face.loaders.file_kinds import Kind, sniff
 from jaxface.face.model import FaceModel
 
 __all__ = ["Kind", "Report", "describe", "load", "sniff"]
@@ -59,7 +59,7 @@ def load(
     options = {name: value for name, value in all_options.items() if value is not None}
     if source == "bundled":
         _check_options("the bundled head", options, "expression_space")
-        from jaxface.face.load.bundled import load_bundled
+        from jaxface.face.loaders.bundled import load_bundled
 
         head = load_bundled(**options)
         if midline_width is None:
@@ -79,11 +79,11 @@ def load(
         )
         if options.pop("expression_space", "components") != "components":
             raise ConfigError(f"no expression space {expression_space!r} for FLAME: it has only 'components'")
-        from jaxface.face.load.flame import load_flame
+        from jaxface.face.loaders.flame import load_flame
 
         return load_flame(path, is_pickle=kind == "flame-pickle", midline_width=width, **options)
     _check_options("ICT-FaceKit", options, "expression_space", "identity_components", "texture")
-    from jaxface.face.load.ict import load_ict
+    from jaxface.face.loaders.ict import load_ict
 
     return load_ict(path, midline_width=width, **options)
 
@@ -113,10 +113,10 @@ def describe(source: str | Path) -> Report:
     return Report(str(source), kind, True, f"{head.name}: {sizes}, {bases}; licence: {head.licence}")
 
 
-def _check_options(model: str, options: dict[str, Any], *allowed: str) -> None:
+def _check_options(model: str, options: dict[str, Any], *names: str) -> None:
     for name in options:
-        if name not in allowed:
-            raise ConfigError(f"{model} has no option {name!r}; it has {', '.join(allowed)}")
+        if name not in names:
+            raise ConfigError(f"{model} has no option {name!r}; it has {', '.join(names)}")
 
 
 def _refuse_unknown_name(source: str | Path) -> None:

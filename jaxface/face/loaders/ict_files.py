@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import ModelFileError
-from jaxface.face.load import archive
-from jaxface.face.load.obj import read_mesh, read_positions
+from jaxface.face.loaders import archive
+from jaxface.face.loaders.obj import read_mesh, read_positions
 
 NEUTRAL = "generic_neutral_mesh.obj"
 _NPZ_ARRAYS = (
@@ -39,7 +39,9 @@ _NPZ_ARRAYS = (
 @functools.cache
 def facts() -> dict[str, Any]:
     """Return `ict.toml`: parts, landmarks, joints, units and prototypes."""
-    return tomllib.loads(resources.files("jaxface.face.load").joinpath("ict.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        resources.files("jaxface.face.loaders").joinpath("ict.toml").read_text(encoding="utf-8")
+    )
 
 
 @dataclass(frozen=True)

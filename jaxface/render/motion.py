@@ -49,12 +49,12 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
         pose: (J, 3).
     """
 
-    def posed(unposed: Array) -> Array:
-        return geometry.skin(head, unposed, joints, pose)
+    def pose_vertices(rest: Array) -> Array:
+        return geometry.skin(head, rest, joints, pose)
 
     first, second = fields
-    still, by_first = jax.jvp(posed, (neutral,), (first,))
-    by_second = jax.jvp(posed, (neutral,), (second,))[1]
+    still, by_first = jax.jvp(pose_vertices, (neutral,), (first,))
+    by_second = jax.jvp(pose_vertices, (neutral,), (second,))[1]
     position = jnp.stack([still, by_first, by_second])
     wrinkles = head.appearance.wrinkles
     strength = None if wrinkles is None else jnp.einsum("kvc,vcl->kl", fields, wrinkles.feature)

@@ -16,9 +16,9 @@ import numpy as np
 
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.face import sides
-from jaxface.face.load import ict_appearance, skeleton
-from jaxface.face.load.ict_files import IctFiles, facts, read_folder, read_npz, visible
-from jaxface.face.load.paint import linear_appearance
+from jaxface.face.loaders import ict_appearance, skeleton
+from jaxface.face.loaders.ict_files import IctFiles, facts, read_folder, read_npz, visible
+from jaxface.face.loaders.paint import linear_appearance
 from jaxface.face.model import ExpressionSpace, FaceModel
 from jaxface.face.population import standard_normal_prior
 
