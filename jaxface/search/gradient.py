@@ -38,7 +38,7 @@ class AdamSchedule:
 
 
 class AdamState(NamedTuple):
-    """Points (n, E) to evaluate next, and the optimiser's state of each."""
+    """Points (n, E) to evaluate next, and the optimizer's state of each."""
 
     points: Any
     opt_state: optax.OptState

@@ -31,7 +31,7 @@ def find_state_dict(content: Any, origin: str) -> dict[str, Any]:
     if isinstance(content, Mapping):
         if "param_groups" in content:
             raise CheckpointError(
-                f"{origin} contains the state of an optimiser, not of a network (as the 'best' files of "
+                f"{origin} contains the state of an optimizer, not of a network (as the 'best' files of "
                 "POSTER_V2's script do); use the checkpoint beside it"
             )
         keys = ", ".join(repr(str(key)[:40]) for key in list(content)[:6])

@@ -15,7 +15,7 @@ _DEEPEST = 32
 
 
 def read_hdf5(path: Path) -> dict[str, np.ndarray]:
-    """Read the weights of a Keras model by layer and name (`conv2d_1/kernel`), without the optimiser's.
+    """Read the weights of a Keras model by layer and name (`conv2d_1/kernel`), without the optimizer's.
 
     Links out of the file are not followed.
 

@@ -1,6 +1,6 @@
 """Read the pickle inside a PyTorch checkpoint without PyTorch and without running its program.
 
-Tensors become `FileTensor`s. Everything else in a checkpoint (optimisers, recorders, layers of other libraries)
+Tensors become `FileTensor`s. Everything else in a checkpoint (optimizers, recorders, layers of other libraries)
 becomes an inert stand-in that keeps its state.
 """
 

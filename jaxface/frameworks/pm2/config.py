@@ -95,7 +95,7 @@ class Pm2Config:
 
     @property
     def alternates(self) -> bool:
-        """Whether it trains in three steps with two optimisers."""
+        """Whether it trains in three steps with two optimizers."""
         return self.method in ("mcd", "m3sda", "pm2")
 
     @property
