@@ -122,7 +122,7 @@ STORAGE = (
         (b"]", "contains a list"),
         (b"}", "contains no state dict"),
         (b"}(X\x01\x00\x00\x00aK\x01u", "contains no state dict: 'a'"),
-        (b"}(X\x05\x00\x00\x00state}X\x0c\x00\x00\x00param_groups]u", "the state of an optimiser"),
+        (b"}(X\x05\x00\x00\x00state}X\x0c\x00\x00\x00param_groups]u", "the state of an optimizer"),
     ],
 )
 def test_programs_that_are_no_checkpoint(program: bytes, message: str, tmp_path: Path) -> None:
