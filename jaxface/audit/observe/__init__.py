@@ -12,7 +12,8 @@ from jaxface.audit.observe.config import CohortConfig, CropConfig, ObserveConfig
 
 if TYPE_CHECKING:
     from jaxface.audit.observe.demo import Demonstration, demonstrate
-    from jaxface.audit.observe.runner import ObserveResult, run
+    from jaxface.audit.observe.result import ObserveResult
+    from jaxface.audit.observe.runner import run
 
 __all__ = [
     "CohortConfig",
@@ -24,7 +25,7 @@ __all__ = [
     "run",
 ]
 
-_HOMES = {"Demonstration": "demo", "ObserveResult": "runner", "demonstrate": "demo", "run": "runner"}
+_HOMES = {"Demonstration": "demo", "ObserveResult": "result", "demonstrate": "demo", "run": "runner"}
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,8 @@ from pathlib import Path
 from jaxface import face
 from jaxface.audit.observe import cohort
 from jaxface.audit.observe.config import CohortConfig, ObserveConfig
-from jaxface.audit.observe.runner import ObserveResult, run, serializable_config
+from jaxface.audit.observe.result import ObserveResult
+from jaxface.audit.observe.runner import run, serializable_config
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io, run_folder
 from jaxface.core.config import dump_toml

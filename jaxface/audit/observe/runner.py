@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from jaxface.audit.inputs import load_classifiers
 from jaxface.audit.observe import analysis, features, sampling, tables
-from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
+from jaxface.audit.observe.analysis import Curve, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements, measure
+from jaxface.audit.observe.result import ObserveResult
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
 from jaxface.core import io, run_folder
@@ -22,39 +22,6 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
 
 INPUTS = "inputs.toml"
-
-
-@dataclass(frozen=True)
-class ObserveResult:
-    """The result of an observation.
-
-    Attributes:
-        folder: where its files are.
-        config: its settings.
-        photographs: the table.
-        measurements: logits and image features of each photograph, and why some have none.
-        rows: Table 1, a row for each classifier, expression and feature.
-        accuracy: Table 4.
-        distributions: Fig. 7.
-        curves: Fig. 8, for continuous features.
-        skipped: classifier and expression pairs that were left out: no such output.
-    """
-
-    folder: Path
-    config: ObserveConfig
-    photographs: Photographs
-    measurements: Measurements
-    rows: tuple[IndependenceRow, ...]
-    accuracy: tuple[AccuracyRow, ...]
-    distributions: tuple[Distribution, ...]
-    curves: tuple[Curve, ...]
-    skipped: tuple[tuple[str, str], ...]
-
-    @property
-    def left_out(self) -> list[tuple[str, str]]:
-        """(path, reason) of every photograph that could not be used."""
-        pairs = zip(self.photographs.path, self.measurements.reason, strict=True)
-        return [(path, reason) for path, reason in pairs if reason]
 
 
 def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> ObserveResult:

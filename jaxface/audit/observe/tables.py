@@ -13,7 +13,7 @@ import numpy as np
 from jaxface.core import io
 
 if TYPE_CHECKING:
-    from jaxface.audit.observe.runner import ObserveResult
+    from jaxface.audit.observe.result import ObserveResult
 
 TABLES = ("photographs", "left_out", "independence", "accuracy", "distributions", "regression")
 _QUARTILES = (0.25, 0.5, 0.75)
