@@ -188,7 +188,7 @@ def test_classifiers_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'corners' knows none of fear; it knows happiness"):
         run(dataclasses.replace(CONFIG, expressions=("fear",)), tmp_path)
     twin = dataclasses.replace(CLASSIFIER)
-    with pytest.raises(ConfigError, match="holds 'corners' twice"):
+    with pytest.raises(ConfigError, match="two classifiers are called 'corners'"):
         run(dataclasses.replace(CONFIG, classifiers=(CLASSIFIER, twin)), tmp_path)
     assert not list(tmp_path.iterdir())
 
