@@ -99,7 +99,7 @@ def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
     for wrong, message in (
         ({"sets": ()}, "is empty"),
         ({"weights": (1.0,)}, "1 numbers for 2"),
-        ({"sets": (f"rendered:{one}=age",)}, "cannot learn 'age'"),
+        ({"sets": (f"rendered:{one}=age",)}, "learn = 'age': must be units, label or both"),
     ):
         with pytest.raises((ConfigError, DataError), match=message):
             inputs.open_mixture(model, dataclasses.replace(config, **wrong), train, 0)  # type: ignore[arg-type]

@@ -156,7 +156,10 @@ def test_the_command_observes_a_table(
     assert command([*flags.split(), "--quiet"], monkeypatch, tmp_path) == 0
     output = capsys.readouterr()
     assert "1 of 44 photographs left out:\n  001-0.png: missing" in output.out and output.err == ""
-    assert "Accuracy: the top class is the label" in output.out and "report: runs/observe/observe.html" in output.out
+    assert (
+        "Accuracy: the top class is the label" in output.out
+        and "report: runs/observe/observe.html" in output.out
+    )
     assert (tmp_path / "runs" / "observe" / "independence.csv").is_file()
 
 
