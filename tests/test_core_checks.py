@@ -49,6 +49,15 @@ def test_a_broken_constraint_names_field_value_and_rule(field: str, value: Any, 
         Config(**{field: value})
 
 
+def test_words_do_not_depend_on_how_a_bound_is_written() -> None:
+    @dataclass(frozen=True)
+    class Floats:
+        share: Annotated[float, Interval(ge=0.0, lt=1.0)] = 2.0
+
+    with pytest.raises(ConfigError, match=r"share = 2.0: must be in \[0, 1\)"):
+        check(Floats())
+
+
 def test_good_values_pass_and_annotations_are_read_from_files() -> None:
     assert Config(limit=4.0, weights=(0.0, 2.0)).weights == (0.0, 2.0)
     assert from_dict(Config, {"steps": 3, "weights": [1, 2]}) == Config(steps=3, weights=(1.0, 2.0))

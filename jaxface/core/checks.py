@@ -106,10 +106,17 @@ def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
         and (le is None or number <= le)
         and (lt is None or number < lt)
     )
-    low, high = ge if gt is None else gt, le if lt is None else lt
-    if low is not None and high is not None:
+    low, high = _text(ge if gt is None else gt), _text(le if lt is None else lt)
+    if low and high:
         yield passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
-    elif low is not None:
+    elif low:
         yield passes, f"{'at least' if gt is None else 'more than'} {low}"
-    elif high is not None:
+    elif high:
         yield passes, f"{'at most' if lt is None else 'less than'} {high}"
+
+
+def _text(bound: float | None) -> str:
+    """Return a bound in words: 1.0 as "1", since `typing` takes Interval(lt=1.0) and Interval(lt=1) for one."""
+    if bound is None:
+        return ""
+    return str(int(bound)) if bound == int(bound) else str(bound)
