@@ -226,7 +226,7 @@ def test_schedules_and_rules() -> None:
     [
         ({"batch": 10, "accumulate": 3}, "train.batch = 10: must be divisible by train.accumulate = 3"),
         ({"steps": 0}, "train.steps = 0: must be at least 1"),
-        ({"ema": 1.0}, r"train.ema = 1.0: must be in \[0.0, 1.0\)"),
+        ({"ema": 1.0}, r"train.ema = 1.0: must be in \[0, 1\)"),
     ],
 )
 def test_settings_without_sense_are_refused(change: dict[str, Any], message: str) -> None:
