@@ -120,7 +120,7 @@ def test_the_list_tells_where_files_are(capsys: pytest.CaptureFixture[str]) -> N
     assert main.run(["classifiers", "show", "hsemotion-affectnet8"]) == 0
     assert capsys.readouterr().out.count("published_file  enet_b") == 2
     assert main.run(["classifiers", "import", "dan-rafdb"]) == 2
-    assert "import wants a name and a file" in capsys.readouterr().err
+    assert "import needs a name and a file" in capsys.readouterr().err
     assert main.run(["classifiers", "import", "dan-rafdb", "absent.pth"]) == 2
     assert "no checkpoint at absent.pth" in capsys.readouterr().err
 
@@ -176,7 +176,7 @@ def test_onnx_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
-    assert "answers with 10 numbers" in refused(onnx_model(tmp_path / "a.onnx", classes=10))
+    assert "returns 10 scores an image" in refused(onnx_model(tmp_path / "a.onnx", classes=10))
     assert "wants images [3, 48, 48]" in refused(onnx_model(tmp_path / "a.onnx", size=48))
     assert "wants 8 images at once" in refused(onnx_model(tmp_path / "a.onnx", batch=8))
     data = (tmp_path / "a.onnx").read_bytes()
