@@ -6,8 +6,6 @@ Prints and files one JSON line a case: the least CPU seconds of each checkout ov
 A suite whose settings have other names in the two checkouts cannot be compared.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess

@@ -10,8 +10,6 @@ and one with means and sample deviations; the graphs as JSON in OUT/graphs, with
 world of the recipe in the lines.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import time

@@ -10,8 +10,6 @@ units that the baseline guesses there ("guessed"), which is all that a network t
 JSON line for each graph and seed, and one with means and deviations; graphs, and pictures of them, in GRAPHS.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import re
 from collections import defaultdict

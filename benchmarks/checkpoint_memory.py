@@ -7,8 +7,6 @@ and loaded in a process of its own. `peak_mb` is the peak of this process, inclu
 and JAX (`before_mb`). The goal is less than twice the file.
 """
 
-from __future__ import annotations
-
 import argparse
 import subprocess
 import sys

@@ -8,8 +8,6 @@ Networks are judged on clean labels of people who were not trained on, after the
 whatever the test set says. A JSON line for each network and seed, and one with means and sample deviations.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import time

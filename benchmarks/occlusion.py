@@ -6,8 +6,6 @@ The run's classifiers are repeated, under new names, until they are COUNT. Every
 explained at s = 1 and s = 0, for its target and for the top class. Compiling counts.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import time

@@ -7,8 +7,6 @@ Both are given prepared images, in the layout that each likes; a third figure ha
 onnxruntime optimises the graph as far as it can for this machine. Needs the extras `onnx` and `bench`.
 """
 
-from __future__ import annotations
-
 import argparse
 import os
 import time

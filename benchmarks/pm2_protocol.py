@@ -8,8 +8,6 @@ paper. Rates and steps were chosen with direct transfer on held-out people of th
 for each method, direction and seed, and one with means and sample deviations over seeds.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import math

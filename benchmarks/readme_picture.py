@@ -3,8 +3,6 @@
 python -m benchmarks.readme_picture RUN docs/half_smile.png [--identity 2] [--found-by face-api]
 """
 
-from __future__ import annotations
-
 import argparse
 from functools import partial
 

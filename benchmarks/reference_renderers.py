@@ -8,8 +8,6 @@ Needs a C compiler called `cc`; for llvmpipe the extra `bench` and Mesa's EGL. `
 gets the vertices for free, llvmpipe the vertices and their light.
 """
 
-from __future__ import annotations
-
 import ctypes
 import importlib
 import subprocess

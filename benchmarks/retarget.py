@@ -10,8 +10,6 @@ the recipe `expressions`. `spread` is the error of one constant answer (the mean
 from the mean).
 """
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 import tempfile

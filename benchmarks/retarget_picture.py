@@ -4,8 +4,6 @@ ways.
 python -m benchmarks.retarget_picture
 """
 
-from __future__ import annotations
-
 import dataclasses
 import tempfile
 from pathlib import Path

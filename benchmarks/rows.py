@@ -1,7 +1,5 @@
 """Print the rows of a comparison, stamped, and add them to a results file, as `jaxface bench` does."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path

@@ -9,8 +9,6 @@ scipy stops only after its second generation, so its CPU seconds are too high to
 counts up to the generation in which the goal was reached.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import math
 import time

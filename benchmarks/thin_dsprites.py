@@ -6,8 +6,6 @@ Of each seed a random sample of the grid, at 28 pixels, for which the networks h
 Six scales, as the public set has, not ten.
 """
 
-from __future__ import annotations
-
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part
 from jaxface.data.dsprites import FACTORS, SHAPES, make_dsprites
 from jaxface.frameworks.common.task import Task

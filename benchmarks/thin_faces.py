@@ -8,8 +8,6 @@ representation (overlap of the distances of same and different people), |cos| of
 apart. The oracle has no row: nobody knows the true class of an unseen person.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from typing import Any

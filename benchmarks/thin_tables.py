@@ -4,8 +4,6 @@ Everything of a seed follows from it: the split, angles or grid points, first pa
 Nothing is chosen by the test images: no early stopping, the last parameters count.
 """
 
-from __future__ import annotations
-
 import argparse
 import dataclasses
 import sys

@@ -4,8 +4,6 @@ process each.
 taskset -c 0 python -m benchmarks.tigramite_peer PYTHON_WITH_TIGRAMITE --out benchmarks/results
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from dataclasses import dataclass

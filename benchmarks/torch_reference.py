@@ -8,8 +8,6 @@ Each network gets one image and 32, at its native size, preprocessing included. 
 PyTorch's, fastest call to fastest call, `ratio_median` median to median.
 """
 
-from __future__ import annotations
-
 import statistics
 import time
 import tomllib

@@ -6,8 +6,6 @@ expressions, `audit` runs the grid, `stats` tests it, `report` shows it; `framew
 `data` reads and draws.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """Aggregation of results over seeds."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """CausalAffect's equations in plain NumPy, double precision, one example and one pair after another."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any

@@ -3,8 +3,6 @@
 A new net needs a row here; `test_classify_contract.py` holds every row to the same tests.
 """
 
-from __future__ import annotations
-
 import functools
 import importlib.util
 from collections.abc import Callable

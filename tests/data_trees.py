@@ -1,7 +1,5 @@
 """Small trees in the layouts of the published data sets: each writes images, labels, and one damaged image."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Processes with another number of devices than this one."""
 
-from __future__ import annotations
-
 import os
 
 

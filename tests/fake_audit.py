@@ -1,7 +1,5 @@
 """Audits with known answers: a toy head, a classifier of brightness, and a searcher that only guesses."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -3,8 +3,6 @@
 The pickle is put together opcode by opcode, so that neither Python 2 nor chumpy is needed.
 """
 
-from __future__ import annotations
-
 import struct
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Something tiny that each framework can train on, by its name in `frameworks.REGISTRY`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

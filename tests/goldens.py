@@ -12,8 +12,6 @@ landmarks alone, `audit` by 5e-4 in a probability, 6.3e-6 in a score, and in no 
 exact path, gradients, searches, ports, trainings and the observation stayed bit for bit.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import hashlib

@@ -3,8 +3,6 @@
 An ellipsoid with a nose; eyes, brows and mouth are painted. It is mirror-symmetric to the last bit.
 """
 
-from __future__ import annotations
-
 import functools
 
 import jax.numpy as jnp

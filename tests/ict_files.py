@@ -4,8 +4,6 @@ The vertex count and the parts are the published ones (a loader knows parts by v
 plain stand-in: spheres, sheets, one quad in a hundred.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 from pathlib import Path

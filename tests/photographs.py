@@ -1,7 +1,5 @@
 """A small table of made-up photographs: bright where "happy", lopsided where "patient"."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jax

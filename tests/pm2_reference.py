@@ -1,7 +1,5 @@
 """PM2's losses and those of its baselines in NumPy float64, from the papers' equations, loops and all."""
 
-from __future__ import annotations
-
 import itertools
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Weights for nets that nobody published here: drawn so that signals neither die nor explode."""
 
-from __future__ import annotations
-
 import functools
 import math
 

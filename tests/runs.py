@@ -1,7 +1,5 @@
 """A small finished run for tests of the report and the command line, with fake answers."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

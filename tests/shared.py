@@ -1,7 +1,5 @@
 """Files that lie beside the checkout, in `../shared`: tests that need one skip where it is absent."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """CausalAffect's equations against plain NumPy in double precision, and the slopes of its loss."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, NamedTuple
 

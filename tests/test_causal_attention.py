@@ -1,7 +1,5 @@
 """The graph-attention baseline: its equations in NumPy, and that it learns where to look."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import jax

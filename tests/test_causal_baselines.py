@@ -1,7 +1,5 @@
 """What statistics and structure learners find in labels: against NumPy, scikit-learn, and a known world."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.linear_model import Lasso, LinearRegression, LogisticRegression

@@ -1,7 +1,5 @@
 """Pictures of graphs: an arrow for every edge, in the colour and dash of its sign."""
 
-from __future__ import annotations
-
 import io
 from collections import Counter
 

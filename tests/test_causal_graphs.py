@@ -1,7 +1,5 @@
 """Signed graphs: what they refuse, what they keep, and their files."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

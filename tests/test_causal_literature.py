@@ -1,7 +1,5 @@
 """Table 2 as data, and learnt graphs beside it."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

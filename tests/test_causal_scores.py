@@ -1,7 +1,5 @@
 """Scores of learnt graphs, against scikit-learn and against cases by hand."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, jaccard_score, roc_auc_score

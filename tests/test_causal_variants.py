@@ -1,7 +1,5 @@
 """Rows of Table 3, settings of Table 1, mixed inputs, and what a study reports."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """HSEmotion-B2 block by block, and what is dropped of published checkpoints, by name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Backbones of the learning frameworks against what the original networks compute on generated weights."""
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """Checkpoint files that are whole: every format and container gives the same tensors, without PyTorch."""
 
-from __future__ import annotations
-
 import json
 import sys
 import tracemalloc

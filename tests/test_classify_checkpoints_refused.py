@@ -1,7 +1,5 @@
 """Checkpoint files that are damaged, foreign or traps: one clear line each, and nothing in them runs."""
 
-from __future__ import annotations
-
 import json
 import os
 import pickle

@@ -7,8 +7,6 @@ what can go wrong is that table. It shows in the number of parameters, in keys a
 and in the shapes of the maps: no weights are made and nothing is compiled for them.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from functools import partial

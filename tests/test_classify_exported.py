@@ -1,8 +1,6 @@
 """Classifiers whose network is StableHLO: as good as the function they were made of, and refused when
 damaged."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

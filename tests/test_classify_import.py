@@ -1,7 +1,5 @@
 """From a published file to a folder, on the command line too; ONNX on the host; an audit over such folders."""
 
-from __future__ import annotations
-
 import dataclasses
 from functools import partial
 from pathlib import Path

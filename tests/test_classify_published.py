@@ -1,7 +1,5 @@
 """The seventeen classifiers of the paper: their cards, and where their weights are."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -1,7 +1,5 @@
 """VGG-16 of VGGFace against NumPy in double precision, from arrays in torchvision's names and layout."""
 
-from __future__ import annotations
-
 import itertools
 
 import jax

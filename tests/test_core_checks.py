@@ -1,7 +1,5 @@
 """Every constraint, with the words a user reads."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """A folder belongs to one run: its settings are compared key by key, its environment is recorded."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

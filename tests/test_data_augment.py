@@ -1,7 +1,5 @@
 """Augmentation: what each option does to an image, and what it leaves alone."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,5 @@
 """The causal world: action units drawn by its world, expressions by its rule, both read off what is drawn."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

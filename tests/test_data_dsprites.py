@@ -1,7 +1,5 @@
 """dSprites: the grid of factors, what is drawn of it, and the published file."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Fitting: known faces are result again, by their landmarks and by their pixels."""
 
-from __future__ import annotations
-
 from functools import partial
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Data sets of different labels as one, and batches mixed of several."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

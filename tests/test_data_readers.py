@@ -1,7 +1,5 @@
 """The contract of all readers, on small trees in the real layouts; and what each does beyond it."""
 
-from __future__ import annotations
-
 import shutil
 from pathlib import Path
 

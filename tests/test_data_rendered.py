@@ -1,7 +1,5 @@
 """Rendered training sets: examples, their labels, and the streams of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """The 68 landmarks: where they are on the head, how they mirror, and that they follow augmented images."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

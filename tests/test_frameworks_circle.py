@@ -1,8 +1,6 @@
 """The circle: faces are rendered, a network learns from them, and what it has become is searched and
 audited."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

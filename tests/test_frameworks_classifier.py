@@ -1,8 +1,6 @@
 """Plain classifiers: losses by hand, EmoNeXt's attention, weights to begin with, rendered faces to the
 audit."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import jax

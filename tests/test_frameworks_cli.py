@@ -1,7 +1,5 @@
 """`jaxface train` and `evaluate`: what they refuse and how, and that every bundled recipe can be read."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What every framework in the registry keeps to."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 import pickle

@@ -1,7 +1,5 @@
 """The loop, on a framework that compiles in a second."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import os

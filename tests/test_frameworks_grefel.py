@@ -1,7 +1,5 @@
 """GReFEL's arithmetic against plain NumPy in double precision, its slopes, and self-cure."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import Any, Literal

@@ -1,7 +1,5 @@
 """GReFEL's networks: sizes, files they begin with, what is trained, and the studies on a handful of images."""
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from collections.abc import Iterator

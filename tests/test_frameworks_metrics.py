@@ -1,7 +1,5 @@
 """Measures against scikit-learn and by hand."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """Blend shapes and skinning against an independent reference in float64, and the properties of Eq. 3."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 

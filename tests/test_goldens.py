@@ -1,7 +1,5 @@
 """Today's numbers are those of `data/goldens.npz`: `python -m tests.goldens check`, as tests."""
 
-from __future__ import annotations
-
 import numpy as np
 import pytest
 

@@ -4,8 +4,6 @@ What a head cannot do is in its `Capability`: there the contract is one line tha
 comes before any work.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import importlib

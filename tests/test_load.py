@@ -1,7 +1,5 @@
 """Which model a path holds, and what is said of everything that is none."""
 
-from __future__ import annotations
-
 import gzip
 from pathlib import Path
 

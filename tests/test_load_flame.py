@@ -1,7 +1,5 @@
 """FLAME as its authors publish it, its texture and its masks."""
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import Any

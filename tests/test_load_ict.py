@@ -1,7 +1,5 @@
 """ICT-FaceKit: the authors' folder, the compressed .npz, and the real model where it is at hand."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The restricted unpickler: reads what FLAME is made of, and runs nothing."""
 
-from __future__ import annotations
-
 import os
 import pickle
 from pathlib import Path

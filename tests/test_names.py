@@ -4,8 +4,6 @@
 that are assigned, for terms of the field and for the few cases in which a participle is the plain word.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter

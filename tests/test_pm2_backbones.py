@@ -1,7 +1,5 @@
 """DRML and JAA-Net: regions and attention against NumPy, parameters against arithmetic, losses by hand."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import jax

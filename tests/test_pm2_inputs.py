@@ -1,7 +1,5 @@
 """The batches of PM2: data sets on disk with their pairs, rendered domains, and the protocol's arithmetic."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """PM2's losses and its baselines' against NumPy float64, and where their gradients go."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

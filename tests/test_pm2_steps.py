@@ -1,7 +1,5 @@
 """The three steps: who moves in each, and that every method lowers what it is there to lower."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from typing import Any

@@ -1,7 +1,5 @@
 """Sampling people."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """Retargeting: pairs of avatars from labels and from rendered sources, on disk, stopped and gone on with."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which share of a vertex belongs to the side that is frozen."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -1,7 +1,5 @@
 """What a trained THIN went by: distances, typical images, the plane, and the figures of them."""
 
-from __future__ import annotations
-
 import io
 
 import jax

@@ -1,7 +1,5 @@
 """The tree, the mixture and the losses of THIN, one example at a time."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,5 @@
 """THIN's networks and their training step against NumPy in double precision."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Both trainings of THIN, one after another, through their folders."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """THIN in NumPy, double precision, expert by expert and node by node: what the networks are held to."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Checkpoints as PyTorch writes them, made without PyTorch: the same pickles, the same two containers."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import io

@@ -1,7 +1,5 @@
 """Keys and shapes of checkpoints that nobody recorded, as `../shared/specs/classifiers.md` has them."""
 
-from __future__ import annotations
-
 import numpy as np
 
 Shapes = dict[str, tuple[int, ...]]

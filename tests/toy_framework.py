@@ -1,8 +1,6 @@
 """A framework that compiles in a second: a dense layer, dropout, batch statistics, and a part that is
 frozen."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from typing import Any, cast

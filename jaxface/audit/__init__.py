@@ -7,8 +7,6 @@ The config is imported at once, the rest when it is first used: a command line t
 not wait for xarray and zarr.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """What an audit is: one frozen dataclass, the same in Python, TOML and on the command line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 

@@ -1,7 +1,5 @@
 """Work items to outputs: sample people, search their expressions, and ask the classifiers. Knows no files."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence

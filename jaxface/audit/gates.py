@@ -3,8 +3,6 @@
 `check([parse("score>0.01")], result.summary)` returns a line for each cell that exceeds the limit.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,5 @@
 """What an audit works with: the objects that a config names, loaded and checked once."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ that a resumed run computes exactly what an uninterrupted one does, on any numbe
 from two on (`core.sharding`).
 """
 
-from __future__ import annotations
-
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence

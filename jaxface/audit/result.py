@@ -1,7 +1,5 @@
 """The result of an audit, as xarray and as a summary."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path

@@ -1,7 +1,5 @@
 """An audit, end to end: inputs, evaluation, store, statistics; resumable at any moment."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from pathlib import Path

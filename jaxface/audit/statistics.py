@@ -1,7 +1,5 @@
 """From surfaces to scores, p-values and the summary of a run."""
 
-from __future__ import annotations
-
 import numpy as np
 import xarray
 

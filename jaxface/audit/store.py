@@ -5,8 +5,6 @@ The store is plain Zarr with named dimensions, which xarray opens. Each file in 
 not done is computed again.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -4,8 +4,6 @@ Each device renders and classifies one face at a time; images stay where they we
 classifying are two programs, so that the time of each is measured.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 

@@ -1,7 +1,5 @@
 """A run's tables as CSV files: the scores of every face, and the tables of the summary."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

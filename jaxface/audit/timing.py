@@ -1,7 +1,5 @@
 """How a run spent its time: `timing.json`, a session for every call that worked on it."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import time

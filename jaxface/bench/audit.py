@@ -9,8 +9,6 @@ render nor classify. The row "extrapolated" is the straight line through the sma
 largest audit of float32.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """False alarms and power of every test of the score, under named kinds of noise."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Images per second of the classifiers, preprocessing included."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any

@@ -1,7 +1,5 @@
 """Cost of training images: rendered ones, augmentation, and batches of images in memory."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Timing: compile apart from run, CPU time of the whole process, peak memory; stamped rows in
 results files."""
 
-from __future__ import annotations
-
 import datetime
 import json
 import platform

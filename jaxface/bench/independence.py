@@ -7,8 +7,6 @@
 `python -m benchmarks.tigramite_peer` times CMIknn beside tigramite's.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial

@@ -1,7 +1,5 @@
 """Time of the permutation test, beside Algorithm 1 of Facing Asymmetry as a NumPy loop."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,8 +1,6 @@
 """Images per second of `jaxface.render`: many expressions of one person, value with gradient, and
 the grid of one expression."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

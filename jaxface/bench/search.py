@@ -11,8 +11,6 @@
 `python -m benchmarks.scipy_search` runs scipy's differential evolution on the same cases.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass

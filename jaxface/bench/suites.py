@@ -1,7 +1,5 @@
 """The suites by name; a suite's module is imported when it is loaded."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

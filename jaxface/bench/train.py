@@ -1,7 +1,5 @@
 """Cost of a training step, beside the same step in a plain Flax and optax loop."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

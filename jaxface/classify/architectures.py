@@ -1,7 +1,5 @@
 """The table of architectures: builder, PyTorch layout and preprocessing of each net."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """The protocol: a classifier is a card, a state and a pure function from images to logits."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol

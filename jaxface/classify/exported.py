@@ -4,8 +4,6 @@ Such a folder holds `forward.stablehlo` (what `jax.export` serialises: weights a
 logits, with its gradient), `weights.safetensors` and a card whose architecture is "stablehlo".
 """
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping

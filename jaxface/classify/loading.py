@@ -1,7 +1,5 @@
 """Load a classifier from a name, a folder, a checkpoint file or a state dict; write it as a folder."""
 
-from __future__ import annotations
-
 import dataclasses
 import shutil
 from collections.abc import Callable, Mapping, Sequence

@@ -4,8 +4,6 @@ The channel weights are those of its authors (BSD-2-Clause, in `assets/lpips-ale
 torchvision's `alexnet-owt-*.pth`, which the user supplies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

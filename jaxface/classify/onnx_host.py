@@ -1,7 +1,5 @@
 """Models in ONNX, run on the host through onnxruntime (extra `onnx`)."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Classifiers in bfloat16: weights are cast once, images on the way in, logits back to float32."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From any image to the input of a net: on the device, differentiable."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,5 @@
 """From logits to probabilities and log-odds: softmax over expressions, sigmoid of each action unit."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import numpy as np

@@ -1,7 +1,5 @@
 """The known classifiers: the cards of the package, and a user's folders."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

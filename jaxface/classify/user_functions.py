@@ -1,7 +1,5 @@
 """A user's model: any function from images to scores, JAX or not, with a list of labels."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any, Literal

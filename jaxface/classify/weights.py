@@ -1,7 +1,5 @@
 """Weights of a net as a flat file of named arrays, checked one by one against the net."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path

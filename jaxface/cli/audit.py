@@ -1,7 +1,5 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field

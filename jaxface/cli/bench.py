@@ -1,7 +1,5 @@
 """`jaxface bench SUITE`: the cost of rendering, classifying, searching, testing and whole audits."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Sequence

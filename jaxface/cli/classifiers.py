@@ -1,7 +1,5 @@
 """`jaxface classifiers`: list them, show their cards, and import published checkpoints."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """`jaxface doctor`: check what is installed, and say what is wrong."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field

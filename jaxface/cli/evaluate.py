@@ -1,7 +1,5 @@
 """`jaxface evaluate`: the metrics of a trained network, or of any classifier, on a data set."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Shared by commands that take a head: load it, sample a person, set a prototype."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -3,8 +3,6 @@
 0 success; 1 a gate (`--fail-on`) or a check failed, or something broke; 2 bad input, with a one-line message.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import os

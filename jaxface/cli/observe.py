@@ -1,7 +1,5 @@
 """`jaxface observe`: from a table of photographs to tests of independence and a report."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path

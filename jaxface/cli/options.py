@@ -4,8 +4,6 @@ tyro turns dataclasses into flags. It does not read files, so the file of `--con
 tyro's defaults; `--config` itself is a field of the command, so that `--help` shows it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import io

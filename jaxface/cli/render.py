@@ -1,7 +1,5 @@
 """`jaxface render`: one face, a strip or a sheet of faces to PNG."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`jaxface report`: the HTML report of a finished run, or the comparison of two."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path

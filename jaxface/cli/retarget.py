@@ -1,7 +1,5 @@
 """`jaxface retarget`: render the expressions of a data set on pairs of avatars, a woman and a man."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """`jaxface search`: the face with a classifier's most confident answer for an expression."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 from collections.abc import Sequence

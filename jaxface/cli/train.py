@@ -1,7 +1,5 @@
 """`jaxface train FRAMEWORK`: from data to a folder that `jaxface audit` takes."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -69,7 +67,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def command_of(framework: frameworks.Framework) -> Any:
+def command_of(framework: "frameworks.Framework") -> Any:
     """Return `Train` with the settings of one framework."""
     defaults, data = framework.defaults, framework.data
     tables: list[tuple[str, Any, Any]] = [

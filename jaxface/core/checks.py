@@ -12,8 +12,6 @@
 Checks that span several fields stay in `__post_init__`, with `require`.
 """
 
-from __future__ import annotations
-
 import math
 import types
 import typing

@@ -4,8 +4,6 @@ One dataclass is the Python argument, the TOML schema and (through tyro, in `cli
 Precedence: defaults < TOML < flags.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import tomllib
 import types

@@ -1,7 +1,5 @@
 """Errors for users. Each message has the value, the rule and the remedy."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable
 

@@ -1,7 +1,5 @@
 """Files: atomic writes, hashes. A reader never sees half a file."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import os

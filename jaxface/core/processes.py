@@ -1,7 +1,5 @@
 """Several processes of one run, through `jax.distributed`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

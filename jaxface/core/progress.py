@@ -1,7 +1,5 @@
 """Progress of long work, on the host, to stderr: a bar on a terminal, plain lines elsewhere."""
 
-from __future__ import annotations
-
 import sys
 import time
 from typing import Protocol

@@ -1,7 +1,5 @@
 """Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any, TypeVar, dataclass_transform
 

@@ -3,8 +3,6 @@
 Audits, trainings and observations all claim their folder here, so that resuming behaves and reads alike.
 """
 
-from __future__ import annotations
-
 import json
 import tomllib
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The machine: compile cache, devices, versions, the state of the checkout."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib.metadata
 import os

@@ -11,8 +11,6 @@ bit (measured with normalisation by scalars and by arrays, as constants and as a
 any).
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

@@ -5,8 +5,6 @@ I identity, E expression and A albedo coefficients, K classes, S symmetry steps,
 B a batch, H and W image height and width.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

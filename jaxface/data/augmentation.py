@@ -1,7 +1,5 @@
 """Augmentation on the device: pure functions of a key, for use inside a training step."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated
 

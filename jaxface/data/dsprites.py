@@ -5,8 +5,6 @@ Our drawing has the published grid of factors, but its pixels are not the publis
 published grid has six scales; THIN's text says ten.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Image files: checked cheaply, decoded with Pillow, resized."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

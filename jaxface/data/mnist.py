@@ -4,8 +4,6 @@ THIN.
 LeCun, Cortes & Burges; THIN's variants: Arnaud, Dapogny & Bailly, Section 3.4.
 """
 
-from __future__ import annotations
-
 import gzip
 import importlib.util
 from pathlib import Path

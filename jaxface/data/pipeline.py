@@ -1,7 +1,5 @@
 """Batches of a data set, by grain: shuffled from a seed, resumable, all of one shape."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, Literal, Protocol
 

@@ -1,7 +1,5 @@
 """The report of a reader: how many images it read, which it left out, and why."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The data sets that jaxface can read, by name."""
 
-from __future__ import annotations
-
 import importlib
 import inspect
 from collections.abc import Callable

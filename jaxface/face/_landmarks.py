@@ -1,7 +1,5 @@
 """The 68 points of iBUG 300-W on a head: which vertices they are, and how to name and mirror them."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib.resources import files
 from typing import Any

@@ -6,8 +6,6 @@ depend on the coefficients. The bundled head is painted by layers alone; FLAME u
 alone.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

@@ -1,7 +1,5 @@
 """Which head, and how it is loaded: the fields of every command and config that takes a head."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 

@@ -3,8 +3,6 @@
 Written from the papers' equations. Every function computes one head; `jax.vmap` computes many.
 """
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 
 from jaxface.core.types import Array

@@ -1,7 +1,5 @@
 """What a face model is: the parts that are fixed (`FaceModel`) and those that vary (`FaceParams`)."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 
 from jaxface.core.errors import ShapeError

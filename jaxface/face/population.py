@@ -1,7 +1,5 @@
 """Sampling people, and the neutral face."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

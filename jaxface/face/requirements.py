@@ -3,8 +3,6 @@
 The messages name the head, what it lacks, and what to do.
 """
 
-from __future__ import annotations
-
 from jaxface.core.errors import ConfigError
 from jaxface.face.model import FaceModel
 

@@ -1,7 +1,5 @@
 """Left and right: the share of a vertex on the frozen side (Facing Asymmetry, Eq. 2)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import jax.numpy as jnp

@@ -3,8 +3,6 @@
 To add one, write a frozen dataclass that satisfies `Intervention` and enter it in `REGISTRY`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,8 +3,6 @@
 An intervention is a static argument of every program here: it is hashed, and compiled for.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any
 

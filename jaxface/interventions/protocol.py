@@ -6,8 +6,6 @@ is an `Intervention`; renderer, store, statistics and report take everything the
 it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol

@@ -5,8 +5,6 @@ either half does for itself, W what both do together, and f the share of a verte
 side. It is affine in t and s t.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Pictures of faces: render = pose, project, find the visible triangle, shade."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable
 from typing import TypeVar

@@ -7,8 +7,6 @@ again instead of kept, and what goes back to the vertices goes in rows, one scat
 columns. Reverse mode only.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -7,8 +7,6 @@ multiplies (measured at 112 pixels: five times as long, sixteen times with the g
 results are written to memory.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import TypeVar
 

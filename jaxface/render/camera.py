@@ -1,7 +1,5 @@
 """Cameras: from the head's frame to pixels, and where the camera stands by default."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax.numpy as jnp

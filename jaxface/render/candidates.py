@@ -21,8 +21,6 @@ length and worked off 8 slots at a time. `position` is the inverse of `pixel`: w
 pixel stands in the order of work.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple

@@ -22,8 +22,6 @@ display exponent, tell colours apart. NaN has no place in a word: `frame_batch.r
 frames that are not finite to the exact path.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

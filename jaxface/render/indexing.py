@@ -5,8 +5,6 @@ fast loop of a gather from a column into a plane; a gather of rows of three is s
 these.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

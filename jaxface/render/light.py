@@ -1,7 +1,5 @@
 """Light: nine spherical-harmonics coefficients a colour channel (Ramamoorthi & Hanrahan 2001)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jax.numpy as jnp

@@ -8,8 +8,6 @@ coefficients' range. This is the one shortcut above the vertex stage (`vertex`):
 poses all frames at once.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax

@@ -7,8 +7,6 @@ triangle's coefficients are fetched once a block. Nearest depth first, then the 
 equals: two order-independent scatters, hence the same picture on every run and device.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import NamedTuple
 

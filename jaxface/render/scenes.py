@@ -1,7 +1,5 @@
 """What is fixed in a picture: camera or framing, light, background, size."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Annotated, NamedTuple
 

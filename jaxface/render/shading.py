@@ -1,7 +1,5 @@
 """From fragments to colours: texture, background, display values, and the silhouettes' gradient."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax

@@ -10,8 +10,6 @@ one face, or (V, LANES) of several, where a camera and light of each lane have a
 their end.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple

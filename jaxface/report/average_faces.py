@@ -1,7 +1,5 @@
 """Average expressions: what each classifier takes for a smile (Facing Asymmetry, Figs. 2, 9-14)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import jax.numpy as jnp

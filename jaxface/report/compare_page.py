@@ -1,7 +1,5 @@
 """The page that compares two runs: `jaxface report A B`."""
 
-from __future__ import annotations
-
 import tomllib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Two runs compared: one classifier before and after, with tests within the same people."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

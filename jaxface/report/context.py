@@ -1,7 +1,5 @@
 """Everything a report shows, computed and rendered once, for the page and for the files."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

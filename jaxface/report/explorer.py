@@ -1,7 +1,5 @@
 """The data behind the page's sliders: one person's answers and the mean of all, as JSON."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

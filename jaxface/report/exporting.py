@@ -1,7 +1,5 @@
 """Write every figure and table of a run as files, for a paper: `jaxface report RUN --figures paper`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Render faces for the report from the parameters in the store, with one program for all of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import itertools
 from collections.abc import Sequence

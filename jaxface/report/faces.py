@@ -1,7 +1,5 @@
 """Faces of one person for each classifier, from the unchanged face to the most changed one."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

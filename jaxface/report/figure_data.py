@@ -1,7 +1,5 @@
 """The figures of a run, made from its store: each has a name, a description and a classifier."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import NamedTuple
 

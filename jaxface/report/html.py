@@ -1,7 +1,5 @@
 """The report: one HTML file with everything it shows; it requests nothing from the network."""
 
-from __future__ import annotations
-
 import base64
 import functools
 import gzip

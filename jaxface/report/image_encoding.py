@@ -1,7 +1,5 @@
 """Encode arrays of images: contact sheets, PNG, WebP and data URIs."""
 
-from __future__ import annotations
-
 import base64
 import io
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """Levels of a run's intervention: which leave the face unchanged, and which change it most."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jaxface.audit import AuditResult

@@ -1,7 +1,5 @@
 """The objects behind a result: those that the process holds, else loaded from the run's config."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from jaxface.audit import AuditResult, inputs

@@ -1,7 +1,5 @@
 """Matrices of classifiers by expressions: the paper's Tables 2 to 5 for the page."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

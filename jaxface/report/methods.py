@@ -1,7 +1,5 @@
 """What exactly was run, as a paragraph for a paper, with its references."""
 
-from __future__ import annotations
-
 import re
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The report of an observation: figures, and one HTML file that requests nothing from the network."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

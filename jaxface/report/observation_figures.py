@@ -1,7 +1,5 @@
 """Figures of an observation: distributions by group (Fig. 7) and window regressions (Fig. 8)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Literal
 

@@ -1,7 +1,5 @@
 """The tables of an observation, for a terminal and a page."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Heat on faces: values of pixels or of vertices, laid over a grey picture."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Sentences of the report: what was found, and what exactly was run."""
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from pathlib import Path

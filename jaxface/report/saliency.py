@@ -5,8 +5,6 @@ the answer's loss is assigned to the pixels below it. All patches of all faces a
 through the renderer to the vertices: the change of the answer's log-odds when a point of the skin moves.
 """
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax

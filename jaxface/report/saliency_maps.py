@@ -1,7 +1,5 @@
 """Saliency of a run: the average expression of each classifier on the head's mean face (Figs. 23-26)."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor

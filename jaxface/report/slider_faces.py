@@ -1,7 +1,5 @@
 """Sheets of one face at many levels of dose and time: the pictures behind the page's sliders."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

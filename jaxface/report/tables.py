@@ -1,7 +1,5 @@
 """The tables of the report, from a run's summary."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

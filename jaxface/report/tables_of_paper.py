@@ -1,7 +1,5 @@
 """The paper's tables for one run, as CSV and LaTeX."""
 
-from __future__ import annotations
-
 import csv
 import io
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Fill templates with values."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from importlib import resources
 from typing import Any

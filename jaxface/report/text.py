@@ -1,7 +1,5 @@
 """Format numbers for readers."""
 
-from __future__ import annotations
-
 import math
 
 

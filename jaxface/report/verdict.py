@@ -1,7 +1,5 @@
 """The verdict: which classifier has an effect, its size and uncertainty, in words."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

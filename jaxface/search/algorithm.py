@@ -3,8 +3,6 @@
 What a case has reached and spent is kept on the host between steps; every step is spread over devices.
 """
 
-from __future__ import annotations
-
 import itertools
 import time
 from collections.abc import Callable

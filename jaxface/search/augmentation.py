@@ -1,7 +1,5 @@
 """Views of a rendered face: a candidate is scored by the mean over them."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import jax

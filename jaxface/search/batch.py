@@ -1,7 +1,5 @@
 """The search of one batch of cases: gradient, differential evolution, or one after the other."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """How an expression is searched: one frozen dataclass, the same in Python, TOML and on the command line."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Annotated, Literal
 

@@ -4,8 +4,6 @@ Compiled programs belong to this module, keyed by shapes and structure, so that 
 equal classifier and config compiles nothing.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from functools import partial
 from typing import Literal

@@ -1,7 +1,5 @@
 """The gradient method: Adam through the renderer, inside the box."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

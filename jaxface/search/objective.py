@@ -1,7 +1,5 @@
 """The objective: the negative log-probability of the target, plus the implausibility of the face."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 
 from jaxface.classify.probability import log_odds, probabilities

@@ -1,7 +1,5 @@
 """scipy's differential evolution on the same objective, for comparison in tests and benchmarks."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Scores of all cases of a batch, for a classifier on the devices and for one on the host."""
 
-from __future__ import annotations
-
 from typing import Protocol
 
 import jax

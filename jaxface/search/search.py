@@ -1,7 +1,5 @@
 """Searches of many (person, expression) cases in one batch, and the search of one."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """The search space: its box, its prior, and which points of it are plausible."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """Starting points of searches: hand-set prototypes, and sparse random expressions."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax

@@ -1,7 +1,5 @@
 """How sure is a mean over identities?"""
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import jax

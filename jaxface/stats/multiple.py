@@ -3,8 +3,6 @@
 SciPy has Benjamini-Hochberg and statsmodels has both, but neither leaves out NaN, which here means "no test".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 

@@ -11,8 +11,6 @@ sums are exact, and a remainder below one half, whose sums carry an error far be
 p-value of a surface does not depend on what else is in the batch, on blocking or on the device.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from functools import partial

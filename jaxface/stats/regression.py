@@ -1,7 +1,5 @@
 """How a quantity's mean and spread change along another one: regression in a moving window."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What is exchanged under the hypothesis that the dose does not matter; each scheme in its own words."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 

@@ -1,7 +1,5 @@
 """How much an answer changes with symmetry: Facing Asymmetry, Eq. 6 and 7, and other estimates of the same."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import partial
 from typing import Literal, NamedTuple, TypeVar

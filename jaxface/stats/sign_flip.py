@@ -4,8 +4,6 @@
 counted; here rows may hold NaN, ties have a tolerance, and memory does not grow with the number of flips.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import jax

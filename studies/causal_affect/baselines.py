@@ -3,8 +3,6 @@
 They take, for every image, both its action units and its expression; CausalAffect never has both.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import NamedTuple
 

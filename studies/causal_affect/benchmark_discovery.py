@@ -1,7 +1,5 @@
 """The truth test: every method's graph scored against the known one, by the same rules."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 

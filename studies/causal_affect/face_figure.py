@@ -1,7 +1,5 @@
 """One face with the global graph and its own (the paper's Fig. 3)."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import jax

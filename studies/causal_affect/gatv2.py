@@ -4,8 +4,6 @@ Its attention is commonly interpreted as a graph. Unlike HPGAT's, it has no sign
 target; there is no global graph, no intervention and no acyclicity constraint.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple, cast
 
 import jax

@@ -1,7 +1,5 @@
 """Rows of Table 3 trained on disjoint halves, one with labels of action units and the other of expressions."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, cast

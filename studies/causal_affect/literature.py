@@ -1,7 +1,5 @@
 """Graphs of action units and expressions from psychology, and their agreement with a learnt one (Table 2)."""
 
-from __future__ import annotations
-
 import functools
 import tomllib
 from collections.abc import Mapping, Sequence

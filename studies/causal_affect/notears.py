@@ -6,8 +6,6 @@ is small (their Section 4). Expressions are among the columns but predict nothin
 CausalAffect.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Literal
 

@@ -4,8 +4,6 @@ Images are not used. The features of a unit are one of two fixed random vectors,
 graphs then miss is not due to entangled features.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import cast
 

@@ -1,7 +1,5 @@
 """The PC algorithm of causal-learn on the labels, where it is installed (`pip install --group studies`)."""
 
-from __future__ import annotations
-
 import warnings
 from importlib.util import find_spec
 

@@ -1,7 +1,5 @@
 """Cost of the graphs compared with the backbone alone, and of HSIC by one product compared with a loop."""
 
-from __future__ import annotations
-
 import functools
 import time
 from collections.abc import Callable, Iterator, Sequence

@@ -3,8 +3,6 @@
 NumPy, on the host: everything here takes the predictions for a whole data set.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple

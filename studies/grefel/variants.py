@@ -1,7 +1,5 @@
 """The supplement's studies: the networks that each compares, and the training of one of them."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Iterator

@@ -4,8 +4,6 @@ Faces are rendered once for a direction and a seed and kept in memory. Only the 
 used before the end: every network has the same number of steps, and the last one counts.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Takes about a minute; two builds on one machine give the same bytes.
 """
 
-from __future__ import annotations
-
 import argparse
 import json
 import sys

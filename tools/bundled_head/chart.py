@@ -1,8 +1,6 @@
 """The texture's layout: texture coordinates of every part, and where on the head each texel
 lies."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,8 +1,6 @@
 """Hair: the lift of a short haircut, and a shell of long hair that an identity coefficient brings
 out."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Any
 

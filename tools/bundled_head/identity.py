@@ -1,8 +1,6 @@
 """Who the heads are: sampling MakeHuman's macro and local targets, then sex, age and principal
 components."""
 
-from __future__ import annotations
-
 import dataclasses
 from fnmatch import fnmatch
 from typing import Any

@@ -1,7 +1,5 @@
 """Expression lines: where they are drawn, where they show and which displacement calls them up."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Cutting the head out of the body: which vertices, in which frame, mirrored exactly."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Painting the texture: one mask a layer, from where each texel lies on the template."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,5 @@
 """The population prior: who is sampled from the bundled head."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tools.bundled_head.units import table

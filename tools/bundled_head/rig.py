@@ -1,7 +1,5 @@
 """Joints, skinning weights and the seam between left and right."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from tools.bundled_head.mesh import Head

@@ -1,8 +1,6 @@
 """The facial units, the distribution of plausible expressions over them, and its principal
 components."""
 
-from __future__ import annotations
-
 import dataclasses
 import tomllib
 from importlib.resources import files

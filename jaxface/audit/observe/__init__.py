@@ -3,8 +3,6 @@
 `run` observes a table of photographs, `demonstrate` simulated ones. They are imported when first touched.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING, Any
 

@@ -1,7 +1,5 @@
 """From logits and features to the paper's tables: independence (Table 1), accuracy (Table 4), Fig. 7 and 8."""
 
-from __future__ import annotations
-
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass

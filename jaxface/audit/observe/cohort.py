@@ -5,8 +5,6 @@ with noise. Palsy leaves the expression of one side at the share s < 1, as the a
 null cohort patients are made up and recorded in the same way, but nobody's face is touched.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import io
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What an observation is: photographs, classifiers, symmetry features and tests (Facing Asymmetry, 4.1)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 

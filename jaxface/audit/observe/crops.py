@@ -5,8 +5,6 @@ at a fixed height and distance. Where a box is given, the square around it is ta
 photograph is assumed to be a face crop, upright and centred: its largest central square is taken.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The demonstration: cohorts whose truth is known, and how often the tests say it."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

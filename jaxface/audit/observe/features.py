@@ -4,8 +4,6 @@ Every feature is 0 for a crop that is its own mirror image and grows with asymme
 midline is taken to be the crop's: eyes or a good box matter here more than for a classifier.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Landmarks of a face: named points, which of them mirror each other, and how far they are from doing so."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files

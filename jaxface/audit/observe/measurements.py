@@ -4,8 +4,6 @@ Each chunk is a file that appears whole, with size and time of the photographs i
 not measured again.
 """
 
-from __future__ import annotations
-
 import os
 import zipfile
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """What an observation returns."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """An observation, end to end: table, crops, logits, features, tests, tables; resumable at any moment."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What enters a test: groups, features that the table gives, and logits beside them."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The table of photographs: one row each, read from CSV and checked before anything is opened."""
 
-from __future__ import annotations
-
 import csv
 import math
 from collections.abc import Mapping, Sequence

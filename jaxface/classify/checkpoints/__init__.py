@@ -3,8 +3,6 @@
 `read(path)` recognises the format by the file's first bytes, not by its name.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

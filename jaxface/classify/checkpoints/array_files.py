@@ -1,7 +1,5 @@
 """Files of named arrays: `.npz` and safetensors. Nothing in them is executed."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import zipfile

@@ -1,7 +1,5 @@
 """Find the state dict in a checkpoint: training scripts wrap it in dictionaries, or save the whole module."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

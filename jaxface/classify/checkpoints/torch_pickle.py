@@ -4,8 +4,6 @@ Tensors become `FileTensor`s. Everything else in a checkpoint (optimizers, recor
 becomes an inert stand-in that keeps its state.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial

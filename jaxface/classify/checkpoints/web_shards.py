@@ -1,7 +1,5 @@
 """TensorFlow.js weights as in face-api: a manifest in JSON and shards of bytes, some quantised."""
 
-from __future__ import annotations
-
 import json
 import math
 from pathlib import Path

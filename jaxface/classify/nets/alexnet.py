@@ -1,7 +1,5 @@
 """AlexNet's convolutions (Krizhevsky 2014, arXiv:1404.5997), the form without groups; five maps for LPIPS."""
 
-from __future__ import annotations
-
 import jax
 from flax import nnx
 

@@ -1,7 +1,5 @@
 """Parts of transformers: multi-head attention, relative positions, blocks."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

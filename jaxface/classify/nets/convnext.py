@@ -1,7 +1,5 @@
 """ConvNeXt: patches, then stages of large depthwise convolutions (Liu et al. 2022, arXiv:2201.03545)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import jax

@@ -5,8 +5,6 @@ convolution of an image with three channels has a slow gradient; accelerators ar
 all. Maps are (B, H, W, C), kernels (height, width, in, out), as in TensorFlow and Flax.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Sequence
 from typing import Any, Literal

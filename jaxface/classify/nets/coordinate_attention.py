@@ -1,7 +1,5 @@
 """Coordinate attention (Hou et al. 2021, arXiv:2103.02907): a gate for each row and one for each column."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

@@ -1,7 +1,5 @@
 """DAN, the distract-your-attention network (Wen et al. 2021, arXiv:2109.07270) on 224 x 224 RGB."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

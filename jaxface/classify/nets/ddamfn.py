@@ -4,8 +4,6 @@ Zhang et al. 2023, "A Dual-Direction Attention Mixed Feature Network for Facial 
 Electronics 12(17), 3595.
 """
 
-from __future__ import annotations
-
 import functools
 
 import jax.numpy as jnp

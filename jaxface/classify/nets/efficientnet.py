@@ -3,8 +3,6 @@
 They began as TensorFlow's weights: its padding (SAME) and its epsilon of batch normalisation.
 """
 
-from __future__ import annotations
-
 import functools
 import math
 

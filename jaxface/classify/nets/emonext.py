@@ -2,8 +2,6 @@
 (El Boudouri and Bohi 2023, arXiv:2501.08199). Written from the paper and from the layout of its checkpoints.
 """
 
-from __future__ import annotations
-
 import jax
 from flax import nnx
 

@@ -5,8 +5,6 @@ runtime resizes other sizes with the corners of pixels aligned (`halfPixelCenter
 centres, as for all classifiers. At 112 neither does anything.
 """
 
-from __future__ import annotations
-
 import re
 
 import jax

@@ -1,7 +1,5 @@
 """IR-50, the residual net of face recognition (Deng et al. 2019, arXiv:1801.07698), up to its third stage."""
 
-from __future__ import annotations
-
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, PReLU

@@ -16,8 +16,6 @@ Why not `nnx.Linear`, `LayerNorm`, `BatchNorm` and `Dropout` (tried with flax 0.
   (`frameworks/common/modes.py`).
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

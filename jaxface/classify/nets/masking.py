@@ -3,8 +3,6 @@
 Pham, Vu & Tran 2020, "Facial Expression Recognition Using Residual Masking Network", ICPR 2020.
 """
 
-from __future__ import annotations
-
 import itertools
 
 import jax

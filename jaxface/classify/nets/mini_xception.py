@@ -1,7 +1,5 @@
 """mini-Xception on 64 x 64 grey, for FER2013 (Arriaga et al. 2017, arXiv:1710.07557)."""
 
-from __future__ import annotations
-
 import jax
 from flax import nnx
 

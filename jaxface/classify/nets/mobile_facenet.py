@@ -3,8 +3,6 @@
 As POSTER++ uses it: a landmark detector's maps at three sizes, without its head.
 """
 
-from __future__ import annotations
-
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Depthwise, Pointwise, PReLU

@@ -1,7 +1,5 @@
 """Max-pooling whose gradient is fast on the CPU too; `lax` elsewhere."""
 
-from __future__ import annotations
-
 import functools
 
 import jax

@@ -4,8 +4,6 @@ Landmarks attend to the face at three sizes, a transformer joins them. Written f
 layout of its checkpoints.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

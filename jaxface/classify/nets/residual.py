@@ -1,7 +1,5 @@
 """Residual networks of basic blocks, ResNet-18 and ResNet-34 (He et al. 2015, arXiv:1512.03385)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jax

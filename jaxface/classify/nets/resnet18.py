@@ -1,7 +1,5 @@
 """ResNet-18 with its head (He et al. 2015, arXiv:1512.03385): a backbone of the training frameworks."""
 
-from __future__ import annotations
-
 from flax import nnx
 
 from jaxface.classify.nets.layers import Dense

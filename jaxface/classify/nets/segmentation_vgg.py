@@ -4,8 +4,6 @@ Vignesh et al. 2023, "A novel facial emotion recognition model using segmentatio
 International Journal of Information Technology 15; VGG-19: Simonyan & Zisserman 2014, arXiv:1409.1556.
 """
 
-from __future__ import annotations
-
 import jax
 from flax import nnx
 

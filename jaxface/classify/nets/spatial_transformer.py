@@ -5,8 +5,6 @@ Coordinates are those of corners aligned: -1 and 1 are the centres of the first 
 lies outside of the image is zero.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

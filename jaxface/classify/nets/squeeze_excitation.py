@@ -1,7 +1,5 @@
 """Squeeze and excitation: a gate for each channel from the means of all (Hu et al. 2017, arXiv:1709.01507)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import jax

@@ -1,7 +1,5 @@
 """Swin, the transformer of shifted windows (Liu et al. 2021, arXiv:2103.14030); Swin-B on 224 x 224."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 from flax import nnx

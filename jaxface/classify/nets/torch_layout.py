@@ -1,7 +1,5 @@
 """Layout of a PyTorch checkpoint beside our module: what each net file declares as `TORCH`."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """VGG-16 (Simonyan & Zisserman 2014, arXiv:1409.1556) of VGGFace (Parkhi et al. 2015): no normalisation."""
 
-from __future__ import annotations
-
 import math
 
 import jax

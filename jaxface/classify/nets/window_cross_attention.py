@@ -3,8 +3,6 @@
 Each map is one window, so no map is cut.
 """
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 from flax import nnx
 

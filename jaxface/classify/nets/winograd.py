@@ -5,8 +5,6 @@ on the CPU as fast as its matrix product, so what is left to win is fewer produc
 of the plain form, some 1e-6 of the largest value.
 """
 
-from __future__ import annotations
-
 import functools
 
 import jax

@@ -7,8 +7,6 @@ subDirectory_filePath, face_x, face_y, face_width, face_height, expression; imag
 and `annotations/N_exp.npy`, the code as a string. Codes 0 to 7 = neutral, happiness, sadness,
 surprise, fear, disgust, anger, contempt; 8 to 10 = none, uncertain, no face."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterator
 from pathlib import Path

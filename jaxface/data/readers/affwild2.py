@@ -6,8 +6,6 @@ The layout is from memory, unverified against the publishers' files: annotations
 annotated. Frames `cropped_aligned/VIDEO/00001.jpg`. The first line of the expressions reads
 Neutral,Anger,Disgust,Fear,Happiness,Sadness,Surprise,Other."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 from typing import Literal

@@ -1,7 +1,5 @@
 """What the readers share: finding files, naming what is missing, building a data set."""
 
-from __future__ import annotations
-
 import csv
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ root) with lines `name face_id top left right bottom confidence code`, images in
 surprise, neutral. There is no official split.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from jaxface.core.errors import DataError

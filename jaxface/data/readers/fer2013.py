@@ -6,8 +6,6 @@ PublicTest, PrivateTest), or class folders in `train` and `test`; codes 0 to 6 =
 fear, happiness, sadness, surprise, neutral. FER+: `fer2013new.csv`, row by row for `fer2013.csv`,
 with the columns Usage, "Image name" and ten annotators' votes."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path

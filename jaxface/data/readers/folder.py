@@ -1,7 +1,5 @@
 """A folder of class folders."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

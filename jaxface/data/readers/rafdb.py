@@ -5,8 +5,6 @@ Layout and codes are from memory, unverified against the publishers' files:
 `Image/aligned/train_00001_aligned.jpg`, `Image/original/train_00001.jpg`; codes 1 to 7 = surprise,
 fear, disgust, happiness, sadness, anger, neutral; 12,271 images train, 3,068 test."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

@@ -5,8 +5,6 @@ The layouts are from memory, unverified against the publishers' files. Where the
 videos, the functions say where their frames must be.
 """
 
-from __future__ import annotations
-
 import csv
 import re
 import tomllib

@@ -1,8 +1,6 @@
 """What all images of a recipe share: the head, reduced to their size, and the meaning of its
 units."""
 
-from __future__ import annotations
-
 import tomllib
 from importlib.resources import files
 from pathlib import Path

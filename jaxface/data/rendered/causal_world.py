@@ -7,8 +7,6 @@ Unit j is present where its log-odds, moved by its causes that are present, pass
     noise's scale.
 """
 
-from __future__ import annotations
-
 import itertools
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter

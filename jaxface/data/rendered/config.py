@@ -3,8 +3,6 @@
 A pair of numbers holds the ends of a uniform distribution, unless said otherwise.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
@@ -37,7 +35,7 @@ class _Table:
 
 def _ranges(table: object) -> list[tuple[str, Range]]:
     fields = dataclasses.fields(table)  # type: ignore[arg-type]
-    return [(each.name, getattr(table, each.name)) for each in fields if each.type == "Range"]
+    return [(each.name, getattr(table, each.name)) for each in fields if each.type is Range]
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,5 @@
 """Reduce a head's texture to what small images of its front can show."""
 
-from __future__ import annotations
-
 import dataclasses
 import math
 

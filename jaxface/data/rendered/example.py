@@ -1,7 +1,5 @@
 """One example of a recipe, and many of them on the devices."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 

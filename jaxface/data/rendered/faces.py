@@ -1,7 +1,5 @@
 """The face that shows given labels."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 
 from jaxface.core.pytrees import pytree

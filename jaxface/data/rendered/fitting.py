@@ -7,8 +7,6 @@ activations, which keeps facial units at rest unless the image shows them. One i
 face at rest from a slight expression, so weak activations are less certain than strong ones.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from functools import partial

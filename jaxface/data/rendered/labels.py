@@ -1,8 +1,6 @@
 """What an image shows: which person, which expression, which action units. Labels are read off the
 activations that are drawn."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """Person k: their head, their skin, and how their face moves."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """Render a face as a photograph: texture, light, exposure, blur and sensor noise."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import jax

@@ -1,8 +1,6 @@
 """Many random numbers by one call: each call of JAX's generator takes a third of a second to
 compile, however many numbers it makes."""
 
-from __future__ import annotations
-
 import math
 
 import jax

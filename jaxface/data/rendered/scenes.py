@@ -1,7 +1,5 @@
 """The scene of an image: camera, light, background and sensor."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax.numpy as jnp

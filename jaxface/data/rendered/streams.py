@@ -1,7 +1,5 @@
 """Rendered examples as a stream, as a data set in memory, and as a data set on disk."""
 
-from __future__ import annotations
-
 import functools
 import json
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """The settings of a retargeting: the source, where expressions come from, and the avatars."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal

@@ -1,7 +1,5 @@
 """What is transferred: how a face moves, without whose face it is."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any

@@ -1,7 +1,5 @@
 """Landmarks of photographs, from a table that a detector wrote."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

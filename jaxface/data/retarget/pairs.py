@@ -1,8 +1,6 @@
 """A woman and a man with the same expression, each in a scene of their own: pure functions on the
 devices."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from functools import lru_cache

@@ -1,7 +1,5 @@
 """An unfinished folder: arrays are written row by row, and a stopped run continues where it was."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

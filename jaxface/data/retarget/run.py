@@ -1,7 +1,5 @@
 """From a config to a folder of paired avatars."""
 
-from __future__ import annotations
-
 import dataclasses
 import hashlib
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The source of a retargeting: images of a data set, or examples of a recipe, with their labels."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """Loading face models: the bundled head, FLAME and ICT-FaceKit as their authors publish them."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

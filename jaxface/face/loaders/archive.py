@@ -1,7 +1,5 @@
 """Read .npz archives from untrusted sources."""
 
-from __future__ import annotations
-
 import zipfile
 import zlib
 from collections.abc import Iterable

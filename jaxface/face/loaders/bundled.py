@@ -1,8 +1,6 @@
 """Load the head that comes with jaxface, `assets/bundled_head.npz` (CC0; see the notice beside
 it)."""
 
-from __future__ import annotations
-
 import io
 import json
 import zipfile

@@ -5,8 +5,6 @@ Symmetric fields are stored once: `half` lists one vertex of each mirrored pair 
 vectors hold only the rows of `half`. Displacements are int16 in steps of `STEP` metres.
 """
 
-from __future__ import annotations
-
 import io
 import zipfile
 from pathlib import Path

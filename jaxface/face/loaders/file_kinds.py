@@ -1,7 +1,5 @@
 """Find out what a path is, by its content and never by its name."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal
 

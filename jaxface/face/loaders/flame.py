@@ -6,8 +6,6 @@ Its licence does not allow redistribution; users bring their own copy. Lengths a
 subject's left.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

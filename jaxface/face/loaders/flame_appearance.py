@@ -1,8 +1,6 @@
 """The appearance of FLAME: its own texture space, or plain colours for skin, eyes, lips and
 hair."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple

@@ -6,8 +6,6 @@ default a left and a right shape are tied into one bilateral unit: a search that
 apart finds winks and twisted mouths.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

@@ -6,8 +6,6 @@ teeth in 3; the eyeballs are in tile 0 too, with a texture of their own. The atl
 as high: the face in its left half, the four others in quarters of its right half. v points up.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

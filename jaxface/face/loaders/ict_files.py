@@ -3,8 +3,6 @@
 Both keep their own frame: centimetres, +x the subject's left, +y up, +z out of the face.
 """
 
-from __future__ import annotations
-
 import functools
 import tomllib
 from collections.abc import Sequence

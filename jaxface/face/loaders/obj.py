@@ -1,7 +1,5 @@
 """Read Wavefront OBJ meshes: positions, texture coordinates, polygons cut into triangles."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import NamedTuple
 

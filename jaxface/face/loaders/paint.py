@@ -1,7 +1,5 @@
 """Build appearances from images."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 

@@ -1,7 +1,5 @@
 """Derive what a published head may lack: joints, skinning weights, the vertex on the other side."""
 
-from __future__ import annotations
-
 import jax.numpy as jnp
 import numpy as np
 from scipy.spatial import cKDTree

@@ -13,8 +13,6 @@ bytes, sparse indices against the
 FLAME's files were written by Python 2, whose byte strings are read as latin-1 text.
 """
 
-from __future__ import annotations
-
 import io
 import math
 from collections.abc import Callable

@@ -3,8 +3,6 @@
 The paper gives none of these numbers (its appendices are not public): every default is ours.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 

@@ -4,8 +4,6 @@ A kernel is a (B, B) matrix over the examples of a batch. All kernels are stacke
 centred once, so that the dependence of all pairs is one matrix product.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

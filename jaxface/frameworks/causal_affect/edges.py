@@ -4,8 +4,6 @@ Pure functions of one graph. Edges are (T, S), row: target, column: source, in (
 excites the target, below 0 it inhibits it.
 """
 
-from __future__ import annotations
-
 import math
 
 import jax

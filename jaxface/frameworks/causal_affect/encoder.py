@@ -1,7 +1,5 @@
 """From faces to an embedding, and from it to the features of each action unit (Section 4.1)."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

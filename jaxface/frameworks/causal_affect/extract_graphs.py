@@ -4,8 +4,6 @@ Nothing in the paper's equations ties the sign of an edge to the sign of what it
 so is the classifier behind them. `effects` measures what the edges do.
 """
 
-from __future__ import annotations
-
 from typing import cast
 
 import jax

@@ -1,7 +1,5 @@
 """Batches mixed from several data sets, each of which has action units or expressions (Section 4.5)."""
 
-from __future__ import annotations
-
 import functools
 import tomllib
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """Targets under perturbed features of their causes, or of all other sources (Eqs. 12-15)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import jax

@@ -1,7 +1,5 @@
 """What is minimized (Eqs. 2, 6, 10, 13-16): each loss only where there is a label."""
 
-from __future__ import annotations
-
 import functools
 
 import jax

@@ -1,7 +1,5 @@
 """The networks: features of action units, and the graphs over them, among units and on to expressions."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """CausalAffect's framework: its training step, prediction and data."""
 
-from __future__ import annotations
-
 from typing import cast
 
 import jax

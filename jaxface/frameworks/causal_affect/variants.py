@@ -1,7 +1,5 @@
 """The fifteen rows of the paper's Table 3 as configs: `variants.toml` lists the parts that each leaves out."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import tomllib

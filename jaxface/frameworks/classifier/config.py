@@ -1,7 +1,5 @@
 """Which architecture is trained, its initial weights, and its loss."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Cross-entropy, and EmoNeXt's variance of attention."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import optax

@@ -1,8 +1,6 @@
 """The network of a plain classifier in training: an architecture of `classify`, and the attention
 of its loss."""
 
-from __future__ import annotations
-
 import dataclasses
 
 import jax

@@ -1,7 +1,5 @@
 """The plain classifier's framework: its training step, prediction and export."""
 
-from __future__ import annotations
-
 import dataclasses
 from pathlib import Path
 from typing import cast

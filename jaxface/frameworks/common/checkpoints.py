@@ -1,7 +1,5 @@
 """Checkpoints through Orbax: the state of training, the position in the input, and the state of the loop."""
 
-from __future__ import annotations
-
 import json
 import logging
 from pathlib import Path

@@ -1,7 +1,5 @@
 """How long, how fast and in which precision a network is trained: the same for all frameworks."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Predictions for a whole data set, and the metrics of them."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

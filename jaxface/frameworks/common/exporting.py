@@ -1,7 +1,5 @@
 """From a trained network to a classifier's folder, as `classify.load` and so the audit take it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 The loop (`loop.fit`) owns data, keys, devices, checkpoints and metrics; a framework owns none of them.
 """
 
-from __future__ import annotations
-
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """From the images of a data set to the input of networks."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax

@@ -1,7 +1,5 @@
 """Published or earlier weights for networks to begin with."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any

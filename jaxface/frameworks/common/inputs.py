@@ -1,7 +1,5 @@
 """From the settings of a training to its batches, its validation set and its task."""
 
-from __future__ import annotations
-
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The loop: batches in, steps on the devices, metrics, checkpoints; the same for every framework."""
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import signal

@@ -4,8 +4,6 @@ Shapes: N examples, K classes, U action units. Predictions and labels of units a
 the same shape is True where there is a label, and only those are counted. A metric of no example is NaN.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

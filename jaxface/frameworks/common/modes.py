@@ -1,7 +1,5 @@
 """Training mode: batch statistics and dropout, on only for what is trained."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from typing import Any

@@ -1,7 +1,5 @@
 """Metrics of any network: of a classifier, or of what a training left in its folder."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple

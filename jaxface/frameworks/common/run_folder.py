@@ -1,8 +1,6 @@
 """A training's folder: `run.toml` (settings and task), `environment.json`, `log.jsonl` (a line for each logged
 step), `checkpoints/`, `best/`, and at the end the classifier itself: `card.toml` and its weights."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from pathlib import Path

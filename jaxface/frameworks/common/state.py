@@ -1,7 +1,5 @@
 """Surgery on `nnx.State`: read and replace a part by the path that leads to it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from flax import nnx

@@ -1,7 +1,5 @@
 """The training step of one loss and one optimizer; frameworks that alternate write their own."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

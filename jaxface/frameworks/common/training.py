@@ -1,7 +1,5 @@
 """A whole training: from settings to a folder with a classifier in it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

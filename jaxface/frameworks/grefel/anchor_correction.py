@@ -4,8 +4,6 @@ Everything is for one example (callers vmap), and every distribution is a vector
 improbable beyond float32 keeps its gradient. C classes, K anchors of each, D numbers in an embedding.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """GReFEL's network, the correction of its predictions, its losses, and the baselines."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 

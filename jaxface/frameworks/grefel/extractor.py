@@ -4,8 +4,6 @@ Two backbones take the face. At three levels, each half as large as the one befo
 image features; a transformer combines the levels into one embedding. The parts are those of `classify.nets`.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

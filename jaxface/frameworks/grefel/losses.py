@@ -1,7 +1,5 @@
 """The three losses of GReFEL."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 import optax

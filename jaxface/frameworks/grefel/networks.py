@@ -1,7 +1,5 @@
 """The network in training: an extractor, a head, and the anchors or importance weights of the method."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 from flax import nnx

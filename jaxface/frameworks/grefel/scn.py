@@ -1,7 +1,5 @@
 """Self-cure (Wang et al. 2020, arXiv:2002.10392): noisy labels weigh less, and some are replaced."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

@@ -1,7 +1,5 @@
 """GReFEL's framework: the training step of the method and of its baselines, and prediction."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import jax

@@ -1,7 +1,5 @@
 """Initial weights: backbones, or all of POSTER++, from the files that their authors publish."""
 
-from __future__ import annotations
-
 import functools
 from pathlib import Path
 

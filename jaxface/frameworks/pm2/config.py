@@ -1,7 +1,5 @@
 """What a detector of action units is made of, and how it is adapted to another domain."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 

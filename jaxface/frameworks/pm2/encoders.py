@@ -1,7 +1,5 @@
 """Encoders of faces to features, by name; another encoder is another entry in `ENCODERS`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

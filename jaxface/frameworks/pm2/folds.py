@@ -1,7 +1,5 @@
 """Cross-validation: the predictions of several trainings for their held-out people, evaluated together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

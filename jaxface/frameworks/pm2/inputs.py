@@ -1,7 +1,5 @@
 """The batches of PM2: a labelled source, a pair of avatars of each of its faces, and an unlabelled target."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 D features, U action units.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import jax

@@ -1,7 +1,5 @@
 """One encoder, two classifiers of action units, and for DANN and CDAN a discriminator of the domains."""
 
-from __future__ import annotations
-
 import jax
 from flax import nnx
 

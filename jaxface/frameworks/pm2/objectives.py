@@ -1,7 +1,5 @@
 """What each method minimizes, as functions of the networks and a batch."""
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Mapping
 from typing import Any, cast

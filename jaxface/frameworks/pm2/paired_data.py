@@ -1,7 +1,5 @@
 """Data sets on disk: selection of action units, and the avatars written by `jaxface retarget`."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass

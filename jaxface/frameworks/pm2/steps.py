@@ -1,8 +1,6 @@
 """The three steps of Section 3.4, each a pure function, with an optimizer of the encoder and one of the
 classifiers."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """PM2's framework: what is built, trained and predicted."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import cast
 

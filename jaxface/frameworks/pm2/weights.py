@@ -1,7 +1,5 @@
 """Initial weights: of an earlier training, or published ones of the encoder."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What a THIN network is made of, and which row of the paper's tables it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 

@@ -3,8 +3,6 @@
 Features are representations flattened to (N, F); `observe` collects them.
 """
 
-from __future__ import annotations
-
 from typing import Literal, NamedTuple
 
 import jax

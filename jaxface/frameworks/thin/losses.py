@@ -1,7 +1,5 @@
 """The gate's tree, the mixture and the losses, for one example each; callers vmap."""
 
-from __future__ import annotations
-
 import functools
 
 import jax

@@ -3,8 +3,6 @@
 Layers use batch statistics while their `training` is on; `train.TRAINABLE` says what is frozen.
 """
 
-from __future__ import annotations
-
 import math
 from typing import NamedTuple
 

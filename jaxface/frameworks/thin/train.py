@@ -1,7 +1,5 @@
 """THIN's framework: its training step, initial weights and prediction."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any, cast
 

@@ -3,8 +3,6 @@
 Batch normalization precedes each activation (Sections 4.1 and 4.3), except in VGG.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import jax

@@ -1,7 +1,5 @@
 """Trained exogenous networks: read from a folder or file, and inserted into THIN's state."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Answers to the full expression from the unchanged to the changed face (Facing Asymmetry, Fig. 5)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib

@@ -1,7 +1,5 @@
 """Surfaces over dose and time as heat maps (Facing Asymmetry, Figs. 15-22, seen from above)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib

@@ -1,7 +1,5 @@
 """Figures made of panels: intervals, contact sheets, null distributions and surfaces in space."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import matplotlib

@@ -1,7 +1,5 @@
 """Figures as inline SVG. Text stays text; black takes the text colour of the page, light or dark."""
 
-from __future__ import annotations
-
 import io
 import re
 from html import escape

@@ -12,8 +12,6 @@ a fixed matrix against the Gram matrix of the shuffled Y, and all that is invert
 least n ridge, so that rounding stays far below the spread of the null.
 """
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import jax

@@ -5,8 +5,6 @@ leaves as it was, the distances in (Y, Z) and in Z, is computed once; the k-th n
 found bit by bit, by counting, in blocks that fit the processor's cache: sorting is 25 times as slow.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Literal
 

@@ -3,8 +3,6 @@
 The trees are scikit-learn's: growing one is a loop over ragged data with nothing for an accelerator to do.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from jaxface.core.errors import ConfigError

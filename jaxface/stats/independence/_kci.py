@@ -1,7 +1,5 @@
 """KCI: the kernel test of conditional independence whose null is a gamma distribution (Zhang 2011)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

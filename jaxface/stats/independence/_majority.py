@@ -1,7 +1,5 @@
 """Facing Asymmetry's decision (C.2): what two of three tests say."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 

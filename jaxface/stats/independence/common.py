@@ -1,7 +1,5 @@
 """What the conditional-independence tests share: samples, distances, Gram matrices and the answer."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """Shuffles of samples that keep what they are conditioned on: the null of the permutation tests."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import jax

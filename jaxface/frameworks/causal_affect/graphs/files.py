@@ -1,7 +1,5 @@
 """Signed graphs in files: JSON, which keeps every weight, and GraphML, which other programs draw."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

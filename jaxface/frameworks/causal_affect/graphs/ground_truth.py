@@ -1,7 +1,5 @@
 """The true graph of a causal world."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from jaxface.data.rendered.causal_world import CausalWorld, edge_strengths, rule_weights

@@ -4,8 +4,6 @@ Weights are ranked by their magnitude. A pair of units counts as undirected wher
 strong, as in a correlation; an undirected edge scores one half for its direction, not 0 or 1 by chance.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

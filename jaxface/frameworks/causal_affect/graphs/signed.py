@@ -1,7 +1,5 @@
 """Signed graphs among action units, and from action units to expressions."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple

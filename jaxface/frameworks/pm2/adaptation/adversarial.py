@@ -1,8 +1,6 @@
 """Domain-adversarial training: DANN (Ganin et al. 2016, arXiv:1505.07818) and CDAN (Long et al. 2018,
 arXiv:1705.10667)."""
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

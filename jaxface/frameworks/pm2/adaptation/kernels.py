@@ -3,8 +3,6 @@
 The estimate is the unbiased one over all pairs, so it may be a little below zero.
 """
 
-from __future__ import annotations
-
 import jax
 import jax.numpy as jnp
 

@@ -1,7 +1,5 @@
 """Moments of whole domains: M3SDA (Peng et al. 2019, arXiv:1812.01754)."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """JAA-Net's attention: maps around the places where action units show, and their learnt refinement."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Sequence
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """DRML, deep region and multi-label learning (Zhao, Chu & Zhang 2016, CVPR)."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import jax

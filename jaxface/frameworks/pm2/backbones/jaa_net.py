@@ -5,8 +5,6 @@ landmarks, attention around the landmarks, refined, local features of every unit
 face.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import jax

@@ -1,7 +1,5 @@
 """JAA-Net's own losses besides the classifiers' (Shao et al. 2018, section 3.4), of one face each."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import jax

@@ -1,8 +1,6 @@
 """Convolutions that do not share their kernels over the image: every cell of a grid has its own (Zhao et al.
 2016)."""
 
-from __future__ import annotations
-
 import functools
 from itertools import pairwise
 
