@@ -12,7 +12,7 @@ from PIL import Image
 
 import jaxface as jf
 from jaxface.audit import AuditResult
-from jaxface.audit.statistics import summarize
+from jaxface.audit.summarizing import summarize
 from jaxface.cli.main import run
 from jaxface.core.errors import ConfigError
 from jaxface.interventions import Symmetry
@@ -117,8 +117,8 @@ def scaled(result: AuditResult, factor: float, **config: object) -> AuditResult:
 def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     after = scaled(result, 0.5)
     one, two = compare_runs.pairs(result, after)
-    assert (one.name, two.name) == ("one", "two")
-    happy = next(change for change in one.changes if change.expression == "happiness")
+    assert (one.change.name, two.change.name) == ("one", "two")
+    happy = next(change for change in one.change.expressions if change.expression == "happiness")
     own = result.scores.sel(classifier="one", expression="happiness").values
     assert happy.before == pytest.approx(own.mean()) and happy.after == pytest.approx(own.mean() / 2)
     assert happy.difference.mean == pytest.approx(-own.mean() / 2)
@@ -130,7 +130,7 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     )
     same = compare_runs.pairs(result, result)
     assert compare_runs.headline(same, WORDING) == "No difference between the two runs was found"
-    assert same[0].overall.difference.mean == 0.0
+    assert same[0].change.overall.difference.mean == 0.0
     page = jf.report.comparison_page(result, after)
     assert (
         one.sentence in html.unescape(page)
@@ -163,7 +163,7 @@ def renamed(run: AuditResult, name: str) -> AuditResult:
 def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
     alone = [renamed(run, name) for run, name in ((result, "v1"), (scaled(result, 0.5), "v2"))]
     (pair,) = compare_runs.pairs(*alone)
-    assert (pair.before, pair.after) == ("v1", "v2")
+    assert (pair.change.before, pair.change.after) == ("v1", "v2")
     assert compare_runs.headline([pair], WORDING) == "v2 depends on symmetry less than v1"
 
 

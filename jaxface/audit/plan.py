@@ -6,6 +6,7 @@ that a resumed run computes exactly what an uninterrupted one does, on any numbe
 from two on (`core.sharding`).
 """
 
+import functools
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,6 +89,7 @@ def _fold_twice(key: Array, numbers: Array) -> Array:
     return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 
 
+@functools.cache
 def statistics_key(seed: int) -> Array:
     """Return the key of the permutation test, shared by all surfaces, and of the confidence intervals."""
     return jax.random.fold_in(jax.random.key(seed), _TEST)

@@ -41,7 +41,7 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
 
     def wide(name: str, caption: str, show: Callable[[ScoreRow], str]) -> Table:
         cells = tuple(
-            (c, *(show(by_key[c, e]) if by_key[c, e].n_valid else "–" for e in expressions))
+            (c, *(show(by_key[c, e]) if by_key[c, e].cell.has_score else "–" for e in expressions))
             for c in classifiers
         )
         return Table(name, caption, ("classifier", *expressions), cells)
@@ -49,14 +49,15 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
     several = [
         wide(
             "table2-scores",
-            f"Mean change of the probability per {config.unit} of {dose.name}.",
-            lambda row: f"{row.score:+.4f}",
+            f"Mean change of the probability per {config.unit} of {dose.name}; n. m.: not measurable, "
+            "as the target was not reached.",
+            lambda row: f"{row.cell.score:+.4f}" if row.is_measurable else "n. m.",
         ),
         wide(
             "table3-significant",
             f"People whose score is significant at {config.alpha:g} after {correction(result)} correction, of "
             f"{config.identities}.",
-            lambda row: str(row.significant),
+            lambda row: str(row.cell.significant) if row.is_measurable else "n. m.",
         ),
     ]
     for index, level in enumerate(result.intervention.probe_levels):
@@ -71,24 +72,24 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
         wide(
             "table5-activation",
             f"Probability of {wording.unchanged_face} faces at full expression, mean over people.",
-            lambda row: fixed(row.activation),
+            lambda row: fixed(row.cell.activation),
         )
     )
     several.append(
         Table(
             "intervals",
-            "Scores with 95 % BCa intervals over people.",
+            f"Scores with their {tables.interval_name(result)} over people.",
             ("classifier", "expression", "score", "low", "high", "significant", "people"),
             tuple(
                 (
                     row.classifier,
                     row.expression,
-                    *(f"{value:+.4f}" for value in (row.score, row.low, row.high)),
-                    str(row.significant),
-                    str(row.n_valid),
+                    *(f"{value:+.4f}" for value in (row.cell.score, row.cell.low, row.cell.high)),
+                    str(row.cell.significant),
+                    str(row.cell.identities),
                 )
                 for row in rows
-                if row.n_valid
+                if row.is_measurable
             ),
             left=2,
         )
@@ -103,11 +104,11 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
                     row.classifier,
                     row.expression,
                     *map(str, row.scheme_counts),
-                    str(row.n_valid),
-                    f"{row.population_p:.2g}",
+                    str(row.cell.identities),
+                    f"{row.cell.population_p:.2g}",
                 )
                 for row in rows
-                if row.n_valid
+                if row.is_measurable
             ),
             left=2,
         )
