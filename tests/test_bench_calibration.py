@@ -39,7 +39,7 @@ def test_false_alarms_and_power_are_counted() -> None:
 def test_verdicts_and_intervals_are_counted_by_people(monkeypatch: pytest.MonkeyPatch) -> None:
     """Three people never have an effect; a verdict is wrong exactly where its interval is."""
     monkeypatch.setattr(calibration_people, "PEOPLE", (3, 8))
-    rows = list(calibration_people.run(populations=40, permutations=199, alpha=0.2, seed=0))
+    rows = list(calibration_people.run(populations=40, permutations=299, alpha=0.2, seed=0))
     nulls = list(calibration_people.NULLS)
     assert len(rows) == len(nulls) * 2 * 4 + len(calibration_people.SHARES) * 2
     rate = {(row["name"], row["people"], row["test"]): row["rate"] for row in rows}
