@@ -55,6 +55,7 @@ def classifier_facts(classifier: Classifier, size: int) -> dict[str, Any]:
     facts: dict[str, Any] = {
         "architecture": card.architecture,
         "dataset": card.dataset,
+        "parameters": card.parameters,
         "labels": list(classifier.labels),
         "licence": card.licence,
         "source": card.source,

@@ -32,6 +32,9 @@ class Report:
     """paper: also write every figure as PNG and SVG, every table as CSV and LaTeX, and methods.txt, into
     figures/ beside the report."""
 
+    observation: Path | None = None
+    """Folder of `jaxface observe` on photographs: the other half of Table 4 (--figures paper)."""
+
     fail_on: tuple[str, ...] = ()
     """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
     "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
@@ -62,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         print(jf.report.comparison_table(results[0], results[1]))
     else:
         meter = progress.for_terminal(command.quiet)
-        path = jf.report.write(results[0], out, meter, command.saliency, command.figures)
+        path = jf.report.write(results[0], out, meter, command.saliency, command.figures, command.observation)
         print(jf.report.score_table(results[0]))
         if command.figures == "paper":
             print(f"\nfigures: {path.parent / 'figures'}")

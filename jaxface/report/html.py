@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from jaxface import __version__
 from jaxface.audit import AuditResult, load, timing
+from jaxface.audit.claims import paper_claims
 from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
@@ -59,6 +60,7 @@ def write(
     progress: Progress | None = None,
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
+    observation: Path | None = None,
 ) -> Path:
     """Write the report of a run as one HTML file, atomically.
 
@@ -71,6 +73,7 @@ def write(
         progress: advances with each part.
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
+        observation: folder of an observation of photographs: the other half of Table 4, among these files.
 
     Returns:
         the path of the file.
@@ -83,7 +86,7 @@ def write(
     path = result.folder / "report.html" if path is None else Path(path)
     context = build_context(result, saliency, progress)
     if figures == "paper":
-        export(context, path.parent / "figures", progress)
+        export(context, path.parent / "figures", progress, observation)
     write_text(path, page_of(context))
     return path
 
@@ -105,9 +108,10 @@ def page_of(context: ReportContext) -> str:
     ]
     transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
     search = tables.search_rows(result)
+    claims = paper_claims(result.summary, data.attrs["classifiers"]) if intervention.name == "symmetry" else []
     optional = {
         "transfer": transfer,
-        "groups": result.summary.groups or len(result.summary.comparisons),
+        "groups": result.summary.groups or result.summary.comparisons or claims,
         "search": search,
         "expressions": context.averages,
         "saliency": context.saliency or context.saliency_errors,
@@ -145,6 +149,7 @@ def page_of(context: ReportContext) -> str:
             "differences": matrix.differences(result),
         },
         groups=result.summary.groups,
+        claims=claims,
         forest=style.svg(forest, "forest", "scores with their intervals"),
         curves=inline(context.curves),
         surfaces=inline(context.surfaces),
