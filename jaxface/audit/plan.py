@@ -65,13 +65,13 @@ def blocks(items: Sequence[WorkItem], size: int) -> Iterator[list[WorkItem]]:
 def population_key(seed: int, identity: int) -> Array:
     """Return the key of a person: the same for all classifiers and population sizes.
 
-    The same as entry `identity` of `face.sample_population(population_root(seed), head, n)`.
+    Their group is entry `identity` of `face.population.balanced_groups(population_root(seed), head, n)`.
     """
     return jax.random.fold_in(population_root(seed), identity)
 
 
 def population_root(seed: int) -> Array:
-    """Return the key that `face.sample_population` takes for the run's people."""
+    """Return the key of the run's people and of the order of their groups."""
     return jax.random.fold_in(jax.random.key(seed), _POPULATION)
 
 
