@@ -25,6 +25,8 @@ from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
+from jaxface.frameworks.common.framework import Programs
+from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves
 from studies.seeds import aggregate_seeds
@@ -132,10 +134,10 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
 
     task = Task(both.labels, both.units, 4)
 
+    fns = Programs(*3 * (None,), classes, units)
+
     def ask(dataset: data.Dataset) -> dict[str, float]:
-        return evaluate_dataset(
-            classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units
-        )
+        return evaluate_dataset(fns, None, dataset, task, "labels", 4, mesh_for(4))
 
     result = ask(both)
     assert tuple(name for name in metric_names(task, "labels", True) if name in result) == tuple(result)
@@ -150,12 +152,16 @@ def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> Non
     task = Task(("anger", "happiness"), (4, 12), 224)
     state = nnx.state(nnx.eval_shape(lambda: train.FRAMEWORK.build(config, task, nnx.Rngs(0))))
 
-    def begun(net: nnx.Module, inside: nnx.State, architecture: str, start: str) -> nnx.State:
+    def begin(
+        state: nnx.State, prefix: tuple[str, ...], net: nnx.Module, architecture: str, start: str
+    ) -> nnx.State:
         assert (architecture, start) == ("convnext-b", config.start)
+        inside = subtree(state, prefix)
         assert jax.tree.structure(inside) == jax.tree.structure(nnx.state(net))
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
+        half = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
+        return replace_subtree(state, prefix, half)
 
-    monkeypatch.setattr(train, "load_initial_weights", begun)
+    monkeypatch.setattr(train, "load_initial_weights", begin)
     for path, leaf in nnx.to_flat_state(train.FRAMEWORK.initialize(config, task, state)):
         assert (leaf.get_raw_value().dtype == "float16") == (path[:2] == ("encoder", "net")), path
     assert train.FRAMEWORK.initialize(dataclasses.replace(config, start=None), task, state) is state

@@ -18,7 +18,7 @@ from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
-from jaxface.frameworks.pm2.weights import transfer_params
+from jaxface.frameworks.pm2.train import transfer_params
 from tests.framework_fixtures import Fixture, pm2_fixture
 
 FAST = {"xla_backend_optimization_level": 0}

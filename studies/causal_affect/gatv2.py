@@ -24,11 +24,11 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluation import predict_dataset
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb, unit_range
-from jaxface.frameworks.common.loop import train_steps
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.task import Task
 from studies.causal_affect.baselines import Discovery
 from studies.causal_affect.halves import mixture, task_of_halves
+from studies.training import train_steps
 
 HEADS = 4
 _SLOPE = 0.2  # of the leaky ReLU, as its authors'

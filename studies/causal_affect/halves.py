@@ -22,8 +22,8 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.images import unit_range
-from jaxface.frameworks.common.loop import train_steps
 from jaxface.frameworks.common.task import Task
+from studies.training import train_steps
 
 _SECOND_ORDER = 1000  # added to the seed of the second half's order, so that it differs from the first's
 

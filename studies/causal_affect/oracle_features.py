@@ -21,10 +21,10 @@ from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch,
 from jaxface.frameworks.causal_affect.train import CausalAffectFramework
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
-from jaxface.frameworks.common.loop import train_steps
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves as study
+from studies.training import train_steps
 
 
 class Codes(nnx.Variable):

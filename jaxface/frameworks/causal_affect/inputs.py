@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from jaxface import data
-from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
@@ -17,7 +16,7 @@ from jaxface.data.registry import parse_options
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import TrainInputs, hold_out, recipe_at
+from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
 from jaxface.frameworks.common.task import Task
 
 ALL = "all"
@@ -25,7 +24,7 @@ _STREAMS = 1000  # more than a mixture has, so that no two seeds share a stream
 
 
 @dataclass(frozen=True)
-class MixedConfig:
+class MixedConfig(ValidationConfig):
     """Which data sets are learnt from at once."""
 
     sets: tuple[str, ...] = ("causes=units", "causes=label")
@@ -41,19 +40,6 @@ class MixedConfig:
 
     weights: tuple[float, ...] = ()
     """Shares of a batch, a number for each data set; none = all alike."""
-
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of each data set that is held out for validation where it has no validation part, of people
-    where it has the column `identity`."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of each recipe that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead, for each data set."""
-
-    def __post_init__(self) -> None:
-        check(self, "data")
 
 
 @dataclass(frozen=True)

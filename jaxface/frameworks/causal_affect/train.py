@@ -18,12 +18,8 @@ from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb
 from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
-from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.task import Task
-
-NET = ("encoder", "net")
-"""Path of the ConvNeXt within the networks."""
 
 
 class CausalAffectFramework(Framework):
@@ -35,29 +31,20 @@ class CausalAffectFramework(Framework):
     predicts_units = True
 
     def image_size(self, config: CausalAffectConfig) -> int:
-        """Return the size of the encoder's faces."""
         return image_size(config)
 
     def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> CausalAffect:
-        """Build the networks, with the graphs that the config has."""
         return CausalAffect(config, task, rngs=rngs)
 
     def initialize(self, config: CausalAffectConfig, task: Task, state: nnx.State) -> nnx.State:
-        """Load ConvNeXt's weights from the file that the config names.
-
-        Raises:
-            ConfigError, CheckpointError: as `load_initial_weights`.
-        """
         if config.start is None:
             return state
         networks = nnx.eval_shape(lambda: self.build(config, task, nnx.Rngs(0)))
-        weights = load_initial_weights(networks.encoder.net, subtree(state, NET), CONVNEXT, config.start)
-        return replace_subtree(state, NET, weights)
+        return load_initial_weights(state, ("encoder", "net"), networks.encoder.net, CONVNEXT, config.start)
 
     def open_inputs(
         self, config: CausalAffectConfig, data: MixedConfig, train: TrainConfig, seed: int
     ) -> TrainInputs:
-        """Open the data sets and mix their batches."""
         return open_mixture(config, data, train, seed)
 
     def make_step(

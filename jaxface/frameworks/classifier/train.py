@@ -20,12 +20,8 @@ from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, to_rgb, unit_range
 from jaxface.frameworks.common.init_weights import load_initial_weights
-from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.task import Task
-
-NET = ("net",)
-"""Path of the classifier within what is trained."""
 
 
 class ClassifierFramework(Framework):
@@ -40,21 +36,17 @@ class ClassifierFramework(Framework):
         return card.resize_to or card.size
 
     def build(self, config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
-        """Build the network, and the attention of its loss."""
         return Student(config, task, rngs=rngs)
 
     def initialize(self, config: ClassifierConfig, task: Task, state: nnx.State) -> nnx.State:
-        """Load the weights of `config.start` into the net."""
         if config.start is None:
             return state
         net = nnx.eval_shape(lambda: Student(config, task, rngs=nnx.Rngs(0)).net)
-        weights = load_initial_weights(net, subtree(state, NET), config.architecture, config.start)
-        return replace_subtree(state, NET, weights)
+        return load_initial_weights(state, ("net",), net, config.architecture, config.start)
 
     def make_step(
         self, config: ClassifierConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef
     ) -> Step:
-        """Return the step of the cross-entropy of the column `label`, with what the config adds."""
         card = card_of(config, task)
 
         def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
@@ -73,7 +65,6 @@ class ClassifierFramework(Framework):
         return supervised_step(graphdef, loss, train)
 
     def predict(self, config: ClassifierConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits (B, K) of images (B, H, W, 3 or 1) in [0, 1]."""
         student = cast(Student, module)
         inputs = prepare(to_rgb(images), card_of(config, task))
         return student.net(cast_like(inputs, student.net))[0].astype(jnp.float32)

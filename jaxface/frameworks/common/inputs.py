@@ -18,8 +18,26 @@ RECIPE = "recipe"
 _VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besides the training's own
 
 
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig:
+    """What of the data is held out, for every framework."""
+
+    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
+    """Share of the examples that are held out for validation where none are named, of people where the data set
+    has the column `identity`; 0 = none."""
+
+    validation_images: Annotated[int, Ge(0)] = 512
+    """Images of each recipe that are rendered for validation; 0 = none."""
+
+    workers: Annotated[int, Ge(0)] = 2
+    """Threads that read images ahead, for each data set."""
+
+    def __post_init__(self) -> None:
+        check(self, "data")
+
+
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(ValidationConfig):
     """Which examples."""
 
     data: str = RECIPE
@@ -34,19 +52,6 @@ class DataConfig:
     validation: tuple[str, ...] = ()
     """NAME=VALUE for the reader of the validation set, such as split=val; none = some of the examples are held
     out."""
-
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of the examples that are held out for validation, of people where the data set has the column
-    `identity`; 0 = none."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of a recipe that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead."""
-
-    def __post_init__(self) -> None:
-        check(self, "data")
 
 
 class TrainInputs(NamedTuple):
@@ -98,11 +103,7 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
 
 
 def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Split a data set into what is trained on and what is held out, by people where it has identities.
-
-    Args:
-        share: that is held out; 0 = nothing.
-    """
+    """Split a data set into what is trained on and the share held out, by people where it has identities."""
     if not share:
         return dataset, None
     by = "identity" if "identity" in dataset.columns else None

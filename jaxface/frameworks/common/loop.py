@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,16 +14,16 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from jaxface.core import run_folder
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
-from jaxface.frameworks.common import run_folder
-from jaxface.frameworks.common.checkpoints import Checkpoints
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, Log
 from jaxface.frameworks.common.task import Task
 
 SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
@@ -86,46 +85,10 @@ def iterate_steps(
     state = fns.init(seed) if state is None else state
     if mesh is not None:
         state, root = replicate(state, mesh), replicate(root, mesh)
-    while True:
-        try:
-            batch = next(stream)
-        except StopIteration:
-            return
+    for batch in stream:
         batch = jax.device_put(dict(batch)) if mesh is None else shard_batch(batch, mesh)
         state, info = fns.update(state, batch, root)
         yield state, info
-
-
-def train_steps(
-    fns: Programs,
-    stream: Iterator[Mapping[str, Any]],
-    steps: int,
-    seed: int,
-    state: TrainState | None = None,
-) -> tuple[TrainState, dict[str, float], float]:
-    """Train for a number of steps on the default device, without validation or checkpoints.
-
-    Args:
-        stream: of batches; at least `steps` of them.
-        seed: of the first parameters and of every step.
-        state: to begin with; None = drawn by the seed.
-
-    Returns:
-        The state, the scalars of the last step, and the CPU seconds (all threads) of all steps but the first,
-        which compiles.
-    """
-    start_time = time.process_time()
-    info: Info = {}
-    for step, (after, info) in zip(range(steps), iterate_steps(fns, stream, seed, state), strict=False):
-        state = after
-        if step == 0:
-            jax.block_until_ready(info)
-            start_time = time.process_time()
-    if state is None:
-        raise ValueError(f"steps = {steps}: must be at least 1")
-    scalars = to_scalars(info)
-    jax.block_until_ready(state)
-    return state, scalars, time.process_time() - start_time
 
 
 def fit(
@@ -168,20 +131,26 @@ def fit(
     names = metric_names(task, framework.output, framework.predicts_units)
     if train.monitor and train.monitor not in names:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
-    run_folder.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
+    all_settings = {
+        "framework": framework.name,
+        "seed": seed,
+        "data": dict(settings or {}),
+        "model": to_dict(config),
+        "train": to_dict(train),
+        "task": to_dict(task),
+    }
+    run_folder.claim(folder, all_settings, "training")
+    run_folder.note_environment(folder)
     mesh = mesh_for(train.batch // train.accumulate, devices)
     fns = programs(framework, config, task, train)
     state = replicate(fns.init(seed), mesh)
-    checkpoints, best = (
-        Checkpoints(folder / run_folder.CHECKPOINTS),
-        Checkpoints(folder / run_folder.BEST, keep=1),
-    )
+    checkpoints, best = Checkpoints(folder / CHECKPOINTS), Checkpoints(folder / BEST, keep=1)
     loop = LoopState()
     if checkpoints.steps():
         state, notes = checkpoints.restore(checkpoints.steps()[-1], state)
         loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
-    log = run_folder.Log(folder, loop.step)
+    log = Log(folder, loop.step)
 
     def save_checkpoint() -> None:
         if loop.step not in checkpoints.steps():
@@ -189,26 +158,18 @@ def fit(
             checkpoints.save(loop.step, state, notes)
 
     def evaluate(dataset: Dataset) -> None:
-        metrics = evaluate_dataset(
-            fns.predict,
-            state.eval_state(),
-            dataset,
-            task,
-            framework.output,
-            train.batch,
-            mesh=mesh,
-            predict_units=fns.predict_units,
-        )
+        network = state.eval_state()
+        metrics = evaluate_dataset(fns, network, dataset, task, framework.output, train.batch, mesh)
         log.write(loop.step, **{f"validation_{name}": value for name, value in metrics.items()})
         if _is_best(loop, metrics, train.monitor):
-            best.save(loop.step, state.eval_state(), {"metrics": metrics})
+            best.save(loop.step, network, {"metrics": metrics})
 
     progress.start(f"train {framework.name}", train.steps, loop.step)
     info: Info = {}
     try:
         with interruptible() as stop_requested:
             steps = iterate_steps(fns, stream, seed, state, mesh)
-            while loop.step < train.steps and not _should_stop(loop, train):
+            while loop.step < train.steps and not 0 < train.patience <= loop.stale_evaluations:
                 if stop_requested():
                     _finite_scalars(info, loop.step, checkpoints)
                     save_checkpoint()
@@ -270,19 +231,6 @@ def to_scalars(info: Info) -> dict[str, float]:
     return {name: float(value) for name, value in jax.device_get(dict(info)).items()}
 
 
-def _all_settings(
-    framework: Framework, config: Any, train: TrainConfig, task: Task, seed: int, data: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "framework": framework.name,
-        "seed": seed,
-        "data": dict(data),
-        "model": to_dict(config),
-        "train": to_dict(train),
-        "task": to_dict(task),
-    }
-
-
 def _finite_scalars(info: Info, step: int, checkpoints: Checkpoints) -> dict[str, float]:
     scalars = to_scalars(info)
     for name in ("loss", "gradient_norm"):
@@ -308,7 +256,3 @@ def _is_best(loop: LoopState, metrics: dict[str, float], monitor: str) -> bool:
     else:
         loop.stale_evaluations += 1
     return better
-
-
-def _should_stop(loop: LoopState, train: TrainConfig) -> bool:
-    return bool(train.patience) and loop.stale_evaluations >= train.patience

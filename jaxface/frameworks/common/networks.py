@@ -10,12 +10,12 @@ from jaxface import classify, data
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
 from jaxface.core.errors import DataError
+from jaxface.core.run_folder import SETTINGS
 from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset
-from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
+from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.run_folder import RUN
 from jaxface.frameworks.common.task import OutputKind, Task
 from jaxface.frameworks.common.training import RestoredRun, restore
 
@@ -31,7 +31,7 @@ def load_network(network: str | Path) -> Network:
         CardError, CheckpointError, StoreError, TrainingError: nothing that can be loaded.
     """
     folder = Path(network)
-    if (folder / RUN).is_file() and not (folder / CARD_FILE).is_file():
+    if (folder / SETTINGS).is_file() and not (folder / CARD_FILE).is_file():
         return restore(folder)
     return classify.load(str(network))
 
@@ -68,45 +68,22 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
     framework = run.framework
     if framework.predicts_units:
         dataset = data.concat([dataset], run.task.labels, run.task.units)
-    fns = programs(framework, run.model, run.task, run.train)
-    metrics = evaluate_dataset(
-        fns.predict,
-        run.result.state,
-        dataset,
-        run.task,
-        framework.output,
-        batch,
-        mesh=mesh_for(batch),
-        predict_units=fns.predict_units,
-    )
-    about = {
-        "network": str(run.folder),
-        "data": dataset.name,
-        "images": len(dataset),
-        "left_out": dataset.report.missing,
-    }
-    return {**about, **metrics}
+    fns, state = programs(framework, run.model, run.task, run.train), run.result.state
+    metrics = evaluate_dataset(fns, state, dataset, run.task, framework.output, batch, mesh_for(batch))
+    about = {"network": str(run.folder), "data": dataset.name}
+    return {**about, "images": len(dataset), "left_out": dataset.report.missing, **metrics}
 
 
 def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
     match = _match_units if classifier.card.multilabel else _match_classes
     common = match(classifier, dataset)
-    size = input_size(classifier)
-    stream = data.batches(common.dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")
-    # The classifier runs by its own batches, on host or device: `predict_dataset` would jit it.
-    logits = [
-        np.asarray(classifier.logits(_as_rgb(examples["image"])))[examples["mask"]] for examples in stream
-    ]
-    metrics = compute_metrics(
-        common.task, common.output, np.concatenate(logits)[:, common.indices], common.columns
+    size, images = input_size(classifier), len(common.dataset)
+    logits = predict_dataset(
+        lambda _, images: classifier.logits(_as_rgb(np.asarray(images))), None, common.dataset, batch, size=size
     )
-    about = {
-        "network": classifier.name,
-        "data": dataset.name,
-        "images": len(common.dataset),
-        "left_out": len(dataset) - len(common.dataset),
-    }
-    return {**about, **metrics}
+    metrics = compute_metrics(common.task, common.output, logits[:, common.indices], common.columns)
+    about = {"network": classifier.name, "data": dataset.name}
+    return {**about, "images": images, "left_out": len(dataset) - images, **metrics}
 
 
 class _Common(NamedTuple):

@@ -12,7 +12,7 @@ from jaxface.classify.nets.ir50 import Ir50
 from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.classify.weights import fill
-from jaxface.frameworks.common.state import replace_subtree, subtree
+from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.grefel.config import GrefelConfig
 from jaxface.frameworks.grefel.extractor import POSTER, Extractor
 

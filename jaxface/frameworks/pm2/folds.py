@@ -7,10 +7,10 @@ import numpy as np
 
 from jaxface.core.config import from_dict
 from jaxface.core.errors import DataError
+from jaxface.core.run_folder import read_settings
 from jaxface.core.sharding import mesh_for
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.run_folder import read_settings
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2.inputs import Pm2Data
@@ -32,7 +32,7 @@ def evaluate_folds(folders: Sequence[str | Path]) -> dict[str, float]:
     folds: list[Fold] = []
     task: Task | None = None
     for folder in map(Path, folders):
-        run, settings = restore(folder, FRAMEWORK), read_settings(folder)
+        run, settings = restore(folder, FRAMEWORK), read_settings(folder, "training")
         table = {name: value for name, value in settings["data"].items() if name != "examples"}
         data = from_dict(Pm2Data, table)
         validation = FRAMEWORK.open_inputs(run.model, data, run.train, settings["seed"]).validation

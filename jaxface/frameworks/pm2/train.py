@@ -1,15 +1,18 @@
 """PM2's framework: what is built, trained and predicted."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import jax.numpy as jnp
 from flax import nnx
 
+from jaxface.core.errors import CheckpointError, ConfigError
+from jaxface.core.run_folder import SETTINGS
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Framework, Step
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
+from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
@@ -18,7 +21,6 @@ from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.inputs import Pm2Data, open_domains
 from jaxface.frameworks.pm2.networks import Detector, combine_logits
-from jaxface.frameworks.pm2.weights import initial_params
 
 
 class Pm2Framework(Framework):
@@ -33,27 +35,36 @@ class Pm2Framework(Framework):
     )
 
     def image_size(self, config: Pm2Config) -> int:
-        """Return the size of the encoder's faces."""
         return ENCODERS[config.encoder].size
 
     def build(self, config: Pm2Config, task: Task, rngs: nnx.Rngs) -> Detector:
-        """Build the networks, whichever the method."""
         return Detector(config, task, rngs=rngs)
 
     def initialize(self, config: Pm2Config, task: Task, state: nnx.State) -> nnx.State:
-        """Load what `config.start` names; raises as `weights.initial_params`."""
+        """Load what `config.start` names.
 
-        def read_run(folder: Path) -> nnx.State:
-            return restore(folder, self).result.state
-
-        return initial_params(config, task, state, read_run)
+        Raises:
+            ConfigError: an encoder without published weights, or nothing of this name.
+            CheckpointError: what does not fit.
+            StoreError, TrainingError: the folder of a training that cannot be read.
+        """
+        if config.start is None:
+            return state
+        if (Path(config.start) / SETTINGS).is_file():
+            return transfer_params(state, restore(Path(config.start), self).result.state, config.start)
+        entry = ENCODERS[config.encoder]
+        if not entry.architecture:
+            raise ConfigError(
+                f"start = {config.start!r} is no training's folder, and the encoder {config.encoder!r} has no "
+                "published weights"
+            )
+        net = nnx.eval_shape(lambda: entry.build(config, task.units, nnx.Rngs(0))).net
+        return load_initial_weights(state, ("encoder", "net"), net, entry.architecture, config.start)
 
     def open_inputs(self, config: Pm2Config, data: Pm2Data, train: TrainConfig, seed: int) -> TrainInputs:
-        """Open the domains that the method needs."""
         return open_domains(config, data, train, seed)
 
     def make_step(self, config: Pm2Config, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-        """Return the method's step: one loss, or three in turn."""
         return steps.make_step(config, train, graphdef)
 
     def predict(self, config: Pm2Config, task: Task, module: nnx.Module, images: Array) -> Array:
@@ -62,6 +73,32 @@ class Pm2Framework(Framework):
         features = detector.encoder(cast_like(imagenet_normalize(images), detector.first))
         first, second = (logits.astype(jnp.float32) for logits in detector.classify(features))
         return combine_logits(first, second)
+
+
+def transfer_params(state: nnx.State, other: nnx.State, origin: str) -> nnx.State:
+    """Return the state with the parameters of another one of the same encoder and classifiers.
+
+    A discriminator, which only one of them may have, keeps its initial weights.
+
+    Raises:
+        CheckpointError: other networks, or classifiers of other action units.
+    """
+    leaves = dict(nnx.to_flat_state(other))
+
+    def transfer(path: tuple[Any, ...], leaf: Any) -> Any:
+        if path[0] == "discriminator":
+            return leaf
+        if path not in leaves:
+            raise CheckpointError(f"{origin} has no {'/'.join(map(str, path))!r}; name one of the same encoder")
+        array = leaves[path][...]
+        if array.shape != leaf[...].shape:
+            raise CheckpointError(
+                f"{origin} has {'/'.join(map(str, path))!r} of shape {array.shape}, wanted {leaf[...].shape}: "
+                "train both for the same action units (the same data.source and data.target) and config"
+            )
+        return leaf.replace(jnp.array(array))  # a copy: a step donates what it trains
+
+    return nnx.from_flat_state([(path, transfer(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
 
 FRAMEWORK = Pm2Framework()

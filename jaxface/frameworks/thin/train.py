@@ -15,11 +15,10 @@ from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, unit_range
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.common.training import restore
-from jaxface.frameworks.thin.config import ThinConfig
+from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.losses import cross_entropy
-from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, ThinOutputs
-from jaxface.frameworks.thin.weights import exogenous_states, insert_exogenous
+from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, ThinOutputs, exogenous_classes
+from jaxface.frameworks.thin.weights import insert_exogenous, read_exogenous
 
 TRAINABLE = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("exogenous")))
 """phi, theta and psi of Eq. 8. tau and sigma are constants, through which the gradient passes."""
@@ -35,11 +34,9 @@ class ThinFramework(Framework):
     )
 
     def image_size(self, config: ThinConfig) -> int | None:
-        """Return VGG's 224 pixels; the small encoders take any size."""
         return 224 if config.encoder == "vgg16-face" else None
 
     def build(self, config: ThinConfig, task: Task, rngs: nnx.Rngs) -> Thin | ExogenousNetwork:
-        """Build the networks of the variant; the exogenous ones untrained, see `initialize`."""
         if config.variant == "exogenous":
             return ExogenousNetwork(config, task, len(task.labels), rngs=rngs)
         return Thin(config, task, rngs=rngs)
@@ -62,11 +59,12 @@ class ThinFramework(Framework):
                     "control)"
                 )
             return state
-
-        def read_run(folder: Path) -> nnx.State:
-            return restore(folder, self).result.state
-
-        return insert_exogenous(config, state, exogenous_states(config, task, read_run))
+        classes = exogenous_classes(config, task)
+        networks = [
+            None if place == UNTRAINED else read_exogenous(self, config, task, count, Path(place))
+            for count, place in zip(classes, config.exogenous_weights, strict=True)
+        ]
+        return insert_exogenous(config, state, networks)
 
     def make_step(self, config: ThinConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
         """Return the step of Eq. 8 over all but the exogenous networks, or of the exogenous one alone."""

@@ -1,8 +1,6 @@
 """Trained exogenous networks: read from a folder or file, and inserted into THIN's state."""
 
-from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,43 +11,30 @@ from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.nets import vgg
 from jaxface.classify.weights import fill, flat_arrays
 from jaxface.core.errors import CheckpointError
-from jaxface.frameworks.common.state import replace_subtree, subtree
+from jaxface.frameworks.common.framework import Framework
+from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
-from jaxface.frameworks.thin.networks import ExogenousNetwork, exogenous_classes
+from jaxface.frameworks.common.training import restore
+from jaxface.frameworks.thin.config import ThinConfig
+from jaxface.frameworks.thin.networks import ExogenousNetwork
 
 _VGG_PATHS = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16 -> path in an exogenous network
 
 
-def exogenous_states(
-    config: ThinConfig, task: Task, read_run: Callable[[Path], nnx.State]
-) -> list[nnx.State | None]:
-    """Return the state of each exogenous network that the config names; None where it stays untrained.
-
-    Args:
-        read_run: folder of a training -> the state of its network.
+def read_exogenous(framework: Framework, config: ThinConfig, task: Task, classes: int, path: Path) -> nnx.State:
+    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's checkpoint.
 
     Raises:
         CheckpointError: a file that is missing or does not fit.
         StoreError, TrainingError: a training's folder that cannot be read.
     """
-    return [
-        None if place == UNTRAINED else read_exogenous(config, task, classes, Path(place), read_run)
-        for classes, place in zip(exogenous_classes(config, task), config.exogenous_weights, strict=True)
-    ]
-
-
-def read_exogenous(
-    config: ThinConfig, task: Task, classes: int, path: Path, read_run: Callable[[Path], nnx.State]
-) -> nnx.State:
-    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's
-    checkpoint."""
     abstract = nnx.eval_shape(lambda: ExogenousNetwork(config, task, classes, rngs=nnx.Rngs(0)))
     if path.is_dir():
-        return fill(nnx.state(abstract), flat_arrays(read_run(path)), str(path))
+        return fill(nnx.state(abstract), flat_arrays(restore(path, framework).result.state), str(path))
     tensors = checkpoints.read(path)
     if config.encoder == "vgg16-face":
-        return _read_vgg(classes, tensors, str(path))
+        net = nnx.eval_shape(lambda: vgg.Vgg16(classes, rngs=nnx.Rngs(0)))
+        return of_vgg(fill(nnx.state(net), Translated(net, vgg.TORCH, tensors, str(path)), str(path)))
     return fill(nnx.state(abstract), tensors, str(path))
 
 
@@ -71,11 +56,6 @@ def insert_exogenous(config: ThinConfig, state: nnx.State, exogenous: list[nnx.S
         encoder = jax.tree.map(jnp.array, subtree(exogenous[0], ("encoder",)))
         state = replace_subtree(state, ("endogenous",), encoder)
     return state
-
-
-def _read_vgg(classes: int, tensors: Mapping[str, Any], origin: str) -> nnx.State:
-    module = nnx.eval_shape(lambda: vgg.Vgg16(classes, rngs=nnx.Rngs(0)))
-    return of_vgg(fill(nnx.state(module), Translated(module, vgg.TORCH, tensors, origin), origin))
 
 
 def of_vgg(state: nnx.State) -> nnx.State:
