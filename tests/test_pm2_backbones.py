@@ -13,7 +13,7 @@ from jaxface.frameworks.common.step import train_mode
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
 from jaxface.frameworks.pm2.backbones.attention_maps import attention, places, resize_nearest, scale_gradient
-from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, join_cells, split_cells
+from jaxface.frameworks.pm2.backbones.drml import RegionConvolution, join_cells, split_cells
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.networks import Detector

@@ -13,7 +13,7 @@ from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
+from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, normalize
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch
 from jaxface.frameworks.common.task import Task
 
@@ -80,8 +80,8 @@ def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask:
     np.fill_diagonal(unit_edges, 0.0)
     rules = None
     if network.expressions is not None:
-        rules = _normalize(np.asarray(_logit_changes(network.expressions, features, of_present, of_absent)))
-    return _to_signed_graph(task, _normalize(unit_edges), rules)
+        rules = normalize(np.asarray(_logit_changes(network.expressions, features, of_present, of_absent)))
+    return _to_signed_graph(task, normalize(unit_edges), rules)
 
 
 def _group_mean(features: Array, group: Array) -> Array:
@@ -100,11 +100,6 @@ def _logit_changes(branch: GraphBranch, features: Array, present: Array, absent:
         return logits(features.at[:, unit].set(present[unit])) - logits(features.at[:, unit].set(absent[unit]))
 
     return jax.jit(lambda units: jax.lax.map(change, units))(jnp.arange(features.shape[1])).T
-
-
-def _normalize(changes: np.ndarray) -> np.ndarray:
-    largest = np.abs(changes).max(initial=0.0)
-    return changes / largest if largest > 0.0 else changes
 
 
 def _to_signed_graph(task: Task, unit_edges: np.ndarray, rules: np.ndarray | None) -> SignedGraph:

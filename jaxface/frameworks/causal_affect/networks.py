@@ -10,9 +10,8 @@ from jaxface.classify.nets.layers import Dense
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig
-from jaxface.frameworks.causal_affect.edges import aggregate, importance, without_loops
+from jaxface.frameworks.causal_affect.edges import aggregate, importance, intervene, without_loops
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead
-from jaxface.frameworks.causal_affect.interventions import intervene
 from jaxface.frameworks.common.task import Task
 
 
@@ -92,7 +91,7 @@ class MessagePassing(nnx.Module):
         self, edges: Array, features: Array, noise: Array, sharpness: float
     ) -> tuple[Array, Array]:
         """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
-        `interventions.intervene`.
+        `edges.intervene`.
 
         Args:
             edges: (B, K, T, S).

@@ -50,32 +50,25 @@ class CausalAffectFramework(Framework):
     def make_step(
         self, config: CausalAffectConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef
     ) -> Step:
-        """Return the step of Eq. 16 with one optimizer."""
-
         def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             network = cast(CausalAffect, module)
             k_images, k_losses = jax.random.split(key)
-            images = imagenet_normalize(to_rgb(augment(k_images, batch["image"], config.augment)))
-            outputs = to_float32(network(cast_like(images, network)))
+            outputs = forward_eval(network, augment(k_images, batch["image"], config.augment))
             value, terms = total_loss(config, network, outputs, batch, k_losses)
             return value, {**terms, **monitors(config, outputs, batch)}
 
         return supervised_step(graphdef, loss, train)
 
     def predict(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits of the expressions, (B, C); (B, 0) where none are learnt."""
         return expression_logits(forward_eval(module, images), config)
 
     def predict_units(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits of the action units, (B, U)."""
         return unit_logits(forward_eval(module, images), config)
 
 
 def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict[str, Array]:
-    """Return the F1 of the units by their own features, and the accuracy of the expressions with a label.
-
-    The F1, of all units and examples pooled, falls first where a bottleneck is too narrow.
-    """
+    """Return the pooled F1 of the units by their own features, which falls first where a bottleneck is too
+    narrow, and the accuracy of the expressions with a label."""
     present, mask = batch["units"] > 0.5, batch["units_known"]
     prediction = outputs.feature_logits > 0.0
     true_positives = (present & prediction & mask).sum()
@@ -88,15 +81,11 @@ def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict
     return metrics | {"accuracy": correct.sum() / jnp.maximum((label >= 0).sum(), 1)}
 
 
-def to_float32(outputs: Outputs) -> Outputs:
-    """Cast the outputs to float32, whatever the networks compute in."""
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
-
-
 def forward_eval(module: nnx.Module, images: Array) -> Outputs:
-    """Return the networks' outputs for images (B, H, W, 3 or 1) in [0, 1], in inference mode; float32."""
+    """Return the networks' outputs for images (B, H, W, 3 or 1) in [0, 1]; float32."""
     network = cast(CausalAffect, module)
-    return to_float32(network(cast_like(imagenet_normalize(to_rgb(images)), network)))
+    outputs = network(cast_like(imagenet_normalize(to_rgb(images)), network))
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
 
 
 FRAMEWORK = CausalAffectFramework()

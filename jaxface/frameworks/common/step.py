@@ -33,9 +33,7 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
     optimizer = make_optimizer(train.optimizer, train.steps)
 
     def init(state: nnx.State) -> TrainState:
-        params, non_trainable = nnx.split_state(state, trainable, ...)
-        ema = jax.tree.map(jnp.array, params) if train.ema else None
-        return TrainState(params, non_trainable, optimizer.init(params), jnp.zeros((), jnp.int32), ema)
+        return init_train_state(state, trainable, optimizer.init, train)
 
     gradient = grad_fn(graphdef, loss, train.dtype, trainable)
 
@@ -51,6 +49,15 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
         return TrainState(params, non_trainable, opt_state, state.step + 1, ema), info
 
     return Step(init, update)
+
+
+def init_train_state(
+    state: nnx.State, trainable: Any, init_optimizers: Callable[[nnx.State], Any], train: TrainConfig
+) -> TrainState:
+    """Return the state before the first step; `trainable` is an NNX filter."""
+    params, non_trainable = nnx.split_state(state, trainable, ...)
+    ema = jax.tree.map(jnp.array, params) if train.ema else None
+    return TrainState(params, non_trainable, init_optimizers(params), jnp.zeros((), jnp.int32), ema)
 
 
 def step_fraction(state: TrainState, train: TrainConfig) -> Array:

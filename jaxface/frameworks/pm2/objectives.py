@@ -15,7 +15,7 @@ from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
 from jaxface.frameworks.common.step import Loss
-from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moment_matching
+from jaxface.frameworks.pm2 import adaptation
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.losses import discrepancy, masked_mean, paired_moments, unit_loss
@@ -33,8 +33,7 @@ def single_loss(config: Pm2Config) -> Loss:
         names = ("image",) if config.method == "direct" else ("image", "target")
         faces = augment_faces(config, detector, batch, key, names)
         features = encode(config, detector, faces)
-        labels = augment_landmarks(config, batch, key)
-        value = source_loss(config, detector, features["image"], faces["image"], labels)
+        value = source_loss(config, detector, features["image"], faces["image"], batch, key)
         if config.method == "direct":
             return value, {"unit_loss": value}
         gap = domain_discrepancy(config, detector, features["image"], features["target"], step_fraction)
@@ -50,19 +49,19 @@ def domain_discrepancy(
     settings = config.adaptation
     source, target = source.astype(jnp.float32), target.astype(jnp.float32)
     if config.method == "dan":
-        return kernels.dan(source, target, settings.kernels)
+        return adaptation.dan(source, target, settings.kernels)
     probabilities = [mean_probability(detector, features) for features in (source, target)]
     if config.method == "jan":
-        return kernels.jan((source, probabilities[0]), (target, probabilities[1]), settings.kernels)
+        return adaptation.jan((source, probabilities[0]), (target, probabilities[1]), settings.kernels)
     if detector.discriminator is None:
         raise ConfigError(f"{config.method!r} has no discriminator; build the network for this method")
-    scale = adversarial.reversal_scale(step_fraction, settings.reversal)
-    inputs = [adversarial.reverse(features, scale) for features in (source, target)]
+    scale = adaptation.reversal_scale(step_fraction, settings.reversal)
+    inputs = [adaptation.reverse(features, scale) for features in (source, target)]
     if config.method == "cdan":
-        joint = jax.vmap(adversarial.joint)
+        joint = jax.vmap(adaptation.joint)
         inputs = [joint(*pair) for pair in zip(inputs, probabilities, strict=True)]
     logits = [detector.discriminator(features).astype(jnp.float32) for features in inputs]
-    return adversarial.domain_loss(*logits)
+    return adaptation.domain_loss(*logits)
 
 
 def first_step(config: Pm2Config) -> Loss:
@@ -78,11 +77,11 @@ def first_step(config: Pm2Config) -> Loss:
         names = (*names, "target") if config.method == "m3sda" else names
         faces = augment_faces(config, detector, batch, key, names)
         features = encode(config, detector, faces)
-        labels = augment_landmarks(config, batch, key)
-        value = source_loss(config, detector, features["image"], faces["image"], labels)
+        value = source_loss(config, detector, features["image"], faces["image"], batch, key)
         if config.method == "m3sda":
             avatars = [
-                classifier_loss(config, detector, features[name], batch, pair_mask(batch)) for name in PAIR[1:]
+                classifier_loss(config, detector, features[name], batch, batch.get("paired"))
+                for name in PAIR[1:]
             ]
             value = (value + sum(avatars) / len(avatars)) / 2.0
         if not config.needs_pairs or config.beta == 0.0:
@@ -96,18 +95,18 @@ def first_step(config: Pm2Config) -> Loss:
 def moment_loss(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> Array:
     """Return L_PM2 of a batch (Eq. 6), or M3SDA's distance of three domains: faces, avatars, target."""
     exact = {name: array.astype(jnp.float32) for name, array in features.items()}
+    mask = batch.get("paired")  # of the faces that have avatars; None = all
     if config.method == "pm2":
         distance = functools.partial(paired_moments, over=config.reduction)
-        distances = jax.vmap(distance)(*(exact[name] for name in PAIR))
-        return masked_mean(distances, pair_mask(batch))
-    settings, mask = config.adaptation, pair_mask(batch)
+        return masked_mean(jax.vmap(distance)(*(exact[name] for name in PAIR)), mask)
+    settings = config.adaptation
     avatar_mask = None if mask is None else jnp.concatenate([mask, mask])
     avatars = jnp.concatenate([exact["female"], exact["male"]])
     moments = [
-        moment_matching.moments(domain, settings.moments, settings.central, domain_mask)
+        adaptation.moments(domain, settings.moments, settings.central, domain_mask)
         for domain, domain_mask in ((exact["image"], None), (avatars, avatar_mask), (exact["target"], None))
     ]
-    return moment_matching.multi_source(moments[:2], moments[2], config.reduction)
+    return adaptation.multi_source(moments[:2], moments[2], config.reduction)
 
 
 def second_step(config: Pm2Config) -> Loss:
@@ -141,11 +140,22 @@ def third_step(config: Pm2Config) -> Loss:
     return loss
 
 
-def source_loss(config: Pm2Config, detector: Detector, features: Array, faces: Array, batch: Batch) -> Array:
-    """Return the classifiers' loss on the labelled faces, plus the encoder's own where it has one."""
-    encoder_loss = ENCODERS[config.encoder].loss
-    value = classifier_loss(config, detector, features, batch)
-    return value if encoder_loss is None else value + encoder_loss(detector.encoder, faces, batch)
+def source_loss(
+    config: Pm2Config, detector: Detector, features: Array, faces: Array, batch: Batch, key: Array
+) -> Array:
+    """Return the classifiers' loss on the labelled faces, plus the encoder's own where it has one.
+
+    The batch's landmarks, if any, are moved as `augment_faces` moves the faces.
+    """
+    value, encoder_loss = classifier_loss(config, detector, features, batch), ENCODERS[config.encoder].loss
+    if encoder_loss is None:
+        return value
+    if "landmarks" in batch:
+        k_source, _ = jax.random.split(key)
+        order = mirror_order(batch["landmarks"].shape[1])
+        landmarks = augment_points(k_source, batch["landmarks"], config.augment, order)
+        batch = {**batch, "landmarks": landmarks}
+    return value + encoder_loss(detector.encoder, faces, batch)
 
 
 def classifier_loss(
@@ -178,11 +188,6 @@ def mean_probability(detector: Detector, features: Array) -> Array:
     return (first + second) / 2.0
 
 
-def pair_mask(batch: Batch) -> Array | None:
-    """Return the mask (B,) of faces that have avatars; None = all."""
-    return batch.get("paired")
-
-
 def augment_faces(
     config: Pm2Config, detector: Detector, batch: Batch, key: Array, names: tuple[str, ...]
 ) -> dict[str, Array]:
@@ -198,25 +203,9 @@ def augment_faces(
             f"method {config.method!r} needs {missing[0]!r} images, which the data do not have; name "
             f"data.{'target' if missing[0] == 'target' else 'pairs'}"
         )
-    return {
-        name: cast_like(
-            imagenet_normalize(
-                augment(k_target if name == "target" else k_source, batch[name], config.augment)
-            ),
-            detector.first,
-        )
-        for name in names
-    }
-
-
-def augment_landmarks(config: Pm2Config, batch: Batch, key: Array) -> Batch:
-    """Return the batch with its landmarks, if any, moved as `augment_faces` moves the faces."""
-    landmarks = batch.get("landmarks")
-    if landmarks is None:
-        return batch
-    k_source, _ = jax.random.split(key)
-    order = mirror_order(landmarks.shape[1])
-    return {**batch, "landmarks": augment_points(k_source, landmarks, config.augment, order)}
+    keys = {name: k_target if name == "target" else k_source for name in names}
+    images = {name: augment(key, batch[name], config.augment) for name, key in keys.items()}
+    return {name: cast_like(imagenet_normalize(each), detector.first) for name, each in images.items()}
 
 
 def encode(config: Pm2Config, detector: Detector, faces: Mapping[str, Array]) -> dict[str, Array]:

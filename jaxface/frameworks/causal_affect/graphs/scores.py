@@ -88,8 +88,8 @@ def between_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) -> 
         precision=average_precision(strength[off_diagonal], real[off_diagonal]),
         skeleton_auroc=auroc(pair_strength, pair_real),
         skeleton_precision=average_precision(pair_strength, pair_real),
-        direction=float(_direction_score(strength)[real].mean()) if real.any() else float("nan"),
-        sign=float((np.sign(stronger) == np.sign(truth))[real].mean()) if real.any() else float("nan"),
+        direction=_mean(_direction_score(strength)[real]),
+        sign=_mean((np.sign(stronger) == np.sign(truth))[real]),
         hamming=hamming(weights, pairs, truth),
         hamming_own=hamming(weights, own, truth),
         edges_own=int(own.sum()),
@@ -100,7 +100,6 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
     """Return scores of edges from units to expressions, both (U, E)."""
     strength, real = np.abs(weights).reshape(-1), (truth != 0.0).reshape(-1)
     area, precision = auroc(strength, real), average_precision(strength, real)
-    correct = (np.sign(weights) == np.sign(truth)).reshape(-1)[real]
     own = strength > threshold
     return EdgeScores(
         auroc=area,
@@ -108,7 +107,7 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
         skeleton_auroc=area,
         skeleton_precision=precision,
         direction=float("nan"),
-        sign=float(correct.mean()) if real.any() else float("nan"),
+        sign=_mean((np.sign(weights) == np.sign(truth)).reshape(-1)[real]),
         hamming=float((_largest(strength, int(real.sum())) != real).sum()),
         hamming_own=float((own != real).sum()),
         edges_own=int(own.sum()),
@@ -134,44 +133,36 @@ def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
 
 
 def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreement]:
-    """Compare the edges of two graphs, those that are not 0, on the nodes that both have.
+    """Compare the edges of two graphs that are not 0, on the nodes that both have: threshold graphs first.
 
     Returns:
-        between units, and from units to expressions. Threshold graphs first.
+        between units, and from units to expressions.
     """
     units = [unit for unit in one.units if unit in other.units]
     names = [name for name in one.expressions if name in other.expressions]
     first, second = restrict(one, units, names), restrict(other, units, names)
-    return (
-        _agreement(first.between, second.between),
-        _agreement(first.to_expressions, second.to_expressions),
-    )
+    between = _agreement(first.between, second.between)
+    return between, _agreement(first.to_expressions, second.to_expressions)
 
 
 def auroc(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the probability that a true edge is stronger than a false one, ties counting half; nan
-    without either.
+    """Return the probability that a true edge is stronger than a false one, a tie being 1/2; nan without both.
 
     Args:
         strength: (N,); real: (N,) bool.
     """
     true, false = strength[real][:, None], strength[~real][None]
-    if not true.size or not false.size:
-        return float("nan")
-    return float(((true > false) + 0.5 * (true == false)).mean())
+    return _mean((true > false) + 0.5 * (true == false))
 
 
 def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the mean over true edges of the precision among all that are at least as strong; nan
-    without true edges.
+    """Return the mean over true edges of the precision among all that are at least as strong; nan without any.
 
     Args:
         strength: (N,); real: (N,) bool.
     """
-    if not real.any():
-        return float("nan")
     at_least = strength[None] >= strength[real][:, None]
-    return float(((at_least & real[None]).sum(1) / at_least.sum(1)).mean())
+    return _mean((at_least & real[None]).sum(1) / at_least.sum(1))
 
 
 def _direction_score(strength: np.ndarray) -> np.ndarray:
@@ -189,9 +180,8 @@ def _largest(strength: np.ndarray, count: int) -> np.ndarray:
 def _agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
     both, either = (one != 0.0) & (other != 0.0), (one != 0.0) | (other != 0.0)
     same_sign = np.sign(one) == np.sign(other)
-    return Agreement(
-        jaccard=float(both.sum() / either.sum()) if either.any() else float("nan"),
-        same_sign=float(same_sign[both].mean()) if both.any() else float("nan"),
-        n_shared=int(both.sum()),
-        n_either=int(either.sum()),
-    )
+    return Agreement(_mean(both[either]), _mean(same_sign[both]), int(both.sum()), int(either.sum()))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")

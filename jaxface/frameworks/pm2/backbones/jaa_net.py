@@ -5,13 +5,14 @@ landmarks, attention around the landmarks, refined, local features of every unit
 face.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import Dense
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
@@ -23,10 +24,47 @@ from jaxface.frameworks.pm2.backbones.attention_maps import (
     resize_nearest,
     scale_gradient,
 )
-from jaxface.frameworks.pm2.backbones.regions import MultiScaleRegions, Pyramid
+from jaxface.frameworks.pm2.backbones.drml import RegionConvolution
 
 ENHANCEMENT = 2.0
 """Factor of the gradient from the units to the refinement (lambda_3)."""
+
+
+class MultiScaleRegions(nnx.Module):
+    """JAA-Net's hierarchical region layer: a convolution, and on its way grids of 8, 4 and 2 cells an edge,
+    whose concatenated maps are added to it; then batch normalization and ReLU (Shao et al. 2018, section
+    3.1)."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
+        half, quarter = outputs // 2, outputs // 4
+        self.convolution = Convolution(inputs, outputs, rngs=rngs)
+        self.fine = RegionConvolution(outputs, half, 8, rngs=rngs)
+        self.middle = RegionConvolution(half, quarter, 4, rngs=rngs)
+        self.coarse = RegionConvolution(quarter, quarter, 2, rngs=rngs)
+        self.norm = BatchNorm(outputs)
+
+    def __call__(self, maps: Array) -> Array:
+        maps = self.convolution(maps)
+        fine = self.fine(maps)
+        middle = self.middle(fine)
+        branches = jnp.concatenate([fine, middle, self.coarse(middle)], axis=-1)
+        return jax.nn.relu(self.norm(maps + branches))
+
+
+class Pyramid(nnx.Module):
+    """Three times two 3 x 3 convolutions with batch normalization and ReLU, each pair followed by pooling:
+    (B, H, W, in) -> (B, H // 8, W // 8, 20 unit), in JAA-Net for landmarks, the whole face and each unit."""
+
+    def __init__(self, inputs: int, unit: int, *, rngs: nnx.Rngs) -> None:
+        edges = (inputs, 12 * unit, 12 * unit, 16 * unit, 16 * unit, 20 * unit, 20 * unit)
+        self.convolutions = nnx.List([Convolution(a, b, rngs=rngs) for a, b in pairwise(edges)])
+        self.norms = nnx.List([BatchNorm(width) for width in edges[1:]])
+
+    def __call__(self, maps: Array) -> Array:
+        for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            maps = jax.nn.relu(norm(convolution(maps)))
+            maps = max_pool(maps, 2, 2, "VALID") if index % 2 else maps
+        return maps
 
 
 class JaaOutputs(NamedTuple):
