@@ -1,7 +1,8 @@
 """Learning frameworks: train a network that can then be audited, and evaluate any network on a data set.
 
-Each framework is a folder of its own with `config`, `networks`, `losses` and `train`, and one `FRAMEWORK`; what
-they share is in `common`. A framework is imported when it is loaded, and what trains it when it is first used.
+Each framework is a folder of its own with `config`, `networks`, `losses` and `train`, and one
+`FRAMEWORK`; what they share is in `common`. A framework is imported when it is loaded, and what
+trains it when it is first used.
 """
 
 import importlib

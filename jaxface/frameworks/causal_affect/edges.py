@@ -1,4 +1,5 @@
-"""Signed edges: polarities, aggregation along them, interventions, and distance from an acyclic graph.
+"""Signed edges: polarities, aggregation along them, interventions, and distance from an acyclic
+graph.
 
 Pure functions of one graph. Edges are (T, S), row: target, column: source, in (-1, 1): above 0 the source
 excites the target, below 0 it inhibits it.
@@ -26,7 +27,8 @@ def without_loops(edges: Array) -> Array:
 
 
 def aggregate(edges: Array, sources: Array, values: Array) -> Array:
-    """Return Z = E+ (F W+) + E- (F W-), (T, w), of edges (T, S), features (S, d) and values (2, d, w)."""
+    """Return Z = E+ (F W+) + E- (F W-), (T, w), of edges (T, S), features (S, d) and values (2, d,
+    w)."""
     # sources are summed before they are projected: the same numbers
     return jnp.einsum("ptd,pdw->tw", polarities(edges) @ sources[None], values)
 

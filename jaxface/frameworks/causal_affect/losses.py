@@ -24,7 +24,8 @@ def masked_mean(values: Array, mask: Array) -> Array:
 
 
 def unit_loss(logits: Array, units: Array, mask: Array) -> Array:
-    """Return the binary cross-entropy over the labelled units (the mask) of a batch, (B, U) each: ()."""
+    """Return the binary cross-entropy over the labelled units (the mask) of a batch, (B, U) each:
+    ()."""
     return masked_mean(optax.sigmoid_binary_cross_entropy(logits, units), mask)
 
 
@@ -86,7 +87,8 @@ def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key:
 def counterfactual_loss(
     config: CounterfactualConfig, branch: GraphBranch, levels: GraphOutputs, features: Array, noise: Array
 ) -> Array:
-    """Eq. 15, the mean over the levels and the batch, of features (B, S, d) and noise (T, S, d): ()."""
+    """Eq. 15, the mean over the levels and the batch, of features (B, S, d) and noise (T, S, d):
+    ()."""
     messages, logits = branch.transform.intervene_all(levels.edges, features, noise, config.sharpness)
     loss = functools.partial(intervention_loss, config, branch.among_units)
     sample_losses = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
@@ -108,8 +110,8 @@ def intervention_loss(
     Args:
         units: whether targets are action units; else expressions.
         messages, logits: (T, w) and (T,) without noise.
-        noisy_messages, noisy_logits: (2, T, w) and (2, T), first under noise on what is no cause of a target,
-            then on its causes.
+        noisy_messages, noisy_logits: (2, T, w) and (2, T), first under noise on what is no cause of
+            a target, then on its causes.
     """
     similarity = cosine(messages[None], noisy_messages)
     if units:

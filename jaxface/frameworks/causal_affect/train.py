@@ -67,8 +67,8 @@ class CausalAffectFramework(Framework):
 
 
 def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict[str, Array]:
-    """Return the pooled F1 of the units by their own features, which falls first where a bottleneck is too
-    narrow, and the accuracy of the expressions with a label."""
+    """Return the pooled F1 of the units by their own features, which falls first where a bottleneck
+    is too narrow, and the accuracy of the expressions with a label."""
     present, mask = batch["units"] > 0.5, batch["units_known"]
     prediction = outputs.feature_logits > 0.0
     true_positives = (present & prediction & mask).sum()

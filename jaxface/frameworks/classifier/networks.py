@@ -1,5 +1,5 @@
-"""The network of a plain classifier in training: an architecture of `classify`, and the attention
-of its loss."""
+"""The network of a plain classifier in training: an architecture of `classify`, and its loss's
+attention."""
 
 import dataclasses
 
@@ -40,8 +40,7 @@ class Student(nnx.Module):
 class BatchAttention(nnx.Module):
     """Attention weights between the embeddings of a batch, the batch being the sequence: (B, C) -> (B, B).
 
-    As in EmoNeXt's checkpoints: LayerNorm, then queries and keys. The values there feed nothing and
-    are left out.
+    As in EmoNeXt's checkpoints, without the values, which feed nothing there.
     """
 
     def __init__(self, width: int, *, rngs: nnx.Rngs) -> None:
@@ -82,11 +81,7 @@ def start_with_identity(net: EmoNext) -> None:
 
 
 def embedding_width(net: nnx.Module, card: Card) -> int:
-    """Return the channels of the map `embedding` of a net.
-
-    Raises:
-        ConfigError: it has none.
-    """
+    """Return the channels of the map `embedding` of a net; raise ConfigError where it has none."""
     images = jax.ShapeDtypeStruct((1, card.size or 64, card.size or 64, card.depth), jnp.float32)
     graphdef, state = nnx.split(net)
     _, maps = jax.eval_shape(lambda state, images: nnx.merge(graphdef, state)(images), state, images)

@@ -4,7 +4,9 @@ import dataclasses
 from pathlib import Path
 from typing import cast
 
+import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 
 from jaxface.classify import Card, write_card
@@ -14,7 +16,6 @@ from jaxface.core.io import sha256
 from jaxface.core.types import Array
 from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import Student, card_of
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
@@ -93,6 +94,24 @@ class ClassifierFramework(Framework):
             parameters=sum(array.size for array in arrays.values()),
         )
         write_card(full_card, folder)
+
+
+def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:
+    """Return the mean cross-entropy of logits (B, K) and labels (B,), () float32.
+
+    `smoothing` is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
+    return optax.softmax_cross_entropy(logits.astype(jnp.float32), targets).mean()
+
+
+def attention_variance(weights: Array) -> Array:
+    """Return the variance of attention weights (B, B) between the examples of a batch, () float32.
+
+    EmoNeXt's self-attention regularization (El Boudouri and Bohi 2023, arXiv:2501.08199), with one
+    mean over all weights, as in the authors' training.
+    """
+    return ((weights - weights.mean()) ** 2).mean()
 
 
 FRAMEWORK = ClassifierFramework()

@@ -35,7 +35,6 @@ def predict_dataset(
 
     Args:
         predict: called with batches of one shape; the last is padded and the padding dropped.
-        batch: examples of one call.
         size: pixels along an edge that images are resized to; None = as they are.
         mesh: devices to shard each batch over; None = the default device.
     """
@@ -73,10 +72,8 @@ def evaluate_dataset(
 
 
 def metric_names(task: Task, output: OutputKind, with_units: bool = False) -> tuple[str, ...]:
-    """Return the names of all metrics that `compute_metrics` may return for a task.
-
-    `with_units`: the network also predicts action units, besides its main outputs.
-    """
+    """Return the names of all metrics that a network may have; `with_units`: besides its main
+    outputs."""
     if with_units:
         main = metric_names(task, output) if task.labels else ()
         return (*main, *(f"{UNITS_PREFIX}{name}" for name in metric_names(task, "units")))

@@ -1,4 +1,5 @@
-"""Weights to begin with, published or of an earlier training, and their place in a network's state."""
+"""Weights to begin with, published or of an earlier training, and their place in a network's
+state."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +36,8 @@ def replace_subtree(state: nnx.State, prefix: Prefix, new: nnx.State) -> nnx.Sta
 def load_initial_weights(
     state: nnx.State, prefix: Prefix, net: nnx.Module, architecture: str, start: str
 ) -> nnx.State:
-    """Return a state whose part below `prefix`, a net, has the weights of a classifier or published checkpoint.
+    """Return a state whose part below `prefix`, a net, has the weights of a classifier or published
+    checkpoint.
 
     One layer may be of another shape, the head of other classes: it keeps its initial weights.
 

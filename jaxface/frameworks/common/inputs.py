@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import numpy as np
-
 from jaxface import data
 from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.errors import DataError
@@ -23,8 +21,8 @@ class ValidationConfig:
     """What of the data is held out, for every framework."""
 
     held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of the examples that are held out for validation where none are named, of people where the data set
-    has the column `identity`; 0 = none."""
+    """Share of the examples that are held out for validation where none are named, of people where
+    the data set has the column `identity`; 0 = none."""
 
     validation_images: Annotated[int, Ge(0)] = 512
     """Images of each recipe that are rendered for validation; 0 = none."""
@@ -78,7 +76,6 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
     """Open the examples that a config names.
 
     Args:
-        batch: examples of a batch.
         size: pixels along an edge; None = as they are.
         output: what is to be learnt.
         seed: of the order, and of what is held out.
@@ -103,7 +100,8 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
 
 
 def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Split a data set into what is trained on and the share held out, by people where it has identities."""
+    """Split a data set into what is trained on and the share held out, by people where it has
+    identities."""
     if not share:
         return dataset, None
     by = "identity" if "identity" in dataset.columns else None
@@ -125,7 +123,7 @@ def _open_recipe(
 
 
 def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
-    """Load a recipe by its name or file, with images of a size; None = the recipe's own.
+    """Load a recipe by its name or file, with images of `size` pixels; None = the recipe's own.
 
     Raises:
         ConfigError: no such recipe.
@@ -135,10 +133,8 @@ def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
 
 
 def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
-    """Return what a data set asks of a network.
-
-    Args:
-        size: pixels along an edge that images are resized to; None = they have one size.
+    """Return what a data set, with images resized to `size` pixels or of one size, asks of a
+    network.
 
     Raises:
         DataError: the data set lacks what is to be learnt.
@@ -157,9 +153,6 @@ def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
     extras = tuple(
         (name, int(values.max()) + 1)
         for name, values in sorted(dataset.columns.items())
-        if name != "label"
-        and values.ndim == 1
-        and np.issubdtype(values.dtype, np.integer)
-        and values.min() >= 0
+        if name != "label" and values.ndim == 1 and values.dtype.kind in "iu" and values.min() >= 0
     )
     return Task(dataset.labels, dataset.units, size or height, channels, extras)

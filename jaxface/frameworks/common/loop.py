@@ -52,11 +52,8 @@ class TrainResult:
 class LoopState:
     """What the loop remembers beside the state of training; part of every checkpoint.
 
-    Attributes:
-        step: updates so far.
-        best_step: after which the monitored metric was best; 0 = none yet.
-        best_metrics: all metrics at that step.
-        stale_evaluations: how many evaluations have been no better since.
+    `best_step` is the one after which the monitored metric was best, 0 = none yet;
+    `stale_evaluations` counts the evaluations that have been no better since.
     """
 
     step: int = 0
@@ -77,8 +74,7 @@ def iterate_steps(
     A state that was yielded is donated to the next step: copy what is to outlive it.
 
     Args:
-        seed: of the first parameters and of every step.
-        state: to begin with; None = drawn by the seed.
+        state: to begin with; None = drawn by the seed, as every step is.
         mesh: devices to shard each batch over; None = the default device.
     """
     root = jax.random.key(seed)
@@ -203,11 +199,10 @@ def fit(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Note Ctrl-C instead of raising while the block lasts, so that it cannot fall between a step and its
-    result; raise a second one. Changes nothing outside the main thread.
+    """Yield a function that returns whether there was Ctrl-C; raise a second one, and in the main
+    thread alone.
 
-    Yields:
-        A function that returns whether there was one.
+    So it cannot fall between a step and its result.
     """
     stop = threading.Event()
     previous = signal.getsignal(signal.SIGINT)
@@ -245,7 +240,7 @@ def _finite_scalars(info: Info, step: int, checkpoints: Checkpoints) -> dict[str
 
 
 def _is_best(loop: LoopState, metrics: dict[str, float], monitor: str) -> bool:
-    """Return whether these metrics are the best so far, and remember them in `loop` if so."""
+    """Return whether these metrics are the best so far, and note it in `loop`."""
     name = monitor or next(iter(metrics))
     if name not in metrics:
         raise ConfigError(f"train.monitor = {name!r}, which the validation set has no columns for")

@@ -23,9 +23,7 @@ Network = Classifier | RestoredRun
 
 
 def load_network(network: str | Path) -> Network:
-    """Load a classifier by its name or folder, or the networks in a training's folder.
-
-    A training's folder that holds a classifier gives the classifier.
+    """Load a classifier by its name or folder, or the networks in a training's folder without one.
 
     Raises:
         CardError, CheckpointError, StoreError, TrainingError: nothing that can be loaded.
@@ -87,7 +85,8 @@ def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -
 
 
 class _Common(NamedTuple):
-    """What a classifier and a data set have in common: images, task, and the logits' indices of its labels."""
+    """The images, task and columns that a classifier and a data set share, and the indices of its
+    logits."""
 
     dataset: Dataset
     task: Task

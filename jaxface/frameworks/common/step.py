@@ -26,7 +26,6 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
     networks compute in `train.dtype`. What is frozen stays in inference mode.
 
     Args:
-        graphdef: of the networks.
         loss: of a batch, or of each of its `train.accumulate` parts; a mean over examples.
         trainable: an NNX filter: which parameters are trained; the others are frozen.
     """
@@ -69,10 +68,7 @@ def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> C
     """Return (params, non_trainable, batch, key, step_fraction) -> (gradient of the loss by `params`,
     (non_trainable afterwards, info)).
 
-    Args:
-        dtype: what networks compute in.
-        trainable: an NNX filter that matches all of `params`; `non_trainable` is everything else, frozen
-            parameters and statistics.
+    `trainable` is an NNX filter that matches all of `params`; networks compute in `dtype`.
     """
 
     def objective(
@@ -83,11 +79,8 @@ def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> C
         with train_mode(module, params, key):
             value, info = loss(module, batch, key, fraction)
         _, after = nnx.split_state(nnx.state(module), trainable, ...)
-        info = {"loss": value, **info}
-        return value.astype(jnp.float32), (
-            _update_statistics(non_trainable, after),
-            jax.tree.map(_float32, info),
-        )
+        info = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), {"loss": value, **info})
+        return value.astype(jnp.float32), (_update_statistics(non_trainable, after), info)
 
     return jax.grad(objective, has_aux=True)
 
@@ -96,12 +89,8 @@ def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> C
 def train_mode(module: nnx.Module, params: nnx.State, key: Array) -> Iterator[None]:
     """Switch the layers of a merged module that have the attribute `training` on, while the block lasts.
 
-    A layer is switched on where it holds a trained parameter; a layer without parameters of its own
-    (`Dropout`), where the module around it does. So frozen parts keep their statistics.
-
-    Args:
-        params: the state of what is trained.
-        key: of the step; folded for every `Dropout`.
+    A layer is switched on where it holds one of `params`, which are trained; a `Dropout`, which has
+    none and gets a key, where the module around it does. So frozen parts keep their statistics.
     """
     # Every prefix of a trained parameter's path: the modules that hold one.
     with_params = {path[:depth] for path, _ in nnx.to_flat_state(params) for depth in range(len(path))}
@@ -131,13 +120,11 @@ def accumulate_gradients(
     key: Array,
     fraction: Array,
 ) -> Any:
-    """Return the mean gradient and info of the parts of a batch, computed one after another, with the
-    statistics after the last: (grads, (non_trainable, info)).
+    """Return the mean (grads, (non_trainable, info)) of a batch's parts, with the statistics after
+    the last.
 
-    Args:
-        gradient: as `grad_fn` returns it.
-        parts: how many; each takes its share of what each device has of the batch.
-        fraction: `step_fraction`.
+    They are computed one after another by `gradient`, from `grad_fn`; each takes its share of what
+    each device has of the batch.
     """
     if parts == 1:
         return gradient(params, non_trainable, batch, key, fraction)
@@ -192,9 +179,9 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
 def update_ema(ema: Any, params: Any, step: Array, decay: float) -> Any:
     """Return the moving average after one more update, or None where there is none.
 
-    The decay is min(decay, (1 + step) / (10 + step)), as TensorFlow's with `num_updates`: the average begins at
-    the first parameters and follows quickly at first. `optax.ema` has a constant decay and corrects the bias of
-    an average that begins at zero, which gives other numbers.
+    The decay is min(decay, (1 + step) / (10 + step)), as TensorFlow's with `num_updates`; the
+    average begins at the first parameters. `optax.ema`, of a constant decay, begins at zero and
+    corrects that.
     """
     if ema is None:
         return None
@@ -224,7 +211,3 @@ def _update_statistics(before: nnx.State, after: nnx.State) -> nnx.State:
 
 def _is_matrix(params: Any) -> Any:
     return jax.tree.map(lambda leaf: jnp.ndim(leaf) > 1, params)
-
-
-def _float32(leaf: Array) -> Array:
-    return jnp.asarray(leaf).astype(jnp.float32)

@@ -29,11 +29,7 @@ class Task:
     extras: tuple[tuple[str, int], ...] = ()
 
     def classes(self, column: str) -> int:
-        """Return how many classes a further column has.
-
-        Raises:
-            ConfigError: the data have no such column.
-        """
+        """Return how many classes a further column has; raise ConfigError without such a column."""
         extras = dict(self.extras)
         if column not in extras:
             raise ConfigError(f"the data have no column {column!r}{suggestion(column, extras)}")

@@ -117,7 +117,8 @@ def export(
     name: str | None = None,
     dataset: str = "unknown",
 ) -> Classifier:
-    """Write the networks as a classifier into the folder `out`, as the audit takes it, and load it from there.
+    """Write the networks as a classifier into the folder `out`, as the audit takes it, and load it
+    from there.
 
     Args:
         name: of the classifier in results; None = the framework's.
@@ -146,11 +147,10 @@ def export(
 
 @dataclass(frozen=True)
 class RestoredRun:
-    """The networks in a training's folder, whether or not they can be a classifier.
+    """The networks in a training's folder, whether or not they can be a classifier, and their
+    settings.
 
-    Attributes:
-        model, train, task: the settings that they were trained with.
-        result: the best networks, or those of the last checkpoint where nothing was held out.
+    `result` has the best networks, or those of the last checkpoint where nothing was held out.
     """
 
     folder: Path

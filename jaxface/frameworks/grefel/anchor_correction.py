@@ -53,7 +53,7 @@ def by_class(scores: Array) -> Array:
 
 
 def geometric(distance: Array, scale: float) -> Array:
-    """Return similarities exp(-d / scale), normalized over all anchors, summed by class: (C,) log
+    """Return similarities exp(-d / scale), normalized and summed by class: (C,) log
     probabilities."""
     return by_class(-distance / scale)
 
@@ -82,12 +82,10 @@ def correct(
     scale: float,
     weights: Literal["confidence", "relative"],
 ) -> Correction:
-    """Correct one prediction.
+    """Correct one prediction by its distances (C, K) from the anchors.
 
     Args:
-        primary: (C,) log probabilities.
-        distance: (C, K).
-        attentive: (C,) log probabilities, or None.
+        primary, attentive: (C,) log probabilities.
         scale: delta of the similarities.
         weights: as `BalanceConfig.weights`.
     """

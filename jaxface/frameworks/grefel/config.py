@@ -41,8 +41,8 @@ class SmallConfig:
 
 @dataclass(frozen=True)
 class BalanceConfig:
-    """Reliability balancing: anchors, and how they correct a prediction. Choices the paper leaves
-    open are named."""
+    """Reliability balancing: anchors, and how they correct a prediction; names what the paper
+    leaves open."""
 
     anchors: Annotated[int, Ge(1)] = 10
     """K, anchors of each class; the paper finds 8 to 10 best (Table 3). Without anchors: `method =
@@ -59,9 +59,9 @@ class BalanceConfig:
     """Of the primary distribution: softmax(logits / temperature)."""
 
     attention: Literal["anchors", "batch", "none"] = "anchors"
-    """What attends to what in the attentive correction. `anchors`: each embedding to all anchors, so that a
-    prediction depends on its own image alone. `batch`: as in the published code, where the images of a batch
-    attend to each other. `none`: the geometric correction alone."""
+    """What attends to what in the attentive correction: each embedding to all `anchors`, so that a
+    prediction depends on its own image alone; as published the images of a `batch` to each other;
+    `none`: the geometric correction alone."""
 
     attention_width: Annotated[int, Ge(1)] = 64
     """Of queries and keys where `attention` is `anchors`."""
@@ -75,17 +75,16 @@ class BalanceConfig:
     from the start."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
-    """What is predicted: the distribution corrected as in training, which is what the loss ends with;
-    corrected without the attentive part; or the primary one alone. The published code does the last by default,
-    and the second by a flag; our small network's primary predictions end near chance."""
+    """What is predicted: the distribution corrected as in training (`full`), without the attentive
+    part, or not at all, as in the published code; our small network's primary predictions end near
+    chance."""
 
     def __post_init__(self) -> None:
         check(self, "model.balance")
         if self.attention == "batch" and self.test_correction == "full":
             raise ConfigError(
                 "model.balance: with attention = 'batch' a prediction would depend on the other images of its "
-                "batch; "
-                "set test_correction to 'geometric' or 'off'"
+                "batch; set test_correction to 'geometric' or 'off'"
             )
 
 

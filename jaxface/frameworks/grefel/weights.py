@@ -1,6 +1,5 @@
 """Initial weights: backbones, or all of POSTER++, from the files that their authors publish."""
 
-import functools
 from pathlib import Path
 
 from flax import nnx
@@ -60,16 +59,13 @@ def load_extractor(config: GrefelConfig, state: nnx.State) -> nnx.State:
     if config.start is not None:
         extractor = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
         state = _load(state, ("extractor",), Path(config.start), extractor, WHOLE)
-    for name, kind, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
-        path = getattr(config, f"{name}_weights")
-        if path is not None:
-            backbone = nnx.eval_shape(functools.partial(_build_backbone, kind))
-            state = _load(state, ("extractor", name), Path(path), backbone, layout)
+    if config.image_weights is not None:
+        net: nnx.Module = nnx.eval_shape(lambda: Ir50(rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor", "image"), Path(config.image_weights), net, IMAGE)
+    if config.landmark_weights is not None:
+        net = nnx.eval_shape(lambda: MobileFaceNet(rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor", "landmark"), Path(config.landmark_weights), net, LANDMARK)
     return state
-
-
-def _build_backbone(kind: type[Ir50] | type[MobileFaceNet]) -> Ir50 | MobileFaceNet:
-    return kind(rngs=nnx.Rngs(0))
 
 
 def _load(

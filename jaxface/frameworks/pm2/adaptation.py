@@ -27,20 +27,16 @@ def dan(source: Array, target: Array, kernels: int = 5) -> Array:
 
 
 def jan(source: tuple[Array, Array], target: tuple[Array, Array], kernels: int = 5) -> Array:
-    """Return the joint discrepancy of features and predictions: the product of their kernels.
-
-    Args:
-        source, target: features (B, D) and probabilities (B, U): sigmoids of several labels instead of a
-            softmax.
-    """
+    """Return the joint discrepancy, by the product of their kernels, of features (B, D) and
+    predictions (B, U): sigmoids of several labels instead of a softmax."""
     features, predictions = (jnp.concatenate(pair) for pair in zip(source, target, strict=True))
     joint = multi_kernel(features, kernels) * gaussian(squared_distances(predictions), PREDICTION_STD**2)
     return kernel_discrepancy(joint, source[0].shape[0])
 
 
 def multi_kernel(features: Array, kernels: int) -> Array:
-    """Return the kernel matrix (N, N) of features (N, D): Gaussians of 2^-3, 2^-2, ... times the mean squared
-    distance of all N^2 pairs, through which no gradient passes."""
+    """Return the kernel matrix (N, N) of features (N, D): Gaussians of 2^-3, 2^-2, ... times the
+    mean squared distance of all N^2 pairs, through which no gradient passes."""
     squares = squared_distances(features)
     mean = jax.lax.stop_gradient(squares.mean())
     factors = [2.0 ** (_NARROWEST + index) for index in range(kernels)]
@@ -58,8 +54,8 @@ def squared_distances(features: Array) -> Array:
 
 
 def kernel_discrepancy(kernel: Array, count: int) -> Array:
-    """Return MMD^2 from the kernel matrix (N, N) of `count` examples of one domain and then those
-    of the other."""
+    """Return MMD^2 from the kernel matrix (N, N) of `count` examples of one domain, then of the
+    other."""
     source, target, cross = kernel[:count, :count], kernel[count:, count:], kernel[:count, count:]
     return _off_diagonal_mean(source) + _off_diagonal_mean(target) - 2.0 * cross.mean()
 
@@ -88,8 +84,7 @@ reverse.defvjp(_forward, _backward)
 
 
 def reversal_scale(step_fraction: Array, rate: float) -> Array:
-    """Return the scale of the reversed gradient, 2 / (1 + exp(-rate p)) - 1: from 0 at p = 0
-    towards 1 at p = 1."""
+    """Return the scale of the reversed gradient, 2 / (1 + exp(-rate p)) - 1, 0 at first."""
     return 2.0 * jax.nn.sigmoid(rate * step_fraction) - 1.0
 
 
@@ -110,11 +105,10 @@ def joint(features: Array, probabilities: Array) -> Array:
 
 
 def moments(features: Array, orders: int, central: bool, mask: Array | None = None) -> Array:
-    """Return the first `orders` moments of each feature, (orders, D) from (B, D).
+    """Return the first `orders` moments of each feature, (orders, D) from (B, D), where the mask
+    (B,) is True.
 
-    Args:
-        central: take those from the second on about the mean, not about zero.
-        mask: (B,) the examples to count; None = all.
+    `central`: those from the second on are about the mean, not about zero.
     """
     if mask is None:
         mask = jnp.ones(features.shape[0])
@@ -132,8 +126,8 @@ def moment_gap(one: Array, other: Array, over: Over) -> Array:
 
 
 def multi_source(sources: Sequence[Array], target: Array, over: Over) -> Array:
-    """Return M3SDA's distance of moments (orders, D): mean over sources to the target, plus mean over pairs of
-    sources."""
+    """Return M3SDA's distance of moments (orders, D): mean over sources to the target, plus mean
+    over pairs of sources."""
     to_target = [moment_gap(source, target, over) for source in sources]
     between = [moment_gap(one, other, over) for one, other in itertools.combinations(sources, 2)]
     return _mean(to_target) + _mean(between)

@@ -25,11 +25,11 @@ class Encoder(NamedTuple):
         build: (config, numbers of the action units, rngs) -> a module that maps faces (B, size, size, 3), in
             ImageNet's statistics, to features (B, D), and has D as its attribute `width`.
         size: pixels along an edge of its faces.
-        mixes: whether, in training, the features of an image depend on the others in its batch (batch
-            normalization): each domain is then encoded separately.
+        mixes: whether a batch's features depend on each other in training (batch normalization):
+            each domain is then encoded separately.
         architecture: of the net inside, in `classify.architectures`, for initial weights.
-        loss: (module, faces of the labelled source, batch) -> a loss of its own, such as that of landmarks,
-            added to the classifiers' loss on the source; None = none.
+        loss: (module, faces of the source, batch) -> a loss of its own, added to the classifiers';
+            or None.
     """
 
     build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]

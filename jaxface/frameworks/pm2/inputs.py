@@ -96,11 +96,7 @@ class Pm2Data(ValidationConfig):
 
 
 class DomainStream:
-    """Batches of several streams side by side.
-
-    Attributes:
-        streams: by domain, `source`, `pairs` and `target`; all give batches of one size.
-    """
+    """Batches of one size of several streams side by side: of `source`, `pairs` and `target`."""
 
     def __init__(self, streams: Mapping[str, Stream]) -> None:
         self.streams = dict(streams)
@@ -216,11 +212,8 @@ def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDat
 
 
 def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
-    """Return the action units that the target has, too, in the order of `units`.
-
-    Raises:
-        DataError: there are none.
-    """
+    """Return the action units that the target has, too, in the order of `units`; raise DataError
+    for none."""
     if target is None:
         return units
     of_target = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units

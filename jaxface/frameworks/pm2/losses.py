@@ -14,16 +14,14 @@ Over = Literal["mean", "sum"]
 
 
 def unit_loss(logits: Array, units: Array, mask: Array, over: Over) -> Array:
-    """Eq. 2: binary cross-entropy of action units, () >= 0.
+    """Eq. 2: binary cross-entropy of action units (U,) with a label (the mask), () >= 0.
 
-    Args:
-        logits, units: (U,).
-        mask: (U,) True where there is a label; others are not counted.
-        over: the sum over units, as written, or the mean over those with a label.
+    `over`: their sum, as written, or their mean.
     """
     margins = jnp.where(units > 0.5, logits, -logits)
     losses = jnp.where(mask, -jax.nn.log_sigmoid(margins), 0.0)
-    return losses.sum() / _count(mask, over)
+    count = jnp.maximum(mask.sum(), 1).astype(jnp.float32) if over == "mean" else 1.0
+    return losses.sum() / count
 
 
 def discrepancy(first: Array, second: Array, over: Over) -> Array:
@@ -46,8 +44,7 @@ def paired_moments(face: Array, female: Array, male: Array, over: Over) -> Array
 
 
 def norm(vector: Array, over: Over) -> Array:
-    """The Euclidean length of (D,), or the root of the mean square, which does not grow with D; its gradient
-    at 0 is 0."""
+    """The Euclidean length of (D,), or the root of the mean square; its gradient at 0 is 0."""
     square = jnp.sum(vector**2) if over == "sum" else jnp.mean(vector**2)
     return jnp.where(square > 0.0, jnp.sqrt(jnp.where(square > 0.0, square, 1.0)), 0.0)
 
@@ -58,7 +55,3 @@ def masked_mean(values: Array, mask: Array | None = None) -> Array:
         return values.mean()
     weights = mask.astype(values.dtype)
     return (weights * values).sum() / jnp.maximum(weights.sum(), 1.0)
-
-
-def _count(mask: Array, over: Over) -> Array | float:
-    return jnp.maximum(mask.sum(), 1).astype(jnp.float32) if over == "mean" else 1.0

@@ -60,8 +60,7 @@ class Detector(nnx.Module):
 def combine_logits(first: Array, second: Array) -> Array:
     """Eq. 10: return the logit of the mean of two probabilities, from logits of one shape.
 
-    The paper calls p the output logits and compares them with 1/2, so they are probabilities; in a mean of
-    logits the more confident classifier would outvote the other.
+    The paper calls p logits, but compares them with 1/2, so they are probabilities.
     """
     present, absent = (
         jax.numpy.logaddexp(jax.nn.log_sigmoid(sign * first), jax.nn.log_sigmoid(sign * second))

@@ -65,11 +65,8 @@ def domain_discrepancy(
 
 
 def first_step(config: Pm2Config) -> Loss:
-    """Return Eq. 7 for encoder and classifiers.
-
-    MCD leaves the moments out. M3SDA has those of whole domains, and learns from the avatars, its
-    second source, as from the faces.
-    """
+    """Return Eq. 7 for encoder and classifiers: of MCD without the moments, of M3SDA with those of
+    whole domains, where the avatars, its second source, are learnt from as the faces are."""
 
     def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
         detector = cast(Detector, module)
@@ -161,19 +158,15 @@ def source_loss(
 def classifier_loss(
     config: Pm2Config, detector: Detector, features: Array, batch: Batch, mask: Array | None = None
 ) -> Array:
-    """Return (L_AU1 + L_AU2) / 2 of features (B, D) for the labels of the batch.
-
-    Args:
-        mask: (B,) the examples to count; None = all.
-    """
+    """Return (L_AU1 + L_AU2) / 2 of features (B, D) for the labels of the batch; mask: as
+    `masked_mean`."""
     label_mask = batch.get("units_known", jnp.ones_like(batch["units"], bool))
-    losses = [
-        jax.vmap(unit_loss, (0, 0, 0, None))(
-            logits.astype(jnp.float32), batch["units"], label_mask, config.reduction
-        )
+    loss = jax.vmap(unit_loss, (0, 0, 0, None))
+    first, second = (
+        masked_mean(loss(logits.astype(jnp.float32), batch["units"], label_mask, config.reduction), mask)
         for logits in detector.classify(features)
-    ]
-    return (masked_mean(losses[0], mask) + masked_mean(losses[1], mask)) / 2.0
+    )
+    return (first + second) / 2.0
 
 
 def target_discrepancy(config: Pm2Config, detector: Detector, features: Array) -> Array:
@@ -209,8 +202,8 @@ def augment_faces(
 
 
 def encode(config: Pm2Config, detector: Detector, faces: Mapping[str, Array]) -> dict[str, Array]:
-    """Return features (B, D) of each domain's faces, in one call unless the encoder mixes a batch's
-    examples."""
+    """Return features (B, D) of each domain's faces, in one call unless the encoder mixes a
+    batch."""
     if ENCODERS[config.encoder].mixes:
         return {name: detector.encoder(images) for name, images in faces.items()}
     stack = jnp.stack(list(faces.values()), axis=1)  # on axis 1, so that devices keep their examples

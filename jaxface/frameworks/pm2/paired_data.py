@@ -15,14 +15,11 @@ _UNIT_COLUMNS = ("units", "units_known", "intensity")
 
 @dataclass(frozen=True, eq=False)
 class Paired(Dataset):
-    """A data set with two avatars of each image that has any.
+    """A data set with two avatars of each image that has any; all images have `size` pixels along
+    an edge.
 
-    Attributes:
-        avatars: the data set of avatars.
-        size: pixels along an edge of all images.
-
-    Its columns `female` and `male` are indices of avatars, -1 = none; an example of `rows` has their images
-    instead, black where there is none, and the mask `paired`.
+    Its columns `female` and `male` are indices of `avatars`, -1 = none; an example of `rows` has
+    their images instead, black where there is none, and the mask `paired`.
     """
 
     avatars: Dataset | None = None
@@ -35,15 +32,12 @@ class Paired(Dataset):
         avatars = np.stack([rows["female"], rows["male"]], axis=1)
         rows["paired"] = np.asarray((avatars >= 0).all(1))
         for column, name in enumerate(("female", "male")):
-            rows[name] = self._avatar_images(avatars[:, column], size)
+            images = np.zeros((len(avatars), size, size, 3), np.uint8)
+            places = np.flatnonzero(avatars[:, column] >= 0)
+            if self.avatars is not None and len(places):
+                images[places] = self.avatars.rows(avatars[places, column], size)["image"]
+            rows[name] = images
         return rows
-
-    def _avatar_images(self, indices: np.ndarray, size: int) -> np.ndarray:
-        images = np.zeros((len(indices), size, size, 3), np.uint8)
-        rows = np.flatnonzero(indices >= 0)
-        if self.avatars is not None and len(rows):
-            images[rows] = self.avatars.rows(indices[rows], size)["image"]
-        return images
 
 
 def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
@@ -75,20 +69,14 @@ def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
 
 
 def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
-    """Return the data set with these action units alone, by their numbers.
-
-    Raises:
-        DataError: one that the data set does not have.
-    """
+    """Return the data set with these action units alone, by their numbers; raise DataError for a
+    missing one."""
     missing = [unit for unit in units if unit not in dataset.units]
     if missing:
         raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
     indices = [dataset.units.index(unit) for unit in units]
-    columns = {
-        name: column[:, indices] if name in _UNIT_COLUMNS else column
-        for name, column in dataset.columns.items()
-    }
-    return dataclasses.replace(dataset, columns=columns, units=units)
+    selection = {name: dataset.columns[name][:, indices] for name in _UNIT_COLUMNS if name in dataset.columns}
+    return dataclasses.replace(dataset, columns={**dataset.columns, **selection}, units=units)
 
 
 def _check_units(source: Dataset, avatars: Dataset, pair: np.ndarray) -> None:

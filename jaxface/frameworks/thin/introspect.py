@@ -42,12 +42,10 @@ class Observation(NamedTuple):
 
 
 class Distances(NamedTuple):
-    """Figures 9 and 11: distances between unit vectors, in [0, 2].
+    """Figures 9 and 11: distances (P,) between unit vectors, in [0, 2], of images of one identity
+    and of two.
 
-    Attributes:
-        same: (P,) between two images of one identity.
-        different: (P,) of two identities.
-        overlap: intersection over union of the two histograms; 0 = fully separated, 1 = identical.
+    `overlap` is the intersection over union of both histograms; 0 = fully separated, 1 = identical.
     """
 
     same: np.ndarray
@@ -56,12 +54,8 @@ class Distances(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """Figure 12: features in the plane.
-
-    Attributes:
-        points: (N, 2).
-        variance_shares: (3,) of each of the first three principal axes.
-    """
+    """Figure 12: features in the plane, points (N, 2), and the variance's shares on three principal
+    axes."""
 
     points: np.ndarray
     variance_shares: np.ndarray
@@ -70,11 +64,8 @@ class Projection(NamedTuple):
 def observe(
     graphdef: nnx.GraphDef, state: nnx.State, images: np.ndarray, truth: np.ndarray | None = None
 ) -> Observation:
-    """Return the outputs of a trained network for images (N, H, W, C), uint8 or float32 in [0, 1].
-
-    Args:
-        truth: (N, variables) for the oracle.
-    """
+    """Return the outputs of a trained network for images (N, H, W, C), uint8 or float32 in [0, 1],
+    and for the oracle true exogenous classes (N, variables)."""
     has_gate = nnx.merge(graphdef, state).gate is not None
 
     @jax.jit
@@ -127,7 +118,9 @@ def distances(
     third = random.integers(0, len(order), pairs)
     after = starts[number[third]] + count[number[third]]  # the first position after that person's images
     fourth = order[(after + random.integers(0, len(order) - count[number[third]])) % len(order)]
-    same, different = _pair_distances(unit, first, second), _pair_distances(unit, third, fourth)
+    same, different = (
+        np.linalg.norm(unit[one] - unit[other], axis=1) for one, other in ((first, second), (third, fourth))
+    )
     return Distances(same, different, overlap(same, different, bins))
 
 
@@ -139,13 +132,10 @@ def overlap(first: np.ndarray, second: np.ndarray, bins: int = 50) -> float:
 
 
 def typical_images(nodes: np.ndarray, count: int = 8) -> np.ndarray:
-    """Figure 10: return the images most likely to reach each split, the most likely first.
+    """Figure 10: return the images most likely to reach each split or leaf, the most likely first.
 
-    Args:
-        nodes: (N, M) probabilities; of splits or of leaves.
-
-    Returns:
-        (M, count) indices of images. All images reach the root; the second and third row are its two sides.
+    From probabilities (N, M): (M, count) indices of images. All reach the root; the second and
+    third row are its two sides.
     """
     return np.argsort(-nodes, axis=0, kind="stable")[:count].T
 
@@ -182,7 +172,3 @@ def class_separation(features: np.ndarray, label: np.ndarray) -> float:
     means = np.stack([group.mean(0) for group in groups])
     within = np.mean([((group - mean) ** 2).sum(1).mean() for group, mean in zip(groups, means, strict=True)])
     return float(((means - means.mean(0, keepdims=True)) ** 2).sum(1).mean() / max(within, TINY))
-
-
-def _pair_distances(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(unit[first] - unit[second], axis=1)

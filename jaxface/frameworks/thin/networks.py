@@ -1,7 +1,4 @@
-"""THIN's networks: the exogenous one that is trained first, and each row of Tables 2 and 4.
-
-Layers use batch statistics while their `training` is on; `train.TRAINABLE` says what is frozen.
-"""
+"""THIN's networks: the exogenous one that is trained first, and each row of Tables 2 and 4."""
 
 import math
 from typing import NamedTuple
@@ -10,7 +7,6 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.vgg import VggTop
 from jaxface.core.errors import ConfigError
@@ -40,11 +36,8 @@ class ThinOutputs(NamedTuple):
 
 
 class ExogenousNetwork(nnx.Module):
-    """gamma_tau and c_sigma of Section 3.1: a representation of an exogenous variable, and its classifier.
-
-    Args:
-        classes: of the variable.
-    """
+    """gamma_tau and c_sigma of Section 3.1: a representation of an exogenous variable, and its
+    classifier."""
 
     def __init__(self, config: ThinConfig, task: Task, classes: int, *, rngs: nnx.Rngs) -> None:
         self.encoder = encoder(config, task, rngs)
@@ -92,11 +85,8 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, channels) in [0, 1].
-
-        Args:
-            truth: (B, variables) true classes of the exogenous variables; only the oracle uses them.
-        """
+        """Return the outputs for images (B, H, W, channels) in [0, 1]; `truth` (B, variables): the
+        oracle's."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
@@ -110,26 +100,18 @@ class Thin(nnx.Module):
             for network, representation in zip(self.exogenous, exogenous, strict=True)
             if self.dispels
         ]
-        return ThinOutputs(
-            logits=jax.vmap(mix_experts)(logits, gate),
-            gate=gate,
-            endogenous=maps,
-            exogenous=exogenous,
-            similarity=jnp.stack(similarities, 1) if similarities else gate[:, :0],
-        )
+        similar = jnp.stack(similarities, 1) if similarities else gate[:, :0]
+        return ThinOutputs(jax.vmap(mix_experts)(logits, gate), gate, maps, exogenous, similar)
 
     def _gate_features(self, maps: Array, exogenous: tuple[Array, ...], truth: Array | None) -> Array:
-        """Return (B, features): the representations, averaged or flat, concatenated; or true
-        classes, one-hot."""
+        """Return the representations, averaged or flat, or true classes, one-hot: (B, features)."""
         if self.gate_input == "truth":
             if truth is None:
                 raise ConfigError(
                     "the oracle's gate takes the true exogenous variables of its images; give truth="
                 )
-            codes = [
-                jax.nn.one_hot(truth[:, index], count, dtype=maps.dtype)
-                for index, count in enumerate(self.truth_classes)
-            ]
+            pairs = enumerate(self.truth_classes)
+            codes = [jax.nn.one_hot(truth[:, index], count, dtype=maps.dtype) for index, count in pairs]
             return jnp.concatenate(codes, 1)
         inputs = (maps,) if self.gate_input == "endogenous" else exogenous
         features = [each.mean((1, 2)) if self.gate_average else flat(each) for each in inputs]
@@ -165,21 +147,11 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """Return how many classes each exogenous variable has, from the config or else the data.
-
-    Raises:
-        ConfigError: neither has it.
-    """
+    """Return how many classes each exogenous variable has; raise ConfigError if neither config nor
+    data say."""
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 
 def flat(maps: Array) -> Array:
     """Flatten (B, h, w, C) to (B, h w C); B may be a symbol, as in an export."""
     return maps.reshape(-1, math.prod(maps.shape[1:]))
-
-
-def count_weights(module: nnx.Module) -> int:
-    """Count the weights and biases of a network as the paper does: without batch normalization."""
-    total = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
-    norms = (part for _, part in nnx.iter_modules(module) if isinstance(part, BatchNorm))
-    return total - sum(leaf.size for norm in norms for leaf in jax.tree.leaves(nnx.state(norm, nnx.Param)))

@@ -91,11 +91,8 @@ class ThinFramework(Framework):
         return supervised_step(graphdef, thin_loss, train, cast(Any, TRAINABLE))
 
     def predict(self, config: ThinConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits (B, K) of images (B, H, W, C) in [0, 1].
-
-        Raises:
-            ConfigError: the oracle, which cannot predict from images alone.
-        """
+        """Return logits (B, K); raise ConfigError for the oracle, which images alone do not
+        suffice."""
         outputs = cast(Any, module)(cast_like(images, module))
         return (outputs if config.variant == "exogenous" else outputs.logits).astype(jnp.float32)
 

@@ -22,7 +22,8 @@ _VGG_PATHS = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16
 
 
 def read_exogenous(framework: Framework, config: ThinConfig, task: Task, classes: int, path: Path) -> nnx.State:
-    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's checkpoint.
+    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's
+    checkpoint.
 
     Raises:
         CheckpointError: a file that is missing or does not fit.
@@ -39,12 +40,10 @@ def read_exogenous(framework: Framework, config: ThinConfig, task: Task, classes
 
 
 def insert_exogenous(config: ThinConfig, state: nnx.State, exogenous: list[nnx.State | None]) -> nnx.State:
-    """Return THIN's state with these exogenous networks.
+    """Return THIN's state with these exogenous networks; None = untrained.
 
-    With `start_from_exogenous`, the endogenous encoder becomes a copy of the first one's.
-
-    Raises:
-        CheckpointError: `start_from_exogenous` with an untrained network.
+    With `start_from_exogenous`, the endogenous encoder becomes a copy of the first one's, and
+    CheckpointError is raised if that is untrained.
     """
     for index, network in enumerate(exogenous):
         if network is not None:

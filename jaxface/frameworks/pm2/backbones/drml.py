@@ -1,6 +1,8 @@
-"""DRML, deep region and multi-label learning (Zhao, Chu & Zhang 2016, CVPR), and its region layer."""
+"""DRML, deep region and multi-label learning (Zhao, Chu & Zhang 2016, CVPR), and its region
+layer."""
 
 import functools
+import itertools
 from typing import Literal
 
 import jax
@@ -22,11 +24,8 @@ _kernel = nnx.initializers.he_normal(in_axis=(-4, -3, -2), out_axis=-1, batch_ax
 class RegionConvolution(nnx.Module):
     """Batch normalization, ReLU and a 3 x 3 convolution, separately in each cell of a grid.
 
-    Each cell is padded with zeros. `kernel` (cells, 3, 3, in, out), all others (cells, ...);
-    cells are counted row by row.
-
-    Args:
-        grid: cells along an edge.
+    Each cell is padded with zeros. `kernel` (cells, 3, 3, in, out), all others (cells, ...); cells
+    are counted row by row, `grid` along an edge.
     """
 
     def __init__(self, inputs: int, outputs: int, grid: int, *, rngs: nnx.Rngs) -> None:
@@ -51,17 +50,18 @@ class RegionConvolution(nnx.Module):
         inputs = jnp.pad(active, ((0, 0), (0, 0), (1, 1), (1, 1), (0, 0)))
         # One matrix product a cell and tap: XLA's grouped convolution is many times slower on the CPU.
         kernel = self.kernel[...]
-        taps = [
-            jnp.einsum("rbhwi,rio->rbhwo", inputs[:, :, i : i + height, j : j + width], kernel[:, i, j])
-            for i in range(3)
-            for j in range(3)
-        ]
-        out = functools.reduce(jnp.add, taps)
+        out = functools.reduce(
+            jnp.add,
+            (
+                jnp.einsum("rbhwi,rio->rbhwo", inputs[:, :, i : i + height, j : j + width], kernel[:, i, j])
+                for i, j in itertools.product(range(3), range(3))
+            ),
+        )
         return join_cells(out + _expand(self.bias[...], out), self.grid)
 
     def _moments(self, cells: Array) -> tuple[Array, Array]:
         """Return mean and variance of the batch, (cells, in) each, and update the running ones
-        (unbiased variance)."""
+        (unbiased)."""
         exact = cells.astype(jnp.float32).reshape(cells.shape[0], -1, cells.shape[-1])
         mean = exact.mean(1)
         variance = ((exact - mean[:, None]) ** 2).mean(1)
@@ -98,12 +98,8 @@ class Drml(nnx.Module):
         self.regions = RegionConvolution(_CHANNELS, _CHANNELS, grid, rngs=rngs)
         self.norm = BatchNorm(_CHANNELS)
         inputs = (_CHANNELS, _LATER, _LATER, _LATER)
-        self.convolutions = nnx.List(
-            [
-                Convolution(each, _LATER, edge, rngs=rngs)
-                for each, (edge, _) in zip(inputs, _LAYERS, strict=True)
-            ]
-        )
+        layers = [Convolution(a, _LATER, b, rngs=rngs) for a, (b, _) in zip(inputs, _LAYERS, strict=True)]
+        self.convolutions = nnx.List(layers)
         edge = (size if first == "SAME" else size - 10) // 2
         for length, stride in _LAYERS:
             edge = (edge - length) // stride + 1
@@ -133,9 +129,8 @@ def split_cells(maps: Array, grid: int) -> Array:
     if height % grid or width % grid:
         raise ConfigError(f"maps of {height} x {width} pixels cannot be divided into {grid} x {grid} cells")
     cells = maps.reshape(batch, grid, height // grid, grid, width // grid, channels)
-    return cells.transpose(1, 3, 0, 2, 4, 5).reshape(
-        grid * grid, batch, height // grid, width // grid, channels
-    )
+    cells = cells.transpose(1, 3, 0, 2, 4, 5)
+    return cells.reshape(grid * grid, *cells.shape[2:])
 
 
 def join_cells(cells: Array, grid: int) -> Array:

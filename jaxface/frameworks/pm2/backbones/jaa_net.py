@@ -31,9 +31,9 @@ ENHANCEMENT = 2.0
 
 
 class MultiScaleRegions(nnx.Module):
-    """JAA-Net's hierarchical region layer: a convolution, and on its way grids of 8, 4 and 2 cells an edge,
-    whose concatenated maps are added to it; then batch normalization and ReLU (Shao et al. 2018, section
-    3.1)."""
+    """JAA-Net's hierarchical region layer (section 3.1): a convolution, and on its way grids of 8,
+    4 and 2 cells an edge, whose concatenated maps are added to it; then batch normalization and
+    ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         half, quarter = outputs // 2, outputs // 4
@@ -68,14 +68,9 @@ class Pyramid(nnx.Module):
 
 
 class JaaOutputs(NamedTuple):
-    """JAA-Net's outputs for faces.
-
-    Attributes:
-        features: (B, D), for the classifiers.
-        logits: (B, U), its own.
-        landmarks: (B, 49, 2) in widths of the image.
-        initial: (B, n, n, U) attention around the landmarks; attention: the same after refinement.
-    """
+    """JAA-Net's outputs: features (B, D) for the classifiers, logits (B, U) of its own, landmarks
+    (B, 49, 2) in widths of the image, and attention around them, initial and refined (B, n, n,
+    U)."""
 
     features: Array
     logits: Array
@@ -89,8 +84,7 @@ class JaaNet(nnx.Module):
 
     Args:
         units: numbers of the action units, each with attention of its own.
-        size: pixels along an edge, a multiple of 16: both region layers have 8 cells an edge, the second at
-            half the size.
+        size: pixels along an edge, a multiple of 16: 8 cells, and these again at half the size.
         unit: c of the paper; 8 as published, less for small faces.
     """
 
@@ -98,14 +92,12 @@ class JaaNet(nnx.Module):
         if size % 16 or size < 32:
             raise ConfigError(f"JAA-Net: size = {size}: must be a multiple of 16, at least 32, such as 176")
         self.units, self.edge, self.width = units, size // 4, 64 * unit
-        self.regions = nnx.List(
-            [MultiScaleRegions(3, 4 * unit, rngs=rngs), MultiScaleRegions(4 * unit, 8 * unit, rngs=rngs)]
-        )
+        widths = pairwise((3, 4 * unit, 8 * unit))
+        self.regions = nnx.List([MultiScaleRegions(a, b, rngs=rngs) for a, b in widths])
         maps, flat = 8 * unit, (self.edge // 8) ** 2 * 20 * unit
         self.alignment, self.whole = Pyramid(maps, unit, rngs=rngs), Pyramid(maps, unit, rngs=rngs)
-        self.to_landmarks = nnx.List(
-            [Dense(flat, 64 * unit, rngs=rngs), Dense(64 * unit, 2 * POINTS, rngs=rngs)]
-        )
+        widths = pairwise((flat, 64 * unit, 2 * POINTS))
+        self.to_landmarks = nnx.List([Dense(a, b, rngs=rngs) for a, b in widths])
         self.refinements = nnx.List([Refinement(unit, rngs=rngs) for _ in units])
         self.local = nnx.List([Pyramid(maps, unit, rngs=rngs) for _ in units])
         self.to_features = Dense(3 * flat, self.width, rngs=rngs)
@@ -135,11 +127,9 @@ class JaaNet(nnx.Module):
         return JaaOutputs(features, self.to_units(features), landmarks, initial, refined_maps)
 
     def landmarks(self, maps: Array) -> Array:
-        """Return landmarks (B, 49, 2) of the alignment's maps.
-
-        As in the authors' code there is no nonlinearity between the two layers.
-        """
+        """Return landmarks (B, 49, 2) of the alignment's maps."""
         points = maps.reshape(maps.shape[0], -1)
+        # as in the authors' code there is no nonlinearity between the two layers
         for dense in self.to_landmarks:
             points = dense(points)
         return points.reshape(points.shape[0], POINTS, 2)
