@@ -30,8 +30,7 @@ class Dependences(NamedTuple):
 
 
 def squared_distances(features: Array) -> Array:
-    """Return squared distances between the rows of (..., B, D): (..., B, B), not negative, 0 on the
-    diagonal."""
+    """Return squared distances between rows, (..., B, D) -> (..., B, B), 0 or more, diagonal 0."""
     norms = (features**2).sum(-1)
     product = jnp.einsum("...id,...jd->...ij", features, features)
     squares = norms[..., :, None] + norms[..., None, :] - 2.0 * product
@@ -39,8 +38,7 @@ def squared_distances(features: Array) -> Array:
 
 
 def median_bandwidth(distances: Array) -> Array:
-    """Return sigma^2 of each kernel: the median of the squared distances between two examples,
-    without gradient.
+    """Return sigma^2 of each kernel: the median squared distance of two examples, without gradient.
 
     Args:
         distances: (..., B, B) squared; B > 1.

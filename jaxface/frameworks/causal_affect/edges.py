@@ -1,5 +1,4 @@
-"""Signed edges: polarities, aggregation along them, interventions, and distance from an acyclic
-graph.
+"""Signed edges: polarities, aggregation, interventions, and distance from an acyclic graph.
 
 Pure functions of one graph. Edges are (T, S), row: target, column: source, in (-1, 1): above 0 the source
 excites the target, below 0 it inhibits it.
@@ -27,8 +26,7 @@ def without_loops(edges: Array) -> Array:
 
 
 def aggregate(edges: Array, sources: Array, values: Array) -> Array:
-    """Return Z = E+ (F W+) + E- (F W-), (T, w), of edges (T, S), features (S, d) and values (2, d,
-    w)."""
+    """Return Z = E+ (F W+) + E- (F W-), (T, w): edges (T, S), sources (S, d), values (2, d, w)."""
     # sources are summed before they are projected: the same numbers
     return jnp.einsum("ptd,pdw->tw", polarities(edges) @ sources[None], values)
 
@@ -36,8 +34,7 @@ def aggregate(edges: Array, sources: Array, values: Array) -> Array:
 def exponential(matrix: Array) -> Array:
     """Return exp(A) of (N, N) with numbers in [0, 1], by scaling, Taylor's series and squaring; float32.
 
-    A row sum is N at most, so the number of halvings does not depend on the values, and a batch needs products
-    alone.
+    A row sum is N at most, so the number of halvings does not depend on the values.
     """
     halvings = max(0, math.ceil(math.log2(max(len(matrix), 1))) + 1)
     small = matrix * 0.5**halvings

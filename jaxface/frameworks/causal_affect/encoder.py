@@ -40,8 +40,7 @@ class Encoder(nnx.Module):
     """(B, H, W, 3) normalized faces -> z_img (B, D), with squeeze-and-excitation.
 
     Attributes:
-        net: ConvNeXt-B, whose map `embedding` is taken (its head has one class and is not used), or the small
-            one.
+        net: ConvNeXt-B (its head has one class and is not used), or the small one.
         width: D.
     """
 

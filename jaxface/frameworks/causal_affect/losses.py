@@ -56,8 +56,7 @@ def bottleneck_loss(
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5 of the graphs among units, edges (B, K, U, U), weighted: of the global graph, and the mean of the
-    samples' own. ()."""
+    """Eq. 5, weighted, of the edges among units (B, K, U, U): global, and mean of the samples' own. ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])

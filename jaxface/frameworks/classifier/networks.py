@@ -1,5 +1,4 @@
-"""The network of a plain classifier in training: an architecture of `classify`, and its loss's
-attention."""
+"""The network of a plain classifier in training, and the attention of its loss."""
 
 import dataclasses
 

@@ -72,8 +72,7 @@ def evaluate_dataset(
 
 
 def metric_names(task: Task, output: OutputKind, with_units: bool = False) -> tuple[str, ...]:
-    """Return the names of all metrics that a network may have; `with_units`: besides its main
-    outputs."""
+    """Return all names of metrics; `with_units`: of a network that also predicts action units."""
     if with_units:
         main = metric_names(task, output) if task.labels else ()
         return (*main, *(f"{UNITS_PREFIX}{name}" for name in metric_names(task, "units")))

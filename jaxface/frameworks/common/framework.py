@@ -118,8 +118,7 @@ class Framework(ABC):
     def export(
         self, config: Any, task: Task, graphdef: nnx.GraphDef, state: nnx.State, card: Card, folder: Path
     ) -> None:
-        """Write the trained network as a classifier with this card; by default `predict` as
-        StableHLO."""
+        """Write the network as a classifier with this card; by default `predict` as StableHLO."""
         leaves = {"/".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
 
         def forward(weights: dict[str, Array], images: Array) -> Array:

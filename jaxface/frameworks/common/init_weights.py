@@ -1,5 +1,4 @@
-"""Weights to begin with, published or of an earlier training, and their place in a network's
-state."""
+"""Weights to begin with, published or of an earlier training, and parts of a state."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -36,8 +35,7 @@ def replace_subtree(state: nnx.State, prefix: Prefix, new: nnx.State) -> nnx.Sta
 def load_initial_weights(
     state: nnx.State, prefix: Prefix, net: nnx.Module, architecture: str, start: str
 ) -> nnx.State:
-    """Return a state whose part below `prefix`, a net, has the weights of a classifier or published
-    checkpoint.
+    """Return a state whose part below `prefix`, a net, has a classifier's or published weights.
 
     One layer may be of another shape, the head of other classes: it keeps its initial weights.
 

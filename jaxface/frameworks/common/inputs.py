@@ -100,8 +100,7 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
 
 
 def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Split a data set into what is trained on and the share held out, by people where it has
-    identities."""
+    """Split a data set into training and the share held out, by people where it has identities."""
     if not share:
         return dataset, None
     by = "identity" if "identity" in dataset.columns else None
@@ -133,8 +132,7 @@ def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
 
 
 def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
-    """Return what a data set, with images resized to `size` pixels or of one size, asks of a
-    network.
+    """Return what a data set of images of `size` pixels (None: their own) asks of a network.
 
     Raises:
         DataError: the data set lacks what is to be learnt.

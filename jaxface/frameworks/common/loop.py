@@ -199,8 +199,7 @@ def fit(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Yield a function that returns whether there was Ctrl-C; raise a second one, and in the main
-    thread alone.
+    """Yield whether there was Ctrl-C, as a function; a second one raises. In the main thread alone.
 
     So it cannot fall between a step and its result.
     """

@@ -11,8 +11,7 @@ from jaxface.core.types import Array
 
 
 def confusion(predictions: Array, labels: Array, classes: int) -> Array:
-    """Count how often each class (row: the label) was predicted as each (column): (K, K) int32 from
-    (N,)."""
+    """Count how often each label (row) was predicted as each class (column): (K, K) int32 from (N,)."""
     return jnp.zeros((classes, classes), jnp.int32).at[labels, predictions].add(1)
 
 
@@ -62,8 +61,7 @@ def mean_f1(counts: Array) -> Array:
 
 
 def equal_opportunity(first: Array, second: Array) -> Array:
-    """Return the smaller F1 of two groups' `unit_counts` (U, 4) over the larger: (U,) in [0, 1]; 1
-    = equal.
+    """Return the smaller F1 of two `unit_counts` (U, 4) over the larger: (U,) in [0, 1]; 1 = equal.
 
     As the papers on action units report it; not the difference of true positive rates of Hardt et al. 2016.
     """

@@ -85,8 +85,7 @@ def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -
 
 
 class _Common(NamedTuple):
-    """The images, task and columns that a classifier and a data set share, and the indices of its
-    logits."""
+    """What a classifier and a data set share, and the indices of these logits."""
 
     dataset: Dataset
     task: Task

@@ -117,8 +117,7 @@ def export(
     name: str | None = None,
     dataset: str = "unknown",
 ) -> Classifier:
-    """Write the networks as a classifier into the folder `out`, as the audit takes it, and load it
-    from there.
+    """Write the networks as a classifier into the folder `out`, and load it from there.
 
     Args:
         name: of the classifier in results; None = the framework's.
@@ -147,8 +146,7 @@ def export(
 
 @dataclass(frozen=True)
 class RestoredRun:
-    """The networks in a training's folder, whether or not they can be a classifier, and their
-    settings.
+    """The networks in a training's folder, classifier or not, and their settings.
 
     `result` has the best networks, or those of the last checkpoint where nothing was held out.
     """

@@ -53,8 +53,7 @@ def by_class(scores: Array) -> Array:
 
 
 def geometric(distance: Array, scale: float) -> Array:
-    """Return similarities exp(-d / scale), normalized and summed by class: (C,) log
-    probabilities."""
+    """Return similarities exp(-d / scale), normalized, by class: (C,) log probabilities."""
     return by_class(-distance / scale)
 
 

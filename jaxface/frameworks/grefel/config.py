@@ -41,8 +41,7 @@ class SmallConfig:
 
 @dataclass(frozen=True)
 class BalanceConfig:
-    """Reliability balancing: anchors, and how they correct a prediction; names what the paper
-    leaves open."""
+    """Reliability balancing: anchors, and how they correct a prediction."""
 
     anchors: Annotated[int, Ge(1)] = 10
     """K, anchors of each class; the paper finds 8 to 10 best (Table 3). Without anchors: `method =

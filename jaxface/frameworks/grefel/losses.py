@@ -49,15 +49,13 @@ def centre_loss(primary: Array, distances: Array, labels: Array, width: int) -> 
 
 
 def important(weights: Array, share: float) -> Array:
-    """Return a mask (B,) of the `share` of a batch with the largest weights, never none and never
-    all."""
+    """Return a mask (B,) of the `share` of a batch with the largest weights; never none, never all."""
     count = min(max(round(share * len(weights)), 1), len(weights) - 1)
     return weights.argsort(descending=True).argsort() < count
 
 
 def rank_loss(weights: Array, high: Array, margin: float) -> Array:
-    """SCN's Eq. 3: max(0, margin - (mean weight (B,) of the important - mean weight of the
-    others))."""
+    """SCN's Eq. 3: max(0, margin - (mean weight (B,) of the important - that of the others))."""
     low = ~high
     gap = (weights * high).sum() / high.sum() - (weights * low).sum() / low.sum()
     return jnp.maximum(0.0, margin - gap)

@@ -84,8 +84,7 @@ class Anchors(nnx.Module):
         self.attention, self.config = attention, config
 
     def __call__(self, logits: Array, embeddings: Array, *, attentive: bool = True) -> Correction:
-        """Correct logits (B, C) by embeddings (B, D): every field of the result has a leading B,
-        float32."""
+        """Correct logits (B, C) by embeddings (B, D): the result's fields are (B, ...) float32."""
         config, anchors = self.config, self.anchors[...]
         attention = self.attention(embeddings, anchors) if self.attention and attentive else None
         logits, embeddings, anchors = (part.astype(jnp.float32) for part in (logits, embeddings, anchors))

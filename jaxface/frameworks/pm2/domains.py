@@ -54,8 +54,7 @@ class PopulationBias:
 
 @functools.lru_cache(maxsize=16)
 def sample_faces(bias: PopulationBias) -> rendered.Sampler:
-    """Return the sampler of a domain: one `image` and its labels; one function object for equal
-    biases."""
+    """Return the sampler of a domain: one `image` and its labels; one object for equal biases."""
 
     def sampler(key: Array, assets: rendered.SceneAssets) -> rendered.Example:
         k_labels, k_face, k_scene = jax.random.split(key, 3)
@@ -108,8 +107,7 @@ def sample_labels(key: Array, assets: rendered.SceneAssets, bias: PopulationBias
 
 
 def sex_of(number: Array, women: float) -> Array:
-    """Return the sex of person `number`, 0 female or 1 male; the share of women is nearly exact
-    even for few."""
+    """Return the sex of person `number`, 0 female or 1 male; nearly exact shares even of few people."""
     position = number.astype(jnp.uint32) * jnp.uint32(_GOLDEN) >> 16
     return (position.astype(jnp.float32) >= women * 2.0**16).astype(jnp.int32)
 
@@ -117,8 +115,7 @@ def sex_of(number: Array, women: float) -> Array:
 def make_avatar_recipe(
     avatars: rendered.RenderedDatasetConfig, source: rendered.RenderedDatasetConfig
 ) -> rendered.RenderedDatasetConfig:
-    """Return the avatars' recipe for pairs of a source: its labels in the avatars' light and
-    camera."""
+    """Return the avatars' recipe for a source: its labels in the avatars' light and camera."""
     return dataclasses.replace(
         avatars,
         name=f"{avatars.name} of {source.name}",

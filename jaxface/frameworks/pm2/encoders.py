@@ -28,8 +28,7 @@ class Encoder(NamedTuple):
         mixes: whether a batch's features depend on each other in training (batch normalization):
             each domain is then encoded separately.
         architecture: of the net inside, in `classify.architectures`, for initial weights.
-        loss: (module, faces of the source, batch) -> a loss of its own, added to the classifiers';
-            or None.
+        loss: (module, faces of the source, batch) -> a loss besides the classifiers'; or None.
     """
 
     build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]

@@ -55,8 +55,7 @@ def evaluate_folds(folders: Sequence[str | Path]) -> dict[str, float]:
 
 
 def pool_folds(task: Task, folds: Sequence[Fold]) -> dict[str, float]:
-    """Return metrics over the frames of all folds, not their mean: a unit may be rare in one of
-    them."""
+    """Return metrics of all folds' frames, not their mean: a unit may be rare in one of them."""
     names = [name for name in ("units", "units_known", "sex") if all(name in columns for _, columns in folds)]
     columns = {name: np.concatenate([columns[name] for _, columns in folds]) for name in names}
     return compute_metrics(task, "units", np.concatenate([logits for logits, _ in folds]), columns)

@@ -212,8 +212,7 @@ def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDat
 
 
 def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
-    """Return the action units that the target has, too, in the order of `units`; raise DataError
-    for none."""
+    """Return the action units that the target has, too, in this order; raise DataError for none."""
     if target is None:
         return units
     of_target = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units

@@ -15,8 +15,7 @@ _UNIT_COLUMNS = ("units", "units_known", "intensity")
 
 @dataclass(frozen=True, eq=False)
 class Paired(Dataset):
-    """A data set with two avatars of each image that has any; all images have `size` pixels along
-    an edge.
+    """A data set with two avatars of each image that has any; all images have one `size`.
 
     Its columns `female` and `male` are indices of `avatars`, -1 = none; an example of `rows` has
     their images instead, black where there is none, and the mask `paired`.
@@ -69,8 +68,7 @@ def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
 
 
 def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
-    """Return the data set with these action units alone, by their numbers; raise DataError for a
-    missing one."""
+    """Return the data set with these action units alone; raise DataError for a missing one."""
     missing = [unit for unit in units if unit not in dataset.units]
     if missing:
         raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")

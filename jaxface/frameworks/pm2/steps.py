@@ -1,5 +1,4 @@
-"""The three steps of Section 3.4, each a pure function, with an optimizer of the encoder and one of the
-classifiers."""
+"""The three steps of Section 3.4, with optimizers of the encoder and of the classifiers."""
 
 from collections.abc import Callable
 from dataclasses import replace

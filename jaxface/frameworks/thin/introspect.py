@@ -42,8 +42,7 @@ class Observation(NamedTuple):
 
 
 class Distances(NamedTuple):
-    """Figures 9 and 11: distances (P,) between unit vectors, in [0, 2], of images of one identity
-    and of two.
+    """Figures 9 and 11: distances (P,) in [0, 2] of images of one identity, and of two.
 
     `overlap` is the intersection over union of both histograms; 0 = fully separated, 1 = identical.
     """
@@ -54,8 +53,7 @@ class Distances(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """Figure 12: features in the plane, points (N, 2), and the variance's shares on three principal
-    axes."""
+    """Figure 12: points (N, 2) of features, and the variance's shares on three principal axes."""
 
     points: np.ndarray
     variance_shares: np.ndarray

@@ -36,8 +36,7 @@ class ThinOutputs(NamedTuple):
 
 
 class ExogenousNetwork(nnx.Module):
-    """gamma_tau and c_sigma of Section 3.1: a representation of an exogenous variable, and its
-    classifier."""
+    """gamma_tau and c_sigma of Section 3.1: the representation and classifier of a variable."""
 
     def __init__(self, config: ThinConfig, task: Task, classes: int, *, rngs: nnx.Rngs) -> None:
         self.encoder = encoder(config, task, rngs)
@@ -59,8 +58,7 @@ class ExogenousNetwork(nnx.Module):
 
 
 class Thin(nnx.Module):
-    """A row of Tables 2 and 4: an encoder, a committee and, depending on the variant, gate and
-    exogenous networks."""
+    """A row of Tables 2 and 4: an encoder, a committee, and perhaps gate and exogenous networks."""
 
     def __init__(self, config: ThinConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:
@@ -85,8 +83,7 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, channels) in [0, 1]; `truth` (B, variables): the
-        oracle's."""
+        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables) for the oracle."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
@@ -147,8 +144,7 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """Return how many classes each exogenous variable has; raise ConfigError if neither config nor
-    data say."""
+    """Return how many classes each exogenous variable has; raise ConfigError where nothing says so."""
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 

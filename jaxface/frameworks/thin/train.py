@@ -91,8 +91,7 @@ class ThinFramework(Framework):
         return supervised_step(graphdef, thin_loss, train, cast(Any, TRAINABLE))
 
     def predict(self, config: ThinConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits (B, K); raise ConfigError for the oracle, which images alone do not
-        suffice."""
+        """Return logits (B, K); raise ConfigError for the oracle, which needs more than images."""
         outputs = cast(Any, module)(cast_like(images, module))
         return (outputs if config.variant == "exogenous" else outputs.logits).astype(jnp.float32)
 

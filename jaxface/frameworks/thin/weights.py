@@ -22,8 +22,7 @@ _VGG_PATHS = {"encoder": ("encoder", "vgg"), "top": ("head",)}  # part of VGG-16
 
 
 def read_exogenous(framework: Framework, config: ThinConfig, task: Task, classes: int, path: Path) -> nnx.State:
-    """Read the state of an `ExogenousNetwork`: a training's folder, its arrays' file, or VGGFace's
-    checkpoint.
+    """Read an `ExogenousNetwork`'s state: of a training's folder, arrays, or VGGFace's checkpoint.
 
     Raises:
         CheckpointError: a file that is missing or does not fit.

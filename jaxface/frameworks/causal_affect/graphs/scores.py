@@ -133,8 +133,7 @@ def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
 
 
 def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreement]:
-    """Compare the edges of two graphs that are not 0, on the nodes that both have: threshold graphs
-    first.
+    """Compare the edges of two graphs that are not 0, on the nodes that both have.
 
     Returns:
         between units, and from units to expressions.
@@ -147,8 +146,7 @@ def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreemen
 
 
 def auroc(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the probability that a true edge is stronger than a false one, a tie being 1/2; nan
-    without both.
+    """Return the probability that a true edge is stronger than a false one; a tie is 1/2; or nan.
 
     Args:
         strength: (N,); real: (N,) bool.
@@ -158,8 +156,7 @@ def auroc(strength: np.ndarray, real: np.ndarray) -> float:
 
 
 def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the mean over true edges of the precision among all that are at least as strong; nan
-    without any.
+    """Return the mean over true edges of the precision among all that are as strong; or nan.
 
     Args:
         strength: (N,); real: (N,) bool.

@@ -44,16 +44,14 @@ def _masked_mean(losses: Array, mask: Array) -> Array:
 
 
 def alignment_loss(landmarks: Array, true: Array) -> Array:
-    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice that of the eyes squared,
-    ()."""
+    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice that between the eyes, ()."""
     right, left = (jnp.mean(true[eye], axis=0) for eye in _EYES)
     eye_distance = jnp.sum((right - left) ** 2)
     return jnp.sum((landmarks - true) ** 2) / (2.0 * jnp.maximum(eye_distance, _LEAST))
 
 
 def refinement_loss(attention: Array, initial: Array) -> Array:
-    """E_r (Eq. 3): cross-entropy of refined and initial attention (n, n, U), mean over pixels, sum
-    over units."""
+    """E_r (Eq. 3): cross-entropy with the initial attention (n, n, U): pixels' mean, units' sum, ()."""
     probability, target = jnp.clip(attention, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
     log_likelihood = target * jnp.log(probability) + (1.0 - target) * jnp.log1p(-probability)
     return -jnp.sum(jnp.mean(log_likelihood, axis=(0, 1)))
@@ -65,8 +63,7 @@ def jaa_loss(net: Any, faces: Array, batch: Batch) -> Array:
     Units are weighted by how often they occur in the batch.
 
     Args:
-        batch: `units` (B, U), `units_known`, and `landmarks` (B, 49 or 68, 2) in widths of the
-            faces.
+        batch: `units` (B, U), `units_known`, `landmarks` (B, 49 or 68, 2) in widths of the faces.
 
     Raises:
         ConfigError: a batch without landmarks.
