@@ -16,17 +16,11 @@ _TINY = 1e-12  # of a kernel that is the same everywhere, whose HSIC with itself
 
 
 class Dependences(NamedTuple):
-    """The three terms of Eq. 1, () each.
+    """The three terms of Eq. 1, () each."""
 
-    Attributes:
-        bottleneck: mean HSIC of a unit's features and the embedding; to be made small.
-        alignment: minus the mean HSIC of a unit's features and its label.
-        decorrelation: HSIC of two units' features, over all ordered pairs, divided by N^2.
-    """
-
-    bottleneck: Array
-    alignment: Array
-    decorrelation: Array
+    bottleneck: Array  # mean HSIC of a unit's features and the embedding
+    alignment: Array  # minus the mean HSIC of a unit's features and its label
+    decorrelation: Array  # HSIC of two units' features, over all ordered pairs, divided by N^2
 
 
 def squared_distances(features: Array) -> Array:
@@ -40,11 +34,7 @@ def squared_distances(features: Array) -> Array:
 def median_bandwidth(distances: Array) -> Array:
     """Return sigma^2 of each kernel: the median squared distance of two examples, without gradient.
 
-    Args:
-        distances: (..., B, B) squared; B > 1.
-
-    Returns:
-        (...,), at least a tiny number, for features that are all alike.
+    Of squared distances (..., B, B), B > 1: (...,), at least a tiny number where all are alike.
     """
     first, second = jnp.triu_indices(distances.shape[-1], 1)
     median = jnp.median(jax.lax.stop_gradient(distances)[..., first, second], axis=-1)
@@ -60,8 +50,8 @@ def gaussian_kernel(features: Array) -> Array:
 def label_kernel(labels: Array) -> Array:
     """Return the linear kernel of numbers in [0, 1], (..., B) -> (..., B, B).
 
-    Of labels that are 0 or 1 it is, once centred, half of the kernel of equality of two labels; unlike that one
-    it is defined for probabilities.
+    Of labels 0 and 1 it is, once centred, half of the kernel of equality; it also takes
+    probabilities.
     """
     return labels[..., :, None] * labels[..., None, :]
 
@@ -88,15 +78,8 @@ def dependence_matrix(kernels: Array, normalize: bool) -> Array:
 
 
 def dependences(features: Array, embedding: Array, labels: Array, normalize: bool) -> Dependences:
-    """Eq. 1 of a batch.
-
-    Args:
-        features: (U, B, d) of each unit.
-        embedding: (B, D).
-        labels: (U, B) in [0, 1]: true ones where there are any, else the network's probabilities, without
-            gradient.
-        normalize: as in `dependence_matrix`.
-    """
+    """Eq. 1 of a batch: features (U, B, d), embedding (B, D), labels or probabilities (U, B) in [0,
+    1]."""
     units = len(features)
     kernels = [gaussian_kernel(features), label_kernel(labels), gaussian_kernel(embedding)[None]]
     matrix = dependence_matrix(jnp.concatenate(kernels), normalize)

@@ -69,12 +69,8 @@ def cyclicity(edges: Array) -> Array:
 
 
 def importance(edges: Array, thresholds: Array, sharpness: float) -> Array:
-    """Eq. 11: how causal each source is for each target, (T, S) in (0, 1).
-
-    Args:
-        thresholds: (T,) theta in [0, 1].
-        sharpness: gamma.
-    """
+    """Eq. 11: how causal each source is, (T, S) in (0, 1); thresholds theta (T,), sharpness
+    gamma."""
     return jax.nn.sigmoid(sharpness * (jnp.abs(edges) - thresholds[:, None]))
 
 
@@ -84,11 +80,9 @@ def intervene(edges: Array, masks: Array, sources: Array, noise: Array, values: 
     First under noise on the sources that do not cause the target, then on those that do.
 
     Args:
-        edges: (T, S).
-        masks: (T, S), `edges.importance`.
-        sources: (S, d).
+        masks: (T, S), the `importance` of each edge.
         noise: (T, S, d), scaled by its standard deviation.
-        values: (2, d, w), W+ and W-.
+        sources, values: as `aggregate`.
     """
     strengths, noise_masks = polarities(edges), jnp.stack([1.0 - masks, masks])
     clean = strengths @ sources[None]

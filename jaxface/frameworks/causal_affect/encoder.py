@@ -39,9 +39,7 @@ class SmallNet(nnx.Module):
 class Encoder(nnx.Module):
     """(B, H, W, 3) normalized faces -> z_img (B, D), with squeeze-and-excitation.
 
-    Attributes:
-        net: ConvNeXt-B (its head has one class and is not used), or the small one.
-        width: D.
+    Of ConvNeXt-B, the head has one class and is not used.
     """
 
     def __init__(self, config: CausalAffectConfig, size: int, *, rngs: nnx.Rngs) -> None:

@@ -55,19 +55,12 @@ class PublishedSet:
 
 
 class Part(NamedTuple):
-    """One data set of a mixture.
+    """One data set of a mixture."""
 
-    Attributes:
-        sample: a data set with its classes, units and columns; of a recipe, of one image.
-        stream: examples a batch -> the batches, from their beginning.
-        validation: None where nothing is held out.
-        examples: to train on; 0 = endless.
-    """
-
-    sample: Dataset
-    stream: Callable[[int], Stream]
-    validation: Dataset | None
-    examples: int
+    sample: Dataset  # with its classes, units and columns; of a recipe, of one image
+    stream: Callable[[int], Stream]  # examples a batch -> the batches, from their beginning
+    validation: Dataset | None  # None where nothing is held out
+    examples: int  # to train on; 0 = endless
 
 
 @functools.cache

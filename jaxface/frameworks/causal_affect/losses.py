@@ -56,7 +56,8 @@ def bottleneck_loss(
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5, weighted, of the edges among units (B, K, U, U): global, and mean of the samples' own. ()."""
+    """Eq. 5, weighted, of the edges among units (B, K, U, U): global, and mean of the samples' own.
+    ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])
@@ -153,11 +154,10 @@ def bound_divergence(divergence: Array, ceiling: Literal["exponential", "clamp"]
 def total_loss(
     config: CausalAffectConfig, network: CausalAffect, outputs: Outputs, batch: Batch, key: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """Return Eq. 16 and its terms by name; the terms include all weights but lambda_Expr.
+    """Return Eq. 16 and its terms by name, which include all weights but lambda_Expr.
 
-    Args:
-        batch: `units` and `units_known` (B, U); `label` (B,) where expressions are learnt.
-        key: of the perturbations.
+    Of `units` and `units_known` (B, U) of the batch, and its `label` (B,) where expressions are
+    learnt.
     """
     units, dependence_values = unit_terms(config, outputs, batch)
     expressions = expression_terms(config, outputs, batch)

@@ -19,12 +19,8 @@ from jaxface.frameworks.common.task import Task
 
 
 class Student(nnx.Module):
-    """What is trained.
-
-    Attributes:
-        net: the classifier: preprocessed images -> logits (B, K) and its maps.
-        attention: between the examples of a batch; None where the loss does not use it.
-    """
+    """What is trained: the classifier's `net`, and where the loss uses it `attention` between
+    examples."""
 
     def __init__(self, config: ClassifierConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:

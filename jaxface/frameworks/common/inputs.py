@@ -53,23 +53,14 @@ class DataConfig(ValidationConfig):
 
 
 class TrainInputs(NamedTuple):
-    """The examples of a training.
+    """The examples of a training."""
 
-    Attributes:
-        stream: of batches, at its beginning.
-        validation: None where nothing is held out.
-        task: of both.
-        name: of the data set, for the card.
-        examples: how many there are to train on; 0 = endless.
-        notes: what a reader left out and why, a line each.
-    """
-
-    stream: Stream
-    validation: Dataset | None
-    task: Task
-    name: str
-    examples: int
-    notes: tuple[str, ...] = ()
+    stream: Stream  # of batches, at its beginning
+    validation: Dataset | None  # None where nothing is held out
+    task: Task  # of both
+    name: str  # of the data set, for the card
+    examples: int  # how many there are to train on; 0 = endless
+    notes: tuple[str, ...] = ()  # what a reader left out and why, a line each
 
 
 def open_inputs(config: DataConfig, batch: int, size: int | None, output: OutputKind, seed: int) -> TrainInputs:

@@ -11,7 +11,8 @@ from jaxface.core.types import Array
 
 
 def confusion(predictions: Array, labels: Array, classes: int) -> Array:
-    """Count how often each label (row) was predicted as each class (column): (K, K) int32 from (N,)."""
+    """Count how often each label (row) was predicted as each class (column): (K, K) int32 from
+    (N,)."""
     return jnp.zeros((classes, classes), jnp.int32).at[labels, predictions].add(1)
 
 

@@ -63,7 +63,8 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Write arrays, and notes that JSON can hold; delete checkpoints of this and later steps."""
+        """Write arrays, and notes that JSON can hold; delete checkpoints of this and later
+        steps."""
         for later in self.steps():
             if later >= step:
                 self._manager.delete(later)

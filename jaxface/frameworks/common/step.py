@@ -120,7 +120,8 @@ def accumulate_gradients(
     key: Array,
     fraction: Array,
 ) -> Any:
-    """Return the mean (grads, (non_trainable, info)) of a batch's parts; the last part's statistics.
+    """Return the mean (grads, (non_trainable, info)) of a batch's parts; the last part's
+    statistics.
 
     They are computed one after another by `gradient`, from `grad_fn`; each takes its share of what
     each device has of the batch.

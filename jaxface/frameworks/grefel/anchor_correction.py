@@ -19,23 +19,15 @@ CONFIDENCE_OFFSET = 1e-6
 
 
 class Correction(NamedTuple):
-    """Distributions over the classes, each (C,) log probabilities, and the distances they come from.
+    """Distributions over the classes, each (C,) log probabilities, and the distances they come
+    from."""
 
-    Attributes:
-        primary: the network's own.
-        geometric: by similarity to the anchors.
-        attentive: by attention; the geometric one where there is none.
-        combined: of these two, by their confidence.
-        corrected: of the primary and the combined one.
-        distances: (C, K).
-    """
-
-    primary: Array
-    geometric: Array
-    attentive: Array
-    combined: Array
-    corrected: Array
-    distances: Array
+    primary: Array  # the network's own
+    geometric: Array  # by similarity to the anchors
+    attentive: Array  # by attention; the geometric one where there is none
+    combined: Array  # of these two, by their confidence
+    corrected: Array  # of the primary and the combined one
+    distances: Array  # (C, K)
 
 
 def distances(embedding: Array, anchors: Array) -> Array:

@@ -25,26 +25,17 @@ _start = nnx.initializers.truncated_normal(0.02)
 
 
 class Shape(NamedTuple):
-    """The sizes of an extractor.
+    """The sizes of an extractor: `channels` and `heads` of the levels, then of the transformer."""
 
-    Attributes:
-        inside: pixels along an edge of the backbones' input.
-        finest: input pixels for one pixel of the finest level; four times as many for the coarsest.
-        channels, heads: of the three levels.
-        width, depth, token_heads: of the transformer.
-        landmarks: channels of the landmark net's last map.
-        small: whether the backbones are the small ones.
-    """
-
-    inside: int
-    finest: int
+    inside: int  # pixels along an edge of the backbones' input
+    finest: int  # input pixels for one pixel of the finest level; four times as many for the coarsest
     channels: tuple[int, int, int]
     heads: tuple[int, int, int]
     width: int
     depth: int
     token_heads: int
-    landmarks: int
-    small: bool
+    landmarks: int  # channels of the landmark net's last map
+    small: bool  # whether the backbones are the small ones
 
     @property
     def tokens(self) -> int:

@@ -104,8 +104,6 @@ class Grefel(nnx.Module):
     """GReFEL or one of its baselines.
 
     Attributes:
-        extractor: faces -> embeddings.
-        head: embeddings -> logits.
         anchors: of `grefel` alone.
         importance: of `scn` alone: embeddings -> one logit, the importance of an example.
         class_counts: (C,) how often each class was trained on, 1 at first.

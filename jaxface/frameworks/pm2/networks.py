@@ -32,11 +32,8 @@ class Head(nnx.Module):
 class Detector(nnx.Module):
     """E, C1 and C2 of the paper, the same for every method, so that none has more capacity than another.
 
-    Attributes:
-        encoder: normalized faces -> features (B, D).
-        first, second: features -> logits (B, U).
-        discriminator: of DANN (features) and CDAN (their outer product with U probabilities) -> (B, 1), above 0
-            for the source; None for the others.
+    DANN and CDAN have a `discriminator` of features, or their outer product with U probabilities,
+    besides: (B, 1), above 0 for the source.
     """
 
     def __init__(self, config: Pm2Config, task: Task, *, rngs: nnx.Rngs) -> None:

@@ -202,7 +202,8 @@ def augment_faces(
 
 
 def encode(config: Pm2Config, detector: Detector, faces: Mapping[str, Array]) -> dict[str, Array]:
-    """Return features (B, D) of each domain's faces, in one call unless the encoder mixes a batch."""
+    """Return features (B, D) of each domain's faces, in one call unless the encoder mixes a
+    batch."""
     if ENCODERS[config.encoder].mixes:
         return {name: detector.encoder(images) for name, images in faces.items()}
     stack = jnp.stack(list(faces.values()), axis=1)  # on axis 1, so that devices keep their examples

@@ -30,19 +30,12 @@ the state's counter."""
 
 
 class Phases(NamedTuple):
-    """Steps 1, 2 and 3, and the optimizers' initial states.
+    """Steps 1, 2 and 3, and the optimizers' initial states."""
 
-    Attributes:
-        train_source: step 1, of all parts on the source.
-        maximize_discrepancy: step 2, of the classifiers on the target.
-        minimize_discrepancy: step 3, of the encoder on the target.
-        init: params -> the optimizers' states, by the names of `PARTS`.
-    """
-
-    train_source: Phase
-    maximize_discrepancy: Phase
-    minimize_discrepancy: Phase
-    init: Callable[[nnx.State], dict[str, Any]]
+    train_source: Phase  # step 1, of all parts on the source
+    maximize_discrepancy: Phase  # step 2, of the classifiers on the target
+    minimize_discrepancy: Phase  # step 3, of the encoder on the target
+    init: Callable[[nnx.State], dict[str, Any]]  # params -> the optimizers' states, by name of `PARTS`
 
 
 def _is_encoder(path: tuple[Any, ...], leaf: Any) -> bool:

@@ -22,20 +22,14 @@ TINY = 1e-12
 
 
 class Observation(NamedTuple):
-    """The outputs of a network for N images.
-
-    Attributes:
-        logits: (N, K).
-        nodes: (N, 2^D - 1) probability to reach each split of the gate, breadth-first; (N, 0) without a gate.
-        leaves: (N, L) weights of the experts.
-        endogenous: (N, F) the representation of the task.
-        exogenous: (N, F) of each exogenous variable.
-        similarity: (N, variables) |cos| of Eq. 7; (N, 0) where nothing is dispelled.
-    """
+    """The outputs of a network for N images, as `ThinOutputs` with representations (N, F), and the
+    `nodes`: (N, 2^D - 1) probability to reach each split of the gate, breadth-first; (N, 0) without
+    a
+    gate."""
 
     logits: np.ndarray
     nodes: np.ndarray
-    leaves: np.ndarray
+    leaves: np.ndarray  # weights of the experts
     endogenous: np.ndarray
     exogenous: tuple[np.ndarray, ...]
     similarity: np.ndarray

@@ -18,21 +18,13 @@ from jaxface.frameworks.thin.trees import Committee, FaceEncoder, SmallEncoder, 
 
 
 class ThinOutputs(NamedTuple):
-    """The outputs of the networks for a batch.
+    """The outputs of the networks for a batch."""
 
-    Attributes:
-        logits: (B, K), of the classes.
-        gate: (B, L) weights of the experts.
-        endogenous: (B, h, w, C) the representation of the task.
-        exogenous: (B, h, w, C) of each exogenous variable; () where the variant does not use them.
-        similarity: (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled.
-    """
-
-    logits: Array
-    gate: Array
-    endogenous: Array
-    exogenous: tuple[Array, ...]
-    similarity: Array
+    logits: Array  # (B, K), of the classes
+    gate: Array  # (B, L) weights of the experts
+    endogenous: Array  # (B, h, w, C) the representation of the task
+    exogenous: tuple[Array, ...]  # (B, h, w, C) of each variable; () where the variant does not use them
+    similarity: Array  # (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled
 
 
 class ExogenousNetwork(nnx.Module):
@@ -83,7 +75,8 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables) for the oracle."""
+        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables) for the
+        oracle."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
@@ -144,7 +137,8 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """Return how many classes each exogenous variable has; raise ConfigError where nothing says so."""
+    """Return how many classes each exogenous variable has; raise ConfigError where nothing says
+    so."""
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 

@@ -148,8 +148,7 @@ def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreemen
 def auroc(strength: np.ndarray, real: np.ndarray) -> float:
     """Return the probability that a true edge is stronger than a false one; a tie is 1/2; or nan.
 
-    Args:
-        strength: (N,); real: (N,) bool.
+    `strength` is (N,), `real` (N,) bool.
     """
     true, false = strength[real][:, None], strength[~real][None]
     return _mean((true > false) + 0.5 * (true == false))
@@ -158,8 +157,7 @@ def auroc(strength: np.ndarray, real: np.ndarray) -> float:
 def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
     """Return the mean over true edges of the precision among all that are as strong; or nan.
 
-    Args:
-        strength: (N,); real: (N,) bool.
+    `strength` is (N,), `real` (N,) bool.
     """
     at_least = strength[None] >= strength[real][:, None]
     return _mean((at_least & real[None]).sum(1) / at_least.sum(1))

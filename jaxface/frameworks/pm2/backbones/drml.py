@@ -1,4 +1,5 @@
-"""DRML (Zhao, Chu & Zhang 2016, CVPR: deep region and multi-label learning), and its region layer."""
+"""DRML (Zhao, Chu & Zhang 2016, CVPR: deep region and multi-label learning), and its region
+layer."""
 
 import functools
 import itertools
@@ -59,7 +60,8 @@ class RegionConvolution(nnx.Module):
         return join_cells(out + _expand(self.bias[...], out), self.grid)
 
     def _moments(self, cells: Array) -> tuple[Array, Array]:
-        """Return the batch's mean and variance, (cells, in), and update the running ones (unbiased)."""
+        """Return the batch's mean and variance, (cells, in), and update the running ones
+        (unbiased)."""
         exact = cells.astype(jnp.float32).reshape(cells.shape[0], -1, cells.shape[-1])
         mean = exact.mean(1)
         variance = ((exact - mean[:, None]) ** 2).mean(1)
