@@ -4,27 +4,25 @@ Nothing in the paper's equations ties the sign of an edge to the sign of what it
 so is the classifier behind them. `effects` measures what the edges do.
 """
 
-from typing import cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, normalize
-from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch
+from jaxface.frameworks.causal_affect.networks import GraphBranch
 from jaxface.frameworks.common.task import Task
 
 
-def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
+def global_graph(network: Any, task: Task) -> SignedGraph:
     """Return the edges of the global graph (Eq. 3).
 
     Raises:
         ConfigError: the network has none.
     """
-    network = cast(CausalAffect, module)
     units, expressions = network.units, network.expressions
     if units is None or units.global_graph is None:
         raise ConfigError("these networks have no global graph; train with parts.global_graph")
@@ -34,13 +32,12 @@ def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
     return _to_signed_graph(task, np.asarray(units.global_graph()), rules)
 
 
-def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[SignedGraph]:
+def sample_graphs(network: Any, task: Task, features: Array) -> list[SignedGraph]:
     """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units.
 
     Raises:
         ConfigError: the network has none.
     """
-    network = cast(CausalAffect, module)
     if network.units is None or network.units.sample_graph is None:
         raise ConfigError("these networks have no graphs of samples; train with parts.sample_graph")
     branches = [branch for branch in (network.units, network.expressions) if branch is not None]
@@ -50,7 +47,7 @@ def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[Signe
     return [_to_signed_graph(task, *pair) for pair in zip(unit_edges, rules, strict=True)]
 
 
-def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
+def effects(network: Any, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
     """Measure the effect of each unit on each target: do(present) minus do(absent), mean over faces.
 
     The features of unit i are set to the mean of those of the faces that show it, then of those that do not;
@@ -65,7 +62,6 @@ def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask:
     Raises:
         ConfigError: a unit that no face, or every face, with a label shows.
     """
-    network = cast(CausalAffect, module)
     if network.units is None:
         raise ConfigError("these networks have no graphs whose effects could be measured")
     present, absent = (units > 0.5) & mask, (units <= 0.5) & mask

@@ -1,6 +1,6 @@
 """CausalAffect's framework: its training step, prediction and data."""
 
-from typing import cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -50,8 +50,7 @@ class CausalAffectFramework(Framework):
     def make_step(
         self, config: CausalAffectConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef
     ) -> Step:
-        def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-            network = cast(CausalAffect, module)
+        def loss(network: CausalAffect, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             k_images, k_losses = jax.random.split(key)
             outputs = forward_eval(network, augment(k_images, batch["image"], config.augment))
             value, terms = total_loss(config, network, outputs, batch, k_losses)
@@ -59,10 +58,10 @@ class CausalAffectFramework(Framework):
 
         return supervised_step(graphdef, loss, train)
 
-    def predict(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: CausalAffectConfig, task: Task, module: Any, images: Array) -> Array:
         return expression_logits(forward_eval(module, images), config)
 
-    def predict_units(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict_units(self, config: CausalAffectConfig, task: Task, module: Any, images: Array) -> Array:
         return unit_logits(forward_eval(module, images), config)
 
 
@@ -81,10 +80,9 @@ def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict
     return metrics | {"accuracy": correct.sum() / jnp.maximum((label >= 0).sum(), 1)}
 
 
-def forward_eval(module: nnx.Module, images: Array) -> Outputs:
+def forward_eval(module: Any, images: Array) -> Outputs:
     """Return the networks' outputs for images (B, H, W, 3 or 1) in [0, 1]; float32."""
-    network = cast(CausalAffect, module)
-    outputs = network(cast_like(imagenet_normalize(to_rgb(images)), network))
+    outputs = module(cast_like(imagenet_normalize(to_rgb(images)), module))
     return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
 
 

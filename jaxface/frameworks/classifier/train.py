@@ -2,7 +2,6 @@
 
 import dataclasses
 from pathlib import Path
-from typing import cast
 
 import jax
 import jax.numpy as jnp
@@ -50,8 +49,7 @@ class ClassifierFramework(Framework):
     ) -> Step:
         card = card_of(config, task)
 
-        def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-            student = cast(Student, module)
+        def loss(student: Student, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             images = augment(key, unit_range(batch["image"]), config.augment)
             images = prepare(to_rgb(images), card)
             logits, maps = student.net(cast_like(images, student.net))
@@ -65,10 +63,9 @@ class ClassifierFramework(Framework):
 
         return supervised_step(graphdef, loss, train)
 
-    def predict(self, config: ClassifierConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        student = cast(Student, module)
+    def predict(self, config: ClassifierConfig, task: Task, module: Student, images: Array) -> Array:
         inputs = prepare(to_rgb(images), card_of(config, task))
-        return student.net(cast_like(inputs, student.net))[0].astype(jnp.float32)
+        return module.net(cast_like(inputs, module.net))[0].astype(jnp.float32)
 
     def export(
         self,

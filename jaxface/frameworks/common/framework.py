@@ -92,14 +92,14 @@ class Framework(ABC):
         """Return the training step of networks with this structure."""
 
     @abstractmethod
-    def predict(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: Any, task: Task, module: Any, images: Array) -> Array:
         """Return logits (B, K) or (B, U) of images (B, size, size, channels), float32 in [0, 1].
 
         No image's logits depend on another image. The export leaves B open: write `images.shape[0]`, not
         `len(images)`.
         """
 
-    def predict_units(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict_units(self, config: Any, task: Task, module: Any, images: Array) -> Array:
         """Return logits (B, U) of action units, where a network that predicts expressions knows them too."""
         raise NotImplementedError(f"{self.name} predicts no action units besides {self.output}")
 
@@ -158,7 +158,7 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
     def build(key: Array) -> nnx.State:
         return nnx.state(framework.build(config, task, nnx.Rngs(key)))
 
-    def predictor(predict: Callable[[Any, Task, nnx.Module, Array], Array]) -> Callable[..., Array]:
+    def predictor(predict: Callable[[Any, Task, Any, Array], Array]) -> Callable[..., Array]:
         return jax.jit(
             lambda state, images: predict(config, task, nnx.merge(graphdef, state), unit_range(images))
         )

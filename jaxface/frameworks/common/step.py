@@ -14,7 +14,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
 
-Loss = Callable[[nnx.Module, Batch, Array, Array], tuple[Array, Info]]
+Loss = Callable[[Any, Batch, Array, Array], tuple[Array, Info]]
 """(networks in training mode, batch, key, step_fraction) -> the mean loss of the batch, and further scalars for
 the log. `step_fraction`, () float32 in [0, 1), is the share of the steps that are done."""
 

@@ -1,6 +1,6 @@
 """GReFEL's framework: the training step of the method and of its baselines, and prediction."""
 
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -43,25 +43,23 @@ class GrefelFramework(Framework):
 
         return supervised_step(graphdef, make_loss(config, task), train, trainable)
 
-    def predict(self, config: GrefelConfig, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: GrefelConfig, task: Task, module: Grefel, images: Array) -> Array:
         """Return logits (B, C), or where they are corrected log probabilities."""
-        network = cast(Grefel, module)
         faces = preprocess(to_rgb(images), shape_of(config, task))
-        logits, embeddings = network(cast_like(faces, network.extractor))
-        if network.anchors is None:
+        logits, embeddings = module(cast_like(faces, module.extractor))
+        if module.anchors is None:
             return logits.astype(jnp.float32)
         if config.balance.test_correction == "off":
             return logits.astype(jnp.float32) / config.balance.temperature
         attentive = config.balance.test_correction == "full"
-        return network.anchors(logits, embeddings, attentive=attentive).corrected
+        return module.anchors(logits, embeddings, attentive=attentive).corrected
 
 
 def make_loss(config: GrefelConfig, task: Task) -> Loss:
     """Return the loss of the config's method."""
     shape = shape_of(config, task)
 
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        network = cast(Grefel, module)
+    def loss(network: Grefel, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
         images = augment(jax.random.split(key)[0], batch["image"], config.augment)
         images = preprocess(to_rgb(images), shape)
         logits, embeddings = network(cast_like(images, network.extractor))

@@ -11,7 +11,7 @@ METHODS: tuple[Method, ...] = get_args(Method)
 """Rows of Tables 3 to 5, in their order."""
 
 Backbone = Literal["small", "resnet18", "swin-b", "drml", "drml-small", "jaa-net", "jaa-net-small"]
-"""Keys of `encoders.ENCODERS`."""
+"""Keys of `networks.ENCODERS`."""
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from jaxface.frameworks.pm2.domains import (
     sample_faces,
     sample_pairs,
 )
-from jaxface.frameworks.pm2.encoders import ENCODERS
+from jaxface.frameworks.pm2.networks import ENCODERS
 from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
 
 NONE = "none"

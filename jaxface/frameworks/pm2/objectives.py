@@ -1,12 +1,11 @@
-"""What each method minimizes, as functions of the networks and a batch."""
+"""What each method minimizes, as functions of the networks and a batch: with a config, a `Loss`."""
 
 import functools
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
@@ -14,32 +13,27 @@ from jaxface.data.augmentation import augment, augment_points
 from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
-from jaxface.frameworks.common.step import Loss
 from jaxface.frameworks.pm2 import adaptation
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.losses import discrepancy, masked_mean, paired_moments, unit_loss
-from jaxface.frameworks.pm2.networks import Detector
+from jaxface.frameworks.pm2.networks import ENCODERS, Detector
 
 PAIR = ("image", "female", "male")
 """A labelled face and its avatars."""
 
 
-def single_loss(config: Pm2Config) -> Loss:
+def single_loss(
+    config: Pm2Config, detector: Detector, batch: Batch, key: Array, step_fraction: Array
+) -> tuple[Array, Info]:
     """Return L_AU on the source plus the discrepancy of DAN, DANN, JAN or CDAN: one loss, one optimizer."""
-
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        detector = cast(Detector, module)
-        names = ("image",) if config.method == "direct" else ("image", "target")
-        faces = augment_faces(config, detector, batch, key, names)
-        features = encode(config, detector, faces)
-        value = source_loss(config, detector, features["image"], faces["image"], batch, key)
-        if config.method == "direct":
-            return value, {"unit_loss": value}
-        gap = domain_discrepancy(config, detector, features["image"], features["target"], step_fraction)
-        return value + config.adaptation.weight * gap, {"unit_loss": value, "discrepancy": gap}
-
-    return loss
+    names = ("image",) if config.method == "direct" else ("image", "target")
+    faces = augment_faces(config, detector, batch, key, names)
+    features = encode(config, detector, faces)
+    value = source_loss(config, detector, features["image"], faces["image"], batch, key)
+    if config.method == "direct":
+        return value, {"unit_loss": value}
+    gap = domain_discrepancy(config, detector, features["image"], features["target"], step_fraction)
+    return value + config.adaptation.weight * gap, {"unit_loss": value, "discrepancy": gap}
 
 
 def domain_discrepancy(
@@ -64,29 +58,25 @@ def domain_discrepancy(
     return adaptation.domain_loss(*logits)
 
 
-def first_step(config: Pm2Config) -> Loss:
+def first_step(
+    config: Pm2Config, detector: Detector, batch: Batch, key: Array, step_fraction: Array
+) -> tuple[Array, Info]:
     """Return Eq. 7 for encoder and classifiers: of MCD without the moments, of M3SDA with those of
     whole domains, where the avatars, its second source, are learnt from as the faces are."""
-
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        detector = cast(Detector, module)
-        names = PAIR if config.needs_pairs else ("image",)
-        names = (*names, "target") if config.method == "m3sda" else names
-        faces = augment_faces(config, detector, batch, key, names)
-        features = encode(config, detector, faces)
-        value = source_loss(config, detector, features["image"], faces["image"], batch, key)
-        if config.method == "m3sda":
-            avatars = [
-                classifier_loss(config, detector, features[name], batch, batch.get("paired"))
-                for name in PAIR[1:]
-            ]
-            value = (value + sum(avatars) / len(avatars)) / 2.0
-        if not config.needs_pairs or config.beta == 0.0:
-            return value, {"unit_loss": value}
-        distance = moment_loss(config, features, batch)
-        return value + config.beta * distance, {"unit_loss": value, "moment_distance": distance}
-
-    return loss
+    names = PAIR if config.needs_pairs else ("image",)
+    names = (*names, "target") if config.method == "m3sda" else names
+    faces = augment_faces(config, detector, batch, key, names)
+    features = encode(config, detector, faces)
+    value = source_loss(config, detector, features["image"], faces["image"], batch, key)
+    if config.method == "m3sda":
+        avatars = [
+            classifier_loss(config, detector, features[name], batch, batch.get("paired")) for name in PAIR[1:]
+        ]
+        value = (value + sum(avatars) / len(avatars)) / 2.0
+    if not config.needs_pairs or config.beta == 0.0:
+        return value, {"unit_loss": value}
+    distance = moment_loss(config, features, batch)
+    return value + config.beta * distance, {"unit_loss": value, "moment_distance": distance}
 
 
 def moment_loss(config: Pm2Config, features: Mapping[str, Array], batch: Batch) -> Array:
@@ -106,35 +96,29 @@ def moment_loss(config: Pm2Config, features: Mapping[str, Array], batch: Batch) 
     return adaptation.multi_source(moments[:2], moments[2], config.reduction)
 
 
-def second_step(config: Pm2Config) -> Loss:
+def second_step(
+    config: Pm2Config, detector: Detector, batch: Batch, key: Array, step_fraction: Array
+) -> tuple[Array, Info]:
     """Return Eq. 8 for the classifiers: minimal loss on the source, maximal discrepancy on the target.
 
     beta L_PM2 is left out: it does not depend on the classifiers.
     """
-
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        detector = cast(Detector, module)
-        names = ("image", "target") if config.alpha else ("image",)
-        faces = augment_faces(config, detector, batch, key, names)
-        features = encode(config, detector, faces)
-        value = classifier_loss(config, detector, features["image"], batch)
-        if not config.alpha:
-            return value, {}
-        gap = target_discrepancy(config, detector, features["target"])
-        return value - config.alpha * gap, {"discrepancy": gap}
-
-    return loss
+    names = ("image", "target") if config.alpha else ("image",)
+    faces = augment_faces(config, detector, batch, key, names)
+    features = encode(config, detector, faces)
+    value = classifier_loss(config, detector, features["image"], batch)
+    if not config.alpha:
+        return value, {}
+    gap = target_discrepancy(config, detector, features["target"])
+    return value - config.alpha * gap, {"discrepancy": gap}
 
 
-def third_step(config: Pm2Config) -> Loss:
+def third_step(
+    config: Pm2Config, detector: Detector, batch: Batch, key: Array, step_fraction: Array
+) -> tuple[Array, Info]:
     """Return Eq. 9 for the encoder alone."""
-
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        detector = cast(Detector, module)
-        features = encode(config, detector, augment_faces(config, detector, batch, key, ("target",)))
-        return config.alpha * target_discrepancy(config, detector, features["target"]), {}
-
-    return loss
+    features = encode(config, detector, augment_faces(config, detector, batch, key, ("target",)))
+    return config.alpha * target_discrepancy(config, detector, features["target"]), {}
 
 
 def source_loss(

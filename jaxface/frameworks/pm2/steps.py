@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -56,7 +57,7 @@ def make_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> 
     Step 3 is repeated `config.repeats` times, and left out where alpha is 0.
     """
     if not config.alternates:
-        return supervised_step(graphdef, single_loss(config), train)
+        return supervised_step(graphdef, partial(single_loss, config), train)
     repeats = config.repeats if config.alpha else 0
     run = phases(config, train, graphdef)
 
@@ -109,9 +110,9 @@ def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Pha
         return update
 
     return Phases(
-        phase(first_step(config), ("encoder", "classifiers")),
-        phase(second_step(config), ("classifiers",), update_statistics=False),
-        phase(third_step(config), ("encoder",)),
+        phase(partial(first_step, config), ("encoder", "classifiers")),
+        phase(partial(second_step, config), ("classifiers",), update_statistics=False),
+        phase(partial(third_step, config), ("encoder",)),
         init,
     )
 

@@ -1,7 +1,7 @@
 """PM2's framework: what is built, trained and predicted."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax.numpy as jnp
 from flax import nnx
@@ -18,9 +18,8 @@ from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2 import steps
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.encoders import ENCODERS
 from jaxface.frameworks.pm2.inputs import Pm2Data, open_domains
-from jaxface.frameworks.pm2.networks import Detector, combine_logits
+from jaxface.frameworks.pm2.networks import ENCODERS, Detector, combine_logits
 
 
 class Pm2Framework(Framework):
@@ -67,11 +66,10 @@ class Pm2Framework(Framework):
     def make_step(self, config: Pm2Config, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
         return steps.make_step(config, train, graphdef)
 
-    def predict(self, config: Pm2Config, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: Pm2Config, task: Task, module: Detector, images: Array) -> Array:
         """Return logits (B, U) of the mean of both classifiers' probabilities (Eq. 10), of images in [0, 1]."""
-        detector = cast(Detector, module)
-        features = detector.encoder(cast_like(imagenet_normalize(images), detector.first))
-        first, second = (logits.astype(jnp.float32) for logits in detector.classify(features))
+        features = module.encoder(cast_like(imagenet_normalize(images), module.first))
+        first, second = (logits.astype(jnp.float32) for logits in module.classify(features))
         return combine_logits(first, second)
 
 

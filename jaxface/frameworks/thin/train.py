@@ -1,7 +1,7 @@
 """THIN's framework: its training step, initial weights and prediction."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -20,7 +20,7 @@ from jaxface.frameworks.thin.losses import cross_entropy
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, ThinOutputs, exogenous_classes
 from jaxface.frameworks.thin.weights import insert_exogenous, read_exogenous
 
-TRAINABLE = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("exogenous")))
+TRAINABLE: Any = nnx.All(nnx.Param, nnx.Not(nnx.PathContains("exogenous")))
 """phi, theta and psi of Eq. 8. tau and sigma are constants, through which the gradient passes."""
 
 
@@ -70,15 +70,15 @@ class ThinFramework(Framework):
         """Return the step of Eq. 8 over all but the exogenous networks, or of the exogenous one alone."""
 
         def exogenous_loss(
-            module: nnx.Module, batch: Batch, key: Array, step_fraction: Array
+            module: ExogenousNetwork, batch: Batch, key: Array, step_fraction: Array
         ) -> tuple[Array, Info]:
             images = augment(key, unit_range(batch["image"]), config.augment)
-            logits = cast(ExogenousNetwork, module)(cast_like(images, module))
+            logits = module(cast_like(images, module))
             return mean_cross_entropy(logits, batch["label"]), {"accuracy": accuracy(logits, batch["label"])}
 
-        def thin_loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
+        def thin_loss(module: Thin, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             images = augment(key, unit_range(batch["image"]), config.augment)
-            outputs = forward(config, cast(Thin, module), {**batch, "image": images})
+            outputs = forward(config, module, {**batch, "image": images})
             label_loss = mean_cross_entropy(outputs.logits, batch["label"])
             info = {"accuracy": accuracy(outputs.logits, batch["label"]), "cross_entropy": label_loss}
             if config.variant != "thin":
@@ -88,11 +88,11 @@ class ThinFramework(Framework):
 
         if config.variant == "exogenous":
             return supervised_step(graphdef, exogenous_loss, train)
-        return supervised_step(graphdef, thin_loss, train, cast(Any, TRAINABLE))
+        return supervised_step(graphdef, thin_loss, train, TRAINABLE)
 
-    def predict(self, config: ThinConfig, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: ThinConfig, task: Task, module: Any, images: Array) -> Array:
         """Return logits (B, K); raise ConfigError for the oracle, which needs more than images."""
-        outputs = cast(Any, module)(cast_like(images, module))
+        outputs = module(cast_like(images, module))
         return (outputs if config.variant == "exogenous" else outputs.logits).astype(jnp.float32)
 
 
