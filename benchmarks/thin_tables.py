@@ -23,8 +23,7 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork
-from jaxface.frameworks.thin.train import forward
-from jaxface.frameworks.thin.weights import insert_exogenous
+from jaxface.frameworks.thin.train import forward, insert_exogenous
 
 SEEDS = (0, 1, 2)
 ASKED_AT_ONCE = 500

@@ -64,9 +64,7 @@ def test_settings_of_table_1() -> None:
     with pytest.raises(ConfigError, match="twice"):
         inputs.setting("gft+gft")
     with pytest.raises(DataError, match="BP4D"):
-        inputs.open_mixture(
-            CausalAffectConfig(), MixedConfig(setting="bp4d", root=Path("nowhere")), TrainConfig(), 0
-        )
+        inputs.open_mixture(MixedConfig(setting="bp4d", root=Path("nowhere")), 64, 224, 0)
 
 
 def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
@@ -86,8 +84,7 @@ def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
 def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one", 20, (4, 12)), folder(tmp_path / "other", 40, (1, 12))
     config = MixedConfig(sets=(f"rendered:{one}=units", f"rendered:{other}"), held_out=0.25, weights=(1.0, 3.0))
-    model, train = CausalAffectConfig(encoder="small"), TrainConfig(batch=10)
-    mixture = inputs.open_mixture(model, config, train, 0)
+    mixture = inputs.open_mixture(config, 10, 64, 0)
     assert mixture.task == Task(labels=("anger", "happiness"), units=(1, 4, 12), size=64)
     assert mixture.name == "one + other" and mixture.examples == 46  # a quarter of the people, rounded
     batch = next(mixture.stream)
@@ -102,7 +99,7 @@ def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
         ({"sets": (f"rendered:{one}=age",)}, "learn = 'age': must be units, label or both"),
     ):
         with pytest.raises((ConfigError, DataError), match=message):
-            inputs.open_mixture(model, dataclasses.replace(config, **wrong), train, 0)  # type: ignore[arg-type]
+            inputs.open_mixture(dataclasses.replace(config, **wrong), 10, 64, 0)  # type: ignore[arg-type]
 
 
 def test_bundled_configs_are_read() -> None:

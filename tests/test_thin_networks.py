@@ -19,8 +19,7 @@ from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, VARIANTS, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin
-from jaxface.frameworks.thin.train import forward
-from jaxface.frameworks.thin.weights import of_vgg
+from jaxface.frameworks.thin.train import forward, of_vgg
 from tests import thin_reference as reference
 
 SMALL = ThinConfig(

@@ -54,8 +54,8 @@ class BottleneckConfig:
     """Weights of Eq. 2, and how dependence is measured."""
 
     bottleneck: Annotated[float, Ge(0.0)] = 0.02
-    """lambda_ib, of the dependence of each unit's features on the embedding. They are a function of it: too
-    large a weight, compared with `alignment`, makes them constant."""
+    """lambda_ib, of the dependence of each unit's features on the embedding. Too large a weight, compared with
+    `alignment`, makes them constant."""
 
     decorrelation: Annotated[float, Ge(0.0)] = 0.1
     """lambda_decorr, of the dependence between the features of two units."""
@@ -87,8 +87,7 @@ class GraphConfig:
     """Initial exp(T_g), which is learnt."""
 
     self_loops: bool = False
-    """Whether a unit may be its own cause. Copying itself would then be the easy solution, and Eq. 5 penalizes
-    the diagonal; so it is masked by default."""
+    """Whether a unit may be its own cause. Copying itself would be the easy solution, and Eq. 5 penalizes it."""
 
     acyclic_global: Annotated[float, Ge(0.0)] = 0.01
     """lambda_DAG of the global graph."""
@@ -117,8 +116,7 @@ class CounterfactualConfig:
     """Whether tau is in units of the root mean square of the batch's features, or absolute."""
 
     ceiling: Literal["exponential", "clamp"] = "exponential"
-    """How the divergence D of two distributions over expressions, which is unbounded, is kept below 1 in
-    Eq. 14: 1 - exp(-D), or min(D, 1)."""
+    """How the divergence D over expressions is kept below 1 in Eq. 14: 1 - exp(-D), or min(D, 1)."""
 
     consistency: Annotated[float, Ge(0.0)] = 0.1
     """lambda_consist."""
@@ -160,8 +158,7 @@ class CausalAffectConfig:
 
     answer: Literal["mean", "last"] = "mean"
     """What is predicted: the mean of the logits of all heads (for units those of the features, of the global
-    graph and of the sample's own graph), or the last of these alone. The last graph does not use a unit's own
-    features."""
+    graph and of the sample's own), or the last alone, which does not use a unit's own features."""
 
     expressions: Annotated[float, Ge(0.0)] = 1.0
     """lambda_Expr, of all losses of expressions."""

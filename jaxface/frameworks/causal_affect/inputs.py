@@ -13,9 +13,6 @@ from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
 from jaxface.data.registry import parse_options
-from jaxface.frameworks.causal_affect.config import CausalAffectConfig
-from jaxface.frameworks.causal_affect.encoder import CONVNEXT
-from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
 from jaxface.frameworks.common.task import Task
 
@@ -86,19 +83,13 @@ def setting(name: str) -> tuple[str, ...]:
     return names
 
 
-def image_size(config: CausalAffectConfig) -> int:
-    """Return the pixels along an edge of the encoder's faces."""
-    return 224 if config.encoder == CONVNEXT else 64
-
-
-def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainConfig, seed: int) -> TrainInputs:
-    """Open the batches, the validation set and the task of several data sets.
+def open_mixture(config: MixedConfig, batch: int, size: int, seed: int) -> TrainInputs:
+    """Open batches, validation set and task of several data sets, of images of `size` pixels.
 
     Raises:
         ConfigError: no such recipe, setting or share.
         DataError: a data set that is missing or lacks what is to be learnt from it.
     """
-    size = image_size(model)
     if config.setting:
         parts = [open_published(published()[name], config, size, seed) for name in setting(config.setting)]
     else:
@@ -110,15 +101,14 @@ def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainCon
     weights = config.weights or (1.0,) * len(parts)
     if len(weights) != len(parts):
         raise ConfigError(f"data.weights has {len(weights)} numbers for {len(parts)} data sets")
-    counts = joining.split_batch(train.batch, weights)
+    counts = joining.split_batch(batch, weights)
     streams = [part.stream(count) for part, count in zip(parts, counts, strict=True)]
-    stream = joining.MixtureStream(
-        streams, [(sample.labels, sample.units) for sample in samples], (labels, units)
-    )
+    sources = [(sample.labels, sample.units) for sample in samples]
+    stream = joining.MixtureStream(streams, sources, (labels, units))
     validations = [part.validation for part in parts if part.validation is not None]
     validation = joining.concat(validations, labels, units) if validations else None
     mixture = joining.concat(samples, labels, units)
-    examples = 0 if any(not part.examples for part in parts) else sum(part.examples for part in parts)
+    examples = sum(part.examples for part in parts) if all(part.examples for part in parts) else 0
     notes = tuple(str(mixture.report).splitlines()[1:])
     return TrainInputs(stream, validation, Task(labels, units, size), mixture.name, examples, notes)
 
@@ -136,11 +126,7 @@ def open_published(entry: PublishedSet, config: MixedConfig, size: int, seed: in
 
 
 def open_part(text: str, config: MixedConfig, size: int, seed: int, index: int) -> Part:
-    """Open a data set of `MixedConfig.sets`, at `index` there.
-
-    Raises:
-        ConfigError, DataError: there is none, or it lacks what is to be learnt.
-    """
+    """Open a data set of `MixedConfig.sets`, at `index` there."""
     name, _, learn = text.partition("=")
     reader, colon, path = name.partition(":")
 

@@ -10,7 +10,7 @@ from jaxface.core.types import Array
 from jaxface.data.augmentation import augment
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
-from jaxface.frameworks.causal_affect.inputs import MixedConfig, image_size, open_mixture
+from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs, expression_logits, unit_logits
 from jaxface.frameworks.common.config import TrainConfig
@@ -31,7 +31,7 @@ class CausalAffectFramework(Framework):
     predicts_units = True
 
     def image_size(self, config: CausalAffectConfig) -> int:
-        return image_size(config)
+        return 224 if config.encoder == CONVNEXT else 64
 
     def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> CausalAffect:
         return CausalAffect(config, task, rngs=rngs)
@@ -45,7 +45,7 @@ class CausalAffectFramework(Framework):
     def open_inputs(
         self, config: CausalAffectConfig, data: MixedConfig, train: TrainConfig, seed: int
     ) -> TrainInputs:
-        return open_mixture(config, data, train, seed)
+        return open_mixture(data, train.batch, self.image_size(config), seed)
 
     def make_step(
         self, config: CausalAffectConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef

@@ -28,21 +28,13 @@ Info = Mapping[str, Array]
 
 
 class TrainState(NamedTuple):
-    """All that a step changes; a pytree of arrays, none of them a random key.
+    """All that a step changes; a pytree of arrays, none of them a random key."""
 
-    Attributes:
-        params: what is trained, float32.
-        non_trainable: frozen parameters and running statistics.
-        opt_state: the optimizers' states, in whatever shape the framework wants.
-        step: () int32, updates so far.
-        ema: the moving average of `params`; None where none is kept.
-    """
-
-    params: Any
-    non_trainable: Any
-    opt_state: Any
-    step: Array
-    ema: Any = None
+    params: Any  # what is trained, float32
+    non_trainable: Any  # frozen parameters and running statistics
+    opt_state: Any  # the optimizers' states, in whatever shape the framework wants
+    step: Array  # () int32, updates so far
+    ema: Any = None  # the moving average of `params`; None where none is kept
 
     def eval_state(self) -> nnx.State:
         """Return the state to evaluate and export: the network's, with averaged parameters if there are any."""
@@ -132,7 +124,6 @@ class Programs(NamedTuple):
     """What a framework's training runs, compiled when it is first called and once for all that is equal.
 
     Attributes:
-        graphdef: the networks' structure.
         init: seed -> the state before the first step, a pure function of it.
         update: (state, batch, root key) -> (state, info): one step, with a key folded from the step's number.
             The state passed in is donated.

@@ -145,3 +145,17 @@ def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
         if name != "label" and values.ndim == 1 and values.dtype.kind in "iu" and values.min() >= 0
     )
     return Task(dataset.labels, dataset.units, size or height, channels, extras)
+
+
+def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
+    """Return the data set with these action units alone; raise DataError for a missing one."""
+    missing = [unit for unit in units if unit not in dataset.units]
+    if missing:
+        raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
+    indices = [dataset.units.index(unit) for unit in units]
+    selection = {
+        name: dataset.columns[name][:, indices]
+        for name in ("units", "units_known", "intensity")
+        if name in dataset.columns
+    }
+    return dataclasses.replace(dataset, columns={**dataset.columns, **selection}, units=units)

@@ -16,6 +16,7 @@ from jaxface.core.types import action_unit
 from jaxface.data import Dataset
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
 from jaxface.frameworks.common.framework import programs
+from jaxface.frameworks.common.inputs import select_units
 from jaxface.frameworks.common.task import OutputKind, Task
 from jaxface.frameworks.common.training import RestoredRun, restore
 
@@ -110,10 +111,8 @@ def _match_units(classifier: Classifier, dataset: Dataset) -> _Common:
     units = [unit for unit in dataset.units if unit in outputs]
     if not units:
         raise DataError(f"{dataset.name} has labels of none of {', '.join(classifier.labels)}")
-    places = [dataset.units.index(unit) for unit in units]
-    columns = dict(dataset.columns)
-    columns |= {name: columns[name][:, places] for name in ("units", "units_known") if name in columns}
-    return _Common(dataset, Task(units=tuple(units)), "units", [outputs[unit] for unit in units], columns)
+    dataset, indices = select_units(dataset, tuple(units)), [outputs[unit] for unit in units]
+    return _Common(dataset, Task(units=dataset.units), "units", indices, dataset.columns)
 
 
 def _as_rgb(images: np.ndarray) -> np.ndarray:

@@ -1,13 +1,14 @@
 """GReFEL's network, the correction of its predictions, its losses, and the baselines."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from jaxface.core.checks import Ge, Gt, Interval, check
 from jaxface.core.errors import ConfigError
 from jaxface.data.augmentation import AugmentConfig
 
-METHODS = ("grefel", "cross-entropy", "poster", "scn")
+Method = Literal["grefel", "cross-entropy", "poster", "scn"]
+METHODS: tuple[Method, ...] = get_args(Method)
 POSTER_V2 = "poster-v2"
 
 
@@ -16,8 +17,7 @@ class SmallConfig:
     """The extractor for small faces: POSTER++ with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
-    """Of the three levels: maps of an eighth, a sixteenth and a thirty-second of the edge. The stems have half
-    as many as the first."""
+    """Of the levels: maps of 1/8, 1/16 and 1/32 of the edge. The stems have half as many as the first."""
 
     heads: tuple[int, int, int] = (1, 2, 4)
     """Of the attention between landmarks and image, level by level."""
@@ -44,12 +44,11 @@ class BalanceConfig:
     """Reliability balancing: anchors, and how they correct a prediction."""
 
     anchors: Annotated[int, Ge(1)] = 10
-    """K, anchors of each class; the paper finds 8 to 10 best (Table 3). Without anchors: `method =
-    "cross-entropy"`."""
+    """K, anchors of each class; the paper finds 8 to 10 best (Table 3)."""
 
     anchor_start: Annotated[float, Gt(0.0)] = 0.02
-    """Standard deviation of the anchors' initial numbers. The published code starts at zero, where the loss
-    that drives classes apart has no gradient and all anchors of a class are one."""
+    """Standard deviation of the anchors' initial numbers. At zero, as in the published code, the loss that
+    drives classes apart has no gradient and all anchors of a class are one."""
 
     distance_scale: Annotated[float, Gt(0.0)] = 1.0
     """Delta: similarity is exp(-distance / delta)."""
@@ -70,8 +69,7 @@ class BalanceConfig:
     as in the published code; or c_p / (c_p + c_r), as the main paper can be read."""
 
     ramp: Literal["linear", "none"] = "linear"
-    """How the weight of correction and anchors' losses grows: in proportion to the steps, or full
-    from the start."""
+    """How the weight of correction and anchors' losses grows: with the steps, or full from the start."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
     """What is predicted: the distribution corrected as in training (`full`), without the attentive
@@ -141,7 +139,7 @@ class ScnConfig:
 class GrefelConfig:
     """GReFEL, or one of its baselines, on the same extractor."""
 
-    method: Literal["grefel", "cross-entropy", "poster", "scn"] = "grefel"
+    method: Method = "grefel"
     """`grefel`; the same network with `cross-entropy` only; `poster`: POSTER++, whose head is one dense layer;
     `scn`: self-cure."""
 

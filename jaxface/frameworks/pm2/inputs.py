@@ -18,6 +18,7 @@ from jaxface.frameworks.common.inputs import (
     ValidationConfig,
     hold_out,
     recipe_at,
+    select_units,
     task_of,
 )
 from jaxface.frameworks.pm2.config import Pm2Config
@@ -29,7 +30,7 @@ from jaxface.frameworks.pm2.domains import (
     sample_pairs,
 )
 from jaxface.frameworks.pm2.networks import ENCODERS
-from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
+from jaxface.frameworks.pm2.paired_data import with_pairs
 
 NONE = "none"
 _COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks", "female", "male")

@@ -13,7 +13,7 @@ from jaxface.data.augmentation import augment, augment_points
 from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
-from jaxface.frameworks.pm2 import adaptation
+from jaxface.frameworks.pm2 import losses
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.losses import discrepancy, masked_mean, paired_moments, unit_loss
 from jaxface.frameworks.pm2.networks import ENCODERS, Detector
@@ -43,19 +43,19 @@ def domain_discrepancy(
     settings = config.adaptation
     source, target = source.astype(jnp.float32), target.astype(jnp.float32)
     if config.method == "dan":
-        return adaptation.dan(source, target, settings.kernels)
+        return losses.dan(source, target, settings.kernels)
     probabilities = [mean_probability(detector, features) for features in (source, target)]
     if config.method == "jan":
-        return adaptation.jan((source, probabilities[0]), (target, probabilities[1]), settings.kernels)
+        return losses.jan((source, probabilities[0]), (target, probabilities[1]), settings.kernels)
     if detector.discriminator is None:
         raise ConfigError(f"{config.method!r} has no discriminator; build the network for this method")
-    scale = adaptation.reversal_scale(step_fraction, settings.reversal)
-    inputs = [adaptation.reverse(features, scale) for features in (source, target)]
+    scale = losses.reversal_scale(step_fraction, settings.reversal)
+    inputs = [losses.reverse(features, scale) for features in (source, target)]
     if config.method == "cdan":
-        joint = jax.vmap(adaptation.joint)
+        joint = jax.vmap(losses.joint)
         inputs = [joint(*pair) for pair in zip(inputs, probabilities, strict=True)]
     logits = [detector.discriminator(features).astype(jnp.float32) for features in inputs]
-    return adaptation.domain_loss(*logits)
+    return losses.domain_loss(*logits)
 
 
 def first_step(
@@ -90,10 +90,10 @@ def moment_loss(config: Pm2Config, features: Mapping[str, Array], batch: Batch) 
     avatar_mask = None if mask is None else jnp.concatenate([mask, mask])
     avatars = jnp.concatenate([exact["female"], exact["male"]])
     moments = [
-        adaptation.moments(domain, settings.moments, settings.central, domain_mask)
+        losses.moments(domain, settings.moments, settings.central, domain_mask)
         for domain, domain_mask in ((exact["image"], None), (avatars, avatar_mask), (exact["target"], None))
     ]
-    return adaptation.multi_source(moments[:2], moments[2], config.reduction)
+    return losses.multi_source(moments[:2], moments[2], config.reduction)
 
 
 def second_step(

@@ -9,8 +9,7 @@ import numpy as np
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset
 from jaxface.data.dataset import Example
-
-_UNIT_COLUMNS = ("units", "units_known", "intensity")
+from jaxface.frameworks.common.inputs import select_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +64,6 @@ def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
     columns = {**source.columns, "female": indices[:, 0], "male": indices[:, 1]}
     fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(Dataset)}
     return Paired(**{**fields, "columns": columns}, avatars=avatars, size=size)
-
-
-def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
-    """Return the data set with these action units alone; raise DataError for a missing one."""
-    missing = [unit for unit in units if unit not in dataset.units]
-    if missing:
-        raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
-    indices = [dataset.units.index(unit) for unit in units]
-    selection = {name: dataset.columns[name][:, indices] for name in _UNIT_COLUMNS if name in dataset.columns}
-    return dataclasses.replace(dataset, columns={**dataset.columns, **selection}, units=units)
 
 
 def _check_units(source: Dataset, avatars: Dataset, pair: np.ndarray) -> None:

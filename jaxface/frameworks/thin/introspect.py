@@ -22,13 +22,10 @@ TINY = 1e-12
 
 
 class Observation(NamedTuple):
-    """The outputs of a network for N images, as `ThinOutputs` with representations (N, F), and the
-    `nodes`: (N, 2^D - 1) probability to reach each split of the gate, breadth-first; (N, 0) without
-    a
-    gate."""
+    """The outputs of a network for N images, as `ThinOutputs` with representations (N, F)."""
 
     logits: np.ndarray
-    nodes: np.ndarray
+    nodes: np.ndarray  # (N, 2^D - 1) probability to reach each split, breadth-first; (N, 0) without gate
     leaves: np.ndarray  # weights of the experts
     endogenous: np.ndarray
     exogenous: tuple[np.ndarray, ...]
@@ -155,11 +152,8 @@ def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed:
 
 
 def class_separation(features: np.ndarray, label: np.ndarray) -> float:
-    """Return the inter- to intra-class ratio (Section 4.4): variance of the class means over the mean variance
-    within classes.
-
-    The paper gives numbers without a formula; this one weighs every class alike.
-    """
+    """Return the inter- to intra-class ratio (Section 4.4): variance of class means over mean variance within
+    classes. The paper gives numbers without a formula; this one weighs every class alike."""
     groups = [features[label == value] for value in np.unique(label)]
     means = np.stack([group.mean(0) for group in groups])
     within = np.mean([((group - mean) ** 2).sum(1).mean() for group, mean in zip(groups, means, strict=True)])
