@@ -6,7 +6,7 @@ The paper gives none of these numbers (its appendices are not public): every def
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from jaxface.core.checks import Ge, Gt, Interval, MinLen, check
+from jaxface.core.checks import Checked, Ge, Gt, Interval, MinLen
 from jaxface.core.errors import ConfigError
 from jaxface.data.augmentation import AugmentConfig
 
@@ -36,7 +36,7 @@ class PartsConfig:
 
 
 @dataclass(frozen=True)
-class SmallConfig:
+class SmallConfig(Checked, table="model.small"):
     """The encoder for small faces: convolutions that halve the image, then one dense layer."""
 
     channels: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64, 64)
@@ -45,12 +45,9 @@ class SmallConfig:
     width: Annotated[int, Ge(1)] = 128
     """D, of the embedding."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.small")
-
 
 @dataclass(frozen=True)
-class BottleneckConfig:
+class BottleneckConfig(Checked, table="model.bottleneck"):
     """Weights of Eq. 2, and how dependence is measured."""
 
     bottleneck: Annotated[float, Ge(0.0)] = 0.02
@@ -66,12 +63,9 @@ class BottleneckConfig:
     normalize: bool = True
     """HSIC over the geometric mean of both kernels' own, in [0, 1] whatever the width; False = plain HSIC."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.bottleneck")
-
 
 @dataclass(frozen=True)
-class GraphConfig:
+class GraphConfig(Checked, table="model.graph"):
     """Both levels of graphs."""
 
     width: Annotated[int, Ge(1)] = 256
@@ -95,12 +89,9 @@ class GraphConfig:
     acyclic_sample: Annotated[float, Ge(0.0)] = 0.01
     """lambda_DAG of the samples' own graphs."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.graph")
-
 
 @dataclass(frozen=True)
-class CounterfactualConfig:
+class CounterfactualConfig(Checked, table="model.counterfactual"):
     """Interventions on features."""
 
     sharpness: Annotated[float, Gt(0.0)] = 10.0
@@ -136,12 +127,9 @@ class CounterfactualConfig:
     discrepant_logits: Annotated[float, Ge(0.0)] = 1.0
     """eta_logit."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.counterfactual")
-
 
 @dataclass(frozen=True)
-class CausalAffectConfig:
+class CausalAffectConfig(Checked, table="model"):
     """CausalAffect, or a row of its ablations."""
 
     encoder: Literal["convnext-b", "small"] = "convnext-b"
@@ -173,7 +161,7 @@ class CausalAffectConfig:
     counterfactual: CounterfactualConfig = field(default_factory=CounterfactualConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         if self.start and self.encoder == "small":
             raise ConfigError(
                 f"start = {self.start!r} is of ConvNeXt-B; the small encoder has no published weights"

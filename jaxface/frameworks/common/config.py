@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from jaxface.core.checks import Ge, Gt, Interval, check
+from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked, table="optimizer"):
     """What turns gradients into updates."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -32,12 +32,9 @@ class OptimizerConfig:
     clip: Annotated[float, Ge(0.0)] = 0.0
     """Largest global norm of the gradient; 0 = not clipped."""
 
-    def __post_init__(self) -> None:
-        check(self, "optimizer")
-
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Checked, table="train"):
     """How a network is trained, whichever it is."""
 
     steps: Annotated[int, Ge(1)] = 1000
@@ -74,7 +71,7 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
-        check(self, "train")
+        super().__post_init__()
         if self.batch % self.accumulate:
             raise ConfigError(
                 f"train.batch = {self.batch}: must be divisible by train.accumulate = {self.accumulate}"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from jaxface import data
-from jaxface.core.checks import Ge, Interval, check
+from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.registry import parse_options
@@ -17,7 +17,7 @@ _VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besi
 
 
 @dataclass(frozen=True, kw_only=True)
-class ValidationConfig:
+class ValidationConfig(Checked, table="data"):
     """What of the data is held out, for every framework."""
 
     held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
@@ -29,9 +29,6 @@ class ValidationConfig:
 
     workers: Annotated[int, Ge(0)] = 2
     """Threads that read images ahead, for each data set."""
-
-    def __post_init__(self) -> None:
-        check(self, "data")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
-from jaxface.core.checks import Ge, Gt, Interval, check
+from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError
 from jaxface.data.augmentation import AugmentConfig
 
@@ -13,7 +13,7 @@ POSTER_V2 = "poster-v2"
 
 
 @dataclass(frozen=True)
-class SmallConfig:
+class SmallConfig(Checked, table="model.small"):
     """The extractor for small faces: POSTER++ with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
@@ -32,7 +32,7 @@ class SmallConfig:
     """Heads of each of these blocks."""
 
     def __post_init__(self) -> None:
-        check(self, "model.small")
+        super().__post_init__()
         pairs = [*zip(self.channels, self.heads, strict=True), (self.width, self.token_heads)]
         for width, heads in pairs:
             if heads < 1 or width < 2 or width % heads:
@@ -40,7 +40,7 @@ class SmallConfig:
 
 
 @dataclass(frozen=True)
-class BalanceConfig:
+class BalanceConfig(Checked, table="model.balance"):
     """Reliability balancing: anchors, and how they correct a prediction."""
 
     anchors: Annotated[int, Ge(1)] = 10
@@ -77,7 +77,7 @@ class BalanceConfig:
     chance."""
 
     def __post_init__(self) -> None:
-        check(self, "model.balance")
+        super().__post_init__()
         if self.attention == "batch" and self.test_correction == "full":
             raise ConfigError(
                 "model.balance: with attention = 'batch' a prediction would depend on the other images of its "
@@ -86,7 +86,7 @@ class BalanceConfig:
 
 
 @dataclass(frozen=True)
-class LossConfig:
+class LossConfig(Checked, table="model.losses"):
     """What is minimized. The lambdas are those of the supplement's Table 1."""
 
     classes: Annotated[float, Ge(0.0)] = 1.0
@@ -108,12 +108,9 @@ class LossConfig:
     class_weights: bool = True
     """Weigh each example by N / (C n of its class), with n counted during training."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.losses")
-
 
 @dataclass(frozen=True)
-class ScnConfig:
+class ScnConfig(Checked, table="model.scn"):
     """Self-Cure Network (Wang et al. 2020, arXiv:2002.10392), on the same extractor. Its own figures."""
 
     high: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.7
@@ -131,12 +128,9 @@ class ScnConfig:
     relabel_from: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.25
     """Share of the steps after which labels are changed (the paper: after 10 of 40 epochs)."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.scn")
-
 
 @dataclass(frozen=True)
-class GrefelConfig:
+class GrefelConfig(Checked, table="model"):
     """GReFEL, or one of its baselines, on the same extractor."""
 
     method: Method = "grefel"
@@ -173,7 +167,7 @@ class GrefelConfig:
     scn: ScnConfig = field(default_factory=ScnConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         files = [name for name in ("image_weights", "landmark_weights", "start") if getattr(self, name)]
         if self.extractor == "small" and files:
             raise ConfigError(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
-from jaxface.core.checks import Ge, Interval, check, require
+from jaxface.core.checks import Checked, Ge, Interval, require
 from jaxface.data.augmentation import AugmentConfig
 
 Method = Literal["direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"]
@@ -15,7 +15,7 @@ Backbone = Literal["small", "resnet18", "swin-b", "drml", "drml-small", "jaa-net
 
 
 @dataclass(frozen=True)
-class AdaptationConfig:
+class AdaptationConfig(Checked, table="model.adaptation"):
     """Settings of the baselines alone."""
 
     weight: Annotated[float, Ge(0.0)] = 1.0
@@ -36,12 +36,9 @@ class AdaptationConfig:
     central: bool = False
     """Moments about the mean from the second on, as in that code; in PM2's Eq. 4 they are about zero."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.adaptation")
-
 
 @dataclass(frozen=True)
-class Pm2Config:
+class Pm2Config(Checked, table="model"):
     """PM2, or one of its baselines, on the same networks. Defaults are the paper's (Table 1)."""
 
     method: Method = "pm2"
@@ -86,7 +83,7 @@ class Pm2Config:
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         require(1 <= len(self.widths) <= 4, "model.widths", self.widths, "one to four long")
 
     @property

@@ -14,7 +14,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.checks import Interval, check
+from jaxface.core.checks import Checked, Interval
 from jaxface.core.types import Array
 from jaxface.data import rendered
 from jaxface.data.rendered import random_draws
@@ -24,7 +24,7 @@ _GOLDEN = 2654435769  # 2^32 over the golden ratio: its multiples lie evenly on 
 
 
 @dataclass(frozen=True)
-class PopulationBias:
+class PopulationBias(Checked, table="data.bias"):
     """Differences between women and men among a rendered domain's people; by default there are none.
 
     A biased source has few of one sex, and action units that one of them seldom shows.
@@ -41,9 +41,6 @@ class PopulationBias:
 
     expressiveness_gap: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.0
     """Probability that a unit that they seldom show is left out."""
-
-    def __post_init__(self) -> None:
-        check(self, "data.bias")
 
     @property
     def matched(self) -> PopulationBias:
