@@ -133,7 +133,7 @@ class Gatv2Framework(CausalAffectFramework):
     name = "gatv2"
     predicts_units = False
 
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> AttentionNetwork:  # type: ignore[override]
+    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> AttentionNetwork:
         """Build the network."""
         return AttentionNetwork(config, task, rngs=rngs)
 

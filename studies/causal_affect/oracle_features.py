@@ -61,7 +61,7 @@ class OracleFramework(CausalAffectFramework):
     name = "oracle-features"
     predicts_units = False
 
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:  # type: ignore[override]
+    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:
         """Build the graphs and the codes."""
         return OracleFeatures(config, task, rngs=rngs)
 

@@ -81,7 +81,7 @@ class GraphConfig(Checked, table="model.graph"):
     """Initial exp(T_g), which is learnt."""
 
     self_loops: bool = False
-    """Whether a unit may be its own cause. Copying itself would be the easy solution, and Eq. 5 penalizes it."""
+    """Whether a unit may be its own cause: the easy solution, which Eq. 5 penalizes."""
 
     acyclic_global: Annotated[float, Ge(0.0)] = 0.01
     """lambda_DAG of the global graph."""

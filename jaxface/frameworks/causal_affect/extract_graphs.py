@@ -18,11 +18,7 @@ from jaxface.frameworks.common.task import Task
 
 
 def global_graph(network: Any, task: Task) -> SignedGraph:
-    """Return the edges of the global graph (Eq. 3).
-
-    Raises:
-        ConfigError: the network has none.
-    """
+    """Return the edges of the global graph (Eq. 3); raise ConfigError for a network without one."""
     units, expressions = network.units, network.expressions
     if units is None or units.global_graph is None:
         raise ConfigError("these networks have no global graph; train with parts.global_graph")
@@ -33,11 +29,8 @@ def global_graph(network: Any, task: Task) -> SignedGraph:
 
 
 def sample_graphs(network: Any, task: Task, features: Array) -> list[SignedGraph]:
-    """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units.
-
-    Raises:
-        ConfigError: the network has none.
-    """
+    """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units; raise
+    ConfigError for a network without one."""
     if network.units is None or network.units.sample_graph is None:
         raise ConfigError("these networks have no graphs of samples; train with parts.sample_graph")
     branches = [branch for branch in (network.units, network.expressions) if branch is not None]

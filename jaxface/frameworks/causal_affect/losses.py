@@ -13,14 +13,9 @@ from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
 from jaxface.frameworks.causal_affect.edges import cyclicity
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, GraphOutputs, Outputs
 from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.common.metrics import masked_mean
 
 _TINY = 1e-12
-
-
-def masked_mean(values: Array, mask: Array) -> Array:
-    """Return the mean of the values where the mask, of the same shape, is True; 0 where it is nowhere. ()."""
-    count = mask.astype(values.dtype).sum()
-    return jnp.where(mask, values, 0.0).sum() / jnp.maximum(count, 1.0)
 
 
 def unit_loss(logits: Array, units: Array, mask: Array) -> Array:

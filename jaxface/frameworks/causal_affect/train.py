@@ -27,20 +27,18 @@ class CausalAffectFramework(Framework):
 
     name = "causal_affect"
     config = CausalAffectConfig
+    network = CausalAffect
     data = MixedConfig
     predicts_units = True
 
     def image_size(self, config: CausalAffectConfig) -> int:
         return 224 if config.encoder == CONVNEXT else 64
 
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> CausalAffect:
-        return CausalAffect(config, task, rngs=rngs)
-
     def initialize(self, config: CausalAffectConfig, task: Task, state: nnx.State) -> nnx.State:
         if config.start is None:
             return state
-        networks = nnx.eval_shape(lambda: self.build(config, task, nnx.Rngs(0)))
-        return load_initial_weights(state, ("encoder", "net"), networks.encoder.net, CONVNEXT, config.start)
+        net = nnx.eval_shape(lambda: CausalAffect(config, task, rngs=nnx.Rngs(0)).encoder.net)
+        return load_initial_weights(state, ("encoder", "net"), net, CONVNEXT, config.start)
 
     def open_inputs(
         self, config: CausalAffectConfig, data: MixedConfig, train: TrainConfig, seed: int

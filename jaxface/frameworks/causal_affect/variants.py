@@ -29,11 +29,7 @@ def rows() -> tuple[Row, ...]:
 
 
 def row(which: int | str) -> Row:
-    """Return a row by its number (1 to 15) or its name.
-
-    Raises:
-        ConfigError: there is none.
-    """
+    """Return a row by its number (1 to 15) or its name; raise ConfigError without one."""
     for entry in rows():
         if which in (entry.number, entry.name):
             return entry
@@ -42,9 +38,5 @@ def row(which: int | str) -> Row:
 
 
 def variant(base: CausalAffectConfig, which: int | str) -> CausalAffectConfig:
-    """Return the config with the parts of a row; everything else stays.
-
-    Raises:
-        ConfigError: there is no such row.
-    """
+    """Return the config with the parts of a `row`; everything else stays."""
     return dataclasses.replace(base, parts=row(which).parts)

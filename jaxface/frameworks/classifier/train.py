@@ -29,14 +29,12 @@ class ClassifierFramework(Framework):
 
     name = "classifier"
     config = ClassifierConfig
+    network = Student
 
     def image_size(self, config: ClassifierConfig) -> int | None:
         """Return the size that augmentation takes: before the middle is cut out."""
         card = card_of(config, Task(labels=("neutral",)))
         return card.resize_to or card.size
-
-    def build(self, config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
-        return Student(config, task, rngs=rngs)
 
     def initialize(self, config: ClassifierConfig, task: Task, state: nnx.State) -> nnx.State:
         if config.start is None:

@@ -55,13 +55,14 @@ class Step(NamedTuple):
 
 
 class Framework(ABC):
-    """One way to train. A subclass gives `build`, `make_step` and `predict`; all else has a default.
+    """One way to train. A subclass gives `network` or `build`, `make_step` and `predict`; all else has a default.
 
     All methods are pure: they depend on their arguments alone.
 
     Attributes:
         name: its key in `frameworks.REGISTRY`.
         config: its frozen config dataclass, `[model]` in a file.
+        network: its networks, as one module, built by (config, task, rngs=).
         output: what its logits are of.
         defaults: the `TrainConfig` that `jaxface train` begins with.
         data: the frozen dataclass of its `[data]` settings.
@@ -70,14 +71,15 @@ class Framework(ABC):
 
     name: ClassVar[str]
     config: ClassVar[type[Any]]
+    network: ClassVar[Callable[..., nnx.Module]]
     output: ClassVar[OutputKind] = "labels"
     defaults: ClassVar[TrainConfig] = TrainConfig()
     data: ClassVar[type[Any]] = DataConfig
     predicts_units: ClassVar[bool] = False
 
-    @abstractmethod
     def build(self, config: Any, task: Task, rngs: nnx.Rngs) -> nnx.Module:
         """Build the networks as one module, in inference mode. Jitted by the caller."""
+        return self.network(config, task, rngs=rngs)
 
     @abstractmethod
     def make_step(self, config: Any, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:

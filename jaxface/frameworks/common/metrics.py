@@ -77,6 +77,15 @@ def statistical_parity_difference(first: Array, second: Array) -> Array:
     return jnp.abs(rates[0] - rates[1])
 
 
+def masked_mean(values: Array, mask: Array | None = None) -> Array:
+    """Return the mean of the values where the mask, of their shape, is True, 0 where it is nowhere; None = of
+    all. ()."""
+    if mask is None:
+        return values.mean()
+    count = mask.astype(values.dtype).sum()
+    return jnp.where(mask, values, 0.0).sum() / jnp.maximum(count, 1.0)
+
+
 def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> Array:
     """Return the expected calibration error of probabilities (N, K) for labels (N,): the mean gap
     between the top class's confidence, sorted into bins of one width, and accuracy (Guo et al.

@@ -26,12 +26,10 @@ class GrefelFramework(Framework):
 
     name = "grefel"
     config = GrefelConfig
+    network = Grefel
 
     def image_size(self, config: GrefelConfig) -> int:
         return 224 if config.extractor == POSTER_V2 else 64
-
-    def build(self, config: GrefelConfig, task: Task, rngs: nnx.Rngs) -> Grefel:
-        return Grefel(config, task, rngs=rngs)
 
     def initialize(self, config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
         return load_extractor(config, state)

@@ -51,11 +51,8 @@ LANDMARK = _backbone_layout(mobile_facenet.TORCH_NAMES, (r"output_layer\.",))
 
 
 def load_extractor(config: GrefelConfig, state: nnx.State) -> nnx.State:
-    """Return the network's state with the weights of the files that the config names.
-
-    Raises:
-        CheckpointError: a file that is missing or damaged, or holds another net.
-    """
+    """Return the network's state with the weights of the files that the config names; raise
+    CheckpointError for a file that is missing or damaged, or holds another net."""
     if config.start is not None:
         extractor = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
         state = _load(state, ("extractor",), Path(config.start), extractor, WHOLE)

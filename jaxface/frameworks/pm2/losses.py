@@ -60,14 +60,6 @@ def norm(vector: Array, over: Over) -> Array:
     return jnp.where(square > 0.0, jnp.sqrt(jnp.where(square > 0.0, square, 1.0)), 0.0)
 
 
-def masked_mean(values: Array, mask: Array | None = None) -> Array:
-    """Return the mean of a batch's values (B,) where the mask is True, 0 where it is nowhere; None = of all."""
-    if mask is None:
-        return values.mean()
-    weights = mask.astype(values.dtype)
-    return (weights * values).sum() / jnp.maximum(weights.sum(), 1.0)
-
-
 def dan(source: Array, target: Array, kernels: int = 5) -> Array:
     """Return the discrepancy of features, source (B, D) and target (B', D), in the sum of several kernels."""
     return kernel_discrepancy(multi_kernel(jnp.concatenate([source, target]), kernels), source.shape[0])

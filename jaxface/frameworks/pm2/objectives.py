@@ -13,9 +13,10 @@ from jaxface.data.augmentation import augment, augment_points
 from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
+from jaxface.frameworks.common.metrics import masked_mean
 from jaxface.frameworks.pm2 import losses
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.losses import discrepancy, masked_mean, paired_moments, unit_loss
+from jaxface.frameworks.pm2.losses import discrepancy, paired_moments, unit_loss
 from jaxface.frameworks.pm2.networks import ENCODERS, Detector
 
 PAIR = ("image", "female", "male")
@@ -168,11 +169,8 @@ def mean_probability(detector: Detector, features: Array) -> Array:
 def augment_faces(
     config: Pm2Config, detector: Detector, batch: Batch, key: Array, names: tuple[str, ...]
 ) -> dict[str, Array]:
-    """Augment and normalize images of a batch, by name; a face and its avatars alike.
-
-    Raises:
-        ConfigError: the method needs images that the batch does not have.
-    """
+    """Augment and normalize images of a batch, by name; a face and its avatars alike. Raise ConfigError
+    for images that the batch does not have."""
     k_source, k_target = jax.random.split(key)
     missing = [name for name in names if name not in batch]
     if missing:

@@ -32,6 +32,7 @@ class Pm2Framework(Framework):
 
     name = "pm2"
     config = Pm2Config
+    network = Detector
     output = "units"
     data = Pm2Data
     defaults = TrainConfig(
@@ -40,9 +41,6 @@ class Pm2Framework(Framework):
 
     def image_size(self, config: Pm2Config) -> int:
         return ENCODERS[config.encoder].size
-
-    def build(self, config: Pm2Config, task: Task, rngs: nnx.Rngs) -> Detector:
-        return Detector(config, task, rngs=rngs)
 
     def initialize(self, config: Pm2Config, task: Task, state: nnx.State) -> nnx.State:
         """Load what `config.start` names.

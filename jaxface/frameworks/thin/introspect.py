@@ -130,11 +130,8 @@ def typical_images(nodes: np.ndarray, count: int = 8) -> np.ndarray:
 
 
 def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: int = 0) -> Projection:
-    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE.
-
-    Raises:
-        ShapeError: fewer than four images.
-    """
+    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE; raise
+    ShapeError for fewer than four images."""
     if features.ndim != 2 or len(features) < 4:
         raise ShapeError(f"features have shape {features.shape}: must be (N, F) with 4 images or more")
     deviations = features - features.mean(0, keepdims=True)

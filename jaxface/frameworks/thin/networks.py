@@ -116,11 +116,7 @@ def encoder(config: ThinConfig, task: Task, rngs: nnx.Rngs) -> SmallEncoder | Fa
 
 
 def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
-    """Return the shape (h, w, C) of a representation.
-
-    Raises:
-        ConfigError: images that the encoder cannot take.
-    """
+    """Return the shape (h, w, C) of a representation; raise ConfigError for images of a wrong size."""
     if config.encoder == "vgg16-face":
         if (task.size, task.channels) != (224, 3):
             raise ConfigError(

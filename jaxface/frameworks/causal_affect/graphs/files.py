@@ -13,20 +13,11 @@ from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 _FORMAT = "jaxface signed graph 1"
 _GRAPHML = "http://graphml.graphdrawing.org/xmlns"
-_KEYS = (
-    ("kind", "node", "string"),
-    ("name", "node", "string"),
-    ("weight", "edge", "double"),
-    ("polarity", "edge", "string"),
-)
+_NODE_KEYS, _EDGE_KEYS = {"kind": "string", "name": "string"}, {"weight": "double", "polarity": "string"}
 
 
 def write(graph: SignedGraph, path: str | Path) -> None:
-    """Write a graph as .json or .graphml, by the file's ending.
-
-    Raises:
-        ConfigError: another ending.
-    """
+    """Write a graph as .json or .graphml, by the file's ending; raise ConfigError for another one."""
     suffix = _suffix(path)
     write_text(path, as_json(graph) if suffix == ".json" else as_graphml(graph))
 
@@ -76,8 +67,9 @@ def from_json(text: str) -> SignedGraph:
 def as_graphml(graph: SignedGraph) -> str:
     """Return a directed GraphML graph: nodes `AU12` and `happiness`, an edge for every weight that is not 0."""
     root = ElementTree.Element("graphml", xmlns=_GRAPHML)
-    for name, of, kind in _KEYS:
-        ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
+    for of, keys in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)):
+        for name, kind in keys.items():
+            ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
     element = ElementTree.SubElement(root, "graph", id="causes", edgedefault="directed")
     for kind, nodes in (("unit", graph.units), ("expression", graph.expressions)):
         for node in nodes:

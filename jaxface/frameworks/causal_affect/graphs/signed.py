@@ -101,11 +101,7 @@ def strongest(graph: SignedGraph, between: int, to_expressions: int) -> SignedGr
 
 
 def restrict(graph: SignedGraph, units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
-    """Return the edges among these nodes, in this order.
-
-    Raises:
-        LabelError: a node that the graph does not have.
-    """
+    """Return the edges among these nodes, in this order; raise LabelError for a missing node."""
     for names, nodes in ((units, graph.units), (expressions, graph.expressions)):
         missing = [name for name in names if name not in nodes]
         if missing:

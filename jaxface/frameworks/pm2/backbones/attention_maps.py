@@ -23,11 +23,8 @@ _SIZE, _FALL = 0.14, 0.56  # of a region, in widths of the map; of the attention
 
 
 def places(units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two points (U, 2) int of each unit, and how far below them it shows, (U,) float32.
-
-    Raises:
-        ConfigError: a unit that has no place.
-    """
+    """Return the two points (U, 2) int of each unit, and how far below them it shows, (U,) float32;
+    raise ConfigError for a unit that has no place."""
     text = (files("jaxface.frameworks.pm2.backbones") / "attention.toml").read_text("utf-8")
     table = tomllib.loads(text)["units"]
     for unit in units:

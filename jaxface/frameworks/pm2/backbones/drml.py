@@ -120,11 +120,8 @@ class Drml(nnx.Module):
 
 
 def split_cells(maps: Array, grid: int) -> Array:
-    """Split maps (B, H, W, C) into the cells of a grid, row by row: (grid^2, B, H / grid, W / grid, C).
-
-    Raises:
-        ConfigError: the map is not divisible by the grid.
-    """
+    """Split maps (B, H, W, C) into the cells of a grid, row by row: (grid^2, B, H / grid, W / grid, C);
+    raise ConfigError for a map that the grid does not divide."""
     batch, height, width, channels = maps.shape
     if height % grid or width % grid:
         raise ConfigError(f"maps of {height} x {width} pixels cannot be divided into {grid} x {grid} cells")

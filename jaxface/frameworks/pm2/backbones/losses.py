@@ -9,6 +9,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face._landmarks import COUNT, inner
 from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.common.metrics import masked_mean
 from jaxface.frameworks.pm2.backbones.attention_maps import POINTS
 
 ALIGNMENT = 0.5
@@ -29,18 +30,14 @@ def balance(rates: Array) -> Array:
 
 def weighted_cross_entropy(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
     """E_softmax (Eq. 4): mean over the units (U,) with a label of their weighted cross-entropy, ()."""
-    return _masked_mean(weights * (jax.nn.softplus(logits) - units * logits), mask)
+    return masked_mean(weights * (jax.nn.softplus(logits) - units * logits), mask)
 
 
 def weighted_dice(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
     """E_dice (Eq. 6): mean over the units with a label of 1 - (2 p q + 1) / (p^2 + q^2 + 1), weighted, ()."""
     probability = jax.nn.sigmoid(logits)
     losses = 1.0 - (2.0 * units * probability + _SMOOTH) / (units**2 + probability**2 + _SMOOTH)
-    return _masked_mean(weights * losses, mask)
-
-
-def _masked_mean(losses: Array, mask: Array) -> Array:
-    return jnp.sum(jnp.where(mask, losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return masked_mean(weights * losses, mask)
 
 
 def alignment_loss(landmarks: Array, true: Array) -> Array:
