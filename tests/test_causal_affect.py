@@ -20,7 +20,7 @@ from jaxface.frameworks.causal_affect.config import (
 )
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs
 from jaxface.frameworks.causal_affect.train import FRAMEWORK, forward_eval
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from tests import causal_reference as reference
 
 TASK = Task(labels=("happiness", "sadness", "surprise"), units=(1, 4, 6, 12), size=8)

@@ -23,11 +23,10 @@ from jaxface.frameworks.causal_affect.config import (
 )
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Programs
 from jaxface.frameworks.common.init_weights import replace_subtree, subtree
-from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves
 from studies.seeds import aggregate_seeds
 

@@ -17,7 +17,7 @@ from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.classifier import FRAMEWORK, ClassifierConfig
 from jaxface.frameworks.classifier.networks import BatchAttention, Student, card_of, start_with_identity
 from jaxface.frameworks.classifier.train import attention_variance, cross_entropy
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 TASK = Task(labels=("anger", "happiness", "neutral"), size=64)
 

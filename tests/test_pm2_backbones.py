@@ -9,8 +9,8 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.step import train_mode
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
 from jaxface.frameworks.pm2.backbones.attention_maps import attention, places, resize_nearest, scale_gradient
 from jaxface.frameworks.pm2.backbones.drml import RegionConvolution, join_cells, split_cells

@@ -9,9 +9,8 @@ import pytest
 
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset, rendered
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.inputs import select_units
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import inputs, train
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import (

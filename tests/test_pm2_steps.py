@@ -11,10 +11,9 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
-from jaxface.frameworks.common.config import OptimizerConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task
 from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.step import grad_fn
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector

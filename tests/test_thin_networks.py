@@ -14,9 +14,8 @@ from jaxface.classify.nets import vgg
 from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.framework import TrainState
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.thin import FRAMEWORK, VARIANTS, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin
 from jaxface.frameworks.thin.train import forward, of_vgg

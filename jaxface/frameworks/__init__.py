@@ -1,8 +1,7 @@
 """Learning frameworks: train a network that can then be audited, and evaluate any network on a data set.
 
-Each framework is a folder of its own with `config`, `networks`, `losses` and `train`, and one
-`FRAMEWORK`; what they share is in `common`. A framework is imported when it is loaded, and what
-trains it when it is first used.
+Each framework is a folder of its own with `config`, `networks` and `train`, and one `FRAMEWORK`;
+what they share is in `common`. They are imported when they are first used.
 """
 
 import importlib

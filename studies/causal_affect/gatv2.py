@@ -20,12 +20,11 @@ from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, Unit
 from jaxface.frameworks.causal_affect.graphs import SignedGraph
 from jaxface.frameworks.causal_affect.losses import expression_loss, unit_loss
 from jaxface.frameworks.causal_affect.train import CausalAffectFramework
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import predict_dataset
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb, unit_range
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 from studies.causal_affect.baselines import Discovery
 from studies.causal_affect.halves import mixture, task_of_halves
 from studies.training import train_steps

@@ -19,10 +19,9 @@ from jaxface.frameworks.causal_affect.graphs import SignedGraph
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, Outputs
 from jaxface.frameworks.causal_affect.train import CausalAffectFramework
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves as study
 from studies.training import train_steps
 

@@ -3,17 +3,21 @@
 The paper gives none of these numbers (its appendices are not public): every default is ours.
 """
 
+import dataclasses
+import functools
+import tomllib
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from importlib.resources import files
+from typing import Annotated, Literal, NamedTuple
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval, MinLen
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data.augmentation import AugmentConfig
 
 
 @dataclass(frozen=True)
 class PartsConfig:
-    """Which parts there are: a row of the paper's Table 3 (`variants.row`)."""
+    """Which parts there are: a row of the paper's Table 3 (`row`)."""
 
     disentangle: bool = True
     """Dis: bottleneck, alignment and decorrelation (Eqs. 1-2)."""
@@ -166,3 +170,35 @@ class CausalAffectConfig(Checked, table="model"):
             raise ConfigError(
                 f"start = {self.start!r} is of ConvNeXt-B; the small encoder has no published weights"
             )
+
+
+class Row(NamedTuple):
+    """A row: its number in the paper's table, its name here, and the parts it has."""
+
+    number: int
+    name: str
+    parts: PartsConfig
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """Return all rows in the table's order."""
+    text = files("jaxface.frameworks.causal_affect").joinpath("variants.toml").read_text("utf-8")
+    return tuple(
+        Row(number, row["name"], PartsConfig(**dict.fromkeys(row["without"], False)))
+        for number, row in enumerate(tomllib.loads(text)["rows"], start=1)
+    )
+
+
+def row(which: int | str) -> Row:
+    """Return a row by its number (1 to 15) or its name; raise ConfigError without one."""
+    for entry in rows():
+        if which in (entry.number, entry.name):
+            return entry
+    names = [entry.name for entry in rows()]
+    raise ConfigError(f"Table 3 has no row {which!r} among 1 to {len(names)}{suggestion(str(which), names)}")
+
+
+def variant(base: CausalAffectConfig, which: int | str) -> CausalAffectConfig:
+    """Return the config with the parts of a `row`; everything else stays."""
+    return dataclasses.replace(base, parts=row(which).parts)

@@ -14,7 +14,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, normalize
 from jaxface.frameworks.causal_affect.networks import GraphBranch
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 
 def global_graph(network: Any, task: Task) -> SignedGraph:

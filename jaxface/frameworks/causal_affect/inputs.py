@@ -13,8 +13,8 @@ from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
 from jaxface.data.registry import parse_options
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
-from jaxface.frameworks.common.task import Task
 
 ALL = "all"
 _STREAMS = 1000  # more than a mixture has, so that no two seeds share a stream

@@ -12,7 +12,7 @@ from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig
 from jaxface.frameworks.causal_affect.edges import aggregate, importance, intervene, without_loops
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 
 class GraphOutputs(NamedTuple):

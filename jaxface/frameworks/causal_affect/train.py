@@ -13,13 +13,12 @@ from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs, expression_logits, unit_logits
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb
 from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 
 
 class CausalAffectFramework(Framework):

@@ -15,7 +15,7 @@ from jaxface.classify.registry import folders, names
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 
 class Student(nnx.Module):

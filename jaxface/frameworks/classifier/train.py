@@ -16,12 +16,11 @@ from jaxface.core.types import Array
 from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
 from jaxface.frameworks.classifier.networks import Student, card_of
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, to_rgb, unit_range
 from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 
 
 class ClassifierFramework(Framework):

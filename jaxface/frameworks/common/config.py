@@ -1,10 +1,10 @@
-"""How long, how fast and in which precision a network is trained: the same for all frameworks."""
+"""How a network is trained, and what the data ask of it: the same for all frameworks."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, suggestion
 
 
 @dataclass(frozen=True)
@@ -76,3 +76,34 @@ class TrainConfig(Checked, table="train"):
             raise ConfigError(
                 f"train.batch = {self.batch}: must be divisible by train.accumulate = {self.accumulate}"
             )
+
+
+OutputKind = Literal["labels", "units"]
+"""Whether logits are of classes or of action units."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the data ask of a network.
+
+    Attributes:
+        labels: names of the classes, in the order of the column `label`; () where there are none.
+        units: numbers of the action units, in the order of the column `units`; () where there are none.
+        size: pixels along an edge of the images.
+        channels: 3, or 1 for grey.
+        extras: (column, classes) of each further column of whole numbers, such as `identity` and
+            `exogenous`.
+    """
+
+    labels: tuple[str, ...] = ()
+    units: tuple[int, ...] = ()
+    size: int = 64
+    channels: int = 3
+    extras: tuple[tuple[str, int], ...] = ()
+
+    def classes(self, column: str) -> int:
+        """Return how many classes a further column has; raise ConfigError without such a column."""
+        extras = dict(self.extras)
+        if column not in extras:
+            raise ConfigError(f"the data have no column {column!r}{suggestion(column, extras)}")
+        return extras[column]

@@ -12,8 +12,8 @@ from jaxface.core.sharding import shard_batch
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.frameworks.common import metrics
+from jaxface.frameworks.common.config import OutputKind, Task
 from jaxface.frameworks.common.framework import Programs
-from jaxface.frameworks.common.task import OutputKind, Task
 
 UNITS_PREFIX = "units_"
 """Precedes the metrics of action units where a network's main outputs are expressions."""

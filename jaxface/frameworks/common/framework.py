@@ -15,10 +15,9 @@ from flax import nnx
 from jaxface.classify import exported
 from jaxface.classify.card import Card
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import OutputKind, Task, TrainConfig
 from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.inputs import DataConfig, TrainInputs, open_inputs
-from jaxface.frameworks.common.task import OutputKind, Task
 
 Batch = Mapping[str, Array]
 """`image` (B, H, W, C) uint8 or float32 in [0, 1], and the data set's columns, each (B, ...)."""
@@ -55,14 +54,14 @@ class Step(NamedTuple):
 
 
 class Framework(ABC):
-    """One way to train. A subclass gives `network` or `build`, `make_step` and `predict`; all else has a default.
+    """One way to train. A subclass gives `network`, `make_step` and `predict`; all else has a default.
 
     All methods are pure: they depend on their arguments alone.
 
     Attributes:
         name: its key in `frameworks.REGISTRY`.
         config: its frozen config dataclass, `[model]` in a file.
-        network: its networks, as one module, built by (config, task, rngs=).
+        network: (config, task, rngs=) -> its networks as one module, as long as `build` is not overridden.
         output: what its logits are of.
         defaults: the `TrainConfig` that `jaxface train` begins with.
         data: the frozen dataclass of its `[data]` settings.

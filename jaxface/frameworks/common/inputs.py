@@ -10,7 +10,7 @@ from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.registry import parse_options
-from jaxface.frameworks.common.task import OutputKind, Task
+from jaxface.frameworks.common.config import OutputKind, Task
 
 RECIPE = "recipe"
 _VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besides the training's own

@@ -20,11 +20,10 @@ from jaxface.core.errors import ConfigError, TrainingError, suggestion
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
 from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, Log
-from jaxface.frameworks.common.task import Task
 
 SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 """Metrics of which less is better; of all others more is."""
@@ -101,20 +100,15 @@ def fit(
     progress: Progress | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> TrainResult:
-    """Train one framework in the folder `out`, or resume what is there.
+    """Train one framework in the folder `out`, as `training.train`, or resume what is there.
 
-    A training that was stopped or killed may be called again with the same arguments: it goes on from its last
-    checkpoint, and ends with the same bits as one that was never stopped, on the same machine, devices and
-    versions.
+    A training that was stopped or killed goes on from its last checkpoint, and ends with the same bits as
+    one that was never stopped, on the same machine, devices and versions.
 
     Args:
-        config: the framework's.
         stream: endless batches of `train.batch` examples, at its beginning.
         validation: evaluated every `train.evaluate_every` steps; None = the last parameters are the best.
-        out: a folder, created if need be; `run_folder` lists its contents.
-        seed: of the first parameters and of every step.
         settings: of the data, for `run.toml`; a resumed training must have the same.
-        progress: advanced at each step.
         devices: to work on; None = all local ones, or as many as divide the batch.
 
     Raises:

@@ -14,10 +14,10 @@ from jaxface.core.run_folder import SETTINGS
 from jaxface.core.sharding import mesh_for
 from jaxface.core.types import action_unit
 from jaxface.data import Dataset
+from jaxface.frameworks.common.config import OutputKind, Task
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.inputs import select_units
-from jaxface.frameworks.common.task import OutputKind, Task
 from jaxface.frameworks.common.training import RestoredRun, restore
 
 Network = Classifier | RestoredRun

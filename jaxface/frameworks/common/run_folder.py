@@ -18,11 +18,7 @@ State = TypeVar("State")
 
 
 class Log:
-    """`log.jsonl`: one JSON object a line, each with its `step`.
-
-    Args:
-        begin: drop lines of later steps, from before training was set back.
-    """
+    """`log.jsonl`: one JSON object a line, each with its `step`, none later than `begin` at first."""
 
     def __init__(self, folder: Path, begin: int) -> None:
         self._path = folder / LOG
@@ -45,12 +41,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 class Checkpoints:
-    """The newest few checkpoints in a folder; each appears complete or not at all.
-
-    Args:
-        folder: created if need be.
-        keep: how many of them stay.
-    """
+    """The newest few checkpoints in a folder, created if need be; each appears complete or not at all."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax logs every step it takes

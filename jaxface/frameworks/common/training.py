@@ -13,11 +13,10 @@ from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
 from jaxface.core.run_folder import read_settings
 from jaxface.core.types import expression_names
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints
-from jaxface.frameworks.common.task import Task
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from jaxface.classify.nets.attention import attend
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.images import imagenet_normalize
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import anchor_correction
 from jaxface.frameworks.grefel.anchor_correction import Correction
 from jaxface.frameworks.grefel.config import POSTER_V2, BalanceConfig, GrefelConfig

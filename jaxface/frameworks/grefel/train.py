@@ -8,11 +8,10 @@ from flax import nnx
 
 from jaxface.core.types import Array
 from jaxface.data.augmentation import augment
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, to_rgb
 from jaxface.frameworks.common.step import Loss, supervised_step
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import losses
 from jaxface.frameworks.grefel.anchor_correction import confidence, mixture
 from jaxface.frameworks.grefel.config import POSTER_V2, GrefelConfig

@@ -12,8 +12,8 @@ from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.nets.layers import Convolution, Dense, Dropout, LayerNorm
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.framework import Batch
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet
 from jaxface.frameworks.pm2.backbones.losses import jaa_loss
 from jaxface.frameworks.pm2.config import Pm2Config

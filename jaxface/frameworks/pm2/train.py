@@ -13,13 +13,12 @@ from jaxface.core.errors import CheckpointError, ConfigError, DataError
 from jaxface.core.run_folder import SETTINGS, read_settings
 from jaxface.core.sharding import mesh_for
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import Framework, Step, programs
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
 from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2 import steps
 from jaxface.frameworks.pm2.config import Pm2Config

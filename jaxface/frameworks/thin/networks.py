@@ -11,7 +11,7 @@ from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.vgg import VggTop
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin.config import ThinConfig
 from jaxface.frameworks.thin.losses import mix_experts, similarity
 from jaxface.frameworks.thin.trees import Committee, FaceEncoder, SmallEncoder, TreeGate

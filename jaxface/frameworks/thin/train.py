@@ -14,12 +14,11 @@ from jaxface.classify.weights import fill, flat_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.types import Array
 from jaxface.data import augment
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, unit_range
 from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.losses import cross_entropy
