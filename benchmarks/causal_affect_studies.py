@@ -121,8 +121,8 @@ def table(options: Study) -> None:
             append(file, stamp({**labels[number], "seed": seed, **row, "last": run.info}))
             results[number].append(row)
             print(summary_line({**labels[number], **aggregate_seeds([row])}), f"seed {seed}", flush=True)
-    for number, rows in results.items():
-        means = {**labels[number], **aggregate_seeds(rows)}
+    for number, seed_rows in results.items():
+        means = {**labels[number], **aggregate_seeds(seed_rows)}
         append(file, stamp(means))
         print(summary_line(means), flush=True)
 
