@@ -55,8 +55,8 @@ class BottleneckConfig(Checked, table="model.bottleneck"):
     """Weights of Eq. 2, and how dependence is measured."""
 
     bottleneck: Annotated[float, Ge(0.0)] = 0.02
-    """lambda_ib, of the dependence of each unit's features on the embedding. Too large a weight, compared with
-    `alignment`, makes them constant."""
+    """lambda_ib, of the dependence of each unit's features on the embedding. Too large a weight,
+    compared with `alignment`, makes them constant."""
 
     decorrelation: Annotated[float, Ge(0.0)] = 0.1
     """lambda_decorr, of the dependence between the features of two units."""
@@ -111,7 +111,7 @@ class CounterfactualConfig(Checked, table="model.counterfactual"):
     """Whether tau is in units of the root mean square of the batch's features, or absolute."""
 
     ceiling: Literal["exponential", "clamp"] = "exponential"
-    """How the divergence D over expressions is kept below 1 in Eq. 14: 1 - exp(-D), or min(D, 1)."""
+    """How the divergence D over expressions is kept below 1 (Eq. 14): 1 - exp(-D), or min(D, 1)."""
 
     consistency: Annotated[float, Ge(0.0)] = 0.1
     """lambda_consist."""

@@ -50,8 +50,7 @@ def gaussian_kernel(features: Array) -> Array:
 def label_kernel(labels: Array) -> Array:
     """Return the linear kernel of numbers in [0, 1], (..., B) -> (..., B, B).
 
-    Of labels 0 and 1 it is, once centred, half of the kernel of equality; it also takes
-    probabilities.
+    Of labels 0 and 1 it is, once centred, half of the kernel of equality.
     """
     return labels[..., :, None] * labels[..., None, :]
 
@@ -78,8 +77,7 @@ def dependence_matrix(kernels: Array, normalize: bool) -> Array:
 
 
 def dependences(features: Array, embedding: Array, labels: Array, normalize: bool) -> Dependences:
-    """Eq. 1 of a batch: features (U, B, d), embedding (B, D), labels or probabilities (U, B) in [0,
-    1]."""
+    """Eq. 1 of a batch: features (U, B, d), embedding (B, D), labels or probabilities (U, B)."""
     units = len(features)
     kernels = [gaussian_kernel(features), label_kernel(labels), gaussian_kernel(embedding)[None]]
     matrix = dependence_matrix(jnp.concatenate(kernels), normalize)

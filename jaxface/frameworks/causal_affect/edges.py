@@ -69,8 +69,7 @@ def cyclicity(edges: Array) -> Array:
 
 
 def importance(edges: Array, thresholds: Array, sharpness: float) -> Array:
-    """Eq. 11: how causal each source is, (T, S) in (0, 1); thresholds theta (T,), sharpness
-    gamma."""
+    """Eq. 11: how causal each source is, (T, S) in (0, 1), by theta (T,) and the sharpness gamma."""
     return jax.nn.sigmoid(sharpness * (jnp.abs(edges) - thresholds[:, None]))
 
 

@@ -43,14 +43,10 @@ def sample_graphs(network: Any, task: Task, features: Array) -> list[SignedGraph
 def effects(network: Any, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
     """Measure the effect of each unit on each target: do(present) minus do(absent), mean over faces.
 
-    The features of unit i are set to the mean of those of the faces that show it, then of those that do not;
-    all other features stay. An edge is the mean change of the target's logit over the graphs that there are,
-    divided by the largest such change among edges of its kind.
-
-    Args:
-        features: (B, U, d).
-        units: (B, U), the labels.
-        mask: (B, U), True where there is a label.
+    The features (B, U, d) of unit i are set to the mean of those of the faces that show it, then of
+    those that do not, by the labels `units` (B, U) where the mask is True; all other features stay.
+    An edge is the mean change of the target's logit over the graphs that there are, over the
+    largest among edges of its kind.
 
     Raises:
         ConfigError: a unit that no face, or every face, with a label shows.

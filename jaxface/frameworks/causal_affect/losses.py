@@ -51,8 +51,7 @@ def bottleneck_loss(
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5, weighted, of the edges among units (B, K, U, U): global, and mean of the samples' own.
-    ()."""
+    """Eq. 5 of edges (B, K, U, U) among units: the global one's and the samples' mean, weighted. ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])
@@ -151,8 +150,7 @@ def total_loss(
 ) -> tuple[Array, dict[str, Array]]:
     """Return Eq. 16 and its terms by name, which include all weights but lambda_Expr.
 
-    Of `units` and `units_known` (B, U) of the batch, and its `label` (B,) where expressions are
-    learnt.
+    Of `units` and `units_known` (B, U), and `label` (B,) where expressions are learnt.
     """
     units, dependence_values = unit_terms(config, outputs, batch)
     expressions = expression_terms(config, outputs, batch)

@@ -72,8 +72,7 @@ class MessagePassing(nnx.Module):
         self, edges: Array, features: Array, noise: Array, sharpness: float
     ) -> tuple[Array, Array]:
         """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
-        `edges.intervene`, along edges (B, K, T, S), with noise (T, S, d) that is the same for all
-        samples and levels."""
+        `edges.intervene`, along edges (B, K, T, S), with noise (T, S, d) for all samples and levels."""
         thresholds = jax.nn.sigmoid(self.threshold[...])
 
         def intervene_sample(edges: Array, features: Array) -> Array:
@@ -87,8 +86,7 @@ class MessagePassing(nnx.Module):
 
 
 class GlobalGraph(nnx.Module):
-    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and the temperature T_g,
-    ()."""
+    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and the temperature T_g."""
 
     def __init__(self, targets: int, sources: int, config: GraphConfig, loops: bool, *, rngs: nnx.Rngs) -> None:
         initializer = nnx.initializers.normal(config.start)
@@ -106,10 +104,8 @@ class SampleGraph(nnx.Module):
     """HPGAT: signed attention of targets to action units, a graph for each sample (Eqs. 7-9).
 
     All layers share the vector a and the values' projections, as the equations are written.
-
-    Attributes:
-        prototypes: (T, d), the first queries where targets are expressions; None where they are the units.
-        gate: G, two layers; empty where there is no global graph.
+    `prototypes` (T, d) are the first queries where targets are expressions; `gate` is G, where
+    there is a global graph.
     """
 
     def __init__(

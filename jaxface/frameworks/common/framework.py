@@ -54,14 +54,14 @@ class Step(NamedTuple):
 
 
 class Framework(ABC):
-    """One way to train. A subclass gives `network`, `make_step` and `predict`; all else has a default.
+    """One way to train: `network`, `make_step` and `predict`; all else has a default.
 
     All methods are pure: they depend on their arguments alone.
 
     Attributes:
         name: its key in `frameworks.REGISTRY`.
         config: its frozen config dataclass, `[model]` in a file.
-        network: (config, task, rngs=) -> its networks as one module, as long as `build` is not overridden.
+        network: (config, task, rngs=) -> its networks as one module; see `build`.
         output: what its logits are of.
         defaults: the `TrainConfig` that `jaxface train` begins with.
         data: the frozen dataclass of its `[data]` settings.

@@ -102,8 +102,8 @@ def fit(
 ) -> TrainResult:
     """Train one framework in the folder `out`, as `training.train`, or resume what is there.
 
-    A training that was stopped or killed goes on from its last checkpoint, and ends with the same bits as
-    one that was never stopped, on the same machine, devices and versions.
+    A training that was stopped or killed goes on from its last checkpoint, and ends with the same
+    bits as one that was never stopped, on the same machine, devices and versions.
 
     Args:
         stream: endless batches of `train.batch` examples, at its beginning.

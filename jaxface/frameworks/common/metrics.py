@@ -11,8 +11,7 @@ from jaxface.core.types import Array
 
 
 def confusion(predictions: Array, labels: Array, classes: int) -> Array:
-    """Count how often each label (row) was predicted as each class (column): (K, K) int32 from
-    (N,)."""
+    """Count how often each label (row) was predicted as each class: (K, K) int32 from (N,)."""
     return jnp.zeros((classes, classes), jnp.int32).at[labels, predictions].add(1)
 
 
@@ -78,8 +77,7 @@ def statistical_parity_difference(first: Array, second: Array) -> Array:
 
 
 def masked_mean(values: Array, mask: Array | None = None) -> Array:
-    """Return the mean of the values where the mask, of their shape, is True, 0 where it is nowhere; None = of
-    all. ()."""
+    """Return the mean of values where the mask is True, 0 if it is nowhere; None = of all. ()."""
     if mask is None:
         return values.mean()
     count = mask.astype(values.dtype).sum()

@@ -18,7 +18,7 @@ State = TypeVar("State")
 
 
 class Log:
-    """`log.jsonl`: one JSON object a line, each with its `step`, none later than `begin` at first."""
+    """`log.jsonl`: a JSON object a line, each with its `step`, none later than `begin` at first."""
 
     def __init__(self, folder: Path, begin: int) -> None:
         self._path = folder / LOG
@@ -41,7 +41,7 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 class Checkpoints:
-    """The newest few checkpoints in a folder, created if need be; each appears complete or not at all."""
+    """The newest few checkpoints in a folder; each appears complete or not at all."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax logs every step it takes
@@ -54,8 +54,7 @@ class Checkpoints:
         return sorted(self._manager.all_steps())
 
     def save(self, step: int, state: Any, notes: dict[str, Any]) -> None:
-        """Write arrays, and notes that JSON can hold; delete checkpoints of this and later
-        steps."""
+        """Write arrays, and notes that JSON can hold; delete checkpoints of later steps."""
         for later in self.steps():
             if later >= step:
                 self._manager.delete(later)

@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -120,8 +121,7 @@ def accumulate_gradients(
     key: Array,
     fraction: Array,
 ) -> Any:
-    """Return the mean (grads, (non_trainable, info)) of a batch's parts; the last part's
-    statistics.
+    """Return the mean (grads, (non_trainable, info)) of a batch's parts; of the last its statistics.
 
     They are computed one after another by `gradient`, from `grad_fn`; each takes its share of what
     each device has of the batch.
@@ -150,7 +150,8 @@ def accumulate_gradients(
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Return optax's rule with the schedule of `steps` updates; weights decay, biases and scales do not."""
-    decay = optax.add_decayed_weights(config.weight_decay, mask=_is_matrix)
+    is_matrix = partial(jax.tree.map, lambda leaf: jnp.ndim(leaf) > 1)
+    decay = optax.add_decayed_weights(config.weight_decay, mask=is_matrix)
     rule = {
         "adam": optax.chain(optax.scale_by_adam(config.momentum)),
         "adamw": optax.chain(optax.scale_by_adam(config.momentum), decay),
@@ -180,8 +181,7 @@ def update_ema(ema: Any, params: Any, step: Array, decay: float) -> Any:
     """Return the moving average after one more update, or None where there is none.
 
     The decay is min(decay, (1 + step) / (10 + step)), as TensorFlow's with `num_updates`; the
-    average begins at the first parameters. `optax.ema`, of a constant decay, begins at zero and
-    corrects that.
+    average begins at the first parameters, that of `optax.ema` at zero, which it corrects.
     """
     if ema is None:
         return None
@@ -207,7 +207,3 @@ def _update_statistics(before: nnx.State, after: nnx.State) -> nnx.State:
         return old if isinstance(old, nnx.Param) else new.replace(new[...].astype(old[...].dtype))
 
     return jax.tree.map(select, before, after, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
-
-
-def _is_matrix(params: Any) -> Any:
-    return jax.tree.map(lambda leaf: jnp.ndim(leaf) > 1, params)

@@ -118,9 +118,7 @@ def export(
 ) -> Classifier:
     """Write the networks as a classifier into the folder `out`, and load it from there.
 
-    Args:
-        name: of the classifier in results; None = the framework's.
-        dataset: what it was trained on, for the card.
+    `name` is for results, None = the framework's; `dataset`, what it was trained on, for the card.
 
     Raises:
         LabelError: the task's labels are no expressions.
@@ -159,10 +157,7 @@ class RestoredRun:
 
 
 def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
-    """Restore the networks that a training has left in its folder.
-
-    Args:
-        framework: that the folder must be of; None = whichever it is of.
+    """Restore the networks that a training of this framework (None = any) has left in its folder.
 
     Raises:
         StoreError: the folder of another framework, of another version, or without a checkpoint.

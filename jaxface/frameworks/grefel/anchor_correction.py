@@ -19,8 +19,7 @@ CONFIDENCE_OFFSET = 1e-6
 
 
 class Correction(NamedTuple):
-    """Distributions over the classes, each (C,) log probabilities, and the distances they come
-    from."""
+    """Distributions over the classes, (C,) log probabilities, and the distances they come from."""
 
     primary: Array  # the network's own
     geometric: Array  # by similarity to the anchors

@@ -17,7 +17,7 @@ class SmallConfig(Checked, table="model.small"):
     """The extractor for small faces: POSTER++ with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
-    """Of the levels: maps of 1/8, 1/16 and 1/32 of the edge. The stems have half as many as the first."""
+    """Of the levels: maps of 1/8, 1/16 and 1/32 of the edge. The stems have half of the first."""
 
     heads: tuple[int, int, int] = (1, 2, 4)
     """Of the attention between landmarks and image, level by level."""
@@ -47,8 +47,8 @@ class BalanceConfig(Checked, table="model.balance"):
     """K, anchors of each class; the paper finds 8 to 10 best (Table 3)."""
 
     anchor_start: Annotated[float, Gt(0.0)] = 0.02
-    """Standard deviation of the anchors' initial numbers. At zero, as in the published code, the loss that
-    drives classes apart has no gradient and all anchors of a class are one."""
+    """Standard deviation of the anchors' initial numbers. At zero, as in the published code, the
+    loss that drives classes apart has no gradient and all anchors of a class are one."""
 
     distance_scale: Annotated[float, Gt(0.0)] = 1.0
     """Delta: similarity is exp(-distance / delta)."""
@@ -69,7 +69,7 @@ class BalanceConfig(Checked, table="model.balance"):
     as in the published code; or c_p / (c_p + c_r), as the main paper can be read."""
 
     ramp: Literal["linear", "none"] = "linear"
-    """How the weight of correction and anchors' losses grows: with the steps, or full from the start."""
+    """How the weight of correction and anchors' losses grows: with the steps, or full at once."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
     """What is predicted: the distribution corrected as in training (`full`), without the attentive

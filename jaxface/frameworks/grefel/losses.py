@@ -49,8 +49,7 @@ def centre_loss(primary: Array, distances: Array, labels: Array, width: int) -> 
 
 
 def important(weights: Array, share: float) -> Array:
-    """Return a mask (B,) of the `share` of a batch with the largest weights; never none, never
-    all."""
+    """Return a mask (B,) of the `share` of a batch with the largest weights; not none, not all."""
     count = min(max(round(share * len(weights)), 1), len(weights) - 1)
     return weights.argsort(descending=True).argsort() < count
 

@@ -70,12 +70,12 @@ class Pm2Config(Checked, table="model"):
     """How often step 3 follows steps 1 and 2; MCD's code has 4. With `alpha = 0` there is no step 3."""
 
     reduction: Literal["mean", "sum"] = "mean"
-    """Reduction over action units (Eq. 2 and 3) and, within a norm, over features (Eq. 4 and 5): the sum, as
-    written, or the mean, so that weights mean the same for any number of either."""
+    """Reduction over action units (Eq. 2 and 3) and, within a norm, over features (Eq. 4 and 5):
+    the sum, as written, or the mean, so that weights mean the same for any number of either."""
 
     start: str | None = None
-    """Initial weights: the folder of an earlier training (the paper: of `method = "direct"`), or for the
-    encoder a classifier's name or a checkpoint file; None = random weights."""
+    """Initial weights: the folder of an earlier training (the paper: of `method = "direct"`), or
+    for the encoder a classifier's name or a checkpoint file; None = random weights."""
 
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How training images are augmented; a face and its pair alike."""

@@ -104,8 +104,7 @@ def sample_labels(key: Array, assets: rendered.SceneAssets, bias: PopulationBias
 
 
 def sex_of(number: Array, women: float) -> Array:
-    """Return the sex of person `number`, 0 female or 1 male; nearly exact shares even of few
-    people."""
+    """Return the sex of person `number`, 0 female or 1 male, a share of `women` even among few."""
     position = number.astype(jnp.uint32) * jnp.uint32(_GOLDEN) >> 16
     return (position.astype(jnp.float32) >= women * 2.0**16).astype(jnp.int32)
 

@@ -142,14 +142,12 @@ def open_domains(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: 
     from_recipe = settings.source.data == RECIPE
     open_source = _source_of_recipes if from_recipe else _source_of_files
     source, validation, streams = open_source(settings, model, target, train.batch, size, seed)
-    if model.needs_target and target is not None:
-        streams["target"] = (
-            rendered.rendered_stream(
-                target, train.batch, 3 * seed + _TARGET, sampler=sample_faces(settings.bias.matched)
-            )
-            if isinstance(target, rendered.RenderedDatasetConfig)
-            else data.batches(target, train.batch, seed, size=size, workers=settings.workers)
-        )
+    if model.needs_target and isinstance(target, Dataset):
+        streams["target"] = data.batches(target, train.batch, seed, size=size, workers=settings.workers)
+    elif model.needs_target and target is not None:
+        sampler = sample_faces(settings.bias.matched)
+        stream = rendered.rendered_stream(target, train.batch, 3 * seed + _TARGET, sampler=sampler)
+        streams["target"] = stream
     notes = () if from_recipe else tuple(str(source.report).splitlines())
     name = source.name if target is None else f"{source.name} -> {target.name}"
     examples = 0 if from_recipe else len(source)
@@ -174,7 +172,9 @@ def _source_of_recipes(
         streams["pairs"] = rendered.rendered_stream(avatars, batch, 3 * seed, sampler=pair_sampler)
     validation = None
     if settings.validation_images:
-        others = dataclasses.replace(assets, recipe=other_people(source))
+        people = source.people  # others: those whose numbers follow its own
+        people = dataclasses.replace(people, first=people.first + people.identities)
+        others = dataclasses.replace(assets, recipe=dataclasses.replace(source, people=people))
         stream_seed = 3 * seed + _VALIDATION
         validation = rendered.dataset(others, settings.validation_images, stream_seed, sampler=sampler)
     return validation or rendered.dataset(assets, 1, sampler=sampler), validation, streams
@@ -221,13 +221,6 @@ def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
     if not common:
         raise DataError(f"source and target have no action unit in common: {list(units)} and {list(of_target)}")
     return common
-
-
-def other_people(recipe: rendered.RenderedDatasetConfig) -> rendered.RenderedDatasetConfig:
-    """Return the recipe with other people: those whose numbers follow its own."""
-    people = recipe.people
-    first = people.first + people.identities
-    return dataclasses.replace(recipe, people=dataclasses.replace(people, first=first))
 
 
 def _with_units(

@@ -93,8 +93,7 @@ def squared_distances(features: Array) -> Array:
 
 
 def kernel_discrepancy(kernel: Array, count: int) -> Array:
-    """Return MMD^2 from the kernel matrix (N, N) of `count` examples of one domain, then the
-    other's."""
+    """Return MMD^2 from the kernel matrix (N, N) of `count` examples of one domain, then others."""
     source, target, cross = kernel[:count, :count], kernel[count:, count:], kernel[:count, count:]
     return _off_diagonal_mean(source) + _off_diagonal_mean(target) - 2.0 * cross.mean()
 
@@ -144,8 +143,7 @@ def joint(features: Array, probabilities: Array) -> Array:
 
 
 def moments(features: Array, orders: int, central: bool, mask: Array | None = None) -> Array:
-    """Return the first `orders` moments of each feature, (orders, D) from (B, D), under a mask
-    (B,).
+    """Return the first `orders` moments of each feature, (orders, D) from (B, D); mask (B,).
 
     `central`: those from the second on are about the mean, not about zero.
     """
@@ -165,8 +163,7 @@ def moment_gap(one: Array, other: Array, over: Over) -> Array:
 
 
 def multi_source(sources: Sequence[Array], target: Array, over: Over) -> Array:
-    """Return M3SDA's distance of moments (orders, D): to the target, plus between sources;
-    means."""
+    """Return M3SDA's mean distance of moments (orders, D) to the target, and between sources."""
     to_target = [moment_gap(source, target, over) for source in sources]
     between = [moment_gap(one, other, over) for one, other in itertools.combinations(sources, 2)]
     return _mean(to_target) + _mean(between)

@@ -24,36 +24,29 @@ _PLACES = 4  # along an edge of the small encoder's last maps
 class Encoder(NamedTuple):
     """An entry of the registry.
 
-    Attributes:
-        build: (config, numbers of the action units, rngs) -> a module that maps faces (B, size, size, 3), in
-            ImageNet's statistics, to features (B, D), and has D as its attribute `width`.
-        size: pixels along an edge of its faces.
-        mixes: whether a batch's features depend on each other in training (batch normalization):
-            each domain is then encoded separately.
-        architecture: of the net inside, in `classify.architectures`, for initial weights.
-        loss: (module, faces of the source, batch) -> a loss besides the classifiers'; or None.
+    `build`: (config, numbers of the action units, rngs) -> a module that maps faces (B, size, size,
+    3), in ImageNet's statistics, to features (B, D), and has D as its attribute `width`.
     """
 
     build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]
-    size: int
-    mixes: bool = False
-    architecture: str = ""
-    loss: Callable[[Any, Array, Batch], Array] | None = None
+    size: int  # pixels along an edge of its faces
+    mixes: bool = False  # whether a batch's features depend on each other in training: domains apart
+    architecture: str = ""  # of the net inside, in `classify.architectures`, for initial weights
+    loss: Callable[[Any, Array, Batch], Array] | None = None  # (module, faces, batch) -> its own, if any
 
 
 class MapNorm(nnx.Module):
     """Normalization over all of an image's maps (B, H, W, C) at once, with a scale and a bias for each channel:
     a flat image stays flat, and images do not depend on each other."""
 
-    def __init__(self, channels: int, epsilon: float = 1e-5) -> None:
+    def __init__(self, channels: int) -> None:
         self.scale = nnx.Param(jnp.ones(channels))
         self.bias = nnx.Param(jnp.zeros(channels))
-        self.epsilon = epsilon
 
     def __call__(self, maps: Array) -> Array:
         deviation = maps - maps.mean((1, 2, 3), keepdims=True)
         variance = (deviation * deviation).mean((1, 2, 3), keepdims=True)
-        normal = deviation * jax.lax.rsqrt(variance + self.epsilon)
+        normal = deviation * jax.lax.rsqrt(variance + 1e-5)
         return normal * self.scale[...].reshape(1, 1, 1, -1) + self.bias[...].reshape(1, 1, 1, -1)
 
 

@@ -169,8 +169,8 @@ def mean_probability(detector: Detector, features: Array) -> Array:
 def augment_faces(
     config: Pm2Config, detector: Detector, batch: Batch, key: Array, names: tuple[str, ...]
 ) -> dict[str, Array]:
-    """Augment and normalize images of a batch, by name; a face and its avatars alike. Raise ConfigError
-    for images that the batch does not have."""
+    """Augment and normalize images of a batch, by name; a face and its avatars alike. Raise
+    ConfigError for images that the batch does not have."""
     k_source, k_target = jax.random.split(key)
     missing = [name for name in names if name not in batch]
     if missing:
@@ -184,8 +184,7 @@ def augment_faces(
 
 
 def encode(config: Pm2Config, detector: Detector, faces: Mapping[str, Array]) -> dict[str, Array]:
-    """Return features (B, D) of each domain's faces, in one call unless the encoder mixes a
-    batch."""
+    """Return features (B, D) of each domain, in one call unless the encoder mixes a batch."""
     if ENCODERS[config.encoder].mixes:
         return {name: detector.encoder(images) for name, images in faces.items()}
     stack = jnp.stack(list(faces.values()), axis=1)  # on axis 1, so that devices keep their examples

@@ -39,12 +39,9 @@ class Paired(Dataset):
 
 
 def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
-    """Return the source with its avatars.
+    """Return the source, opened as when the avatars were retargeted, with its avatars.
 
-    Args:
-        source: opened with the options that the avatars were retargeted with.
-        avatars: with the columns `pair`, the number of an image of the source, and `sex`, 0 female and 1 male.
-        size: pixels along an edge.
+    Their columns `pair` and `sex` are the number of an image of the source, and 0 female or 1 male.
 
     Raises:
         DataError: a column is missing, no image has two avatars, or their action units are not the source's.

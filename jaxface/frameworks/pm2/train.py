@@ -1,4 +1,4 @@
-"""PM2's framework: what is built, trained and predicted; and cross-validation over several trainings."""
+"""PM2's framework: what is built, trained and predicted; and its cross-validation."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -78,10 +78,9 @@ def observe(
 def distances(
     features: np.ndarray, identity: np.ndarray, pairs: int = 2000, seed: int = 0, bins: int = 50
 ) -> Distances:
-    """Return distances, after L2 normalization, of random pairs of one identity and of two identities.
+    """Return distances of unit vectors of features (N, F), of random pairs of one identity and of two.
 
     Args:
-        features: (N, F).
         identity: (N,) whole numbers.
         pairs: P, of each kind, sampled with replacement.
         bins: of the histograms that `overlap` compares.
@@ -130,8 +129,8 @@ def typical_images(nodes: np.ndarray, count: int = 8) -> np.ndarray:
 
 
 def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: int = 0) -> Projection:
-    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE; raise
-    ShapeError for fewer than four images."""
+    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE;
+    raise ShapeError for fewer than four images."""
     if features.ndim != 2 or len(features) < 4:
         raise ShapeError(f"features have shape {features.shape}: must be (N, F) with 4 images or more")
     deviations = features - features.mean(0, keepdims=True)
@@ -149,8 +148,8 @@ def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed:
 
 
 def class_separation(features: np.ndarray, label: np.ndarray) -> float:
-    """Return the inter- to intra-class ratio (Section 4.4): variance of class means over mean variance within
-    classes. The paper gives numbers without a formula; this one weighs every class alike."""
+    """Return the inter- to intra-class ratio (Section 4.4): variance of class means over mean
+    variance within classes; the paper has no formula, this one weighs every class alike."""
     groups = [features[label == value] for value in np.unique(label)]
     means = np.stack([group.mean(0) for group in groups])
     within = np.mean([((group - mean) ** 2).sum(1).mean() for group, mean in zip(groups, means, strict=True)])

@@ -75,8 +75,7 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables) for the
-        oracle."""
+        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables): oracle's."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
@@ -116,7 +115,7 @@ def encoder(config: ThinConfig, task: Task, rngs: nnx.Rngs) -> SmallEncoder | Fa
 
 
 def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
-    """Return the shape (h, w, C) of a representation; raise ConfigError for images of a wrong size."""
+    """Return the shape (h, w, C) of a representation; raise ConfigError for a wrong image size."""
     if config.encoder == "vgg16-face":
         if (task.size, task.channels) != (224, 3):
             raise ConfigError(
@@ -133,8 +132,7 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """Return how many classes each exogenous variable has; raise ConfigError where nothing says
-    so."""
+    """Return the classes of each exogenous variable; raise ConfigError where nothing says so."""
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 

@@ -45,15 +45,9 @@ def face_figure(
     present: Collection[int],
     expression: str,
 ) -> Figure:
-    """Draw one face, the global graph and the face's own, highlighting what the face shows.
+    """Draw a face (H, W, 3), uint8 or in [0, 1], the global graph and its own: threshold both first.
 
-    Edges among present units and from these to the expression are drawn in colour, the others grey.
-
-    Args:
-        image: (H, W, 3), uint8 or in [0, 1].
-        global_graph, sample_graph: of the same nodes; threshold them first.
-        present: the units that the face shows.
-        expression: that it shows or is predicted to show.
+    Edges among present units and from these to the expression are in colour, the others grey.
     """
     from matplotlib.figure import Figure
 
@@ -75,8 +69,7 @@ def face_figure(
 
 
 def unit_edges(axes: Axes, graph: SignedGraph, present: Collection[int] | None = None) -> None:
-    """Draw edges among units, on a circle, clockwise from the top; those of `present` in colour,
-    None = all."""
+    """Draw edges among units, on a circle, clockwise from the top; in colour those of `present`."""
     count = len(graph.units)
     angle = np.pi / 2 - 2 * np.pi * np.arange(count) / max(count, 1)
     places = np.stack([np.cos(angle), np.sin(angle)], axis=1)

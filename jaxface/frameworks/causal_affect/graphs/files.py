@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -17,7 +16,7 @@ _NODE_KEYS, _EDGE_KEYS = {"kind": "string", "name": "string"}, {"weight": "doubl
 
 
 def write(graph: SignedGraph, path: str | Path) -> None:
-    """Write a graph as .json or .graphml, by the file's ending; raise ConfigError for another one."""
+    """Write a graph as .json or .graphml, by the ending; raise ConfigError for another one."""
     suffix = _suffix(path)
     write_text(path, as_json(graph) if suffix == ".json" else as_graphml(graph))
 
@@ -43,14 +42,9 @@ def read(path: str | Path) -> SignedGraph:
 
 def as_json(graph: SignedGraph) -> str:
     """Return one JSON object: nodes in order, and both matrices row by row."""
-    table: dict[str, Any] = {
-        "format": _FORMAT,
-        "units": graph.units,
-        "expressions": graph.expressions,
-        "between": graph.between.tolist(),
-        "to_expressions": graph.to_expressions.tolist(),
-    }
-    return json.dumps(table) + "\n"
+    matrices = {name: getattr(graph, name).tolist() for name in ("between", "to_expressions")}
+    nodes = {"units": graph.units, "expressions": graph.expressions}
+    return json.dumps({"format": _FORMAT, **nodes, **matrices}) + "\n"
 
 
 def from_json(text: str) -> SignedGraph:

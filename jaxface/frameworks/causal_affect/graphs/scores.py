@@ -115,14 +115,11 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
 
 
 def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
-    """Return the structural Hamming distance: how many pairs of units differ from the true graph.
+    """Return the structural Hamming distance of weights (U, U) from the truth: how many pairs differ.
 
-    A surplus, missing or reversed edge is one difference; an undirected one in place of a directed one a half.
-
-    Args:
-        weights: (U, U) weights; the stronger direction of each pair counts.
-        pairs: (U, U) bool, above the diagonal: the pairs with an edge.
-        truth: (U, U), with one direction for each pair.
+    A surplus, missing or reversed edge is one difference; an undirected one in place of a directed
+    one a half. `pairs` (U, U) are those with an edge, above the diagonal; the stronger direction of
+    each counts.
     """
     real, upper = truth != 0.0, np.triu(np.ones(truth.shape, bool), 1)
     both = pairs & (real | real.T) & upper
@@ -133,11 +130,8 @@ def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
 
 
 def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreement]:
-    """Compare the edges of two graphs that are not 0, on the nodes that both have.
-
-    Returns:
-        between units, and from units to expressions.
-    """
+    """Compare the edges of two graphs, where they are not 0, among the units and on to the
+    expressions that both have."""
     units = [unit for unit in one.units if unit in other.units]
     names = [name for name in one.expressions if name in other.expressions]
     first, second = restrict(one, units, names), restrict(other, units, names)

@@ -1,5 +1,4 @@
-"""DRML (Zhao, Chu & Zhang 2016, CVPR: deep region and multi-label learning), and its region
-layer."""
+"""DRML (Zhao, Chu & Zhang 2016, CVPR: deep region and multi-label learning)."""
 
 import functools
 import itertools
@@ -60,8 +59,7 @@ class RegionConvolution(nnx.Module):
         return join_cells(out + _expand(self.bias[...], out), self.grid)
 
     def _moments(self, cells: Array) -> tuple[Array, Array]:
-        """Return the batch's mean and variance, (cells, in), and update the running ones
-        (unbiased)."""
+        """Return the batch's mean and variance, (cells, in), and update the running ones."""
         exact = cells.astype(jnp.float32).reshape(cells.shape[0], -1, cells.shape[-1])
         mean = exact.mean(1)
         variance = ((exact - mean[:, None]) ** 2).mean(1)
@@ -76,11 +74,8 @@ class Drml(nnx.Module):
 
     11 x 11 convolution, the region layer on a shortcut, pooling, four more convolutions, two dense layers.
 
-    Args:
-        size: pixels along an edge. Less 10 (with "VALID"), it is a multiple of `grid`.
-        first: "VALID" as published, from 170 to 160 pixels; "SAME" keeps all of a small face.
-        grid: cells of the region layer along an edge.
-        dense: widths of the dense layers; the last is D.
+    The size less 10 is a multiple of `grid`, but for `first = "SAME"`, which keeps all of a small
+    face. The last of `dense` is D.
     """
 
     def __init__(
@@ -120,8 +115,8 @@ class Drml(nnx.Module):
 
 
 def split_cells(maps: Array, grid: int) -> Array:
-    """Split maps (B, H, W, C) into the cells of a grid, row by row: (grid^2, B, H / grid, W / grid, C);
-    raise ConfigError for a map that the grid does not divide."""
+    """Split maps (B, H, W, C) into the cells of a grid, row by row: (grid^2, B, H / grid, W / grid,
+    C); raise ConfigError for a map that the grid does not divide."""
     batch, height, width, channels = maps.shape
     if height % grid or width % grid:
         raise ConfigError(f"maps of {height} x {width} pixels cannot be divided into {grid} x {grid} cells")

@@ -41,16 +41,14 @@ def weighted_dice(logits: Array, units: Array, mask: Array, weights: Array) -> A
 
 
 def alignment_loss(landmarks: Array, true: Array) -> Array:
-    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice that between the eyes,
-    ()."""
+    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice that of the eyes, ()."""
     right, left = (jnp.mean(true[eye], axis=0) for eye in _EYES)
     eye_distance = jnp.sum((right - left) ** 2)
     return jnp.sum((landmarks - true) ** 2) / (2.0 * jnp.maximum(eye_distance, _LEAST))
 
 
 def refinement_loss(attention: Array, initial: Array) -> Array:
-    """E_r (Eq. 3): cross-entropy with the initial attention (n, n, U): pixels' mean, units' sum,
-    ()."""
+    """E_r (Eq. 3): cross-entropy with the initial attention (n, n, U), mean of pixels, ()."""
     probability, target = jnp.clip(attention, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
     log_likelihood = target * jnp.log(probability) + (1.0 - target) * jnp.log1p(-probability)
     return -jnp.sum(jnp.mean(log_likelihood, axis=(0, 1)))
