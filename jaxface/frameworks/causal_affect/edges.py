@@ -69,7 +69,7 @@ def cyclicity(edges: Array) -> Array:
 
 
 def importance(edges: Array, thresholds: Array, sharpness: float) -> Array:
-    """Eq. 11: how causal each source is, (T, S) in (0, 1), by theta (T,) and the sharpness gamma."""
+    """Eq. 11: how causal each source is, (T, S) in (0, 1), by theta (T,) and sharpness gamma."""
     return jax.nn.sigmoid(sharpness * (jnp.abs(edges) - thresholds[:, None]))
 
 

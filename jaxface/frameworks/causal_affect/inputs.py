@@ -120,9 +120,9 @@ def open_published(entry: PublishedSet, config: MixedConfig, size: int, seed: in
     def read(options: tuple[str, ...]) -> Dataset:
         return joining.restrict_labels(data.open(entry.reader, path, **parse_options(options)), entry.learn)
 
-    if entry.validation:
-        return _part(read(entry.train), read(entry.validation), config, size, seed)
-    return _part(*hold_out(read(entry.train), entry.held_out, seed), config, size, seed)
+    train = read(entry.train)
+    pair = (train, read(entry.validation)) if entry.validation else hold_out(train, entry.held_out, seed)
+    return _part(*pair, config, size, seed)
 
 
 def open_part(text: str, config: MixedConfig, size: int, seed: int, index: int) -> Part:

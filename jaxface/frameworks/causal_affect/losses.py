@@ -51,7 +51,7 @@ def bottleneck_loss(
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5 of edges (B, K, U, U) among units: the global one's and the samples' mean, weighted. ()."""
+    """Eq. 5 of edges (B, K, U, U) among units, weighted: global, and the samples' mean. ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])

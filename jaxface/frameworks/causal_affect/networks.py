@@ -72,7 +72,7 @@ class MessagePassing(nnx.Module):
         self, edges: Array, features: Array, noise: Array, sharpness: float
     ) -> tuple[Array, Array]:
         """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
-        `edges.intervene`, along edges (B, K, T, S), with noise (T, S, d) for all samples and levels."""
+        `edges.intervene`, along edges (B, K, T, S), with one noise (T, S, d) for all of them."""
         thresholds = jax.nn.sigmoid(self.threshold[...])
 
         def intervene_sample(edges: Array, features: Array) -> Array:
@@ -86,7 +86,7 @@ class MessagePassing(nnx.Module):
 
 
 class GlobalGraph(nnx.Module):
-    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and the temperature T_g."""
+    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and temperature T_g, ()."""
 
     def __init__(self, targets: int, sources: int, config: GraphConfig, loops: bool, *, rngs: nnx.Rngs) -> None:
         initializer = nnx.initializers.normal(config.start)

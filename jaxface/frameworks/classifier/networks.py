@@ -19,7 +19,7 @@ from jaxface.frameworks.common.config import Task
 
 
 class Student(nnx.Module):
-    """What is trained: the classifier's `net`, and where the loss has it `attention` of examples."""
+    """What is trained: the classifier's `net`, and `attention` between examples for the loss."""
 
     def __init__(self, config: ClassifierConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:

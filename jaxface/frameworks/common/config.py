@@ -50,8 +50,7 @@ class TrainConfig(Checked, table="train"):
     """What networks compute in. Parameters, their updates and the losses are float32."""
 
     ema: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.0
-    """Decay of the parameters' exponential moving average, which is then what is evaluated and exported; 0 =
-    no average."""
+    """Decay of the parameters' moving average, which is then evaluated and exported; 0 = none."""
 
     evaluate_every: Annotated[int, Ge(1)] = 100
     """Steps between two evaluations on the validation set; there is always one after the last step."""
@@ -84,22 +83,13 @@ OutputKind = Literal["labels", "units"]
 
 @dataclass(frozen=True)
 class Task:
-    """What the data ask of a network.
+    """What the data ask of a network."""
 
-    Attributes:
-        labels: names of the classes, in the order of the column `label`; () where there are none.
-        units: numbers of the action units, in the order of the column `units`; () where there are none.
-        size: pixels along an edge of the images.
-        channels: 3, or 1 for grey.
-        extras: (column, classes) of each further column of whole numbers, such as `identity` and
-            `exogenous`.
-    """
-
-    labels: tuple[str, ...] = ()
-    units: tuple[int, ...] = ()
-    size: int = 64
-    channels: int = 3
-    extras: tuple[tuple[str, int], ...] = ()
+    labels: tuple[str, ...] = ()  # of the classes, in the order of the column `label`
+    units: tuple[int, ...] = ()  # numbers of the action units, in the order of the column `units`
+    size: int = 64  # pixels along an edge of the images
+    channels: int = 3  # or 1 for grey
+    extras: tuple[tuple[str, int], ...] = ()  # (column, classes) of others, such as `identity`
 
     def classes(self, column: str) -> int:
         """Return how many classes a further column has; raise ConfigError without such a column."""

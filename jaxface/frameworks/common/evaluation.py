@@ -15,9 +15,6 @@ from jaxface.frameworks.common import metrics
 from jaxface.frameworks.common.config import OutputKind, Task
 from jaxface.frameworks.common.framework import Programs
 
-UNITS_PREFIX = "units_"
-"""Precedes the metrics of action units where a network's main outputs are expressions."""
-
 Predict = Callable[[Any, Array], Any]
 """(state, images (B, H, W, C)) -> logits, or a pytree of arrays (B, ...); pure and compiled."""
 
@@ -67,7 +64,7 @@ def evaluate_dataset(
         results = compute_metrics(task, output, logits(fns.predict), columns)
     if fns.predict_units is not None and "units_known" in columns and columns["units_known"].any():
         of_units = compute_metrics(task, "units", logits(fns.predict_units), columns)
-        results |= {f"{UNITS_PREFIX}{name}": value for name, value in of_units.items()}
+        results |= {f"units_{name}": value for name, value in of_units.items()}
     return results
 
 
@@ -75,7 +72,7 @@ def metric_names(task: Task, output: OutputKind, with_units: bool = False) -> tu
     """Return all names of metrics; `with_units`: of a network that also predicts action units."""
     if with_units:
         main = metric_names(task, output) if task.labels else ()
-        return (*main, *(f"{UNITS_PREFIX}{name}" for name in metric_names(task, "units")))
+        return (*main, *(f"units_{name}" for name in metric_names(task, "units")))
     if output == "units":
         per_unit = tuple(f"f1_au{unit}" for unit in task.units)
         return ("f1", *per_unit, "equal_opportunity", "parity_difference")
@@ -94,8 +91,7 @@ def compute_metrics(
 
     Args:
         logits: (N, K) or (N, U).
-        columns: `label` (N,), where -1 is unknown and not counted, or `units` and perhaps `units_known`
-            (N, U).
+        columns: `label` (N,), -1 = not counted, or `units` and perhaps `units_known` (N, U).
     """
     compute = _unit_metrics if output == "units" else _class_metrics
     return {name: float(value) for name, value in compute(task, logits, columns).items()}

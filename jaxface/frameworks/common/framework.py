@@ -43,10 +43,8 @@ class TrainState(NamedTuple):
 class Step(NamedTuple):
     """A framework's training as two pure functions.
 
-    Attributes:
-        init: the network's state as `build` made it (float32) -> the state of training.
-        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch sharded over the
-            devices and the state on all of them. The key is the step's own.
+    `init` takes the network's state as `build` made it (float32). `update` is jitted by the loop, with
+    the batch sharded over the devices and the state on all of them; the key is the step's own.
     """
 
     init: Callable[[nnx.State], TrainState]

@@ -45,8 +45,7 @@ class DataConfig(ValidationConfig):
     """NAME=VALUE for the data set's reader, such as split=train."""
 
     validation: tuple[str, ...] = ()
-    """NAME=VALUE for the reader of the validation set, such as split=val; none = some of the examples are held
-    out."""
+    """NAME=VALUE for the validation set's reader, such as split=val; none = some are held out."""
 
 
 class TrainInputs(NamedTuple):

@@ -31,34 +31,23 @@ SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training ends with.
-
-    Attributes:
-        graphdef, state: the best networks; `nnx.merge` makes modules of them.
-        step: after which step they were best.
-        steps: how many there were.
-        metrics: of the validation set at that step; {} without one.
-    """
+    """What training ends with: the best networks, which `nnx.merge` makes of `graphdef` and `state`."""
 
     graphdef: nnx.GraphDef
     state: nnx.State
-    step: int
-    steps: int
-    metrics: dict[str, float]
+    step: int  # after which they were best
+    steps: int  # how many there were
+    metrics: dict[str, float]  # of the validation set at that step; {} without one
 
 
 @dataclass
 class LoopState:
-    """What the loop remembers beside the state of training; part of every checkpoint.
+    """What the loop remembers beside the state of training; part of every checkpoint."""
 
-    `best_step` is the one after which the monitored metric was best, 0 = none yet;
-    `stale_evaluations` counts the evaluations that have been no better since.
-    """
-
-    step: int = 0
-    best_step: int = 0
+    step: int = 0  # updates so far
+    best_step: int = 0  # after which the monitored metric was best; 0 = none yet
     best_metrics: dict[str, float] = dataclasses.field(default_factory=dict)
-    stale_evaluations: int = 0
+    stale_evaluations: int = 0  # how many have been no better since
 
 
 def iterate_steps(

@@ -1,8 +1,8 @@
 """Metrics of any network: of a classifier, or of what a training left in its folder."""
 
-from collections.abc import Mapping
+import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from jaxface.classify.card import CARD_FILE
 from jaxface.core.errors import DataError
 from jaxface.core.run_folder import SETTINGS
 from jaxface.core.sharding import mesh_for
-from jaxface.core.types import action_unit
+from jaxface.core.types import Array, action_unit
 from jaxface.data import Dataset
 from jaxface.frameworks.common.config import OutputKind, Task
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
@@ -75,44 +75,40 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
 
 def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
     match = _match_units if classifier.card.multilabel else _match_classes
-    common = match(classifier, dataset)
-    size, images = input_size(classifier), len(common.dataset)
-    logits = predict_dataset(
-        lambda _, images: classifier.logits(_as_rgb(np.asarray(images))), None, common.dataset, batch, size=size
-    )
-    metrics = compute_metrics(common.task, common.output, logits[:, common.indices], common.columns)
+    subset, task, output, indices = match(classifier, dataset)
+
+    def predict(_: None, images: Array) -> Array:
+        return classifier.logits(_as_rgb(np.asarray(images)))
+
+    logits = predict_dataset(predict, None, subset, batch, size=input_size(classifier))
+    metrics = compute_metrics(task, output, logits[:, indices], subset.columns)
     about = {"network": classifier.name, "data": dataset.name}
-    return {**about, "images": images, "left_out": len(dataset) - images, **metrics}
+    return {**about, "images": len(subset), "left_out": len(dataset) - len(subset), **metrics}
 
 
-class _Common(NamedTuple):
-    """What a classifier and a data set share, and the indices of these logits."""
-
-    dataset: Dataset
-    task: Task
-    output: OutputKind
-    indices: list[int]
-    columns: Mapping[str, np.ndarray]
+_Match = tuple[Dataset, Task, OutputKind, list[int]]
+"""What a classifier and a data set share: images with their columns, and the indices of its logits."""
 
 
-def _match_classes(classifier: Classifier, dataset: Dataset) -> _Common:
+def _match_classes(classifier: Classifier, dataset: Dataset) -> _Match:
     """Match classes by name; leave out images of classes that the classifier does not have."""
     labels = classifier.labels
-    mask = np.array([label in labels for label in dataset.labels])
-    matching = dataset.take(mask[dataset.column("label")])
-    label_index = np.array([labels.index(name) if name in labels else 0 for name in dataset.labels])
-    columns = {**matching.columns, "label": label_index[matching.columns["label"]]}
-    return _Common(matching, Task(labels=labels), "labels", list(range(len(labels))), columns)
+    common = [name for name in dataset.labels if name in labels]
+    subset = dataset.relabel(common)
+    label_index = np.array([labels.index(name) for name in common], np.int32)
+    columns = {**subset.columns, "label": label_index[subset.columns["label"]]}
+    subset = dataclasses.replace(subset, columns=columns, labels=labels)
+    return subset, Task(labels=labels), "labels", list(range(len(labels)))
 
 
-def _match_units(classifier: Classifier, dataset: Dataset) -> _Common:
+def _match_units(classifier: Classifier, dataset: Dataset) -> _Match:
     """Match action units by number; leave out those that only one of both has."""
     outputs = {action_unit(label): index for index, label in enumerate(classifier.labels)}
     units = [unit for unit in dataset.units if unit in outputs]
     if not units:
         raise DataError(f"{dataset.name} has labels of none of {', '.join(classifier.labels)}")
     dataset, indices = select_units(dataset, tuple(units)), [outputs[unit] for unit in units]
-    return _Common(dataset, Task(units=dataset.units), "units", indices, dataset.columns)
+    return dataset, Task(units=dataset.units), "units", indices
 
 
 def _as_rgb(images: np.ndarray) -> np.ndarray:

@@ -68,10 +68,10 @@ class Checkpoints:
         Raises:
             TrainingError: a checkpoint that is damaged, or of another network.
         """
-        shapes = {
-            name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding)
-            for name, leaf in _leaves_by_path(like).items()
-        }
+        shapes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding),
+            _leaves_by_path(like),
+        )
         args = ocp.args.Composite(state=ocp.args.StandardRestore(shapes), notes=ocp.args.JsonRestore())
         try:
             checkpoint = self._manager.restore(step, args=args)

@@ -121,7 +121,7 @@ def accumulate_gradients(
     key: Array,
     fraction: Array,
 ) -> Any:
-    """Return the mean (grads, (non_trainable, info)) of a batch's parts; of the last its statistics.
+    """Return the mean (grads, (non_trainable, info)) of a batch's parts, the last's statistics.
 
     They are computed one after another by `gradient`, from `grad_fn`; each takes its share of what
     each device has of the batch.
@@ -165,8 +165,6 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """Return the learning rate at each update: linearly up from zero in the warm-up, then `config.schedule`."""
     rate, warmup = config.learning_rate, config.warmup
     decay_steps = max(steps - warmup, 1)
-    if config.schedule == "cosine" and warmup:
-        return optax.warmup_cosine_decay_schedule(0.0, rate, warmup, warmup + decay_steps)
     decay = {
         "constant": optax.constant_schedule(rate),
         "cosine": optax.cosine_decay_schedule(rate, decay_steps),

@@ -21,19 +21,12 @@ from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints
 
 @dataclass(frozen=True)
 class TrainRun:
-    """A finished training.
+    """A finished training."""
 
-    Attributes:
-        result: the best networks.
-        classifier: as written to the folder; None where the network cannot be one.
-        reason: why not.
-        notes: what was read, and what was left out and why.
-    """
-
-    result: TrainResult
-    classifier: Classifier | None
-    reason: str
-    notes: tuple[str, ...]
+    result: TrainResult  # the best networks
+    classifier: Classifier | None  # as written to the folder; None where the network cannot be one
+    reason: str  # why not
+    notes: tuple[str, ...]  # what was read, and what was left out and why
 
 
 def train(

@@ -142,12 +142,13 @@ def open_domains(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: 
     from_recipe = settings.source.data == RECIPE
     open_source = _source_of_recipes if from_recipe else _source_of_files
     source, validation, streams = open_source(settings, model, target, train.batch, size, seed)
-    if model.needs_target and isinstance(target, Dataset):
+    if not model.needs_target or target is None:
+        pass
+    elif isinstance(target, Dataset):
         streams["target"] = data.batches(target, train.batch, seed, size=size, workers=settings.workers)
-    elif model.needs_target and target is not None:
-        sampler = sample_faces(settings.bias.matched)
-        stream = rendered.rendered_stream(target, train.batch, 3 * seed + _TARGET, sampler=sampler)
-        streams["target"] = stream
+    else:
+        sampler, stream_seed = sample_faces(settings.bias.matched), 3 * seed + _TARGET
+        streams["target"] = rendered.rendered_stream(target, train.batch, stream_seed, sampler=sampler)
     notes = () if from_recipe else tuple(str(source.report).splitlines())
     name = source.name if target is None else f"{source.name} -> {target.name}"
     examples = 0 if from_recipe else len(source)

@@ -78,7 +78,7 @@ def observe(
 def distances(
     features: np.ndarray, identity: np.ndarray, pairs: int = 2000, seed: int = 0, bins: int = 50
 ) -> Distances:
-    """Return distances of unit vectors of features (N, F), of random pairs of one identity and of two.
+    """Return distances of random pairs of one and of two identities, of features (N, F) as unit vectors.
 
     Args:
         identity: (N,) whole numbers.

@@ -75,7 +75,7 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, C) in [0, 1]; `truth` (B, variables): oracle's."""
+        """Return the outputs for images (B, H, W, C) in [0, 1]; the oracle takes (B, variables)."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps

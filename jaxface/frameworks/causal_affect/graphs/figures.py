@@ -45,7 +45,7 @@ def face_figure(
     present: Collection[int],
     expression: str,
 ) -> Figure:
-    """Draw a face (H, W, 3), uint8 or in [0, 1], the global graph and its own: threshold both first.
+    """Draw a face (H, W, 3), uint8 or in [0, 1], and the global graph and its own, thresholded.
 
     Edges among present units and from these to the expression are in colour, the others grey.
     """

@@ -85,8 +85,7 @@ def from_graphml(text: str) -> SignedGraph:
     }
     units = tuple(int(name) for kind, name in nodes.values() if kind == "unit")
     expressions = tuple(name for kind, name in nodes.values() if kind == "expression")
-    between = np.zeros((len(units), len(units)))
-    to_expressions = np.zeros((len(units), len(expressions)))
+    between, to_expressions = (np.zeros((len(units), len(targets))) for targets in (units, expressions))
     for edge in root.iterfind(f".//{{{_GRAPHML}}}edge"):
         source, (kind, target) = nodes[edge.attrib["source"]], nodes[edge.attrib["target"]]
         row, weight = units.index(int(source[1])), float(_value(edge, "weight"))

@@ -20,8 +20,7 @@ class EdgeScores:
         precision: average precision of the same ranking; chance is the share of true edges.
         skeleton_auroc, skeleton_precision: of pairs, by the stronger direction; of edges to expressions, which
             have one direction, the same as `auroc` and `precision`.
-        direction: share of true edges that are stronger than their reversal, ties counting half; nan for
-            edges to expressions.
+        direction: share of true edges stronger than their reversal, ties 1/2; nan to expressions.
         sign: share of true edges whose weight, in its stronger direction, has the right sign; 0 has none.
         hamming: structural Hamming distance with as many edges (pairs, the strongest) as the truth has.
         hamming_own: the same with the edges above the method's own threshold.
@@ -115,7 +114,7 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
 
 
 def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
-    """Return the structural Hamming distance of weights (U, U) from the truth: how many pairs differ.
+    """Return the structural Hamming distance of weights (U, U) from the truth, in pairs of units.
 
     A surplus, missing or reversed edge is one difference; an undirected one in place of a directed
     one a half. `pairs` (U, U) are those with an edge, above the diagonal; the stronger direction of

@@ -1,8 +1,7 @@
 """JAA-Net: action units and face alignment learnt together (Shao et al. 2018, ECCV, arXiv:1803.05588).
 
 The first of the authors' two versions (their IJCV version adds logits of each local branch): regions,
-landmarks, attention around the landmarks, refined, local features of every unit, and features of the whole
-face.
+landmarks, attention around these, refined, features of every unit, and of the whole face.
 """
 
 from itertools import pairwise
@@ -31,9 +30,8 @@ ENHANCEMENT = 2.0
 
 
 class MultiScaleRegions(nnx.Module):
-    """JAA-Net's hierarchical region layer (section 3.1): a convolution, and on its way grids of 8,
-    4 and 2 cells an edge, whose concatenated maps are added to it; then batch normalization and
-    ReLU."""
+    """JAA-Net's hierarchical region layer (section 3.1): a convolution, and added to it the maps of
+    grids of 8, 4 and 2 cells an edge on its way; then batch normalization and ReLU."""
 
     def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
         half, quarter = outputs // 2, outputs // 4
@@ -68,15 +66,13 @@ class Pyramid(nnx.Module):
 
 
 class JaaOutputs(NamedTuple):
-    """JAA-Net's outputs: features (B, D) for the classifiers, logits (B, U) of its own, landmarks
-    (B, 49, 2) in widths of the image, and attention around them, initial and refined (B, n, n,
-    U)."""
+    """JAA-Net's outputs for faces."""
 
-    features: Array
-    logits: Array
-    landmarks: Array
-    initial: Array
-    attention: Array
+    features: Array  # (B, D), for the classifiers
+    logits: Array  # (B, U), its own
+    landmarks: Array  # (B, 49, 2) in widths of the image
+    initial: Array  # (B, n, n, U) attention around the landmarks
+    attention: Array  # the same after refinement
 
 
 class JaaNet(nnx.Module):

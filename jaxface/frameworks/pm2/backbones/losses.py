@@ -48,7 +48,7 @@ def alignment_loss(landmarks: Array, true: Array) -> Array:
 
 
 def refinement_loss(attention: Array, initial: Array) -> Array:
-    """E_r (Eq. 3): cross-entropy with the initial attention (n, n, U), mean of pixels, ()."""
+    """E_r (Eq. 3): cross-entropy with initial attention (n, n, U), pixels' mean, units' sum, ()."""
     probability, target = jnp.clip(attention, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
     log_likelihood = target * jnp.log(probability) + (1.0 - target) * jnp.log1p(-probability)
     return -jnp.sum(jnp.mean(log_likelihood, axis=(0, 1)))
