@@ -31,7 +31,7 @@ class Outputs(NamedTuple):
     feature_logits: Array  # (B, U), of each unit's own features
     units: GraphOutputs | None
     expressions: GraphOutputs | None
-    embedding_logits: Array | None  # (B, C), expressions by the embedding, where no graph predicts them
+    embedding_logits: Array | None  # (B, C), of expressions where no graph predicts them
 
 
 class MessagePassing(nnx.Module):
@@ -86,7 +86,7 @@ class MessagePassing(nnx.Module):
 
 
 class GlobalGraph(nnx.Module):
-    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and temperature T_g, ()."""
+    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and the temperature T_g."""
 
     def __init__(self, targets: int, sources: int, config: GraphConfig, loops: bool, *, rngs: nnx.Rngs) -> None:
         initializer = nnx.initializers.normal(config.start)

@@ -31,7 +31,7 @@ SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training ends with: the best networks, which `nnx.merge` makes of `graphdef` and `state`."""
+    """What training ends with; `nnx.merge` makes the best networks of `graphdef` and `state`."""
 
     graphdef: nnx.GraphDef
     state: nnx.State

@@ -87,7 +87,7 @@ def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -
 
 
 _Match = tuple[Dataset, Task, OutputKind, list[int]]
-"""What a classifier and a data set share: images with their columns, and the indices of its logits."""
+"""What a classifier and a data set share, and the indices of the classifier's logits."""
 
 
 def _match_classes(classifier: Classifier, dataset: Dataset) -> _Match:

@@ -28,7 +28,7 @@ class Shape(NamedTuple):
     """The sizes of an extractor: `channels` and `heads` of the levels, then of the transformer."""
 
     inside: int  # pixels along an edge of the backbones' input
-    finest: int  # input pixels for one pixel of the finest level; four times as many for the coarsest
+    finest: int  # input pixels for one of the finest level; four times as many for the coarsest
     channels: tuple[int, int, int]
     heads: tuple[int, int, int]
     width: int

@@ -30,9 +30,9 @@ class Encoder(NamedTuple):
 
     build: Callable[[Pm2Config, tuple[int, ...], nnx.Rngs], Any]
     size: int  # pixels along an edge of its faces
-    mixes: bool = False  # whether a batch's features depend on each other in training: domains apart
+    mixes: bool = False  # whether features depend on the batch: domains are encoded apart
     architecture: str = ""  # of the net inside, in `classify.architectures`, for initial weights
-    loss: Callable[[Any, Array, Batch], Array] | None = None  # (module, faces, batch) -> its own, if any
+    loss: Callable[[Any, Array, Batch], Array] | None = None  # (module, faces, batch) -> its own
 
 
 class MapNorm(nnx.Module):

@@ -36,7 +36,7 @@ class Phases(NamedTuple):
     train_source: Phase  # step 1, of all parts on the source
     maximize_discrepancy: Phase  # step 2, of the classifiers on the target
     minimize_discrepancy: Phase  # step 3, of the encoder on the target
-    init: Callable[[nnx.State], dict[str, Any]]  # params -> the optimizers' states, by name of `PARTS`
+    init: Callable[[nnx.State], dict[str, Any]]  # params -> states, by name of `PARTS`
 
 
 def _is_encoder(path: tuple[Any, ...], leaf: Any) -> bool:

@@ -25,7 +25,7 @@ class Observation(NamedTuple):
     """The outputs of a network for N images, as `ThinOutputs` with representations (N, F)."""
 
     logits: np.ndarray
-    nodes: np.ndarray  # (N, 2^D - 1) probability to reach each split, breadth-first; (N, 0) without gate
+    nodes: np.ndarray  # (N, 2^D - 1) probability to reach each split; (N, 0) without gate
     leaves: np.ndarray  # weights of the experts
     endogenous: np.ndarray
     exogenous: tuple[np.ndarray, ...]
@@ -78,7 +78,7 @@ def observe(
 def distances(
     features: np.ndarray, identity: np.ndarray, pairs: int = 2000, seed: int = 0, bins: int = 50
 ) -> Distances:
-    """Return distances of random pairs of one and of two identities, of features (N, F) as unit vectors.
+    """Return distances of random pairs of one and of two identities, of features (N, F) normalized.
 
     Args:
         identity: (N,) whole numbers.

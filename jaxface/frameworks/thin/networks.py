@@ -23,7 +23,7 @@ class ThinOutputs(NamedTuple):
     logits: Array  # (B, K), of the classes
     gate: Array  # (B, L) weights of the experts
     endogenous: Array  # (B, h, w, C) the representation of the task
-    exogenous: tuple[Array, ...]  # (B, h, w, C) of each variable; () where the variant does not use them
+    exogenous: tuple[Array, ...]  # (B, h, w, C) of each variable; () if not used
     similarity: Array  # (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled
 
 

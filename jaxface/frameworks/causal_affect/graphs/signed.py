@@ -91,7 +91,7 @@ def threshold_graph(graph: SignedGraph, at: float) -> SignedGraph:
 
 
 def strongest(graph: SignedGraph, between: int, to_expressions: int) -> SignedGraph:
-    """Return as many of the strongest edges of each kind, but none of 0; of equal ones the first."""
+    """Return the strongest edges of each kind, as many and none of 0; of equal ones the first."""
     return replace(
         graph,
         between=_strongest(graph.between, between),
