@@ -13,7 +13,7 @@ Why not `nnx.Linear`, `LayerNorm`, `BatchNorm` and `Dropout` (tried with flax 0.
 * `Dropout` takes its key at every call, through all modules around it, or keeps a key stream in the state,
   which would then be written with the weights.
 * `train()` and `eval()` switch a whole module; a training switches only the parts that it trains
-  (`frameworks/common/modes.py`).
+  (`frameworks/common/step.py`).
 """
 
 import jax
