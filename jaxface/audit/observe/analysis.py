@@ -13,6 +13,7 @@ from jaxface.audit.observe.sampling import Samples, groups, select
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
+from jaxface.stats import share_interval
 from jaxface.stats.independence._majority import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
@@ -51,7 +52,7 @@ class IndependenceRow:
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """How often the label is the first answer, in one group; with its 95 % Wilson interval."""
+    """How often the label is the first answer, in one group; with its 95 % interval."""
 
     classifier: str
     label: str
@@ -152,8 +153,6 @@ def accuracy(
     photographs: Photographs, measurements: Measurements, classifiers: Sequence[Classifier]
 ) -> list[AccuracyRow]:
     """Table 4: a row for each classifier, label that it knows, and group."""
-    from scipy.stats import binomtest  # slow to import
-
     rows = []
     labels, group = np.array(photographs.label), np.array(photographs.group)
     for classifier in classifiers:
@@ -166,8 +165,7 @@ def accuracy(
                 total, right = int(own.sum()), int((first[own] == label).sum())
                 if not total:
                     continue
-                interval = binomtest(right, total).proportion_ci(0.95, "wilson")
-                low, high = float(interval.low), float(interval.high)
+                low, high = map(float, share_interval((first[own] == label).astype(float)))
                 rows.append(AccuracyRow(classifier.name, label, one, total, right, right / total, low, high))
     return rows
 
