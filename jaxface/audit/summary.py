@@ -88,7 +88,7 @@ class ProbeAccuracy(NamedTuple):
 
     Attributes:
         probe: the level.
-        accuracy, low, high: share of people, with its Wilson interval.
+        accuracy, low, high: share of people, with its Clopper-Pearson interval.
     """
 
     classifier: str
