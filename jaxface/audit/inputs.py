@@ -94,8 +94,14 @@ def load_head(config: HeadConfig) -> FaceModel:
 
     Raises:
         ModelFileError: it cannot be read.
+        ConfigError: the config holds a head, and options of loading one.
     """
     if isinstance(config.head, FaceModel):
+        for name, value in config.head_options.items():
+            if value is not None:
+                raise ConfigError(
+                    f"head is a FaceModel, which {name} = {value!r} does not change; load the head with it"
+                )
         return config.head
     return face.load(config.head, **config.head_options)
 

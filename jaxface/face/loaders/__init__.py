@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError, ModelFileError, suggestion
@@ -25,6 +25,7 @@ def load(
     texture: str | Path | None = None,
     masks: str | Path | None = None,
     midline_width: float | None = None,
+    jaw: sides.Jaw | None = None,
 ) -> FaceModel:
     """Load a face model: the name "bundled", or the path of a FLAME file, an ICT-FaceKit folder or
     its .npz.
@@ -40,6 +41,8 @@ def load(
         masks: FLAME's masks .pkl.
         midline_width: half the width, metres, of the blend between the sides of the face; 0 is the
             hard split of Facing Asymmetry, Eq. 2. Default: 0.008, or the bundled head's own.
+        jaw: "split" lets symmetry scale the jaw too, as Eq. 3 does; "whole" (default) never scales
+            it. FLAME does not tell the jaw apart and is always split.
 
     Raises:
         ModelFileError: the file is missing, truncated, of another kind or unsafe.
@@ -47,6 +50,7 @@ def load(
     """
     width = MIDLINE_WIDTH if midline_width is None else midline_width
     require(width >= 0, "midline_width", width, "at least 0 (metres)")
+    require(jaw is None or jaw in get_args(sides.Jaw), "jaw", jaw, "'whole' or 'split'")
     all_options: dict[str, Any] = {
         "expression_space": expression_space,
         "identity_components": identity_components,
@@ -60,9 +64,10 @@ def load(
         from jaxface.face.loaders.bundled import load_bundled
 
         head = load_bundled(**options)
-        if midline_width is None:
-            return head
-        return dataclasses.replace(head, left_weight=sides.left_weights(head.template[:, 0], width))
+        if midline_width is not None:
+            left_weight = sides.left_weights(head.template[:, 0], width)
+            head = dataclasses.replace(head, left_weight=left_weight)
+        return sides.split_jaw(head) if jaw == "split" else head
     _refuse_unknown_name(source)
     path, kind = Path(source), sniff(source)
     if kind in ("flame-pickle", "flame-npz"):
@@ -77,13 +82,16 @@ def load(
         )
         if options.pop("expression_space", "components") != "components":
             raise ConfigError(f"no expression space {expression_space!r} for FLAME: it has only 'components'")
+        if jaw == "whole":
+            raise ConfigError("jaw = 'whole': FLAME's components do not tell the jaw apart; take 'split'")
         from jaxface.face.loaders.flame import load_flame
 
         return load_flame(path, is_pickle=kind == "flame-pickle", midline_width=width, **options)
     _check_options("ICT-FaceKit", options, "expression_space", "identity_components", "texture")
     from jaxface.face.loaders.ict import load_ict
 
-    return load_ict(path, midline_width=width, **options)
+    head = load_ict(path, midline_width=width, **options)
+    return sides.split_jaw(head) if jaw == "split" else head
 
 
 @dataclass(frozen=True)
