@@ -76,7 +76,8 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     classifiers = load_classifiers(config.classifiers)
     _check_classifiers(classifiers, config)
     head = load_head(config)
-    require_eyes(head)
+    if config.render.camera is None:
+        require_eyes(head)
     require_expressions(head)
     return AuditInputs(
         config=config,
