@@ -25,10 +25,20 @@ class HeadConfig:
     """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
 
     texture: str | None = None
-    """An albedo image or file, for face models that are published without."""
+    """An albedo image or file, for face models that are published without: FLAME's texture, the Basel Face
+    Model's (FLAME_albedo_from_BFM.npz), an image for ICT-FaceKit."""
 
     masks: str | None = None
     """FLAME's vertex masks."""
+
+    identity_components: int | None = None
+    """Number of identity coefficients: 100 by default for FLAME, 50 for ICT-FaceKit."""
+
+    expression_components: int | None = None
+    """Number of FLAME's expression coefficients, 50 by default."""
+
+    texture_components: int | None = None
+    """Number of the coefficients of FLAME's texture, 50 by default."""
 
     midline_width: float | None = None
     """Half the width, metres, of the blend between the sides of the face; 0 splits as Eq. 2 does."""
