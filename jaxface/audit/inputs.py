@@ -12,11 +12,12 @@ import numpy as np
 from jaxface import classify, face, interventions
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
+from jaxface.audit.people import OBJECT, People, load_people
 from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError
-from jaxface.face import FaceModel
+from jaxface.face import FaceModel, FaceParams
 from jaxface.face.config import HeadConfig
 from jaxface.face.requirements import require_expressions, require_eyes
 from jaxface.interventions import Intervention
@@ -34,6 +35,7 @@ class AuditInputs:
     Attributes:
         config: as the caller wrote it; it may hold objects.
         settings: the same with names in place of objects, for the run's file.
+        people: those that the config names; None if they are sampled.
         scene: how faces are rendered.
         classifiers: in the run's precision, in the order of the config.
         layout: of the store that the audit fills.
@@ -46,6 +48,7 @@ class AuditInputs:
     intervention: Intervention
     classifiers: tuple[Classifier, ...]
     layout: Layout
+    people: People | None = None
 
     @property
     def work_items(self) -> tuple[WorkItem, ...]:
@@ -68,8 +71,8 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """Load, build and check everything that an audit needs, before any work.
 
     Raises:
-        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks, or
-            a head that cannot be framed or searched.
+        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks,
+            a head that cannot be framed or searched, or people who do not fit it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
     """
     intervention = build_intervention(config)
@@ -79,6 +82,9 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     if config.render.camera is None:
         require_eyes(head)
     require_expressions(head)
+    people = load_people(config, head)
+    if people is not None:
+        config = dataclasses.replace(config, identities=len(people))
     return AuditInputs(
         config=config,
         settings=serializable_config(config),
@@ -86,7 +92,8 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
         scene=scene(config.render),
         intervention=intervention,
         classifiers=tuple(with_precision(classifier, config) for classifier in classifiers),
-        layout=_layout(config, head, classifiers, intervention),
+        layout=_layout(config, head, classifiers, intervention, people),
+        people=people,
     )
 
 
@@ -150,6 +157,9 @@ def serializable_config(config: AuditConfig) -> AuditConfig:
         head=config.head.name if isinstance(config.head, FaceModel) else config.head,
         classifiers=tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers),
         intervention=config.intervention if isinstance(config.intervention, str) else config.intervention.name,
+        people=f"{OBJECT}{fingerprint(config.people)}>"
+        if isinstance(config.people, FaceParams)
+        else config.people,
     )
 
 
@@ -189,7 +199,11 @@ def _check_intervention(intervention: Intervention, config: AuditConfig) -> None
 
 
 def _layout(
-    config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
+    config: AuditConfig,
+    head: FaceModel,
+    classifiers: Sequence[Classifier],
+    intervention: Intervention,
+    people: People | None,
 ) -> Layout:
     """Return the layout of the store.
 
@@ -224,6 +238,7 @@ def _layout(
                 }
                 for classifier in classifiers
             },
-            "populations": list(head.population.names),
+            "populations": list(people.groups if people else head.population.names),
+            **({"people": people.attributes(fingerprint((people.identity, people.albedo)))} if people else {}),
         },
     )
