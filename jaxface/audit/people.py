@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.audit.config import AuditConfig, PeopleLike
-from jaxface.audit.people_files import CodeTable, read_people
+from jaxface.audit.people_codes import CodeTable
+from jaxface.audit.people_files import read_people
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
