@@ -230,7 +230,8 @@ def test_a_template_of_another_mesh_is_refused(tmp_path: Path) -> None:
     [
         ({"MU": np.zeros(100)}, "no square picture of three channels"),
         ({"PC": np.zeros((100, 199))}, "no texture space of pictures"),
-        ({"MU": np.full(16 * 16 * 3, np.nan)}, "finite"),
+        ({"MU": np.full(16 * 16 * 3, np.nan)}, "MU does not hold finite"),
+        ({"PC": np.full((16 * 16 * 3, 60), np.inf)}, "PC does not hold finite"),
     ],
 )
 def test_an_unfit_basel_texture_is_named(tmp_path: Path, changes: dict[str, np.ndarray], message: str) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from jaxface.core.checks import Ge, Interval, OneOf, check
+from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
 from jaxface.face.config import HeadConfig
@@ -98,6 +98,15 @@ class AuditConfig(HeadConfig):
         check(self)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
         object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
+        object.__setattr__(self, "people_rows", tuple(self.people_rows))
+        require(
+            not self.people_rows or self.people is not None,
+            "people_rows",
+            self.people_rows,
+            "() without people",
+        )
+        is_distinct = len(set(self.people_rows)) == len(self.people_rows)
+        require(is_distinct, "people_rows", self.people_rows, "different rows: nobody counts twice")
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:

@@ -107,7 +107,10 @@ def _basis(
     number = min(COMPONENTS, available) if components is None else components
     if not 1 <= number <= available:
         raise ModelFileError(f"{path} has {available} texture components, not {number}")
-    return values.reshape(pixels, available)[:, :number].astype(np.float32).reshape(*shape, number)
+    selection = values.reshape(pixels, available)[:, :number].astype(np.float32)
+    if not np.isfinite(selection).all():
+        raise ModelFileError(f"{path}: {name} does not hold finite numbers")
+    return selection.reshape(*shape, number)
 
 
 def _to_display(mean: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
