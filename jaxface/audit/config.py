@@ -82,6 +82,10 @@ class AuditConfig(HeadConfig):
     correction: Annotated[str, OneOf(CORRECTIONS)] = "holm"
     """For many people: "holm" limits the chance of any false alarm, "benjamini-hochberg" their share."""
 
+    reached_probability: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    """A person's unchanged face reaches the target where it is the top class with at least this probability.
+    What fewer than half of the people reach is not measurable: it counts in no verdict."""
+
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the classifiers compute in; `jaxface bench audit` says what bfloat16 changes."""
 

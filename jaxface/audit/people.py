@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxface.audit import fingerprints
 from jaxface.audit.config import AuditConfig, PeopleLike
 from jaxface.audit.people_codes import CodeTable
 from jaxface.audit.people_files import read_people
@@ -15,9 +16,6 @@ from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.appearance import albedo_size
 from jaxface.face.population import neutral
-
-OBJECT = "<FaceParams "
-"""How `people` begins in the file of a run whose people were an object."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,9 @@ class People:
         face = FaceParams(self.identity[number], base.expression, base.pose, self.albedo[number])
         return face, self.group[number]
 
-    def attributes(self, digest: str) -> dict[str, Any]:
+    def attributes(self) -> dict[str, Any]:
         """Return what a run's store says of them, JSON-ready."""
+        digest = fingerprints.array_hash((self.identity, self.albedo))
         return {"note": self.note, "sha256": digest, "names": list(self.names or ())}
 
 
@@ -98,8 +97,6 @@ def load_people(config: AuditConfig, head: FaceModel) -> People | None:
 def _table(people: PeopleLike) -> CodeTable:
     if isinstance(people, FaceParams):
         return _table_of_params(people)
-    if people.startswith(OBJECT):
-        raise ConfigError(f"people = {people!r}: this run was given an object in Python; give it again")
     return read_people(Path(people))
 
 

@@ -1,6 +1,8 @@
 """A run's tables as CSV files: the scores of every face, and the tables of the summary."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -8,11 +10,14 @@ import pandas
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import TABLES
+from jaxface.audit.summary import Effect
 from jaxface.core import io
 
 _KEYS = ["classifier", "expression"]
 _SIGNIFICANCE = ["score", "low", "high", "estimator", "identities", "significant", "ratio", "population_p"]
-_ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities"]
+_SIGNIFICANCE += ["measurable", "share"]
+_ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities", "reached"]
+_ACTIVATION += ["flipped", "flip_dose"]
 _FLOAT32 = ("activation", "probability")
 """Means of float32 answers, which are float32: written with the digits that they have."""
 
@@ -28,6 +33,10 @@ def write_tables(result: AuditResult) -> list[Path]:
         "accuracy": pandas.DataFrame(summary.accuracies).rename(columns={"probe": dose}),
         "activation": cells[[*_KEYS, *_ACTIVATION]],
         "transfer": pandas.DataFrame(summary.cross_predictions),
+        "doses": pandas.DataFrame(summary.doses).rename(columns={"dose": dose}),
+        "effects": _effects(summary.effects),
+        "comparisons": _effects(summary.comparisons),
+        "groups": _effects(summary.groups),
     }
     paths = []
     for name in TABLES:
@@ -36,6 +45,16 @@ def write_tables(result: AuditResult) -> list[Path]:
         paths.append(result.folder / f"{name}.csv")
         io.write_text(paths[-1], frame.to_csv(index=False, lineterminator="\n"))
     return paths
+
+
+def _effects(rows: Sequence[Any]) -> pandas.DataFrame:
+    """Return a data frame in which the fields of an effect are columns."""
+    plain = []
+    for row in rows:
+        nested = [value for value in row if isinstance(value, Effect)]
+        own = {name: value for name, value in row._asdict().items() if value not in nested}
+        plain.append(own | nested[0]._asdict())
+    return pandas.DataFrame(plain)
 
 
 def _scores(result: AuditResult) -> pandas.DataFrame:

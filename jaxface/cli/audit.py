@@ -1,6 +1,5 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -37,8 +36,12 @@ class Audit:
     """Print the amount of work, and do nothing."""
 
     fail_on: tuple[str, ...] = ()
-    """Exit with 1 when a classifier and expression exceeds a limit: score>0.01, or significant>0.5 for the
-    share of people."""
+    """Exit with 1 when a classifier and expression exceeds a limit: "score>0.01", where a test over people says
+    so; "score high>0.01" unless the test rules it out; also "score mean", "significant" (share of people),
+    "accuracy drop", "activation<0.9", "failures". "happiness: score>0.01" checks one expression."""
+
+    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
 
     coordinator: str | None = None
     """HOST:PORT of process 0, if there are several; all of them write to the same --out."""
@@ -80,10 +83,9 @@ def main(argv: Sequence[str]) -> int:
         if people := result.data.attrs.get("people"):
             print(f"\npeople: {people['note']}")
         print(f"\n{timing.line(folder)}\nreport: {report}")
-    violations = gates.check(limits, result.summary) if limits else []
-    for line in violations:
-        print(f"jaxface: gate: {line}", file=sys.stderr)
-    return 1 if violations else 0
+    if not limits:
+        return 0
+    return options.exit_code(gates.check(limits, result.summary, command.allow_unmeasured))
 
 
 def work(config: AuditConfig, folder: Path) -> str:
