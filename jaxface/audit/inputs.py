@@ -10,11 +10,12 @@ from jaxface import classify, face, interventions
 from jaxface.audit import fingerprints
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
+from jaxface.audit.people import People, load_people
 from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError
-from jaxface.face import FaceModel
+from jaxface.face import FaceModel, FaceParams
 from jaxface.face.config import HeadConfig
 from jaxface.face.requirements import require_expressions, require_eyes
 from jaxface.interventions import Intervention
@@ -38,6 +39,7 @@ class AuditInputs:
         scene: how faces are rendered.
         classifiers: in the run's precision, in the order of the config.
         layout: of the store that the audit fills.
+        people: those that the config names; None if they are sampled.
     """
 
     config: AuditConfig
@@ -47,6 +49,7 @@ class AuditInputs:
     intervention: Intervention
     classifiers: tuple[Classifier, ...]
     layout: Layout
+    people: People | None = None
 
     @property
     def work_items(self) -> tuple[WorkItem, ...]:
@@ -69,16 +72,22 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """Load, build and check everything that an audit needs, before any work.
 
     Raises:
-        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks, or
-            a head that cannot be framed or searched.
+        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks,
+            a head that cannot be framed or searched, or people who do not fit it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
     """
     intervention = build_intervention(config)
     classifiers = load_classifiers(config.classifiers)
     _check_classifiers(classifiers, config)
     head = load_head(config)
-    require_eyes(head)
+    if config.render.camera is None:
+        require_eyes(head)
     require_expressions(head)
+    if isinstance(config.people, str):
+        _refuse_object("people", config.people)
+    people = load_people(config, head)
+    if people is not None:
+        config = dataclasses.replace(config, identities=len(people))
     return AuditInputs(
         config=config,
         settings=serializable_config(config),
@@ -86,7 +95,8 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
         scene=scene(config.render),
         intervention=intervention,
         classifiers=tuple(with_precision(classifier, config) for classifier in classifiers),
-        layout=_layout(config, head, classifiers, intervention),
+        layout=_layout(config, head, classifiers, intervention, people),
+        people=people,
     )
 
 
@@ -95,8 +105,14 @@ def load_head(config: HeadConfig) -> FaceModel:
 
     Raises:
         ModelFileError: it cannot be read.
+        ConfigError: the config holds a head, and options of loading one.
     """
     if isinstance(config.head, FaceModel):
+        for name, value in config.head_options.items():
+            if value is not None:
+                raise ConfigError(
+                    f"head is a FaceModel, which {name} = {value!r} does not change; load the head with it"
+                )
         return config.head
     _refuse_object("head", config.head)
     return face.load(config.head, **config.head_options)
@@ -155,6 +171,9 @@ def serializable_config(config: AuditConfig) -> AuditConfig:
             for c in config.classifiers
         ),
         intervention=intervention if isinstance(intervention, str) else intervention.name,
+        people=OBJECT + fingerprints.array_hash(config.people)
+        if isinstance(config.people, FaceParams)
+        else config.people,
     )
 
 
@@ -211,7 +230,11 @@ def _check_intervention(intervention: Intervention, config: AuditConfig) -> None
 
 
 def _layout(
-    config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
+    config: AuditConfig,
+    head: FaceModel,
+    classifiers: Sequence[Classifier],
+    intervention: Intervention,
+    people: People | None,
 ) -> Layout:
     """Return the layout of the store.
 
@@ -233,6 +256,7 @@ def _layout(
                 classifier.name: fingerprints.classifier_facts(classifier, config.render.size)
                 for classifier in classifiers
             },
-            "populations": list(head.population.names),
+            "populations": list(people.groups if people else head.population.names),
+            **({"people": people.attributes()} if people else {}),
         },
     )

@@ -65,5 +65,7 @@ def _scores(result: AuditResult) -> pandas.DataFrame:
     data["status"] = (data["status"].dims, names)
     populations = np.array([*result.data.attrs["populations"], ""])  # -1, not sampled yet, is the last
     data["population"] = ("identity", populations[result.data["population"].values])
+    if names_of_people := result.data.attrs.get("people", {}).get("names"):
+        data["person"] = ("identity", np.array(names_of_people))
     # A dataset's own order of dimensions follows its coordinates, and those follow the store's listing.
     return data.to_dataframe(dim_order=["classifier", "expression", "identity"]).reset_index()

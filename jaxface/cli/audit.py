@@ -1,7 +1,7 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,6 +11,7 @@ import tyro
 import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
 from jaxface.audit.inputs import build_intervention, load_classifiers
+from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
 
@@ -26,7 +27,7 @@ class Audit:
     settings: Annotated[AuditConfig, tyro.conf.arg(name="")] = field(default_factory=AuditConfig)
 
     config: str | None = None
-    """TOML file, or the name of a bundled config: quick, paper, smoke. Flags override it."""
+    """TOML file, or the name of a bundled config: quick, paper, paper-strict, smoke. Flags override it."""
 
     out: Path | None = None
     """Folder of the run; none = runs/ and the config's name."""
@@ -79,6 +80,8 @@ def main(argv: Sequence[str]) -> int:
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
+        if people := result.data.attrs.get("people"):
+            print(f"\npeople: {people['note']}")
         print(f"\n{timing.line(folder)}\nreport: {report}")
     if not limits:
         return 0
@@ -88,6 +91,7 @@ def main(argv: Sequence[str]) -> int:
 def work(config: AuditConfig, folder: Path) -> str:
     """Return the amount of work of an audit, as lines of text."""
     classifiers = load_classifiers(config.classifiers)
+    config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
     cells = sum(len(item.expressions) for item in items)
     doses, times = (len(axis.levels) for axis in build_intervention(config).axes)

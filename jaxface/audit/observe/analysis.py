@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -113,7 +114,9 @@ def test_independence(
     order = list(TESTS)
     results = {}
     for one in config.tests:
-        options = {"discrete": True} if one in _DISCRETE else {}
+        options: dict[str, Any] = {"discrete": True} if one in _DISCRETE else {}
+        if one == "chsic":
+            options["form"] = config.chsic_form
         key = keys[order.index(one)]  # independent of which other tests run
         results[one] = TESTS[one](data.feature, data.logit, conditions, key, **options)
     n_rejected = sum(result.p_value <= config.alpha for result in results.values())

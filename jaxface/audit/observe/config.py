@@ -9,6 +9,7 @@ from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
+from jaxface.stats.independence._chsic import Form
 from jaxface.stats.independence._majority import TESTS, VOTERS
 
 Unit = Literal["photograph", "person"]
@@ -122,6 +123,10 @@ class ObserveConfig:
 
     tests: tuple[Annotated[str, OneOf(TESTS)], ...] = VOTERS
     """Tests of independence; the majority decides."""
+
+    chsic_form: Form = "hilbert-schmidt"
+    """Statistic of the test chsic: "hilbert-schmidt", "normalised" (of the paper that Facing Asymmetry cites,
+    Fukumizu 2007) or "residuals"."""
 
     alpha: Annotated[float, Interval(gt=0, lt=1)] = 0.01
     """Level of each test."""
