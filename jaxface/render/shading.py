@@ -145,19 +145,18 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotange
     )
 
 
-def average(colour: Array, supersample: int) -> Array:
-    """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
+def average(samples: Array, supersample: int) -> Array:
+    """Return the mean of supersample x supersample samples a pixel, (n H, n W, ...) -> (H, W, ...).
 
     Of linear light, before the display exponent: a pixel half covered by a bright surface sends
     half its light. The mean of display values would be darker, and every edge with it.
     """
     if supersample == 1:
-        return colour
-    height, width, channels = colour.shape
-    height, width = height // supersample, width // supersample
-    colour = colour.reshape(height, supersample, width, supersample, channels)
-    samples = [colour[:, row, :, column] for row in range(supersample) for column in range(supersample)]
-    return sum(samples[1:], start=samples[0]) / supersample**2  # a mean over two axes is six times as slow
+        return samples
+    height, width, *rest = samples.shape
+    blocks = samples.reshape(height // supersample, supersample, width // supersample, supersample, *rest)
+    each = [blocks[:, row, :, column] for row in range(supersample) for column in range(supersample)]
+    return sum(each[1:], start=each[0]) / supersample**2  # a mean over two axes is six times as slow
 
 
 def display(linear: Array, gamma: Array) -> Array:

@@ -1,6 +1,8 @@
 """What all images of a recipe share: the head, reduced to their size, and the meaning of its
 units."""
 
+import dataclasses
+import math
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -15,11 +17,11 @@ from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.data.rendered.causal_world import Mechanism, build_mechanism, load_world
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
-from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
 from jaxface.face.requirements import require_eyes, require_units
 
 _NOISE = 256  # pixels along an edge of the bank from which sensor noise is cut
+_TEXELS = 2  # per pixel, along an edge of the texture, of which the face takes about half
 _SEXES = {"female": 0, "male": 1}
 
 
@@ -88,7 +90,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
     require_eyes(head)
     if recipe.landmarks:
         face.landmarks(head)  # raises here, before any rendering, if the head has none
-    head = downsample_head(head, recipe)
+    head = _downsample(head, recipe.size)
     space = head.expressions
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
     of_class, class_weights = _classes(recipe, head)
@@ -205,3 +207,30 @@ def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array,
         )
     weights = head.population.weights * jnp.asarray(mask)
     return weights / weights.sum(), jnp.asarray(sexes, jnp.int32)
+
+
+def _downsample(head: face.FaceModel, size: int) -> face.FaceModel:
+    """The head with no more texels than images of `size` pixels show: each person's are painted."""
+    height, width = head.appearance.mean.shape[:2]  # an atlas of several parts is wider than high
+    shorter, common, factor = min(height, width), math.gcd(height, width), 1
+    while shorter // (2 * factor) >= _TEXELS * size and common % (2 * factor) == 0:
+        factor *= 2
+    if factor == 1:
+        return head
+
+    def mean(plane: Array, first: int = 0) -> Array:
+        """Average over blocks of the axes `first` and `first + 1`."""
+        shape = plane.shape
+        blocks = (shape[first] // factor, factor, shape[first + 1] // factor, factor)
+        plane = plane.reshape(*shape[:first], *blocks, *shape[first + 2 :])
+        return jnp.mean(plane, axis=(first + 1, first + 3))
+
+    look = head.appearance
+    look = dataclasses.replace(
+        look,
+        mean=mean(look.mean),
+        basis=mean(look.basis),
+        masks=mean(look.masks, 1),
+        wrinkle_map=mean(look.wrinkle_map),
+    )
+    return dataclasses.replace(head, appearance=look)

@@ -10,7 +10,6 @@ Unit j is present where its log-odds, moved by its causes that are present, pass
 import itertools
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
 
@@ -18,10 +17,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.checks import Gt, Interval, OneOf, check, require
-from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import EXPRESSIONS, Array
+from jaxface.data.rendered.config import load_shipped
 
 NEUTRAL = "neutral"
 RULED = tuple(name for name in EXPRESSIONS if name != NEUTRAL)
@@ -118,14 +117,7 @@ def load_world(name: str | Path) -> CausalWorld:
     Raises:
         ConfigError: no such world or file, or one that does not describe a world.
     """
-    if Path(name).suffix == ".toml":
-        return load_toml(CausalWorld, name)
-    folder = files("jaxface.data.rendered").joinpath("worlds")
-    names = sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
-    if str(name) not in names:
-        raise ConfigError(f"no world {str(name)!r}{suggestion(str(name), names)}, or give a .toml file")
-    with as_file(folder.joinpath(f"{name}.toml")) as path:
-        return load_toml(CausalWorld, path)
+    return load_shipped(CausalWorld, "world", name)
 
 
 def build_mechanism(world: CausalWorld, labels: tuple[str, ...]) -> Mechanism:

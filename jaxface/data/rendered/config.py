@@ -6,13 +6,16 @@ A pair of numbers holds the ends of a uniform distribution, unless said otherwis
 import dataclasses
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import EXPRESSIONS, Array, expression_names
+
+T = TypeVar("T")
 
 Range = tuple[float, float]
 """From low to high."""
@@ -25,25 +28,23 @@ Probability = Annotated[float, Interval(ge=0, le=1)]
 class _Table:
     """A table of a recipe, which checks its fields. `table` is its name in the TOML file."""
 
-    table: ClassVar[str] = ""
+    table: ClassVar[str]
+
+    def __init_subclass__(cls, table: str) -> None:
+        cls.table = table
 
     def __post_init__(self) -> None:
         check(self, self.table)
-        for name, value in _ranges(self):
-            require(value[0] <= value[1], f"{self.table}.{name}", list(value), "a range from low to high")
-
-
-def _ranges(table: object) -> list[tuple[str, Range]]:
-    fields = dataclasses.fields(table)  # type: ignore[arg-type]
-    return [(each.name, getattr(table, each.name)) for each in fields if each.type is Range]
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+            if each.type is Range:
+                low, high = getattr(self, each.name)
+                require(low <= high, f"{self.table}.{each.name}", [low, high], "a range from low to high")
 
 
 @dataclass(frozen=True)
-class PeopleConfig(_Table):
+class PeopleConfig(_Table, table="people"):
     """Who is drawn. Person k is a pure function of `seed` and k, in every recipe with the same
     seed."""
-
-    table: ClassVar[str] = "people"
 
     identities: Count = 0
     """Number of different people, each drawn equally often; 0 = a new person in every image."""
@@ -85,10 +86,8 @@ class PeopleConfig(_Table):
 
 
 @dataclass(frozen=True)
-class ExpressionsConfig(_Table):
+class ExpressionsConfig(_Table, table="expressions"):
     """Which expressions, and how they are shown."""
-
-    table: ClassVar[str] = "expressions"
 
     labels: tuple[Annotated[str, OneOf(EXPRESSIONS)], ...] = (
         "surprise",
@@ -130,10 +129,8 @@ class ExpressionsConfig(_Table):
 
 
 @dataclass(frozen=True)
-class ActionUnitsConfig(_Table):
+class ActionUnitsConfig(_Table, table="units"):
     """Which action units are labelled, and how they are drawn when there are no expressions."""
-
-    table: ClassVar[str] = "units"
 
     numbers: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 23, 24, 25, 26)
     """FACS numbers, in the order of the labels."""
@@ -153,10 +150,8 @@ class ActionUnitsConfig(_Table):
 
 
 @dataclass(frozen=True)
-class PoseConfig(_Table):
+class PoseConfig(_Table, table="pose"):
     """Head pose, gaze and asymmetry. Degrees are standard deviations, cut off at two of them."""
-
-    table: ClassVar[str] = "pose"
 
     yaw: NonNegative = 8.0
     pitch: NonNegative = 5.0
@@ -170,10 +165,8 @@ class PoseConfig(_Table):
 
 
 @dataclass(frozen=True)
-class LightConfig(_Table):
+class LightConfig(_Table, table="light"):
     """Ambient light, a key light, and a fill light from the other side."""
-
-    table: ClassVar[str] = "light"
 
     ambient: Range = (0.3, 0.6)
     key: Range = (0.3, 0.8)
@@ -189,10 +182,8 @@ class LightConfig(_Table):
 
 
 @dataclass(frozen=True)
-class CameraConfig(_Table):
+class CameraConfig(_Table, table="camera"):
     """Framing: aligned by the eyes of the unposed head, with some error."""
-
-    table: ClassVar[str] = "camera"
 
     height: Range = (2.7, 3.3)
     """Of the image, in interocular distances."""
@@ -208,10 +199,8 @@ class CameraConfig(_Table):
 
 
 @dataclass(frozen=True)
-class SensorConfig(_Table):
+class SensorConfig(_Table, table="sensor"):
     """Exposure, white balance, blur and noise."""
-
-    table: ClassVar[str] = "sensor"
 
     exposure: NonNegative = 0.15
     """Standard deviation, in stops."""
@@ -230,10 +219,8 @@ class SensorConfig(_Table):
 
 
 @dataclass(frozen=True)
-class BackgroundConfig(_Table):
+class BackgroundConfig(_Table, table="background"):
     """Soft patches of colour behind the head."""
-
-    table: ClassVar[str] = "background"
 
     level: Range = (0.05, 0.9)
     """Of the mean, sRGB."""
@@ -292,19 +279,29 @@ def load_recipe(name: str | Path) -> RenderedDatasetConfig:
     Raises:
         ConfigError: no such recipe or file, or a key or value that recipes do not have.
     """
-    if Path(name).suffix == ".toml":
-        return load_toml(RenderedDatasetConfig, name)
-    if str(name) not in recipe_names():
-        raise ConfigError(
-            f"no recipe {str(name)!r}{suggestion(str(name), recipe_names())}, or give a .toml file"
-        )
-    with as_file(files("jaxface.data.rendered").joinpath("recipes", f"{name}.toml")) as path:
-        return load_toml(RenderedDatasetConfig, path)
+    return load_shipped(RenderedDatasetConfig, "recipe", name)
 
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of jaxface's own recipes."""
-    folder = files("jaxface.data.rendered").joinpath("recipes")
-    return tuple(
-        sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
-    )
+    return _shipped_names("recipe")
+
+
+def load_shipped(cls: type[T], kind: str, name: str | Path) -> T:
+    """Load a TOML file that comes with jaxface in the folder `{kind}s` by name, another by path."""
+    if Path(name).suffix == ".toml":
+        return load_toml(cls, name)
+    names = _shipped_names(kind)
+    if str(name) not in names:
+        raise ConfigError(f"no {kind} {str(name)!r}{suggestion(str(name), names)}, or give a .toml file")
+    with as_file(_folder(kind) / f"{name}.toml") as path:
+        return load_toml(cls, path)
+
+
+def _shipped_names(kind: str) -> tuple[str, ...]:
+    names = (each.name for each in _folder(kind).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def _folder(kind: str) -> Traversable:
+    return files("jaxface.data.rendered") / f"{kind}s"

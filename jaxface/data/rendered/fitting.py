@@ -22,7 +22,7 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.faces import Face
+from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.photograph import render_differentiable
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import SceneParams, default_scene

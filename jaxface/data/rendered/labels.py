@@ -39,6 +39,28 @@ class Labels:
     intensity: Array
 
 
+@pytree
+class Face:
+    """One face in front of the camera.
+
+    Attributes:
+        identity: (I,), albedo: (A,) of the head.
+        activations: (N,) of facial units in [0, 1], those at rest included.
+        turn: (3,) axis-angle of the head, radians: pitch, yaw, roll.
+        gaze: (2,) pitch and yaw of both eyes, radians.
+        symmetry: () how far the frozen side follows.
+        frozen_left: () bool, whether that side is the subject's left.
+    """
+
+    identity: Array
+    albedo: Array
+    activations: Array
+    turn: Array
+    gaze: Array
+    symmetry: Array
+    frozen_left: Array
+
+
 def sample_labels(key: Array, assets: SceneAssets) -> Labels:
     """Draw the labels of one image: a person, and an expression or action units as this person
     shows them."""
@@ -173,3 +195,19 @@ def intensities(assets: SceneAssets, activations: Array) -> Array:
     """Return (A,) how much of each action unit activations (N,) show; the strongest facial unit
     counts."""
     return jnp.clip(jnp.max(assets.unit_visibility * activations[None], axis=1), 0.0, 1.0)
+
+
+def sample_face(key: Array, assets: SceneAssets, labels: Labels) -> Face:
+    """Return a face that shows the labels: that person, as one of that sex, in a random pose."""
+    person, config = sample_person(assets, labels.identity, labels.sex), assets.recipe.pose
+    uniform, normal = random_draws.draw(key, 3, 5)
+    normal = jnp.clip(normal, -2.0, 2.0)
+    return Face(
+        identity=person.identity,
+        albedo=person.albedo,
+        activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
+        turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
+        gaze=jnp.deg2rad(config.gaze) * normal[3:],
+        symmetry=jnp.where(uniform[0] < config.asymmetric, lerp(uniform[1], config.symmetry), 1.0),
+        frozen_left=uniform[2] < 0.5,
+    )

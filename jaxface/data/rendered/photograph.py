@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxface.core.types import LUMA, Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.faces import Face
+from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
@@ -15,7 +15,7 @@ from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
-from jaxface.render.shading import display, fetch
+from jaxface.render.shading import average, display, fetch
 from jaxface.render.vertex import LANES, VertexBuffers
 
 _BLUR_REACH = 2  # pixels to either side
@@ -108,12 +108,7 @@ def _apply_exposure(
 
 def _display_values(supersample: int, plane: Array) -> Array:
     """Display values in [0, 1] of a plane of samples, averaged in linear light."""
-    if supersample > 1:
-        size = plane.shape[0] // supersample
-        blocks = plane.reshape(size, supersample, size, supersample)
-        steps = range(supersample)
-        plane = sum(blocks[:, i, :, j] for i in steps for j in steps) / supersample**2  # type: ignore[assignment]
-    return display(plane, jnp.asarray(GAMMA, plane.dtype))
+    return display(average(plane, supersample), jnp.asarray(GAMMA, plane.dtype))
 
 
 def _blur(plane: Array, deviation: Array) -> Array:

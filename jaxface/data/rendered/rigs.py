@@ -33,7 +33,7 @@ from jaxface.render.vertex import (
 )
 
 if TYPE_CHECKING:
-    from jaxface.data.rendered.faces import Face
+    from jaxface.data.rendered.labels import Face
     from jaxface.data.rendered.scenes import SceneParams
 
 _PIVOT = (0.0, -0.035, -0.04)  # metres from the eyes' midpoint: what the head turns about

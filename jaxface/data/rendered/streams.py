@@ -20,7 +20,7 @@ from jaxface.data.dataset import Dataset
 from jaxface.data.read_report import ReadReport
 from jaxface.data.rendered.assets import SceneAssets, build_assets
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
-from jaxface.data.rendered.example import Sampler, examples, sample_example
+from jaxface.data.rendered.example import Sampler, examples, sample_example, sample_examples
 from jaxface.data.sources import ArraySource
 
 _CHECKED = 16  # examples whose columns are drawn again to check that a folder belongs to its recipe
@@ -195,13 +195,8 @@ def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Arr
     assets, key = build_assets(recipe), stream_key(recipe, seed)
     count = min(len(dataset), _CHECKED)
     # Labels without images are cheap: draw those of the first examples again, and compare.
-    draw_columns = jax.jit(
-        jax.vmap(
-            lambda number, key, assets: sample_example(jax.random.fold_in(key, number), assets).columns,
-            (0, None, None),
-        )
-    )
-    for name, column in jax.device_get(draw_columns(jnp.arange(count), key, assets)).items():
+    columns = jax.jit(sample_examples)(assets, key, jnp.arange(count)).columns
+    for name, column in jax.device_get(columns).items():
         if name not in dataset.columns or not np.allclose(column, dataset.columns[name][:count], atol=1e-5):
             raise DataError(f"{root} was not rendered by its recipe alone (column {name!r} differs)")
     return assets, key

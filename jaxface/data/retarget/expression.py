@@ -11,10 +11,9 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.config import lerp
-from jaxface.data.rendered.example import sample_example
-from jaxface.data.rendered.faces import Face
+from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.fitting import FitConfig, fit
-from jaxface.data.rendered.labels import units_to_activations
+from jaxface.data.rendered.labels import Face, units_to_activations
 
 
 @pytree
@@ -69,9 +68,7 @@ def from_rendered(
     Args:
         shared: the source's assets and the key of its stream.
     """
-    source, stream_key = shared
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(stream_key, numbers)
-    face, _ = jax.vmap(sample_example, (0, None))(keys, source).shots["image"]
+    face, _ = sample_examples(*shared, numbers).shots["image"]
     return expression_of(face)
 
 

@@ -12,8 +12,7 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
 from jaxface.data.rendered.example import landmark_columns
-from jaxface.data.rendered.faces import Face, sample_face
-from jaxface.data.rendered.labels import intensities, labels_of
+from jaxface.data.rendered.labels import Face, intensities, labels_of, sample_face
 from jaxface.data.rendered.photograph import render_examples
 from jaxface.data.rendered.scenes import SceneParams, sample_scene
 from jaxface.data.retarget.expression import Expression, Transfer
