@@ -68,11 +68,18 @@ def align_columns(
     if units and "units" in columns:
         source_presence = np.asarray(columns["units"], np.float32)
         source_known = np.asarray(columns.get("units_known", np.ones(source_presence.shape, bool)))
-        for column, unit in enumerate(units):
-            if unit in target_units:
-                presence[:, target_units.index(unit)] = source_presence[:, column]
-                known_mask[:, target_units.index(unit)] = source_known[:, column]
+        presence = align_units(source_presence, units, target_units)
+        known_mask = align_units(source_known, units, target_units)
     return {**columns, "label": label, "units": presence, "units_known": known_mask}
+
+
+def align_units(values: np.ndarray, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    """Return values (N, U) of action units as (N, U'), those of the target; 0 where it has more."""
+    aligned = np.zeros((len(values), len(target)), values.dtype)
+    for column, unit in enumerate(source):
+        if unit in target:
+            aligned[:, target.index(unit)] = values[:, column]
+    return aligned
 
 
 def restrict_labels(dataset: Dataset, learn: str) -> Dataset:

@@ -131,26 +131,27 @@ def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, ba
             rows.append(part)
         images.flush()
         del images
-    with atomic_path(out / COLUMNS) as path:
-        columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
-        np.savez(path, **columns)
+    columns = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
     config = assets.recipe
-    describe(out, config, config.name, seed, config.expressions.labels, config.units.numbers)
-    return read_rendered(out)
+    return finish(out, columns, config, config.name, seed, config.expressions.labels, config.units.numbers)
 
 
-def describe(
+def finish(
     out: Path,
+    columns: dict[str, np.ndarray],
     recipe: RenderedDatasetConfig,
     name: str,
     seed: int,
     labels: tuple[str, ...],
     units: tuple[int, ...],
-) -> None:
-    """Write what `read_rendered` needs besides images and columns."""
+) -> Dataset:
+    """Write all but the images into a folder, `about.json` last, and read the folder."""
+    with atomic_path(out / COLUMNS) as path:
+        np.savez(path, **columns)  # type: ignore[arg-type]
     write_text(out / RECIPE, dump_toml(recipe))
     about = {"name": name, "seed": seed, "labels": labels, "units": units}
     write_text(out / ABOUT, json.dumps(about) + "\n")
+    return read_rendered(out)
 
 
 def read_rendered(root: Path) -> Dataset:
