@@ -26,8 +26,7 @@ _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its 
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is
-    not read.
+    """Return camera, texture and neutral head of `params.identity` and `params.albedo` alone.
 
     Raises:
         ShapeError: identity or albedo is not of this head, or is a batch.
@@ -145,9 +144,7 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, person: Prepared,
 
 
 def _colour(sample: Array, values: tuple[Array, ...], hit: Array, background: Array) -> Array:
-    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light,
-    wrinkle).
-    """
+    """Skin in linear light (H, W, 3), from texture samples and values (*light, wrinkle)."""
     *light, wrinkle = values
     skin = 1.0 - sample[..., 3] * wrinkle
     lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)

@@ -1,10 +1,10 @@
 """Candidate lists: for each pixel the triangles that it may see in any frame of a batch.
 
-Frames of one topology and camera whose vertices all stay in the convex hull of a few extreme frames
-(`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a
-hexagon or so around its swept corners: a box and three slabs along its own edges. Everything that a
-frame can show is in a list by construction, and a covered pixel has two to five candidates. Built
-on the device by one sort.
+The frames have one topology and camera, and all vertices in the convex hull of a few extreme frames
+(`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a hexagon or
+so around its swept corners: a box and three slabs along its own edges. So everything that a frame
+can show is in a list, and a covered pixel has two to five candidates. Built on the device by one
+sort.
 
     triangle    | 7 9 | 7 | 2 7 9 | 4 |  ...                 entries, pixel by pixel in the image's order
     start         0     2   3       6                        of each pixel
@@ -16,9 +16,8 @@ on the device by one sort.
     chunk         [===][===][==..]                           of pixels; the last one reaches into the next tier
 
 A chunk's pixels have lists of about one length, so its loop over slots is unrolled and wastes
-little: a list that is shorter than its tier repeats its last entry. The longest lists are sorted by
-length and worked off 8 slots at a time. `position` is the inverse of `pixel`: where an image's
-pixel stands in the order of work.
+little: a shorter list repeats its last entry. The longest lists are sorted by length and worked
+off 8 slots at a time. `position` is the inverse of `pixel`.
 """
 
 from collections.abc import Callable
@@ -116,9 +115,8 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
 
 
 def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, padding: int) -> CandidateLists:
-    """Lists from sorted keys (pixel, triangle); `padding` fills the entries up to the largest
-    capacity.
-    """
+    """Lists from sorted keys (pixel, triangle), with `padding` entries up to the largest
+    capacity."""
     pixels = size * size
     entry = key != jnp.uint32(_NEVER)
     place = jnp.where(entry, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
@@ -150,8 +148,7 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, pa
 
 
 def facing(vertices: Array, faces: Array, camera: Camera) -> Array:
-    """Return (F,) bool: whether a triangle may face the camera in a frame between the extremes (K,
-    V, 3).
+    """Return (F,) bool: whether a triangle may face the camera between the extremes (K, V, 3).
 
     The volume that a triangle spans with the camera's centre is trilinear in the weights of the
     extremes: it is positive everywhere when it is positive for every combination of extremes.
@@ -217,11 +214,10 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
-    """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the
+    """Number i repeated counts[i] times, with the repetition's number, (capacity,) each; and the
     total.
 
-    counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2]: an owner marks where it begins, and
-    the running maximum carries it on.
+    counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2].
     """
     ends = prefix_sum(counts)
     starts = ends - counts

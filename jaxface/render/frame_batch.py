@@ -78,8 +78,7 @@ class FrameBatch:
     Attributes:
         motion, lists: see `motion` and `candidates`.
         corners: (3, F) vertices of each face in ascending order.
-        orientation: (F,) 1 where the ascending order of a face's vertices is counter-clockwise,
-            else -1.
+        orientation: (F,) 1 where that order is counter-clockwise, else -1.
         uv: (3, 2, F) texture coordinates of the corners in that order.
         texture: albedo and wrinkle map.
         brightest: () more than any vertex receives.
@@ -102,16 +101,15 @@ def render_affine(
     frames: AffineFrames,
     exact: Callable[[Array], Array],
 ) -> Array:
-    """Return pictures of one person at N frames, (N, size, size, 3) display values, by candidate
-    lists.
+    """Return pictures of one person at N frames, (N, size, size, 3), by candidate lists.
 
     The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the
     mean. Nothing here has a gradient: words of packed bits have none.
 
     Args:
         pose: (J, 3) of all frames.
-        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
-            these do not fit, and for frames that are not finite.
+        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called where the lists do
+            not fit, and for frames that are not finite.
     """
     batch = prepare_frames(head, person, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
@@ -155,8 +153,7 @@ def prepare_frames(
     scene: Scene,
     corners: tuple[Array, Array],
 ) -> FrameBatch:
-    """Return the batch of all frames whose coefficients lie in the convex hull of `corners`, (K,)
-    each.
+    """Return the batch of all frames with coefficients in the convex hull of `corners`, (K,) each.
 
     Args:
         fields: (2, V, 3) metres, what the coefficients scale.
@@ -189,9 +186,7 @@ def chunk_size(samples: int) -> int:
 
 
 def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
-    """Faces with their corners in ascending order, (3, F), the orientation of that order, and uv
-    (3, 2, F).
-    """
+    """Faces with ascending corners, (3, F), the orientation of that order, and uv (3, 2, F)."""
     corner = [head.faces[:, i] for i in range(3)]
     uv = [[head.uv[:, axis][head.uv_faces[:, i]] for axis in range(2)] for i in range(3)]
     orientation = jnp.ones(head.faces.shape[0])
@@ -208,9 +203,7 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
 def render_frames(
     head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
 ) -> Array:
-    """Return LANES frames, (LANES, size, size, 3) display values; the caller checks
-    `batch.lists.valid`.
-    """
+    """Return LANES frames, (LANES, size, size, 3), of a batch whose lists are valid."""
     samples = scene.size * scene.supersample
     vertices = _vertices(head, batch.motion, person, scene, coefficients)
     buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
@@ -400,9 +393,7 @@ def _visible_corners(batch: FrameBatch, entry: Array) -> tuple[Array, Array, Arr
 
 
 def _pick_lane(uv: Array, visible: tuple[Array, Array, Array, Array]) -> tuple[Callable, Callable]:
-    """As `select_slot_attribute`, where each lane fetches its own: for lists too long to look
-    through again.
-    """
+    """As `select_slot_attribute`, lane by lane: for lists too long to look through again."""
     *corners, triangle = visible
     lane = jnp.broadcast_to(jnp.arange(LANES, dtype=jnp.int32)[None], triangle.shape)
     return (

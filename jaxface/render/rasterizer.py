@@ -1,10 +1,9 @@
 """The general z-buffer: which triangle each pixel shows. Any mesh, exact, no capacity to overflow.
 
-Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its
-bounding box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in
-chunks of fixed length; a chunk is laid out in blocks of a few pairs of one triangle, so that the
-triangle's coefficients are fetched once a block. Nearest depth first, then the triangle among
-equals: two order-independent scatters, hence the same picture on every run and device.
+Every triangle that faces the camera is tested at the pixel centres of its bounding box. The
+(triangle, pixel) pairs of all triangles form one list, which is worked off in chunks of blocks: a
+few pairs of one triangle, so that its coefficients are fetched once a block. Nearest depth first,
+then the triangle among equals: two order-independent scatters, so the same picture every time.
 """
 
 from functools import partial
@@ -62,11 +61,9 @@ def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bo
 
 @jax.custom_vjp
 def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> tuple[Corners, ...]:
-    """Return each column of vertex values at the three corners of the triangle that a pixel shows.
+    """Return each column of vertex values at the three corners of each pixel's triangle.
 
-    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops
-    of; their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode
-    only.
+    The gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode only.
 
     Args:
         columns: K arrays (V,).
@@ -211,8 +208,9 @@ def _queue(counts: Array) -> _Queue:
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the
-    queue, and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
+    """The blocks from `first` on: each one's entry in the queue, and its pairs, flat: pixel, depth
+    (infinite = not covered) and triangle. `entry` is the first block's.
+    """
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)
@@ -284,8 +282,8 @@ def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
 def _edge(sign: Array, opposite: int, ids: Corners, xs: Corners, ys: Corners) -> tuple[Array, ...]:
     """Origin (x, y) and direction of the edge opposite a corner, turned so that inside is positive.
 
-    It starts at its corner of lower index: the two triangles that share an edge then compute the
-    same number with opposite signs, so that no pixel centre can fall between them.
+    It starts at its corner of lower index: both triangles of an edge compute the same number with
+    opposite signs, so that no pixel centre can fall between them.
     """
     i, j = (opposite + 1) % 3, (opposite + 2) % 3
     swap = ids[i] > ids[j]

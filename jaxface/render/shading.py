@@ -93,7 +93,7 @@ def _dot(a: Array, b: Array) -> Array:
 
 @jax.custom_vjp
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
-    """The same image, whose gradient also knows that edges of what hides something move.
+    """Return the image, with a gradient that knows that edges of what hides something move.
 
     Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to
     change nothing. Where two neighbouring pixels show different surfaces, a move of the nearer

@@ -3,11 +3,9 @@
     displace -> pose -> project -> area-weighted normals -> irradiance -> wrinkles
 
 All paths share these formulas: pictures one by one (`render.render`), LANES frames of one person
-(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in what
-comes before: `face.geometry` displaces and poses one head, `motion` all frames of an
-expression at once, a rig many heads. Vertices are planes, one array for each coordinate: (V,) of
-one face, or (V, LANES) of several, where a camera and light of each lane have an axis (LANES,) at
-their end.
+(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in how they
+displace and pose. Vertices are planes, one array for each coordinate: (V,) of one face, or
+(V, LANES), where a camera and light of each lane have an axis (LANES,) at their end.
 """
 
 from collections.abc import Callable
@@ -43,8 +41,7 @@ class VertexBuffers(NamedTuple):
         x, y: pixels, as in `camera.Screen`.
         inverse_depth: larger is nearer, linear on the screen: 1 / distance of a perspective camera
             (0 for what lies behind the near plane), z of an orthographic one.
-        inverse_w: 1 / distance of a perspective camera; None for an orthographic one, where it is
-            1.
+        inverse_w: 1 / distance of a perspective camera; None = 1, for an orthographic one.
         light: what the vertex receives, in each channel of the light: one or three.
         wrinkle: how strongly the wrinkle map shows; None for a head without wrinkles.
     """
@@ -137,11 +134,10 @@ def triangle_normals(a: Planes, b: Planes, c: Planes) -> Planes:
 
 @jax.custom_vjp
 def vertex_normals(vertices: Array, faces: Array) -> Array:
-    """Return (V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their
-    area.
+    """Return (V, 3) unit normals: the area-weighted mean of the adjacent triangles' normals.
 
-    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on
-    the CPU.
+    Reverse mode only: the gradient, written out, takes a third of the derived one's time on the
+    CPU.
 
     Args:
         vertices: (V, 3).
@@ -188,9 +184,7 @@ vertex_normals.defvjp(_normals_forward, _normals_backward)
 
 
 def _corners(values: Array, faces: Array) -> tuple[Planes, Planes, Planes]:
-    """Values (V, 3) at the three corners of the triangles, (F,) each; fetched coordinate by
-    coordinate.
-    """
+    """Values (V, 3) at the three corners of the triangles, (F,) each, coordinate by coordinate."""
     return (
         each_axis(lambda axis: values[:, axis][faces[:, 0]]),
         each_axis(lambda axis: values[:, axis][faces[:, 1]]),
