@@ -15,9 +15,9 @@ contiguous numbers.
     candidates -> nearest -> visibility -> coordinates, values -> colour -> mean -> display
 
 The weights are perspective-correct, the first is what the others leave of one. A visibility word
-whose slot is above MAX_LIST_LENGTH, and a colour word of 32 ones, is EMPTY: no triangle there. Blue
-counts to 1022, red and green to 2047, so that no colour is that word. The root spends its bits where the eye, and the
-display exponent, tell colours apart. NaN has no place in a word.
+whose slot is above MAX_LIST_LENGTH, and a colour word of 32 ones, is EMPTY: no triangle there. Red
+and green count to 2047, blue to 1022, so that no colour is that word. The root spends its bits
+where the eye, and the display exponent, tell colours apart. NaN has no place in a word.
 """
 
 from collections.abc import Callable

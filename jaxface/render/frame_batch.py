@@ -18,27 +18,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
+from jaxface.render import deferred
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
-from jaxface.render.deferred import (
-    EMPTY_WORD,
-    WRINKLE_SCALE,
-    Slots,
-    Texture,
-    colour_word,
-    interpolate_pair,
-    inverse_depth_of,
-    is_empty,
-    nearest,
-    planar_texture,
-    select_slot_attribute,
-    slot_of,
-    texture_coordinates,
-    tonemap_word,
-    unpack,
-    visibility_word,
-)
 from jaxface.render.indexing import fetch_rows
 from jaxface.render.motion import (
     Motion,
@@ -89,7 +72,7 @@ class FrameBatch:
     corners: Array
     orientation: Array
     uv: Array
-    texture: Texture
+    texture: deferred.Texture
     brightest: Array
 
 
@@ -175,7 +158,7 @@ def prepare_frames(
         corners=ascending,
         orientation=orientation,
         uv=uv,
-        texture=planar_texture(person.texture),
+        texture=deferred.planar_texture(person.texture),
         brightest=jnp.maximum(jnp.max(bound), 1e-6),
     )
 
@@ -207,7 +190,7 @@ def render_frames(
     samples = scene.size * scene.supersample
     vertices = _vertices(head, batch.motion, person, scene, coefficients)
     buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
-    planes = unpack(_resolve(buffer, batch.lists.position, scene).T)
+    planes = deferred.unpack(_resolve(buffer, batch.lists.position, scene).T)
     return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
 
@@ -221,7 +204,7 @@ def triangles(
 
     def triangle_of(visibility: _Visibility) -> Array:
         triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
-        return jnp.where(is_empty(visibility.word), jnp.uint32(EMPTY_WORD), triangle)
+        return jnp.where(deferred.is_empty(visibility.word), jnp.uint32(deferred.EMPTY_WORD), triangle)
 
     buffer = _rasterize_tiers(batch, vertices, samples, triangle_of)
     place = jnp.where(batch.lists.position < samples * samples, batch.lists.position, buffer.shape[0] - 1)
@@ -249,7 +232,7 @@ class _Visibility(NamedTuple):
 
     word: Array
     entry: Array
-    slots: Slots | None
+    slots: deferred.Slots | None
 
 
 Shade = Callable[[_Visibility], Array]
@@ -262,12 +245,12 @@ def _rasterize_tiers(batch: FrameBatch, vertices: VertexBuffers, samples: int, s
     A tier's last chunk reaches into the next tier's pixels, which are rasterized again afterwards.
     """
     pixels, chunk = samples * samples, chunk_size(samples)
-    buffer = jnp.full((pixels + chunk + 1, LANES), EMPTY_WORD, jnp.uint32)
+    buffer = jnp.full((pixels + chunk + 1, LANES), deferred.EMPTY_WORD, jnp.uint32)
     first = batch.lists.first
     for tier, length in enumerate((*TIERS, None)):
         # Long lists are few and of very different lengths, and a chunk goes as far as its longest.
         count = chunk if length is not None else chunk // 8
-        step = partial(_chunk_step, batch, vertices, samples, shade, first[tier], count, length)
+        step = partial(_chunk, batch, vertices, samples, shade, first[tier], count, length)
         buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + count - 1) // count, step, buffer)
     return buffer
 
@@ -282,50 +265,36 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
 
     def resolve(buffer: Array, place: Array) -> Array:
         samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
-        return tonemap_word(samples, background, scene.gamma)
+        return deferred.tonemap_word(samples, background, scene.gamma)
 
     return materialize(resolve, buffer, place)
-
-
-def _chunk_step(
-    batch: FrameBatch,
-    vertices: VertexBuffers,
-    samples: int,
-    shade: Shade,
-    first: Array,
-    count: int,
-    length: int | None,
-    number: Array,
-    buffer: Array,
-) -> Array:
-    """The buffer with chunk `number` of a tier, whose pixels begin at `first`."""
-    start = first + number * count
-    words = _chunk(batch, vertices, start, count, samples, length, shade)
-    return jax.lax.dynamic_update_slice(buffer, words, (start, 0))
 
 
 def _chunk(
     batch: FrameBatch,
     vertices: VertexBuffers,
-    at: Array,
-    size: int,
     samples: int,
-    length: int | None,
     shade: Shade,
+    first: Array,
+    size: int,
+    length: int | None,
+    number: Array,
+    buffer: Array,
 ) -> Array:
-    """Words (size, LANES) of the pixels from `at` on, whose lists have at most `length` entries;
-    None = any.
+    """The buffer with chunk `number`, of `size` pixels, of a tier that begins at pixel `first`.
+
+    Its pixels' lists have at most `length` entries; None = any.
     """
-    lists = batch.lists
+    lists, at = batch.lists, first + number * size
     pixel, start, count = (
         jax.lax.dynamic_slice(each, (at,), (size,)) for each in (lists.pixel, lists.start, lists.count)
     )
 
-    def slots(number: int, pixel: Array, first: Array) -> Slots:
+    def slots(number: int, pixel: Array, first: Array) -> deferred.Slots:
         """`number` slots from `first` on; a list that is shorter repeats its last entry."""
         step = first + jnp.arange(number, dtype=jnp.int32)[:, None]
         triangle = fetch_rows(lists.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
-        return Slots(
+        return deferred.Slots(
             x=(pixel % samples).astype(jnp.float32) + 0.5,
             y=(pixel // samples).astype(jnp.float32) + 0.5,
             corners=jnp.stack([fetch_rows(batch.corners[i], triangle) for i in range(3)]),
@@ -335,27 +304,27 @@ def _chunk(
             ),
         )
 
-    if length is not None:
-        table = materialize(partial(slots, length), pixel, jnp.int32(0))
-        word = materialize(lambda table: visibility_word(nearest(table, vertices)), table)
-        return shade(_Visibility(word, _entry(word, start, count), table))
+    def word_of(table: deferred.Slots, first: Array | int = 0) -> Array:
+        return deferred.visibility_word(deferred.nearest(table, vertices, first))
 
     def test_slots(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
         first = _PASS * number
         table = materialize(partial(slots, _PASS), pixel, first)
-        word = materialize(lambda table: visibility_word(nearest(table, vertices, first)), table)
+        word = materialize(lambda table: word_of(table, first), table)
         # Computed anew for the second output: a loop with two outputs is slower than two loops.
-        depth = materialize(lambda table: inverse_depth_of(nearest(table, vertices)), table)
+        depth = materialize(lambda table: deferred.inverse_depth_of(deferred.nearest(table, vertices)), table)
         closer = depth > best[1]
         return jnp.where(closer, word, best[0]), jnp.where(closer, depth, best[1])
 
-    empty = (jnp.full((size, LANES), EMPTY_WORD, jnp.uint32), jnp.full((size, LANES), -jnp.inf))
-    word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, test_slots, empty)
-    return shade(_Visibility(word, _entry(word, start, count), None))
-
-
-def _entry(word: Array, start: Array, count: Array) -> Array:
-    return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
+    table = None
+    if length is not None:
+        table = materialize(partial(slots, length), pixel, jnp.int32(0))
+        word = materialize(word_of, table)
+    else:
+        none = jnp.full((size, LANES), deferred.EMPTY_WORD, jnp.uint32), jnp.full((size, LANES), -jnp.inf)
+        word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, test_slots, none)
+    entry = start[:, None] + jnp.clip(jnp.minimum(deferred.slot_of(word), count[:, None] - 1), 0)
+    return jax.lax.dynamic_update_slice(buffer, shade(_Visibility(word, entry, table)), (at, 0))
 
 
 def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) -> Array:
@@ -365,24 +334,24 @@ def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) 
     corners = visibility.slots if few else materialize(partial(_visible_corners, batch), visibility.entry)
 
     def at_corner(word: Array, corners: Any) -> tuple[Callable, Callable]:
-        return select_slot_attribute(word, corners) if few else _pick_lane(batch.uv, corners)
+        return deferred.select_slot_attribute(word, corners) if few else _pick_lane(batch.uv, corners)
 
     def pair(first: Array, second: Array | None, scales: tuple[Any, Any]) -> Array:
         def interpolate(word: Array, corners: Any) -> Array:
-            return interpolate_pair(word, at_corner(word, corners)[0], (first, second), scales)
+            return deferred.interpolate_pair(word, at_corner(word, corners)[0], (first, second), scales)
 
         return materialize(interpolate, word, corners)
 
     uv = materialize(
-        lambda word, corners: texture_coordinates(word, at_corner(word, corners)[1]), word, corners
+        lambda word, corners: deferred.texture_coordinates(word, at_corner(word, corners)[1]), word, corners
     )
     # White light has one channel, which shares its word with the wrinkles; coloured light has two
     # words.
     *others, last = vertices.light
-    light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / WRINKLE_SCALE)),)
+    light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / deferred.WRINKLE_SCALE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
-    return materialize(colour_word, word, uv, light, batch.texture, batch.brightest)
+    return materialize(deferred.colour_word, word, uv, light, batch.texture, batch.brightest)
 
 
 def _visible_corners(batch: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:

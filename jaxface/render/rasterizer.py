@@ -53,52 +53,11 @@ def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bo
     hit = triangle >= 0
     metres = -vertices[:, 2] if isinstance(camera, Orthographic) else camera.position[2] - vertices[:, 2]
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, metres)
-    xs, ys, inverse_w, depths = corner_planes(columns, faces, triangle)
+    ids = corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
+    xs, ys, inverse_w, depths = (at_corners(ids, column) for column in columns)
     _, weights = barycentric(xs, ys, inverse_w, hit)
     depth = jnp.where(hit, interpolate(weights, depths), jnp.inf)
     return Fragments(triangle, jnp.stack(weights, axis=-1), depth)
-
-
-@jax.custom_vjp
-def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> tuple[Corners, ...]:
-    """Return each column of vertex values at the three corners of each pixel's triangle.
-
-    The gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode only.
-
-    Args:
-        columns: K arrays (V,).
-        triangle: (H, W) int32; -1, the background, gets the first triangle.
-
-    Returns:
-        K tuples of three (H, W).
-    """
-    ids = _corner_ids(faces, triangle)
-    return tuple(at_corners(ids, column) for column in columns)
-
-
-def _corner_planes_forward(
-    columns: tuple[Array, ...], faces: Array, triangle: Array
-) -> tuple[tuple[Corners, ...], tuple[Array, Corners]]:
-    ids = _corner_ids(faces, triangle)
-    return tuple(at_corners(ids, column) for column in columns), (columns[0], ids)
-
-
-def _corner_planes_backward(
-    residuals: tuple[Array, Corners], cotangents: tuple[Corners, ...]
-) -> tuple[tuple[Array, ...], None, None]:
-    column, ids = residuals
-    total = jnp.zeros((column.shape[0], len(cotangents)), column.dtype)
-    for corner in range(3):
-        rows = jnp.stack([planes[corner].reshape(-1) for planes in cotangents], axis=-1)
-        total = total.at[ids[corner].reshape(-1)].add(rows)
-    return tuple(total[:, k] for k in range(len(cotangents))), None, None
-
-
-corner_planes.defvjp(_corner_planes_forward, _corner_planes_backward)
-
-
-def _corner_ids(faces: Array, triangle: Array) -> Corners:
-    return corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
 
 
 def barycentric(xs: Corners, ys: Corners, inverse_w: Corners, hit: Array) -> tuple[Corners, Corners]:
