@@ -11,14 +11,7 @@ from pathlib import Path
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.readers.common import (
-    ImageList,
-    build_dataset,
-    check_cells,
-    parse_code,
-    parse_number,
-    read_lines,
-)
+from jaxface.data.readers import common
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 
@@ -39,13 +32,13 @@ def read_expw(root: Path, *, confidence: float = 0.0, check: Check = "quick") ->
     base = next((base for base in ("image/origin", "origin") if (root / base).is_dir()), None)
     if base is None:
         raise DataError(f"no folder {root / 'image' / 'origin'} (ExpW's images)")
-    images = ImageList()
-    for number, line in read_lines(path, "ExpW's list of faces"):
-        name, face, *edges, text = check_cells(path, number, line.split(), 8)
-        top, left, right, bottom, score = (parse_number(path, number, edge) for edge in edges)
-        label = parse_code(path, number, text, LABELS)
+    images = common.ImageList()
+    for number, line in common.read_lines(path, "ExpW's list of faces"):
+        name, face, *edges, text = common.check_cells(path, number, line.split(), 8)
+        top, left, right, bottom, score = (common.parse_number(path, number, edge) for edge in edges)
+        label = common.parse_code(path, number, text, LABELS)
         if score < confidence:
             images.leave_out(f"confidence below {confidence:g}", f"{base}/{name} (face {face})")
         else:
             images.add(f"{base}/{name}", {"label": label}, (left, top, right, bottom))
-    return build_dataset("expw", root, images, check=check, labels=LABELS)
+    return common.build_dataset("expw", root, images, check=check, labels=LABELS)

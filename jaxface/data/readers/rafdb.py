@@ -10,15 +10,7 @@ from typing import Literal
 
 from jaxface.data.dataset import Dataset
 from jaxface.data.image_io import Check
-from jaxface.data.readers.common import (
-    ImageList,
-    build_dataset,
-    check_cells,
-    check_option,
-    parse_code,
-    read_lines,
-    require_folder,
-)
+from jaxface.data.readers import common
 
 LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 _LIST = "EmoLabel/list_patition_label.txt"
@@ -38,14 +30,14 @@ def read_rafdb(
         DataError: a file or folder is missing, or a line is not `name code`.
         LabelError: a code outside 1 to 7.
     """
-    check_option("split", split, ("train", "test"))
-    require_folder(root, "Image", "aligned" if aligned else "original", contents="RAF-DB's images")
-    images = ImageList()
-    for number, line in read_lines(root / _LIST, "RAF-DB's list of labels"):
-        name, text = check_cells(root / _LIST, number, line.split(), 2)
+    common.check_option("split", split, ("train", "test"))
+    common.require_folder(root, "Image", "aligned" if aligned else "original", contents="RAF-DB's images")
+    images = common.ImageList()
+    for number, line in common.read_lines(root / _LIST, "RAF-DB's list of labels"):
+        name, text = common.check_cells(root / _LIST, number, line.split(), 2)
         if not name.startswith(split):
             continue
         stem, dot, suffix = name.rpartition(".")
         path = f"Image/aligned/{stem}_aligned{dot}{suffix}" if aligned else f"Image/original/{name}"
-        images.add(path, {"label": parse_code(root / _LIST, number, text, LABELS, first=1)})
-    return build_dataset("rafdb", root, images, check=check, labels=LABELS)
+        images.add(path, {"label": common.parse_code(root / _LIST, number, text, LABELS, first=1)})
+    return common.build_dataset("rafdb", root, images, check=check, labels=LABELS)
