@@ -16,8 +16,7 @@ Fraction = Annotated[float, Interval(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How images are augmented; the defaults change nothing. Each image draws its own random
-    numbers."""
+    """How images are augmented; the defaults change nothing. Each image draws its own numbers."""
 
     flip: bool = False
     """Mirror every second image, left to right."""
@@ -26,8 +25,8 @@ class AugmentConfig:
     """Rotate by U(-rotation, rotation) degrees about the centre."""
 
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    """Cut out a square window of U(crop, 1) of the edge, at random, and resize it to the full size.
-    .9 is "resize to 1.1 times, random crop" with a random scale."""
+    """Cut out a square of U(crop, 1) of the edge, at a random place, and resize it to the full
+    size."""
 
     brightness: Fraction = 0.0
     """Multiply by U(1 - brightness, 1 + brightness)."""
@@ -42,8 +41,7 @@ class AugmentConfig:
     """Rotate the colours about the grey axis by U(-hue, hue) of a full turn."""
 
     erase: Fraction = 0.0
-    """Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020, Random
-    Erasing)."""
+    """Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020)."""
 
     erase_area: Annotated[tuple[float, float], Interval(gt=0, le=1)] = (0.02, 0.33)
     """Smallest and largest fraction of the image that is erased."""
@@ -118,8 +116,7 @@ def augment_points(key: Array, points: Array, config: AugmentConfig, mirror: np.
 
 
 def _window(key: Array, config: AugmentConfig) -> tuple[Array, Array, Array]:
-    """Draw the angle in radians, the zoom, and the shift (2,) of the window down and right, in
-    edges of the image."""
+    """Draw the angle in radians, the zoom, and the window's shift (2,) down and right, in edges."""
     k_angle, k_zoom, k_shift = jax.random.split(key, 3)
     angle = jnp.deg2rad(_signed(k_angle, config.rotation))
     zoom = jax.random.uniform(k_zoom, minval=config.crop, maxval=1.0)
@@ -139,8 +136,7 @@ def _resample(key: Array, image: Array, config: AugmentConfig) -> Array:
 
 
 def bilinear(image: Array, rows: Array, columns: Array) -> Array:
-    """Sample an image (H, W, C) bilinearly at planes of pixel coordinates (h, w), clamped at the
-    border.
+    """Sample an image (H, W, C) bilinearly at pixel coordinates (h, w), clamped at the border.
 
     Coordinate 0 is the centre of the first pixel.
     """

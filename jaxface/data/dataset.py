@@ -109,8 +109,7 @@ class Dataset:
         )
 
     def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
-        """Split at random into two parts, the first with `fraction` of the examples; both keep the
-        order.
+        """Split at random into two parts, the first with `fraction` of the examples, both in order.
 
         Args:
             by: a column, such as "identity", no value of which is in both parts. `fraction` is then
@@ -143,8 +142,7 @@ class Dataset:
         return self.columns[name]
 
     def labelled_by(self, column: str) -> Dataset:
-        """Return the same images with another column of whole numbers from 0 as `label`; classes
-        are named by number.
+        """Return the images with another column, of class numbers from 0, as `label`.
 
         The old label becomes the column `former_label`.
 
@@ -164,8 +162,7 @@ class Dataset:
         return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
 
     def relabel(self, labels: Sequence[str]) -> Dataset:
-        """Return the images of these classes, in this order, matched by name. The report counts the
-        others.
+        """Return the images of these classes, in this order, by name. The report counts the others.
 
         Raises:
             LabelError: the data set has no such class.

@@ -1,5 +1,4 @@
-"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); the published
-file, or our own drawing.
+"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); read, or drawn.
 
 Our drawing has the published grid of factors, but its pixels are not the published ones. The
 published grid has six scales; THIN's text says ten.
@@ -32,12 +31,13 @@ def factors_of(indices: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, seed: int = 0) -> Dataset:
-    """Draw a random sample of the grid: images (N, size, size, 1), grey levels by the covered part
-    of a pixel.
+    """Draw a random sample of the grid: images (N, size, size, 1), grey by the covered part of a
+    pixel.
 
     Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are
-    those of the published set. Neighbours in the grid differ by a pixel or less. With all 737,280,
-    each test image would have a near copy in the training part; a small sample has few.
+    those of the published set. Neighbours in the grid differ by a pixel or less, so with all
+    737,280
+    each test image would have a near copy in the training part.
 
     Args:
         count: number of images, all different.

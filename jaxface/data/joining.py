@@ -1,7 +1,6 @@
 """Join data sets of different labels: expressions by name, action units by number.
 
-Labels that one of them does not have are unknown for its images: `label` is -1, `units_known` is
-False.
+Labels that one of them lacks are unknown for its images: `label` -1, `units_known` False.
 """
 
 from __future__ import annotations
@@ -51,8 +50,7 @@ def align_columns(
         target: classes and action units of the result; those that the source lacks are unknown.
 
     Returns:
-        every column, with `label` (N,) int32, `units` (N, U) float32 and `units_known` (N, U) bool
-        by the target.
+        every column, with `label` (N,) int32, `units` (N, U) float32, `units_known` (N, U) bool.
     """
     count = len(next(iter(columns.values())))
     (labels, units), (target_labels, target_units) = source, target
@@ -180,8 +178,8 @@ class MixtureStream:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        """Return `image`, `label`, `units` and `units_known`, with the examples one stream after
-        another."""
+        """Return `image`, `label`, `units` and `units_known`, one stream's examples after
+        another's."""
         parts = []
         for stream, source in zip(self.streams, self.sources, strict=True):
             batch = {name: np.asarray(column) for name, column in next(stream).items()}
@@ -189,18 +187,15 @@ class MixtureStream:
         return {name: np.concatenate([part[name] for part in parts]) for name in ("image", *JOINED)}
 
     def get_state(self) -> dict[str, Any]:
-        """Return the positions of all streams."""
         return {"streams": [stream.get_state() for stream in self.streams]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned."""
         for stream, position in zip(self.streams, state["streams"], strict=True):
             stream.set_state(position)
 
 
 def split_batch(batch: int, weights: Sequence[float]) -> tuple[int, ...]:
-    """Return how many examples of a batch each stream gives: by weight, at least one, `batch` in
-    total.
+    """Return how many examples of a batch each stream gives: by weight, and at least one.
 
     Raises:
         ConfigError: fewer examples than streams, or a weight that is not above 0.

@@ -24,8 +24,7 @@ class Stream(Protocol):
         """Return the position, as a dictionary that JSON can hold."""
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned, with the batch that came next
-        then."""
+        """Continue from a position that `get_state` returned."""
 
 
 def batches(

@@ -28,8 +28,7 @@ class ImageSource(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class ArraySource:
-    """Images (N, H, W, C) uint8 in memory, or memory-mapped; `order` (N',) of them, in this
-    order."""
+    """Images (N, H, W, C) uint8, perhaps memory-mapped; `order` (N',) of them, in this order."""
 
     images: np.ndarray
     order: np.ndarray | None = None

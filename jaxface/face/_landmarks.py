@@ -56,8 +56,7 @@ def landmarks(head: FaceModel) -> Landmarks:
 
 
 def mirror_order(count: int = COUNT) -> np.ndarray:
-    """Return (68,) int: for each point the one on the other side of the face; its own number on the
-    midline.
+    """Return (68,) int: for each point the one on the other side of the face, or itself.
 
     Args:
         count: 68, or 49 for the points of `inner`.

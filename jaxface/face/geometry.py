@@ -17,8 +17,8 @@ def expression_displacement(
     time: Array | float = 1.0,
     side: Side = "left",
 ) -> Array:
-    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale what the jaw
-    does, one bone.
+    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale the jaw, one
+    bone.
 
     Args:
         expression: (E,) coefficients phi.

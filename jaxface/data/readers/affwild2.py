@@ -23,10 +23,9 @@ OTHER = "other"
 
 
 def read_affwild2(root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick") -> Dataset:
-    """Read frames with expressions. The class "other" is no expression of the vocabulary; `relabel`
-    drops it.
+    """Read frames with expressions, and the columns `identity` (the video) and `frame`.
 
-    The columns `identity` and `frame` are the numbers of video and frame.
+    The class "other" is no expression of the vocabulary; `relabel` drops it.
 
     Raises:
         DataError: a folder is missing, or a line is damaged.

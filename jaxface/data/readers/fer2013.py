@@ -113,8 +113,7 @@ def read_ferplus(root: Path, *, split: Split = "train", check: Check = "quick") 
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:
-    """Yield line, usage, code and image (48, 48, 1) of each row; None as image where its pixels are
-    damaged."""
+    """Yield line, usage, code and image (48, 48, 1) of each row; None for damaged pixels."""
     for number, row in read_table(path, ("emotion", "pixels", "Usage")):
         try:
             pixels = np.array(row["pixels"].split(), np.uint8)

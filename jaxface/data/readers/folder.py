@@ -17,8 +17,7 @@ def read_folder(
     classes: Literal["expressions", "folders"] = "expressions",
     check: Check = "quick",
 ) -> Dataset:
-    """Read images in `root/CLASS/...` or `root/SPLIT/CLASS/...`, classes and files in alphabetical
-    order.
+    """Read images in `root/CLASS/...` or `root/SPLIT/CLASS/...`, all in alphabetical order.
 
     Args:
         split: a folder within `root`, such as "train".

@@ -1,5 +1,4 @@
-"""Video frames of known subjects with action units: BP4D, DISFA, GFT; and EmotioNet's single
-images.
+"""Video frames of known subjects with action units: BP4D, DISFA, GFT; and EmotioNet's images.
 
 The layouts are from memory, unverified against the publishers' files. Where the publishers give
 videos, the functions say where their frames must be.
@@ -186,8 +185,8 @@ def fold_subjects(name: str, split: str, fold: int) -> set[str]:
 
 
 def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
-    """Return the sex of each subject by the table `sex.csv`, 0 female and 1 male; -1 for all if
-    there is no table.
+    """Return the sex of each subject by the table `sex.csv`, 0 female and 1 male; -1 without a
+    table.
 
     Raises:
         DataError: a subject is missing in the table, or a word in it is neither.

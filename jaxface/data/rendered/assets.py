@@ -1,5 +1,4 @@
-"""What all images of a recipe share: the head, reduced to their size, and the meaning of its
-units."""
+"""What all images of a recipe share: the head, and the meaning of its units."""
 
 import dataclasses
 import math
@@ -41,15 +40,13 @@ class SceneAssets:
         exclusive: (X, A) groups of action units, at most one of which is drawn.
         unit_indices: (U,) int32 index in A of each of the recipe's action units.
         prototypes: (P, N) activations.
-        of_class: (C, P) bool, whether a prototype shows a class; a class without any is the neutral
-            face.
+        of_class: (C, P) bool, whether a prototype shows a class; a class without any is neutral.
         class_weights: (C,) that sum to one; C = 1 where the recipe has no expressions.
         rest_units: (N,) 1 for units that a face at rest may show.
         group_weights: (G,) of the groups that the recipe draws from; 0 for the others.
         group_sex: (G,) int32, 0 female, 1 male, -1 where the head has no sexes.
         noise: (3, _NOISE, _NOISE) normal numbers.
         mechanism: of the recipe's causal world; None without one.
-        recipe: the recipe itself.
         action_units: A numbers.
     """
 
@@ -80,8 +77,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         head: instead of the recipe's; its expression coefficients must be facial units.
 
     Raises:
-        ConfigError: a head without facial units, or a class, action unit, sex, skin tone or
-            landmarks that it lacks.
+        ConfigError: a head without units, or a class, unit, sex, skin tone or landmarks it lacks.
     """
     recipe = recipe if isinstance(recipe, RenderedDatasetConfig) else load_recipe(recipe)
     if head is None:
@@ -149,8 +145,8 @@ def _unit_index(
 def _unit_visibility(
     membership: np.ndarray, units: tuple[int, ...], unit_names: tuple[str, ...], parts_lips: list[dict]
 ) -> np.ndarray:
-    """(A, N): a facial unit shows the action units that it is a member of, and some also part the
-    lips (AU 25)."""
+    """(A, N): facial units show the action units they are members of; some part the lips (AU
+    25)."""
     visibility = membership.copy()
     for entry in parts_lips:
         if entry["unit"] in unit_names and 25 in units:

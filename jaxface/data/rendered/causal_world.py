@@ -1,5 +1,4 @@
-"""A causal world with known truth: action units that cause and inhibit each other, and expressions
-by a rule.
+"""A causal world with known truth: action units that cause and inhibit each other, and a rule.
 
 Unit j is present where its log-odds, moved by its causes that are present, pass logistic noise:
 
@@ -38,15 +37,14 @@ class CausalWorld:
     """How often each unit is present while none of its causes is."""
 
     edges: tuple[tuple[int, int, float], ...]
-    """Cause, effect, and how far the cause moves the effect's log-odds; below 0 it inhibits. No
+    """Cause, effect, and how far the cause moves the effect's log-odds (below 0: inhibits). No
     cycles."""
 
     expressions: tuple[Annotated[str, OneOf(RULED)], ...]
     """Names. "neutral" is what remains and has no rule."""
 
     rule: tuple[tuple[str, int, float], ...]
-    """Expression, unit, and weight of the unit's presence. The label is the expression with the
-    largest sum."""
+    """Expression, unit, and weight of the unit's presence. The largest sum gives the label."""
 
     threshold: float
     """A face is neutral unless the largest sum passes this."""
@@ -170,8 +168,7 @@ def edge_strengths(world: CausalWorld) -> np.ndarray:
 
 
 def rule_weights(world: CausalWorld, labels: tuple[str, ...]) -> np.ndarray:
-    """Return (U, C) weights of the rule, from the unit of a row to the class of a column; 0 = no
-    rule."""
+    """Return (U, C) weights of the rule, from the unit of a row to the class of a column."""
     matrix = np.zeros((len(world.units), len(labels)))
     for name, unit, weight in world.rule:
         matrix[world.units.index(unit), labels.index(name)] = weight

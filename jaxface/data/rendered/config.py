@@ -43,8 +43,7 @@ class _Table:
 
 @dataclass(frozen=True)
 class PeopleConfig(_Table, table="people"):
-    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe with the same
-    seed."""
+    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe."""
 
     identities: Count = 0
     """Number of different people, each drawn equally often; 0 = a new person in every image."""
@@ -59,12 +58,11 @@ class PeopleConfig(_Table, table="people"):
     """Groups of the head's population to draw from."""
 
     skin_tones: tuple[str, ...] = ()
-    """Skin tones of the head's population, such as "light" or "dark"; none = all, by their
-    weights."""
+    """Skin tones of the head's population, such as "light"; none = all, by their weights."""
 
     style: NonNegative = 0.25
-    """How much people differ in how strongly they use each facial unit: standard deviation of the
-    logarithm of a person's gain on it."""
+    """How differently people use each facial unit: deviation of the logarithm of a person's
+    gain."""
 
     rest: NonNegative = 0.1
     """Scale of a person's activations at rest: this times |N(0, 1)|, on a third of `rest_units`."""
@@ -81,8 +79,7 @@ class PeopleConfig(_Table, table="people"):
     """Facial units that a face at rest may show."""
 
     prototype_bias: NonNegative = 1.0
-    """How strongly a person prefers one prototype of an expression: standard deviation of the
-    log-odds."""
+    """How strongly a person prefers one prototype of an expression: deviation of the log-odds."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +142,10 @@ class ActionUnitsConfig(_Table, table="units"):
     """Activation of a drawn unit."""
 
     causes: str = ""
-    """Name or file of a causal world (`load_world`) of these units. It draws the units by its
-    causes instead of `rate`, and derives the expression from them by its rule."""
+    """Name or file of a causal world (`load_world`), which draws the units instead of `rate`, and
+    derives
+    the expression from them by its rule.
+    """
 
 
 @dataclass(frozen=True)

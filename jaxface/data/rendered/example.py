@@ -27,8 +27,7 @@ class Example(NamedTuple):
 
 
 Sampler = Callable[[Array, SceneAssets], Example]
-"""(key, assets) -> example: a pure function of one example. Programs are compiled once per function
-object."""
+"""(key, assets) -> example: pure. Programs are compiled once per function object."""
 
 
 def sample_example(key: Array, assets: SceneAssets) -> Example:

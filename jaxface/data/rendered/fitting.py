@@ -1,10 +1,10 @@
 """Fitting: find the face and the camera that explain an image, by gradient through the renderer.
 
 Analysis by synthesis, as in Blanz & Vetter (1999) and Thies et al. (2016, Face2Face): Adam on the
-most probable parameters given 68 landmarks, or given the pixels if there are none. The priors are
-those of the head's population (identity and colours N(0, 1) about it) and an exponential one on
-activations, which keeps facial units at rest unless the image shows them. One image cannot tell a
-face at rest from a slight expression, so weak activations are less certain than strong ones.
+most probable parameters given 68 landmarks, or else the pixels. Priors: the head's population
+(identity and colours N(0, 1) about it), and an exponential one on activations, which keeps facial
+units at rest unless the image shows them. One image cannot tell a face at rest from a slight
+expression, so weak activations are less certain than strong ones.
 """
 
 import dataclasses
@@ -30,8 +30,8 @@ from jaxface.face._landmarks import CONTOUR, COUNT
 from jaxface.face._landmarks import landmarks as head_landmarks
 
 _FRAME_SCALE = (0.1, 0.02, 0.02)
-"""Standard deviation of the camera's error about the eyes: fraction of the height, then widths of
-the image."""
+"""Deviation of the camera's error about the eyes: fraction of the height, then widths of the
+image."""
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -45,8 +45,7 @@ class FitConfig:
     """Steps of Adam."""
 
     learning_rate: Positive = 0.2
-    """First step, in standard deviations of each parameter's prior; decays by a cosine to a
-    tenth."""
+    """First step, in deviations of each parameter's prior; decays by a cosine to a tenth."""
 
     landmark_error: Positive = 0.006
     """Standard deviation of a landmark, in widths of the image; about .01 for a detector."""
@@ -78,14 +77,13 @@ class FitConfig:
 
 @pytree
 class FitResult:
-    """Fitted faces; with a leading axis B for many.
+    """Fitted faces; with a leading axis B for many. The errors are those before the last step.
 
     Attributes:
         face, scene: arguments of `render_example`.
         landmark_error: () root mean square distance of the landmarks that are not on the contour,
             widths of the image; 0 without landmarks.
         pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 without pixels.
-            Both errors are those before the last step.
     """
 
     face: Face
@@ -126,7 +124,6 @@ def fit(
     Args:
         assets: their head and camera are the prior; faces are assumed symmetric.
         images: (B, size, size, 3) in [0, 1], of the recipe's size; used only without landmarks.
-            None = no pixels.
         landmarks: (B, 68, 2) in widths of the image, x right, y down, as the column `landmarks`.
 
     Raises:
@@ -167,8 +164,7 @@ def fit_image(
 
 
 def _initial_params(assets: SceneAssets) -> _FitParams:
-    """The mean person, looking into the camera, with a trace of every unit so that each has a
-    gradient."""
+    """The mean person, looking into the camera, with a trace of every unit: each has a gradient."""
     count, size = assets.rest_units.shape[0], assets.head.identity_basis.shape[-1]
     colours = assets.head.population.mean.shape[1] - size
     return _FitParams(
@@ -228,8 +224,7 @@ def _loss(
     landmarks: Array | None,
     params: _FitParams,
 ) -> tuple[Array, tuple[Array, Array]]:
-    """Negative log posterior up to a constant, and the errors of landmarks and pixels, as in
-    `FitResult`."""
+    """Negative log posterior up to a constant, and the errors of `FitResult`."""
     face, scene = _face_and_scene(assets, config, frame, params)
     normal = [getattr(params, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
     loss = 0.5 * sum(jnp.sum(each * each) for each in normal)

@@ -22,8 +22,7 @@ _BLUR_REACH = 2  # pixels to either side
 
 
 def render_example(assets: SceneAssets, face: Face, scene: SceneParams) -> Array:
-    """Render one face, (size, size, 3) uint8 sRGB; the same bits as in any batch of
-    `render_examples`."""
+    """Render one face, (size, size, 3) uint8 sRGB, with the same bits as `render_examples`."""
     return render_examples(assets, *jax.tree.map(lambda leaf: leaf[None], (face, scene)))[0]
 
 
@@ -55,9 +54,10 @@ def _samples(assets: SceneAssets) -> int:
 
 
 def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -> tuple[Array, Array]:
-    """Render one face before noise and rounding: (size, size, 3) in [0, 1], and where it shows the
-    head, (size, size) bool. Reverse-mode differentiable while every sample keeps its triangle, as
-    `render.image` is."""
+    """Render one face before noise and rounding: (size, size, 3) in [0, 1], and (size, size) bool.
+
+    The mask is where it shows the head. Differentiable as `render.image` is.
+    """
     faces, scenes = jax.tree.map(lambda leaf: leaf[None], (face, scene))
     vertices = jax.tree.map(lambda plane: plane[:, 0], columns(assets.rig, faces, scenes, _samples(assets)))
     planes, triangle = _shade(assets, vertices, face.albedo, scene)
@@ -75,8 +75,7 @@ def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, sc
 def _shade(
     assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams
 ) -> tuple[list[Array], Array]:
-    """Three planes (size, size) of display values, and the triangle of each sample, -1 where there
-    is none."""
+    """Three planes (size, size) of display values, and each sample's triangle, -1 for none."""
     head, size = assets.head, _samples(assets)
     screen = vertices.screen
     triangle = visible(screen, head.faces, size)
@@ -130,8 +129,7 @@ def _blur(plane: Array, deviation: Array) -> Array:
 
 
 def _apply_noise(planes: list[Array], noise: Array, scene: SceneParams) -> Array:
-    """(size, size, 3) uint8, with the sensor's noise, which grows with the light like photon
-    noise."""
+    """(size, size, 3) uint8, with sensor noise that grows with the light like photon noise."""
     size = planes[0].shape[0]
     corner = jnp.minimum(scene.grain, noise.shape[1] - size)
     grain = [jax.lax.dynamic_slice(noise[k], corner, (size, size)) for k in range(3)]

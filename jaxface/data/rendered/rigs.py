@@ -1,8 +1,7 @@
-"""The vertices of several faces at once: LANES of them are the innermost axis of every array.
+"""The vertices of several faces at once: LANES of them are every array's innermost axis.
 
 What is fetched by index is then a row of contiguous numbers, and a basis is read once for all
-lanes. Every lane is computed by the same instructions, so a face does not depend on those beside
-it.
+lanes. Every lane is computed by the same instructions: a face does not depend on those beside it.
 """
 
 from __future__ import annotations
@@ -121,8 +120,10 @@ def columns(rig: Rig, faces: Face, scenes: SceneParams, samples: int) -> VertexB
 
 
 def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Array:
-    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in
-    widths of the picture; behind something or not. Differentiable.
+    """Return where surface points lie in the pictures of B faces, (B, P, 2), in widths, x right, y
+    down.
+
+    Hidden or not. Differentiable.
 
     Args:
         marks: (P, C) vertices and weights.
@@ -179,8 +180,7 @@ def _frozen(faces: Face, left: Array, right: Array) -> Array:
 
 
 def _posed(rig: Rig, neutral: Planes, eyes: Array, faces: Face) -> Planes:
-    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them,
-    which keeps the face in the picture."""
+    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them."""
     aside = rotation_matrices(jnp.pad(faces.gaze, ((0, 0), (0, 1)))) - jnp.eye(3)[None]
     position = neutral
     for eye in range(2):
@@ -201,7 +201,7 @@ def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
     """(V, LANES) how strongly the wrinkle map shows.
 
     A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its
-    own; the frozen side's part of it is scaled as the displacement is.
+    own.
     """
     activations = faces.activations.T
     left = rig.line_left @ activations

@@ -51,8 +51,8 @@ class RenderedStream:
         return self
 
     def __next__(self) -> dict[str, Array]:
-        """Return `image` (B, size, size, 3) uint8 and the columns, (B, ...), sharded over this
-        process's devices."""
+        """Return `image` (B, size, size, 3) uint8 and the columns, (B, ...), sharded over the
+        devices."""
         batch = self.at(self._next)
         self._next += 1
         return batch
@@ -155,8 +155,7 @@ def finish(
 
 
 def read_rendered(root: Path) -> Dataset:
-    """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, mapped into
-    memory.
+    """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, memory-mapped.
 
     Raises:
         DataError: a file is missing or damaged.

@@ -33,9 +33,10 @@ class Expression:
 
 
 Transfer = Callable[[SceneAssets, Array, Any, Array, Any], Expression]
-"""(assets of the avatars, key, shared, numbers (B,), payload) -> expressions, leading axis B, of
-the source images with these numbers. `shared` is the same for all batches, `payload` is the batch's
-own; both differ by transfer."""
+"""(assets of the avatars, key, shared, numbers (B,), payload) -> expressions of the source images
+with
+these numbers, leading axis B. `shared` serves all batches, `payload` one; both differ by transfer.
+"""
 
 
 def from_labels(
@@ -43,8 +44,8 @@ def from_labels(
 ) -> Expression:
     """Return expressions that show the labelled action units and none of the others.
 
-    Where the source has no intensities, they are drawn from the recipe's range. Which facial unit
-    makes an action unit is drawn too, once for both avatars of a pair.
+    Intensities that the source lacks are drawn from the recipe's range. Which facial unit makes an
+    action unit is drawn too, once for both avatars of a pair.
 
     Args:
         payload: `target` (B, A) by `SceneAssets.action_units`: intensities in [0, 1], or -1 =
@@ -95,6 +96,5 @@ def expression_of(face: Face) -> Expression:
 
 
 def frontal_expression(activations: Array) -> Expression:
-    """Return the expression of a symmetric face that looks straight ahead, from activations
-    (N,)."""
+    """Return the expression (N,) of a symmetric face that looks straight ahead."""
     return Expression(activations, jnp.zeros(3), jnp.zeros(2), jnp.ones(()), jnp.zeros((), bool))

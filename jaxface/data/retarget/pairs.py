@@ -1,5 +1,4 @@
-"""A woman and a man with the same expression, each in a scene of their own: pure functions on the
-devices."""
+"""A woman and a man with the same expression, each in a scene of their own: pure functions."""
 
 import dataclasses
 from collections.abc import Callable
@@ -28,16 +27,14 @@ def sample_pair(
     first: int = 0,
     pose: Pose = "recipe",
 ) -> tuple[Face, SceneParams]:
-    """Draw the avatars of one source image: fields have a leading axis of two, the woman and the
-    man.
+    """Draw the avatars of one source image: a leading axis of two, the woman and the man.
 
     Both show the expression and nothing else (their faces at rest show none). Person, skin, light,
     camera and, with `pose = "recipe"`, the pose of head and eyes are drawn for each.
 
     Args:
         key: of the pair.
-        subject: () int32 index of the source's person, whose avatars are 2 subject and 2 subject +
-            1.
+        subject: () int32 index of the source's person, with avatars 2 subject and 2 subject + 1.
         first: number of avatar 0 among the people of `assets`.
     """
     sexes = jnp.arange(2, dtype=jnp.int32)
@@ -57,8 +54,8 @@ def sample_pair(
 
 @lru_cache(maxsize=32)
 def build_program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
-    """Return (shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman and man of
-    each pair in turn.
+    """Return (shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman, man, in
+    turn.
 
     The same arguments give the same function object, so that it is compiled once. `shared` is
     (assets, key, what the transfer shares). The arrays are `image` (2 B, size, size, 3) uint8,

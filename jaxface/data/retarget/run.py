@@ -44,15 +44,15 @@ class RetargetResult(NamedTuple):
 def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None = None) -> RetargetResult:
     """Render a woman and a man with the expression of every source image, into a folder.
 
-    `data.open("rendered", out)` reads the folder. An unfinished folder is continued. The pairs
-    depend on the config and the source only, not on where a run was stopped.
+    `data.open("rendered", out)` reads the folder. An unfinished folder is continued; pairs depend
+    on
+    the config and the source only.
 
     Columns: `pair` int32 (index of the source image in its data set), `sex` (0 female, 1 male),
-        `identity` (avatars 2 s
-    and 2 s + 1 are the woman and the man of the s-th chosen person), `source_identity` (that person
-    in the source, -1 unknown), the source's `label`, `units` and `units_known`, `intensity` of
-    these action units as the image shows them, `activations` of the head's facial units, and, if
-    asked for, `landmarks`. A source without action units gets those that its expressions show.
+    `identity` (avatars 2 s and 2 s + 1 are the woman and the man of the s-th chosen person),
+    `source_identity` (that person in the source, -1 unknown), the source's `label`, `units` and
+    `units_known`, or without action units those that its expressions show; `intensity` of these as
+    the image shows them, `activations` of the head's facial units, and, if asked for, `landmarks`.
 
     Raises:
         ConfigError, DataError: the source or the recipe cannot be used, or the head lacks what they
@@ -168,8 +168,7 @@ def pair_columns(
 
 
 def notes_of(dataset: Dataset) -> tuple[str, ...]:
-    """Return lines on how many images there are, how balanced they are, and how many labels are
-    visible."""
+    """Return lines on the number of images, their balance, and how many labels are visible."""
     columns = dataset.columns
     women = int((columns["sex"] == 0).sum())
     avatars, pairs = (len(np.unique(columns[name])) for name in ("identity", "pair"))

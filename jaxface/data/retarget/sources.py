@@ -138,8 +138,7 @@ def _from_dataset(config: RetargetConfig) -> RetargetSource:
 def _choose_people(
     config: RetargetConfig, name: str, identity: np.ndarray | None, count: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Identities (S,) of the chosen people, and each image's index (count,) in them, -1 = none of
-    them."""
+    """Identities (S,) of the chosen people, and each image's index (count,) in them; -1 = none."""
     if identity is None:
         if not config.subjects:
             raise ConfigError(f"{name} has no identities; give by subjects how many pairs of avatars to make")
