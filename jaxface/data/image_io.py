@@ -32,8 +32,6 @@ def find_fault(path: Path, check: Check) -> str | None:
         with Image.open(path) as image:
             kind = image.format or ""
         return None if _has_end_marker(path, _ENDS.get(kind, b"")) else "truncated"
-    except DataError:
-        return "unreadable"
     except Exception:  # Pillow's decoders raise all kinds of errors on damaged files
         return "unreadable"
 

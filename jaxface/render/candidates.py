@@ -20,8 +20,7 @@ little: a shorter list repeats its last entry. The longest lists are sorted by l
 off 8 slots at a time. `position` is the inverse of `pixel`.
 """
 
-from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -179,9 +178,9 @@ def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
     extremes = len(xy)
     xs = [xy[k, :, 0][faces[:, i]] for k in range(extremes) for i in range(3)]
     ys = [xy[k, :, 1][faces[:, i]] for k in range(extremes) for i in range(3)]
-    left, right = _reduce(jnp.minimum, xs) - MARGIN, _reduce(jnp.maximum, xs) + MARGIN
-    top = jnp.clip(jnp.ceil(_reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
-    bottom = jnp.clip(jnp.floor(_reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
+    left, right = reduce(jnp.minimum, xs) - MARGIN, reduce(jnp.maximum, xs) + MARGIN
+    top = jnp.clip(jnp.ceil(reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
+    bottom = jnp.clip(jnp.floor(reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
     inside = facing & (right > 0.5) & (left < size - 0.5)
     slabs = []
     for i in range(3):
@@ -192,7 +191,7 @@ def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
         length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)
         across, down = across / length, down / length
         along = [across * x + down * y for x, y in zip(xs, ys, strict=True)]
-        slabs.append((across, down, _reduce(jnp.minimum, along) - MARGIN, _reduce(jnp.maximum, along) + MARGIN))
+        slabs.append((across, down, reduce(jnp.minimum, along) - MARGIN, reduce(jnp.maximum, along) + MARGIN))
     rows = jnp.where(inside, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
     return _Outline(top.astype(jnp.int32), rows.astype(jnp.int32), left, right, tuple(slabs))
 
@@ -225,10 +224,3 @@ def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
     marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
     owner = running_maximum(marks)
     return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
-
-
-def _reduce(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:
-    least = values[0]
-    for each in values[1:]:
-        least = operation(least, each)
-    return least
