@@ -19,7 +19,7 @@ from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget, sources
-from jaxface.data.retarget.expression import from_labels
+from jaxface.data.retarget.pairs import from_labels
 from tests import data_trees
 
 SMALL = RetargetConfig(

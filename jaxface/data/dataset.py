@@ -3,17 +3,65 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, ShapeError, suggestion
-from jaxface.data.image_io import crop_and_resize
-from jaxface.data.read_report import ReadReport, group_by_reason
-from jaxface.data.sources import ImageSource
+from jaxface.data.sources import ImageSource, crop_and_resize
 
 Example = dict[str, np.ndarray]
+
+_SHOWN = 3  # names in a line of the report
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Images that were left out for one reason.
+
+    Attributes:
+        reason: such as "unreadable" or "class 'other' is not used".
+        names: of all these images, as in the data set.
+    """
+
+    reason: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", ..." if len(self.names) > _SHOWN else ""
+        return f"{len(self.names)} left out, {self.reason}: {', '.join(self.names[:_SHOWN])}{more}"
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What was read, and what was left out.
+
+    Attributes:
+        read: images in the data set.
+        left_out: images that are not, by reason.
+        notes: further remarks, such as the order of the identities.
+    """
+
+    read: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Number of images that were left out."""
+        return sum(len(each.names) for each in self.left_out)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.read} images", *map(str, self.left_out), *self.notes])
+
+
+def group_by_reason(faults: Iterable[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    """Group (reason, name) pairs by reason, in the order of first appearance."""
+    names: dict[str, list[str]] = {}
+    for reason, name in faults:
+        names.setdefault(reason, []).append(name)
+    return tuple(LeftOut(reason, tuple(each)) for reason, each in names.items())
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxface.core.errors import DataError
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
 SHAPES = ("square", "ellipse", "heart")

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import ConfigError, DataError
-from jaxface.data.dataset import Dataset
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.pipeline import Stream
-from jaxface.data.read_report import ReadReport
 from jaxface.data.sources import ImageSource
 
 _LOCAL = ("intensity", "identity", "index")  # numbers that mean nothing in another data set

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from jaxface.core.errors import DataError, ShapeError
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
 EDGE = 28
@@ -137,6 +135,8 @@ def transform_digits(
 def rotate_and_scale(image: np.ndarray, degrees: float, size: float = 1.0) -> np.ndarray:
     """Rotate an image (H, W) counter-clockwise about its centre and scale it; bilinear, 0
     outside."""
+    from scipy import ndimage  # here, for it takes long to import
+
     angle = np.deg2rad(degrees)
     # The inverse transform, from a pixel of the result to one of the image; rows grow downwards.
     inverse = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / size

@@ -16,8 +16,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers import common
+from jaxface.data.sources import SUFFIXES, Check
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 _OTHERS = ("none", "uncertain", "no face")

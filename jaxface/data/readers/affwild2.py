@@ -15,8 +15,8 @@ import numpy as np
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_name
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
 from jaxface.data.readers import common
+from jaxface.data.sources import Check
 
 _PARTS = {"train": "Train_Set", "val": "Validation_Set"}
 OTHER = "other"

@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, suggestion
-from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check, find_fault
-from jaxface.data.read_report import ReadReport, group_by_reason
-from jaxface.data.sources import FileSource
+from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
+from jaxface.data.sources import Check, FileSource, find_fault
 
 
 @dataclass

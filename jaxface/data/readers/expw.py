@@ -10,8 +10,8 @@ from pathlib import Path
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
 from jaxface.data.readers import common
+from jaxface.data.sources import Check
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 

@@ -14,12 +14,10 @@ from typing import Literal
 import numpy as np
 
 from jaxface.core.errors import DataError
-from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
-from jaxface.data.read_report import ReadReport, group_by_reason
+from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
 from jaxface.data.readers.common import check_option, parse_code, parse_number, read_table
 from jaxface.data.readers.folder import read_folder
-from jaxface.data.sources import ArraySource
+from jaxface.data.sources import ArraySource, Check
 
 LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")

@@ -6,8 +6,8 @@ from typing import Literal
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers.common import ImageList, build_dataset, require_folder
+from jaxface.data.sources import SUFFIXES, Check
 
 
 def read_folder(

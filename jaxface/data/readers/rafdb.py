@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
 from jaxface.data.readers import common
+from jaxface.data.sources import Check
 
 LABELS = ("surprise", "fear", "disgust", "happiness", "sadness", "anger", "neutral")
 _LIST = "EmoLabel/list_patition_label.txt"

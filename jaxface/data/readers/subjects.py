@@ -16,8 +16,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import SUFFIXES, Check
 from jaxface.data.readers import common
+from jaxface.data.sources import SUFFIXES, Check
 
 BP4D_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 DISFA_UNITS = (1, 2, 4, 6, 9, 12, 25, 26)

@@ -16,8 +16,7 @@ from jaxface.core.errors import DataError
 from jaxface.core.io import atomic_path, write_text
 from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.rendered.assets import SceneAssets, build_assets
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
 from jaxface.data.rendered.example import Sampler, examples, sample_example, sample_examples

@@ -5,8 +5,7 @@ What PM2 (Lu et al., section 4.1.2) does by hand with a tracker and a game engin
 """
 
 from jaxface.data.retarget.config import RetargetConfig
-from jaxface.data.retarget.expression import Expression
-from jaxface.data.retarget.pairs import sample_pair
+from jaxface.data.retarget.pairs import Expression, sample_pair
 from jaxface.data.retarget.run import RetargetResult, retarget
 
 __all__ = ["Expression", "RetargetConfig", "RetargetResult", "retarget", "sample_pair"]

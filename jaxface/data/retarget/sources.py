@@ -17,7 +17,7 @@ from jaxface.data.readers.common import parse_number, read_table
 from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget.config import RECIPE, RetargetConfig
-from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
+from jaxface.data.retarget.pairs import Transfer, from_fit, from_labels, from_rendered
 from jaxface.data.sources import ArraySource
 from jaxface.face._landmarks import COUNT
 
