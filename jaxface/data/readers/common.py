@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
-from jaxface.data.sources import Check, FileSource, find_fault
+from jaxface.data.sources import ArraySource, Check, FileSource, ImageSource, find_fault
 
 
 @dataclass
@@ -21,12 +21,14 @@ class ImageList:
         names: of the images, relative to the root.
         rows: columns of every image.
         boxes: left, top, right, bottom of every image; [] = whole images.
+        pixels: (H, W, C) uint8 of every image that is no file; [] = files.
         left_out: (reason, name) of the images that are not used.
     """
 
     names: list[str] = field(default_factory=list)
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     boxes: list[Sequence[float]] = field(default_factory=list)
+    pixels: list[np.ndarray] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, row: Mapping[str, Any], box: Sequence[float] | None = None) -> None:
@@ -41,7 +43,10 @@ class ImageList:
         self.left_out.append((reason, name))
 
 
-_TYPES = {"label": np.int32, "identity": np.int32, "sex": np.int32, "frame": np.int32, "units": np.float32}
+_TYPES: dict[str, type[np.number]] = {
+    **dict.fromkeys(("label", "identity", "sex", "frame"), np.int32),
+    **dict.fromkeys(("units", "votes"), np.float32),
+}
 
 
 def build_dataset(
@@ -61,7 +66,7 @@ def build_dataset(
     """
     readable, faults = [], list(images.left_out)
     for index, image in enumerate(images.names):
-        fault = find_fault(root / image, check)
+        fault = None if images.pixels else find_fault(root / image, check)
         if fault is None:
             readable.append(index)
         else:
@@ -74,7 +79,9 @@ def build_dataset(
         for key in images.rows[readable[0]]
     }
     boxes = np.asarray([images.boxes[i] for i in readable], np.float32) if images.boxes else None
-    source = FileSource(root, np.asarray([images.names[i] for i in readable]), boxes)
+    source: ImageSource = FileSource(root, np.asarray([images.names[i] for i in readable]), boxes)
+    if images.pixels:
+        source = ArraySource(np.stack(images.pixels))
     return Dataset(name, source, columns, labels, units, report)
 
 
