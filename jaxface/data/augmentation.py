@@ -16,35 +16,29 @@ Fraction = Annotated[float, Interval(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How images are augmented; the defaults change nothing. Each image draws its own numbers."""
+    """How images are augmented; the defaults change nothing. Each image draws its own numbers.
+
+    Attributes:
+        flip: Mirror every second image, left to right.
+        rotation: Rotate by U(-rotation, rotation) degrees about the centre.
+        crop: Cut out a square of U(crop, 1) of the edge, at random, and resize it to full size.
+        brightness: Multiply by U(1 - brightness, 1 + brightness).
+        contrast: Stretch about the image's mean grey by U(1 - contrast, 1 + contrast).
+        saturation: Stretch about each pixel's grey by U(1 - saturation, 1 + saturation).
+        hue: Rotate the colours about the grey axis by U(-hue, hue) of a full turn.
+        erase: Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020).
+        erase_area: Smallest and largest fraction of the image that is erased.
+    """
 
     flip: bool = False
-    """Mirror every second image, left to right."""
-
     rotation: Annotated[float, Interval(ge=0, le=180)] = 0.0
-    """Rotate by U(-rotation, rotation) degrees about the centre."""
-
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    """Cut out a square of U(crop, 1) of the edge, at a random place, and resize it to the full
-    size."""
-
     brightness: Fraction = 0.0
-    """Multiply by U(1 - brightness, 1 + brightness)."""
-
     contrast: Fraction = 0.0
-    """Stretch about the image's mean grey by U(1 - contrast, 1 + contrast)."""
-
     saturation: Fraction = 0.0
-    """Stretch about each pixel's grey by U(1 - saturation, 1 + saturation)."""
-
     hue: Annotated[float, Interval(ge=0, le=0.5)] = 0.0
-    """Rotate the colours about the grey axis by U(-hue, hue) of a full turn."""
-
     erase: Fraction = 0.0
-    """Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020)."""
-
     erase_area: Annotated[tuple[float, float], Interval(gt=0, le=1)] = (0.02, 0.33)
-    """Smallest and largest fraction of the image that is erased."""
 
     def __post_init__(self) -> None:
         check(self, "augment")

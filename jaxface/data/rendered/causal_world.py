@@ -28,29 +28,25 @@ RULED = tuple(name for name in EXPRESSIONS if name != NEUTRAL)
 
 @dataclass(frozen=True)
 class CausalWorld:
-    """A signed structural model of action units, and a rule of expressions. One TOML file each."""
+    """A signed structural model of action units, and a rule of expressions. One TOML file each.
+
+    Attributes:
+        units: numbers of the action units.
+        base: how often each unit is present while none of its causes is.
+        edges: cause, effect, and how far it moves the effect's log-odds (below 0: inhibits).
+        expressions: names. "neutral" is what remains and has no rule.
+        rule: expression, unit, and weight of the unit's presence. The largest sum gives the label.
+        threshold: a face is neutral unless the largest sum passes this.
+        noise: scale of the logistic noise.
+    """
 
     units: tuple[int, ...]
-    """Numbers of the action units."""
-
     base: tuple[Annotated[float, Interval(gt=0, lt=1)], ...]
-    """How often each unit is present while none of its causes is."""
-
     edges: tuple[tuple[int, int, float], ...]
-    """Cause, effect, and how far the cause moves the effect's log-odds (below 0: inhibits). No
-    cycles."""
-
     expressions: tuple[Annotated[str, OneOf(RULED)], ...]
-    """Names. "neutral" is what remains and has no rule."""
-
     rule: tuple[tuple[str, int, float], ...]
-    """Expression, unit, and weight of the unit's presence. The largest sum gives the label."""
-
     threshold: float
-    """A face is neutral unless the largest sum passes this."""
-
     noise: Annotated[float, Gt(0)] = 1.0
-    """Scale of the logistic noise."""
 
     def __post_init__(self) -> None:
         check(self)

@@ -39,37 +39,31 @@ NonNegative = Annotated[float, Ge(0)]
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How images are fitted."""
+    """How images are fitted.
+
+    Attributes:
+        steps: Steps of Adam.
+        learning_rate: First step, in deviations of the prior; decays by a cosine to a tenth.
+        landmark_error: Deviation of a landmark, widths of the image; about .01 for a detector.
+        contour_error: The same for the 17 points of the contour, which slide over the skin.
+        pixel_error: Scale of a pixel's absolute error, in [0, 1].
+        pixels: Number of independent measurements that the pixels of a face are worth.
+        sparsity: Rate of the exponential prior of activations.
+        turn: Standard deviation of the angles of the head, degrees; half of it for the gaze.
+        height: Of an image without landmarks, in interocular distances, with some error.
+        eye_line: Fraction of such an image above the eyes, with some error.
+    """
 
     steps: Annotated[int, Ge(1)] = 300
-    """Steps of Adam."""
-
     learning_rate: Positive = 0.2
-    """First step, in deviations of each parameter's prior; decays by a cosine to a tenth."""
-
     landmark_error: Positive = 0.006
-    """Standard deviation of a landmark, in widths of the image; about .01 for a detector."""
-
     contour_error: Positive = 0.02
-    """The same for the 17 points of the contour, which slide over the skin as the head turns."""
-
     pixel_error: Positive = 0.05
-    """Scale of a pixel's absolute error, in [0, 1]."""
-
     pixels: NonNegative = 400.0
-    """Number of independent measurements that the pixels of a face are worth."""
-
     sparsity: NonNegative = 4.0
-    """Rate of the exponential prior of activations."""
-
     turn: Positive = 15.0
-    """Standard deviation of the angles of the head, degrees; half of it for the gaze."""
-
     height: Positive = 2.9
-    """Of an image without landmarks, in interocular distances, with some error."""
-
     eye_line: float = 0.39
-    """Fraction of such an image above the eyes, with some error."""
 
     def __post_init__(self) -> None:
         check(self, "fit")
