@@ -83,10 +83,7 @@ def restrict_labels(dataset: Dataset, learn: str) -> Dataset:
     """Return the data set with only one kind of label.
 
     Args:
-        learn: "units" or "label", the column that stays; "both" = keep both.
-
-    Raises:
-        DataError: no such column, or another value of `learn`.
+        learn: "units" or "label", the column that stays, or "both"; DataError without it.
     """
     if learn not in ("units", "label", "both"):
         raise DataError(f"{dataset.name}: learn = {learn!r}: must be units, label or both")

@@ -119,11 +119,7 @@ class FaceModel:
 
 
 def check_params(head: FaceModel, **fields: Array) -> None:
-    """Check that fields of `FaceParams`, given by name, are those of one face of this head.
-
-    Raises:
-        ShapeError: a field is not of this head, or is a batch.
-    """
+    """Check that fields of `FaceParams` are of one face of this head; ShapeError if not."""
     shapes = {
         "identity": head.identity_basis.shape[-1:],
         "expression": head.expression_basis.shape[-1:],
@@ -135,11 +131,7 @@ def check_params(head: FaceModel, **fields: Array) -> None:
 
 
 def check_shape(head: FaceModel, name: str, value: Array, shape: tuple[int, ...]) -> None:
-    """Check that what one face has under this name has that shape.
-
-    Raises:
-        ShapeError: it has another.
-    """
+    """Check that what one face has under this name has that shape; ShapeError if not."""
     if jnp.shape(value) != shape:
         raise ShapeError(
             f"{name} of {head.name} has shape {shape} for one face, got {jnp.shape(value)}; "

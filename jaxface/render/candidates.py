@@ -114,8 +114,7 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
 
 
 def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, padding: int) -> CandidateLists:
-    """Lists from sorted keys (pixel, triangle), with `padding` entries up to the largest
-    capacity."""
+    """Lists from sorted keys (pixel, triangle); `padding` fills up to the largest capacity."""
     pixels = size * size
     entry = key != jnp.uint32(_NEVER)
     place = jnp.where(entry, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
@@ -213,8 +212,7 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
-    """Number i repeated counts[i] times, with the repetition's number, (capacity,) each; and the
-    total.
+    """Number i repeated counts[i] times, and which repetition, (capacity,) each; and the total.
 
     counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2].
     """

@@ -167,9 +167,8 @@ def _queue(counts: Array) -> _Queue:
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """The blocks from `first` on: each one's entry in the queue, and its pairs, flat: pixel, depth
-    (infinite = not covered) and triangle. `entry` is the first block's.
-    """
+    """Each block's entry in the queue, and its pairs, flat: pixel, depth (infinite = none),
+    triangle."""
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)

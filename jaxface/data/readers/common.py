@@ -59,7 +59,7 @@ def build_dataset(
     units: tuple[int, ...] = (),
     notes: Iterable[str] = (),
 ) -> Dataset:
-    """Build the data set of listed images; missing and damaged files are left out and reported.
+    """Build the data set of listed images, without missing and damaged files, which are reported.
 
     Raises:
         DataError: no image remains.
@@ -86,11 +86,7 @@ def build_dataset(
 
 
 def require_folder(root: Path, *parts: str, contents: str) -> Path:
-    """Return the path of a folder that must exist.
-
-    Raises:
-        DataError: it does not; the message names its contents.
-    """
+    """Return the path of a folder; a DataError names its contents if it does not exist."""
     path = root.joinpath(*parts)
     if not path.is_dir():
         raise DataError(f"no folder {path} ({contents})")
@@ -147,22 +143,14 @@ def read_table(
 
 
 def check_cells(path: Path, number: int, cells: list[str], count: int) -> list[str]:
-    """Return the cells of line `number`, after checking how many they are.
-
-    Raises:
-        DataError: not `count` cells.
-    """
+    """Return the cells of line `number`; DataError if they are not `count`."""
     if len(cells) != count:
         raise DataError(f"{path}, line {number}: {len(cells)} fields, not {count}")
     return cells
 
 
 def parse_number(path: Path, number: int, text: str) -> float:
-    """Return the number in a cell of line `number`.
-
-    Raises:
-        DataError: the cell holds no number.
-    """
+    """Return the number in a cell of line `number`; DataError if it holds none."""
     try:
         return float(text)
     except ValueError:
@@ -170,13 +158,10 @@ def parse_number(path: Path, number: int, text: str) -> float:
 
 
 def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
-    """Return the index in `labels` of a code on line `number`.
+    """Return the index in `labels` of a code on line `number`; LabelError if no label has it.
 
     Args:
         first: the code of the first label.
-
-    Raises:
-        LabelError: no label has this code.
     """
     last = first + len(labels) - 1
     try:
@@ -189,10 +174,6 @@ def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first:
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:
-    """Check that an option has one of its values.
-
-    Raises:
-        DataError: it has another value.
-    """
+    """Check that an option has one of its values; DataError if not."""
     if value not in choices:
         raise DataError(f"{name} = {value!r}{suggestion(str(value), choices)}")

@@ -166,11 +166,7 @@ def read_emotionet(root: Path, *, units: tuple[int, ...] = EMOTIONET_UNITS, chec
 
 
 def fold_subjects(name: str, split: str, fold: int) -> set[str]:
-    """Return the subjects of a split of a fold; "all" = all of them.
-
-    Raises:
-        DataError: a fold other than 1, 2 or 3, or an unknown split.
-    """
+    """Return the subjects of a split ("all" = all of them) of fold 1, 2 or 3; else a DataError."""
     common.check_option("split", split, ("all", "train", "test"))
     if fold not in (1, 2, 3):
         raise DataError(f"fold = {fold}: must be 1, 2 or 3")
@@ -185,8 +181,7 @@ def fold_subjects(name: str, split: str, fold: int) -> set[str]:
 
 
 def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
-    """Return the sex of each subject by the table `sex.csv`, 0 female and 1 male; -1 without a
-    table.
+    """Return each subject's sex by the table `sex.csv`, 0 female and 1 male; -1 without a table.
 
     Raises:
         DataError: a subject is missing in the table, or a word in it is neither.
@@ -230,8 +225,7 @@ def _add(
 
 
 def _read_codes(path: Path, units: tuple[int, ...]) -> list[tuple[int, str, dict[str, np.ndarray]]]:
-    """Line, first cell, and the columns `units` and `units_known` of every row of a table of
-    codes."""
+    """Line, first cell, and the columns `units` and `units_known` of every row of a table."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header, *rows = [row for row in csv.reader(file) if row]

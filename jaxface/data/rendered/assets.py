@@ -145,8 +145,7 @@ def _unit_index(
 def _unit_visibility(
     membership: np.ndarray, units: tuple[int, ...], unit_names: tuple[str, ...], parts_lips: list[dict]
 ) -> np.ndarray:
-    """(A, N): facial units show the action units they are members of; some part the lips (AU
-    25)."""
+    """(A, N): facial units show the action units they make; some also part the lips (AU 25)."""
     visibility = membership.copy()
     for entry in parts_lips:
         if entry["unit"] in unit_names and 25 in units:

@@ -198,11 +198,8 @@ def _rows(points: Array) -> Planes:
 
 
 def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
-    """(V, LANES) how strongly the wrinkle map shows.
-
-    A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its
-    own.
-    """
+    """(V, LANES) how strongly the wrinkle map shows: linear in the displacement, so in
+    activations."""
     activations = faces.activations.T
     left = rig.line_left @ activations
     frozen_part = _frozen(faces, left, rig.line_own @ activations - left)

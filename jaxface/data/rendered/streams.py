@@ -63,11 +63,9 @@ class RenderedStream:
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """Return the position: the number of the next batch."""
         return {"next_index": self._next}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned."""
         self._next = int(state["next_index"])
 
 
@@ -174,8 +172,7 @@ def read_rendered(root: Path) -> Dataset:
 
 
 def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Array]:
-    """Return the assets and the stream's key of a folder, with which its examples can be drawn
-    again.
+    """Return assets and stream's key of a folder, with which its examples can be drawn again.
 
     Args:
         root: a folder that `render_dataset` wrote.

@@ -104,11 +104,8 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
 
 
 def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
-    """Build the assets of the avatars' recipe, with its own action units.
-
-    Raises:
-        ConfigError: the head cannot show the recipe, or its population has no women and men.
-    """
+    """Build the assets of the avatars' recipe; ConfigError if the head cannot show it, or no
+    sexes."""
     recipe = dataclasses.replace(
         rendered.load_recipe(config.recipe), size=config.size, landmarks=config.landmarks
     )

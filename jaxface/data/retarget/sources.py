@@ -195,10 +195,7 @@ def read_landmarks(path: Path, names: Sequence[str]) -> np.ndarray:
     """Read the landmarks (M, 68, 2) in pixels of the images with these names, float32.
 
     Args:
-        path: a table as `RetargetConfig.landmark_table`.
-
-    Raises:
-        DataError: no such file or column, no number in a cell, or images without a row.
+        path: as `RetargetConfig.landmark_table`; DataError if it, a number or a row is missing.
     """
     landmarks = {}
     for number, row in read_table(path, ("path", *_LANDMARK_COLUMNS)):
