@@ -7,7 +7,6 @@ units at rest unless the image shows them. One image cannot tell a face at rest 
 expression, so weak activations are less certain than strong ones.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -86,25 +85,8 @@ class FitResult:
     pixel_error: Array
 
 
-@pytree
-class _FitParams:
-    """Parameters in standard units about the start, except `activations`.
-
-    Attributes:
-        activations: (N,) in [0, 1].
-        identity: (I,); albedo: (A,).
-        turn: (3,); gaze: (2,).
-        frame: (3,) height, eye line and shift of the camera.
-        light: (9, 3).
-    """
-
-    activations: Array
-    identity: Array
-    albedo: Array
-    turn: Array
-    gaze: Array
-    frame: Array
-    light: Array
+_FitParams = dict[str, Array]
+"""Parameters by name, in standard units about the start; `activations` in [0, 1]."""
 
 
 def fit(
@@ -151,7 +133,9 @@ def fit_image(
         # One gradient that is not finite must not end the fit: that entry counts as zero.
         grads = jax.tree.map(lambda grad: jnp.where(jnp.isfinite(grad), grad, 0.0), grads)
         updates, opt_state = optimizer.update(grads, opt_state)
-        return (_clip_activations(optax.apply_updates(params, updates)), opt_state), errors
+        params = dict(optax.apply_updates(params, updates))
+        params["activations"] = jnp.clip(params["activations"], 0.0, 1.0)
+        return (params, opt_state), errors
 
     (params, _), errors = jax.lax.scan(train_step, (start, optimizer.init(start)), None, length=config.steps)
     return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
@@ -159,17 +143,10 @@ def fit_image(
 
 def _initial_params(assets: SceneAssets) -> _FitParams:
     """The mean person, looking into the camera, with a trace of every unit: each has a gradient."""
-    count, size = assets.rest_units.shape[0], assets.head.identity_basis.shape[-1]
-    colours = assets.head.population.mean.shape[1] - size
-    return _FitParams(
-        activations=jnp.full(count, 0.05, jnp.float32),
-        identity=jnp.zeros(size),
-        albedo=jnp.zeros(colours),
-        turn=jnp.zeros(3),
-        gaze=jnp.zeros(2),
-        frame=jnp.zeros(3),
-        light=jnp.zeros((9, 3)),
-    )
+    size, colours = assets.head.identity_basis.shape[-1], assets.head.population.mean.shape[1]
+    sizes = {"identity": size, "albedo": colours - size, "turn": 3, "gaze": 2, "frame": 3, "light": (9, 3)}
+    start = {name: jnp.zeros(each) for name, each in sizes.items()}
+    return start | {"activations": jnp.full(assets.rest_units.shape[0], 0.05, jnp.float32)}
 
 
 def _frame(config: FitConfig, landmarks: Array | None) -> Array:
@@ -179,11 +156,6 @@ def _frame(config: FitConfig, landmarks: Array | None) -> Array:
     right, left = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     middle, interocular = 0.5 * (left + right), jnp.maximum(jnp.linalg.norm(left - right), 0.02)
     return jnp.stack([1.0 / interocular, middle[1], middle[0] - 0.5])
-
-
-def _clip_activations(params: _FitParams) -> _FitParams:
-    """Keep activations in [0, 1]."""
-    return dataclasses.replace(params, activations=jnp.clip(params.activations, 0.0, 1.0))
 
 
 def _face_and_scene(
@@ -197,17 +169,17 @@ def _face_and_scene(
     deviation = jnp.sqrt(jnp.maximum(second_moment - mean**2, 0.0))
     angle = jnp.deg2rad(config.turn)
     face = Face(
-        identity=mean[:size] + deviation[:size] * params.identity,
-        albedo=mean[size:] + deviation[size:] * params.albedo,
-        activations=params.activations,
-        turn=angle * params.turn,
-        gaze=0.5 * angle * params.gaze,
+        identity=mean[:size] + deviation[:size] * params["identity"],
+        albedo=mean[size:] + deviation[size:] * params["albedo"],
+        activations=params["activations"],
+        turn=angle * params["turn"],
+        gaze=0.5 * angle * params["gaze"],
         symmetry=jnp.ones(()),
         frozen_left=jnp.zeros((), bool),
     )
     # The error of the height is relative, those of the eye line and the shift are absolute.
     scale = jnp.asarray(_FRAME_SCALE, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
-    return face, default_scene(assets, frame + scale * params.frame, params.light)
+    return face, default_scene(assets, frame + scale * params["frame"], params["light"])
 
 
 def _loss(
@@ -220,9 +192,9 @@ def _loss(
 ) -> tuple[Array, tuple[Array, Array]]:
     """Negative log posterior up to a constant, and the errors of `FitResult`."""
     face, scene = _face_and_scene(assets, config, frame, params)
-    normal = [getattr(params, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
+    normal = [params[name] for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
     loss = 0.5 * sum(jnp.sum(each * each) for each in normal)
-    loss += config.sparsity * jnp.sum(params.activations)
+    loss += config.sparsity * jnp.sum(params["activations"])
     landmark_error = pixel_error = jnp.zeros(())
     if landmarks is not None:
         squares = _squared_distances(assets, face, scene, landmarks)
