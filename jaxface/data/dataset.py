@@ -18,12 +18,7 @@ _SHOWN = 3  # names in a line of the report
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Images that were left out for one reason.
-
-    Attributes:
-        reason: such as "unreadable" or "class 'other' is not used".
-        names: of all these images, as in the data set.
-    """
+    """Images that were left out for one reason, such as "unreadable"; with their names."""
 
     reason: str
     names: tuple[str, ...]
@@ -69,7 +64,6 @@ class Dataset:
     """Images with labels: a grain `RandomAccessDataSource`.
 
     Attributes:
-        name: of the data set.
         source: reads image i.
         columns: arrays (N, ...). Names with a meaning: `label` int32, an index into `labels`, -1 =
             unknown; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
@@ -110,12 +104,7 @@ class Dataset:
         return len(self.source)
 
     def __getitem__(self, index: int) -> Example:
-        """Return image (H, W, C) uint8 and row `index` of every column.
-
-        Raises:
-            IndexError: no such image.
-            DataError: the image cannot be read.
-        """
+        """Return image (H, W, C) uint8 and row `index` of every column; IndexError without one."""
         index = int(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.name} has {len(self)} images, no number {index}")
@@ -180,11 +169,7 @@ class Dataset:
         return self.take(first), self.take(~first)
 
     def column(self, name: str) -> np.ndarray:
-        """Return one column.
-
-        Raises:
-            DataError: no such column.
-        """
+        """Return one column; DataError without one."""
         if name not in self.columns:
             raise DataError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]

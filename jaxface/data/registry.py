@@ -46,10 +46,8 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
     """Read the data set of this name, in its publishers' layout under `root`.
 
     Args:
-        root: the folder or file that the reader's docstring describes; None for generated data
-            sets.
-        label: a column to use as the label, such as "identity" (`Dataset.labelled_by`); None = the
-            reader's label.
+        root: the folder or file that the reader's docstring describes; None for generated sets.
+        label: a column to use as the label, such as "identity" (`Dataset.labelled_by`).
         options: the reader's own, such as `split="test"`. `check` ("quick", "full" or "none") says
             how image files are checked before any is read.
 

@@ -54,12 +54,9 @@ class ArraySource:
 
 @dataclass(frozen=True, eq=False)
 class FileSource:
-    """Image files.
+    """Image files, `names` (N,) of str below `root`.
 
-    Attributes:
-        root: folder that the names are relative to.
-        names: (N,) of str.
-        boxes: (N, 4) box to cut out of each, as in `decode`; None = whole images.
+    `boxes` (N, 4) are cut out of them, as in `decode`; None = whole images.
     """
 
     root: Path
@@ -84,8 +81,8 @@ def find_fault(path: Path, check: Check) -> str | None:
     """Return what is wrong with an image file, or None.
 
     Args:
-        check: "quick" reads the header and, in JPEG and PNG, looks for the end marker, which a
-            truncated file lacks; "full" decodes; "none" checks only that the file exists.
+        check: "quick" reads the header and looks for JPEG's or PNG's end marker, which a truncated
+            file lacks; "full" decodes; "none" checks only that the file exists.
     """
     if not path.is_file():
         return "no such file"

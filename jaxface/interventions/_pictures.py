@@ -32,9 +32,7 @@ def image(
     dose: Array | float,
     time: Array | float,
 ) -> Array:
-    """Return one picture, (size, size, 3) float32 display values in [0, 1].
-
-    Reverse-mode differentiable in all of `params` and the light, as `render.render` is.
+    """Return `render.image` at one point of the grid, (size, size, 3) display values in [0, 1].
 
     Args:
         dose, time: () levels of the intervention's axes.
@@ -69,10 +67,7 @@ def images(
     dose: Array | float,
     time: Array | float,
 ) -> Array:
-    """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
-
-    The texture is made for every picture; for many pictures of one person `render.prepare` once,
-    then `render_many`.
+    """Return pictures of different people, (B, size, size, 3), as `render.images` does.
 
     Args:
         params: fields with a leading axis B.
@@ -125,9 +120,8 @@ def grid(
     """Return one person and expression at every pair of levels, (L, T, size, size, 3).
 
     From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has
-    affine fields: triangles are those of `image`, colours differ from it by quantisation, 0.1 / 255
-    in the mean; lists that do not fit are noticed, and `image` renders instead. Reverse-mode
-    differentiable as `image` is, at `image`'s cost.
+    affine fields; where these do not fit, `image` renders. Reverse-mode differentiable as `image`
+    is, at `image`'s cost.
 
     Args:
         dose: (L,); time: (T,).

@@ -66,11 +66,7 @@ def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Ar
 
 @jax.jit
 def render_expression(head: FaceModel, person: Prepared, expression: Array, pose: Array, scene: Scene) -> Array:
-    """Return `render` of a full expression (E,).
-
-    Raises:
-        ShapeError: expression or pose is not of this head, or is a batch.
-    """
+    """Return `render` of a full expression (E,)."""
     check_params(head, expression=expression)
     displacement = geometry.expression_displacement(head, expression)
     wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)

@@ -89,6 +89,12 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
     head = _downsample(head, recipe.size)
     space = head.expressions
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
+    for number in recipe.units.numbers:
+        if number not in units:
+            raise ConfigError(
+                f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
+                f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
+            )
     of_class, class_weights = _classes(recipe, head)
     group_weights, group_sex = _groups(recipe, head)
     membership = np.array(
@@ -105,9 +111,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         ),
         unit_membership=jnp.asarray(membership),
         exclusive=jnp.asarray(exclusive),
-        unit_indices=jnp.asarray(
-            [_unit_index(recipe, head, number, units) for number in recipe.units.numbers], jnp.int32
-        ),
+        unit_indices=jnp.asarray([units.index(number) for number in recipe.units.numbers], jnp.int32),
         prototypes=space.prototypes,
         of_class=of_class,
         class_weights=class_weights,
@@ -129,17 +133,6 @@ def _load_head(recipe: RenderedDatasetConfig) -> face.FaceModel:
             f"recipe {recipe.name}: head {recipe.head!r} has no facial units ({error}); take the bundled "
             "head or ICT-FaceKit"
         ) from None
-
-
-def _unit_index(
-    recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]
-) -> int:
-    if number not in units:
-        raise ConfigError(
-            f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
-            f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
-        )
-    return units.index(number)
 
 
 def _unit_visibility(

@@ -69,21 +69,16 @@ def from_labels(
 def from_rendered(
     assets: SceneAssets, key: Array, shared: tuple[SceneAssets, Array], numbers: Array, payload: None
 ) -> Expression:
-    """Return the expressions with which examples of a stream were rendered.
-
-    Args:
-        shared: the source's assets and the key of its stream.
-    """
+    """Return the expressions with which examples of a stream were rendered; `shared` is its assets
+    and key."""
     face, _ = sample_examples(*shared, numbers).shots["image"]
     return expression_of(face)
 
 
 @lru_cache(maxsize=16)
 def from_fit(config: FitConfig) -> Transfer:
-    """Return the transfer that fits faces to images.
-
-    Its payload is `image` (B, size, size, 3) uint8, or `landmarks` (B, 68, 2).
-    """
+    """Return the transfer that fits faces to `image` (B, size, size, 3) uint8, or `landmarks` (B,
+    68, 2)."""
 
     def transfer(
         assets: SceneAssets, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
