@@ -100,7 +100,11 @@ def render_affine(
 
     def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
-            return render_frames(head, batch, person, scene, coefficients)
+            vertices = _vertices(head, batch.motion, person, scene, coefficients)
+            samples = scene.size * scene.supersample
+            buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
+            planes = deferred.unpack(_resolve(buffer, batch.lists.position, scene).T)
+            return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
         active = fits_words & _all_finite(lanes[1])
         return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
@@ -181,34 +185,6 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
             one, other = uv[i][axis], uv[j][axis]
             uv[i][axis], uv[j][axis] = jnp.where(swap, other, one), jnp.where(swap, one, other)
     return jnp.stack(corner), orientation, jnp.stack([jnp.stack(each) for each in uv])
-
-
-def render_frames(
-    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
-) -> Array:
-    """Return LANES frames, (LANES, size, size, 3), of a batch whose lists are valid."""
-    samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, person, scene, coefficients)
-    buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
-    planes = deferred.unpack(_resolve(buffer, batch.lists.position, scene).T)
-    return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
-
-
-def triangles(
-    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
-) -> Array:
-    """Return the triangle of every sample of `render_frames`, (LANES, n, n) int32 with n = size *
-    supersample; -1 = background."""
-    samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, person, scene, coefficients)
-
-    def triangle_of(visibility: _Visibility) -> Array:
-        triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
-        return jnp.where(deferred.is_empty(visibility.word), jnp.uint32(deferred.EMPTY_WORD), triangle)
-
-    buffer = _rasterize_tiers(batch, vertices, samples, triangle_of)
-    place = jnp.where(batch.lists.position < samples * samples, batch.lists.position, buffer.shape[0] - 1)
-    return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
 
 
 def _vertices(
