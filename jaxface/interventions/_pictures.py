@@ -145,8 +145,7 @@ def _grid_affine(intervention: Intervention, *arguments: Any) -> Array:
     fields = intervention.affine_fields(head, params)
     assert fields is not None  # `grid` has checked
     doses, times = _pairs(dose, time)
-    # Bilinear in dose and time: every frame's coefficients are a mean of those at the corners of
-    # the ranges.
+    # Bilinear: every frame's coefficients are a mean of those at the corners of the ranges.
     ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
     frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
 

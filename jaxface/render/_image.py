@@ -58,8 +58,7 @@ def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Ar
     check_params(head, pose=pose)
     vertices = geometry.skin(head, person.neutral + deformation.displacement, person.joints, pose)
     linear = _linear(head, vertices, deformation.wrinkles, person, scene)
-    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the
-    # background.
+    # A vertex that is not finite covers no pixel: the picture would be a finite background.
     finite = jnp.all(jnp.isfinite(vertices))
     return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
 

@@ -101,8 +101,7 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
     def build(capacity: int) -> CandidateLists:
         (which, step), _ = _expand(width, capacity)
         place = (y[which] * size + left[which] + step).astype(jnp.uint32)
-        # Sorted keys are entries pixel by pixel, and triangles ascending within a pixel: of equals
-        # the first wins.
+        # Sorted by pixel, then by triangle: of equals the first wins.
         key = place * jnp.uint32(triangles) + owner[which].astype(jnp.uint32)
         key = jnp.sort(jnp.where(jnp.arange(capacity) < total, key, jnp.uint32(_NEVER)))
         return _ordered(key, triangles, size, spare, valid, capacities[-1] - capacity)
@@ -125,8 +124,7 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, pa
     passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], MAX_LIST_LENGTH), 0).astype(
         jnp.uint32
     )
-    # The order of work: by tier, the last tier by length, then by number; pixels without candidates
-    # come last.
+    # The order of work: by tier, the last one by length, then by number; without candidates last.
     last = jnp.uint32(len(TIERS) + MAX_LIST_LENGTH + 1)
     number = jnp.arange(pixels, dtype=jnp.uint32)
     key = jnp.where(count > 0, tier + passes, last) * jnp.uint32(pixels) + number
@@ -183,8 +181,7 @@ def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
     inside = facing & (right > 0.5) & (left < size - 0.5)
     slabs = []
     for i in range(3):
-        # Across the mean of an edge over the extremes: one direction for all frames, so any will
-        # do.
+        # Across the mean of an edge over the extremes: any one direction will do.
         across = sum(ys[3 * k + (i + 1) % 3] - ys[3 * k + i] for k in range(extremes))
         down = -sum(xs[3 * k + (i + 1) % 3] - xs[3 * k + i] for k in range(extremes))
         length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)

@@ -137,8 +137,7 @@ def nearest(slots: Slots, vertices: VertexBuffers, first: Array | int = 0) -> De
         inside = (jnp.minimum(jnp.minimum(first_edge, second), third) >= 0.0) & (area > 0.0)
         total = area
         if vertices.inverse_w is not None:
-            # Perspective: weights on the surface are those on the screen times 1 / distance, whose
-            # sum is `depth`.
+            # Weights on the surface are those on the screen / distance, whose sum is `depth`.
             second, third, total = second * inverse_depth[1], third * inverse_depth[2], depth
         wins = inside & (depth * best.area > best.depth * area)
         candidate = (depth, area, second, third, total, jnp.asarray(first + k, jnp.uint32))

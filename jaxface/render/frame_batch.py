@@ -321,8 +321,7 @@ def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) 
     uv = materialize(
         lambda word, corners: deferred.texture_coordinates(word, at_corner(word, corners)[1]), word, corners
     )
-    # White light has one channel, which shares its word with the wrinkles; coloured light has two
-    # words.
+    # White light has one channel, which shares its word with the wrinkles; coloured has two words.
     *others, last = vertices.light
     light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / deferred.WRINKLE_SCALE)),)
     if others:

@@ -112,8 +112,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
         closer = nearest.at[pixel].min(depth, mode="promise_in_bounds")
         owner = jnp.where(closer < nearest, no_triangle, owner)
         wins = (depth == closer.at[pixel].get(mode="promise_in_bounds")) & (depth < jnp.inf)
-        # What does not win is written too, as nobody: a branch for each pair costs more (measured:
-        # twice).
+        # What does not win is written too, as nobody: a branch for each pair costs twice.
         owner = owner.at[pixel].min(jnp.where(wins, triangle, no_triangle), mode="promise_in_bounds")
         after = entries[-1] + 1
         entry = jnp.where(queue.begins[after] == first + _BLOCKS, after, entries[-1])
