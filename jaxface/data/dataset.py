@@ -1,10 +1,9 @@
 """A data set: images with labels."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
@@ -130,7 +129,7 @@ class Dataset:
             )
         return {"image": np.stack(images), **{name: each[indices] for name, each in self.columns.items()}}
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> Dataset:
+    def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """Return only these examples, in this order.
 
         Args:
@@ -145,7 +144,7 @@ class Dataset:
             report=ReadReport(len(indices), self.report.left_out, self.report.notes),
         )
 
-    def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
+    def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Self, Self]:
         """Split at random into two parts, the first with `fraction` of the examples, both in order.
 
         Args:
@@ -174,7 +173,7 @@ class Dataset:
             raise DataError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]
 
-    def labelled_by(self, column: str) -> Dataset:
+    def labelled_by(self, column: str) -> Self:
         """Return the images with another column, of class numbers from 0, as `label`.
 
         The old label becomes the column `former_label`.
@@ -194,7 +193,7 @@ class Dataset:
         classes = int(values.max(initial=-1)) + 1
         return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
 
-    def relabel(self, labels: Sequence[str]) -> Dataset:
+    def relabel(self, labels: Sequence[str]) -> Self:
         """Return the images of these classes, in this order, by name. The report counts the others.
 
         Raises:

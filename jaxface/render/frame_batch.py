@@ -5,8 +5,6 @@ LANES frames:  vertex buffers -> for each chunk of pixels: nearest, shade     (w
                -> pixels in the image's order -> display values
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from functools import partial
@@ -32,7 +30,7 @@ from jaxface.render.motion import (
     wrinkles_at,
 )
 from jaxface.render.scenes import Prepared, Scene
-from jaxface.render.vertex import LANES, VertexBuffers, vertex_buffers
+from jaxface.render.vertex import LANES, VertexBuffers, in_lanes, vertex_buffers
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)
 """The largest value of each spherical harmonic on the sphere, rounded up."""
@@ -110,12 +108,7 @@ def render_affine(
         return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
 
     count = frames.coefficients[0].shape[0]
-    # The last call's spare lanes repeat the last frame.
-    lanes = jax.tree.map(
-        lambda each: jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES),
-        (jnp.arange(count), frames.coefficients),
-    )
-    pictures = jax.lax.map(render_lanes, lanes)
+    pictures = jax.lax.map(render_lanes, in_lanes((jnp.arange(count), frames.coefficients)))
     return pictures.reshape(-1, *pictures.shape[2:])[:count]
 
 

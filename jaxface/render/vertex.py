@@ -10,7 +10,7 @@ displace and pose. Vertices are planes, one array for each coordinate: (V,) of o
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,8 @@ from jaxface.render.indexing import fetch_rows
 from jaxface.render.light import irradiance_lanes
 from jaxface.render.scenes import Camera, Orthographic
 
+T = TypeVar("T")
+
 LANES = 16
 """Faces side by side: one cache line of float32."""
 
@@ -32,6 +34,18 @@ Planes = tuple[Array, Array, Array]
 def each_axis(function: Callable[[int], Array]) -> Planes:
     """Return `function` of 0, 1 and 2."""
     return function(0), function(1), function(2)
+
+
+def in_lanes(tree: T) -> T:
+    """Return leaves (N, ...) as (N' / LANES, LANES, ...), with the last row repeated as needed."""
+
+    def fold(leaf: Array) -> Array:
+        if missing := -len(leaf) % LANES:
+            leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
+        # Not -1: a head may have no albedo coefficient.
+        return leaf.reshape(len(leaf) // LANES, LANES, *leaf.shape[1:])
+
+    return jax.tree.map(fold, tree)
 
 
 class VertexBuffers(NamedTuple):

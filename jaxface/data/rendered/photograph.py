@@ -16,7 +16,7 @@ from jaxface.render.barriers import materialize
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
 from jaxface.render.shading import average, display, fetch
-from jaxface.render.vertex import LANES, VertexBuffers
+from jaxface.render.vertex import VertexBuffers, in_lanes
 
 _BLUR_REACH = 2  # pixels to either side
 
@@ -29,23 +29,19 @@ def render_example(assets: SceneAssets, face: Face, scene: SceneParams) -> Array
 def render_examples(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
     """Render B faces, (B, size, size, 3) uint8 sRGB: fields have a leading axis B."""
     count = faces.turn.shape[0]
-    groups = jax.tree.map(lambda leaf: _in_lanes(leaf, -count % LANES), (faces, scenes))
-    images = jax.lax.map(lambda group: _render_lanes(assets, *group), groups)
+    images = jax.lax.map(lambda group: _render_lanes(assets, *group), in_lanes((faces, scenes)))
     return images.reshape(-1, *images.shape[2:])[:count]
-
-
-def _in_lanes(leaf: Array, missing: int) -> Array:
-    """(B, ...) as (B' / LANES, LANES, ...), with the last row repeated `missing` times."""
-    if missing:
-        leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
-    groups = len(leaf) // LANES  # not -1: a head may have no albedo coefficient
-    return leaf.reshape(groups, LANES, *leaf.shape[1:])
 
 
 def _render_lanes(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
     """LANES images: the vertices of all lanes at once, then one image after another."""
     of_lanes = jax.tree.map(jnp.transpose, columns(assets.rig, faces, scenes, _samples(assets)))
-    return jax.lax.map(lambda lane: _render_lane(assets, *lane), (of_lanes, faces.albedo, scenes))
+
+    def render_lane(case: tuple[VertexBuffers, Array, SceneParams]) -> Array:
+        planes, _ = _shade(assets, *case)
+        return materialize(_apply_noise, planes, assets.noise, case[2])
+
+    return jax.lax.map(render_lane, (of_lanes, faces.albedo, scenes))
 
 
 def _samples(assets: SceneAssets) -> int:
@@ -64,12 +60,6 @@ def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -
     supersample, size = assets.recipe.supersample, assets.recipe.size
     on_head = (triangle >= 0).reshape(size, supersample, size, supersample)
     return jnp.stack(planes, axis=-1), jnp.all(on_head, axis=(1, 3))
-
-
-def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams) -> Array:
-    """One image of vertices (V,)."""
-    planes, _ = _shade(assets, vertices, albedo, scene)
-    return materialize(_apply_noise, planes, assets.noise, scene)
 
 
 def _shade(
