@@ -14,8 +14,7 @@ from jaxface.data.sources import ArraySource
 
 SHAPES = ("square", "ellipse", "heart")
 FACTORS = {"label": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
-"""Steps of each factor, in the order of the published file, after its colour, which has one
-step."""
+"""Steps of each factor, in the order of the published file, without its one colour."""
 
 EDGE = 64
 REACH = 0.24  # radius of the largest shape, corners included, in edges of the image
@@ -30,8 +29,7 @@ def factors_of(indices: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, seed: int = 0) -> Dataset:
-    """Draw a random sample of the grid: images (N, size, size, 1), grey by the covered part of a
-    pixel.
+    """Draw a random sample of the grid: images (N, size, size, 1), antialiased.
 
     Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are
     those of the published set. Neighbours in the grid differ by a pixel or less, so with all

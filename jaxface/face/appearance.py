@@ -62,8 +62,7 @@ def albedo_size(appearance: Appearance) -> int:
 
 
 def texture(appearance: Appearance, albedo: Array) -> Array:
-    """Return the texture of one face, (H, W, 4): linear-light RGB albedo in [0, 1] and the wrinkle
-    map.
+    """Return one face's texture, (H, W, 4): linear-light RGB albedo in [0, 1], wrinkle map.
 
     Args:
         albedo: (A,) coefficients.

@@ -17,8 +17,7 @@ def expression_displacement(
     time: Array | float = 1.0,
     side: Side = "left",
 ) -> Array:
-    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale the jaw, one
-    bone.
+    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale the jaw.
 
     Args:
         expression: (E,) coefficients phi.
@@ -87,8 +86,7 @@ def skin(model: FaceModel, rest_vertices: Array, joint_positions: Array, pose: A
 
 
 def rotation_matrices(axis_angle: Array) -> Array:
-    """Return Rodrigues' rotation matrices, (..., 3) radians to (..., 3, 3); all gradients exact at
-    zero.
+    """Return Rodrigues' matrices, (..., 3) radians to (..., 3, 3); gradients exact at zero.
 
     R = I + a K + b K K with a = sin(x)/x and b = (1 - cos x)/x^2, both smooth functions of x^2,
     by their series where x is small.

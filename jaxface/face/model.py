@@ -53,8 +53,7 @@ class ExpressionSpace:
 
 @pytree
 class PopulationPrior:
-    """Who is sampled: a mixture of C Gaussians with diagonal covariance, over (identity, albedo)
-    together.
+    """Who is sampled: C Gaussians with diagonal covariance, over (identity, albedo) together.
 
     Attributes:
         weights: (C,) that sum to one.

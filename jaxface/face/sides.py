@@ -27,8 +27,7 @@ def left_weights(x: Array, width: Array | float) -> Array:
 
 
 def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> Array:
-    """Return (V,) factors on the expression displacement: `symmetry` on the frozen side, 1 on the
-    other."""
+    """Return (V,) factors on the displacement: `symmetry` on the frozen side, else 1."""
     return gains_of(left_weight if side == "left" else 1.0 - left_weight, symmetry)
 
 

@@ -114,5 +114,4 @@ class Intervention(Protocol):
         """
 
     def description(self) -> Mapping[str, Any]:
-        """Settings by name as JSON-ready values, and "name"; equal descriptions mean equal
-        pictures."""
+        """Settings by name as JSON-ready values, and "name"; equal ones mean equal pictures."""

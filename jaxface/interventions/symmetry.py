@@ -22,8 +22,7 @@ from jaxface.interventions.protocol import Axis, Wording
 from jaxface.render import Deformation, Prepared, Scene, render
 
 PROBE_LEVELS = (0.0, 0.5, 1.0)
-"""Degrees of symmetry at which the full expression's answers are kept (Facing Asymmetry, Table
-4)."""
+"""Symmetries at which the full expression's answers are kept (Facing Asymmetry, Table 4)."""
 
 
 @dataclass(frozen=True)

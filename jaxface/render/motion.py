@@ -100,8 +100,7 @@ def normals_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
 
 
 def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
-    """One coordinate (V, LANES) of terms (1 + K, V, 3) in K monomials (LANES,); the first is
-    constant."""
+    """One coordinate (V, LANES) of terms (1 + K, V, 3) in K monomials (LANES,) and 1."""
     total = terms[0, :, axis][:, None]
     for term, monomial in zip(terms[1:], monomials, strict=True):
         total = total + term[:, axis][:, None] * monomial[None]

@@ -166,8 +166,7 @@ def _queue(counts: Array) -> _Queue:
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """Each block's entry in the queue, and its pairs, flat: pixel, depth (infinite = none),
-    triangle."""
+    """Each block's entry in the queue, and its pairs, flat: pixel, depth, triangle."""
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)

@@ -13,8 +13,7 @@ _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge
 
 @jax.custom_vjp
 def fetch(texture: Array, u: Array, v: Array) -> Array:
-    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the
-    border.
+    """Bilinear samples (..., C) of a texture (H, W, C) at coordinates, clamped at the border.
 
     Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse
     mode only.

@@ -215,8 +215,7 @@ def _add_at_corners(vertices: Array, faces: Array, *rows: Array) -> Array:
 
 
 def gather_normal_sums(position: Planes, corners: Array, around: Array) -> Planes:
-    """Return sums of the adjacent triangles' normals at the vertices of LANES faces, (V, LANES)
-    each.
+    """Return sums of the adjacent triangles' normals of LANES faces, (V, LANES) each.
 
     Args:
         position: (V, LANES) each.

@@ -71,8 +71,7 @@ class CausalWorld:
         self.order()
 
     def order(self) -> tuple[int, ...]:
-        """Return the indices of the units, causes before effects; ConfigError if there is a
-        cycle."""
+        """Return the units' indices, causes before effects; ConfigError if there is a cycle."""
         sorter = TopologicalSorter(dict.fromkeys(range(len(self.units)), ()))
         for cause, effect, _ in self.edges:
             sorter.add(self.units.index(effect), self.units.index(cause))
@@ -112,8 +111,7 @@ def load_world(name: str | Path) -> CausalWorld:
 
 
 def build_mechanism(world: CausalWorld, labels: tuple[str, ...]) -> Mechanism:
-    """Return a world's arrays, a class for each of `labels`; ConfigError if they are not the
-    world's."""
+    """Return a world's arrays, a class for each of `labels`; ConfigError if it lacks one."""
     if sorted(labels) != sorted((*world.expressions, NEUTRAL)):
         raise ConfigError(f"labels = {list(labels)}: must be the world's, {[*world.expressions, NEUTRAL]}")
     constant = [world.threshold if label == NEUTRAL else 0.0 for label in labels]

@@ -29,8 +29,7 @@ from jaxface.face._landmarks import CONTOUR, COUNT
 from jaxface.face._landmarks import landmarks as head_landmarks
 
 _FRAME_SCALE = (0.1, 0.02, 0.02)
-"""Deviation of the camera's error about the eyes: fraction of the height, then widths of the
-image."""
+"""Deviation of the camera's error about the eyes: fraction of the height, then widths."""
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]

@@ -61,8 +61,7 @@ class Face:
 
 
 def sample_labels(key: Array, assets: SceneAssets) -> Labels:
-    """Draw the labels of one image: a person, and an expression or action units as they show
-    them."""
+    """Draw the labels of one image: a person, and an expression or action units."""
     k_person, k_expression = jax.random.split(key)
     (u_person, u_class), _ = random_draws.draw(k_person, 2)
     identity = sample_identity(u_person, assets)
@@ -82,8 +81,7 @@ def sample_labels(key: Array, assets: SceneAssets) -> Labels:
 def sample_causal_labels(
     key: Array, assets: SceneAssets, mechanism: Mechanism, identity: Array, person: Person
 ) -> Labels:
-    """Draw the labels of one image of the recipe's causal world: its units, and their
-    expression."""
+    """Draw the labels of one image by the causal world: its units, and their expression."""
     k_target, k_units = jax.random.split(key)
     config = assets.recipe.units
     uniform, intensity = random_draws.draw(k_target, 2 * len(config.numbers))[0].reshape(2, -1)
@@ -189,8 +187,7 @@ def units_to_activations(key: Array, assets: SceneAssets, target: Array, person:
 
 
 def intensities(assets: SceneAssets, activations: Array) -> Array:
-    """Return (A,) how much of each action unit activations (N,) show, by the strongest facial
-    unit."""
+    """Return (A,) how much of each action unit activations (N,) show: the strongest counts."""
     return jnp.clip(jnp.max(assets.unit_visibility * activations[None], axis=1), 0.0, 1.0)
 
 

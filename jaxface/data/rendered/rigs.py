@@ -120,8 +120,7 @@ def columns(rig: Rig, faces: Face, scenes: SceneParams, samples: int) -> VertexB
 
 
 def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Array:
-    """Return where surface points lie in the pictures of B faces, (B, P, 2), in widths, x right, y
-    down.
+    """Return where surface points lie in B pictures, (B, P, 2), in widths, x right, y down.
 
     Hidden or not. Differentiable.
 
@@ -198,8 +197,7 @@ def _rows(points: Array) -> Planes:
 
 
 def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
-    """(V, LANES) how strongly the wrinkle map shows: linear in the displacement, so in
-    activations."""
+    """(V, LANES) how strongly the wrinkle map shows: linear in the displacement."""
     activations = faces.activations.T
     left = rig.line_left @ activations
     frozen_part = _frozen(faces, left, rig.line_own @ activations - left)

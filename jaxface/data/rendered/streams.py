@@ -50,8 +50,7 @@ class RenderedStream:
         return self
 
     def __next__(self) -> dict[str, Array]:
-        """Return `image` (B, size, size, 3) uint8 and the columns, (B, ...), sharded over the
-        devices."""
+        """Return `image` (B, size, size, 3) uint8 and columns (B, ...), sharded over devices."""
         batch = self.at(self._next)
         self._next += 1
         return batch
@@ -110,8 +109,7 @@ def dataset(
 
 
 def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
-    """Render the first n examples of a stream into a folder that `data.open("rendered", out)`
-    reads.
+    """Render the first n examples of a stream into a folder, for `data.open("rendered", out)`.
 
     The folder gets `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and
     `recipe.toml`; files with these names are replaced.

@@ -69,16 +69,14 @@ def from_labels(
 def from_rendered(
     assets: SceneAssets, key: Array, shared: tuple[SceneAssets, Array], numbers: Array, payload: None
 ) -> Expression:
-    """Return the expressions with which examples of a stream were rendered; `shared` is its assets
-    and key."""
+    """Return the expressions of a stream's examples; `shared` is its assets and key."""
     face, _ = sample_examples(*shared, numbers).shots["image"]
     return expression_of(face)
 
 
 @lru_cache(maxsize=16)
 def from_fit(config: FitConfig) -> Transfer:
-    """Return the transfer that fits faces to `image` (B, size, size, 3) uint8, or `landmarks` (B,
-    68, 2)."""
+    """Return a transfer that fits `image` (B, size, size, 3) uint8 or `landmarks` (B, 68, 2)."""
 
     def transfer(
         assets: SceneAssets, key: Array, shared: Any, numbers: Array, payload: dict[str, Array]
@@ -135,8 +133,7 @@ def sample_pair(
 
 @lru_cache(maxsize=32)
 def build_program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., dict[str, Array]]:
-    """Return (shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), woman, man, in
-    turn.
+    """Return (shared, numbers (B,), subjects (B,), payload) -> arrays (2 B, ...), by pairs.
 
     The same arguments give the same function object, so that it is compiled once. `shared` is
     (assets, key, what the transfer shares). The arrays are `image` (2 B, size, size, 3) uint8,

@@ -104,8 +104,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
 
 
 def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
-    """Build the assets of the avatars' recipe; ConfigError if the head cannot show it, or no
-    sexes."""
+    """Build the avatars' assets; ConfigError if the head cannot show the recipe, or no sexes."""
     recipe = dataclasses.replace(
         rendered.load_recipe(config.recipe), size=config.size, landmarks=config.landmarks
     )
