@@ -66,8 +66,7 @@ class Dataset:
         source: reads image i.
         columns: arrays (N, ...). Names with a meaning: `label` int32, an index into `labels`, -1 =
             unknown; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
-            (N, U) float32; `identity` int32; `sex` int32, 0 female, 1 male, -1 unknown;
-            `exogenous`.
+            (N, U) float32; `identity` int32; `sex` int32, 0 female, 1 male, -1 unknown.
         labels: class names; expressions by the names of `core.types.EXPRESSIONS`.
         units: numbers of the action units (FACS); () = none.
         report: what was read, what was left out, and why.
@@ -148,8 +147,7 @@ class Dataset:
         """Split at random into two parts, the first with `fraction` of the examples, both in order.
 
         Args:
-            by: a column, such as "identity", no value of which is in both parts. `fraction` is then
-                that of the values.
+            by: a column, such as "identity", whose values are split: none is in both parts.
 
         Raises:
             DataError: no such column, or a fraction outside (0, 1).

@@ -32,8 +32,7 @@ def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, se
     """Draw a random sample of the grid: images (N, size, size, 1), antialiased.
 
     Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are
-    those of the published set. Neighbours in the grid differ by a pixel or less, so with all
-    737,280
+    those of the published set. Neighbours in the grid differ by a pixel or less: with all 737,280,
     each test image would have a near copy in the training part.
 
     Args:

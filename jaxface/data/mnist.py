@@ -91,8 +91,7 @@ def transform_digits(
         seed: of angles and scales.
     Returns:
         images (N copies, 28, 28, 1) and the columns `label`; `identity` int32, the index of the
-        digit (split by it); by `vary`, `rotation` and `scale` int32, the classes, and `degrees` and
-        `size` float32.
+        digit (split by it); by `vary`, classes `rotation` and `scale`, and `degrees` and `size`.
     Raises:
         DataError: an option out of range.
         ShapeError: images and labels that do not match.

@@ -49,9 +49,8 @@ def batches(
         size: pixels along an edge, to which images are resampled; None = as they are.
         workers: threads that read ahead, two batches each; 0 = read on demand.
         epochs: passes over the data; None = endless.
-        remainder: what happens to examples that do not fill the last batch: "drop", or "pad" it
-            with
-            the last one. With "pad" every batch has a `mask` (B,) bool, False for repetitions.
+        remainder: of examples that do not fill the last batch: "drop", or "pad" with the last one;
+            then every batch has a `mask` (B,) bool, False for repetitions.
 
     Raises:
         ConfigError: a number out of range, or with "drop" a data set smaller than a batch.

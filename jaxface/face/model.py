@@ -78,13 +78,11 @@ class FaceModel:
         identity_basis: (V, 3, I) displacement of each identity coefficient.
         expression_basis: (V, 3, E) displacement that each half of the face makes on its own.
         shared_basis: (V, 3, E) displacement that both halves make together and that symmetry
-            therefore never scales (the jaw is one bone); None for a model that does not tell it
-            apart.
+            therefore never scales (the jaw is one bone); None where the model has no such part.
         pose_basis: (V, 3, 9 (J - 1)) pose correctives; the last axis may be 0.
         joint_regressor: (J, V) joints as weighted means of the shaped template's vertices.
         skinning_weights: (V, J), rows sum to one.
-        left_weight: (V,) share of a vertex that belongs to the subject's left, in [0, 1]: 0.5 on
-            the midline.
+        left_weight: (V,) share of a vertex on the subject's left, in [0, 1]: 0.5 on the midline.
         mirror: (V,) int32, the vertex on the other side; None where the mesh is not symmetric.
         uv: (U, 2) texture coordinates in [0, 1], v up; uv_faces: (F, 3) int32 into them.
         appearance: how albedo coefficients become a texture.

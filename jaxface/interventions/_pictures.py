@@ -120,8 +120,7 @@ def grid(
     """Return one person and expression at every pair of levels, (L, T, size, size, 3).
 
     From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has
-    affine fields; where these do not fit, `image` renders. Reverse-mode differentiable as `image`
-    is, at `image`'s cost.
+    affine fields; where these do not fit, `image` renders. Differentiable as `image` is.
 
     Args:
         dose: (L,); time: (T,).

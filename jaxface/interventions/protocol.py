@@ -67,8 +67,7 @@ class Intervention(Protocol):
 
     Attributes:
         name: its key in the registry, and in configs.
-        axes: the dose, which the score is taken along, then time from neutral to the full
-            expression.
+        axes: the dose, which the score is taken along, then time from neutral to full expression.
         probe_levels: doses at which all answers to the full expression are kept.
     """
 
@@ -102,9 +101,7 @@ class Intervention(Protocol):
     def affine_fields(self, head: FaceModel, params: FaceParams) -> Array | None:
         """The fast path: (2, V, 3) metres, unposed; None where it is no such displacement.
 
-        At a grid point the unposed head is moved by `coefficients(dose, time) . fields`, and
-        nothing
-        else is changed.
+        At a grid point the unposed head is moved by `coefficients(dose, time) . fields` alone.
         """
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:

@@ -32,8 +32,7 @@ class Symmetry:
     Attributes:
         side: whose expression is scaled, the subject's own left or right.
         symmetry_steps: S equidistant degrees in [0, 1]; 1 leaves the face as it is.
-        time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry, 1 the full
-            expression.
+        time_steps: T equidistant steps in [0, 1]; 0 is neutral, 1 the full expression.
     """
 
     name: ClassVar[str] = "symmetry"

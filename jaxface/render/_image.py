@@ -101,8 +101,7 @@ def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
 def images(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
     """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
 
-    The texture is made for every picture; for many pictures of one person `prepare` once, then
-    `render_many`.
+    The texture is made for every picture; of one person, `prepare` once, then `render_many`.
 
     Args:
         params: fields with a leading axis B.

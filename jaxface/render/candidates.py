@@ -3,8 +3,7 @@
 The frames have one topology and camera, and all vertices in the convex hull of a few extreme frames
 (`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a hexagon or
 so around its swept corners: a box and three slabs along its own edges. So everything that a frame
-can show is in a list, and a covered pixel has two to five candidates. Built on the device by one
-sort.
+can show is in a list, and a covered pixel has two to five candidates. One sort builds them.
 
     triangle    | 7 9 | 7 | 2 7 9 | 4 |  ...                 entries, pixel by pixel in the image's order
     start         0     2   3       6                        of each pixel

@@ -2,8 +2,7 @@
 
 Each step writes one packed word of 32 bits a sample and lane, and nothing else: XLA's CPU compiler
 makes one loop of all that leads to one output, and computes shared parts anew for a second one. The
-indices into vertex rows are shared by the lanes, so every fetch but the texture's is a row of
-contiguous numbers.
+indices into vertex rows are shared by the lanes, so all fetches but the texture's are contiguous.
 
     word          bits 31                                 0   unit of each field
     visibility    | slot 8 | 2nd weight 12 | 3rd weight 12 |  slot in the pixel's list; 1 / 4095

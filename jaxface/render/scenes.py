@@ -64,8 +64,7 @@ class Framing:
     Attributes:
         height: () height of the image in interocular distances.
         eye_line: () share of the image above the eyes.
-        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it decides the kind
-            of camera.
+        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it picks the kind.
     """
 
     height: Array = _number(HEIGHT)
@@ -80,8 +79,7 @@ class Scene:
     Attributes:
         framing: how the camera is placed when `camera` is None.
         camera: a fixed camera, for all faces alike.
-        light: (9, 1) spherical-harmonics coefficients of white light, or (9, 3) of each channel,
-            as `light.harmonics` orders them.
+        light: (9, 1) coefficients of `light.harmonics` for white light, or (9, 3) by channel.
         background: (3,) sRGB in [0, 1].
         gamma: () display exponent: 2.2 with linear light, 1 as DECA shades.
         size: pixels along an edge of the (square) image.

@@ -15,8 +15,7 @@ _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge
 def fetch(texture: Array, u: Array, v: Array) -> Array:
     """Bilinear samples (..., C) of a texture (H, W, C) at coordinates, clamped at the border.
 
-    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse
-    mode only.
+    Texels are centred at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse mode only.
 
     Args:
         u, v: planes of texture coordinates in [0, 1], v up.
@@ -96,8 +95,7 @@ def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, dept
 
     Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to
     change nothing. Where two neighbouring pixels show different surfaces, a move of the nearer
-    one's boundary by dx repaints dx of a pixel with the difference of their colours; half of it is
-    given to either.
+    one's boundary by dx repaints dx of a pixel with their colours' difference, half for either.
 
     Args:
         colour: (H, W, 3) linear light.

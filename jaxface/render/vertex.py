@@ -150,8 +150,7 @@ def triangle_normals(a: Planes, b: Planes, c: Planes) -> Planes:
 def vertex_normals(vertices: Array, faces: Array) -> Array:
     """Return (V, 3) unit normals: the area-weighted mean of the adjacent triangles' normals.
 
-    Reverse mode only: the gradient, written out, takes a third of the derived one's time on the
-    CPU.
+    Reverse mode only: written out, the gradient takes a third of the derived one's time.
 
     Args:
         vertices: (V, 3).

@@ -21,8 +21,7 @@ def read_folder(
 
     Args:
         split: a folder within `root`, such as "train".
-        classes: "expressions" = folder names are expressions, in any usual spelling; "folders" =
-            folder names are the class names.
+        classes: "expressions", in any usual spelling, or whatever the "folders" are called.
 
     Raises:
         DataError: no such folder, no class folders, no images.

@@ -41,8 +41,7 @@ def read_bp4d(
 ) -> Dataset:
     """Read BP4D (Zhang et al. 2014): tables `AUCoding/F001_T1.csv` (or in `AUCoding/AU_OCC`), whose
     first line holds a cell for the frame and then the numbers of action units, with 0, 1 and 9 =
-    unknown; frames in `Sequences/F001/T1/0001.jpg` (or `2D+3D/...`), whose file names are the
-    frames' numbers.
+    unknown; frames, named by their numbers, in `Sequences/F001/T1/0001.jpg` (or `2D+3D/...`).
 
     Args:
         split: of the subject-exclusive fold `fold` (1 to 3).

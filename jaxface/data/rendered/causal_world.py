@@ -1,9 +1,8 @@
 """A causal world with known truth: action units that cause and inhibit each other, and a rule.
 
-Unit j is present where its log-odds, moved by its causes that are present, pass logistic noise:
+Unit j is present where its log-odds, moved by its present causes, pass logistic noise of scale s:
 
-    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic, s the
-    noise's scale.
+    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic
 """
 
 import itertools

@@ -74,8 +74,7 @@ def examples(shared: tuple[SceneAssets, Array], sampler: Sampler, numbers: Array
 def landmark_columns(assets: SceneAssets, shots: Mapping[str, tuple[Face, SceneParams]]) -> dict[str, Array]:
     """Return the 68 landmarks of each image, (B, 68, 2) float32, if the recipe asks for them.
 
-    `landmarks` are those of the image called `image`, `NAME_landmarks` of others; x right, y down,
-    in widths of the image.
+    `landmarks` of the image `image`, `NAME_landmarks` of others; x right, y down, in widths.
     """
     if not assets.recipe.landmarks:
         return {}

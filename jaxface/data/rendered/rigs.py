@@ -44,14 +44,12 @@ class Rig:
 
     Attributes:
         template: (3 V,) metres.
-        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both
-            together.
+        identity: (3 V, I); own, whole: (3 V, N), what either half does alone and both together.
         left: (V,) share of the subject's left.
         eyes: (2, 3) left and right eye of the template; eyes_identity: (2, 3, I).
         eye_weight: (V, 2) how far a vertex turns with each eye.
-        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the
-            part that the subject's left does for itself; line_own: what both sides do for
-            themselves.
+        line_all, line_left, line_own: (L, N) strength of each expression line by activation: in
+            all, what the subject's left does for itself, and what both sides do for themselves.
         region: (V, L) where a line shows.
         corners: (3, F) vertices of the faces.
         around: (V, D) faces at each vertex; F stands for none.

@@ -21,14 +21,12 @@ class RetargetConfig:
         root: Folder or file of the data set; for a recipe, its name or its TOML file.
         options: NAME=VALUE for the data set's reader, such as split=train.
         expression: Where expressions come from. `labels`: the action units. `fit`: a fit to each
-            image, by its 68 landmarks or else its pixels. `rendered`: the activations that a
-            rendered source was drawn with.
+            image's 68 landmarks or else pixels. `rendered`: a rendered source's own activations.
         landmark_table: Table (CSV) of landmarks for a fit: `path`, as the reader names an image,
             and x_0 ... x_67, y_0 ... y_67 in pixels, as OpenFace and dlib number them.
         subjects: Number of the source's people, at random; 0 = all. Each gets a woman and a man. A
             source without identities is divided at random among this many pairs.
-        images: Number of their images, chosen at random by the seed; each becomes two images. 0 =
-            all. For a recipe: the number of examples.
+        images: Number of their images, at random; each becomes two. 0 = all. Of a recipe: examples.
         recipe: Name or file of the recipe by which avatars are rendered.
         size: Pixels along an edge of the images.
         first: Number of avatar 0 among the recipe's people. Disjoint ranges share no avatar.

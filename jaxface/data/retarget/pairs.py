@@ -38,9 +38,9 @@ class Expression:
 
 
 Transfer = Callable[[SceneAssets, Array, Any, Array, Any], Expression]
-"""(assets of the avatars, key, shared, numbers (B,), payload) -> expressions of the source images
-with
-these numbers, leading axis B. `shared` serves all batches, `payload` one; both differ by transfer.
+"""(assets of the avatars, key, shared, numbers (B,), payload) -> B expressions of source images.
+
+`shared` serves all batches, `payload` one; both differ by transfer.
 """
 
 
@@ -53,8 +53,7 @@ def from_labels(
     action unit is drawn too, once for both avatars of a pair.
 
     Args:
-        payload: `target` (B, A) by `SceneAssets.action_units`: intensities in [0, 1], or -1 =
-            present with unknown intensity.
+        payload: `target` (B, A) by `SceneAssets.action_units`, in [0, 1], or -1 = unknown.
     """
 
     def one(number: Array, target: Array) -> Expression:
@@ -137,8 +136,7 @@ def build_program(transfer: Transfer, first: int, pose: Pose) -> Callable[..., d
 
     The same arguments give the same function object, so that it is compiled once. `shared` is
     (assets, key, what the transfer shares). The arrays are `image` (2 B, size, size, 3) uint8,
-    `activations` (2 B, N), and `shown` (2 B, A), the intensity of each action unit that the image
-    shows.
+    `activations` (2 B, N), and `shown` (2 B, A), each action unit's visible intensity.
     """
 
     def run(shared: Any, numbers: Array, subjects: Array, payload: Any) -> dict[str, Array]:

@@ -44,9 +44,7 @@ class RetargetResult(NamedTuple):
 def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None = None) -> RetargetResult:
     """Render a woman and a man with the expression of every source image, into a folder.
 
-    `data.open("rendered", out)` reads the folder. An unfinished folder is continued; pairs depend
-    on
-    the config and the source only.
+    `data.open("rendered", out)` reads the folder. An unfinished folder is continued.
 
     Columns: `pair` int32 (index of the source image in its data set), `sex` (0 female, 1 male),
     `identity` (avatars 2 s and 2 s + 1 are the woman and the man of the s-th chosen person),
@@ -55,8 +53,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     the image shows them, `activations` of the head's facial units, and, if asked for, `landmarks`.
 
     Raises:
-        ConfigError, DataError: the source or the recipe cannot be used, or the head lacks what they
-            need; nothing is written then.
+        ConfigError, DataError: the source, recipe or head cannot be used; nothing is written.
         StoreError: the folder belongs to something else.
     """
     out, meter = Path(out), progress or NullProgress()

@@ -33,8 +33,7 @@ class RetargetSource(NamedTuple):
         dataset: these M images; their columns alone for a recipe.
         numbers: (M,) int32 their indices in the whole data set, ascending.
         subject: (M,) int32 index of each image's person in `people`.
-        people: (S,) int32 `identity` of the chosen people in the data set; -1 = it has no
-            identities.
+        people: (S,) int32 `identity` of the chosen people in the data set, -1 without.
         stream: assets and stream's key of a source that jaxface rendered; None for others.
         landmarks: (M, 68, 2) in pixels, from the user's table; None without one.
     """
