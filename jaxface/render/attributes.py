@@ -75,12 +75,6 @@ def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Ar
     return Surface(u, v, at_pixels, x, y, depth)
 
 
-def _forward(
-    screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array
-) -> tuple[Surface, tuple[Corners, tuple[Array, ...], Mesh, Array]]:
-    return surface(screen, values, mesh, triangle), (screen, values, mesh, triangle)
-
-
 def _backward(
     residuals: tuple[Corners, tuple[Array, ...], Mesh, Array], cotangent: Surface
 ) -> tuple[Corners, tuple[Array, ...], None, None]:
@@ -140,7 +134,7 @@ def _backward(
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 
 
-surface.defvjp(_forward, _backward)
+surface.defvjp(lambda *arguments: (surface(*arguments), arguments), _backward)
 
 
 def _weights(screen: Corners, mesh: Mesh, index: Array, hit: Array) -> tuple[Corners, Corners, Array, Array]:

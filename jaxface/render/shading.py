@@ -55,10 +55,6 @@ def _texels(texture: Array, first: Array) -> tuple[Array, ...]:
     return tuple(rows[first + step] for step in _steps(texture))
 
 
-def _fetch_forward(texture: Array, u: Array, v: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    return fetch(texture, u, v), (texture, u, v)
-
-
 def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
     texture, u, v = residuals
     height, width, channels = texture.shape
@@ -80,7 +76,7 @@ def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> 
     return total.reshape(texture.shape), du, dv
 
 
-fetch.defvjp(_fetch_forward, _fetch_backward)
+fetch.defvjp(lambda *arguments: (fetch(*arguments), arguments), _fetch_backward)
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -106,12 +102,6 @@ def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, dept
     return colour
 
 
-def _silhouettes_forward(
-    colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array
-) -> tuple[Array, tuple[Array, ...]]:
-    return colour, (colour, u, v, depth)
-
-
 def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tuple[Array | None, ...]:
     _, u, v, depth = residuals
     active = jnp.any(cotangent != 0.0)
@@ -119,7 +109,9 @@ def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tup
     return cotangent, jnp.zeros_like(u), jnp.zeros_like(v), dx, dy, jnp.zeros_like(depth)
 
 
-move_silhouettes.defvjp(_silhouettes_forward, _silhouettes_backward)
+move_silhouettes.defvjp(
+    lambda colour, u, v, x, y, depth: (colour, (colour, u, v, depth)), _silhouettes_backward
+)
 
 
 def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotangent: Array) -> Array:
