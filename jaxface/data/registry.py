@@ -8,15 +8,15 @@ from typing import Any
 from jaxface.core.errors import ConfigError, DataError, suggestion
 from jaxface.data import dsprites, mnist
 from jaxface.data.dataset import Dataset
-from jaxface.data.readers import affectnet, affwild2, expw, fer2013, folder, rafdb, subjects
+from jaxface.data.readers import affectnet, affwild2, fer2013, photographs, subjects
 from jaxface.data.rendered import streams
 
 READERS: dict[str, tuple[Callable[..., Dataset], str]] = {
-    "folder": (folder.read_folder, "a folder of class folders"),
-    "rafdb": (rafdb.read_rafdb, "RAF-DB: EmoLabel/list_patition_label.txt and Image/"),
+    "folder": (photographs.read_folder, "a folder of class folders"),
+    "rafdb": (photographs.read_rafdb, "RAF-DB: EmoLabel/list_patition_label.txt and Image/"),
     "affectnet7": (affectnet.read_affectnet7, "AffectNet without contempt, either layout"),
     "affectnet8": (affectnet.read_affectnet8, "AffectNet with contempt, either layout"),
-    "expw": (expw.read_expw, "ExpW: label/label.lst and image/origin/"),
+    "expw": (photographs.read_expw, "ExpW: label/label.lst and image/origin/"),
     "fer2013": (fer2013.read_fer2013, "FER2013: fer2013.csv or class folders"),
     "ferplus": (fer2013.read_ferplus, "FER+: fer2013new.csv beside fer2013.csv"),
     "affwild2": (affwild2.read_affwild2, "Aff-Wild2's expressions, cropped_aligned/"),

@@ -14,12 +14,13 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxface.core.errors import DataError
+from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.data.dataset import Dataset
 from jaxface.data.readers import common
-from jaxface.data.readers.folder import read_folder
+from jaxface.data.readers.photographs import read_folder
 from jaxface.data.sources import Check
 
-LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+LABELS = (*BASE_EXPRESSIONS, "neutral")
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 _NO_FACE = ("unknown", "NF")
 _TABLES = ("fer2013.csv", "icml_face_data.csv")
