@@ -79,11 +79,7 @@ def render_many(head: FaceModel, person: Prepared, expression: Array, pose: Arra
     Args:
         expression: (B, E); pose: (B, J, 3).
     """
-
-    def one(varying: tuple[Array, Array]) -> Array:
-        return render_expression(head, person, *varying, scene)
-
-    return map_pictures(one, (expression, pose))
+    return map_pictures(lambda case: render_expression(head, person, *case, scene), (expression, pose))
 
 
 def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:

@@ -44,9 +44,7 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
         pose: (J, 3).
     """
 
-    def pose_vertices(rest: Array) -> Array:
-        return geometry.skin(head, rest, joints, pose)
-
+    pose_vertices = partial(geometry.skin, head, joint_positions=joints, pose=pose)
     first, second = fields
     still, by_first = jax.jvp(pose_vertices, (neutral,), (first,))
     by_second = jax.jvp(pose_vertices, (neutral,), (second,))[1]

@@ -126,7 +126,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = materialize(partial(_each_at_corners, ids), (x, y, inverse_w))
+    xs, ys, ws = materialize(lambda *each: [at_corners(ids, one) for one in each], x, y, inverse_w)
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     mask = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
     mask &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
@@ -220,10 +220,6 @@ def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
     depth = (e0 * depths[0] + e1 * depths[1] + e2 * depths[2]) / jnp.where(inside, total, 1.0)
     pixel = jnp.where(number < pairs, y * size + x, 0.0).astype(jnp.int32)
     return pixel, jnp.where(inside, depth, jnp.inf)
-
-
-def _each_at_corners(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
-    return tuple(at_corners(ids, column) for column in columns)
 
 
 def _extent(corners: Corners, size: int) -> tuple[Array, Array]:

@@ -117,13 +117,8 @@ move_silhouettes.defvjp(
 def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotangent: Array) -> Array:
     """The loss's slope in each pixel's position along one axis of the image."""
     count = depth.shape[axis]
-
-    def first(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis)
-
-    def second(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 1, count, axis=axis)
-
+    first = partial(jax.lax.slice_in_dim, start_index=0, limit_index=count - 1, axis=axis)
+    second = partial(jax.lax.slice_in_dim, start_index=1, limit_index=count, axis=axis)
     jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v))) > _JUMP
     change = 0.5 * _dot(first(colour) - second(colour), first(cotangent) + second(cotangent))
     mine = first(depth) <= second(depth)
