@@ -105,6 +105,10 @@ def _maps(
         yield ReportFigure(f"{kind}-{name}", name, figures.colour(index), figure, description)
 
 
+_NULL_SHUFFLES = 10
+"""Times the shuffles of the test: Fig. 6 has 100,000."""
+
+
 def nulls(result: AuditResult, identity: int = 0) -> Iterator[ReportFigure]:
     """Yield Fig. 6 for each classifier: one person's scores among the scores of shuffled answers."""
     config = result.config
@@ -117,6 +121,7 @@ def nulls(result: AuditResult, identity: int = 0) -> Iterator[ReportFigure]:
         null = null_scores(
             cells["probability"].values,
             jax.random.key(config.seed),
+            _NULL_SHUFFLES * config.permutations,
             scheme=config.scheme,
             estimator=config.estimator,
             unit=config.unit,

@@ -244,6 +244,9 @@ def _count_exceeding(shuffles: Array, parts: Array, statistic: Array, ties: Arra
     return jnp.sum(exceeds & mask[:, None], axis=0, dtype=jnp.int32)
 
 
+_NULL_CHUNK = 2000
+
+
 def null_scores(
     surface: np.ndarray | Array,
     key: Array,
@@ -260,6 +263,20 @@ def null_scores(
         scheme: a name in `SCHEMES`.
         estimator, unit: as in `symmetry_score`; the scheme's own estimator wins.
     """
+    if count > _NULL_CHUNK:  # 100,000 shuffles of 10 x 90 answers would be 720 MB
+        starts = range(0, count, _NULL_CHUNK)
+        chunks = [
+            null_scores(
+                surface,
+                jax.random.fold_in(key, start),
+                min(_NULL_CHUNK, count - start),
+                scheme,
+                estimator,
+                unit,
+            )
+            for start in starts
+        ]
+        return np.concatenate(chunks, axis=-1)
     values = np.asarray(surface, dtype=np.float64)
     steps, times = values.shape[-2:]
     entry = SCHEMES[scheme]
