@@ -20,26 +20,24 @@ from jaxface.core.unpickle import Allowed, StatefulInert, UnsafePickle, as_tuple
 OpenStorage = Callable[[str, np.dtype, int], Storage]
 """(key, element type, number of elements) -> the range of the file."""
 
-_ELEMENTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "Float": np.float32,
-        "Double": np.float64,
-        "Half": np.float16,
-        "BFloat16": ml_dtypes.bfloat16,
-        "Long": np.int64,
-        "Int": np.int32,
-        "Short": np.int16,
-        "Char": np.int8,
-        "Byte": np.uint8,
-        "Bool": np.bool_,
-    }
-)
 _STORAGES = {
     "float32": "Float",
     "float64": "Double",
     "float16": "Half",
     "bfloat16": "BFloat16",
     "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
+    "bool": "Bool",
+}
+"""Of a tensor's type, the class of its storage."""
+
+_ELEMENTS = {
+    alias: np.dtype(getattr(ml_dtypes, name, name))  # NumPy lacks bfloat16
+    for name, storage in _STORAGES.items()
+    for alias in (name, f"{storage}Storage")
 }
 # Names of the standard library in real checkpoints; all of them become stand-ins.
 _HARMLESS = frozenset(
@@ -144,8 +142,7 @@ def _kind(module: str, name: str) -> type[StandIn]:
 
 
 def _element(name: str) -> type[_Element]:
-    element = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_STORAGES.get(name, ""))
-    return type(name, (_Element,), {"dtype": None if element is None else np.dtype(element)})
+    return type(name, (_Element,), {"dtype": _ELEMENTS.get(name)})
 
 
 def _is_harmless(module: str, name: str) -> bool:

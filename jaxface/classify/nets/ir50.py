@@ -3,20 +3,14 @@
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, PReLU
+from jaxface.classify.nets.torch_layout import numbered
 from jaxface.core.types import Array
 
 TORCH_NAMES = (
-    (r"\.input_layer\.0\.", ".stem."),
-    (r"\.input_layer\.1\.", ".stem_norm."),
-    (r"\.input_layer\.2\.", ".stem_prelu."),
+    *numbered(r"\.input_layer", ".", {0: "stem", 1: "stem_norm", 2: "stem_prelu"}),
     (r"\.body([123])\.", r".stage\1."),
-    (r"\.res_layer\.0\.", ".norm."),
-    (r"\.res_layer\.1\.", ".first."),
-    (r"\.res_layer\.2\.", ".prelu."),
-    (r"\.res_layer\.3\.", ".second."),
-    (r"\.res_layer\.4\.", ".second_norm."),
-    (r"\.shortcut_layer\.0\.", ".shortcut."),
-    (r"\.shortcut_layer\.1\.", ".shortcut_norm."),
+    *numbered(r"\.res_layer", ".", {0: "norm", 1: "first", 2: "prelu", 3: "second", 4: "second_norm"}),
+    *numbered(r"\.shortcut_layer", ".", {0: "shortcut", 1: "shortcut_norm"}),
 )
 """Published names of its parts, for the `rename` of a net that contains one."""
 

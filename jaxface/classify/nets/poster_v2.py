@@ -9,12 +9,11 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify.nets import attention, ir50, mobile_facenet
-from jaxface.classify.nets.attention import Block
+from jaxface.classify.nets.attention import Block, WindowCrossAttention
 from jaxface.classify.nets.ir50 import Ir50
 from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise
 from jaxface.classify.nets.mobile_facenet import MobileFaceNet
-from jaxface.classify.nets.torch_layout import TorchLayout
-from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 WIDTH = 768  # of the tokens
@@ -29,8 +28,7 @@ TORCH = TorchLayout(
         (r"^conv1\.", "shrink28."),
         (r"^conv2\.", "shrink14."),
         (r"^conv3\.", "shrink7."),
-        (r"^embed_q\.0\.", "embed28_first."),
-        (r"^embed_q\.1\.", "embed28."),
+        *numbered("^embed_q", "", {0: "embed28_first", 1: "embed28"}),
         (r"^embed_k\.0\.", "embed14."),
         (r"^embed_v\.proj\.", "embed7."),
         (r"^ffn([123])\.norm\.", r"ffn\1.mlp_norm."),

@@ -7,7 +7,7 @@ from flax import nnx
 
 from jaxface.classify.nets.layers import Convolution, Dense
 from jaxface.classify.nets.pooling import max_pool
-from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions
@@ -23,9 +23,7 @@ TORCH = TorchLayout(
             for stage, first in enumerate(_FIRST)
             for number in range(STAGES[stage][1])
         ),
-        (r"^classifier\.0\.", "top.hidden.0."),
-        (r"^classifier\.3\.", "top.hidden.1."),
-        (r"^classifier\.6\.", "top.head."),
+        *numbered("^classifier", "top.", {0: "hidden.0", 3: "hidden.1", 6: "head"}),
     ),
     flatten_shapes={"top.hidden.0": (STAGES[-1][0], EDGE, EDGE)},
 )

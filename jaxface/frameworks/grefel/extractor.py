@@ -11,11 +11,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.attention import Block, attend, relative_position_bias
+from jaxface.classify.nets.attention import Block, WindowCrossAttention, attend, relative_position_bias
 from jaxface.classify.nets.ir50 import Ir50
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout, LayerNorm, Pointwise, PReLU
 from jaxface.classify.nets.mobile_facenet import MobileFaceNet
-from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
 from jaxface.core.types import Array
 from jaxface.frameworks.grefel.config import SmallConfig
 
