@@ -59,12 +59,12 @@ def test_kci_is_the_references(golden, kind: str) -> None:
 def test_hsic_statistics_are_the_references(golden, kind: str) -> None:
     data = common.samples(*triple(golden, kind))
     forms = {
-        "stat": chsic.Residual(data, 1e-3, both=False),
-        "stat_norm": chsic.Normalised(data, 1e-3),
-        "stat_kcit": chsic.Residual(data, 1e-3, both=True),
+        "stat": chsic.residual(data, 1e-3, both=False),
+        "stat_norm": chsic.normalised(data, 1e-3),
+        "stat_kcit": chsic.residual(data, 1e-3, both=True),
     }
     for name, form in forms.items():
-        np.testing.assert_allclose(form.statistic, golden[f"{kind}/chsic/{name}"], rtol=RELATIVE)
+        np.testing.assert_allclose(form.value, golden[f"{kind}/chsic/{name}"], rtol=RELATIVE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,9 +102,9 @@ def test_hsic_p_is_the_references(golden, kind: str, key) -> None:
     if not kind.endswith(("label_200", "binary_200")):
         data = common.samples(x, y, z)._replace(classes=None)
         blocks = (common.ranks(z, np.random.default_rng(0)) // 10).ravel()
-        form = chsic.Residual(data, 1e-3, both=False)
+        form = chsic.residual(data, 1e-3, both=False)
         orders = np.concatenate(list(shuffle.orders(key, jnp.asarray(blocks), 200)))
-        p_value = common.permutation_p_value(form.statistic, form.shuffled(jnp.asarray(orders)))
+        p_value = common.permutation_p_value(form.value, form.shuffled(jnp.asarray(orders)))
     else:
         p_value = stats.chsic(x, y, z, key).p_value
     expected = float(golden[f"{kind}/chsic/p"])
@@ -139,9 +139,9 @@ def test_shuffled_hsic_is_its_definition(conditional: bool) -> None:
     data = common.samples(x + z, y + z, z if conditional else None)
     orders = np.stack([np.arange(n), rng.permutation(n)])
     forms = [
-        chsic.Residual(data, ridge, both=False),
-        chsic.Normalised(data, ridge),
-        chsic.Residual(data, ridge, both=True),
+        chsic.residual(data, ridge, both=False),
+        chsic.normalised(data, ridge),
+        chsic.residual(data, ridge, both=True),
     ]
     identity, centre = np.eye(n), np.eye(n) - 1 / n
     k_x, k_y, k_z = chsic._grams(data)
@@ -158,7 +158,7 @@ def test_shuffled_hsic_is_its_definition(conditional: bool) -> None:
         for form, value in zip(forms, expected, strict=True):
             assert form.shuffled(jnp.asarray(orders))[index] == pytest.approx(value, rel=1e-4)
             if index == 0:
-                assert form.statistic == pytest.approx(value, rel=RELATIVE)
+                assert form.value == pytest.approx(value, rel=RELATIVE)
 
 
 def test_classes_are_shuffled_uniformly_and_keep_apart() -> None:

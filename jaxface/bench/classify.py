@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface import classify
-from jaxface.bench.harness import measure
+from jaxface.bench.harness import measure, per_image
 from jaxface.classify.loading import build
 from jaxface.classify.registry import folders
 
@@ -51,9 +51,7 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
                         "name": f"{name}/{kind}",
                         "batch": batch,
                         "size": size,
-                        **timing,
-                        "images_per_s": batch / timing["run_s"],
-                        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / batch,
+                        **per_image(batch, timing),
                     }
 
 

@@ -31,6 +31,22 @@ class Command(Protocol):
     def config(self) -> str | None: ...
 
 
+@dataclass(frozen=True)
+class Configured:
+    """A command whose settings may come from a file."""
+
+    config: str | None = None
+    """TOML file with these settings; flags override it."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A command that shows its progress."""
+
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print no progress to stderr."""
+
+
 T = TypeVar("T")
 C = TypeVar("C", bound=Command)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
@@ -14,7 +14,7 @@ from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(options.Quiet):
     """Write the HTML report of a finished run and print its scores, or compare two runs."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -29,9 +29,6 @@ class Report:
     figures: Literal["none", "paper"] = "none"
     """paper: also write every figure as PNG and SVG, every table as CSV and LaTeX, and methods.txt, into
     figures/ beside the report."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -15,7 +15,7 @@ Checks that span several fields stay in `__post_init__`, with `require`.
 import math
 import types
 import typing
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,13 +90,13 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
         return
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
-        for passes, rule in _bounds(constraint, number):
-            # NaN fails every comparison; infinity is no setting either.
-            require(passes and math.isfinite(number), where, value, rule)
+        passes, rule = _bounds(constraint, number)
+        # NaN fails every comparison; infinity is no setting either.
+        require(passes and math.isfinite(number), where, value, rule)
 
 
-def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
-    """(passes, rule) of the bounds that a constraint sets; one rule for an interval."""
+def _bounds(constraint: Any, number: float) -> tuple[bool, str]:
+    """Whether a number is within the bounds of a constraint, and their rule in words."""
     ge, gt, le, lt = (getattr(constraint, name, None) for name in ("ge", "gt", "le", "lt"))
     passes = (
         (ge is None or number >= ge)
@@ -106,11 +106,10 @@ def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
     )
     low, high = _text(ge if gt is None else gt), _text(le if lt is None else lt)
     if low and high:
-        yield passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
-    elif low:
-        yield passes, f"{'at least' if gt is None else 'more than'} {low}"
-    elif high:
-        yield passes, f"{'at most' if lt is None else 'less than'} {high}"
+        return passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
+    if low:
+        return passes, f"{'at least' if gt is None else 'more than'} {low}"
+    return passes, f"{'at most' if lt is None else 'less than'} {high}"
 
 
 def _text(bound: float | None) -> str:

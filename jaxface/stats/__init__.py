@@ -1,6 +1,5 @@
 """Statistics on arrays: scores, permutation tests, multiple testing, intervals."""
 
-from jaxface.stats.bootstrap import Interval, mean_interval
 from jaxface.stats.independence import (
     IndependenceResult,
     MajorityResult,
@@ -12,9 +11,9 @@ from jaxface.stats.independence import (
 )
 from jaxface.stats.multiple import CORRECTIONS, adjust, benjamini_hochberg, holm
 from jaxface.stats.permutation import SCHEMES, PermutationResult, null_scores, permutation_test
+from jaxface.stats.population import Interval, mean_interval, sign_flip_test
 from jaxface.stats.regression import WindowRegression, window_regression
 from jaxface.stats.score import ESTIMATORS, population_score, symmetry_score
-from jaxface.stats.sign_flip import sign_flip_test
 
 __all__ = [
     "CORRECTIONS",

@@ -54,15 +54,8 @@ def permutation_test(
 ) -> PermutationResult:
     """Two-sided permutation test of the symmetry score of each surface.
 
-    * "per-time" is the paper's Algorithm 1: within each time step the S answers are shuffled, independently
-      of the other time steps. It takes neighbouring time steps for independent evidence: a face whose
-      answers differ between symmetry steps by an offset that is the same at all times, in no order, is
-      "significant" in about 84 % of cases.
-    * "whole-row" exchanges whole curves over time: the null is held exactly. With the paper's score, which
-      sees four rows, 5,040 arrangements of ten rows are all there are, and of a perfectly linear surface
-      13 % are beyond the observed one (16 % with ties): it cannot reach .05 there.
-    * "slope" exchanges whole curves and looks at all of them, by their least-squares slope over symmetry:
-      the null held exactly, and p < .001 for a linear surface. This is what we recommend.
+    `SCHEMES` describes the schemes and their limits, docs/statistics.md how often each is wrong. We
+    recommend "slope"; "per-time" is the paper's Algorithm 1.
 
     Args:
         surface: (..., S, T), S >= 2; any float type.

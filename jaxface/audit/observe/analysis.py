@@ -13,7 +13,7 @@ from jaxface.audit.observe.sampling import Samples, groups, select
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
-from jaxface.stats.independence._majority import TESTS
+from jaxface.stats.independence import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
 FEWEST = 20  # samples that a test of independence needs

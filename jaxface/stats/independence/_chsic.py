@@ -12,7 +12,8 @@ a fixed matrix against the Gram matrix of the shuffled Y, and all that is invert
 least n ridge, so that rounding stays far below the spread of the null.
 """
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -89,62 +90,64 @@ def chsic(
         shuffle_groups = common.nearest(
             common.largest_difference(common.ranks(data.z, rng)), shuffle_neighbours
         )
-    statistic = Normalised(data, ridge) if form == "normalised" else Residual(data, ridge, form == "residuals")
-    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), permutations)
-    null = np.concatenate([statistic.shuffled(orders) for orders in shuffles])[:permutations]
-    tie = _TIE * abs(statistic.statistic)
-    return IndependenceResult(statistic.statistic, common.permutation_p_value(statistic.statistic, null, tie))
+    if form == "normalised":
+        value, shuffled = normalised(data, ridge)
+    else:
+        value, shuffled = residual(data, ridge, both=form == "residuals")
+    null = shuffle.null(shuffled, k_null, shuffle_groups, permutations)
+    return IndependenceResult(value, common.permutation_p_value(value, null, tie=_TIE * abs(value)))
 
 
-class Residual:
-    """The forms "hilbert-schmidt" and "residuals": a sum of fixed weights times Y's Gram matrix.
-
-    Attributes:
-        statistic: of the samples as they are, float64.
-    """
-
-    def __init__(self, data: Samples, ridge: float, both: bool) -> None:
-        """Regress on Z, once; `both` leaves the residual of B too, not of A alone."""
-        n = len(data.x)
-        x, y, z = _grams(data)
-        residual = common.ridge_residual(common.centred(z), n * ridge)
-        if both:
-            residual = residual @ residual  # tr[Q A Q Q B Q] = tr[Q^2 A Q^2 B]
-        weights = common.centred(residual @ common.centred(x * z) @ residual) * z / n**2
-        self.statistic = float(np.sum(weights * y))
-        self._fixed = _single(weights), _single(y)
-
-    def shuffled(self, orders: Array) -> np.ndarray:
-        """(B,) statistics for Y[orders[b]]; orders (B, n) int32."""
-        return np.asarray(_sums(orders, *self._fixed), np.float64)
-
-
-class Normalised:
-    """The form "normalised": fixed weights times R_B, kept as factors of low rank.
+class Statistic(NamedTuple):
+    """A form of the statistic, with all that does not depend on Y's order computed once.
 
     Attributes:
-        statistic: of the samples as they are, float64.
+        value: of the samples as they are, float64.
+        shuffled: orders (B, n) int32 -> (B,) float64 values for Y[orders[b]].
     """
 
-    def __init__(self, data: Samples, ridge: float) -> None:
-        """Compute what does not depend on Y's order, once."""
-        x, y, z = _grams(data)
-        self._ridge = ridge * len(x)
-        r_x, r_y, r_z = (
-            np.eye(len(x)) - common.ridge_residual(common.centred(gram), self._ridge)
-            for gram in (x * z, y * z, z)
-        )
-        product = r_x @ r_z
-        weights = r_x - product - product.T + r_z @ product
-        self.statistic = float(np.sum(r_y * weights))
-        values, vectors = np.linalg.eigh(weights)
-        large = np.abs(values) > _SMALL * np.abs(values).max()
-        factors = vectors[:, large] * np.sqrt(np.abs(values[large]))
-        self._fixed = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
+    value: float
+    shuffled: Callable[[Array], np.ndarray]
 
-    def shuffled(self, orders: Array) -> np.ndarray:
-        """(B,) statistics for Y[orders[b]]; orders (B, n) int32."""
-        return np.asarray(_residual_sums(orders, *self._fixed, self._ridge), np.float64)
+
+def residual(data: Samples, ridge: float, both: bool) -> Statistic:
+    """The forms "hilbert-schmidt" and "residuals": fixed weights times Y's Gram matrix, summed.
+
+    Args:
+        both: take the residual of B too, not of A alone.
+    """
+    n = len(data.x)
+    x, y, z = _grams(data)
+    projection = common.ridge_residual(common.centred(z), n * ridge)
+    if both:
+        projection = projection @ projection  # tr[Q A Q Q B Q] = tr[Q^2 A Q^2 B]
+    weights = common.centred(projection @ common.centred(x * z) @ projection) * z / n**2
+    fixed = _single(weights), _single(y)
+
+    def shuffled(orders: Array) -> np.ndarray:
+        return np.asarray(_sums(orders, *fixed), np.float64)
+
+    return Statistic(float(np.sum(weights * y)), shuffled)
+
+
+def normalised(data: Samples, ridge: float) -> Statistic:
+    """The form "normalised": fixed weights times R_B, kept as factors of low rank."""
+    x, y, z = _grams(data)
+    scale = ridge * len(x)
+    r_x, r_y, r_z = (
+        np.eye(len(x)) - common.ridge_residual(common.centred(gram), scale) for gram in (x * z, y * z, z)
+    )
+    product = r_x @ r_z
+    weights = r_x - product - product.T + r_z @ product
+    values, vectors = np.linalg.eigh(weights)
+    large = np.abs(values) > _SMALL * np.abs(values).max()
+    factors = vectors[:, large] * np.sqrt(np.abs(values[large]))
+    fixed = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
+
+    def shuffled(orders: Array) -> np.ndarray:
+        return np.asarray(_residual_sums(orders, *fixed, scale), np.float64)
+
+    return Statistic(float(np.sum(r_y * weights)), shuffled)
 
 
 def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

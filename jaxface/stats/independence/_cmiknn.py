@@ -72,8 +72,7 @@ def cmiknn(
     shuffle_groups = (
         data.classes if data.classes is not None else common.nearest(estimate.z, shuffle_neighbours)
     )
-    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), surrogates)
-    null = np.concatenate([estimate.information(orders) for orders in shuffles])[:surrogates]
+    null = shuffle.null(estimate.information, k_null, shuffle_groups, surrogates)
     statistic = float(estimate.information(jnp.arange(n, dtype=jnp.int32)[None])[0])
     # Rounding of float64 means, which is far below any difference of counts.
     return IndependenceResult(statistic, common.permutation_p_value(statistic, null, tie=1e-12))

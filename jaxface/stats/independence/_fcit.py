@@ -53,7 +53,7 @@ def fcit(
     if x_columns.shape[1] < target.shape[1]:
         x_columns, target = target, x_columns
     # Trees do not mind scales, but scikit-learn's hold their inputs in float32.
-    x_columns, target, without = (_standardised(values) for values in (x_columns, target, data.z))
+    x_columns, target, without = map(common.standardised, (x_columns, target, data.z))
     with_x = np.hstack([x_columns, without])
     test_size = min(max(1, int(np.ceil(test_share * len(target)))), len(target) - 2)
     unconditional = without.shape[1] == 0
@@ -80,10 +80,6 @@ def vote(without: np.ndarray, with_x: np.ndarray) -> IndependenceResult:
     mean = excess.mean()
     statistic = mean / spread if spread > 0 else np.copysign(np.inf, mean) if mean else 0.0
     return IndependenceResult(float(statistic), float(stdtr(len(excess) - 1, -statistic)))
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean(0)) / values.std(0)
 
 
 def _chosen(inputs: np.ndarray, target: np.ndarray, test_size: int, rng: np.random.Generator) -> int | float:

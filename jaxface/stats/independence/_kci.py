@@ -45,7 +45,7 @@ def kci(
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL
-    first, second, conditions = (_standardised(values) for values in (data.x, data.y, data.z))
+    first, second, conditions = (common.standardised(values, ddof=1) for values in (data.x, data.y, data.z))
     n, dims = len(conditions), conditions.shape[1]
     empirical = (
         _WIDTHS[dims > 0][np.searchsorted((200, 1200), n, side="right")] if widths == "empirical" else None
@@ -77,10 +77,6 @@ def _gamma_tail(statistic: float, mean: float, variance: float) -> float:
     from scipy.special import gammaincc
 
     return float(gammaincc(mean**2 / variance, statistic * mean / variance))  # 1 - cdf would end at 1e-16
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean(0)) / values.std(0, ddof=1)
 
 
 def _without_small(gram: np.ndarray) -> np.ndarray:
