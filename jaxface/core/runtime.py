@@ -23,8 +23,7 @@ def enable_compile_cache() -> Path:
     import jax
 
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    path = os.environ.get("JAX_COMPILATION_CACHE_DIR") or f"{cache}/jaxface/jit"
-    path = Path(path).expanduser()
+    path = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or f"{cache}/jaxface/jit").expanduser()
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

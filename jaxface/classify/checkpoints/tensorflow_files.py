@@ -14,7 +14,6 @@ from jaxface.classify.checkpoints.tensor import reading
 from jaxface.core.errors import CheckpointError
 
 _LARGEST = 1 << 31  # bytes that the arrays of a file may claim together
-_DEEPEST = 32
 _TYPES = {name: np.dtype(name) for name in ("float32", "int32", "uint8", "uint16", "float16")}
 
 
@@ -32,26 +31,16 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
         raise CheckpointError(f"{path} is HDF5, which needs h5py: pip install 'jaxface[hdf5]'") from None
     with reading(path, "readable HDF5 file of weights"), h5py.File(path, "r") as file:
         root = file.get("model_weights", file)
-        datasets = dict(_datasets(h5py, root, 0))
+        datasets: dict[str, Any] = {}
+
+        def collect(_: str, member: Any) -> None:
+            if isinstance(member, h5py.Dataset) and not (member.external or member.is_virtual):
+                datasets[_keras_name(member.name)] = member
+
+        root.visititems(collect)  # hard links alone, each once
         if sum(dataset.nbytes for dataset in datasets.values()) > _LARGEST:
             raise ValueError("arrays that claim more than 2 GB")
         return {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
-
-
-def _datasets(h5py: Any, group: Any, depth: int) -> list[tuple[str, Any]]:
-    """(layer/array, dataset) of everything in the file itself; Keras repeats the layer's name inside."""
-    datasets: list[tuple[str, Any]] = []
-    if depth > _DEEPEST:
-        raise ValueError("groups without end")
-    for name in group:
-        if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            continue
-        member = group[name]
-        if isinstance(member, h5py.Group):
-            datasets += _datasets(h5py, member, depth + 1)
-        elif isinstance(member, h5py.Dataset) and not member.external and not member.is_virtual:
-            datasets.append((_keras_name(member.name), member))
-    return datasets
 
 
 def _keras_name(path: str) -> str:

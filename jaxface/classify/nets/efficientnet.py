@@ -83,7 +83,7 @@ class EfficientNet(nnx.Module):
     """(B, S, S, 3) -> logits (B, K) and maps: `stem`, `stage0` ... `stage6`, `last`, `embedding`.
 
     Args:
-        width, depth: the compound scaling's factors of channels and of blocks; 1 and 1 is B0.
+        width, depth: the compound scaling's factors of channels and of blocks; B0 has 1 and 1, B2 1.1 and 1.2.
     """
 
     def __init__(self, classes: int, *, width: float = 1.0, depth: float = 1.0, rngs: nnx.Rngs) -> None:
@@ -113,16 +113,6 @@ class EfficientNet(nnx.Module):
         maps = taps["last"] = jax.nn.silu(self.last_norm(self.last(maps)))
         taps["embedding"] = maps.mean((1, 2))
         return self.head(taps["embedding"]), taps
-
-
-def efficientnet_b0(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
-    """EfficientNet-B0, on 224 x 224 RGB."""
-    return EfficientNet(classes, rngs=rngs)
-
-
-def efficientnet_b2(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
-    """EfficientNet-B2, on 260 x 260 RGB."""
-    return EfficientNet(classes, width=1.1, depth=1.2, rngs=rngs)
 
 
 def _channels(count: int, width: float) -> int:

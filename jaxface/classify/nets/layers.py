@@ -68,10 +68,10 @@ class Pointwise(nnx.Module):
 
 
 class Separable(nnx.Module):
-    """A depthwise convolution and a pointwise one; `depthwise` (height, width, in), `pointwise` (in, out)."""
+    """A depthwise convolution and a pointwise one; `depthwise` (3, 3, in), `pointwise` (in, out)."""
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, *, bias: bool = True, rngs: nnx.Rngs) -> None:
-        self.depthwise = nnx.Param(_kernel(rngs.params(), (size, size, inputs)))
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, rngs: nnx.Rngs) -> None:
+        self.depthwise = nnx.Param(_kernel(rngs.params(), (3, 3, inputs)))
         self.pointwise = nnx.Param(_kernel(rngs.params(), (inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 

@@ -31,13 +31,12 @@ TORCH = TorchLayout(
 
 
 class VggEncoder(nnx.Module):
-    """(B, H, W, channels) -> the maps after each stage's pooling, the last (B, H / 32, W / 32, 512)."""
+    """(B, H, W, 3) -> the maps after each stage's pooling, the last (B, H / 32, W / 32, 512)."""
 
-    def __init__(
-        self, channels: int = 3, stages: tuple[tuple[int, int], ...] = STAGES, *, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.convs: nnx.List[nnx.List[Convolution]] = nnx.List()
-        for width, count in stages:
+        channels = 3
+        for width, count in STAGES:
             inputs = (channels, *(width,) * (count - 1))
             self.convs.append(nnx.List([Convolution(before, width, rngs=rngs) for before in inputs]))
             channels = width
