@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import Convolution, Dense, Depthwise, LayerNorm
+from jaxface.classify.nets.layers import Convolution, Dense, Depthwise, LayerNorm, in_turn
 from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
@@ -101,8 +101,6 @@ class ConvNext(nnx.Module):
         taps, maps = {}, images
         for stage, (entry, blocks) in enumerate(zip(self.entries, self.stages, strict=True)):
             maps = taps[f"down{stage}" if stage else "stem"] = entry(maps)
-            for block in blocks:
-                maps = block(maps)
-            taps[f"stage{stage}"] = maps
+            maps = taps[f"stage{stage}"] = in_turn(blocks, maps)
         taps["embedding"] = self.norm(maps.mean((1, 2)))
         return self.head(taps["embedding"]), taps

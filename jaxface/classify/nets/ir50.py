@@ -2,7 +2,7 @@
 
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, PReLU
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise, PReLU, in_turn
 from jaxface.classify.nets.torch_layout import numbered
 from jaxface.core.types import Array
 
@@ -55,17 +55,11 @@ class Ir50(nnx.Module):
 
     def __call__(self, images: Array) -> tuple[Array, Array, Array, Array]:
         stem = self.stem_prelu(self.stem_norm(self.stem(images, 1, 1)))
-        first = _through(self.stage1, stem)
-        second = _through(self.stage2, first)
-        return stem, first, second, _through(self.stage3, second)
+        first = in_turn(self.stage1, stem)
+        second = in_turn(self.stage2, first)
+        return stem, first, second, in_turn(self.stage3, second)
 
 
 def _stage(inputs: int, outputs: int, units: int, *, rngs: nnx.Rngs) -> nnx.List:
     rest = [Unit(outputs, outputs, 1, rngs=rngs) for _ in range(units - 1)]
     return nnx.List([Unit(inputs, outputs, 2, rngs=rngs), *rest])
-
-
-def _through(units: nnx.List, maps: Array) -> Array:
-    for unit in units:
-        maps = unit(maps)
-    return maps

@@ -5,7 +5,7 @@ As POSTER++ uses it: a landmark detector's maps at three sizes, without its head
 
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm, Convolution, Depthwise, Pointwise, PReLU
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Depthwise, Pointwise, PReLU, in_turn
 from jaxface.core.types import Array
 
 TORCH_NAMES = (
@@ -71,13 +71,7 @@ class MobileFaceNet(nnx.Module):
     def __call__(self, images: Array) -> tuple[Array, Array, Array]:
         maps = self.stem_prelu(self.stem_norm(self.stem(images, 2, 1)))
         maps = self.depthwise_prelu(self.depthwise_norm(self.depthwise(maps, 1, 1)))
-        maps28 = _through(self.stage28, self.down28(maps))
-        maps14 = _through(self.stage14, self.down14(maps28))
-        maps7 = _through(self.stage7, self.down7(maps14))
+        maps28 = in_turn(self.stage28, self.down28(maps))
+        maps14 = in_turn(self.stage14, self.down14(maps28))
+        maps7 = in_turn(self.stage7, self.down7(maps14))
         return maps28, maps14, self.separate_prelu(self.separate_norm(self.separate(maps7)))
-
-
-def _through(blocks: nnx.List, maps: Array) -> Array:
-    for block in blocks:
-        maps = block(maps)
-    return maps

@@ -11,7 +11,7 @@ from flax import nnx
 from jaxface.classify.nets import attention, ir50, mobile_facenet
 from jaxface.classify.nets.attention import Block, WindowCrossAttention
 from jaxface.classify.nets.ir50 import Ir50
-from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise
+from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise, in_turn
 from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
@@ -70,9 +70,7 @@ class TokenTransformer(nnx.Module):
     def __call__(self, tokens: Array) -> Array:
         first = jnp.broadcast_to(self.class_token[...], (len(tokens), 1, WIDTH))
         tokens = jnp.concatenate([first, tokens], 1) + self.positions[...]
-        for block in self.blocks:
-            tokens = block(tokens)
-        return self.norm(tokens[:, 0])
+        return self.norm(in_turn(self.blocks, tokens)[:, 0])
 
 
 class PosterV2(nnx.Module):

@@ -6,7 +6,7 @@ from flax import nnx
 
 from jaxface.classify.nets import attention
 from jaxface.classify.nets.attention import Mlp, SelfAttention, relative_position_bias
-from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm
+from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, in_turn
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.core.types import Array
 
@@ -99,9 +99,7 @@ class Swin(nnx.Module):
         for stage, blocks in enumerate(self.stages):
             if stage > 0:
                 maps = taps[f"merge{stage}"] = getattr(self, f"merge{stage}")(maps)
-            for block in blocks:
-                maps = block(maps)
-            taps[f"stage{stage}"] = maps
+            maps = taps[f"stage{stage}"] = in_turn(blocks, maps)
         taps["map"] = self.norm(maps)
         taps["embedding"] = taps["map"].mean((1, 2))
         return self.head(taps["embedding"]), taps
