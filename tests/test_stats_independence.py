@@ -274,17 +274,17 @@ def test_contract(name: str, key) -> None:
 @pytest.mark.parametrize(
     ("name", "setting", "message"),
     [
-        ("chsic", {"permutations": 0}, "permutations >= 1"),
-        ("chsic", {"ridge": 0.0}, "ridge > 0"),
-        ("chsic", {"clusters": 41}, "1 to 40 clusters"),
+        ("chsic", {"permutations": 0}, "permutations = 0: must be at least 1"),
+        ("chsic", {"ridge": 0.0}, "ridge = 0.0: must be more than 0"),
+        ("chsic", {"clusters": 41}, r"clusters = 41: must be in \[1, 40\]"),
         ("chsic", {"form": "normalized"}, "did you mean 'normalised'"),
-        ("cmiknn", {"surrogates": 0}, "surrogates >= 1"),
-        ("cmiknn", {"neighbours": 1.0}, "0 < neighbours < 1"),
-        ("cmiknn", {"shuffle_neighbours": 1}, "shuffle_neighbours"),
-        ("cmiknn", {"permute": "z"}, "'x' or 'y', got 'z'"),
-        ("fcit", {"splits": 1}, "splits >= 2"),
-        ("fcit", {"test_share": 1.0}, "test_share < 1"),
-        ("kci", {"widths": "mean"}, "'empirical' or 'median'"),
+        ("cmiknn", {"surrogates": 0}, "surrogates = 0: must be at least 1"),
+        ("cmiknn", {"neighbours": 1.0}, r"neighbours = 1.0: must be in \(0, 1\)"),
+        ("cmiknn", {"shuffle_neighbours": 1}, r"shuffle_neighbours = 1: must be in \[2, 40\]"),
+        ("cmiknn", {"permute": "z"}, "permute = 'z'; known: x, y"),
+        ("fcit", {"splits": 1}, "splits = 1: must be at least 2"),
+        ("fcit", {"test_share": 1.0}, r"test_share = 1.0: must be in \(0, 1\)"),
+        ("kci", {"widths": "mean"}, "widths = 'mean', did you mean 'median'"),
     ],
 )
 def test_bad_settings_are_told(name: str, setting: dict, message: str, key) -> None:

@@ -23,7 +23,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
 from jaxface.core.errors import ConfigError, suggestion
 
-__all__ = ["Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require"]
+__all__ = ["Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require", "require_name"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +53,12 @@ def require(condition: bool, name: str, value: Any, rule: str) -> None:
         raise ConfigError(f"{name} = {value!r}: must be {rule}")
 
 
+def require_name(name: str, value: Any, names: Collection[Any]) -> None:
+    """Raise ConfigError "name = value, did you mean ...?" unless the value is one of the names."""
+    if value not in names:
+        raise ConfigError(f"{name} = {value!r}{suggestion(str(value), map(str, names))}")
+
+
 def _hints(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: hints[name] for name in getattr(cls, "__dataclass_fields__", {}) if name in hints}
@@ -70,8 +76,7 @@ def _check(hint: Any, value: Any, where: str) -> None:
         if value is not None and len(alternatives) == 1:
             _check(alternatives[0], value, where)
     elif origin is typing.Literal:
-        if value not in arguments:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, arguments))}")
+        require_name(where, value, arguments)
     elif origin is tuple and isinstance(value, tuple):
         kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=False):
@@ -82,8 +87,7 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
     if value is None:
         return
     if isinstance(constraint, OneOf):
-        if value not in constraint.names:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), constraint.names)}")
+        require_name(where, value, constraint.names)
         return
     if isinstance(constraint, MinLen):
         require(len(value) >= constraint.min_length, where, value, f"at least {constraint.min_length} long")

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import tomli_w
 
+from jaxface.core.checks import require_name
 from jaxface.core.errors import ConfigError, suggestion
 
 T = TypeVar("T")
@@ -81,9 +82,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _convert_union(hint, value, where)
     if origin is typing.Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, choices))}")
+        require_name(where, value, typing.get_args(hint))
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):

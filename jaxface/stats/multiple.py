@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ShapeError
 
 
 def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
@@ -17,8 +18,7 @@ def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
     Raises:
         ConfigError: no such method.
     """
-    if correction not in CORRECTIONS:
-        raise ConfigError(f"unknown correction {correction!r}{suggestion(str(correction), CORRECTIONS)}")
+    require_name("correction", correction, CORRECTIONS)
     return CORRECTIONS[correction].adjust(p_values)
 
 

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 import jax
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.core.checks import require
+from jaxface.core.errors import ShapeError
 from jaxface.core.types import Array
 
 _CHUNK = 2000
@@ -43,8 +44,8 @@ def mean_interval(
     """
     from scipy import stats  # as long to import as JAX; most commands never get here
 
-    if not 0 < level < 1 or resamples < 1:
-        raise ConfigError(f"must hold 0 < level < 1 and resamples >= 1, got {level} and {resamples}")
+    require(0 < level < 1, "level", level, "in (0, 1)")
+    require(resamples >= 1, "resamples", resamples, "at least 1")
     seed = np.asarray(jax.random.key_data(key)).ravel()
     rows, batch = _finite_rows(values)
     intervals = np.full((3, len(rows)), np.nan)
@@ -87,8 +88,7 @@ def sign_flip_test(scores: np.ndarray, key: Array, permutations: int = 10_000) -
         ShapeError: no axis.
         ConfigError: permutations < 1.
     """
-    if permutations < 1:
-        raise ConfigError(f"permutations must be at least 1, got {permutations}")
+    require(permutations >= 1, "permutations", permutations, "at least 1")
     seed = np.asarray(jax.random.key_data(key)).ravel()
     rows, batch = _finite_rows(scores)
     return np.array([_p_value(row, seed, permutations) for row in rows]).reshape(batch)

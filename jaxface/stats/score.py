@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.types import Array
 
 A = TypeVar("A", np.ndarray, Array)
@@ -39,8 +40,7 @@ def column_weights(estimator: str, steps: int) -> ColumnWeights:
     Raises:
         ConfigError: no such estimator, or one that wants more steps.
     """
-    if estimator not in ESTIMATORS:
-        raise ConfigError(f"unknown estimator {estimator!r}{suggestion(str(estimator), ESTIMATORS)}")
+    require_name("estimator", estimator, ESTIMATORS)
     fewest = ESTIMATORS[estimator].minimum_steps
     if steps < fewest:
         raise ConfigError(f"estimator {estimator!r} needs at least {fewest} levels, got {steps}")
@@ -71,8 +71,7 @@ def symmetry_score(surface: A, estimator: str = "gradient", unit: Unit = "step")
         ShapeError: fewer than two axes or than two symmetry steps.
         ConfigError: an unknown estimator or unit.
     """
-    if unit not in ("step", "range"):
-        raise ConfigError(f"unknown unit {unit!r}{suggestion(str(unit), ('step', 'range'))}")
+    require_name("unit", unit, get_args(Unit))
     check_surface(np.shape(surface))
     steps = np.shape(surface)[-2]
     weights = column_weights(estimator, steps).weights * (steps - 1 if unit == "range" else 1)

@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Samples, Values
@@ -69,15 +69,11 @@ def chsic(
     """
     data = common.samples(x, y, z, discrete)
     n = len(data.x)
-    if permutations < 1 or not 2 <= shuffle_neighbours <= n or ridge <= 0:
-        raise ConfigError(
-            f"wanted permutations >= 1, 2 <= shuffle_neighbours <= {n} and ridge > 0, "
-            f"got {permutations}, {shuffle_neighbours} and {ridge}"
-        )
-    if clusters is not None and not 1 <= clusters <= n:
-        raise ConfigError(f"wanted 1 to {n} clusters, got {clusters}")
-    if form not in get_args(Form):
-        raise ConfigError(f"unknown form {form!r}{suggestion(str(form), get_args(Form))}")
+    require(permutations >= 1, "permutations", permutations, "at least 1")
+    require(2 <= shuffle_neighbours <= n, "shuffle_neighbours", shuffle_neighbours, f"in [2, {n}]")
+    require(clusters is None or 1 <= clusters <= n, "clusters", clusters, f"in [1, {n}]")
+    require(ridge > 0, "ridge", ridge, "more than 0")
+    require_name("form", form, get_args(Form))
     if data.trivial:
         return common.TRIVIAL
     k_alike, k_null = jax.random.split(key)

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -54,13 +54,10 @@ def cmiknn(
     """
     data = common.samples(x, y, z, discrete)
     n = len(data.x)
-    if surrogates < 1 or not 0 < neighbours < 1 or not 2 <= shuffle_neighbours <= n:
-        raise ConfigError(
-            f"wanted surrogates >= 1, 0 < neighbours < 1 and 2 <= shuffle_neighbours <= {n}, "
-            f"got {surrogates}, {neighbours} and {shuffle_neighbours}"
-        )
-    if permute not in ("x", "y"):
-        raise ConfigError(f"permute is 'x' or 'y', got {permute!r}")
+    require(surrogates >= 1, "surrogates", surrogates, "at least 1")
+    require(0 < neighbours < 1, "neighbours", neighbours, "in (0, 1)")
+    require(2 <= shuffle_neighbours <= n, "shuffle_neighbours", shuffle_neighbours, f"in [2, {n}]")
+    require_name("permute", permute, ("x", "y"))
     if data.trivial:
         return common.TRIVIAL
     if permute == "y":  # the statistic is symmetric in them

@@ -5,7 +5,7 @@ The trees are scikit-learn's: growing one is a loop over ragged data with nothin
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require
 from jaxface.core.types import Array
 from jaxface.stats.independence import common
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -43,8 +43,8 @@ def fcit(
         ShapeError: see `common.samples`.
         ConfigError: a setting out of range.
     """
-    if splits < 2 or not 0 < test_share < 1:
-        raise ConfigError(f"wanted splits >= 2 and 0 < test_share < 1, got {splits} and {test_share}")
+    require(splits >= 2, "splits", splits, "at least 2")
+    require(0 < test_share < 1, "test_share", test_share, "in (0, 1)")
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL

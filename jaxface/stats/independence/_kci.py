@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -40,8 +40,8 @@ def kci(
         ShapeError: see `common.samples`.
         ConfigError: a setting out of range.
     """
-    if widths not in ("empirical", "median") or ridge <= 0:
-        raise ConfigError(f"wanted widths 'empirical' or 'median' and ridge > 0, got {widths!r} and {ridge}")
+    require_name("widths", widths, ("empirical", "median"))
+    require(ridge > 0, "ridge", ridge, "more than 0")
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL
