@@ -156,19 +156,8 @@ def _is_harmless(module: str, name: str) -> bool:
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
     if not isinstance(storage, _TypedStorage):
         return StandIn()
-    return FileTensor(storage.storage, storage.dtype, shape, strides, _from(storage, offset))
-
-
-def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
-    """A tensor over bytes, with its type among the later arguments (`_rebuild_tensor_v3`)."""
-    dtype = getattr(rest[2], "dtype", None) if len(rest) > 2 else None
-    if not (isinstance(storage, _TypedStorage) and isinstance(dtype, np.dtype)):
-        return StandIn()
-    return FileTensor(storage.storage, dtype, shape, strides, _from(storage, offset))
-
-
-def _from(storage: _TypedStorage, offset: Any) -> Any:
-    return offset + storage.first if isinstance(offset, int) else offset
+    start = offset + storage.first if isinstance(offset, int) else offset
+    return FileTensor(storage.storage, storage.dtype, shape, strides, start)
 
 
 def _first(*arguments: Any) -> Any:
@@ -190,7 +179,6 @@ _REBUILD: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "_rebuild_tensor": _tensor,
         "_rebuild_tensor_v2": _tensor,
-        "_rebuild_tensor_v3": _typed_tensor,
         "_rebuild_parameter": _first,
         "_rebuild_parameter_with_state": _first,
     }

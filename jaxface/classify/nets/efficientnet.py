@@ -5,12 +5,12 @@ They began as TensorFlow's weights: its padding (SAME) and its epsilon of batch 
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Depthwise, Pointwise
-from jaxface.classify.nets.squeeze_excitation import SqueezeExcitation
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.core.types import Array
 
@@ -48,6 +48,32 @@ TORCH = TorchLayout(
 )
 
 _norm = functools.partial(BatchNorm, epsilon=1e-3)
+
+
+class SqueezeExcitation(nnx.Module):
+    """Multiply (B, H, W, C) by a gate in (0, 1) for each channel (Hu et al. 2017, arXiv:1709.01507).
+
+    Args:
+        inner: channels that the means are squeezed to.
+        activation: between the two dense layers.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        inner: int,
+        activation: Callable[[Array], Array] = jax.nn.relu,
+        *,
+        bias: bool = True,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.activation = activation
+        self.reduce = Dense(channels, inner, bias=bias, rngs=rngs)
+        self.expand = Dense(inner, channels, bias=bias, rngs=rngs)
+
+    def __call__(self, maps: Array) -> Array:
+        gates = jax.nn.sigmoid(self.expand(self.activation(self.reduce(maps.mean((1, 2))))))
+        return maps * gates[:, None, None]
 
 
 class InvertedBottleneck(nnx.Module):

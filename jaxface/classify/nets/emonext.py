@@ -9,9 +9,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify.nets.convnext import ConvNext, Downsample
+from jaxface.classify.nets.efficientnet import SqueezeExcitation
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
 from jaxface.classify.nets.pooling import max_pool
-from jaxface.classify.nets.squeeze_excitation import SqueezeExcitation
 from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
