@@ -165,7 +165,7 @@ def _multiply_add(maps: Array, kernel: Array, stride: int, pairs: Pairs, bias: A
     return functools.reduce(jnp.add, terms)
 
 
-def shifted_maps(maps: Array, window: tuple[int, int], stride: int) -> Iterator[tuple[tuple[int, int], Array]]:
+def shifted_maps(maps: Array, window: Sequence[int], stride: int) -> Iterator[tuple[tuple[int, int], Array]]:
     """Yield the places (row, column) of a window, each with its strided map (B, H', W', C)."""
     rows, columns = (
         (length - size) // stride * stride + 1 for length, size in zip(maps.shape[1:3], window, strict=True)
@@ -217,6 +217,9 @@ def _correlate(outer: Array, taps: Array, around: tuple[tuple[int, int], ...]) -
 
 
 _shifted.defvjp(
-    lambda maps, kernel, bias, *rest: (_multiply_add(maps, kernel, *rest, bias), (maps, kernel, bias)),
+    lambda maps, kernel, bias, stride, pairs: (
+        _multiply_add(maps, kernel, stride, pairs, bias),
+        (maps, kernel, bias),
+    ),
     _shifted_backward,
 )
