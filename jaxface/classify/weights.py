@@ -19,12 +19,6 @@ _ALIGNMENT = 64  # bytes, as XLA requires
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
-def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as a compressed `.npz`, atomically; the same arrays give the same bytes."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
-
-
 def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays as safetensors, atomically; the same arrays give the same bytes."""
     with atomic_path(path) as temporary:

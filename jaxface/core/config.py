@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import tomli_w
 
 from jaxface.core.checks import require_name
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.errors import ConfigError, LabelError, suggestion
 
 T = TypeVar("T")
 
@@ -36,7 +36,7 @@ def load_toml(cls: type[T], path: str | Path) -> T:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     try:
         return from_dict(cls, table)
-    except ConfigError as error:
+    except (ConfigError, LabelError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 

@@ -8,11 +8,10 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets import attention, ir50, mobile_facenet
+from jaxface.classify.nets import attention, face_backbones
 from jaxface.classify.nets.attention import Block, WindowCrossAttention
-from jaxface.classify.nets.ir50 import Ir50
+from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
 from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise, in_turn
-from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
@@ -46,8 +45,8 @@ TORCH = TorchLayout(
         (r"^VIT\.pos_embed$", "transformer.positions"),
         (r"^VIT\.", "transformer."),
         *attention.TORCH_NAMES,
-        *mobile_facenet.TORCH_NAMES,
-        *ir50.TORCH_NAMES,
+        *face_backbones.MOBILE_FACENET_NAMES,
+        *face_backbones.IR50_NAMES,
     ),
     ignored_keys=(
         r"(face_landback|ir_back)\.output_layer\.",

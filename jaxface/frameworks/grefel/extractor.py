@@ -12,9 +12,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify.nets.attention import Block, WindowCrossAttention, attend, relative_position_bias
-from jaxface.classify.nets.ir50 import Ir50
+from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout, LayerNorm, Pointwise, PReLU
-from jaxface.classify.nets.mobile_facenet import MobileFaceNet
 from jaxface.core.types import Array
 from jaxface.frameworks.grefel.config import SmallConfig
 
