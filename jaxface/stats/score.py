@@ -54,10 +54,8 @@ def symmetry_score(surface: A, estimator: str = "gradient", unit: Unit = "step")
 
     * "gradient": Eq. 6, the mean of `numpy.gradient` (edge order 1). It telescopes to the two rows at each
       end, [-1.5, .5, 0, ..., 0, -.5, 1.5] / S; the rows between do not count.
-    * "gradient-2": the same with edge order 2: three rows at each end.
-    * "slope": least squares over all rows.
-    * "endpoints": last row less first.
-    * "area": twice the mean loss against the untouched face, trapezoid rule: all rows, the last one most.
+    * "gradient-2" reads three rows at each end, "endpoints" one.
+    * "slope" and "area" read all rows, "area" the last one most.
 
     Args:
         surface: (..., S, T) answers at S symmetry and T time steps, ascending; S >= 2.

@@ -96,7 +96,9 @@ class _Element(StandIn):
 
 def _resolve(module: str, name: str) -> Any:
     if module in ("torch", "torch.storage"):
-        return Allowed(as_tuple) if name == "Size" else _element(name)
+        if name == "Size":
+            return Allowed(as_tuple)
+        return type(name, (_Element,), {"dtype": _ELEMENTS.get(name)})
     if module == "torch._utils" and name.startswith("_rebuild"):
         return Allowed(_REBUILD[name]) if name in _REBUILD else _kind(module, name)
     if module == "torch._tensor" and name == "_rebuild_from_type_v2":
@@ -139,10 +141,6 @@ class _TypedStorage:
 
 def _kind(module: str, name: str) -> type[StandIn]:
     return type(name, (StandIn,), {"__module__": module})
-
-
-def _element(name: str) -> type[_Element]:
-    return type(name, (_Element,), {"dtype": _ELEMENTS.get(name)})
 
 
 def _is_harmless(module: str, name: str) -> bool:

@@ -57,7 +57,7 @@ def majority(
     """Whether most tests reject that X is independent of Y given Z (Facing Asymmetry, C.2).
 
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition.
+        x, y, z: as `chsic`.
         key: split among the tests in their order.
         alpha: level of each test.
         tests: names in `TESTS`.

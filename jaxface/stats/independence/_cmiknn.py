@@ -33,24 +33,18 @@ def cmiknn(
 ) -> IndependenceResult:
     """Test of X independent of Y given Z by conditional mutual information.
 
+    Data and errors as `chsic`.
+
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Time and memory grow
-            with n^2: n = 2,000 holds about 100 MB.
+        x, y, z: time and memory grow with n^2: n = 2,000 holds about 100 MB.
         key: breaks ties of ranks and draws the surrogates; surrogate b depends on it, on n and b alone.
         surrogates: how many shuffles the p-value rests on; it is at least 1 / (surrogates + 1).
         neighbours: k of the estimate as a part of n.
-        shuffle_neighbours: a sample is exchanged with one of that many nearest in a continuous Z, itself
-            included. Under a discrete Z whole classes are shuffled, which is exact.
+        shuffle_neighbours, discrete: as `chsic`.
         permute: the variable that is shuffled.
-        discrete: see `common.samples`.
 
     Returns:
-        The statistic in nats (it can be slightly negative), and (1 + b) / (surrogates + 1). A constant X or
-        Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        The statistic in nats (it can be slightly negative), and (1 + b) / (surrogates + 1).
     """
     data = common.samples(x, y, z, discrete)
     n = len(data.x)

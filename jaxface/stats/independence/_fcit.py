@@ -28,20 +28,17 @@ def fcit(
 
     Y is predicted, or X when it has fewer columns. Without Z, X in shuffled order stands for it. Conservative
     for a few hundred samples. The splits overlap, so that p-values are no more than a guide.
+    Data and errors as `chsic`.
 
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Standardised here.
+        x, y, z: standardised here.
         key: draws the splits and the trees; the same key gives the same answer.
         splits: how many times the samples are parted into training and test data.
         test_share: part of the samples that is test data.
 
     Returns:
         One-sided t statistic of "the error without X over the error with it is 1" over the splits, and its
-        p-value, which is .5 when X never changes a prediction. A constant X or Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        p-value, which is .5 when X never changes a prediction.
     """
     require(splits >= 2, "splits", splits, "at least 2")
     require(0 < test_share < 1, "test_share", test_share, "in (0, 1)")

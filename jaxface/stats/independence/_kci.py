@@ -24,9 +24,10 @@ def kci(
 ) -> IndependenceResult:
     """Test of X independent of Y given Z by kernels, with no permutation: float64 on the host.
 
+    Data and errors as `chsic`.
+
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Standardised here. Time
-            grows with n^3, memory with n^2.
+        x, y, z: standardised here. Time grows with n^3, memory with n^2.
         key: not used; here so that all tests are called alike.
         widths: of the Gaussian kernels: the authors' by n, or sqrt(2) times the median distance between
             samples that differ.
@@ -34,11 +35,7 @@ def kci(
 
     Returns:
         tr[K_X K_Y] of the two residual Gram matrices, and the upper tail of a gamma distribution with the
-        null's mean and variance. A constant X or Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        null's mean and variance.
     """
     require_name("widths", widths, ("empirical", "median"))
     require(ridge > 0, "ridge", ridge, "more than 0")
@@ -70,13 +67,9 @@ def kci(
         products = _without_small(k_x) * _without_small(k_y)
         mean, variance = np.trace(products), 2 * np.sum(products**2)
     statistic = float(np.sum(k_x * k_y))
-    return IndependenceResult(statistic, _gamma_tail(statistic, mean, variance))
+    from scipy.special import gammaincc  # 1 - cdf would end at 1e-16
 
-
-def _gamma_tail(statistic: float, mean: float, variance: float) -> float:
-    from scipy.special import gammaincc
-
-    return float(gammaincc(mean**2 / variance, statistic * mean / variance))  # 1 - cdf would end at 1e-16
+    return IndependenceResult(statistic, float(gammaincc(mean**2 / variance, statistic * mean / variance)))
 
 
 def _without_small(gram: np.ndarray) -> np.ndarray:
