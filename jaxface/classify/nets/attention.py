@@ -82,9 +82,14 @@ class WindowCrossAttention(nnx.Module):
         bias = relative_position_bias(self.position_bias[...], self.window)
         query = landmark.reshape(shortcut.shape)
         attention = self.project(attend(query, key, value, self.heads, bias[None]))
-        tokens = shortcut + attention * self.attention_scale[...].reshape(1, 1, -1)
-        tokens = tokens + self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
-        return tokens.reshape(image.shape)
+        update = attention * self.attention_scale[...].reshape(1, 1, -1)
+        tokens = shortcut + self.branch("attention", update)
+        update = self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
+        return (tokens + self.branch("mlp", update)).reshape(image.shape)
+
+    def branch(self, name: str, update: Array) -> Array:
+        """Return what "attention" or "mlp" adds to the shortcut; a training may drop it."""
+        return update
 
 
 def attend(query: Array, key: Array, value: Array, heads: int, bias: Array | None = None) -> Array:
