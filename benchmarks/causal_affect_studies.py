@@ -24,7 +24,7 @@ from jaxface import data
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.core.config import load_toml
 from jaxface.data import Dataset, rendered
-from jaxface.frameworks.causal_affect import CausalAffectConfig, MixedConfig, variants
+from jaxface.frameworks.causal_affect import CausalAffectConfig, MixedConfig, rows, variant
 from jaxface.frameworks.causal_affect.graphs import SignedGraph, score, world_graph, write
 from jaxface.frameworks.common.config import TrainConfig
 from studies.causal_affect import halves as study
@@ -104,12 +104,12 @@ def table(options: Study) -> None:
     about = {"study": "rows", "recipe": options.recipe, "images": options.images, "judged_on": options.part}
     about |= {"test_images": options.test_images, "steps": train.steps, "batch": train.batch}
     about |= {"learning_rate": train.optimizer.learning_rate}
-    labels = {number: {**about, "row": number, "name": variants.row(number).name} for number in options.rows}
+    labels = {number: {**about, "row": number, "name": rows()[number - 1].name} for number in options.rows}
     results: dict[int, list[dict[str, Any]]] = {number: [] for number in options.rows}
     for seed in range(options.seeds):
         for number in options.rows:
             start = time.process_time()
-            config = variants.variant(options.settings.model, number)
+            config = variant(options.settings.model, number)
             run = study.train_halves(config, train, halves, test, seed)
             row = study.metrics_row(run, task, test.columns)
             for kind, graph in run.graphs.items():
@@ -121,8 +121,8 @@ def table(options: Study) -> None:
             append(file, stamp({**labels[number], "seed": seed, **row, "last": run.info}))
             results[number].append(row)
             print(summary_line({**labels[number], **aggregate_seeds([row])}), f"seed {seed}", flush=True)
-    for number, rows in results.items():
-        means = {**labels[number], **aggregate_seeds(rows)}
+    for number, seed_rows in results.items():
+        means = {**labels[number], **aggregate_seeds(seed_rows)}
         append(file, stamp(means))
         print(summary_line(means), flush=True)
 

@@ -20,7 +20,7 @@ from typing import Any
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.pm2.config import AdaptationConfig, Pm2Config
-from jaxface.frameworks.pm2.encoders import ENCODERS
+from jaxface.frameworks.pm2.networks import ENCODERS
 from studies.pm2 import protocol
 from studies.pm2.protocol import Faces, StudyData, TrainedNetwork, Variant
 

@@ -8,7 +8,7 @@ Six scales, as the public set has, not ten.
 
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part
 from jaxface.data.dsprites import FACTORS, SHAPES, make_dsprites
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin import VARIANTS, ThinConfig
 
 

@@ -19,7 +19,7 @@ from flax import nnx
 
 from benchmarks.thin_tables import Part, Sheet, Trained, Trainer, adam, arguments, part
 from jaxface.data import rendered
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin import ThinConfig
 from jaxface.frameworks.thin.introspect import class_separation, distances, observe
 from jaxface.frameworks.thin.losses import similarity

@@ -10,7 +10,7 @@ import numpy as np
 
 from benchmarks.thin_tables import Sheet, Trainer, adam, arguments, part
 from jaxface.data.mnist import ROTATION_BINS, read_mnist_5k
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin import VARIANTS, ThinConfig
 
 

@@ -19,12 +19,10 @@ from flax import nnx
 
 from jaxface.bench.harness import append, results_file, stamp
 from jaxface.data import Dataset
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.thin import FRAMEWORK, ThinConfig
 from jaxface.frameworks.thin.networks import ExogenousNetwork
-from jaxface.frameworks.thin.train import forward
-from jaxface.frameworks.thin.weights import insert_exogenous
+from jaxface.frameworks.thin.train import forward, insert_exogenous
 
 SEEDS = (0, 1, 2)
 ASKED_AT_ONCE = 500

@@ -1,8 +1,10 @@
-"""Writes face model files for tests: FLAME as Python 2 with chumpy and scipy pickled it, and as .npz.
+"""Writes face model files for tests: FLAME as Python 2 with chumpy and scipy pickled it, as Python 3
+does without chumpy, and as .npz; its texture spaces.
 
-The pickle is put together opcode by opcode, so that neither Python 2 nor chumpy is needed.
+The pickle of Python 2 is put together opcode by opcode, so that neither Python 2 nor chumpy is needed.
 """
 
+import pickle
 import struct
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +50,61 @@ def write_flame_pickle(path: Path, arrays: Mapping[str, np.ndarray], layout: str
     items["f"] = numpy_array(np.asfortranarray(arrays["f"]))
     items["bs_style"] = text("lbs")
     return write_pickle(path, items)
+
+
+def write_flame_pickle_2023(path: Path, arrays: Mapping[str, np.ndarray], protocol: int = 4) -> Path:
+    """As Python 3 writes it: plain arrays and a sparse joint regressor, no chumpy."""
+    items = {**arrays, "J_regressor": sparse.csc_matrix(arrays["J_regressor"]), "bs_style": "lbs"}
+    path.write_bytes(pickle.dumps(items, protocol))
+    return path
+
+
+def layout_arrays(seed: int = 3) -> dict[str, np.ndarray]:
+    """Texture coordinates of `flame_arrays`: 70 of them, and 80 triangles."""
+    rng = np.random.default_rng(seed)
+    return {"vt": rng.uniform(0, 1, (70, 2)), "ft": rng.integers(0, 70, (80, 3))}
+
+
+def write_flame_texture(path: Path, **changes: np.ndarray) -> Path:
+    """FLAME_texture.npz: values in 0..255, channels blue, green, red."""
+    arrays = {
+        "mean": np.broadcast_to([51.0, 102.0, 204.0], (16, 16, 3)),
+        "tex_dir": np.random.default_rng(5).normal(0, 2, (16, 16, 3, 60)),
+        **layout_arrays(),
+    }
+    np.savez(path, **{**arrays, **changes})
+    return path
+
+
+def write_bfm_texture(path: Path, **changes: np.ndarray) -> Path:
+    """FLAME_albedo_from_BFM.npz: flat, values in 0..1, blue, green, red, no layout."""
+    mean = np.broadcast_to([0.2, 0.4, 0.8], (16, 16, 3)).reshape(-1)
+    arrays = {"MU": mean, "PC": np.random.default_rng(6).normal(0, 0.02, (16 * 16 * 3, 199))}
+    np.savez(path, **{**arrays, **changes})
+    return path
+
+
+def write_albedo_mm(path: Path) -> Path:
+    """albedoModel2020_FLAME_albedoPart.npz: linear light in 0..1, with its layout."""
+    rng = np.random.default_rng(7)
+    pictures = {
+        name: np.broadcast_to(0.5**2.2 * np.array([0.5, 1.0, 1.5]), (16, 16, 3)) for name in ("MU", "specMU")
+    }
+    bases = {name: rng.normal(0, 0.01, (16, 16, 3, 145)) for name in ("PC", "specPC")}
+    np.savez(path, **pictures, **bases, **layout_arrays())
+    return path
+
+
+def write_head_template(path: Path, faces: np.ndarray) -> Path:
+    """DECA's head_template.obj: the layout of `layout_arrays`, its triangles and corners in another order."""
+    layout = layout_arrays()
+    lines = [f"v {x} {y} {z}" for x, y, z in flame_arrays()["v_template"]]
+    lines += [f"vt {u:.17g} {v:.17g}" for u, v in layout["vt"]]
+    for row in reversed(range(len(faces))):
+        corners = np.roll(np.stack([faces[row], layout["ft"][row]], axis=1) + 1, row % 3, axis=0)
+        lines.append("f " + " ".join(f"{vertex}/{uv}" for vertex, uv in corners))
+    path.write_text("\n".join(lines) + "\n")
+    return path
 
 
 def write_pickle(path: Path, items: Mapping[str, bytes]) -> Path:

@@ -9,9 +9,8 @@ import jax.numpy as jnp
 from jaxface.data import AugmentConfig
 from jaxface.frameworks.causal_affect import config as causal_affect
 from jaxface.frameworks.classifier import ClassifierConfig
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import config as grefel
 from jaxface.frameworks.pm2 import Pm2Config
 from jaxface.frameworks.thin import ThinConfig

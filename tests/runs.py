@@ -4,11 +4,22 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxface.audit import AuditConfig, AuditResult, load, plan, statistics, store, tables
+from jaxface.audit import (
+    AuditConfig,
+    AuditResult,
+    fingerprints,
+    load,
+    plan,
+    statistics,
+    store,
+    summarizing,
+    tables,
+)
 from jaxface.audit.inputs import build_intervention
 from jaxface.audit.layout import CELLS, CellStatus, GroupOutput, InterventionRecord, Layout
 from jaxface.core.types import EXPRESSIONS
 from jaxface.render import RenderConfig
+from tests.heads import toy_head
 
 CONFIG = AuditConfig(
     head="no-such-head.npz",
@@ -18,6 +29,7 @@ CONFIG = AuditConfig(
     symmetry_steps=5,
     time_steps=6,
     permutations=500,
+    reached_probability=0.25,
     render=RenderConfig(size=24),
 )
 """`one` depends on symmetry for happiness alone, `two` for surprise alone; neither knows contempt."""
@@ -36,8 +48,8 @@ def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
         shapes=2,
         colours=2,
         attributes={
-            "head": {"name": "toy", "licence": "none", "source": "<test>", "joints": 5, "sha256": ""},
-            "classifiers": {},
+            "head": {**fingerprints.head_facts(toy_head()), "source": "<test>"},
+            "classifiers": {name: {"dataset": "faces", "architecture": "net"} for name in config.classifiers},
             "populations": ["all"],
         },
     )
@@ -47,7 +59,7 @@ def finished_run(folder: Path, config: AuditConfig = CONFIG) -> AuditResult:
         index = layout.classifiers.index(item.classifier)
         run_store.write(GroupOutput(item, _cells(index, item, intervention), _person(item)))
     run_store.write_statistics(statistics.compute_statistics(run_store, config))
-    run_store.write_summary(statistics.summarize(run_store.read(), config))
+    run_store.write_summary(summarizing.summarize(run_store.read(), config))
     tables.write_tables(load(folder))
     return load(folder)
 

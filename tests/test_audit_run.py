@@ -14,7 +14,7 @@ import xarray
 
 from jaxface import audit, classify, interventions, render
 from jaxface.audit import AuditConfig, CellStatus
-from jaxface.audit.statistics import summarize
+from jaxface.audit.summarizing import summarize
 from jaxface.audit.tables import write_tables
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import NullProgress, Progress
@@ -34,7 +34,7 @@ def same(one: audit.AuditResult, other: audit.AuditResult) -> None:
     xarray.testing.assert_identical(
         one.data.drop_vars("search_cpu_seconds").load(), other.data.drop_vars("search_cpu_seconds").load()
     )
-    np.testing.assert_equal(one.summary.to_columns(), other.summary.to_columns())
+    np.testing.assert_equal(one.summary.to_json(), other.summary.to_json())
 
 
 def run(config: AuditConfig, folder: Path, progress: Progress | None = None) -> audit.AuditResult:
@@ -80,7 +80,7 @@ def test_neutral_is_neutral_at_every_symmetry(result: audit.AuditResult) -> None
 def test_a_finished_run_is_only_read(result: audit.AuditResult, monkeypatch: pytest.MonkeyPatch) -> None:
     before = {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")}
     monkeypatch.setattr("jaxface.audit.runner.Evaluator", None)
-    monkeypatch.setattr("jaxface.audit.statistics.summarize", None)
+    monkeypatch.setattr("jaxface.audit.summarizing.summarize", None)
     same(run(CONFIG, result.folder), result)
     assert {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")} == before
     same(audit.load(result.folder), result)
@@ -98,7 +98,7 @@ def test_tables_and_environment_lie_in_the_folder(result: audit.AuditResult) -> 
     cells = result.summary.cells
     scores = result.scores.mean("identity").values.ravel()
     np.testing.assert_allclose([cell.score for cell in cells], scores)
-    assert all(cell.low <= cell.score <= cell.high for cell in cells)
+    assert all(np.isnan(cell.low) and np.isnan(cell.high) for cell in cells), "two people have no interval"
 
 
 def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
@@ -110,7 +110,7 @@ def test_tables_do_not_depend_on_the_order_a_store_lists_its_arrays_in(
     )
     assert list(dataset.sizes) != list(result.data.sizes)
     summary = summarize(dataset, result.config)
-    np.testing.assert_equal(summary.to_columns(), result.summary.to_columns())
+    np.testing.assert_equal(summary.to_json(), result.summary.to_json())
     for table in write_tables(audit.AuditResult(tmp_path, result.config, dataset, summary)):
         assert table.read_text() == (result.folder / table.name).read_text()
 
@@ -166,7 +166,7 @@ def _interrupt(*_: object) -> None:
 
 def test_another_function_of_the_same_name_is_refused_by_its_labels(result: audit.AuditResult) -> None:
     other = classify.from_function(bright_corners, ("happy", "surprise", "sad"), name="corners")
-    with pytest.raises(StoreError, match=r"another classifiers: classifiers\.corners\.labels"):
+    with pytest.raises(StoreError, match=r"another classifiers: corners: labels"):
         run(dataclasses.replace(CONFIG, classifiers=(other,)), result.folder)
 
 

@@ -1,8 +1,9 @@
 """The noises are what they are called, and the table has a row for each case."""
 
 import numpy as np
+import pytest
 
-from jaxface.bench import calibration
+from jaxface.bench import calibration, calibration_people
 from jaxface.bench.calibration import NOISES, Settings
 
 
@@ -24,7 +25,7 @@ def test_noises_are_what_they_are_called() -> None:
 
 def test_false_alarms_and_power_are_counted() -> None:
     """The paper's test is fooled by offsets, exchanging curves is not; whole-row finds nothing."""
-    settings = Settings(surfaces=200, rendered=0, effects=(0.0, 5.0), permutations=199)
+    settings = Settings(surfaces=200, populations=0, rendered=0, effects=(0.0, 5.0), permutations=199)
     rows = list(calibration.run(settings))
     assert len(rows) == len(NOISES) * 2 * 4
     rate = {(row["name"], row["effect"], row["test"]): row["rate"] for row in rows}
@@ -33,3 +34,16 @@ def test_false_alarms_and_power_are_counted() -> None:
     assert rate["row offset", 5.0, "slope"] > 0.9
     assert rate["row offset", 5.0, "whole-row"] < 0.3
     assert all(row["low"] <= row["rate"] <= row["high"] for row in rows)
+
+
+def test_verdicts_and_intervals_are_counted_by_people(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three people never have an effect; a verdict is wrong exactly where its interval is."""
+    monkeypatch.setattr(calibration_people, "PEOPLE", (3, 8))
+    rows = list(calibration_people.run(populations=40, permutations=299, alpha=0.2, seed=0))
+    nulls = list(calibration_people.NULLS)
+    assert len(rows) == len(nulls) * 2 * 4 + len(calibration_people.SHARES) * 2
+    rate = {(row["name"], row["people"], row["test"]): row["rate"] for row in rows}
+    for null in nulls:
+        assert rate[null, 3, "verdict"] == rate[null, 3, "comparison"] == rate[null, 3, "gate"] == 0.0
+        assert 0.0 < rate[null, 8, "verdict"] == rate[null, 8, "interval"] < 0.5
+        assert rate[null, 8, "gate"] <= rate[null, 8, "verdict"]

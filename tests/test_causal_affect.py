@@ -11,7 +11,7 @@ import scipy.linalg
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.causal_affect import dependence, edges, extract_graphs, interventions, losses
+from jaxface.frameworks.causal_affect import dependence, edges, extract_graphs, losses
 from jaxface.frameworks.causal_affect.config import (
     CausalAffectConfig,
     CounterfactualConfig,
@@ -20,7 +20,7 @@ from jaxface.frameworks.causal_affect.config import (
 )
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs
 from jaxface.frameworks.causal_affect.train import FRAMEWORK, forward_eval
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from tests import causal_reference as reference
 
 TASK = Task(labels=("happiness", "sadness", "surprise"), units=(1, 4, 6, 12), size=8)
@@ -196,7 +196,7 @@ def test_cyclicity_is_the_trace_of_the_exponential(count: int) -> None:
 
 def test_divergences_stay_below_their_ceiling() -> None:
     logits, new_logits = jnp.asarray([1.0, 0.0, -2.0]), jnp.asarray([1.5, 90.0, -2.0])
-    divergence = interventions.expression_divergence(logits, new_logits)
+    divergence = losses.expression_divergence(logits, new_logits)
     before = reference.softmax(np.asarray(logits, float))
     for place in range(3):
         other = np.asarray(logits, float).copy()
@@ -205,9 +205,9 @@ def test_divergences_stay_below_their_ceiling() -> None:
         np.testing.assert_allclose(divergence[place], (before * (np.log(before) - after)).sum(), atol=1e-5)
     assert divergence[1] > 60.0 and divergence[2] == 0.0
     for ceiling in ("exponential", "clamp"):
-        bound = interventions.bound_divergence(divergence, ceiling)  # type: ignore[arg-type]
+        bound = losses.bound_divergence(divergence, ceiling)  # type: ignore[arg-type]
         assert bound.max() <= 1.0 and bound[2] == 0.0
-    assert interventions.bound_divergence(divergence, "clamp")[0] == divergence[0]
+    assert losses.bound_divergence(divergence, "clamp")[0] == divergence[0]
 
 
 def test_noise_is_as_large_as_the_features_or_as_it_says() -> None:

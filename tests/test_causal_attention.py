@@ -9,7 +9,7 @@ import pytest
 from flax import nnx
 
 from jaxface.frameworks.causal_affect import variant
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from studies.causal_affect import gatv2, oracle_features
 from studies.causal_affect.gatv2 import HEADS, Attention
 from tests.framework_fixtures import causal_affect_fixture

@@ -17,7 +17,7 @@ from jaxface.frameworks.causal_affect import CausalAffectConfig, graphs
 from jaxface.frameworks.causal_affect.config import GraphConfig, SmallConfig
 from jaxface.frameworks.causal_affect.graphs import figures
 from jaxface.frameworks.causal_affect.train import FRAMEWORK
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from studies.causal_affect.face_figure import draw_face
 
 FAST = {"xla_backend_optimization_level": 0}  # it runs once

@@ -23,9 +23,10 @@ from jaxface.frameworks.causal_affect.config import (
 )
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.framework import Programs
+from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from studies.causal_affect import halves
 from studies.seeds import aggregate_seeds
 
@@ -62,9 +63,7 @@ def test_settings_of_table_1() -> None:
     with pytest.raises(ConfigError, match="twice"):
         inputs.setting("gft+gft")
     with pytest.raises(DataError, match="BP4D"):
-        inputs.open_mixture(
-            CausalAffectConfig(), MixedConfig(setting="bp4d", root=Path("nowhere")), TrainConfig(), 0
-        )
+        inputs.open_mixture(MixedConfig(setting="bp4d", root=Path("nowhere")), 64, 224, 0)
 
 
 def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
@@ -84,8 +83,7 @@ def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
 def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
     one, other = folder(tmp_path / "one", 20, (4, 12)), folder(tmp_path / "other", 40, (1, 12))
     config = MixedConfig(sets=(f"rendered:{one}=units", f"rendered:{other}"), held_out=0.25, weights=(1.0, 3.0))
-    model, train = CausalAffectConfig(encoder="small"), TrainConfig(batch=10)
-    mixture = inputs.open_mixture(model, config, train, 0)
+    mixture = inputs.open_mixture(config, 10, 64, 0)
     assert mixture.task == Task(labels=("anger", "happiness"), units=(1, 4, 12), size=64)
     assert mixture.name == "one + other" and mixture.examples == 46  # a quarter of the people, rounded
     batch = next(mixture.stream)
@@ -100,7 +98,7 @@ def test_several_data_sets_are_one_input(tmp_path: Path) -> None:
         ({"sets": (f"rendered:{one}=age",)}, "learn = 'age': must be units, label or both"),
     ):
         with pytest.raises((ConfigError, DataError), match=message):
-            inputs.open_mixture(model, dataclasses.replace(config, **wrong), train, 0)  # type: ignore[arg-type]
+            inputs.open_mixture(dataclasses.replace(config, **wrong), 10, 64, 0)  # type: ignore[arg-type]
 
 
 def test_bundled_configs_are_read() -> None:
@@ -132,10 +130,10 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
 
     task = Task(both.labels, both.units, 4)
 
+    fns = Programs(*3 * (None,), classes, units)
+
     def ask(dataset: data.Dataset) -> dict[str, float]:
-        return evaluate_dataset(
-            classes, None, dataset, task, "labels", 4, mesh=mesh_for(4), predict_units=units
-        )
+        return evaluate_dataset(fns, None, dataset, task, "labels", 4, mesh_for(4))
 
     result = ask(both)
     assert tuple(name for name in metric_names(task, "labels", True) if name in result) == tuple(result)
@@ -150,12 +148,16 @@ def test_a_convnext_begins_with_its_file(monkeypatch: pytest.MonkeyPatch) -> Non
     task = Task(("anger", "happiness"), (4, 12), 224)
     state = nnx.state(nnx.eval_shape(lambda: train.FRAMEWORK.build(config, task, nnx.Rngs(0))))
 
-    def begun(net: nnx.Module, inside: nnx.State, architecture: str, start: str) -> nnx.State:
+    def begin(
+        state: nnx.State, prefix: tuple[str, ...], net: nnx.Module, architecture: str, start: str
+    ) -> nnx.State:
         assert (architecture, start) == ("convnext-b", config.start)
+        inside = subtree(state, prefix)
         assert jax.tree.structure(inside) == jax.tree.structure(nnx.state(net))
-        return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
+        half = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, "float16"), inside)
+        return replace_subtree(state, prefix, half)
 
-    monkeypatch.setattr(train, "load_initial_weights", begun)
+    monkeypatch.setattr(train, "load_initial_weights", begin)
     for path, leaf in nnx.to_flat_state(train.FRAMEWORK.initialize(config, task, state)):
         assert (leaf.get_raw_value().dtype == "float16") == (path[:2] == ("encoder", "net")), path
     assert train.FRAMEWORK.initialize(dataclasses.replace(config, start=None), task, state) is state

@@ -63,7 +63,7 @@ def test_defaults_then_file_then_flags(tmp_path: Path) -> None:
         (["--config", "absent.toml"], "no config file at absent.toml"),
         (
             ["--config", "."],
-            r"\. is a folder; --config must be a TOML file, or one of: observe, paper, quick, retarget-bp4d, ",
+            r"\. is a folder; --config must be a TOML file, or one of: observe, paper-strict, paper, quick, ",
         ),
         (["--config", "quik"], "no bundled config 'quik', did you mean 'quick'"),
         (["stray"], "Unrecognized options: stray"),

@@ -15,9 +15,9 @@ from jaxface.classify.nets.emonext import EmoNext
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.frameworks.classifier import FRAMEWORK, ClassifierConfig
-from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import BatchAttention, Student, card_of, start_with_identity
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.classifier.train import attention_variance, cross_entropy
+from jaxface.frameworks.common.config import Task
 
 TASK = Task(labels=("anger", "happiness", "neutral"), size=64)
 

@@ -16,10 +16,10 @@ import pytest
 from jaxface import audit, classify, frameworks
 from jaxface.core.errors import LabelError
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
-from jaxface.frameworks.common.exporting import export, export_obstacle
 from jaxface.frameworks.common.framework import Framework, TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import read_log
+from jaxface.frameworks.common.training import export, export_obstacle
 from tests import fake_audit
 from tests.framework_fixtures import FIXTURES, Fixture
 

@@ -47,6 +47,9 @@ class Meddled:
         self.stream, self.left, self.event = stream, when, event
         self.get_state, self.set_state = stream.get_state, stream.set_state
 
+    def __iter__(self) -> "Meddled":
+        return self
+
     def __next__(self) -> dict[str, Any]:
         batch = dict(next(self.stream))
         self.left -= 1

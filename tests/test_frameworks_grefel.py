@@ -11,7 +11,7 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.grefel import anchor_correction, losses, scn
+from jaxface.frameworks.grefel import anchor_correction, losses
 from jaxface.frameworks.grefel.config import BalanceConfig, GrefelConfig, LossConfig, SmallConfig
 from jaxface.frameworks.grefel.networks import Anchors
 
@@ -209,16 +209,16 @@ def test_answers_are_their_own_unless_the_batch_attends(
 
 def test_self_cure(key: jax.Array) -> None:
     trust = jnp.array([0.9, 0.2, 0.6, 0.8, 0.1, 0.7])
-    high = scn.important(trust, 0.67)
+    high = losses.important(trust, 0.67)
     np.testing.assert_array_equal(high, [True, False, True, True, False, True])
     gap = (0.9 + 0.6 + 0.8 + 0.7) / 4 - (0.2 + 0.1) / 2
-    assert scn.rank_loss(trust, high, 0.15) == 0.0
-    np.testing.assert_allclose(scn.rank_loss(trust, high, 0.9), 0.9 - gap, rtol=1e-6)
-    assert not scn.important(trust, 1.0).all() and scn.important(trust, 0.0).any()
+    assert losses.rank_loss(trust, high, 0.15) == 0.0
+    np.testing.assert_allclose(losses.rank_loss(trust, high, 0.9), 0.9 - gap, rtol=1e-6)
+    assert not losses.important(trust, 1.0).all() and losses.important(trust, 0.0).any()
     sure, torn = jnp.array([4.0, 0.0, 0.0]), jnp.array([0.1, 0.0, 0.0])
     logits = jnp.stack([sure, sure, sure, sure, torn, sure])
     labels = jnp.array([1, 1, 0, 2, 1, 2])
-    np.testing.assert_array_equal(scn.relabel(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
+    np.testing.assert_array_equal(losses.relabel(logits, labels, high, 0.2), [1, 0, 0, 2, 1, 2])
 
 
 @pytest.mark.parametrize(

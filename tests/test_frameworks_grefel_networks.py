@@ -16,8 +16,7 @@ from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.weights import fill
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.data import ArraySource, Dataset
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.grefel import weights
 from jaxface.frameworks.grefel.config import GrefelConfig, SmallConfig
 from jaxface.frameworks.grefel.extractor import POSTER, DropPath, Extractor, small_shape

@@ -6,8 +6,8 @@ import pytest
 from sklearn import metrics as reference
 
 from jaxface.frameworks.common import metrics
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.evaluation import compute_metrics, metric_names
-from jaxface.frameworks.common.task import Task
 
 
 @pytest.fixture(scope="module")

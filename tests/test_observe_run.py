@@ -13,10 +13,12 @@ from jaxface import classify
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig, ObserveResult, measurements
 from jaxface.audit.observe.analysis import association, combination_key
+from jaxface.audit.observe.analysis import test_independence as independence_row
 from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
 from jaxface.stats import chsic
+from jaxface.stats.independence._chsic import Form
 from tests.photographs import CLASSIFIER, SIZE, write_table
 
 
@@ -210,6 +212,7 @@ def test_no_photograph_at_all_is_an_error(tmp_path: Path) -> None:
         {"window": 0.0},
         {"unit": "people"},
         {"tests": ("fcti",)},
+        {"chsic_form": "normalized"},
         {"subset": ("none",)},
         {"features": "pixel"},
         {"expressions": ()},
@@ -221,6 +224,19 @@ def test_no_photograph_at_all_is_an_error(tmp_path: Path) -> None:
 def test_settings_out_of_range_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
         ObserveConfig(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("form", ["hilbert-schmidt", "normalised", "residuals"])
+def test_the_form_of_chsic_is_the_configs(form: Form) -> None:
+    logit, feature = np.random.default_rng(1).normal(size=(2, 40))
+    label = np.repeat(["happiness", "sadness"], 20)
+    config = ObserveConfig(table="t.csv", tests=("chsic",), chsic_form=form)
+    data = Samples(logit, feature, label, label)
+    row = independence_row("column:hb", "one", "happiness", "all", data, config)
+    key = jax.random.split(combination_key(0, "one/happiness/column:hb/all"), 4)[0]
+    condition = np.repeat([0.0, 1.0], 20)
+    expected = chsic(feature, logit, condition, key, form=form, discrete=True)
+    assert row.statistic == {"chsic": expected.statistic} and row.p_value == {"chsic": expected.p_value}
 
 
 def test_association_is_within_labels() -> None:

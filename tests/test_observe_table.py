@@ -32,6 +32,18 @@ def test_columns_find_their_places(tmp_path: Path) -> None:
     assert result.eyes(0) is None  # one eye is none
 
 
+def test_house_brackmann_grades_are_numbers(tmp_path: Path) -> None:
+    cells = ["I", "ii", "HB III", "House-Brackmann IV", "grade V", "HB grade VI/VI", "3/6", "2", ""]
+    rows = "".join(f"{number}.png,happy,{cell}\n" for number, cell in enumerate(cells))
+    result = table(tmp_path, f"path,label,hb\n{rows}")
+    np.testing.assert_array_equal(result.columns["hb"], [1, 2, 3, 4, 5, 6, 3, 2, np.nan])
+    # Letters that are no grades, and words, stay what they are; pixels are never Roman.
+    for cell in ("VII", "IIII", "X", "HB", "mild"):
+        assert table(tmp_path, f"path,label,hb\na,happy,I\nb,happy,{cell}\n").ignored == ("hb",)
+    with pytest.raises(ConfigError, match="'left_eye_y' must hold pixels"):
+        table(tmp_path, "path,label,left_eye_x,left_eye_y\na,happy,1,II\n")
+
+
 def test_group_and_person_may_be_missing_and_labels_choose_rows(tmp_path: Path) -> None:
     result = table(tmp_path, "\ufeffpath, label\na, sad\nb, fear\nc, sadness\n", ("sadness",))
     assert result.path == ("a", "c") and result.group == ("all", "all") and result.person is None

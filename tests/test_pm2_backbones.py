@@ -9,14 +9,13 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError
-from jaxface.frameworks.common.modes import train_mode
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
+from jaxface.frameworks.common.step import train_mode
 from jaxface.frameworks.pm2.backbones import Drml, JaaNet, losses
 from jaxface.frameworks.pm2.backbones.attention_maps import attention, places, resize_nearest, scale_gradient
-from jaxface.frameworks.pm2.backbones.regions import RegionConvolution, join_cells, split_cells
+from jaxface.frameworks.pm2.backbones.drml import RegionConvolution, join_cells, split_cells
 from jaxface.frameworks.pm2.config import Pm2Config
-from jaxface.frameworks.pm2.encoders import ENCODERS
-from jaxface.frameworks.pm2.networks import Detector
+from jaxface.frameworks.pm2.networks import ENCODERS, Detector
 
 BP4D = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 RANDOM = np.random.default_rng(0)

@@ -9,9 +9,9 @@ import pytest
 
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import ArraySource, Dataset, rendered
-from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.pm2 import folds, inputs
+from jaxface.frameworks.common.config import Task, TrainConfig
+from jaxface.frameworks.common.inputs import select_units
+from jaxface.frameworks.pm2 import inputs, train
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import (
     PopulationBias,
@@ -22,7 +22,7 @@ from jaxface.frameworks.pm2.domains import (
     sex_of,
 )
 from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
-from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
+from jaxface.frameworks.pm2.paired_data import with_pairs
 from studies.pm2 import protocol
 
 SMALL = Pm2Config(encoder="small")
@@ -207,6 +207,6 @@ def test_folds_are_measured_as_one() -> None:
     """Hits 3 of 4 and 0 of 1: together 2 * 3 / (2 * 3 + 2), not the mean of 6/7 and 0."""
     one = np.array([[1.0], [1.0], [1.0], [-1.0]]), {"units": np.ones((4, 1)), "sex": np.zeros(4)}
     other = np.array([[-1.0], [-1.0]]), {"units": np.array([[1.0], [0.0]])}
-    result = folds.pool_folds(Task(units=(12,)), [one, other])
+    result = train.pool_folds(Task(units=(12,)), [one, other])
     assert result["f1"] == result["f1_au12"] == pytest.approx(0.75)
     assert "equal_opportunity" not in result  # one of them does not know the sex

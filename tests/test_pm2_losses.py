@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from jaxface.frameworks.pm2 import losses
-from jaxface.frameworks.pm2.adaptation import adversarial, kernels, moment_matching
 from jaxface.frameworks.pm2.networks import combine_logits
 from tests import pm2_reference as reference
 
@@ -70,13 +69,13 @@ def test_moments_of_domains(orders: int, central: bool) -> None:
 
     @jax.jit
     def asked(one: jax.Array, other: jax.Array, target: jax.Array) -> tuple[jax.Array, ...]:
-        of = [moment_matching.moments(domain, orders, central) for domain in (one, other, target)]
-        alike = jax.value_and_grad(moment_matching.distance)(of[0], of[0], "sum")
+        of = [losses.moments(domain, orders, central) for domain in (one, other, target)]
+        alike = jax.value_and_grad(losses.moment_gap)(of[0], of[0], "sum")
         some = (
-            moment_matching.moments(other, orders, central, mask),
-            moment_matching.moments(other[:4], orders, central),
+            losses.moments(other, orders, central, mask),
+            losses.moments(other[:4], orders, central),
         )
-        return moment_matching.multi_source(of[:2], of[2], "sum"), *alike, *some
+        return losses.multi_source(of[:2], of[2], "sum"), *alike, *some
 
     whole, alike, slope, some, few = asked(*domains)
     np.testing.assert_allclose(whole, truth, rtol=1e-5)
@@ -88,11 +87,11 @@ def test_maximum_mean_discrepancies() -> None:
     source, target, left, right = drawn((5, FEATURES), (6, FEATURES), (5, UNITS), (6, UNITS))
     target = target + np.float32(1.0)
     left, right = (reference.sigmoid(each).astype(np.float32) for each in (left, right))
-    got, slope = jax.jit(jax.value_and_grad(kernels.dan))(source, target)
+    got, slope = jax.jit(jax.value_and_grad(losses.dan))(source, target)
     np.testing.assert_allclose(got, reference.dan(*exact(source, target)), rtol=2e-5)
     truth = reference.jan(tuple(exact(source, left)), tuple(exact(target, right)))  # type: ignore[arg-type]
-    np.testing.assert_allclose(jax.jit(kernels.jan)((source, left), (target, right)), truth, rtol=2e-5)
-    assert np.isfinite(jax.jit(jax.grad(kernels.dan))(jnp.zeros((5, 2)), jnp.zeros((6, 2)))).all()
+    np.testing.assert_allclose(jax.jit(losses.jan)((source, left), (target, right)), truth, rtol=2e-5)
+    assert np.isfinite(jax.jit(jax.grad(losses.dan))(jnp.zeros((5, 2)), jnp.zeros((6, 2)))).all()
     assert (slope != 0.0).any()
 
 
@@ -100,7 +99,7 @@ def test_bandwidths_have_no_gradient() -> None:
     """With the bandwidth held, a kernel of three points: the slope by hand."""
     points = jnp.array([[0.0], [1.0], [3.0]])
     variance = np.mean([0, 1, 9, 1, 0, 4, 9, 4, 0]) / 8.0
-    slope = jax.jit(jax.grad(lambda rows: kernels.multi_kernel(rows, 1)[0, 1]))(points)
+    slope = jax.jit(jax.grad(lambda rows: losses.multi_kernel(rows, 1)[0, 1]))(points)
     truth = np.exp(-1 / (2 * variance)) / variance  # of exp(-(x0 - x1)^2 / 2 v) by x0
     np.testing.assert_allclose(slope, [[truth], [-truth], [0.0]], rtol=1e-5)
 
@@ -109,24 +108,24 @@ def test_a_reversed_gradient() -> None:
     features, weights = jnp.array([1.0, -2.0]), jnp.array([3.0, 5.0])
 
     def score(features: jax.Array, share: float) -> jax.Array:
-        return (weights * adversarial.reverse(features, jnp.asarray(share))).sum()
+        return (weights * losses.reverse(features, jnp.asarray(share))).sum()
 
     for share in (0.0, 0.25, 1.0):
         value, slope = jax.value_and_grad(score)(features, share)
         assert value == -7.0
         np.testing.assert_allclose(slope, -share * weights)
-    assert adversarial.reversal_scale(jnp.zeros(()), 10.0) == 0.0
+    assert losses.reversal_scale(jnp.zeros(()), 10.0) == 0.0
     np.testing.assert_allclose(
-        adversarial.reversal_scale(jnp.asarray(0.3), 10.0), 2 / (1 + np.exp(-3)) - 1, rtol=1e-6
+        losses.reversal_scale(jnp.asarray(0.3), 10.0), 2 / (1 + np.exp(-3)) - 1, rtol=1e-6
     )
 
 
 def test_domain_loss_and_what_cdan_sees() -> None:
     source, target = drawn((4, 1), (6, 1))
     truth = reference.domain_loss(*exact(source, target))
-    np.testing.assert_allclose(adversarial.domain_loss(source, target), truth, rtol=1e-6)
+    np.testing.assert_allclose(losses.domain_loss(source, target), truth, rtol=1e-6)
     features, chances = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.5, 0.1])
-    np.testing.assert_allclose(adversarial.joint(features, chances), [0.5, 0.1, 1.0, 0.2, 1.5, 0.3], rtol=1e-6)
-    slopes = jax.grad(lambda *both: adversarial.joint(*both).sum(), (0, 1))(features, chances)
+    np.testing.assert_allclose(losses.joint(features, chances), [0.5, 0.1, 1.0, 0.2, 1.5, 0.3], rtol=1e-6)
+    slopes = jax.grad(lambda *both: losses.joint(*both).sum(), (0, 1))(features, chances)
     np.testing.assert_allclose(slopes[0], [0.6, 0.6, 0.6], rtol=1e-6)
     np.testing.assert_array_equal(slopes[1], [0.0, 0.0])

@@ -11,14 +11,13 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import CheckpointError, ConfigError
-from jaxface.frameworks.common.config import OptimizerConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task
 from jaxface.frameworks.common.framework import TrainState
 from jaxface.frameworks.common.step import grad_fn
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2 import objectives, steps
 from jaxface.frameworks.pm2.config import AdaptationConfig, Method, Pm2Config
 from jaxface.frameworks.pm2.networks import Detector
-from jaxface.frameworks.pm2.weights import transfer_params
+from jaxface.frameworks.pm2.train import transfer_params
 from tests.framework_fixtures import Fixture, pm2_fixture
 
 FAST = {"xla_backend_optimization_level": 0}
@@ -108,8 +107,8 @@ def shape_of(config: Pm2Config) -> Method:
 )
 def test_methods_lower_their_own_discrepancy(fixture: Fixture, method: Method, term: str) -> None:
     config = dataclasses.replace(fixture.config, method=method)
-    loss = objectives.first_step(config) if config.alternates else objectives.single_loss(config)
-    log = descended(fixture, config, loss)
+    loss = objectives.first_step if config.alternates else objectives.single_loss
+    log = descended(fixture, config, functools.partial(loss, config))
     assert log[-1][term] < log[1][term] < log[0][term]
 
 
@@ -147,10 +146,10 @@ def test_without_alpha_and_beta_pm2_wants_only_the_source(fixture: Fixture) -> N
     plain = dataclasses.replace(fixture.config, alpha=0.0, beta=0.0)
     assert not plain.needs_target and not plain.needs_pairs
     alone = fixture._replace(batch={name: fixture.batch[name] for name in ("image", "units")})
-    (info,) = descended(alone, plain, objectives.second_step(plain), 1)
+    (info,) = descended(alone, plain, functools.partial(objectives.second_step, plain), 1)
     assert set(info) == {"loss"}
     with pytest.raises(ConfigError, match=r"method 'pm2' needs 'female' images.*data\.pairs"):
-        descended(alone, fixture.config, objectives.first_step(fixture.config), 1)
+        descended(alone, fixture.config, functools.partial(objectives.first_step, fixture.config), 1)
 
 
 def test_faces_without_a_pair_do_not_count(fixture: Fixture) -> None:

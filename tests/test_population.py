@@ -5,9 +5,11 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from jaxface import face
 from jaxface.face import FaceModel, PopulationPrior, neutral, sample_population
-from jaxface.face.population import sample_person, standard_normal_prior
+from jaxface.face.population import balanced_groups, sample_person, standard_normal_prior
 from tests.heads import toy_head
 
 
@@ -60,6 +62,25 @@ def test_a_mixture_is_sampled_in_its_shares_and_tells_the_group(key: jax.Array) 
     samples = np.concatenate([people.identity, people.albedo], axis=1)
     assert np.abs(samples - expected).max() < 5
     np.testing.assert_allclose((samples - expected).std(), 0.5, rtol=0.05)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_balanced_groups_are_mixed_from_the_first_person_on(seed: int) -> None:
+    """Independent draws of the bundled head begin with three people of one group for seed 0."""
+    head = face.load("bundled")
+    key = jax.random.key(seed)
+    groups = balanced_groups(key, head, 200)
+    weights = np.asarray(head.population.weights)
+    counts = np.cumsum(np.eye(len(weights))[groups], axis=0)
+    expected = weights * np.arange(1, 201)[:, None]
+    assert (np.abs(counts - expected) < 1.5).all()
+    assert len(set(groups[:4].tolist())) == 4
+    np.testing.assert_array_equal(balanced_groups(key, head, 50), groups[:50])
+
+
+def test_a_group_can_be_asked_for(key: jax.Array) -> None:
+    people, groups = jax.vmap(lambda k: sample_person(k, two_groups(), 1))(jax.random.split(key, 50))
+    assert (np.asarray(groups) == 1).all() and (np.asarray(people.identity) < 0).all()
 
 
 def test_neutral_has_the_mean_albedo_and_no_expression() -> None:

@@ -10,10 +10,23 @@ import pytest
 
 from jaxface.core.config import dump_toml, from_dict
 from jaxface.core.errors import ConfigError
-from jaxface.render import Framing, Orthographic, Perspective, RenderConfig, Scene, frame, project, scene
+from jaxface.face import load, neutral
+from jaxface.render import (
+    Framing,
+    Orthographic,
+    Perspective,
+    RenderConfig,
+    Scene,
+    frame,
+    image,
+    prepare,
+    project,
+    scene,
+)
 from jaxface.render.light import environment, irradiance
 from jaxface.render.shading import average, display, fetch
 from jaxface.render.vertex import vertex_normals
+from tests.flame_files import flame_arrays, write_flame_npz
 from tests.heads import toy_head
 
 POINTS = jnp.array([[0.0, 0.0, 0.0], [0.03, -0.02, 0.05], [-0.1, 0.04, -0.02]])
@@ -170,9 +183,39 @@ def test_config_makes_the_default_scene_and_survives_toml() -> None:
     assert scene(config).size == 64 and scene(config).framing.distance == 0.0
 
 
+def test_decas_camera_is_given_by_config(tmp_path) -> None:
+    """Every person before one camera; vertices land where DECA's formula puts them, the rest is black."""
+    config = RenderConfig(size=64, supersample=1, camera=(8.0, 0.0, 0.01), background=(0.0, 0.0, 0.0))
+    assert from_dict(RenderConfig, tomllib.loads(dump_toml(config))) == config
+    assert "camera" not in dump_toml(RenderConfig())
+    models = (load("bundled"), load(write_flame_npz(tmp_path / "flame.npz", flame_arrays())), toy_head())
+    for head in models:
+        eyeless = dataclasses.replace(head, joint_names=tuple("abcde"))
+        params = dataclasses.replace(neutral(head), identity=jnp.ones(head.identity_basis.shape[-1]))
+        person = prepare(eyeless, params, scene(config))
+        assert isinstance(person.camera, Orthographic)
+        plane = 8.0 * (np.asarray(person.neutral)[:, :2] + [0.0, 0.01]) * [1, -1]
+        np.testing.assert_allclose(project(person.camera, person.neutral, 64).xy, 32 * (plane + 1), atol=1e-4)
+        picture = np.asarray(image(eyeless, params, scene(config)))
+        covered = (picture > 0).any(axis=-1)
+        assert 0.05 < covered.mean() < 0.95
+        inside = np.abs(plane).max(axis=1) < 1
+        low, high = (32 * (plane[inside] + 1)).min(0), (32 * (plane[inside] + 1)).max(0)
+        rows, columns = np.nonzero(covered)
+        assert columns.min() >= low[0] - 1 and columns.max() <= high[0] + 1
+        assert rows.min() >= low[1] - 1 and rows.max() <= high[1] + 1
+
+
 @pytest.mark.parametrize(
     "wrong",
-    [{"size": 0}, {"supersample": 0}, {"height": 0.0}, {"gamma": -1.0}, {"lights": ((1.0, 0.0, 0.0, 0.0),)}],
+    [
+        {"size": 0},
+        {"supersample": 0},
+        {"height": 0.0},
+        {"gamma": -1.0},
+        {"lights": ((1.0, 0.0, 0.0, 0.0),)},
+        {"camera": (0.0, 0.0, 0.0)},
+    ],
 )
 def test_config_out_of_range_is_refused(wrong: dict) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):

@@ -15,7 +15,7 @@ import xarray
 import jaxface as jf
 from jaxface import classify, stats
 from jaxface.audit import AuditResult
-from jaxface.audit.statistics import summarize
+from jaxface.audit.summarizing import summarize
 from jaxface.audit.summary import Comparison
 from jaxface.core.errors import ShapeError, StoreError
 from jaxface.interventions import Axis, Symmetry
@@ -67,12 +67,12 @@ class Tags(HTMLParser):
 
 def test_all_schemes_are_reported(result: AuditResult, page: str) -> None:
     """`one` depends on symmetry for happiness in six of six people: whole rows of 5 steps have p >= 2 / 60."""
-    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result) if row.n_valid}
+    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result) if row.is_measurable}
     assert set(rows) == {(name, label) for name in ("one", "two") for label in ("happiness", "surprise")}
     happy = rows["one", "happiness"]
     schemes = dict(zip(tables.names(result.data, "scheme"), happy.scheme_counts, strict=True))
-    assert happy.n_valid == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
-    assert happy.population_p == 2 / 2**6
+    assert happy.cell.identities == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
+    assert happy.cell.population_p == 2 / 2**6
     assert all(scheme.description in html.unescape(page) for scheme in SCHEMES.values())
     assert ">6 of 6<" in page
     csv = (result.folder / "schemes.csv").read_text().splitlines()
@@ -102,14 +102,15 @@ def test_ids_are_unique_and_what_is_referred_to_exists(page: str) -> None:
 def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
     rows = {(row.classifier, row.expression): row for row in tables.score_rows(result)}
     row = rows["one", "happiness"]
-    assert row.n_valid == row.significant == 6
-    assert row.low <= row.score <= row.high
+    cell = row.cell
+    assert cell.identities == cell.significant == cell.reached == 6 and cell.measurable
+    assert cell.low <= cell.score <= cell.high
     # 0.6 over the whole range is 0.15 a step at time 1; time is uniform over [0, 1], so half of it on average.
-    assert row.score == pytest.approx(0.075, abs=0.002)
-    assert rows["one", "surprise"].score == pytest.approx(0.0, abs=0.002)
-    assert rows["two", "surprise"].score == pytest.approx(0.075, abs=0.002)
+    assert cell.score == pytest.approx(0.075, abs=0.002)
+    assert rows["one", "surprise"].cell.score == pytest.approx(0.0, abs=0.002)
+    assert rows["two", "surprise"].cell.score == pytest.approx(0.075, abs=0.002)
     assert row.accuracy == (0.0, 0.0, 1.0)
-    assert f"{row.score:+.4f}" in page
+    assert f"{cell.score:+.4f}" in page
     assert "6/6 (100 %)" in page
     assert "The answer falls most for one and happiness: +0.07" in page
     assert "<small>6/6</small>" in page  # the matrix
@@ -167,7 +168,8 @@ def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     sentence = verdict.comparison_sentence(comparison, other)
     assert "one loses 26 points of probability more than two" in sentence
     assert verdict.headline(verdicts, comparison, other) == "one depends on symmetry more than two"
-    reverse = Comparison("two", "one", comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05), 2)
+    difference = comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05)
+    reverse = Comparison("two", "one", difference, 2, 0.03, -1)
     assert "one loses 26 points" in verdict.comparison_sentence(reverse, other)
 
 

@@ -12,9 +12,10 @@ from PIL import Image
 
 import jaxface as jf
 from jaxface.audit import AuditResult
-from jaxface.audit.statistics import summarize
+from jaxface.audit.claims import paper_claims
+from jaxface.audit.summarizing import summarize
 from jaxface.cli.main import run
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, StoreError
 from jaxface.interventions import Symmetry
 from jaxface.report import compare_runs, methods, tables, tables_of_paper
 from jaxface.stats import null_scores
@@ -54,7 +55,8 @@ def test_every_figure_and_table_becomes_a_file(
     assert pixels(tmp_path / "figures" / "curves-one.png")[0] > 500
     with (tmp_path / "figures" / "table2-scores.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert [row["classifier"] for row in rows] == ["one", "two"]
+    assert [row["classifier"] for row in rows] == ["one", "two", "average"]
+    assert rows[0]["training data"] == "faces"
     mean = float(result.scores.sel(classifier="one", expression="happiness").mean())
     assert rows[0]["happiness"] == f"{mean:+.4f}" and rows[0]["contempt"] == "–"
 
@@ -65,9 +67,57 @@ def test_latex_says_what_the_table_says(result: AuditResult) -> None:
     assert "table4-accuracy-s0.5" in by_name and "transfer" in by_name
     assert "Holm" in by_name["table3-significant"].caption
     text = tables_of_paper.as_latex(by_name["table3-significant"])
-    assert r"\toprule" in text and r"one & 6 & " in text and text.count(r"\\") == 3
-    assert text.count("&") == 3 * 3
+    assert r"\toprule" in text and r"faces & one & 6 & " in text and text.count(r"\\") == 4
+    assert text.count("&") == 4 * 5
     assert tables_of_paper.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
+
+
+def test_table_4_has_both_halves(result: AuditResult, tmp_path: Path) -> None:
+    """The observation's groups are tables beside those of the probe levels."""
+    lines = ["classifier,label,group,photographs,right,accuracy,low,high", "one,happiness,patient,8,2,0.25,0,1"]
+    (tmp_path / "accuracy.csv").write_text("\n".join(lines))
+    rows = tables.score_rows(result)
+    by_name = {table.name: table for table in tables_of_paper.paper_tables(result, rows, tmp_path)}
+    assert by_name["table4-accuracy-patient"].rows[0] == ("faces", "one", "25 %", "–", "–", "25 %")
+    with pytest.raises(StoreError, match="holds no observation of photographs"):
+        tables_of_paper.paper_tables(result, rows, tmp_path / "absent")
+
+
+def test_rows_are_grouped_by_training_data_with_averages(result: AuditResult) -> None:
+    """Two data sets; a classifier whose authors publish no weights has a dagger."""
+    facts = {"one": {"dataset": "A"}, "two": {"dataset": "B"}, "emonext-tiny-fer2013": {"dataset": "A"}}
+    other = dataclasses.replace(result, data=result.data.assign_attrs(classifiers=facts))
+    values = {"one": {"x": 1.0}, "two": {"x": 5.0}, "emonext-tiny-fer2013": {"x": 3.0}}
+    table = tables_of_paper.Table("t", "", ("classifier", "x"), ())
+    rows = tables_of_paper.by_data_set(table, values, other, "{:g}".format).rows
+    assert [row[:3] for row in rows] == [
+        ("A", "one", "1"),
+        ("A", "emonext-tiny-fer2013†", "3"),
+        ("A", "average", "2"),
+        ("B", "two", "5"),
+        ("all", "average", "3"),
+    ]
+
+
+def test_the_claims_of_the_paper_are_computed(result: AuditResult) -> None:
+    """`one` depends on happiness and `two` on surprise; no fear, one data set, no EmoNeXt."""
+    by_text = {claim.text: claim for claim in paper_claims(result.summary, result.data.attrs["classifiers"])}
+    assert by_text["surprise depends most on symmetry, fear least"].holds is None
+    assert by_text["classifiers of one data set are alike"].holds is None
+    assert by_text["larger EmoNeXt models depend more on symmetry"].holds is None
+    assert by_text["the score is significant for most people"].holds is False
+    cells = [
+        result.summary.cells[0]._replace(classifier=name, expression=x, score=score)
+        for name, scores in {"a": (1.0, 0.1), "b": (1.1, 0.1), "c": (3.0, 2.0), "d": (3.1, 2.0)}.items()
+        for x, score in zip(("surprise", "fear"), scores, strict=True)
+    ]
+    summary = dataclasses.replace(result.summary, cells=tuple(cells))
+    facts = {name: {"dataset": "A" if name in "ab" else "B"} for name in "abcd"}
+    by_text = {claim.text: claim for claim in paper_claims(summary, facts)}
+    assert by_text["surprise depends most on symmetry, fear least"].holds is True
+    assert by_text["every classifier depends on symmetry for every expression"].holds is True
+    alike = by_text["classifiers of one data set are alike"]
+    assert alike.holds is False and "p = 0.3" in alike.evidence, "two of six ways to pair four classifiers"
 
 
 def test_methods_state_the_run(result: AuditResult) -> None:
@@ -117,8 +167,8 @@ def scaled(result: AuditResult, factor: float, **config: object) -> AuditResult:
 def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     after = scaled(result, 0.5)
     one, two = compare_runs.pairs(result, after)
-    assert (one.name, two.name) == ("one", "two")
-    happy = next(change for change in one.changes if change.expression == "happiness")
+    assert (one.change.name, two.change.name) == ("one", "two")
+    happy = next(change for change in one.change.expressions if change.expression == "happiness")
     own = result.scores.sel(classifier="one", expression="happiness").values
     assert happy.before == pytest.approx(own.mean()) and happy.after == pytest.approx(own.mean() / 2)
     assert happy.difference.mean == pytest.approx(-own.mean() / 2)
@@ -130,7 +180,7 @@ def test_two_runs_are_compared_within_people(result: AuditResult) -> None:
     )
     same = compare_runs.pairs(result, result)
     assert compare_runs.headline(same, WORDING) == "No difference between the two runs was found"
-    assert same[0].overall.difference.mean == 0.0
+    assert same[0].change.overall.difference.mean == 0.0
     page = jf.report.comparison_page(result, after)
     assert (
         one.sentence in html.unescape(page)
@@ -163,7 +213,7 @@ def renamed(run: AuditResult, name: str) -> AuditResult:
 def test_two_versions_of_one_classifier_need_no_common_name(result: AuditResult) -> None:
     alone = [renamed(run, name) for run, name in ((result, "v1"), (scaled(result, 0.5), "v2"))]
     (pair,) = compare_runs.pairs(*alone)
-    assert (pair.before, pair.after) == ("v1", "v2")
+    assert (pair.change.before, pair.change.after) == ("v1", "v2")
     assert compare_runs.headline([pair], WORDING) == "v2 depends on symmetry less than v1"
 
 

@@ -187,6 +187,25 @@ def test_the_prior_keeps_faces_nearer(key):
     assert (norms[1] < norms[0]).all()
 
 
+@pytest.mark.parametrize("method", ["differential-evolution", "gradient"])
+def test_a_strict_search_knows_nothing_of_the_prototypes(method, key):
+    """With each switch off, a head with prototypes and units gives the bits of the same head without."""
+    plain = dataclasses.replace(bare_head().expressions, units=None, unit_names=(), action_units=())
+    config = dataclasses.replace(
+        QUICK, method=method, initialization="uniform", prior_weight=0.0, plausibility_weight=0.0, projections=0
+    )
+    params, targets = people(key, 3), np.array([0, 1, 2])
+    results = [
+        build(classifier(), model, SCENE, config).run(key, params, targets)
+        for model in (head(), dataclasses.replace(head(), expressions=plain))
+    ]
+    np.testing.assert_array_equal(results[0].expression, results[1].expression)
+    np.testing.assert_array_equal(results[0].forward_calls, results[1].forward_calls)
+    assert (results[0].expression != 0).any(axis=1).all()
+    guided = build(classifier(), head(), SCENE, dataclasses.replace(config, initialization="prototypes"))
+    assert (guided.run(key, params, targets).expression != results[0].expression).any()
+
+
 def test_maximise_is_one_case_of_a_batch(key):
     one = jax.tree.map(lambda leaf: leaf[0], people(key, 1))
     arguments = {"expression": "joy", "key": key, "scene": SCENE, "config": QUICK}

@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks import scipy_evolution
 from jaxface.core import sharding
 from jaxface.core.errors import ConfigError
-from jaxface.face import ExpressionSpace
+from jaxface.face import ExpressionSpace, load
 from jaxface.search import (
     SearchConfig,
     algorithm,
@@ -20,11 +21,14 @@ from jaxface.search import (
     starts,
 )
 from jaxface.search.objective import Scores, ValueAndGrad, margin, score
+from tests.flame_files import flame_arrays, write_flame_npz
 
 CASES, SIZE = 3, 10
 PAPER = SearchConfig(
     method="differential-evolution", prior_weight=0.0, plausibility_weight=0.0, target=1.0, max_evaluations=3000
 )
+
+STRICT = dataclasses.replace(PAPER, initialization="uniform", projections=0, off_prototype_limit=1.0)
 
 
 def wide_box(size: int = SIZE, config: SearchConfig = PAPER) -> space.SearchSpace:
@@ -247,9 +251,36 @@ def test_first_population_holds_the_prototypes():
     assert (first[2:] != 0).any(axis=1).all()
 
 
+@pytest.mark.parametrize("which", ["bundled", "flame"])
+def test_a_strict_search_begins_uniformly_in_the_whole_box(which, tmp_path):
+    """Mean 0 and deviation sqrt(3) in [-3, 3]; every coefficient of every member is set, none is moved."""
+    source = "bundled" if which == "bundled" else write_flame_npz(tmp_path / "flame.npz", flame_arrays())
+    expressions = load(source).expressions
+    config = dataclasses.replace(STRICT, population=200)
+    of_labels = space.of_model(expressions, ("happiness", "anger"), config)
+    for target in (0, 1):
+        first = np.asarray(starts.first_population(jax.random.key(3), of_labels, target, config))
+        assert first.shape == (200, len(expressions.lower)) and (first != 0).all()
+        assert stats.kstest(first.ravel() / 6 + 0.5, "uniform").pvalue > 1e-3
+        assert not (first[:, None] == of_labels.prototypes[target][None]).all(axis=2).any()
+        assert float(space.penalty(of_labels, target, jnp.asarray(first[0]))) == 0.0
+    guided = np.asarray(starts.first_population(jax.random.key(3), of_labels, 0, SearchConfig(population=200)))
+    assert (guided == 0).mean() > 0.2  # sparse members and, on the bundled head, prototypes
+
+
+def test_sparse_initialization_takes_no_prototype():
+    prototypes = jnp.array([[[2.0, 0.0, 1.0, 0.0]]])
+    box = dataclasses.replace(wide_box(4), prototypes=prototypes, has_prototype=jnp.array([[True]]))
+    config = SearchConfig(initialization="sparse")
+    first = np.asarray(starts.first_population(jax.random.key(0), box, 0, config))
+    assert not (first == np.asarray(prototypes[0])).all(axis=1).any()
+    assert 0.45 < (first == 0).mean() < 0.68  # 1 - (1/4 + 3/4 x 1/4) in four dimensions
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        ({"initialization": "random"}, "search.initialization = 'random'"),
         ({"population": 3}, "search.population = 3: must be at least 4"),
         ({"target": 1.5}, r"target = 1.5: must be in \(0, 1\]"),
         ({"max_evaluations": 20}, "max_evaluations = 20: must be at least one generation of 50"),

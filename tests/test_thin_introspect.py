@@ -8,7 +8,7 @@ import pytest
 from flax import nnx
 
 from jaxface.core.errors import ConfigError, ShapeError
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin import ThinConfig, figures, introspect
 from jaxface.frameworks.thin.networks import Thin
 from tests import thin_reference as reference

@@ -12,11 +12,10 @@ from flax import nnx
 
 from jaxface import data
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
-from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 
 LABELS = ("happiness", "sadness", "surprise")
 SIZE = 8

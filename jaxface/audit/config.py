@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from jaxface.core.checks import Ge, Interval, OneOf, check
+from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
 from jaxface.face.config import HeadConfig
@@ -14,27 +14,37 @@ from jaxface.stats.score import Unit
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
+    from jaxface.face import FaceParams
     from jaxface.interventions import Intervention
 
     ClassifierLike = str | Classifier
     InterventionLike = str | Intervention
+    PeopleLike = str | FaceParams
 else:
-    ClassifierLike = InterventionLike = str  # what a TOML file and a flag can hold
+    ClassifierLike = InterventionLike = PeopleLike = str  # what a TOML file and a flag can hold
 
 
 @dataclass(frozen=True)
 class AuditConfig(HeadConfig):
     """If only the symmetry of the face changes, how do these classifiers' answers change?
 
-    In Python `head` may also be a `FaceModel`, `classifiers` may hold `Classifier` objects, and `intervention`
-    may be an `Intervention`, which then has settings of its own.
+    In Python `head` may also be a `FaceModel`, `classifiers` may hold `Classifier` objects, `people` may be
+    `FaceParams` with a leading axis, and `intervention` may be an `Intervention`, which then has settings of
+    its own.
     """
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
 
     identities: Annotated[int, Ge(1)] = 200
-    """How many people are sampled from the head's population."""
+    """How many people are sampled from the head's population, or taken of `people` if it has more."""
+
+    people: PeopleLike | None = None
+    """A file of people instead: .npz, .npy, .json or .csv with shape and texture codes, or a folder of them;
+    none = sampled. The run notes what was read."""
+
+    people_rows: tuple[Annotated[int, Ge(0)], ...] = ()
+    """Which rows of `people`, from 0; none = from the first."""
 
     expressions: tuple[str, ...] = BASE_EXPRESSIONS
     """Outputs that are audited; a classifier that has no such output is left out there."""
@@ -72,6 +82,10 @@ class AuditConfig(HeadConfig):
     correction: Annotated[str, OneOf(CORRECTIONS)] = "holm"
     """For many people: "holm" limits the chance of any false alarm, "benjamini-hochberg" their share."""
 
+    reached_probability: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    """A person's unchanged face reaches the target where it is the top class with at least this probability.
+    What fewer than half of the people reach is not measurable: it counts in no verdict."""
+
     precision: Literal["float32", "bfloat16"] = "float32"
     """What the classifiers compute in; `jaxface bench audit` says what bfloat16 changes."""
 
@@ -88,6 +102,15 @@ class AuditConfig(HeadConfig):
         check(self)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
         object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
+        object.__setattr__(self, "people_rows", tuple(self.people_rows))
+        require(
+            not self.people_rows or self.people is not None,
+            "people_rows",
+            self.people_rows,
+            "() without people",
+        )
+        is_distinct = len(set(self.people_rows)) == len(self.people_rows)
+        require(is_distinct, "people_rows", self.people_rows, "different rows: nobody counts twice")
 
 
 def _several(name: str, values: Any) -> tuple[Any, ...]:

@@ -76,8 +76,7 @@ class Evaluator:
         """Evaluate a block of n items of one classifier, each with the same X expressions."""
         classifier, expressions = self.inputs.classifier(block[0].classifier), block[0].expressions
         targets = np.array([classifier.index(name) for name in expressions])
-        seed = self.inputs.config.seed
-        people = [_sample(plan.population_key(seed, item.identity), self.inputs.head) for item in block]
+        people = [self._person(item.identity) for item in block]
         params = jax.tree.map(  # (n, X, ...)
             lambda *leaves: np.repeat(np.stack(leaves)[:, None], len(expressions), axis=1),
             *(person for person, _ in people),
@@ -97,6 +96,13 @@ class Evaluator:
                     **self._answer_cells(item, {name: logits[row] for name, logits in probe_logits.items()}),
                 }
                 yield GroupOutput(item, _with_status(cells), _person_variables(*person))
+
+    def _person(self, identity: int) -> tuple[FaceParams, Array]:
+        """Return the neutral face of a person and the position of their group."""
+        inputs = self.inputs
+        if inputs.people is not None:
+            return inputs.people.person(inputs.head, identity)
+        return _sample(plan.population_key(inputs.config.seed, identity), inputs.head)
 
     def _search(
         self, classifier: Classifier, block: Sequence[WorkItem], params: FaceParams, targets: np.ndarray

@@ -1,27 +1,29 @@
 """What an audit works with: the objects that a config names, loaded and checked once."""
 
 import dataclasses
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import jax
 import numpy as np
 
 from jaxface import classify, face, interventions
+from jaxface.audit import fingerprints
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
+from jaxface.audit.people import People, load_people
 from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
-from jaxface.core.errors import ConfigError
-from jaxface.face import FaceModel
+from jaxface.core.errors import ConfigError, JaxfaceError
+from jaxface.face import FaceModel, FaceParams
 from jaxface.face.config import HeadConfig
 from jaxface.face.requirements import require_expressions, require_eyes
 from jaxface.interventions import Intervention
 from jaxface.render import Scene, scene
 from jaxface.stats.score import column_weights
+
+OBJECT = "python:"
+"""Before the name of an object, in a run's file."""
 
 INTERVENTION_SETTINGS = ("side", "symmetry_steps", "time_steps")
 """Keys of `AuditConfig` that are passed to an intervention which has a field of that name."""
@@ -37,6 +39,7 @@ class AuditInputs:
         scene: how faces are rendered.
         classifiers: in the run's precision, in the order of the config.
         layout: of the store that the audit fills.
+        people: those that the config names; None if they are sampled.
     """
 
     config: AuditConfig
@@ -46,6 +49,7 @@ class AuditInputs:
     intervention: Intervention
     classifiers: tuple[Classifier, ...]
     layout: Layout
+    people: People | None = None
 
     @property
     def work_items(self) -> tuple[WorkItem, ...]:
@@ -68,16 +72,22 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """Load, build and check everything that an audit needs, before any work.
 
     Raises:
-        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks, or
-            a head that cannot be framed or searched.
+        ConfigError: a classifier or intervention that cannot be found or cannot be used as the config asks,
+            a head that cannot be framed or searched, or people who do not fit it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
     """
     intervention = build_intervention(config)
     classifiers = load_classifiers(config.classifiers)
     _check_classifiers(classifiers, config)
     head = load_head(config)
-    require_eyes(head)
+    if config.render.camera is None:
+        require_eyes(head)
     require_expressions(head)
+    if isinstance(config.people, str):
+        _refuse_object("people", config.people)
+    people = load_people(config, head)
+    if people is not None:
+        config = dataclasses.replace(config, identities=len(people))
     return AuditInputs(
         config=config,
         settings=serializable_config(config),
@@ -85,7 +95,8 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
         scene=scene(config.render),
         intervention=intervention,
         classifiers=tuple(with_precision(classifier, config) for classifier in classifiers),
-        layout=_layout(config, head, classifiers, intervention),
+        layout=_layout(config, head, classifiers, intervention, people),
+        people=people,
     )
 
 
@@ -94,9 +105,16 @@ def load_head(config: HeadConfig) -> FaceModel:
 
     Raises:
         ModelFileError: it cannot be read.
+        ConfigError: the config holds a head, and options of loading one.
     """
     if isinstance(config.head, FaceModel):
+        for name, value in config.head_options.items():
+            if value is not None:
+                raise ConfigError(
+                    f"head is a FaceModel, which {name} = {value!r} does not change; load the head with it"
+                )
         return config.head
+    _refuse_object("head", config.head)
     return face.load(config.head, **config.head_options)
 
 
@@ -107,6 +125,9 @@ def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier,
         ConfigError: one cannot be found, or two have one name.
         CheckpointError: one cannot be read.
     """
+    for one in classifiers:
+        if isinstance(one, str):
+            _refuse_object("classifier", one)
     models = tuple(c if isinstance(c, Classifier) else classify.load(c) for c in classifiers)
     names = [model.name for model in models]
     for name in names:
@@ -137,23 +158,50 @@ def build_intervention(config: AuditConfig) -> Intervention:
 
 
 def serializable_config(config: AuditConfig) -> AuditConfig:
-    """Return the config with names in place of objects: what a file can hold."""
+    """Return the config with names in place of objects: what a file can hold.
+
+    An object that is not what its name loads is written as "python:NAME", which loads nothing.
+    """
+    intervention = config.intervention
     return dataclasses.replace(
         config,
-        head=config.head.name if isinstance(config.head, FaceModel) else config.head,
-        classifiers=tuple(c.name if isinstance(c, Classifier) else c for c in config.classifiers),
-        intervention=config.intervention if isinstance(config.intervention, str) else config.intervention.name,
+        head=_name_of_head(config.head) if isinstance(config.head, FaceModel) else config.head,
+        classifiers=tuple(
+            _name_of_classifier(c, config.render.size) if isinstance(c, Classifier) else c
+            for c in config.classifiers
+        ),
+        intervention=intervention if isinstance(intervention, str) else intervention.name,
+        people=OBJECT + fingerprints.array_hash(config.people)
+        if isinstance(config.people, FaceParams)
+        else config.people,
     )
 
 
-def fingerprint(tree: Any) -> str:
-    """Return the SHA-256 over the arrays of a pytree, their types and shapes."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def _name_of_head(head: FaceModel) -> str:
+    try:
+        if fingerprints.head_facts(face.load(head.name)) == fingerprints.head_facts(head):
+            return head.name
+    except JaxfaceError:  # no head of this name
+        pass
+    return OBJECT + head.name
+
+
+def _name_of_classifier(classifier: Classifier, size: int) -> str:
+    try:
+        facts = (fingerprints.classifier_facts(c, size) for c in (classify.load(classifier.name), classifier))
+        if not fingerprints.difference(*facts):
+            return classifier.name
+    except JaxfaceError:  # no classifier of this name
+        pass
+    return OBJECT + classifier.name
+
+
+def _refuse_object(kind: str, name: str) -> None:
+    if name.startswith(OBJECT):
+        raise ConfigError(
+            f"the {kind} {name.removeprefix(OBJECT)!r} was an object of a Python program, which no file holds; "
+            "load the run there and pass the object again"
+        )
 
 
 def _check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
@@ -182,7 +230,11 @@ def _check_intervention(intervention: Intervention, config: AuditConfig) -> None
 
 
 def _layout(
-    config: AuditConfig, head: FaceModel, classifiers: Sequence[Classifier], intervention: Intervention
+    config: AuditConfig,
+    head: FaceModel,
+    classifiers: Sequence[Classifier],
+    intervention: Intervention,
+    people: People | None,
 ) -> Layout:
     """Return the layout of the store.
 
@@ -199,24 +251,12 @@ def _layout(
         shapes=head.identity_basis.shape[-1],
         colours=head.population.mean.shape[-1] - head.identity_basis.shape[-1],
         attributes={
-            "head": {
-                "name": head.name,
-                "licence": head.licence,
-                "source": head.source,
-                "joints": len(head.parents),
-                "sha256": fingerprint(head),
-            },
+            "head": fingerprints.head_facts(head),
             "classifiers": {
-                classifier.name: {
-                    "architecture": classifier.card.architecture,
-                    "labels": list(classifier.labels),
-                    "licence": classifier.card.licence,
-                    "source": classifier.card.source,
-                    # a model on the host keeps its numbers in its file
-                    "sha256": classifier.card.sha256 if classifier.on_host else fingerprint(classifier.state),
-                }
+                classifier.name: fingerprints.classifier_facts(classifier, config.render.size)
                 for classifier in classifiers
             },
-            "populations": list(head.population.names),
+            "populations": list(people.groups if people else head.population.names),
+            **({"people": people.attributes()} if people else {}),
         },
     )

@@ -6,6 +6,7 @@ that a resumed run computes exactly what an uninterrupted one does, on any numbe
 from two on (`core.sharding`).
 """
 
+import functools
 import itertools
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -64,13 +65,13 @@ def blocks(items: Sequence[WorkItem], size: int) -> Iterator[list[WorkItem]]:
 def population_key(seed: int, identity: int) -> Array:
     """Return the key of a person: the same for all classifiers and population sizes.
 
-    The same as entry `identity` of `face.sample_population(population_root(seed), head, n)`.
+    Their group is entry `identity` of `face.population.balanced_groups(population_root(seed), head, n)`.
     """
     return jax.random.fold_in(population_root(seed), identity)
 
 
 def population_root(seed: int) -> Array:
-    """Return the key that `face.sample_population` takes for the run's people."""
+    """Return the key of the run's people and of the order of their groups."""
     return jax.random.fold_in(jax.random.key(seed), _POPULATION)
 
 
@@ -88,6 +89,7 @@ def _fold_twice(key: Array, numbers: Array) -> Array:
     return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 
 
+@functools.cache
 def statistics_key(seed: int) -> Array:
     """Return the key of the permutation test, shared by all surfaces, and of the confidence intervals."""
     return jax.random.fold_in(jax.random.key(seed), _TEST)

@@ -136,20 +136,6 @@ class AuditResult:
         return name
 
 
-def load_finished(folder: Path, config: AuditConfig) -> AuditResult | None:
-    """Load the result if the folder holds the finished run of a config; None if there is still something to do.
-
-    A config with objects is never that of a folder: whether they are the same is known when they are loaded.
-
-    Raises:
-        StoreError: as `load`.
-    """
-    if not store.is_finished(folder):
-        return None
-    result = load(folder)
-    return result if result.config == config else None
-
-
 def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
     """Load the result of a finished run from its folder.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 
 from jaxface import search
-from jaxface.audit import plan, result, statistics, store, tables, timing
+from jaxface.audit import plan, result, statistics, store, summarizing, tables, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.evaluation import Evaluator, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
@@ -46,14 +46,13 @@ def run(
 
     Raises:
         ConfigError: a classifier that cannot be found or knows none of the expressions.
-        StoreError: `out` belongs to another configuration, or another version of jaxface wrote it.
+        StoreError: `out` belongs to another configuration, head, classifier or intervention (also one that has
+            the same name but other content), or another version of jaxface wrote it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
     progress = progress or NullProgress()
     folder = Path(out)
-    if earlier := result.load_finished(folder, config):
-        return earlier
     inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
     run_store = store.open_run(folder, inputs.settings, inputs.layout)
     share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
@@ -91,7 +90,7 @@ def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
     incomplete = not run_store.is_complete
     if incomplete:
         run_store.write_statistics(statistics.compute_statistics(run_store, inputs.config))
-        run_store.write_summary(statistics.summarize(run_store.read(), inputs.config))
+        run_store.write_summary(summarizing.summarize(run_store.read(), inputs.config))
     if missing_tables := not store.has_tables(run_store.folder):
         tables.write_tables(result.load(run_store.folder, inputs))
     return incomplete or missing_tables

@@ -8,11 +8,13 @@ not done is computed again.
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray
 import zarr
 
+from jaxface.audit import fingerprints
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.layout import (
     CELLS,
@@ -28,14 +30,17 @@ from jaxface.audit.layout import (
 )
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.summary import Summary
-from jaxface.core import processes, run_folder
+from jaxface.core import io, processes, run_folder
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError
 
 SURFACES_FOLDER = "surfaces.zarr"
-TABLES = ("scores", "significance", "schemes", "accuracy", "activation", "transfer")
+TABLES = (
+    *("scores", "significance", "schemes", "accuracy", "activation", "transfer"),
+    *("doses", "effects", "comparisons", "groups"),
+)
 """Names of the CSV files, without their ending."""
-_SUMMARY = "summary"
+SUMMARY = "summary.json"
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
 
@@ -86,7 +91,7 @@ class RunStore:
     @property
     def is_complete(self) -> bool:
         """Whether the statistics and the summary have been written."""
-        return is_complete(self.read())
+        return is_complete(self.read()) and (self.folder / SUMMARY).is_file()
 
     def write_statistics(self, values: Mapping[str, np.ndarray]) -> None:
         """Write the variables of `STATISTICS`, each (C, X, N, ...)."""
@@ -94,12 +99,8 @@ class RunStore:
             self._arrays[name][...] = values[name]
 
     def write_summary(self, summary: Summary) -> None:
-        """Write the summary, a group of columns for each of its tables, and mark the store as complete."""
-        root = self._root.create_group(_SUMMARY, overwrite=True)
-        for name, columns in summary.to_columns().items():
-            group = root.create_group(name)
-            for column, values in columns.items():
-                group.create_array(column, data=values, dimension_names=("row",))
+        """Write `summary.json`, and mark the store as complete."""
+        io.write_text(self.folder / SUMMARY, summary.to_json())
         self._root.attrs[_COMPLETE] = True
 
     def read(self) -> xarray.Dataset:
@@ -140,31 +141,18 @@ def read_summary(folder: Path) -> Summary:
     Raises:
         StoreError: it cannot be read.
     """
-    path = folder / SURFACES_FOLDER
+    path = folder / SUMMARY
     try:
-        root = zarr.open_group(str(path), mode="r", path=_SUMMARY)
-        columns = {
-            name: {column: np.asarray(array[:]) for column, array in group.arrays()}
-            for name, group in root.groups()
-        }
-        return Summary.from_columns(columns)
-    except Exception as error:  # as above
-        raise StoreError(f"the summary in {path} cannot be read: {error}") from error
+        return Summary.from_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"{path} cannot be read: {error}; remove {path} and audit again with this --out"
+        ) from None
 
 
 def is_complete(data: xarray.Dataset) -> bool:
     """Return whether a store, as `read` returned it, has statistics and a summary."""
     return bool(data.attrs.get(_COMPLETE, False))
-
-
-def is_finished(folder: Path) -> bool:
-    """Return whether a folder holds a run with statistics, summary and tables.
-
-    Raises:
-        StoreError: its store cannot be read, or another version of jaxface wrote it.
-    """
-    parts = (folder / run_folder.SETTINGS).is_file(), (folder / SURFACES_FOLDER).is_dir(), has_tables(folder)
-    return all(parts) and is_complete(read(folder))
 
 
 def has_tables(folder: Path) -> bool:
@@ -235,10 +223,17 @@ def _attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     )  # before run.toml: with another schema, it has other keys, too
     run_folder.check(folder, to_dict(config), "audit")
     for name, value in identifying_attributes(layout.all_attributes).items():
-        changes = run_folder.difference({name: attributes.get(name)}, {name: value})
-        if changes:
+        if changes := content_difference(name, attributes.get(name), value):
             raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")
     return RunStore(folder, layout)
+
+
+def content_difference(name: str, before: Any, now: Any) -> str:
+    """Describe how an attribute of a store differs from what it is now; "" where it is the same."""
+    if name != "classifiers" or not isinstance(before, Mapping) or before.keys() != now.keys():
+        return run_folder.difference({name: before}, {name: now})
+    each = {key: fingerprints.difference(before[key], now[key]) for key in now}
+    return "; ".join(f"{key}: {changes}" for key, changes in each.items() if changes)
 
 
 def _create_store(path: Path, layout: Layout) -> None:

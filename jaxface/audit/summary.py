@@ -1,13 +1,13 @@
 """The summary of a run: every number that the report, the CSV files, the gate and the terminal show.
 
-It is computed once (`audit.statistics`), kept in the store, and loaded with the run. Its tables are tuples of
-rows; `pandas.DataFrame(summary.cells)` makes a data frame of one.
+It is computed once (`audit.summarizing`), kept as `summary.json`, and loaded with the run. Its tables are
+tuples of rows; `pandas.DataFrame(summary.cells)` makes a data frame of one.
 """
 
 from __future__ import annotations
 
+import json
 import typing
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -15,18 +15,26 @@ import numpy as np
 
 
 class CellSummary(NamedTuple):
-    """One classifier and expression, over people. Intervals are 95 % BCa bootstraps over people.
+    """One classifier and expression, over people. Intervals are those of `stats.mean_test` at the run's alpha.
 
     Attributes:
         identities: people who have a score; all other numbers describe these.
-        score, low, high: mean score (Eq. 7 of Facing Asymmetry) and its interval.
+        score, low, high: mean score (Eq. 7 of Facing Asymmetry), its interval; NaN with too few people.
         estimator: of the score, such as "gradient per step".
-        population_p: two-sided, by flipping the signs of people's scores.
+        population_p: of the mean score, by flips of people's signs.
         significant, ratio: people whose adjusted p-value is at most alpha; their share.
-        activation, activation_low, activation_high: mean probability of the unchanged face at full expression.
+        activation, activation_low, activation_high: mean probability of the unchanged face at its peak.
         activation_deviation: its standard deviation over people.
+        reached: people whose unchanged face has the target as its top class, as probable as the config asks.
+        measurable: whether these are at least half; the score of another cell counts in no verdict.
+        share: the change of the probability over all doses, as a share of `activation`.
+        accuracy_changed, accuracy_unchanged: share of people whose top class is the target at full expression,
+            on the most changed face and on the unchanged one.
+        flipped: share of the people reached whose top class changes at some dose, at full expression.
+        flip_dose: the median over people of the dose where it first does; NaN where fewer than half do.
         mean_probability: over surfaces and people.
         status: the commonest `CellStatus` of the cell's people; says why a cell without a score has none.
+        failures: people without a score, for another reason than a missing label.
     """
 
     classifier: str
@@ -43,8 +51,16 @@ class CellSummary(NamedTuple):
     activation_low: float
     activation_high: float
     activation_deviation: float
+    reached: int
+    measurable: bool
+    share: float
+    accuracy_changed: float
+    accuracy_unchanged: float
+    flipped: float
+    flip_dose: float
     mean_probability: float
     status: int
+    failures: int
 
     @property
     def has_score(self) -> bool:
@@ -72,7 +88,7 @@ class ProbeAccuracy(NamedTuple):
 
     Attributes:
         probe: the level.
-        accuracy, low, high: share of people, with its 95 % BCa interval.
+        accuracy, low, high: share of people, with its Clopper-Pearson interval.
     """
 
     classifier: str
@@ -99,12 +115,30 @@ class CrossPrediction(NamedTuple):
     accuracy: float
 
 
-class Effect(NamedTuple):
-    """A mean over people, its interval, and a test against zero.
+class DoseAnswer(NamedTuple):
+    """The answers at full expression, at one level of the intervention, over people.
 
     Attributes:
-        mean, low, high: in the unit of the run's score; 95 % BCa bootstrap over people.
-        p_value: two-sided, by flipping signs over people.
+        dose: the level.
+        probability, low, high: mean of the target's, with its interval.
+        accuracy: share of people whose top class is the target.
+    """
+
+    classifier: str
+    expression: str
+    dose: float
+    probability: float
+    low: float
+    high: float
+    accuracy: float
+
+
+class Effect(NamedTuple):
+    """A mean over people, its interval, and a test against zero (`stats.mean_test`).
+
+    Attributes:
+        mean, low, high: in the unit of the run's score; NaN limits where people are too few to tell.
+        p_value: two-sided, by flips of people's signs; at most alpha where the interval leaves zero out.
         identities: people with a value.
         steps: multiply a score by this for its change over all doses.
     """
@@ -122,31 +156,41 @@ class Effect(NamedTuple):
         return bool(np.isfinite(self.mean))
 
     @property
+    def has_enough_people(self) -> bool:
+        """Whether there are enough people for any effect to be significant."""
+        return bool(np.isfinite(self.low))
+
+    @property
     def direction(self) -> int:
-        """1 or -1 where the interval (or the mean, if there is none) leaves zero out, else 0."""
-        low, high = (self.low, self.high) if np.isfinite(self.low) else (self.mean, self.mean)
-        return int(low > 0) - int(high < 0)
+        """1 or -1 where the mean differs from zero, else 0."""
+        return int(self.low > 0) - int(self.high < 0)
 
 
 class ClassifierEffect(NamedTuple):
-    """One classifier over all its expressions.
+    """One classifier over all expressions that are measurable for it.
 
     Attributes:
-        effect: of each person's mean score over the expressions that have a score.
+        effect: of each person's mean score over these expressions.
         expressions: how many these are.
+        not_measurable: how many expressions have scores that do not count.
         significant: cells of single faces that are significant, out of `faces`.
         accuracy_changed, accuracy_unchanged: mean over expressions of the accuracy at the probe level farthest
             from the unchanged face, and on the unchanged face.
+        activation: mean over expressions of the probability on the unchanged face.
+        share: the effect over all doses, as a share of it.
         strongest: the expression with the largest absolute score; empty where none has a score.
     """
 
     classifier: str
     effect: Effect
     expressions: int
+    not_measurable: int
     significant: int
     faces: int
     accuracy_changed: float
     accuracy_unchanged: float
+    activation: float
+    share: float
     strongest: str
 
 
@@ -155,14 +199,34 @@ class Comparison(NamedTuple):
 
     Attributes:
         more, less: names; the mean effect of `more` is the larger one.
-        difference: of each person's mean scores, `more` minus `less`, over the expressions that both have.
+        difference: of each person's mean scores, `more` minus `less`, over the expressions measurable for both.
         expressions: how many these are.
+        adjusted_p: its p-value, corrected (Holm) for all pairs of the run's classifiers.
+        direction: 1 or -1 where it differs from zero after the correction, else 0.
     """
 
     more: str
     less: str
     difference: Effect
     expressions: int
+    adjusted_p: float
+    direction: int
+
+
+class GroupEffect(NamedTuple):
+    """The effect within a group of people, or over a group of classifiers.
+
+    Attributes:
+        kind: what the group has in common: "people", "data set" or "architecture".
+        group: such as "female", or the data set's name.
+        classifier: whose effect it is; empty for a group of classifiers.
+        effect: mean over the group's people; for classifiers, of each person's mean over them.
+    """
+
+    kind: str
+    group: str
+    classifier: str
+    effect: Effect
 
 
 @dataclass(frozen=True)
@@ -173,17 +237,21 @@ class Summary:
         cells: classifier by classifier, expression by expression.
         schemes: the same, with every permutation scheme in turn.
         accuracies: the same, with every probe level in turn.
+        doses: the same, with every dose in turn.
         cross_predictions: by classifier, evaluator and expression.
         effects: the largest mean first; classifiers without a score last.
         comparisons: every pair of classifiers that share an expression, in the order of `effects`.
+        groups: effects within groups of people, and over groups of classifiers.
     """
 
     cells: tuple[CellSummary, ...]
     schemes: tuple[SchemeSummary, ...]
     accuracies: tuple[ProbeAccuracy, ...]
+    doses: tuple[DoseAnswer, ...]
     cross_predictions: tuple[CrossPrediction, ...]
     effects: tuple[ClassifierEffect, ...]
     comparisons: tuple[Comparison, ...]
+    groups: tuple[GroupEffect, ...]
 
     def cell(self, classifier: str, expression: str) -> CellSummary:
         """Return the row of one classifier and expression.
@@ -222,65 +290,47 @@ class Summary:
                 return row
         return None
 
-    def to_columns(self) -> dict[str, dict[str, np.ndarray]]:
-        """Return every table as named columns, for the store."""
-        return {name: columns(row_type, getattr(self, name)) for name, row_type in _TABLES.items()}
+    def to_json(self) -> str:
+        """Return every table as a list of rows; numbers that are not finite become null."""
+        tables = {name: [_to_plain(row) for row in getattr(self, name)] for name in _TABLES}
+        return json.dumps(tables, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
     @classmethod
-    def from_columns(cls, tables: Mapping[str, Mapping[str, np.ndarray]]) -> Summary:
-        """Return the summary that `to_columns` wrote.
+    def from_json(cls, text: str) -> Summary:
+        """Return the summary that `to_json` wrote.
 
         Raises:
-            KeyError: a table or a column is missing.
+            KeyError, TypeError, ValueError: it is none.
         """
-        return cls(**{name: _rows(row_type, tables[name]) for name, row_type in _TABLES.items()})
+        tables = json.loads(text)
+        return cls(
+            **{name: tuple(_from_plain(kind, row) for row in tables[name]) for name, kind in _TABLES.items()}
+        )
 
 
 _TABLES: dict[str, type] = {
     "cells": CellSummary,
     "schemes": SchemeSummary,
     "accuracies": ProbeAccuracy,
+    "doses": DoseAnswer,
     "cross_predictions": CrossPrediction,
     "effects": ClassifierEffect,
     "comparisons": Comparison,
+    "groups": GroupEffect,
 }
-_DTYPES: dict[type, Any] = {str: np.dtypes.StringDType(), int: np.int64, float: np.float64}
 
 
-def columns(row_type: type, rows: Sequence[Any]) -> dict[str, np.ndarray]:
-    """Return the fields of rows as columns; those of a nested `Effect` as "effect_mean" and so on."""
-    return {
-        "_".join(path): np.array([_field(row, path) for row in rows], _DTYPES[kind])
-        for path, kind in _leaves(row_type)
+def _to_plain(row: Any) -> dict[str, Any]:
+    plain = {
+        name: _to_plain(value) if isinstance(value, Effect) else value for name, value in row._asdict().items()
     }
+    return {name: None if isinstance(v, float) and not np.isfinite(v) else v for name, v in plain.items()}
 
 
-def _rows(row_type: type, table: Mapping[str, np.ndarray]) -> tuple[Any, ...]:
-    leaves = [(path, kind, table["_".join(path)]) for path, kind in _leaves(row_type)]
-    count = len(leaves[0][2])
-    return tuple(
-        _build(row_type, {path: kind(values[index]) for path, kind, values in leaves}) for index in range(count)
-    )
+def _from_plain(kind: type, plain: dict[str, Any]) -> Any:
+    def value(field: str, field_type: type) -> Any:
+        if field_type is Effect:
+            return _from_plain(Effect, plain[field])
+        return float("nan") if plain[field] is None else field_type(plain[field])
 
-
-def _leaves(row_type: type, prefix: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], type]]:
-    """Yield the path and the type of every number and text of a row."""
-    for name, kind in typing.get_type_hints(row_type).items():
-        if kind in _DTYPES:
-            yield (*prefix, name), kind
-        else:
-            yield from _leaves(kind, (*prefix, name))
-
-
-def _field(row: Any, path: tuple[str, ...]) -> Any:
-    for name in path:
-        row = getattr(row, name)
-    return row
-
-
-def _build(row_type: type, leaves: Mapping[tuple[str, ...], Any], prefix: tuple[str, ...] = ()) -> Any:
-    fields = {
-        name: leaves[(*prefix, name)] if kind in _DTYPES else _build(kind, leaves, (*prefix, name))
-        for name, kind in typing.get_type_hints(row_type).items()
-    }
-    return row_type(**fields)
+    return kind(**{name: value(name, field_type) for name, field_type in typing.get_type_hints(kind).items()})

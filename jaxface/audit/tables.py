@@ -1,6 +1,8 @@
 """A run's tables as CSV files: the scores of every face, and the tables of the summary."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas
@@ -8,11 +10,14 @@ import pandas
 from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import TABLES
+from jaxface.audit.summary import Effect
 from jaxface.core import io
 
 _KEYS = ["classifier", "expression"]
 _SIGNIFICANCE = ["score", "low", "high", "estimator", "identities", "significant", "ratio", "population_p"]
-_ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities"]
+_SIGNIFICANCE += ["measurable", "share"]
+_ACTIVATION = ["activation", "activation_low", "activation_high", "mean_probability", "identities", "reached"]
+_ACTIVATION += ["flipped", "flip_dose"]
 _FLOAT32 = ("activation", "probability")
 """Means of float32 answers, which are float32: written with the digits that they have."""
 
@@ -28,6 +33,10 @@ def write_tables(result: AuditResult) -> list[Path]:
         "accuracy": pandas.DataFrame(summary.accuracies).rename(columns={"probe": dose}),
         "activation": cells[[*_KEYS, *_ACTIVATION]],
         "transfer": pandas.DataFrame(summary.cross_predictions),
+        "doses": pandas.DataFrame(summary.doses).rename(columns={"dose": dose}),
+        "effects": _effects(summary.effects),
+        "comparisons": _effects(summary.comparisons),
+        "groups": _effects(summary.groups),
     }
     paths = []
     for name in TABLES:
@@ -38,6 +47,16 @@ def write_tables(result: AuditResult) -> list[Path]:
     return paths
 
 
+def _effects(rows: Sequence[Any]) -> pandas.DataFrame:
+    """Return a data frame in which the fields of an effect are columns."""
+    plain = []
+    for row in rows:
+        nested = [value for value in row if isinstance(value, Effect)]
+        own = {name: value for name, value in row._asdict().items() if value not in nested}
+        plain.append(own | nested[0]._asdict())
+    return pandas.DataFrame(plain)
+
+
 def _scores(result: AuditResult) -> pandas.DataFrame:
     """Return a row for every face: classifier, expression and identity."""
     data = result.data[["score", "p_value", "adjusted_p_value", "status"]].load()
@@ -46,5 +65,7 @@ def _scores(result: AuditResult) -> pandas.DataFrame:
     data["status"] = (data["status"].dims, names)
     populations = np.array([*result.data.attrs["populations"], ""])  # -1, not sampled yet, is the last
     data["population"] = ("identity", populations[result.data["population"].values])
+    if names_of_people := result.data.attrs.get("people", {}).get("names"):
+        data["person"] = ("identity", np.array(names_of_people))
     # A dataset's own order of dimensions follows its coordinates, and those follow the store's listing.
     return data.to_dataframe(dim_order=["classifier", "expression", "identity"]).reset_index()

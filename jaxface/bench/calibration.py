@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface import classify, face, interventions, render
+from jaxface.bench import calibration_people
 from jaxface.search.evaluate import shift_camera
-from jaxface.stats import SCHEMES, permutation_test, sign_flip_test, symmetry_score
+from jaxface.stats import SCHEMES, mean_test, permutation_test, symmetry_score
 
 STEPS, TIMES, RENDERED_TIMES = 10, 90, 12
 PEOPLE = 10
@@ -23,6 +24,10 @@ class Settings:
 
     surfaces: int = 2000
     """Simulated surfaces per kind of noise, 10 x 90."""
+
+    populations: int = 2000
+    """Simulated populations for each noise and number of people, for verdict, comparison, gate and intervals; 0
+    leaves them out."""
 
     rendered: int = 60
     """Surfaces that are rendered and classified, 10 x 12, for the classifier's own noise; 0 leaves
@@ -48,6 +53,10 @@ class Settings:
 def run(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each noise, effect and test: the rate of p <= alpha with its 95 % Wilson
     interval."""
+    if settings.populations:
+        yield from calibration_people.run(
+            settings.populations, settings.permutations, settings.alpha, settings.seed
+        )
     random = np.random.default_rng(settings.seed)
     key = jax.random.key(settings.seed)
     for name, noise in NOISES.items():
@@ -145,7 +154,7 @@ def _rates(name: str, surfaces: np.ndarray, settings: Settings, key: jax.Array) 
             for scheme in SCHEMES
         }
         groups = symmetry_score(with_effect)[: len(with_effect) // PEOPLE * PEOPLE].reshape(-1, PEOPLE)
-        tests[f"sign flips of {PEOPLE} people"] = sign_flip_test(groups, key, settings.permutations)
+        tests[f"sign flips of {PEOPLE} people"] = mean_test(groups, key, settings.permutations).p_value
         for test, p_value in tests.items():
             rejections = int((p_value <= settings.alpha).sum())
             interval = stats.binomtest(rejections, len(p_value)).proportion_ci(method="wilson")

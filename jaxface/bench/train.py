@@ -19,9 +19,8 @@ from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.classifier import ClassifierConfig
 from jaxface.frameworks.classifier.networks import card_of
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.task import Task
 
 Loop = Callable[[], None]
 

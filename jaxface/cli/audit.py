@@ -1,8 +1,7 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
-import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +11,7 @@ import tyro
 import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
 from jaxface.audit.inputs import build_intervention, load_classifiers
+from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
 
@@ -27,7 +27,7 @@ class Audit(options.Quiet):
     settings: Annotated[AuditConfig, tyro.conf.arg(name="")] = field(default_factory=AuditConfig)
 
     config: str | None = None
-    """TOML file, or the name of a bundled config: quick, paper, smoke. Flags override it."""
+    """TOML file, or the name of a bundled config: quick, paper, paper-strict, smoke. Flags override it."""
 
     out: Path | None = None
     """Folder of the run; none = runs/ and the config's name."""
@@ -36,8 +36,12 @@ class Audit(options.Quiet):
     """Print the amount of work, and do nothing."""
 
     fail_on: tuple[str, ...] = ()
-    """Exit with 1 when a classifier and expression exceeds a limit: score>0.01, or significant>0.5 for the
-    share of people."""
+    """Exit with 1 when a classifier and expression exceeds a limit: "score>0.01", where a test over people says
+    so; "score high>0.01" unless the test rules it out; also "score mean", "significant" (share of people),
+    "accuracy drop", "activation<0.9", "failures". "happiness: score>0.01" checks one expression."""
+
+    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
 
     coordinator: str | None = None
     """HOST:PORT of process 0, if there are several; all of them write to the same --out."""
@@ -73,16 +77,18 @@ def main(argv: Sequence[str]) -> int:
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
+        if people := result.data.attrs.get("people"):
+            print(f"\npeople: {people['note']}")
         print(f"\n{timing.line(folder)}\nreport: {report}")
-    violations = gates.check(limits, result.summary) if limits else []
-    for line in violations:
-        print(f"jaxface: gate: {line}", file=sys.stderr)
-    return 1 if violations else 0
+    if not limits:
+        return 0
+    return options.exit_code(gates.check(limits, result.summary, command.allow_unmeasured))
 
 
 def work(config: AuditConfig, folder: Path) -> str:
     """Return the amount of work of an audit, as lines of text."""
     classifiers = load_classifiers(config.classifiers)
+    config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
     cells = sum(len(item.expressions) for item in items)
     doses, times = (len(axis.levels) for axis in build_intervention(config).axes)

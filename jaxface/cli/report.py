@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import tyro
 
 import jaxface as jf
+from jaxface.audit import gates
+from jaxface.audit.changes import changes_between
 from jaxface.cli import options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
@@ -30,12 +32,25 @@ class Report(options.Quiet):
     """paper: also write every figure as PNG and SVG, every table as CSV and LaTeX, and methods.txt, into
     figures/ beside the report."""
 
+    observation: Path | None = None
+    """Folder of `jaxface observe` on photographs: the other half of Table 4 (--figures paper)."""
+
+    fail_on: tuple[str, ...] = ()
+    """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
+    "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
+    drop". With one run: as of `jaxface audit`. "happiness: score increase>0.005" checks one expression."""
+
+    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
+    known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
+    limits = [gates.parse(text, tuple(known)) for text in command.fail_on]
     results = [jf.audit.load(folder) for folder in command.runs]
     runtime.enable_compile_cache()
     name = "report.html" if len(results) == 1 else "comparison.html"
@@ -47,9 +62,15 @@ def main(argv: Sequence[str]) -> int:
         print(jf.report.comparison_table(results[0], results[1]))
     else:
         meter = progress.for_terminal(command.quiet)
-        path = jf.report.write(results[0], out, meter, command.saliency, command.figures)
+        path = jf.report.write(results[0], out, meter, command.saliency, command.figures, command.observation)
         print(jf.report.score_table(results[0]))
         if command.figures == "paper":
             print(f"\nfigures: {path.parent / 'figures'}")
     print(f"\nreport: {path}")
-    return 0
+    if not limits:
+        return 0
+    if len(results) == 1:
+        violations = gates.check(limits, results[0].summary, command.allow_unmeasured)
+    else:
+        violations = gates.check_changes(limits, changes_between(*results), command.allow_unmeasured)
+    return options.exit_code(violations)

@@ -1,15 +1,12 @@
 """One validator for every config: constraints stand in the annotations, `check` applies them.
 
     @dataclass(frozen=True)
-    class TrainConfig:
+    class TrainConfig(Checked, table="train"):  # ConfigError: train.steps = 0: must be at least 1
         steps: Annotated[int, Ge(1)] = 1000
         dtype: Literal["float32", "bfloat16"] = "float32"
         scheme: Annotated[str, OneOf(SCHEMES)] = "per-time"
 
-        def __post_init__(self) -> None:
-            check(self, "train")  # ConfigError: train.steps = 0: must be at least 1
-
-Checks that span several fields stay in `__post_init__`, with `require`.
+Checks that span several fields follow `super().__post_init__()`, with `require`.
 """
 
 import math
@@ -17,13 +14,13 @@ import types
 import typing
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
 from jaxface.core.errors import ConfigError, suggestion
 
-__all__ = ["Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require", "require_name"]
+__all__ = ["Checked", "Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require", "require_name"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +28,20 @@ class OneOf:
     """The value is one of these names: a registry, or any other collection that may still grow."""
 
     names: Collection[str]
+
+
+class Checked:
+    """Base of a config whose fields are checked when it is made; `table` is where it stands in a file."""
+
+    _table: ClassVar[str] = ""
+
+    def __init_subclass__(cls, table: str | None = None) -> None:
+        super().__init_subclass__()
+        if table is not None:
+            cls._table = table
+
+    def __post_init__(self) -> None:
+        check(self, self._table)
 
 
 def check(config: Any, prefix: str = "") -> None:

@@ -1,7 +1,10 @@
 """Which head, and how it is loaded: the fields of every command and config that takes a head."""
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from jaxface.face.sides import Jaw
 
 if TYPE_CHECKING:
     from jaxface.face.model import FaceModel
@@ -22,16 +25,30 @@ class HeadConfig:
     """What the expression coefficients are, where the head leaves a choice: `jaxface.face.load`."""
 
     texture: str | None = None
-    """An albedo image or file, for face models that are published without."""
+    """An albedo image or file, for face models that are published without: FLAME's texture, the Basel Face
+    Model's (FLAME_albedo_from_BFM.npz), an image for ICT-FaceKit."""
 
     masks: str | None = None
     """FLAME's vertex masks."""
 
+    identity_components: int | None = None
+    """Number of identity coefficients: 100 by default for FLAME, 50 for ICT-FaceKit."""
+
+    expression_components: int | None = None
+    """Number of FLAME's expression coefficients, 50 by default."""
+
+    texture_components: int | None = None
+    """Number of the coefficients of FLAME's texture, 50 by default."""
+
     midline_width: float | None = None
     """Half the width, metres, of the blend between the sides of the face; 0 splits as Eq. 2 does."""
+
+    jaw: Jaw | None = None
+    """"whole": symmetry never scales what the jaw does, since it is one bone (the default, where a head
+    tells the jaw apart). "split": each side has its half, as in Eq. 3; FLAME has only this."""
 
     @property
     def head_options(self) -> dict[str, Any]:
         """The keyword arguments of `jaxface.face.load` for this head."""
-        names = ("expression_space", "texture", "masks", "midline_width")
-        return {name: getattr(self, name) for name in names}
+        options = (field.name for field in dataclasses.fields(HeadConfig) if field.name != "head")
+        return {name: getattr(self, name) for name in options}

@@ -1,12 +1,15 @@
 """Left and right: the share of a vertex on the frozen side (Facing Asymmetry, Eq. 2)."""
 
+import dataclasses
 from typing import Literal
 
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.face.model import FaceModel
 
 Side = Literal["left", "right"]
+Jaw = Literal["whole", "split"]
 
 
 def left_weights(x: Array, width: Array | float) -> Array:
@@ -40,3 +43,16 @@ def gains_of(frozen_share: Array, symmetry: Array | float) -> Array:
     Exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
     """
     return 1.0 + (symmetry - 1.0) * frozen_share
+
+
+def split_jaw(model: FaceModel) -> FaceModel:
+    """Return the head whose jaw belongs to the sides, as Eq. 3 has it: symmetry scales all of an
+    expression.
+
+    The expression at symmetry 1 stays the same. A head that does not tell the jaw apart (FLAME) is
+    returned as it is.
+    """
+    if model.shared_basis is None:
+        return model
+    basis = model.expression_basis + model.shared_basis
+    return dataclasses.replace(model, expression_basis=basis, shared_basis=None)

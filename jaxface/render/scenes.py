@@ -142,6 +142,8 @@ class RenderConfig:
             answers.
         eye_line: share of the image above the eyes.
         distance: metres from camera to eyes; 0 = scaled orthographic, as DECA's camera.
+        camera: DECA's c = (scale, tx, ty), one orthographic camera for all faces: half images a metre,
+            and metres; height, eye_line and distance are then not used. None = framed by the eyes.
         ambient: light from everywhere.
         lights: directional lights, each (strength, x, y, z) with the direction towards the light in
             the head's frame: +x the subject's left, +y up, +z out of the face.
@@ -154,6 +156,7 @@ class RenderConfig:
     height: Annotated[float, Gt(0)] = HEIGHT
     eye_line: float = EYE_LINE
     distance: Annotated[float, Ge(0)] = DISTANCE
+    camera: tuple[Annotated[float, Gt(0)], float, float] | None = None
     ambient: float = AMBIENT
     lights: tuple[tuple[float, float, float, float], ...] = LIGHTS
     background: tuple[float, float, float] = BACKGROUND
@@ -167,6 +170,11 @@ class RenderConfig:
             )
 
 
+def orthographic(scale: float, x: float = 0.0, y: float = 0.0) -> Orthographic:
+    """Return DECA's camera c = (scale, tx, ty): half images a metre, and metres."""
+    return Orthographic(jnp.asarray(scale, jnp.float32), jnp.asarray((x, y), jnp.float32))
+
+
 def scene(config: RenderConfig) -> Scene:
     """The scene that a config describes."""
     return Scene(
@@ -175,6 +183,7 @@ def scene(config: RenderConfig) -> Scene:
             eye_line=jnp.asarray(config.eye_line, jnp.float32),
             distance=config.distance,
         ),
+        camera=None if config.camera is None else orthographic(*config.camera),
         light=environment(config.ambient, config.lights),
         background=jnp.asarray(config.background, jnp.float32),
         gamma=jnp.asarray(config.gamma, jnp.float32),

@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxface import __version__
 from jaxface.audit import AuditResult, load
+from jaxface.audit.changes import same_people
 from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
@@ -50,7 +51,7 @@ def comparison_page(first: AuditResult, second: AuditResult) -> str:
         runs=[str(run.folder) for run in (first, second)],
         pairs=[{"pair": pair, "curves": curves(first, second, pair)} for pair in pairs],
         averages=average_rows(first, second),
-        people=compare_runs.same_people(first, second),
+        people=same_people(first, second),
         differences=differences(first, second),
     )
 
@@ -58,17 +59,17 @@ def comparison_page(first: AuditResult, second: AuditResult) -> str:
 def curves(first: AuditResult, second: AuditResult, pair: Pair) -> str:
     """Return the answers to the full expression over the dose as SVG, the first run dashed."""
     dose, time = first.intervention.axes
-    labels = [change.expression for change in pair.changes]
+    labels = [change.expression for change in pair.change.expressions]
     lines = [
         run.surfaces.sel(classifier=name, expression=labels)
         .isel({time.name: -1})
         .transpose("expression", "identity", dose.name)
         .values
-        for run, name in ((first, pair.before), (second, pair.after))
+        for run, name in ((first, pair.change.before), (second, pair.change.after))
     ]
     figure = figures.paired_curves(dose, lines[0], lines[1], labels)
-    description = f"{pair.name}: probability over {dose.name}, both runs"
-    return figures.svg(figure, f"pair-{pair.name}", description)
+    description = f"{pair.change.name}: probability over {dose.name}, both runs"
+    return figures.svg(figure, f"pair-{pair.change.name}", description)
 
 
 def average_rows(first: AuditResult, second: AuditResult) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:

@@ -18,11 +18,17 @@ from jaxface.report.tables import names
 METHODS = "methods.txt"
 
 
-def export(context: ReportContext, folder: Path, progress: Progress | None = None) -> list[Path]:
-    """Write figures as PNG and SVG, tables as CSV and LaTeX, and `methods.txt`; return the paths."""
+def export(
+    context: ReportContext, folder: Path, progress: Progress | None = None, observation: Path | None = None
+) -> list[Path]:
+    """Write figures as PNG and SVG, tables as CSV and LaTeX, and `methods.txt`; return the paths.
+
+    Args:
+        observation: folder of an observation of photographs, for Table 4.
+    """
     progress = progress or NullProgress()
     all_figures = list(paper_figures(context))
-    tables = tables_of_paper.paper_tables(context.result, context.rows)
+    tables = tables_of_paper.paper_tables(context.result, context.rows, observation)
     progress.start("figures", len(all_figures))
     paths = []
 

@@ -31,11 +31,11 @@ class ReportFigure(NamedTuple):
 
 
 def forest(result: AuditResult, rows: list[ScoreRow]) -> Figure:
-    """Return all scores with their intervals; expressions without any score are left out."""
+    """Return all scores that count, with their intervals; expressions without any are left out."""
     shape = len(names(result.data, "classifier")), len(names(result.data, "expression"))
-    score, low, high = (
-        np.array([getattr(row, name) for row in rows]).reshape(shape) for name in ("score", "low", "high")
-    )
+    nothing = (np.nan,) * 3
+    ends = [(row.cell.score, row.cell.low, row.cell.high) if row.is_measurable else nothing for row in rows]
+    score, low, high = (np.array(values).reshape(shape) for values in zip(*ends, strict=True))
     mask = np.isfinite(score).any(axis=0)
     labels = [name for name, some in zip(names(result.data, "expression"), mask, strict=True) if some]
     dose, _ = result.intervention.axes
@@ -52,7 +52,13 @@ def curves(result: AuditResult) -> Iterator[ReportFigure]:
     errors = error_rates(result)
     for index, name in enumerate(names(result.data, "classifier")):
         colour = figures.colour(index)
-        figure = figures.curves(dose, peak[index][indices], errors[index][indices], labels, colour)
+        own = [
+            [row for row in result.summary.doses if (row.classifier, row.expression) == (name, x)]
+            for x in labels
+        ]
+        intervals = np.array([[[row.low for row in rows], [row.high for row in rows]] for rows in own])
+        answers = peak[index][indices]
+        figure = figures.curves(dose, answers, errors[index][indices], labels, colour, intervals)
         description = f"{name}: probability of each expression at its peak over {dose.name}"
         yield ReportFigure(f"curves-{name}", name, colour, figure, description)
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from jaxface import __version__
 from jaxface.audit import AuditResult, load, timing
+from jaxface.audit.claims import paper_claims
 from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
@@ -39,6 +40,7 @@ _SECTIONS = {
     "verdict": "Verdict",
     "explore": "Explore",
     "scores": "Scores",
+    "groups": "Groups",
     "curves": "Curves",
     "faces": "Faces",
     "expressions": "Expressions",
@@ -58,6 +60,7 @@ def write(
     progress: Progress | None = None,
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
+    observation: Path | None = None,
 ) -> Path:
     """Write the report of a run as one HTML file, atomically.
 
@@ -70,6 +73,7 @@ def write(
         progress: advances with each part.
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
+        observation: folder of an observation of photographs: the other half of Table 4, among these files.
 
     Returns:
         the path of the file.
@@ -82,7 +86,7 @@ def write(
     path = result.folder / "report.html" if path is None else Path(path)
     context = build_context(result, saliency, progress)
     if figures == "paper":
-        export(context, path.parent / "figures", progress)
+        export(context, path.parent / "figures", progress, observation)
     write_text(path, page_of(context))
     return path
 
@@ -104,8 +108,10 @@ def page_of(context: ReportContext) -> str:
     ]
     transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
     search = tables.search_rows(result)
+    claims = paper_claims(result.summary, data.attrs["classifiers"]) if intervention.name == "symmetry" else []
     optional = {
         "transfer": transfer,
+        "groups": result.summary.groups or result.summary.comparisons or claims,
         "search": search,
         "expressions": context.averages,
         "saliency": context.saliency or context.saliency_errors,
@@ -130,16 +136,20 @@ def page_of(context: ReportContext) -> str:
         summary=prose.headline(result, context.rows),
         verdicts=cards,
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
-        level="95 %",
+        level=tables.interval_name(result),
         alpha=config.alpha,
         probes=[f"{level:g}" for level in intervention.probe_levels],
         classifiers=[{"name": name, "colour": style.colour(i)} for i, name in enumerate(classifiers)],
+        colours={name: style.colour(i) for i, name in enumerate(classifiers)},
         scores=context.rows,
         matrices={
             "scores": matrix.scores(context.rows),
             "accuracy": matrix.accuracy(context.rows),
             "activation": matrix.activation(context.rows),
+            "differences": matrix.differences(result),
         },
+        groups=result.summary.groups,
+        claims=claims,
         forest=style.svg(forest, "forest", "scores with their intervals"),
         curves=inline(context.curves),
         surfaces=inline(context.surfaces),

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from jaxface.audit import AuditResult, inputs
+from jaxface.audit.fingerprints import classifier_facts, difference, head_facts
 from jaxface.classify import Classifier
 from jaxface.core.errors import JaxfaceError
 from jaxface.face import FaceModel
@@ -22,7 +23,10 @@ def load_face_inputs(result: AuditResult) -> tuple[FaceInputs | None, str]:
     if result.inputs is not None:
         return FaceInputs(result.inputs.head, result.inputs.intervention), ""
     try:
-        return FaceInputs(inputs.load_head(result.config), inputs.build_intervention(result.config)), ""
+        head = inputs.load_head(result.config)
+        if head_facts(head)["sha256"] != result.data.attrs["head"]["sha256"]:
+            return None, f"the head {result.config.head!r} is not the one that the run was made with"
+        return FaceInputs(head, inputs.build_intervention(result.config)), ""
     except JaxfaceError as error:
         return None, str(error)
 
@@ -35,6 +39,10 @@ def load_classifiers(result: AuditResult) -> tuple[dict[str, Classifier], dict[s
     for name, source in zip(names(result.data, "classifier"), result.config.classifiers, strict=True):
         try:
             (classifier,) = inputs.load_classifiers((source,))
+            facts = result.data.attrs["classifiers"][name]
+            if changes := difference(facts, classifier_facts(classifier, result.config.render.size)):
+                errors[name] = f"it is not the classifier that the run was made with ({changes})"
+                continue
             classifiers[name] = inputs.with_precision(classifier, result.config)
         except JaxfaceError as error:
             errors[name] = str(error)

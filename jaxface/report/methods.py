@@ -57,7 +57,7 @@ def machine(result: AuditResult) -> str:
 def citations(result: AuditResult) -> str:
     """Return BibTeX entries of the methods that this run used."""
     config = result.config
-    keys = ["buechner-facing-asymmetry", "jaxface", "jax", "efron1987bca", "zeiler2014"]
+    keys = ["buechner-facing-asymmetry", "jaxface", "jax", "hartigan1969", "hall1992", "zeiler2014"]
     keys.append(CORRECTIONS[config.correction].citation)
     if config.search.method != "gradient":
         keys.append("storn1997")

@@ -10,9 +10,7 @@ from jaxface.core.run_folder import ENVIRONMENT
 from jaxface.core.types import action_unit
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.text import percent, plural
-from jaxface.stats import CORRECTIONS, ESTIMATORS
-
-FEW = 10
+from jaxface.stats import CORRECTIONS, ESTIMATORS, FEWEST_PEOPLE
 
 
 def title(result: AuditResult) -> str:
@@ -26,7 +24,7 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
     """Return two or three sentences with figures: what was done and what was found."""
     config, wording = result.config, result.intervention.wording
     dose, time = result.intervention.axes
-    valid_rows = [row for row in rows if row.n_valid]
+    valid_rows = [row for row in rows if row.is_measurable]
     sentences = [
         f"{plural(config.identities, 'person', 'people')}, "
         f"{plural(len(names(result.data, 'expression')), 'expression')}, {len(dose.levels)} levels of "
@@ -34,26 +32,32 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         f"{time.ends[0]} to {time.ends[1]}."
     ]
     if not valid_rows:
-        return [*sentences, "No cell has a score."]
+        return [*sentences, "No pair of classifier and expression is measurable."]
     falling = [row for row in valid_rows if row.direction > 0]
     rising = [row for row in valid_rows if row.direction < 0]
-    majority = [row for row in valid_rows if row.share > 0.5]
+    majority = [row for row in valid_rows if row.cell.ratio > 0.5]
     sentences.append(
         f"A {wording.changed_face} face lowers the answer in {len(falling)} of {len(valid_rows)} pairs of "
-        f"classifier and expression (the interval excludes zero) and raises it in "
+        f"classifier and expression (by the test over people) and raises it in "
         f"{len(rising)}; in {len(majority)} pairs the effect is significant for most people."
     )
     strongest = max(valid_rows, key=lambda row: row.loss)
     if strongest.loss > 0:
-        changed_share, unchanged_share = strongest.accuracy_ends
+        cell = strongest.cell
         sentences.append(
             f"The answer falls most for {strongest.classifier} and {strongest.expression}: "
-            f"{strongest.score:+.4f} per {config.unit} of {dose.name}; {strongest.expression} is the top class "
-            f"for {percent(changed_share)} of the people when the face is {wording.changed_face}, and for "
-            f"{percent(unchanged_share)} when it is {wording.unchanged_face}."
+            f"{cell.score:+.4f} per {config.unit} of {dose.name}, {percent(cell.share)} of the "
+            f"{percent(cell.activation)} that it starts from; {cell.expression} is the top class for "
+            f"{percent(cell.accuracy_changed)} of the people when the face is {wording.changed_face}, and for "
+            f"{percent(cell.accuracy_unchanged)} when it is {wording.unchanged_face}."
         )
-    if config.identities < FEW:
-        sentences.append(f"With fewer than {FEW} people the intervals are rough.")
+    if config.identities < FEWEST_PEOPLE:
+        sentences.append(f"Fewer than {FEWEST_PEOPLE} people are too few to tell an effect from chance.")
+    if not_measurable := sum(row.cell.has_score and not row.cell.measurable for row in rows):
+        sentences.append(
+            f"Not measurable: {plural(not_measurable, 'pair')} of classifier and expression, where fewer "
+            f"than half of the {wording.unchanged_face} faces reach the expression."
+        )
     return sentences
 
 

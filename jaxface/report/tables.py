@@ -6,9 +6,10 @@ import numpy as np
 import xarray
 
 from jaxface.audit import AuditResult, CellStatus
-from jaxface.audit.summary import CrossPrediction
+from jaxface.audit.effects import finite_mean
+from jaxface.audit.summary import CellSummary, CrossPrediction
 from jaxface.report.levels import loss_sign
-from jaxface.report.text import percent
+from jaxface.report.text import p_value, percent, plural
 
 REASONS = {
     CellStatus.PENDING: "not reached yet",
@@ -20,47 +21,44 @@ REASONS = {
 
 @dataclass(frozen=True)
 class ScoreRow:
-    """One classifier and expression, over people: a view of `CellSummary`.
+    """One classifier and expression, over people, as the report shows it.
 
     Attributes:
-        n_valid: people who have a score; all other numbers describe these.
-        score, low, high: mean score with its confidence interval.
+        cell: all its numbers.
         loss_sign: of `levels.loss_sign`.
-        significant: people whose score is significant after the run's correction; share of `n_valid`.
         accuracy: for each probe level, how often the expression is the top class at full expression.
-        accuracy_ends: that at the most changed probe level, and on the unchanged face.
-        activation, deviation: probability of the unchanged face at full expression, over people.
-        population_p: p-value of the mean score.
         scheme_counts: people whose score is significant, scheme by scheme.
-        reason: why there is no score; empty where there is one.
+        reason: why it has no score that counts; empty where it has one.
     """
 
-    classifier: str
-    expression: str
-    n_valid: int
-    score: float
-    low: float
-    high: float
+    cell: CellSummary
     loss_sign: int
-    significant: int
-    share: float
     accuracy: tuple[float, ...]
-    accuracy_ends: tuple[float, float]
-    activation: float
-    deviation: float
-    population_p: float
     scheme_counts: tuple[int, ...]
     reason: str
 
     @property
+    def classifier(self) -> str:
+        return self.cell.classifier
+
+    @property
+    def expression(self) -> str:
+        return self.cell.expression
+
+    @property
+    def is_measurable(self) -> bool:
+        """Whether its score counts."""
+        return self.cell.has_score and self.cell.measurable
+
+    @property
     def direction(self) -> int:
-        """1 for a loss whose interval excludes zero, -1 for such a gain, else 0."""
-        return self.loss_sign * (int(self.low > 0) - int(self.high < 0))
+        """1 for a loss that the test over people finds, -1 for such a gain, else 0."""
+        return self.loss_sign * (int(self.cell.low > 0) - int(self.cell.high < 0))
 
     @property
     def loss(self) -> float:
         """The score, positive where changed faces get lower answers than unchanged ones."""
-        return self.loss_sign * self.score
+        return self.loss_sign * self.cell.score
 
 
 @dataclass(frozen=True)
@@ -83,39 +81,27 @@ def names(data: xarray.Dataset, dimension: str) -> list[str]:
 
 def score_rows(result: AuditResult) -> list[ScoreRow]:
     """Return a row for each classifier and expression, classifier by classifier."""
-    summary, intervention = result.summary, result.intervention
-    ends = intervention.most_changed_probe, intervention.unchanged_probe
-    sign = loss_sign(intervention.axes[0])
-    rows = []
-    for cell in summary.cells:
-        key = cell.classifier, cell.expression
-        accuracy = tuple(row.accuracy for row in summary.accuracies_of(*key))
-        rows.append(
-            ScoreRow(
-                classifier=cell.classifier,
-                expression=cell.expression,
-                n_valid=cell.identities,
-                score=cell.score,
-                low=cell.low,
-                high=cell.high,
-                loss_sign=sign,
-                significant=cell.significant,
-                share=cell.ratio,
-                accuracy=accuracy,
-                accuracy_ends=(accuracy[ends[0]], accuracy[ends[1]]),
-                activation=cell.activation,
-                deviation=cell.activation_deviation,
-                population_p=cell.population_p,
-                scheme_counts=tuple(row.significant for row in summary.schemes_of(*key)),
-                reason="" if cell.has_score else reason(cell.status),
-            )
+    summary, sign = result.summary, loss_sign(result.intervention.axes[0])
+    return [
+        ScoreRow(
+            cell=cell,
+            loss_sign=sign,
+            accuracy=tuple(r.accuracy for r in summary.accuracies_of(cell.classifier, cell.expression)),
+            scheme_counts=tuple(r.significant for r in summary.schemes_of(cell.classifier, cell.expression)),
+            reason=reason(cell),
         )
-    return rows
+        for cell in summary.cells
+    ]
 
 
-def reason(status: int) -> str:
-    """Return why a cell of this `CellStatus` has no score."""
-    return REASONS.get(CellStatus(status), "no permutation test yet")
+def reason(cell: CellSummary) -> str:
+    """Return why a cell has no score that counts; empty where it has one."""
+    if not cell.has_score:
+        return REASONS.get(CellStatus(cell.status), "no permutation test yet")
+    if not cell.measurable:
+        people = plural(cell.identities, "person", "people")
+        return f"not measurable: the unchanged face reached the target for {cell.reached} of {people}"
+    return ""
 
 
 def transfer_rows(result: AuditResult) -> list[TransferRow]:
@@ -191,13 +177,6 @@ def search_rows(result: AuditResult) -> list[tuple[str, ...]]:
     return rows
 
 
-def finite_mean(values: np.ndarray) -> float:
-    """Return the mean of the finite values; NaN where there are none."""
-    values = np.asarray(values, np.float64)
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if finite.size else float("nan")
-
-
 def finite_median(values: np.ndarray) -> float:
     """Return the median of the finite values; NaN where there are none."""
     values = np.asarray(values, np.float64)
@@ -221,17 +200,22 @@ def text_table(columns: list[str], rows: list[list[str]]) -> str:
 
 def score_table(result: AuditResult) -> str:
     """Return the scores of a run for a terminal."""
-    intervention = result.intervention
-    symbol = intervention.axes[0].symbol
-    probes = [f"accuracy at {symbol}={level:g}" for level in intervention.probe_levels]
-    columns = ["classifier", "expression", "score", "95 % interval", "significant", *probes]
+    dose, level = result.intervention.axes[0], interval_name(result)
+    probes = [f"accuracy at {dose.symbol}={level:g}" for level in result.intervention.probe_levels]
+    columns = ["classifier", "expression", "score", level, "p", "starts at", "significant", *probes]
     lines: list[list[str]] = []
     for row in score_rows(result):
-        if row.n_valid:
-            interval = f"{row.low:+.4f} .. {row.high:+.4f}"
-            accuracy = [percent(value) for value in row.accuracy]
-            cells = [f"{row.score:+.4f}", interval, f"{row.significant}/{row.n_valid}", *accuracy]
+        cell = row.cell
+        if row.is_measurable:
+            interval = f"{cell.low:+.4f} .. {cell.high:+.4f}" if np.isfinite(cell.low) else "too few people"
+            numbers = [f"{cell.score:+.4f}", interval, p_value(cell.population_p), percent(cell.activation)]
+            cells = [*numbers, f"{cell.significant}/{cell.identities}", *map(percent, row.accuracy)]
         else:
             cells = [f"({row.reason})"]
         lines.append([row.classifier, row.expression, *cells])
     return text_table(columns, lines)
+
+
+def interval_name(result: AuditResult) -> str:
+    """Return "95 % interval", at the run's level."""
+    return f"{100 * (1 - result.config.alpha):g} % interval"

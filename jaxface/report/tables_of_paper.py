@@ -2,11 +2,15 @@
 
 import csv
 import io
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
+from jaxface import classify
 from jaxface.audit import AuditResult
+from jaxface.audit.effects import finite_mean
+from jaxface.core.errors import StoreError
 from jaxface.report import tables
 from jaxface.report.prose import correction
 from jaxface.report.tables import ScoreRow, names
@@ -31,32 +35,48 @@ class Table:
     left: int = 1
 
 
-def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
-    """Return Tables 2 to 5, every score with its interval, the tests, the transfer and the search."""
+NOT_PUBLISHED = "†"
+"""After the name of a classifier whose authors publish no weights: whoever audits it trained it."""
+
+
+def paper_tables(result: AuditResult, rows: list[ScoreRow], observation: Path | None = None) -> list[Table]:
+    """Return Tables 2 to 5, every score with its interval, the tests, the transfer and the search.
+
+    Args:
+        observation: folder of `jaxface observe`, whose photographs become the other half of Table 4.
+
+    Raises:
+        StoreError: the folder holds no observation.
+    """
     config, wording = result.config, result.intervention.wording
     dose = result.intervention.axes[0]
     expressions = tuple(names(result.data, "expression"))
     classifiers = names(result.data, "classifier")
     by_key = {(row.classifier, row.expression): row for row in rows}
 
-    def wide(name: str, caption: str, show: Callable[[ScoreRow], str]) -> Table:
-        cells = tuple(
-            (c, *(show(by_key[c, e]) if by_key[c, e].n_valid else "–" for e in expressions))
-            for c in classifiers
-        )
-        return Table(name, caption, ("classifier", *expressions), cells)
+    def wide(
+        name: str, caption: str, value: Callable[[ScoreRow], float], text: Callable[[float], str]
+    ) -> Table:
+        values = {
+            one: {x: value(by_key[one, x]) if by_key[one, x].cell.has_score else math.nan for x in expressions}
+            for one in classifiers
+        }
+        return by_data_set(Table(name, caption, ("classifier", *expressions), (), 2), values, result, text)
 
     several = [
         wide(
             "table2-scores",
-            f"Mean change of the probability per {config.unit} of {dose.name}.",
-            lambda row: f"{row.score:+.4f}",
+            f"Mean change of the probability per {config.unit} of {dose.name}. Left out where it is not "
+            "measurable, as the target was not reached.",
+            lambda row: row.cell.score if row.is_measurable else math.nan,
+            "{:+.4f}".format,
         ),
         wide(
             "table3-significant",
             f"People whose score is significant at {config.alpha:g} after {correction(result)} correction, of "
             f"{config.identities}.",
-            lambda row: str(row.significant),
+            lambda row: row.cell.significant if row.is_measurable else math.nan,
+            "{:.4g}".format,
         ),
     ]
     for index, level in enumerate(result.intervention.probe_levels):
@@ -64,31 +84,39 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
             wide(
                 f"table4-accuracy-{dose.symbol}{level:g}",
                 f"Accuracy at full expression, {dose.name} {level:g}.",
-                partial(_accuracy, index=index),
+                lambda row, index=index: row.accuracy[index],  # type: ignore[misc]
+                percent,
             )
         )
+    if observation is not None:
+        for group, accuracy in observed_accuracy(observation).items():
+            values = {one: {x: accuracy.get((one, x), math.nan) for x in expressions} for one in classifiers}
+            caption = f"Accuracy on photographs, {group}."
+            table = Table(f"table4-accuracy-{group}", caption, ("classifier", *expressions), (), 2)
+            several.append(by_data_set(table, values, result, percent))
     several.append(
         wide(
             "table5-activation",
             f"Probability of {wording.unchanged_face} faces at full expression, mean over people.",
-            lambda row: fixed(row.activation),
+            lambda row: row.cell.activation,
+            fixed,
         )
     )
     several.append(
         Table(
             "intervals",
-            "Scores with 95 % BCa intervals over people.",
+            f"Scores with their {tables.interval_name(result)} over people.",
             ("classifier", "expression", "score", "low", "high", "significant", "people"),
             tuple(
                 (
                     row.classifier,
                     row.expression,
-                    *(f"{value:+.4f}" for value in (row.score, row.low, row.high)),
-                    str(row.significant),
-                    str(row.n_valid),
+                    *(f"{value:+.4f}" for value in (row.cell.score, row.cell.low, row.cell.high)),
+                    str(row.cell.significant),
+                    str(row.cell.identities),
                 )
                 for row in rows
-                if row.n_valid
+                if row.is_measurable
             ),
             left=2,
         )
@@ -103,11 +131,11 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
                     row.classifier,
                     row.expression,
                     *map(str, row.scheme_counts),
-                    str(row.n_valid),
-                    f"{row.population_p:.2g}",
+                    str(row.cell.identities),
+                    f"{row.cell.population_p:.2g}",
                 )
                 for row in rows
-                if row.n_valid
+                if row.is_measurable
             ),
             left=2,
         )
@@ -137,8 +165,64 @@ def paper_tables(result: AuditResult, rows: list[ScoreRow]) -> list[Table]:
     return several
 
 
-def _accuracy(row: ScoreRow, index: int) -> str:
-    return percent(row.accuracy[index])
+def by_data_set(
+    table: Table,
+    values: Mapping[str, Mapping[str, float]],
+    result: AuditResult,
+    text: Callable[[float], str],
+) -> Table:
+    """Return the table with a row for each classifier, grouped by training data, with the paper's averages.
+
+    Args:
+        table: its name, caption and columns after the training data's.
+        values: by classifier and expression; NaN = nothing to show.
+    """
+    groups: dict[str, list[str]] = {}
+    for one in values:
+        groups.setdefault(_fact(result, one, "dataset"), []).append(one)
+
+    def row(data_set: str, name: str, members: Sequence[str]) -> tuple[str, ...]:
+        columns = list(zip(*(values[one].values() for one in members), strict=True))
+        means = [finite_mean(column) for column in columns]
+        cells = ["–" if math.isnan(value) else text(value) for value in (*means, finite_mean(means))]
+        return (data_set, name, *cells)
+
+    rows = []
+    for data_set, members in groups.items():
+        rows += [row(data_set, one + _dagger(result, one), [one]) for one in members]
+        if len(members) > 1 and len(groups) > 1:
+            rows.append(row(data_set, "average", members))
+    if len(values) > 1:
+        rows.append(row("all", "average", list(values)))
+    columns = ("training data", *table.columns, "average")
+    return replace(table, columns=columns, rows=tuple(rows))
+
+
+def observed_accuracy(folder: Path) -> dict[str, dict[tuple[str, str], float]]:
+    """Return by group of people, then by classifier and label, the accuracy that an observation measured.
+
+    Raises:
+        StoreError: the folder holds no observation.
+    """
+    path = folder / "accuracy.csv"
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        groups: dict[str, dict[tuple[str, str], float]] = {}
+        for row in rows:
+            groups.setdefault(row["group"], {})[row["classifier"], row["label"]] = float(row["accuracy"])
+    except (OSError, KeyError, ValueError) as error:
+        raise StoreError(f"{folder} holds no observation of photographs: {path.name}: {error}") from None
+    return groups
+
+
+def _fact(result: AuditResult, classifier: str, key: str) -> str:
+    return str(result.data.attrs["classifiers"].get(classifier, {}).get(key, "unknown"))
+
+
+def _dagger(result: AuditResult, classifier: str) -> str:
+    card = {row["name"]: row for row in classify.describe()}.get(classifier)
+    return NOT_PUBLISHED if card is not None and card["weights"] == "not published" else ""
 
 
 def as_csv(table: Table) -> str:
@@ -177,6 +261,7 @@ _SPECIAL = {
     "–": "--",
     "−": "$-$",
     "±": r"$\pm$",
+    "†": r"$\dagger$",
     "<": "$<$",
     ">": "$>$",
     **{sign: "\\" + sign for sign in "&%$#_{}"},

@@ -35,3 +35,8 @@ def points(change: float) -> str:
 def plural(count: int, one: str, many: str = "") -> str:
     """Format a count with its noun: `1 person`, `2 people`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def capitalized(text: str) -> str:
+    """Return text with its first letter in upper case."""
+    return text[:1].upper() + text[1:]

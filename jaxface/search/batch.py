@@ -74,13 +74,13 @@ class Batch:
         return self._result()
 
     def _descend(self, scorer: DeviceScorer) -> None:
-        """Score the prototypes, then descend from the most promising ones and from sparse expressions."""
+        """Score the prototypes, then descend from the most promising ones and from random expressions."""
         config, tracker = self.config, self.tracker
         every = np.ones(self.count, bool)
         prototypes = np.asarray(self.space.prototypes)[self.cases.targets]
         has_prototype = np.asarray(self.space.has_prototype)[self.cases.targets]
         order = np.zeros(has_prototype.shape, int)
-        if bool(self.space.has_prototype.any()):
+        if config.initialization == "prototypes" and bool(self.space.has_prototype.any()):
             scores = scorer.scores(prototypes, every)
             losses = np.where(has_prototype, scores.loss, np.float32(np.inf))
             scores = dataclasses.replace(scores, loss=jnp.asarray(losses))
@@ -92,8 +92,8 @@ class Batch:
         method = adam(scorer.value_and_grad, self.space, self.activation_limit, config, self.sharding)
         for number in range(config.starts):
             numbers = np.full(self.count, number)
-            points = self.sharding(_sparse, self._shared, self.keys[:, 0], numbers, self.cases.targets)
-            if number == 0:
+            points = self.sharding(_random, self._shared, self.keys[:, 0], numbers, self.cases.targets)
+            if number == 0 and config.initialization != "uniform":
                 points = np.broadcast_to(np.asarray(starts.near_neutral(self.space)), points.shape)
             if number < has_prototype.shape[1]:
                 rows, columns = np.arange(self.count), order[:, number]
@@ -143,13 +143,13 @@ def _distinct_first(losses: np.ndarray, strengths: int) -> np.ndarray:
     return np.lexsort((losses, ranks), axis=1)
 
 
-def _sparse(common: SearchShared, keys: Array, numbers: Array, targets: Array) -> Array:
-    """A sparse random expression for each case, (n, E)."""
+def _random(common: SearchShared, keys: Array, numbers: Array, targets: Array) -> Array:
+    """A random expression for each case, (n, E)."""
 
     def sample(key: Array, number: Array, target: Array) -> Array:
         limits = common.space.activation_limits
         limit = None if limits is None else limits[target]
-        return starts.sample_sparse(jax.random.fold_in(key, number), common.space, common.config, limit)
+        return starts.sample_random(jax.random.fold_in(key, number), common.space, common.config, limit)
 
     return map_cases(sample, keys, numbers, targets)
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from jaxface.core.checks import Ge, Gt, Interval, MinLen, check, require
 
 Method = Literal["hybrid", "gradient", "differential-evolution"]
+Initialization = Literal["prototypes", "sparse", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class SearchConfig:
 
     plateau: Annotated[int, Ge(1)] = 10
     """A case stops when its best has not improved for this many generations."""
+
+    initialization: Initialization = "prototypes"
+    """Where the first candidates come from. prototypes: the hand-set expressions as they are, copies of
+    them, and every third one sparse (all sparse for a head without prototypes). sparse: random expressions
+    with few coefficients set. uniform: uniform over the box, as in the paper; knows nothing of faces."""
 
     sparse_share: Annotated[float, Interval(gt=0, le=1)] = 0.25
     """Fraction of the coefficients that a random start sets; the others stay neutral."""

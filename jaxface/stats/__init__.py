@@ -10,18 +10,19 @@ from jaxface.stats.independence import (
     majority,
 )
 from jaxface.stats.multiple import CORRECTIONS, adjust, benjamini_hochberg, holm
+from jaxface.stats.people import FEWEST_PEOPLE, MeanTest, mean_test, share_interval
 from jaxface.stats.permutation import SCHEMES, PermutationResult, null_scores, permutation_test
-from jaxface.stats.population import Interval, mean_interval, sign_flip_test
 from jaxface.stats.regression import WindowRegression, window_regression
 from jaxface.stats.score import ESTIMATORS, population_score, symmetry_score
 
 __all__ = [
     "CORRECTIONS",
     "ESTIMATORS",
+    "FEWEST_PEOPLE",
     "SCHEMES",
     "IndependenceResult",
-    "Interval",
     "MajorityResult",
+    "MeanTest",
     "PermutationResult",
     "WindowRegression",
     "adjust",
@@ -32,11 +33,11 @@ __all__ = [
     "holm",
     "kci",
     "majority",
-    "mean_interval",
+    "mean_test",
     "null_scores",
     "permutation_test",
     "population_score",
-    "sign_flip_test",
+    "share_interval",
     "symmetry_score",
     "window_regression",
 ]

@@ -14,8 +14,8 @@ from jaxface.frameworks.causal_affect.graphs.figures import face_figure
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, threshold_graph
 from jaxface.frameworks.causal_affect.networks import GraphOutputs, Outputs, expression_logits, unit_logits
 from jaxface.frameworks.causal_affect.train import forward_eval
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.images import unit_range
-from jaxface.frameworks.common.task import Task
 
 
 def draw_face(

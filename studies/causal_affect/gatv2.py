@@ -20,15 +20,14 @@ from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, Unit
 from jaxface.frameworks.causal_affect.graphs import SignedGraph
 from jaxface.frameworks.causal_affect.losses import expression_loss, unit_loss
 from jaxface.frameworks.causal_affect.train import CausalAffectFramework
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import predict_dataset
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb, unit_range
-from jaxface.frameworks.common.loop import train_steps
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 from studies.causal_affect.baselines import Discovery
 from studies.causal_affect.halves import mixture, task_of_halves
+from studies.training import train_steps
 
 HEADS = 4
 _SLOPE = 0.2  # of the leaky ReLU, as its authors'
@@ -133,7 +132,7 @@ class Gatv2Framework(CausalAffectFramework):
     name = "gatv2"
     predicts_units = False
 
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> AttentionNetwork:  # type: ignore[override]
+    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> AttentionNetwork:
         """Build the network."""
         return AttentionNetwork(config, task, rngs=rngs)
 

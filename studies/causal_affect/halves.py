@@ -18,12 +18,11 @@ from jaxface.frameworks.causal_affect.graphs import SignedGraph, mean
 from jaxface.frameworks.causal_affect.losses import level_names
 from jaxface.frameworks.causal_affect.networks import Outputs, expression_logits, unit_logits
 from jaxface.frameworks.causal_affect.train import FRAMEWORK, forward_eval
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.images import unit_range
-from jaxface.frameworks.common.loop import train_steps
-from jaxface.frameworks.common.task import Task
+from studies.training import train_steps
 
 _SECOND_ORDER = 1000  # added to the seed of the second half's order, so that it differs from the first's
 

@@ -19,12 +19,11 @@ from jaxface.frameworks.causal_affect.graphs import SignedGraph
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, Outputs
 from jaxface.frameworks.causal_affect.train import CausalAffectFramework
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, programs
-from jaxface.frameworks.common.loop import train_steps
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
 from studies.causal_affect import halves as study
+from studies.training import train_steps
 
 
 class Codes(nnx.Variable):
@@ -61,7 +60,7 @@ class OracleFramework(CausalAffectFramework):
     name = "oracle-features"
     predicts_units = False
 
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:  # type: ignore[override]
+    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> OracleFeatures:
         """Build the graphs and the codes."""
         return OracleFeatures(config, task, rngs=rngs)
 

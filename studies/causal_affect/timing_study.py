@@ -12,9 +12,8 @@ import numpy as np
 from jaxface.core.types import Array
 from jaxface.data import Dataset
 from jaxface.frameworks.causal_affect import dependence as hsic
-from jaxface.frameworks.causal_affect.config import CausalAffectConfig
+from jaxface.frameworks.causal_affect.config import CausalAffectConfig, row, variant
 from jaxface.frameworks.causal_affect.train import FRAMEWORK
-from jaxface.frameworks.causal_affect.variants import row, variant
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import programs
 from studies.causal_affect.halves import mixture, task_of_halves

@@ -14,17 +14,16 @@ from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.data.augmentation import AugmentConfig
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import predict_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.images import cast_like, to_rgb, unit_range
 from jaxface.frameworks.common.inputs import task_of
-from jaxface.frameworks.common.loop import train_steps
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel.config import METHODS, GrefelConfig
 from jaxface.frameworks.grefel.networks import Grefel, preprocess, shape_of
 from jaxface.frameworks.grefel.train import FRAMEWORK
 from studies.grefel import reliability
+from studies.training import train_steps
 
 _COLUMNS = ("image", "label", "index")
 

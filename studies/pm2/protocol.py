@@ -15,17 +15,15 @@ import numpy as np
 from flax import nnx
 
 from jaxface.data import ArraySource, Dataset, rendered
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import programs
 from jaxface.frameworks.common.inputs import recipe_at, task_of
-from jaxface.frameworks.common.loop import train_steps
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.pm2.config import METHODS, Pm2Config
 from jaxface.frameworks.pm2.domains import PopulationBias, make_avatar_recipe, sample_faces, sample_pairs
-from jaxface.frameworks.pm2.train import FRAMEWORK
-from jaxface.frameworks.pm2.weights import transfer_params
+from jaxface.frameworks.pm2.train import FRAMEWORK, transfer_params
 from studies import seeds
+from studies.training import train_steps
 
 _RENDER_BATCH, _PREDICT_BATCH = 64, 250  # images of one call
 _ABLATION = ((0.0, 0.0), (0.3, 0.0), (0.0, 0.5), (1.0, 1.0), (0.3, 0.5))

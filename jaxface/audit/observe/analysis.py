@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,7 @@ from jaxface.audit.observe.sampling import Samples, groups, select
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
+from jaxface.stats import share_interval
 from jaxface.stats.independence import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
@@ -51,7 +53,7 @@ class IndependenceRow:
 
 @dataclass(frozen=True)
 class AccuracyRow:
-    """How often the label is the first answer, in one group; with its 95 % Wilson interval."""
+    """How often the label is the first answer, in one group; with its 95 % interval."""
 
     classifier: str
     label: str
@@ -112,7 +114,9 @@ def test_independence(
     order = list(TESTS)
     results = {}
     for one in config.tests:
-        options = {"discrete": True} if one in _DISCRETE else {}
+        options: dict[str, Any] = {"discrete": True} if one in _DISCRETE else {}
+        if one == "chsic":
+            options["form"] = config.chsic_form
         key = keys[order.index(one)]  # independent of which other tests run
         results[one] = TESTS[one](data.feature, data.logit, conditions, key, **options)
     n_rejected = sum(result.p_value <= config.alpha for result in results.values())
@@ -152,8 +156,6 @@ def accuracy(
     photographs: Photographs, measurements: Measurements, classifiers: Sequence[Classifier]
 ) -> list[AccuracyRow]:
     """Table 4: a row for each classifier, label that it knows, and group."""
-    from scipy.stats import binomtest  # slow to import
-
     rows = []
     labels, group = np.array(photographs.label), np.array(photographs.group)
     for classifier in classifiers:
@@ -166,8 +168,7 @@ def accuracy(
                 total, right = int(own.sum()), int((first[own] == label).sum())
                 if not total:
                     continue
-                interval = binomtest(right, total).proportion_ci(0.95, "wilson")
-                low, high = float(interval.low), float(interval.high)
+                low, high = map(float, share_interval((first[own] == label).astype(float)))
                 rows.append(AccuracyRow(classifier.name, label, one, total, right, right / total, low, high))
     return rows
 

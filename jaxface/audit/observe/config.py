@@ -10,6 +10,7 @@ from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
 from jaxface.stats.independence import TESTS, VOTERS
+from jaxface.stats.independence._chsic import Form
 
 Unit = Literal["photograph", "person"]
 Subset = Literal["matching", "all"]
@@ -122,6 +123,10 @@ class ObserveConfig:
 
     tests: tuple[Annotated[str, OneOf(TESTS)], ...] = VOTERS
     """Tests of independence; the majority decides."""
+
+    chsic_form: Form = "hilbert-schmidt"
+    """Statistic of the test chsic: "hilbert-schmidt", "normalised" (of the paper that Facing Asymmetry cites,
+    Fukumizu 2007) or "residuals"."""
 
     alpha: Annotated[float, Interval(gt=0, lt=1)] = 0.01
     """Level of each test."""

@@ -2,7 +2,8 @@
 
 import csv
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,13 @@ from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_name
 
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
+GRADES = ("I", "II", "III", "IV", "V", "VI")
+"""House and Brackmann's (1985), from normal function to total paralysis."""
+
+_GRADE = re.compile(
+    r"(?:house[\s-]*brackmann|hb)?[\s.:-]*(?:grade)?[\s.:-]*(VI|IV|V|I{1,3}|[1-6])(?:\s*/\s*(?:VI|6))?",
+    re.IGNORECASE,
+)
 _OWN = ("path", "label", "group", "person", *BOX)
 
 
@@ -28,7 +36,7 @@ class Photographs:
         person: who it is; None where the table does not tell.
         boxes: (n, 4) left, top, right, bottom in pixels; NaN = none.
         landmarks: by name (n, 2), pixels from the upper left corner, x right, y down; NaN = unknown.
-        columns: other columns of numbers, (n,); NaN = empty.
+        columns: other columns of numbers or grades, (n,); NaN = empty.
         ignored: other columns, which hold no numbers.
     """
 
@@ -59,7 +67,7 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     `group`, `person` may be. `box_left`, `box_top`, `box_right`, `box_bottom`: the face, pixels.
     `left_eye_x`, `left_eye_y`, `right_eye_x`, ...: landmarks, named by the person's own sides, with `middle_`
     for the midline; or `x_0` ... `y_67`, the 68 points of iBUG 300-W. Every other column of numbers is a
-    feature.
+    feature, and so is one of House-Brackmann grades: III, HB III and grade 3/6 are all 3.
 
     Args:
         labels: expressions whose photographs are kept; none = all.
@@ -83,7 +91,7 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     others = [name for name in names if name not in _OWN and name not in landmark_columns]
-    numbers = {name: values for name in others if (values := _numbers(selection, name)) is not None}
+    numbers = {name: values for name in others if (values := _numbers(selection, name, _grade)) is not None}
     boxes = np.stack([_required(path, selection, name) for name in BOX], 1) if set(BOX) <= set(names) else None
     return Photographs(
         folder=path.parent,
@@ -159,13 +167,28 @@ def _required(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarr
         raise ConfigError(f"{path}: {error}") from None
 
 
-def _numbers(rows: Sequence[dict[str, str]], name: str) -> np.ndarray | None:
-    """A column as float64, NaN where it is empty; None where a cell is no finite number, or all are empty."""
-    values = []
-    for row in rows:
-        try:
-            values.append(float(row[name]) if row[name] else math.nan)
-        except ValueError:
-            return None
-    array = np.array(values)
+def _numbers(
+    rows: Sequence[dict[str, str]], name: str, read: Callable[[str], float] = float
+) -> np.ndarray | None:
+    """A column as float64, NaN where it is empty; None where a cell is no finite number, or all are empty.
+
+    Args:
+        read: raises ValueError where a cell is no number.
+    """
+    try:
+        array = np.array([read(row[name]) if row[name] else math.nan for row in rows])
+    except ValueError:
+        return None
     return None if np.isinf(array).any() or np.isnan(array).all() else array
+
+
+def _grade(text: str) -> float:
+    """A cell as a number: 1 to 6 for a House-Brackmann grade.
+
+    Raises:
+        ValueError: it is neither a number nor a grade.
+    """
+    if grade := _GRADE.fullmatch(text):
+        symbol = grade[1].upper()
+        return float(GRADES.index(symbol) + 1 if symbol in GRADES else symbol)
+    return float(text)

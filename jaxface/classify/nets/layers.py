@@ -6,7 +6,7 @@ Flax's own layers (0.12.8, measured on a CPU) draw a key for constant arrays too
 start from other weights. `nnx.merge` of 200 `Linear` takes 26 instead of 5 ms, the gradient of `BatchNorm`
 0.44 instead of 0.09 ms; it keeps the biased variance, where PyTorch keeps the unbiased one. `Dropout` takes
 a key through all modules around it. `train()` switches a whole module, a training only the parts that it
-trains (`frameworks/common/modes.py`).
+trains (`frameworks/common/step.py`).
 """
 
 from collections.abc import Callable, Iterable

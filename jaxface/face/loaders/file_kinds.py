@@ -8,7 +8,24 @@ from jaxface.face.loaders import archive
 from jaxface.face.loaders.ict_files import NEUTRAL
 
 Kind = Literal["flame-pickle", "flame-npz", "ict-npz", "ict-folder"]
-_EXPECTED = "give a FLAME .pkl or .npz, an ICT-FaceKit folder or .npz"
+FLAME_FILES = (
+    "generic_model.pkl",
+    "flame2023.pkl",
+    "flame2023_no_jaw.pkl",
+    "FLAME_NEUTRAL.pkl",
+    "female_model.pkl",
+    "male_model.pkl",
+)
+"""Names of the files in FLAME's downloads of 2020 and 2023; the first that a folder holds is loaded."""
+
+_EXPECTED = "give a FLAME .pkl or .npz or their folder, an ICT-FaceKit folder or .npz"
+
+
+def model_file(path: str | Path) -> Path:
+    """Return the FLAME file in a folder that holds one; any other path as it is."""
+    path = Path(path)
+    files = [path / name for name in FLAME_FILES if (path / name).is_file()]
+    return files[0] if files and not (path / NEUTRAL).is_file() else path
 
 
 def sniff(path: str | Path) -> Kind:
@@ -22,7 +39,7 @@ def sniff(path: str | Path) -> Kind:
         if (path / NEUTRAL).is_file():
             return "ict-folder"
         raise ModelFileError(
-            f"{path} is a folder without {NEUTRAL}; for ICT-FaceKit give its FaceXModel folder"
+            f"{path} is a folder without {NEUTRAL} or a FLAME file; for ICT-FaceKit give its FaceXModel folder"
         )
     try:
         with path.open("rb") as file:
@@ -47,7 +64,7 @@ def _sniff_archive(path: Path) -> Kind:
         return "ict-npz"
     if "shapedirs" in names:
         return "flame-npz"
-    if {"mean", "tex_dir"} <= names:
+    if {"mean", "tex_dir"} <= names or {"MU", "PC"} <= names:
         raise ModelFileError(f"{path} is FLAME's texture, not its shape; give it as texture=")
     raise ModelFileError(f"{path} is an .npz of {sorted(names)[:6]}, no face model; {_EXPECTED}")
 

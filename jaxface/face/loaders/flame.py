@@ -12,7 +12,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ModelFileError
+from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.face import sides
 from jaxface.face.appearance import albedo_size
 from jaxface.face.loaders import archive, flame_appearance, skeleton, unpickle
@@ -31,6 +31,7 @@ def load_flame(
     identity_components: int = IDENTITY_COMPONENTS,
     expression_components: int = EXPRESSION_COMPONENTS,
     texture: Path | None = None,
+    texture_components: int | None = None,
     masks: Path | None = None,
     midline_width: float = 0.008,
 ) -> FaceModel:
@@ -38,7 +39,9 @@ def load_flame(
     paper and of DECA.
 
     Args:
-        texture: FLAME's `FLAME_texture.npz` (mean, tex_dir, vt, ft); None = one skin colour.
+        texture: `FLAME_texture.npz` (mean, tex_dir, vt, ft), `FLAME_albedo_from_BFM.npz` (MU, PC) or
+            `albedoModel2020_FLAME_albedoPart.npz`; None = one skin colour.
+        texture_components: None = 50, or all there are if they are fewer.
         masks: FLAME's `FLAME_masks.pkl`; without a texture it gives lips and hair their colours.
         midline_width: half the width of the blend between the sides, metres; 0 is the paper's hard
             split.
@@ -63,7 +66,9 @@ def load_flame(
         )
     regions = flame_appearance.read_masks(masks, len(template)) if masks else {}
     if texture:
-        look = flame_appearance.texture_look(texture, len(faces))
+        look = flame_appearance.texture_look(texture, faces, texture_components, [path.parent])
+    elif texture_components is not None:
+        raise ConfigError(f"texture_components = {texture_components}: there is no texture; name its file")
     else:
         look = flame_appearance.plain_look(template, faces, joints, parts["weights"], regions)
     size = expression_components
@@ -92,7 +97,7 @@ def load_flame(
         parents=_parents(path, parts["kintree_table"]),
         name="flame",
         licence="FLAME model licence (see its terms; not to be passed on)",
-        source=path.name,
+        source=f"{path.name}, {look.description}" if look.description else path.name,
     )
 
 

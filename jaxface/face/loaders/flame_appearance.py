@@ -1,7 +1,6 @@
-"""The appearance of FLAME: its own texture space, or plain colours for skin, eyes, lips and
-hair."""
+"""The appearance of FLAME: a texture space, or plain colours for skin, eyes, lips and hair."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +9,9 @@ import numpy as np
 
 from jaxface.core.errors import ModelFileError
 from jaxface.face.appearance import Appearance
-from jaxface.face.loaders import archive, unpickle
+from jaxface.face.loaders import flame_texture, unpickle
 from jaxface.face.loaders.paint import linear_appearance
 
-ALBEDO_COMPONENTS = 50
-TEXTURE_SIZE = 256
 _CELL = 4
 _COLOURS = {
     "skin": (0.85, 0.69, 0.61),
@@ -28,34 +25,29 @@ _IRIS_RADIUS, _PUPIL_RADIUS = 0.006, 0.0026
 
 
 class Look(NamedTuple):
-    """Texture coordinates (U, 2), triangles of them (F, 3), and the appearance in these
-    coordinates."""
+    """Texture coordinates (U, 2), triangles of them (F, 3), the appearance in these coordinates, and
+    the file that was read."""
 
     uv: jnp.ndarray
     uv_faces: jnp.ndarray
     appearance: Appearance
+    description: str = ""
 
 
-def texture_look(path: Path, faces: int) -> Look:
-    """Load FLAME's texture space, `FLAME_texture.npz`: mean and tex_dir in 0..255, channels blue,
-    green, red.
+def texture_look(
+    path: Path, faces: np.ndarray, components: int | None = None, folders: Iterable[Path] = ()
+) -> Look:
+    """Load a texture space of FLAME; arguments as `flame_texture.read_texture`.
 
     Raises:
-        ModelFileError: an array is missing or does not match the model.
+        ModelFileError: an array is missing or does not match the model, or there is no layout.
     """
-    parts = archive.read(path, ("mean", "tex_dir", "vt", "ft"))
-    mean, basis, uv, uv_faces = parts["mean"], parts["tex_dir"], parts["vt"], parts["ft"]
-    if mean.ndim != 3 or mean.shape[2] != 3 or basis.ndim != 4 or basis.shape[:3] != mean.shape:
-        raise ModelFileError(f"{path}: mean {mean.shape} and tex_dir {basis.shape} are no texture space")
-    if uv.ndim != 2 or uv_faces.shape != (faces, 3):
-        raise ModelFileError(f"{path}: ft is {uv_faces.shape}, the model has {faces} triangles")
-    if uv_faces.min() < 0 or uv_faces.max() >= len(uv):
-        raise ModelFileError(f"{path}: ft names texture coordinates outside 0..{len(uv) - 1}")
-    basis = _shrink(basis[..., :ALBEDO_COMPONENTS])[:, :, ::-1] / 255.0
+    space = flame_texture.read_texture(path, faces, components, folders)
     return Look(
-        jnp.asarray(uv[:, :2], jnp.float32),
-        jnp.asarray(uv_faces, jnp.int32),
-        linear_appearance(_shrink(mean)[:, :, ::-1] / 255.0, basis, "texture component"),
+        jnp.asarray(space.layout.uv[:, :2], jnp.float32),
+        jnp.asarray(space.layout.uv_faces, jnp.int32),
+        linear_appearance(space.mean, space.basis, "texture component"),
+        space.description,
     )
 
 
@@ -108,11 +100,3 @@ def read_masks(path: Path, vertices: int) -> dict[str, np.ndarray]:
             f"{path} names neither 'face' nor 'lips': not FLAME's masks; it has {sorted(regions)[:8]}"
         )
     return regions
-
-
-def _shrink(image: np.ndarray) -> np.ndarray:
-    """Average squares of pixels, so that an edge has at most about TEXTURE_SIZE."""
-    step = max(1, image.shape[0] // TEXTURE_SIZE)
-    height, width = image.shape[0] // step, image.shape[1] // step
-    blocks = image[: height * step, : width * step].reshape(height, step, width, step, *image.shape[2:])
-    return blocks.mean(axis=(1, 3), dtype=np.float32)

@@ -227,6 +227,8 @@ _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
     (("numpy",), "dtype", _Dtype),
     (("scipy.sparse.csr", "scipy.sparse._csr"), "csr_matrix", _Sparse),
     (("scipy.sparse.csc", "scipy.sparse._csc"), "csc_matrix", _SparseColumns),
+    (("scipy.sparse._csr",), "csr_array", _Sparse),
+    (("scipy.sparse._csc",), "csc_array", _SparseColumns),
     (("copy_reg", "copyreg"), "_reconstructor", _instance),
     (_BUILTINS, "object", Inert),
     (_BUILTINS, "set", as_tuple),

@@ -2,11 +2,10 @@
 expressions, learnt with their features from data sets that have labels of one or the other."""
 
 from jaxface.frameworks.causal_affect import graphs
-from jaxface.frameworks.causal_affect.config import CausalAffectConfig
+from jaxface.frameworks.causal_affect.config import CausalAffectConfig, rows, variant
 from jaxface.frameworks.causal_affect.extract_graphs import effects, global_graph, sample_graphs
 from jaxface.frameworks.causal_affect.inputs import MixedConfig
 from jaxface.frameworks.causal_affect.train import FRAMEWORK
-from jaxface.frameworks.causal_affect.variants import rows, variant
 
 __all__ = [
     "FRAMEWORK",

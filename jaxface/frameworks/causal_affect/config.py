@@ -3,17 +3,21 @@
 The paper gives none of these numbers (its appendices are not public): every default is ours.
 """
 
+import dataclasses
+import functools
+import tomllib
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from importlib.resources import files
+from typing import Annotated, Literal, NamedTuple
 
-from jaxface.core.checks import Ge, Gt, Interval, MinLen, check
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import Checked, Ge, Gt, Interval, MinLen
+from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data.augmentation import AugmentConfig
 
 
 @dataclass(frozen=True)
 class PartsConfig:
-    """Which parts there are: a row of the paper's Table 3 (`variants.row`)."""
+    """Which parts there are: a row of the paper's Table 3 (`row`)."""
 
     disentangle: bool = True
     """Dis: bottleneck, alignment and decorrelation (Eqs. 1-2)."""
@@ -36,7 +40,7 @@ class PartsConfig:
 
 
 @dataclass(frozen=True)
-class SmallConfig:
+class SmallConfig(Checked, table="model.small"):
     """The encoder for small faces: convolutions that halve the image, then one dense layer."""
 
     channels: Annotated[tuple[Annotated[int, Ge(1)], ...], MinLen(1)] = (16, 32, 64, 64)
@@ -45,17 +49,14 @@ class SmallConfig:
     width: Annotated[int, Ge(1)] = 128
     """D, of the embedding."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.small")
-
 
 @dataclass(frozen=True)
-class BottleneckConfig:
+class BottleneckConfig(Checked, table="model.bottleneck"):
     """Weights of Eq. 2, and how dependence is measured."""
 
     bottleneck: Annotated[float, Ge(0.0)] = 0.02
-    """lambda_ib, of the dependence of each unit's features on the embedding. They are a function of it: too
-    large a weight, compared with `alignment`, makes them constant."""
+    """lambda_ib, of the dependence of each unit's features on the embedding. Too large a weight,
+    compared with `alignment`, makes them constant."""
 
     decorrelation: Annotated[float, Ge(0.0)] = 0.1
     """lambda_decorr, of the dependence between the features of two units."""
@@ -66,12 +67,9 @@ class BottleneckConfig:
     normalize: bool = True
     """HSIC over the geometric mean of both kernels' own, in [0, 1] whatever the width; False = plain HSIC."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.bottleneck")
-
 
 @dataclass(frozen=True)
-class GraphConfig:
+class GraphConfig(Checked, table="model.graph"):
     """Both levels of graphs."""
 
     width: Annotated[int, Ge(1)] = 256
@@ -87,8 +85,7 @@ class GraphConfig:
     """Initial exp(T_g), which is learnt."""
 
     self_loops: bool = False
-    """Whether a unit may be its own cause. Copying itself would then be the easy solution, and Eq. 5 penalizes
-    the diagonal; so it is masked by default."""
+    """Whether a unit may be its own cause: the easy solution, which Eq. 5 penalizes."""
 
     acyclic_global: Annotated[float, Ge(0.0)] = 0.01
     """lambda_DAG of the global graph."""
@@ -96,12 +93,9 @@ class GraphConfig:
     acyclic_sample: Annotated[float, Ge(0.0)] = 0.01
     """lambda_DAG of the samples' own graphs."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.graph")
-
 
 @dataclass(frozen=True)
-class CounterfactualConfig:
+class CounterfactualConfig(Checked, table="model.counterfactual"):
     """Interventions on features."""
 
     sharpness: Annotated[float, Gt(0.0)] = 10.0
@@ -117,8 +111,7 @@ class CounterfactualConfig:
     """Whether tau is in units of the root mean square of the batch's features, or absolute."""
 
     ceiling: Literal["exponential", "clamp"] = "exponential"
-    """How the divergence D of two distributions over expressions, which is unbounded, is kept below 1 in
-    Eq. 14: 1 - exp(-D), or min(D, 1)."""
+    """How the divergence D over expressions is kept below 1 (Eq. 14): 1 - exp(-D), or min(D, 1)."""
 
     consistency: Annotated[float, Ge(0.0)] = 0.1
     """lambda_consist."""
@@ -138,12 +131,9 @@ class CounterfactualConfig:
     discrepant_logits: Annotated[float, Ge(0.0)] = 1.0
     """eta_logit."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.counterfactual")
-
 
 @dataclass(frozen=True)
-class CausalAffectConfig:
+class CausalAffectConfig(Checked, table="model"):
     """CausalAffect, or a row of its ablations."""
 
     encoder: Literal["convnext-b", "small"] = "convnext-b"
@@ -160,8 +150,7 @@ class CausalAffectConfig:
 
     answer: Literal["mean", "last"] = "mean"
     """What is predicted: the mean of the logits of all heads (for units those of the features, of the global
-    graph and of the sample's own graph), or the last of these alone. The last graph does not use a unit's own
-    features."""
+    graph and of the sample's own), or the last alone, which does not use a unit's own features."""
 
     expressions: Annotated[float, Ge(0.0)] = 1.0
     """lambda_Expr, of all losses of expressions."""
@@ -176,8 +165,40 @@ class CausalAffectConfig:
     counterfactual: CounterfactualConfig = field(default_factory=CounterfactualConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         if self.start and self.encoder == "small":
             raise ConfigError(
                 f"start = {self.start!r} is of ConvNeXt-B; the small encoder has no published weights"
             )
+
+
+class Row(NamedTuple):
+    """A row: its number in the paper's table, its name here, and the parts it has."""
+
+    number: int
+    name: str
+    parts: PartsConfig
+
+
+@functools.cache
+def rows() -> tuple[Row, ...]:
+    """Return all rows in the table's order."""
+    text = files("jaxface.frameworks.causal_affect").joinpath("variants.toml").read_text("utf-8")
+    return tuple(
+        Row(number, row["name"], PartsConfig(**dict.fromkeys(row["without"], False)))
+        for number, row in enumerate(tomllib.loads(text)["rows"], start=1)
+    )
+
+
+def row(which: int | str) -> Row:
+    """Return a row by its number (1 to 15) or its name; raise ConfigError without one."""
+    for entry in rows():
+        if which in (entry.number, entry.name):
+            return entry
+    names = [entry.name for entry in rows()]
+    raise ConfigError(f"Table 3 has no row {which!r} among 1 to {len(names)}{suggestion(str(which), names)}")
+
+
+def variant(base: CausalAffectConfig, which: int | str) -> CausalAffectConfig:
+    """Return the config with the parts of a `row`; everything else stays."""
+    return dataclasses.replace(base, parts=row(which).parts)

@@ -16,22 +16,15 @@ _TINY = 1e-12  # of a kernel that is the same everywhere, whose HSIC with itself
 
 
 class Dependences(NamedTuple):
-    """The three terms of Eq. 1, () each.
+    """The three terms of Eq. 1, () each."""
 
-    Attributes:
-        bottleneck: mean HSIC of a unit's features and the embedding; to be made small.
-        alignment: minus the mean HSIC of a unit's features and its label.
-        decorrelation: HSIC of two units' features, over all ordered pairs, divided by N^2.
-    """
-
-    bottleneck: Array
-    alignment: Array
-    decorrelation: Array
+    bottleneck: Array  # mean HSIC of a unit's features and the embedding
+    alignment: Array  # minus the mean HSIC of a unit's features and its label
+    decorrelation: Array  # HSIC of two units' features, over all ordered pairs, divided by N^2
 
 
 def squared_distances(features: Array) -> Array:
-    """Return squared distances between the rows of (..., B, D): (..., B, B), not negative, 0 on the
-    diagonal."""
+    """Return squared distances between rows, (..., B, D) -> (..., B, B), 0 or more, diagonal 0."""
     norms = (features**2).sum(-1)
     product = jnp.einsum("...id,...jd->...ij", features, features)
     squares = norms[..., :, None] + norms[..., None, :] - 2.0 * product
@@ -39,14 +32,9 @@ def squared_distances(features: Array) -> Array:
 
 
 def median_bandwidth(distances: Array) -> Array:
-    """Return sigma^2 of each kernel: the median of the squared distances between two examples,
-    without gradient.
+    """Return sigma^2 of each kernel: the median squared distance of two examples, without gradient.
 
-    Args:
-        distances: (..., B, B) squared; B > 1.
-
-    Returns:
-        (...,), at least a tiny number, for features that are all alike.
+    Of squared distances (..., B, B), B > 1: (...,), at least a tiny number where all are alike.
     """
     first, second = jnp.triu_indices(distances.shape[-1], 1)
     median = jnp.median(jax.lax.stop_gradient(distances)[..., first, second], axis=-1)
@@ -62,8 +50,7 @@ def gaussian_kernel(features: Array) -> Array:
 def label_kernel(labels: Array) -> Array:
     """Return the linear kernel of numbers in [0, 1], (..., B) -> (..., B, B).
 
-    Of labels that are 0 or 1 it is, once centred, half of the kernel of equality of two labels; unlike that one
-    it is defined for probabilities.
+    Of labels 0 and 1 it is, once centred, half of the kernel of equality.
     """
     return labels[..., :, None] * labels[..., None, :]
 
@@ -90,15 +77,7 @@ def dependence_matrix(kernels: Array, normalize: bool) -> Array:
 
 
 def dependences(features: Array, embedding: Array, labels: Array, normalize: bool) -> Dependences:
-    """Eq. 1 of a batch.
-
-    Args:
-        features: (U, B, d) of each unit.
-        embedding: (B, D).
-        labels: (U, B) in [0, 1]: true ones where there are any, else the network's probabilities, without
-            gradient.
-        normalize: as in `dependence_matrix`.
-    """
+    """Eq. 1 of a batch: features (U, B, d), embedding (B, D), labels or probabilities (U, B)."""
     units = len(features)
     kernels = [gaussian_kernel(features), label_kernel(labels), gaussian_kernel(embedding)[None]]
     matrix = dependence_matrix(jnp.concatenate(kernels), normalize)

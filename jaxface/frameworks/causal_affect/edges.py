@@ -1,4 +1,4 @@
-"""Signed edges: their two polarities, aggregation along them, and distance from an acyclic graph.
+"""Signed edges: polarities, aggregation, interventions, and distance from an acyclic graph.
 
 Pure functions of one graph. Edges are (T, S), row: target, column: source, in (-1, 1): above 0 the source
 excites the target, below 0 it inhibits it.
@@ -15,8 +15,7 @@ _DEGREE = 8  # of the series, whose argument has a norm of 1/2 at most: exact to
 
 
 def polarities(edges: Array) -> Array:
-    """Eqs. 4 and 8: split edges (..., T, S) into excitatory and inhibitory strengths (2, ..., T,
-    S), in [0, 1)."""
+    """Eqs. 4 and 8: split edges (..., T, S) into E+ and E-, (2, ..., T, S) in [0, 1)."""
     return jax.nn.relu(jnp.stack([edges, -edges]))
 
 
@@ -27,13 +26,7 @@ def without_loops(edges: Array) -> Array:
 
 
 def aggregate(edges: Array, sources: Array, values: Array) -> Array:
-    """Aggregate features at the targets, Z = E+ (F W+) + E- (F W-): (T, w).
-
-    Args:
-        edges: (T, S).
-        sources: (S, d), features F.
-        values: (2, d, w), W+ and W-.
-    """
+    """Return Z = E+ (F W+) + E- (F W-), (T, w): edges (T, S), sources (S, d), values (2, d, w)."""
     # sources are summed before they are projected: the same numbers
     return jnp.einsum("ptd,pdw->tw", polarities(edges) @ sources[None], values)
 
@@ -41,8 +34,7 @@ def aggregate(edges: Array, sources: Array, values: Array) -> Array:
 def exponential(matrix: Array) -> Array:
     """Return exp(A) of (N, N) with numbers in [0, 1], by scaling, Taylor's series and squaring; float32.
 
-    A row sum is N at most, so the number of halvings does not depend on the values, and a batch needs products
-    alone.
+    A row sum is N at most, so the number of halvings does not depend on the values.
     """
     halvings = max(0, math.ceil(math.log2(max(len(matrix), 1))) + 1)
     small = matrix * 0.5**halvings
@@ -77,10 +69,22 @@ def cyclicity(edges: Array) -> Array:
 
 
 def importance(edges: Array, thresholds: Array, sharpness: float) -> Array:
-    """Eq. 11: how causal each source is for each target, (T, S) in (0, 1).
+    """Eq. 11: how causal each source is, (T, S) in (0, 1), by theta (T,) and sharpness gamma."""
+    return jax.nn.sigmoid(sharpness * (jnp.abs(edges) - thresholds[:, None]))
+
+
+def intervene(edges: Array, masks: Array, sources: Array, noise: Array, values: Array) -> Array:
+    """Eq. 12 and the aggregation after it, of one example: return messages (2, T, w).
+
+    First under noise on the sources that do not cause the target, then on those that do.
 
     Args:
-        thresholds: (T,) theta in [0, 1].
-        sharpness: gamma.
+        masks: (T, S), the `importance` of each edge.
+        noise: (T, S, d), scaled by its standard deviation.
+        sources, values: as `aggregate`.
     """
-    return jax.nn.sigmoid(sharpness * (jnp.abs(edges) - thresholds[:, None]))
+    strengths, noise_masks = polarities(edges), jnp.stack([1.0 - masks, masks])
+    clean = strengths @ sources[None]
+    # Sums are linear, E (F + noise m) = E F + (E m) noise: the perturbed features are never materialized.
+    shift = jnp.einsum("kpts,tsd->kptd", strengths[None] * noise_masks[:, None], noise)
+    return jnp.einsum("kptd,pdw->ktw", clean[None] + shift, values)

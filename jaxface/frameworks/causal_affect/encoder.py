@@ -1,5 +1,7 @@
 """From faces to an embedding, and from it to the features of each action unit (Section 4.1)."""
 
+from itertools import pairwise
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
@@ -20,9 +22,7 @@ class SmallNet(nnx.Module):
 
     def __init__(self, config: SmallConfig, size: int, *, rngs: nnx.Rngs) -> None:
         edges = (3, *config.channels)
-        layers = [
-            Convolution(a, b, bias=False, rngs=rngs) for a, b in zip(edges, config.channels, strict=False)
-        ]
+        layers = [Convolution(a, b, bias=False, rngs=rngs) for a, b in pairwise(edges)]
         self.convolutions = nnx.List(layers)
         self.norms = nnx.List([BatchNorm(width) for width in config.channels])
         for _ in layers:
@@ -39,10 +39,7 @@ class SmallNet(nnx.Module):
 class Encoder(nnx.Module):
     """(B, H, W, 3) normalized faces -> z_img (B, D), with squeeze-and-excitation.
 
-    Attributes:
-        net: ConvNeXt-B, whose map `embedding` is taken (its head has one class and is not used), or the small
-            one.
-        width: D.
+    Of ConvNeXt-B, the head has one class and is not used.
     """
 
     def __init__(self, config: CausalAffectConfig, size: int, *, rngs: nnx.Rngs) -> None:

@@ -4,27 +4,21 @@ Nothing in the paper's equations ties the sign of an edge to the sign of what it
 so is the classifier behind them. `effects` measures what the edges do.
 """
 
-from typing import cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import nnx
 
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
-from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph, normalize
+from jaxface.frameworks.causal_affect.networks import GraphBranch
+from jaxface.frameworks.common.config import Task
 
 
-def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
-    """Return the edges of the global graph (Eq. 3).
-
-    Raises:
-        ConfigError: the network has none.
-    """
-    network = cast(CausalAffect, module)
+def global_graph(network: Any, task: Task) -> SignedGraph:
+    """Return the edges of the global graph (Eq. 3); raise ConfigError for a network without one."""
     units, expressions = network.units, network.expressions
     if units is None or units.global_graph is None:
         raise ConfigError("these networks have no global graph; train with parts.global_graph")
@@ -34,13 +28,9 @@ def global_graph(module: nnx.Module, task: Task) -> SignedGraph:
     return _to_signed_graph(task, np.asarray(units.global_graph()), rules)
 
 
-def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[SignedGraph]:
-    """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units.
-
-    Raises:
-        ConfigError: the network has none.
-    """
-    network = cast(CausalAffect, module)
+def sample_graphs(network: Any, task: Task, features: Array) -> list[SignedGraph]:
+    """Return the graph of each sample (Eq. 9), from the features (B, U, d) of its units; raise
+    ConfigError for a network without one."""
     if network.units is None or network.units.sample_graph is None:
         raise ConfigError("these networks have no graphs of samples; train with parts.sample_graph")
     branches = [branch for branch in (network.units, network.expressions) if branch is not None]
@@ -50,22 +40,17 @@ def sample_graphs(module: nnx.Module, task: Task, features: Array) -> list[Signe
     return [_to_signed_graph(task, *pair) for pair in zip(unit_edges, rules, strict=True)]
 
 
-def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
+def effects(network: Any, task: Task, features: Array, units: Array, mask: Array) -> SignedGraph:
     """Measure the effect of each unit on each target: do(present) minus do(absent), mean over faces.
 
-    The features of unit i are set to the mean of those of the faces that show it, then of those that do not;
-    all other features stay. An edge is the mean change of the target's logit over the graphs that there are,
-    divided by the largest such change among edges of its kind.
-
-    Args:
-        features: (B, U, d).
-        units: (B, U), the labels.
-        mask: (B, U), True where there is a label.
+    The features (B, U, d) of unit i are set to the mean of those of the faces that show it, then of
+    those that do not, by the labels `units` (B, U) where the mask is True; all other features stay.
+    An edge is the mean change of the target's logit over the graphs that there are, over the
+    largest among edges of its kind.
 
     Raises:
         ConfigError: a unit that no face, or every face, with a label shows.
     """
-    network = cast(CausalAffect, module)
     if network.units is None:
         raise ConfigError("these networks have no graphs whose effects could be measured")
     present, absent = (units > 0.5) & mask, (units <= 0.5) & mask
@@ -80,8 +65,8 @@ def effects(module: nnx.Module, task: Task, features: Array, units: Array, mask:
     np.fill_diagonal(unit_edges, 0.0)
     rules = None
     if network.expressions is not None:
-        rules = _normalize(np.asarray(_logit_changes(network.expressions, features, of_present, of_absent)))
-    return _to_signed_graph(task, _normalize(unit_edges), rules)
+        rules = normalize(np.asarray(_logit_changes(network.expressions, features, of_present, of_absent)))
+    return _to_signed_graph(task, normalize(unit_edges), rules)
 
 
 def _group_mean(features: Array, group: Array) -> Array:
@@ -100,11 +85,6 @@ def _logit_changes(branch: GraphBranch, features: Array, present: Array, absent:
         return logits(features.at[:, unit].set(present[unit])) - logits(features.at[:, unit].set(absent[unit]))
 
     return jax.jit(lambda units: jax.lax.map(change, units))(jnp.arange(features.shape[1])).T
-
-
-def _normalize(changes: np.ndarray) -> np.ndarray:
-    largest = np.abs(changes).max(initial=0.0)
-    return changes / largest if largest > 0.0 else changes
 
 
 def _to_signed_graph(task: Task, unit_edges: np.ndarray, rules: np.ndarray | None) -> SignedGraph:

@@ -6,26 +6,22 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 from jaxface import data
-from jaxface.core.checks import Ge, Interval, check
 from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
 from jaxface.data.registry import parse_options
-from jaxface.frameworks.causal_affect.config import CausalAffectConfig
-from jaxface.frameworks.causal_affect.encoder import CONVNEXT
-from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import TrainInputs, hold_out, recipe_at
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
+from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
 
 ALL = "all"
 _STREAMS = 1000  # more than a mixture has, so that no two seeds share a stream
 
 
 @dataclass(frozen=True)
-class MixedConfig:
+class MixedConfig(ValidationConfig):
     """Which data sets are learnt from at once."""
 
     sets: tuple[str, ...] = ("causes=units", "causes=label")
@@ -42,19 +38,6 @@ class MixedConfig:
     weights: tuple[float, ...] = ()
     """Shares of a batch, a number for each data set; none = all alike."""
 
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of each data set that is held out for validation where it has no validation part, of people
-    where it has the column `identity`."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of each recipe that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead, for each data set."""
-
-    def __post_init__(self) -> None:
-        check(self, "data")
-
 
 @dataclass(frozen=True)
 class PublishedSet:
@@ -69,19 +52,12 @@ class PublishedSet:
 
 
 class Part(NamedTuple):
-    """One data set of a mixture.
+    """One data set of a mixture."""
 
-    Attributes:
-        sample: a data set with its classes, units and columns; of a recipe, of one image.
-        stream: examples a batch -> the batches, from their beginning.
-        validation: None where nothing is held out.
-        examples: to train on; 0 = endless.
-    """
-
-    sample: Dataset
-    stream: Callable[[int], Stream]
-    validation: Dataset | None
-    examples: int
+    sample: Dataset  # with its classes, units and columns; of a recipe, of one image
+    stream: Callable[[int], Stream]  # examples a batch -> the batches, from their beginning
+    validation: Dataset | None  # None where nothing is held out
+    examples: int  # to train on; 0 = endless
 
 
 @functools.cache
@@ -107,19 +83,13 @@ def setting(name: str) -> tuple[str, ...]:
     return names
 
 
-def image_size(config: CausalAffectConfig) -> int:
-    """Return the pixels along an edge of the encoder's faces."""
-    return 224 if config.encoder == CONVNEXT else 64
-
-
-def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainConfig, seed: int) -> TrainInputs:
-    """Open the batches, the validation set and the task of several data sets.
+def open_mixture(config: MixedConfig, batch: int, size: int, seed: int) -> TrainInputs:
+    """Open batches, validation set and task of several data sets, of images of `size` pixels.
 
     Raises:
         ConfigError: no such recipe, setting or share.
         DataError: a data set that is missing or lacks what is to be learnt from it.
     """
-    size = image_size(model)
     if config.setting:
         parts = [open_published(published()[name], config, size, seed) for name in setting(config.setting)]
     else:
@@ -131,15 +101,14 @@ def open_mixture(model: CausalAffectConfig, config: MixedConfig, train: TrainCon
     weights = config.weights or (1.0,) * len(parts)
     if len(weights) != len(parts):
         raise ConfigError(f"data.weights has {len(weights)} numbers for {len(parts)} data sets")
-    counts = joining.split_batch(train.batch, weights)
+    counts = joining.split_batch(batch, weights)
     streams = [part.stream(count) for part, count in zip(parts, counts, strict=True)]
-    stream = joining.MixtureStream(
-        streams, [(sample.labels, sample.units) for sample in samples], (labels, units)
-    )
+    sources = [(sample.labels, sample.units) for sample in samples]
+    stream = joining.MixtureStream(streams, sources, (labels, units))
     validations = [part.validation for part in parts if part.validation is not None]
     validation = joining.concat(validations, labels, units) if validations else None
     mixture = joining.concat(samples, labels, units)
-    examples = 0 if any(not part.examples for part in parts) else sum(part.examples for part in parts)
+    examples = sum(part.examples for part in parts) if all(part.examples for part in parts) else 0
     notes = tuple(str(mixture.report).splitlines()[1:])
     return TrainInputs(stream, validation, Task(labels, units, size), mixture.name, examples, notes)
 
@@ -151,17 +120,13 @@ def open_published(entry: PublishedSet, config: MixedConfig, size: int, seed: in
     def read(options: tuple[str, ...]) -> Dataset:
         return joining.restrict_labels(data.open(entry.reader, path, **parse_options(options)), entry.learn)
 
-    if entry.validation:
-        return _part(read(entry.train), read(entry.validation), config, size, seed)
-    return _part(*hold_out(read(entry.train), entry.held_out, seed), config, size, seed)
+    train = read(entry.train)
+    pair = (train, read(entry.validation)) if entry.validation else hold_out(train, entry.held_out, seed)
+    return _part(*pair, config, size, seed)
 
 
 def open_part(text: str, config: MixedConfig, size: int, seed: int, index: int) -> Part:
-    """Open a data set of `MixedConfig.sets`, at `index` there.
-
-    Raises:
-        ConfigError, DataError: there is none, or it lacks what is to be learnt.
-    """
+    """Open a data set of `MixedConfig.sets`, at `index` there."""
     name, _, learn = text.partition("=")
     reader, colon, path = name.partition(":")
 

@@ -1,43 +1,31 @@
 """What is minimized (Eqs. 2, 6, 10, 13-16): each loss only where there is a label."""
 
 import functools
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import optax
 
 from jaxface.core.types import Array
-from jaxface.frameworks.causal_affect import interventions
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, CounterfactualConfig
 from jaxface.frameworks.causal_affect.dependence import Dependences, dependences
 from jaxface.frameworks.causal_affect.edges import cyclicity
 from jaxface.frameworks.causal_affect.networks import CausalAffect, GraphBranch, GraphOutputs, Outputs
 from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.common.metrics import masked_mean
 
 _TINY = 1e-12
 
 
-def masked_mean(values: Array, mask: Array) -> Array:
-    """Return the mean of the values where the mask, of the same shape, is True; 0 where it is nowhere. ()."""
-    count = mask.astype(values.dtype).sum()
-    return jnp.where(mask, values, 0.0).sum() / jnp.maximum(count, 1.0)
-
-
 def unit_loss(logits: Array, units: Array, mask: Array) -> Array:
-    """Return the binary cross-entropy over the labelled units of a batch: ().
-
-    Args:
-        logits: (B, U); units: (B, U) 0 or 1; mask: (B, U) bool, True where there is a label.
-    """
+    """Return the binary cross-entropy over the labelled units (the mask) of a batch, (B, U) each:
+    ()."""
     return masked_mean(optax.sigmoid_binary_cross_entropy(logits, units), mask)
 
 
 def expression_loss(logits: Array, label: Array) -> Array:
-    """Return the cross-entropy over the examples with a label: ().
-
-    Args:
-        logits: (B, C); label: (B,) int32, -1 = unknown.
-    """
+    """Return the cross-entropy of logits (B, C) over the labels (B,) int32 that are not -1: ()."""
     losses = optax.softmax_cross_entropy_with_integer_labels(logits, jnp.maximum(label, 0))
     return masked_mean(losses, label >= 0)
 
@@ -47,8 +35,7 @@ def bottleneck_loss(
 ) -> tuple[Array, Dependences]:
     """Return the weighted sum of the dependences of Eq. 2, (), and the dependences themselves.
 
-    Where a unit has no label, the network's own probability replaces it, without gradient; only this term uses
-    it.
+    Only here the network's own probability, without gradient, replaces a unit's missing label.
     """
     weights = config.bottleneck
     pseudo_labels = jax.lax.stop_gradient(jax.nn.sigmoid(outputs.feature_logits))
@@ -64,8 +51,7 @@ def bottleneck_loss(
 
 
 def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
-    """Eq. 5 of the graphs among units, edges (B, K, U, U), weighted: of the global graph, and the mean of the
-    samples' own. ()."""
+    """Eq. 5 of edges (B, K, U, U) among units, weighted: global, and the samples' mean. ()."""
     graphs, weights = [], []
     if config.parts.global_graph:
         graphs.append(edges[:1, 0])
@@ -77,37 +63,26 @@ def acyclic_loss(config: CausalAffectConfig, edges: Array) -> Array:
 
 
 def noise_scale(config: CounterfactualConfig, features: Array) -> Array:
-    """Return tau, absolute or in units of the root mean square of the features (B, S, d), without
-    gradient. ()."""
+    """Return tau, () without gradient, for features (B, S, d)."""
     if config.noise_scale == "absolute":
         return jnp.full((), config.noise, features.dtype)
     return config.noise * jnp.sqrt((jax.lax.stop_gradient(features) ** 2).mean() + _TINY)
 
 
 def draw_noise(config: CounterfactualConfig, features: Array, targets: int, key: Array) -> Array:
-    """Draw epsilon^(j) of Eq. 12 for every target, (T, S, d): as written, the same for all samples and both
-    levels.
+    """Draw epsilon^(j) of Eq. 12, of features (B, S, d), for every target: (T, S, d).
 
-    Args:
-        features: (B, S, d).
+    As written, it is the same for all samples and both levels.
     """
-    return noise_scale(config, features) * jax.random.normal(
-        key, (targets, *features.shape[1:]), features.dtype
-    )
+    noise = jax.random.normal(key, (targets, *features.shape[1:]), features.dtype)
+    return noise_scale(config, features) * noise
 
 
 def counterfactual_loss(
     config: CounterfactualConfig, branch: GraphBranch, levels: GraphOutputs, features: Array, noise: Array
 ) -> Array:
-    """Eq. 15, the mean over the levels and the batch. ().
-
-    Predictions of units are compared one by one; of expressions, the distribution in which only the perturbed
-    target changes.
-
-    Args:
-        features: (B, S, d).
-        noise: (T, S, d).
-    """
+    """Eq. 15, the mean over the levels and the batch, of features (B, S, d) and noise (T, S, d):
+    ()."""
     messages, logits = branch.transform.intervene_all(levels.edges, features, noise, config.sharpness)
     loss = functools.partial(intervention_loss, config, branch.among_units)
     sample_losses = jax.vmap(jax.vmap(loss, (0, 1, 0, 1)))
@@ -122,37 +97,60 @@ def intervention_loss(
     logits: Array,
     noisy_logits: Array,
 ) -> Array:
-    """lambda_consist L_consist + lambda_discrep L_discrep of one example: ().
+    """lambda_consist L_consist (Eq. 13) + lambda_discrep L_discrep (Eq. 14) of one example: ().
+
+    The minimum of L_discrep is at opposite messages, not just at another direction.
 
     Args:
         units: whether targets are action units; else expressions.
         messages, logits: (T, w) and (T,) without noise.
-        noisy_messages, noisy_logits: (2, T, w) and (2, T) under the two kinds of noise.
+        noisy_messages, noisy_logits: (2, T, w) and (2, T), first under noise on what is no cause of
+            a target, then on its causes.
     """
-    similarity = interventions.cosine(messages[None], noisy_messages)
+    similarity = cosine(messages[None], noisy_messages)
     if units:
-        divergence = interventions.unit_divergence(logits[None], noisy_logits)
+        divergence = (jax.nn.sigmoid(logits[None]) - jax.nn.sigmoid(noisy_logits)) ** 2
         distance = divergence[1]
     else:
-        divergence = jax.vmap(interventions.expression_divergence, (None, 0))(logits, noisy_logits)
-        distance = interventions.bound_divergence(divergence[1], config.ceiling)
-    consistency = interventions.consistency_loss(
-        similarity[0], divergence[0], config.consistent_features, config.consistent_logits
-    )
-    discrepancy = interventions.discrepancy_loss(
-        similarity[1], distance, config.discrepant_features, config.discrepant_logits
-    )
+        divergence = jax.vmap(expression_divergence, (None, 0))(logits, noisy_logits)
+        distance = bound_divergence(divergence[1], config.ceiling)
+    consistency = (
+        config.consistent_features * (1.0 - similarity[0]) + config.consistent_logits * divergence[0]
+    ).mean()
+    discrepancy = (
+        config.discrepant_features * (1.0 + similarity[1]) + config.discrepant_logits * (1.0 - distance)
+    ).mean()
     return config.consistency * consistency + config.discrepancy * discrepancy
+
+
+def cosine(one: Array, other: Array) -> Array:
+    """Return the cosine of vectors (..., w): (...,); 0 where one of them is 0."""
+    norms = ((one**2).sum(-1) + _TINY) * ((other**2).sum(-1) + _TINY)
+    return (one * other).sum(-1) * jax.lax.rsqrt(norms)
+
+
+def expression_divergence(logits: Array, noisy_logits: Array) -> Array:
+    """Return the KL divergence from the distribution over expressions to the one where only expression j has
+    its noisy logit, for each j: (C,) from (C,) and (C,); 0 or more, unbounded."""
+    own = jnp.eye(len(logits), dtype=logits.dtype)
+    replaced_one = logits[None] + own * (noisy_logits - logits)[:, None]
+    before, after = jax.nn.log_softmax(logits), jax.nn.log_softmax(replaced_one)
+    return (jnp.exp(before)[None] * (before[None] - after)).sum(-1)
+
+
+def bound_divergence(divergence: Array, ceiling: Literal["exponential", "clamp"]) -> Array:
+    """Map a divergence to [0, 1], so that Eq. 14 has a minimum."""
+    if ceiling == "clamp":
+        return jnp.minimum(divergence, 1.0)
+    return -jnp.expm1(-divergence)
 
 
 def total_loss(
     config: CausalAffectConfig, network: CausalAffect, outputs: Outputs, batch: Batch, key: Array
 ) -> tuple[Array, dict[str, Array]]:
-    """Return Eq. 16 and its terms by name; the terms include all weights but lambda_Expr.
+    """Return Eq. 16 and its terms by name, which include all weights but lambda_Expr.
 
-    Args:
-        batch: `units` and `units_known` (B, U); `label` (B,) where expressions are learnt.
-        key: of the perturbations.
+    Of `units` and `units_known` (B, U), and `label` (B,) where expressions are learnt.
     """
     units, dependence_values = unit_terms(config, outputs, batch)
     expressions = expression_terms(config, outputs, batch)

@@ -10,53 +10,33 @@ from jaxface.classify.nets.layers import Dense
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, GraphConfig
-from jaxface.frameworks.causal_affect.edges import aggregate, importance, without_loops
+from jaxface.frameworks.causal_affect.edges import aggregate, importance, intervene, without_loops
 from jaxface.frameworks.causal_affect.encoder import Encoder, UnitFeatures, UnitHead
-from jaxface.frameworks.causal_affect.interventions import intervene
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 
 class GraphOutputs(NamedTuple):
-    """The outputs of the graphs of one kind: K levels, the global graph before the samples' own.
+    """The outputs of the graphs of one kind: K levels, the global graph before the samples' own."""
 
-    Attributes:
-        edges: (B, K, T, S); those of the global graph are the same for every sample.
-        messages: (B, K, T, w), Z.
-        logits: (B, K, T).
-    """
-
-    edges: Array
-    messages: Array
-    logits: Array
+    edges: Array  # (B, K, T, S); those of the global graph are the same for every sample
+    messages: Array  # (B, K, T, w), Z
+    logits: Array  # (B, K, T)
 
 
 class Outputs(NamedTuple):
-    """The outputs of the networks for a batch.
+    """The outputs of the networks for a batch; None where there is no graph of a kind."""
 
-    Attributes:
-        embedding: (B, D), z_img.
-        features: (B, U, d), F_AU.
-        feature_logits: (B, U), of each unit's own features.
-        units, expressions: the outputs of the two kinds of graphs; None where there is none.
-        embedding_logits: (B, C), expressions by the embedding; None where a graph predicts them.
-    """
-
-    embedding: Array
-    features: Array
-    feature_logits: Array
+    embedding: Array  # (B, D), z_img
+    features: Array  # (B, U, d), F_AU
+    feature_logits: Array  # (B, U), of each unit's own features
     units: GraphOutputs | None
     expressions: GraphOutputs | None
-    embedding_logits: Array | None
+    embedding_logits: Array | None  # (B, C), of expressions where no graph predicts them
 
 
 class MessagePassing(nnx.Module):
-    """W+, W-, the classifier Phi of messages, and the thresholds of the interventions, of K levels each.
-
-    Attributes:
-        values: (K, 2, d, w), W+ and W-.
-        hidden, hidden_bias, last, bias: of Phi: the same two layers for every target, and a bias of each.
-        threshold: (K, T), sigma^-1(theta).
-    """
+    """Of K levels each: `values` W+ and W-, the classifier Phi of messages with the same two layers
+    for every target and a bias of each, and the interventions' `threshold`, sigma^-1(theta)."""
 
     def __init__(
         self, levels: int, targets: int, width: int, config: CausalAffectConfig, *, rngs: nnx.Rngs
@@ -92,12 +72,7 @@ class MessagePassing(nnx.Module):
         self, edges: Array, features: Array, noise: Array, sharpness: float
     ) -> tuple[Array, Array]:
         """Eqs. 11 and 12: return messages (B, 2, K, T, w) and logits (B, 2, K, T) under
-        `interventions.intervene`.
-
-        Args:
-            edges: (B, K, T, S).
-            noise: (T, S, d), the same for all samples and levels.
-        """
+        `edges.intervene`, along edges (B, K, T, S), with one noise (T, S, d) for all of them."""
         thresholds = jax.nn.sigmoid(self.threshold[...])
 
         def intervene_sample(edges: Array, features: Array) -> Array:
@@ -111,12 +86,7 @@ class MessagePassing(nnx.Module):
 
 
 class GlobalGraph(nnx.Module):
-    """Edges that are the same for all samples (Eq. 3).
-
-    Attributes:
-        edge_logits: (T, S), E_logit.
-        temperature: (), T_g.
-    """
+    """Edges that are the same for all samples (Eq. 3), of E_logit (T, S) and the temperature T_g."""
 
     def __init__(self, targets: int, sources: int, config: GraphConfig, loops: bool, *, rngs: nnx.Rngs) -> None:
         initializer = nnx.initializers.normal(config.start)
@@ -134,10 +104,8 @@ class SampleGraph(nnx.Module):
     """HPGAT: signed attention of targets to action units, a graph for each sample (Eqs. 7-9).
 
     All layers share the vector a and the values' projections, as the equations are written.
-
-    Attributes:
-        prototypes: (T, d), the first queries where targets are expressions; None where they are the units.
-        gate: G, two layers; empty where there is no global graph.
+    `prototypes` (T, d) are the first queries where targets are expressions; `gate` is G, where
+    there is a global graph.
     """
 
     def __init__(
@@ -165,18 +133,12 @@ class SampleGraph(nnx.Module):
         self.loops = config.self_loops or not same
 
     def __call__(self, features: Array, values: Array, global_edges: Array | None) -> Array:
-        """Return each sample's own edges (B, T, S) from features (B, S, d).
-
-        Args:
-            values: (2, d, w), W+ and W-, of the messages between layers.
-            global_edges: (T, S), of the global graph.
-        """
-        if self.prototypes is None:
-            nodes = features
-        else:
-            nodes = jnp.broadcast_to(
-                self.prototypes[...][None], (features.shape[0], *self.prototypes[...].shape)
-            )
+        """Return each sample's own edges (B, T, S) from features (B, S, d), values W+ and W- (2, d,
+        w) of the messages between layers, and the global graph's edges (T, S)."""
+        nodes = features
+        if self.prototypes is not None:
+            first_queries = self.prototypes[...]
+            nodes = jnp.broadcast_to(first_queries[None], (features.shape[0], *first_queries.shape))
         edges = jnp.zeros(())
         for layer, (query, key) in enumerate(zip(self.queries, self.keys, strict=True)):
             if layer:
@@ -192,13 +154,8 @@ class SampleGraph(nnx.Module):
 
 
 class GraphBranch(nnx.Module):
-    """The graphs from action units to one kind of targets.
-
-    Attributes:
-        global_graph, sample_graph: the global graph and that of each sample; None where the variant has none.
-        transform: message passing of the levels that there are.
-        among_units: whether targets are the action units themselves; else expressions.
-    """
+    """The graphs from action units to expressions, or `among_units`: the global graph and that of
+    each sample, where the variant has them, and the `transform` along both."""
 
     def __init__(
         self, targets: int, sources: int, config: CausalAffectConfig, same: bool, *, rngs: nnx.Rngs
@@ -224,12 +181,9 @@ class GraphBranch(nnx.Module):
 
 
 class CausalAffect(nnx.Module):
-    """CausalAffect, or one of its ablations.
-
-    Attributes:
-        units, expressions: the two kinds of graphs; None without graphs, and without expressions to learn.
-        classes: expressions by the embedding, where no graph predicts them.
-    """
+    """CausalAffect, or one of its ablations: `units` and `expressions` are the two kinds of graphs,
+    None where there are none; `classes` predicts expressions by the embedding, where no graph
+    does."""
 
     def __init__(self, config: CausalAffectConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         units, classes = len(task.units), len(task.labels)

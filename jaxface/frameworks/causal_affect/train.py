@@ -1,6 +1,6 @@
 """CausalAffect's framework: its training step, prediction and data."""
 
-from typing import cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -10,20 +10,15 @@ from jaxface.core.types import Array
 from jaxface.data.augmentation import augment
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
-from jaxface.frameworks.causal_affect.inputs import MixedConfig, image_size, open_mixture
+from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
 from jaxface.frameworks.causal_affect.networks import CausalAffect, Outputs, expression_logits, unit_logits
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize, to_rgb
 from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
-from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
-
-NET = ("encoder", "net")
-"""Path of the ConvNeXt within the networks."""
 
 
 class CausalAffectFramework(Framework):
@@ -31,64 +26,45 @@ class CausalAffectFramework(Framework):
 
     name = "causal_affect"
     config = CausalAffectConfig
+    network = CausalAffect
     data = MixedConfig
     predicts_units = True
 
     def image_size(self, config: CausalAffectConfig) -> int:
-        """Return the size of the encoder's faces."""
-        return image_size(config)
-
-    def build(self, config: CausalAffectConfig, task: Task, rngs: nnx.Rngs) -> CausalAffect:
-        """Build the networks, with the graphs that the config has."""
-        return CausalAffect(config, task, rngs=rngs)
+        return 224 if config.encoder == CONVNEXT else 64
 
     def initialize(self, config: CausalAffectConfig, task: Task, state: nnx.State) -> nnx.State:
-        """Load ConvNeXt's weights from the file that the config names.
-
-        Raises:
-            ConfigError, CheckpointError: as `load_initial_weights`.
-        """
         if config.start is None:
             return state
-        networks = nnx.eval_shape(lambda: self.build(config, task, nnx.Rngs(0)))
-        weights = load_initial_weights(networks.encoder.net, subtree(state, NET), CONVNEXT, config.start)
-        return replace_subtree(state, NET, weights)
+        net = nnx.eval_shape(lambda: CausalAffect(config, task, rngs=nnx.Rngs(0)).encoder.net)
+        return load_initial_weights(state, ("encoder", "net"), net, CONVNEXT, config.start)
 
     def open_inputs(
         self, config: CausalAffectConfig, data: MixedConfig, train: TrainConfig, seed: int
     ) -> TrainInputs:
-        """Open the data sets and mix their batches."""
-        return open_mixture(config, data, train, seed)
+        return open_mixture(data, train.batch, self.image_size(config), seed)
 
     def make_step(
         self, config: CausalAffectConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef
     ) -> Step:
-        """Return the step of Eq. 16 with one optimizer."""
-
-        def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-            network = cast(CausalAffect, module)
+        def loss(network: CausalAffect, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             k_images, k_losses = jax.random.split(key)
-            images = imagenet_normalize(to_rgb(augment(k_images, batch["image"], config.augment)))
-            outputs = to_float32(network(cast_like(images, network)))
+            outputs = forward_eval(network, augment(k_images, batch["image"], config.augment))
             value, terms = total_loss(config, network, outputs, batch, k_losses)
             return value, {**terms, **monitors(config, outputs, batch)}
 
         return supervised_step(graphdef, loss, train)
 
-    def predict(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits of the expressions, (B, C); (B, 0) where none are learnt."""
+    def predict(self, config: CausalAffectConfig, task: Task, module: Any, images: Array) -> Array:
         return expression_logits(forward_eval(module, images), config)
 
-    def predict_units(self, config: CausalAffectConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits of the action units, (B, U)."""
+    def predict_units(self, config: CausalAffectConfig, task: Task, module: Any, images: Array) -> Array:
         return unit_logits(forward_eval(module, images), config)
 
 
 def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict[str, Array]:
-    """Return the F1 of the units by their own features, and the accuracy of the expressions with a label.
-
-    The F1, of all units and examples pooled, falls first where a bottleneck is too narrow.
-    """
+    """Return the pooled F1 of the units by their own features, which falls first where a bottleneck
+    is too narrow, and the accuracy of the expressions with a label."""
     present, mask = batch["units"] > 0.5, batch["units_known"]
     prediction = outputs.feature_logits > 0.0
     true_positives = (present & prediction & mask).sum()
@@ -101,15 +77,10 @@ def monitors(config: CausalAffectConfig, outputs: Outputs, batch: Batch) -> dict
     return metrics | {"accuracy": correct.sum() / jnp.maximum((label >= 0).sum(), 1)}
 
 
-def to_float32(outputs: Outputs) -> Outputs:
-    """Cast the outputs to float32, whatever the networks compute in."""
+def forward_eval(module: Any, images: Array) -> Outputs:
+    """Return the networks' outputs for images (B, H, W, 3 or 1) in [0, 1]; float32."""
+    outputs = module(cast_like(imagenet_normalize(to_rgb(images)), module))
     return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), outputs)
-
-
-def forward_eval(module: nnx.Module, images: Array) -> Outputs:
-    """Return the networks' outputs for images (B, H, W, 3 or 1) in [0, 1], in inference mode; float32."""
-    network = cast(CausalAffect, module)
-    return to_float32(network(cast_like(imagenet_normalize(to_rgb(images)), network)))
 
 
 FRAMEWORK = CausalAffectFramework()

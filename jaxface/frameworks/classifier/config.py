@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.core.checks import Ge, Interval, OneOf, check
+from jaxface.core.checks import Checked, Ge, Interval, OneOf
 from jaxface.data import AugmentConfig
 
 
 @dataclass(frozen=True)
-class ClassifierConfig:
+class ClassifierConfig(Checked, table="model"):
     """A plain classifier."""
 
     architecture: Annotated[str, OneOf(ARCHITECTURES)] = "fer-mini-xception"
@@ -31,6 +31,3 @@ class ClassifierConfig:
 
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How training images are augmented."""
-
-    def __post_init__(self) -> None:
-        check(self, "model")

@@ -1,5 +1,4 @@
-"""The network of a plain classifier in training: an architecture of `classify`, and the attention
-of its loss."""
+"""The network of a plain classifier in training, and the attention of its loss."""
 
 import dataclasses
 
@@ -16,16 +15,11 @@ from jaxface.classify.registry import folders, names
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 
 
 class Student(nnx.Module):
-    """What is trained.
-
-    Attributes:
-        net: the classifier: preprocessed images -> logits (B, K) and its maps.
-        attention: between the examples of a batch; None where the loss does not use it.
-    """
+    """What is trained: the classifier's `net`, and `attention` between examples for the loss."""
 
     def __init__(self, config: ClassifierConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:
@@ -40,8 +34,7 @@ class Student(nnx.Module):
 class BatchAttention(nnx.Module):
     """Attention weights between the embeddings of a batch, the batch being the sequence: (B, C) -> (B, B).
 
-    As in EmoNeXt's checkpoints: LayerNorm, then queries and keys. The values there feed nothing and
-    are left out.
+    As in EmoNeXt's checkpoints, without the values, which feed nothing there.
     """
 
     def __init__(self, width: int, *, rngs: nnx.Rngs) -> None:
@@ -82,11 +75,7 @@ def start_with_identity(net: EmoNext) -> None:
 
 
 def embedding_width(net: nnx.Module, card: Card) -> int:
-    """Return the channels of the map `embedding` of a net.
-
-    Raises:
-        ConfigError: it has none.
-    """
+    """Return the channels of the map `embedding` of a net; raise ConfigError where it has none."""
     images = jax.ShapeDtypeStruct((1, card.size or 64, card.size or 64, card.depth), jnp.float32)
     graphdef, state = nnx.split(net)
     _, maps = jax.eval_shape(lambda state, images: nnx.merge(graphdef, state)(images), state, images)

@@ -2,9 +2,10 @@
 
 import dataclasses
 from pathlib import Path
-from typing import cast
 
+import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 
 from jaxface.classify import Card, write_card
@@ -14,18 +15,12 @@ from jaxface.core.io import sha256
 from jaxface.core.types import Array
 from jaxface.data import augment
 from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.classifier.losses import attention_variance, cross_entropy
 from jaxface.frameworks.classifier.networks import Student, card_of
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, to_rgb, unit_range
 from jaxface.frameworks.common.init_weights import load_initial_weights
-from jaxface.frameworks.common.state import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
-from jaxface.frameworks.common.task import Task
-
-NET = ("net",)
-"""Path of the classifier within what is trained."""
 
 
 class ClassifierFramework(Framework):
@@ -33,32 +28,25 @@ class ClassifierFramework(Framework):
 
     name = "classifier"
     config = ClassifierConfig
+    network = Student
 
     def image_size(self, config: ClassifierConfig) -> int | None:
         """Return the size that augmentation takes: before the middle is cut out."""
         card = card_of(config, Task(labels=("neutral",)))
         return card.resize_to or card.size
 
-    def build(self, config: ClassifierConfig, task: Task, rngs: nnx.Rngs) -> Student:
-        """Build the network, and the attention of its loss."""
-        return Student(config, task, rngs=rngs)
-
     def initialize(self, config: ClassifierConfig, task: Task, state: nnx.State) -> nnx.State:
-        """Load the weights of `config.start` into the net."""
         if config.start is None:
             return state
         net = nnx.eval_shape(lambda: Student(config, task, rngs=nnx.Rngs(0)).net)
-        weights = load_initial_weights(net, subtree(state, NET), config.architecture, config.start)
-        return replace_subtree(state, NET, weights)
+        return load_initial_weights(state, ("net",), net, config.architecture, config.start)
 
     def make_step(
         self, config: ClassifierConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef
     ) -> Step:
-        """Return the step of the cross-entropy of the column `label`, with what the config adds."""
         card = card_of(config, task)
 
-        def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-            student = cast(Student, module)
+        def loss(student: Student, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
             images = augment(key, unit_range(batch["image"]), config.augment)
             images = prepare(to_rgb(images), card)
             logits, maps = student.net(cast_like(images, student.net))
@@ -72,11 +60,9 @@ class ClassifierFramework(Framework):
 
         return supervised_step(graphdef, loss, train)
 
-    def predict(self, config: ClassifierConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits (B, K) of images (B, H, W, 3 or 1) in [0, 1]."""
-        student = cast(Student, module)
+    def predict(self, config: ClassifierConfig, task: Task, module: Student, images: Array) -> Array:
         inputs = prepare(to_rgb(images), card_of(config, task))
-        return student.net(cast_like(inputs, student.net))[0].astype(jnp.float32)
+        return module.net(cast_like(inputs, module.net))[0].astype(jnp.float32)
 
     def export(
         self,
@@ -102,6 +88,24 @@ class ClassifierFramework(Framework):
             parameters=sum(array.size for array in arrays.values()),
         )
         write_card(full_card, folder)
+
+
+def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:
+    """Return the mean cross-entropy of logits (B, K) and labels (B,), () float32.
+
+    `smoothing` is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
+    """
+    targets = optax.smooth_labels(jax.nn.one_hot(labels, logits.shape[-1]), smoothing)
+    return optax.softmax_cross_entropy(logits.astype(jnp.float32), targets).mean()
+
+
+def attention_variance(weights: Array) -> Array:
+    """Return the variance of attention weights (B, B) between the examples of a batch, () float32.
+
+    EmoNeXt's self-attention regularization (El Boudouri and Bohi 2023, arXiv:2501.08199), with one
+    mean over all weights, as in the authors' training.
+    """
+    return ((weights - weights.mean()) ** 2).mean()
 
 
 FRAMEWORK = ClassifierFramework()

@@ -1,14 +1,14 @@
-"""How long, how fast and in which precision a network is trained: the same for all frameworks."""
+"""How a network is trained, and what the data ask of it: the same for all frameworks."""
 
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from jaxface.core.checks import Ge, Gt, Interval, check
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import Checked, Ge, Gt, Interval
+from jaxface.core.errors import ConfigError, suggestion
 
 
 @dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked, table="optimizer"):
     """What turns gradients into updates."""
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
@@ -32,12 +32,9 @@ class OptimizerConfig:
     clip: Annotated[float, Ge(0.0)] = 0.0
     """Largest global norm of the gradient; 0 = not clipped."""
 
-    def __post_init__(self) -> None:
-        check(self, "optimizer")
-
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(Checked, table="train"):
     """How a network is trained, whichever it is."""
 
     steps: Annotated[int, Ge(1)] = 1000
@@ -53,8 +50,7 @@ class TrainConfig:
     """What networks compute in. Parameters, their updates and the losses are float32."""
 
     ema: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.0
-    """Decay of the parameters' exponential moving average, which is then what is evaluated and exported; 0 =
-    no average."""
+    """Decay of the parameters' moving average, which is then evaluated and exported; 0 = none."""
 
     evaluate_every: Annotated[int, Ge(1)] = 100
     """Steps between two evaluations on the validation set; there is always one after the last step."""
@@ -74,8 +70,30 @@ class TrainConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def __post_init__(self) -> None:
-        check(self, "train")
+        super().__post_init__()
         if self.batch % self.accumulate:
             raise ConfigError(
                 f"train.batch = {self.batch}: must be divisible by train.accumulate = {self.accumulate}"
             )
+
+
+OutputKind = Literal["labels", "units"]
+"""Whether logits are of classes or of action units."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What the data ask of a network."""
+
+    labels: tuple[str, ...] = ()  # of the classes, in the order of the column `label`
+    units: tuple[int, ...] = ()  # numbers of the action units, in the order of the column `units`
+    size: int = 64  # pixels along an edge of the images
+    channels: int = 3  # or 1 for grey
+    extras: tuple[tuple[str, int], ...] = ()  # (column, classes) of others, such as `identity`
+
+    def classes(self, column: str) -> int:
+        """Return how many classes a further column has; raise ConfigError without such a column."""
+        extras = dict(self.extras)
+        if column not in extras:
+            raise ConfigError(f"the data have no column {column!r}{suggestion(column, extras)}")
+        return extras[column]

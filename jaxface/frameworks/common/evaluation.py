@@ -12,10 +12,8 @@ from jaxface.core.sharding import shard_batch
 from jaxface.core.types import Array
 from jaxface.data import Dataset, batches
 from jaxface.frameworks.common import metrics
-from jaxface.frameworks.common.task import OutputKind, Task
-
-UNITS_PREFIX = "units_"
-"""Precedes the metrics of action units where a network's main outputs are expressions."""
+from jaxface.frameworks.common.config import OutputKind, Task
+from jaxface.frameworks.common.framework import Programs
 
 Predict = Callable[[Any, Array], Any]
 """(state, images (B, H, W, C)) -> logits, or a pytree of arrays (B, ...); pure and compiled."""
@@ -34,64 +32,47 @@ def predict_dataset(
 
     Args:
         predict: called with batches of one shape; the last is padded and the padding dropped.
-        batch: examples of one call.
         size: pixels along an edge that images are resized to; None = as they are.
         mesh: devices to shard each batch over; None = the default device.
     """
-    parts = []
-    stream = batches(dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")
-    for examples in stream:
-        mask = np.asarray(examples["mask"])
-        images = examples["image"]
-        if mesh is not None:
-            images = shard_batch({"image": images}, mesh)["image"]
-        outputs = predict(state, images)
-        parts.append(jax.tree.map(lambda leaf, mask=mask: np.asarray(leaf)[mask], outputs))
-    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+    parts, masks = [], []
+    for examples in batches(dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad"):
+        images = {"image": examples["image"]}
+        images = images if mesh is None else shard_batch(images, mesh)
+        parts.append(jax.device_get(predict(state, images["image"])))
+        masks.append(examples["mask"])
+    mask = np.concatenate(masks)
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves)[mask], *parts)
 
 
 def evaluate_dataset(
-    predict: Predict,
-    state: Any,
-    dataset: Dataset,
-    task: Task,
-    output: OutputKind,
-    batch: int,
-    *,
-    mesh: Mesh | None = None,
-    predict_units: Predict | None = None,
+    fns: Programs, state: Any, dataset: Dataset, task: Task, output: OutputKind, batch: int, mesh: Mesh
 ) -> dict[str, float]:
     """Return every metric that the task and the data set's columns allow.
 
     Args:
-        predict: the network's main outputs.
-        output: what they are logits of.
-        predict_units: logits of action units by the same network, besides its main outputs; their metrics have
-            `units_` before their names.
+        fns: where `predict_units` is not None, its metrics have `units_` before their names.
+        output: what the logits of `fns.predict` are of.
     """
     columns = dataset.columns
     results: dict[str, float] = {}
 
-    def logits(program: Predict) -> np.ndarray:
-        return np.asarray(predict_dataset(program, state, dataset, batch, size=task.size, mesh=mesh))
+    def logits(predict: Predict) -> np.ndarray:
+        return np.asarray(predict_dataset(predict, state, dataset, batch, size=task.size, mesh=mesh))
 
-    if predict_units is None or ("label" in columns and (columns["label"] >= 0).any()):
-        results = compute_metrics(task, output, logits(predict), columns)
-    if predict_units is not None and "units_known" in columns and columns["units_known"].any():
-        of_units = compute_metrics(task, "units", logits(predict_units), columns)
-        results |= {f"{UNITS_PREFIX}{name}": value for name, value in of_units.items()}
+    if fns.predict_units is None or ("label" in columns and (columns["label"] >= 0).any()):
+        results = compute_metrics(task, output, logits(fns.predict), columns)
+    if fns.predict_units is not None and "units_known" in columns and columns["units_known"].any():
+        of_units = compute_metrics(task, "units", logits(fns.predict_units), columns)
+        results |= {f"units_{name}": value for name, value in of_units.items()}
     return results
 
 
 def metric_names(task: Task, output: OutputKind, with_units: bool = False) -> tuple[str, ...]:
-    """Return the names of all metrics that `compute_metrics` may return for a task.
-
-    Args:
-        with_units: the network also predicts action units, besides its main outputs.
-    """
+    """Return all names of metrics; `with_units`: of a network that also predicts action units."""
     if with_units:
         main = metric_names(task, output) if task.labels else ()
-        return (*main, *(f"{UNITS_PREFIX}{name}" for name in metric_names(task, "units")))
+        return (*main, *(f"units_{name}" for name in metric_names(task, "units")))
     if output == "units":
         per_unit = tuple(f"f1_au{unit}" for unit in task.units)
         return ("f1", *per_unit, "equal_opportunity", "parity_difference")
@@ -110,8 +91,7 @@ def compute_metrics(
 
     Args:
         logits: (N, K) or (N, U).
-        columns: `label` (N,), where -1 is unknown and not counted, or `units` and perhaps `units_known`
-            (N, U).
+        columns: `label` (N,), -1 = not counted, or `units` and perhaps `units_known` (N, U).
     """
     compute = _unit_metrics if output == "units" else _class_metrics
     return {name: float(value) for name, value in compute(task, logits, columns).items()}

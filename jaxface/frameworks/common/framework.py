@@ -15,10 +15,9 @@ from flax import nnx
 from jaxface.classify import exported
 from jaxface.classify.card import Card
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import OutputKind, Task, TrainConfig
 from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.inputs import DataConfig, TrainInputs, open_inputs
-from jaxface.frameworks.common.task import OutputKind, Task
 
 Batch = Mapping[str, Array]
 """`image` (B, H, W, C) uint8 or float32 in [0, 1], and the data set's columns, each (B, ...)."""
@@ -28,21 +27,13 @@ Info = Mapping[str, Array]
 
 
 class TrainState(NamedTuple):
-    """All that a step changes; a pytree of arrays, none of them a random key.
+    """All that a step changes; a pytree of arrays, none of them a random key."""
 
-    Attributes:
-        params: what is trained, float32.
-        non_trainable: frozen parameters and running statistics.
-        opt_state: the optimizers' states, in whatever shape the framework wants.
-        step: () int32, updates so far.
-        ema: the moving average of `params`; None where none is kept.
-    """
-
-    params: Any
-    non_trainable: Any
-    opt_state: Any
-    step: Array
-    ema: Any = None
+    params: Any  # what is trained, float32
+    non_trainable: Any  # frozen parameters and running statistics
+    opt_state: Any  # the optimizers' states, in whatever shape the framework wants
+    step: Array  # () int32, updates so far
+    ema: Any = None  # the moving average of `params`; None where none is kept
 
     def eval_state(self) -> nnx.State:
         """Return the state to evaluate and export: the network's, with averaged parameters if there are any."""
@@ -52,10 +43,8 @@ class TrainState(NamedTuple):
 class Step(NamedTuple):
     """A framework's training as two pure functions.
 
-    Attributes:
-        init: the network's state as `build` made it (float32) -> the state of training.
-        update: (state, batch, key) -> (state, info); jitted by the loop, with the batch sharded over the
-            devices and the state on all of them. The key is the step's own.
+    `init` takes the network's state as `build` made it (float32). `update` is jitted by the loop, with
+    the batch sharded over the devices and the state on all of them; the key is the step's own.
     """
 
     init: Callable[[nnx.State], TrainState]
@@ -63,13 +52,14 @@ class Step(NamedTuple):
 
 
 class Framework(ABC):
-    """One way to train. A subclass gives `build`, `make_step` and `predict`; all else has a default.
+    """One way to train: `network`, `make_step` and `predict`; all else has a default.
 
     All methods are pure: they depend on their arguments alone.
 
     Attributes:
         name: its key in `frameworks.REGISTRY`.
         config: its frozen config dataclass, `[model]` in a file.
+        network: (config, task, rngs=) -> its networks as one module; see `build`.
         output: what its logits are of.
         defaults: the `TrainConfig` that `jaxface train` begins with.
         data: the frozen dataclass of its `[data]` settings.
@@ -78,28 +68,29 @@ class Framework(ABC):
 
     name: ClassVar[str]
     config: ClassVar[type[Any]]
+    network: ClassVar[Callable[..., nnx.Module]]
     output: ClassVar[OutputKind] = "labels"
     defaults: ClassVar[TrainConfig] = TrainConfig()
     data: ClassVar[type[Any]] = DataConfig
     predicts_units: ClassVar[bool] = False
 
-    @abstractmethod
     def build(self, config: Any, task: Task, rngs: nnx.Rngs) -> nnx.Module:
         """Build the networks as one module, in inference mode. Jitted by the caller."""
+        return self.network(config, task, rngs=rngs)
 
     @abstractmethod
     def make_step(self, config: Any, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
         """Return the training step of networks with this structure."""
 
     @abstractmethod
-    def predict(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict(self, config: Any, task: Task, module: Any, images: Array) -> Array:
         """Return logits (B, K) or (B, U) of images (B, size, size, channels), float32 in [0, 1].
 
         No image's logits depend on another image. The export leaves B open: write `images.shape[0]`, not
         `len(images)`.
         """
 
-    def predict_units(self, config: Any, task: Task, module: nnx.Module, images: Array) -> Array:
+    def predict_units(self, config: Any, task: Task, module: Any, images: Array) -> Array:
         """Return logits (B, U) of action units, where a network that predicts expressions knows them too."""
         raise NotImplementedError(f"{self.name} predicts no action units besides {self.output}")
 
@@ -118,11 +109,7 @@ class Framework(ABC):
     def export(
         self, config: Any, task: Task, graphdef: nnx.GraphDef, state: nnx.State, card: Card, folder: Path
     ) -> None:
-        """Write the trained network as a classifier; by default `predict` as StableHLO.
-
-        Args:
-            card: filled in as far as the loop knows the network.
-        """
+        """Write the network as a classifier with this card; by default `predict` as StableHLO."""
         leaves = {"/".join(map(str, path)): (path, leaf) for path, leaf in nnx.to_flat_state(state)}
 
         def forward(weights: dict[str, Array], images: Array) -> Array:
@@ -136,7 +123,6 @@ class Programs(NamedTuple):
     """What a framework's training runs, compiled when it is first called and once for all that is equal.
 
     Attributes:
-        graphdef: the networks' structure.
         init: seed -> the state before the first step, a pure function of it.
         update: (state, batch, root key) -> (state, info): one step, with a key folded from the step's number.
             The state passed in is donated.
@@ -162,7 +148,7 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
     def build(key: Array) -> nnx.State:
         return nnx.state(framework.build(config, task, nnx.Rngs(key)))
 
-    def predictor(predict: Callable[[Any, Task, nnx.Module, Array], Array]) -> Callable[..., Array]:
+    def predictor(predict: Callable[[Any, Task, Any, Array], Array]) -> Callable[..., Array]:
         return jax.jit(
             lambda state, images: predict(config, task, nnx.merge(graphdef, state), unit_range(images))
         )

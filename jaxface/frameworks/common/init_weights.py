@@ -1,4 +1,4 @@
-"""Published or earlier weights for networks to begin with."""
+"""Weights to begin with, published or of an earlier training, and parts of a state."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,15 +14,33 @@ from jaxface.classify.registry import names
 from jaxface.classify.weights import array_shapes, check_array, flat_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 
+Prefix = tuple[Any, ...]
+"""The path to a part of a state, such as ("encoder", "net")."""
 
-def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> nnx.State:
-    """Return the state of a net with the weights of a classifier or a published checkpoint.
+
+def subtree(state: nnx.State, prefix: Prefix) -> nnx.State:
+    """Return the part of a state below a path."""
+    depth = len(prefix)
+    return nnx.from_flat_state(
+        [(path[depth:], leaf) for path, leaf in nnx.to_flat_state(state) if path[:depth] == prefix]
+    )
+
+
+def replace_subtree(state: nnx.State, prefix: Prefix, new: nnx.State) -> nnx.State:
+    """Return the state with the leaves of `new` below a path; leaves that `new` does not have stay."""
+    leaves = {(*prefix, *path): leaf for path, leaf in nnx.to_flat_state(new)}
+    return nnx.from_flat_state([(path, leaves.get(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+
+
+def load_initial_weights(
+    state: nnx.State, prefix: Prefix, net: nnx.Module, architecture: str, start: str
+) -> nnx.State:
+    """Return a state whose part below `prefix`, a net, has a classifier's or published weights.
 
     One layer may be of another shape, the head of other classes: it keeps its initial weights.
 
     Args:
         net: abstract or not.
-        state: of the net, filled.
         architecture: the net's name in `ARCHITECTURES`.
         start: a classifier's name or folder, or a checkpoint file of the architecture.
 
@@ -30,8 +48,9 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
         ConfigError: a classifier of another architecture, or nothing of this name.
         CheckpointError: a file that cannot be read, or more than one layer that does not fit.
     """
-    arrays = _arrays(net, state, architecture, start)
-    shapes = array_shapes(state)
+    net_state = subtree(state, prefix)
+    shapes = array_shapes(net_state)
+    arrays = _arrays(net, shapes, architecture, start)
     missing = sorted(shapes.keys() - arrays.keys())
     if missing:
         raise CheckpointError(f"{start} has no {missing[0]!r}, which {architecture} needs")
@@ -45,17 +64,18 @@ def load_initial_weights(net: nnx.Module, state: nnx.State, architecture: str, s
             mismatches.append(name)
             return leaf
 
-    result = nnx.from_flat_state([(path, load_leaf(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
-    layers = {name.rpartition("/")[0] for name in mismatches}
-    if len(layers) > 1:
+    leaves = [(path, load_leaf(path, leaf)) for path, leaf in nnx.to_flat_state(net_state)]
+    if len({name.rpartition("/")[0] for name in mismatches}) > 1:
         raise CheckpointError(
             f"{start} is no {architecture}: {len(mismatches)} arrays do not fit, such as "
             f"{', '.join(mismatches[:3])}"
         )
-    return result
+    return replace_subtree(state, prefix, nnx.from_flat_state(leaves))
 
 
-def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) -> Mapping[str, Any]:
+def _arrays(
+    net: nnx.Module, shapes: Mapping[str, tuple[int, ...]], architecture: str, start: str
+) -> Mapping[str, Any]:
     """Read the arrays of `start`, by their names in jaxface."""
     path = Path(start)
     if start in names() or path.is_dir():
@@ -70,6 +90,6 @@ def _arrays(net: nnx.Module, state: nnx.State, architecture: str, start: str) ->
         raise ConfigError(f"start = {start!r} is neither a classifier's name nor a folder or file")
     tensors = checkpoints.read(path)
     layout = ARCHITECTURES[architecture].torch
-    if layout is None or not array_shapes(state).keys().isdisjoint(tensors):
+    if layout is None or not shapes.keys().isdisjoint(tensors):
         return tensors
     return Translated(net, layout, tensors, start)

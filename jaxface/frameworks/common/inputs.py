@@ -5,21 +5,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-import numpy as np
-
 from jaxface import data
-from jaxface.core.checks import Ge, Interval, check
+from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.registry import parse_options
-from jaxface.frameworks.common.task import OutputKind, Task
+from jaxface.frameworks.common.config import OutputKind, Task
 
 RECIPE = "recipe"
 _VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besides the training's own
 
 
+@dataclass(frozen=True, kw_only=True)
+class ValidationConfig(Checked, table="data"):
+    """What of the data is held out, for every framework."""
+
+    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
+    """Share of the examples that are held out for validation where none are named, of people where
+    the data set has the column `identity`; 0 = none."""
+
+    validation_images: Annotated[int, Ge(0)] = 512
+    """Images of each recipe that are rendered for validation; 0 = none."""
+
+    workers: Annotated[int, Ge(0)] = 2
+    """Threads that read images ahead, for each data set."""
+
+
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(ValidationConfig):
     """Which examples."""
 
     data: str = RECIPE
@@ -32,48 +45,24 @@ class DataConfig:
     """NAME=VALUE for the data set's reader, such as split=train."""
 
     validation: tuple[str, ...] = ()
-    """NAME=VALUE for the reader of the validation set, such as split=val; none = some of the examples are held
-    out."""
-
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of the examples that are held out for validation, of people where the data set has the column
-    `identity`; 0 = none."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of a recipe that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead."""
-
-    def __post_init__(self) -> None:
-        check(self, "data")
+    """NAME=VALUE for the validation set's reader, such as split=val; none = some are held out."""
 
 
 class TrainInputs(NamedTuple):
-    """The examples of a training.
+    """The examples of a training."""
 
-    Attributes:
-        stream: of batches, at its beginning.
-        validation: None where nothing is held out.
-        task: of both.
-        name: of the data set, for the card.
-        examples: how many there are to train on; 0 = endless.
-        notes: what a reader left out and why, a line each.
-    """
-
-    stream: Stream
-    validation: Dataset | None
-    task: Task
-    name: str
-    examples: int
-    notes: tuple[str, ...] = ()
+    stream: Stream  # of batches, at its beginning
+    validation: Dataset | None  # None where nothing is held out
+    task: Task  # of both
+    name: str  # of the data set, for the card
+    examples: int  # how many there are to train on; 0 = endless
+    notes: tuple[str, ...] = ()  # what a reader left out and why, a line each
 
 
 def open_inputs(config: DataConfig, batch: int, size: int | None, output: OutputKind, seed: int) -> TrainInputs:
     """Open the examples that a config names.
 
     Args:
-        batch: examples of a batch.
         size: pixels along an edge; None = as they are.
         output: what is to be learnt.
         seed: of the order, and of what is held out.
@@ -98,11 +87,7 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
 
 
 def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:
-    """Split a data set into what is trained on and what is held out, by people where it has identities.
-
-    Args:
-        share: that is held out; 0 = nothing.
-    """
+    """Split a data set into training and the share held out, by people where it has identities."""
     if not share:
         return dataset, None
     by = "identity" if "identity" in dataset.columns else None
@@ -124,7 +109,7 @@ def _open_recipe(
 
 
 def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
-    """Load a recipe by its name or file, with images of a size; None = the recipe's own.
+    """Load a recipe by its name or file, with images of `size` pixels; None = the recipe's own.
 
     Raises:
         ConfigError: no such recipe.
@@ -134,10 +119,7 @@ def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
 
 
 def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
-    """Return what a data set asks of a network.
-
-    Args:
-        size: pixels along an edge that images are resized to; None = they have one size.
+    """Return what a data set of images of `size` pixels (None: their own) asks of a network.
 
     Raises:
         DataError: the data set lacks what is to be learnt.
@@ -156,9 +138,20 @@ def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:
     extras = tuple(
         (name, int(values.max()) + 1)
         for name, values in sorted(dataset.columns.items())
-        if name != "label"
-        and values.ndim == 1
-        and np.issubdtype(values.dtype, np.integer)
-        and values.min() >= 0
+        if name != "label" and values.ndim == 1 and values.dtype.kind in "iu" and values.min() >= 0
     )
     return Task(dataset.labels, dataset.units, size or height, channels, extras)
+
+
+def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
+    """Return the data set with these action units alone; raise DataError for a missing one."""
+    missing = [unit for unit in units if unit not in dataset.units]
+    if missing:
+        raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
+    indices = [dataset.units.index(unit) for unit in units]
+    selection = {
+        name: dataset.columns[name][:, indices]
+        for name in ("units", "units_known", "intensity")
+        if name in dataset.columns
+    }
+    return dataclasses.replace(dataset, columns={**dataset.columns, **selection}, units=units)

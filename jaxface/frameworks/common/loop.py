@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import signal
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,16 @@ import numpy as np
 from flax import nnx
 from jax.sharding import Mesh
 
+from jaxface.core import run_folder
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
-from jaxface.frameworks.common import run_folder
-from jaxface.frameworks.common.checkpoints import Checkpoints
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, Log
 
 SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 """Metrics of which less is better; of all others more is."""
@@ -33,37 +31,23 @@ SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What training ends with.
-
-    Attributes:
-        graphdef, state: the best networks; `nnx.merge` makes modules of them.
-        step: after which step they were best.
-        steps: how many there were.
-        metrics: of the validation set at that step; {} without one.
-    """
+    """What training ends with; `nnx.merge` makes the best networks of `graphdef` and `state`."""
 
     graphdef: nnx.GraphDef
     state: nnx.State
-    step: int
-    steps: int
-    metrics: dict[str, float]
+    step: int  # after which they were best
+    steps: int  # how many there were
+    metrics: dict[str, float]  # of the validation set at that step; {} without one
 
 
 @dataclass
 class LoopState:
-    """What the loop remembers beside the state of training; part of every checkpoint.
+    """What the loop remembers beside the state of training; part of every checkpoint."""
 
-    Attributes:
-        step: updates so far.
-        best_step: after which the monitored metric was best; 0 = none yet.
-        best_metrics: all metrics at that step.
-        stale_evaluations: how many evaluations have been no better since.
-    """
-
-    step: int = 0
-    best_step: int = 0
+    step: int = 0  # updates so far
+    best_step: int = 0  # after which the monitored metric was best; 0 = none yet
     best_metrics: dict[str, float] = dataclasses.field(default_factory=dict)
-    stale_evaluations: int = 0
+    stale_evaluations: int = 0  # how many have been no better since
 
 
 def iterate_steps(
@@ -78,54 +62,17 @@ def iterate_steps(
     A state that was yielded is donated to the next step: copy what is to outlive it.
 
     Args:
-        seed: of the first parameters and of every step.
-        state: to begin with; None = drawn by the seed.
+        state: to begin with; None = drawn by the seed, as every step is.
         mesh: devices to shard each batch over; None = the default device.
     """
     root = jax.random.key(seed)
     state = fns.init(seed) if state is None else state
     if mesh is not None:
         state, root = replicate(state, mesh), replicate(root, mesh)
-    while True:
-        try:
-            batch = next(stream)
-        except StopIteration:
-            return
+    for batch in stream:
         batch = jax.device_put(dict(batch)) if mesh is None else shard_batch(batch, mesh)
         state, info = fns.update(state, batch, root)
         yield state, info
-
-
-def train_steps(
-    fns: Programs,
-    stream: Iterator[Mapping[str, Any]],
-    steps: int,
-    seed: int,
-    state: TrainState | None = None,
-) -> tuple[TrainState, dict[str, float], float]:
-    """Train for a number of steps on the default device, without validation or checkpoints.
-
-    Args:
-        stream: of batches; at least `steps` of them.
-        seed: of the first parameters and of every step.
-        state: to begin with; None = drawn by the seed.
-
-    Returns:
-        The state, the scalars of the last step, and the CPU seconds (all threads) of all steps but the first,
-        which compiles.
-    """
-    start_time = time.process_time()
-    info: Info = {}
-    for step, (after, info) in zip(range(steps), iterate_steps(fns, stream, seed, state), strict=False):
-        state = after
-        if step == 0:
-            jax.block_until_ready(info)
-            start_time = time.process_time()
-    if state is None:
-        raise ValueError(f"steps = {steps}: must be at least 1")
-    scalars = to_scalars(info)
-    jax.block_until_ready(state)
-    return state, scalars, time.process_time() - start_time
 
 
 def fit(
@@ -142,20 +89,15 @@ def fit(
     progress: Progress | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> TrainResult:
-    """Train one framework in the folder `out`, or resume what is there.
+    """Train one framework in the folder `out`, as `training.train`, or resume what is there.
 
-    A training that was stopped or killed may be called again with the same arguments: it goes on from its last
-    checkpoint, and ends with the same bits as one that was never stopped, on the same machine, devices and
-    versions.
+    A training that was stopped or killed goes on from its last checkpoint, and ends with the same
+    bits as one that was never stopped, on the same machine, devices and versions.
 
     Args:
-        config: the framework's.
         stream: endless batches of `train.batch` examples, at its beginning.
         validation: evaluated every `train.evaluate_every` steps; None = the last parameters are the best.
-        out: a folder, created if need be; `run_folder` lists its contents.
-        seed: of the first parameters and of every step.
         settings: of the data, for `run.toml`; a resumed training must have the same.
-        progress: advanced at each step.
         devices: to work on; None = all local ones, or as many as divide the batch.
 
     Raises:
@@ -168,20 +110,26 @@ def fit(
     names = metric_names(task, framework.output, framework.predicts_units)
     if train.monitor and train.monitor not in names:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
-    run_folder.open_folder(folder, _all_settings(framework, config, train, task, seed, settings or {}))
+    all_settings = {
+        "framework": framework.name,
+        "seed": seed,
+        "data": dict(settings or {}),
+        "model": to_dict(config),
+        "train": to_dict(train),
+        "task": to_dict(task),
+    }
+    run_folder.claim(folder, all_settings, "training")
+    run_folder.note_environment(folder)
     mesh = mesh_for(train.batch // train.accumulate, devices)
     fns = programs(framework, config, task, train)
     state = replicate(fns.init(seed), mesh)
-    checkpoints, best = (
-        Checkpoints(folder / run_folder.CHECKPOINTS),
-        Checkpoints(folder / run_folder.BEST, keep=1),
-    )
+    checkpoints, best = Checkpoints(folder / CHECKPOINTS), Checkpoints(folder / BEST, keep=1)
     loop = LoopState()
     if checkpoints.steps():
         state, notes = checkpoints.restore(checkpoints.steps()[-1], state)
         loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
-    log = run_folder.Log(folder, loop.step)
+    log = Log(folder, loop.step)
 
     def save_checkpoint() -> None:
         if loop.step not in checkpoints.steps():
@@ -189,26 +137,18 @@ def fit(
             checkpoints.save(loop.step, state, notes)
 
     def evaluate(dataset: Dataset) -> None:
-        metrics = evaluate_dataset(
-            fns.predict,
-            state.eval_state(),
-            dataset,
-            task,
-            framework.output,
-            train.batch,
-            mesh=mesh,
-            predict_units=fns.predict_units,
-        )
+        network = state.eval_state()
+        metrics = evaluate_dataset(fns, network, dataset, task, framework.output, train.batch, mesh)
         log.write(loop.step, **{f"validation_{name}": value for name, value in metrics.items()})
         if _is_best(loop, metrics, train.monitor):
-            best.save(loop.step, state.eval_state(), {"metrics": metrics})
+            best.save(loop.step, network, {"metrics": metrics})
 
     progress.start(f"train {framework.name}", train.steps, loop.step)
     info: Info = {}
     try:
         with interruptible() as stop_requested:
             steps = iterate_steps(fns, stream, seed, state, mesh)
-            while loop.step < train.steps and not _should_stop(loop, train):
+            while loop.step < train.steps and not 0 < train.patience <= loop.stale_evaluations:
                 if stop_requested():
                     _finite_scalars(info, loop.step, checkpoints)
                     save_checkpoint()
@@ -242,11 +182,9 @@ def fit(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Note Ctrl-C instead of raising while the block lasts, so that it cannot fall between a step and its
-    result; raise a second one. Changes nothing outside the main thread.
+    """Yield whether there was Ctrl-C, as a function; a second one raises. In the main thread alone.
 
-    Yields:
-        A function that returns whether there was one.
+    So it cannot fall between a step and its result.
     """
     stop = threading.Event()
     previous = signal.getsignal(signal.SIGINT)
@@ -270,19 +208,6 @@ def to_scalars(info: Info) -> dict[str, float]:
     return {name: float(value) for name, value in jax.device_get(dict(info)).items()}
 
 
-def _all_settings(
-    framework: Framework, config: Any, train: TrainConfig, task: Task, seed: int, data: Mapping[str, Any]
-) -> dict[str, Any]:
-    return {
-        "framework": framework.name,
-        "seed": seed,
-        "data": dict(data),
-        "model": to_dict(config),
-        "train": to_dict(train),
-        "task": to_dict(task),
-    }
-
-
 def _finite_scalars(info: Info, step: int, checkpoints: Checkpoints) -> dict[str, float]:
     scalars = to_scalars(info)
     for name in ("loss", "gradient_norm"):
@@ -297,7 +222,7 @@ def _finite_scalars(info: Info, step: int, checkpoints: Checkpoints) -> dict[str
 
 
 def _is_best(loop: LoopState, metrics: dict[str, float], monitor: str) -> bool:
-    """Return whether these metrics are the best so far, and remember them in `loop` if so."""
+    """Return whether these metrics are the best so far, and note it in `loop`."""
     name = monitor or next(iter(metrics))
     if name not in metrics:
         raise ConfigError(f"train.monitor = {name!r}, which the validation set has no columns for")
@@ -308,7 +233,3 @@ def _is_best(loop: LoopState, metrics: dict[str, float], monitor: str) -> bool:
     else:
         loop.stale_evaluations += 1
     return better
-
-
-def _should_stop(loop: LoopState, train: TrainConfig) -> bool:
-    return bool(train.patience) and loop.stale_evaluations >= train.patience

@@ -11,11 +11,7 @@ from jaxface.core.types import Array
 
 
 def confusion(predictions: Array, labels: Array, classes: int) -> Array:
-    """Count how often each class (row: the label) was predicted as each (column): (K, K) int32.
-
-    Args:
-        predictions, labels: (N,) whole numbers in [0, K).
-    """
+    """Count how often each label (row) was predicted as each class: (K, K) int32 from (N,)."""
     return jnp.zeros((classes, classes), jnp.int32).at[labels, predictions].add(1)
 
 
@@ -65,36 +61,33 @@ def mean_f1(counts: Array) -> Array:
 
 
 def equal_opportunity(first: Array, second: Array) -> Array:
-    """Return the smaller F1 of two groups over the larger, of each unit: (U,) in [0, 1]; 1 = equal.
+    """Return the smaller F1 of two `unit_counts` (U, 4) over the larger: (U,) in [0, 1]; 1 = equal.
 
     As the papers on action units report it; not the difference of true positive rates of Hardt et al. 2016.
-
-    Args:
-        first, second: `unit_counts` of the groups, (U, 4).
     """
     one, other = unit_f1(first), unit_f1(second)
     return _ratio(jnp.minimum(one, other), jnp.maximum(one, other))
 
 
 def statistical_parity_difference(first: Array, second: Array) -> Array:
-    """Return how far apart the rates of positive predictions of two groups are: (U,) in [0, 1]; 0 = equal.
-
-    Args:
-        first, second: `unit_counts` of the groups, (U, 4).
-    """
+    """Return the difference of two groups' rates of positive predictions, from their `unit_counts`
+    (U, 4): (U,) in [0, 1]; 0 = equal."""
     rates = [_ratio(counts[..., :2].sum(-1), counts.sum(-1)) for counts in (first, second)]
     return jnp.abs(rates[0] - rates[1])
 
 
+def masked_mean(values: Array, mask: Array | None = None) -> Array:
+    """Return the mean of values where the mask is True, 0 if it is nowhere; None = of all. ()."""
+    if mask is None:
+        return values.mean()
+    count = mask.astype(values.dtype).sum()
+    return jnp.where(mask, values, 0.0).sum() / jnp.maximum(count, 1.0)
+
+
 def calibration_error(probabilities: Array, labels: Array, bins: int = 15) -> Array:
-    """Return the expected calibration error: the mean gap between the top class's confidence and accuracy.
-
-    Confidences are sorted into `bins` of one width (Guo et al. 2017, arXiv:1706.04599, Eq. 3).
-
-    Args:
-        probabilities: (N, K).
-        labels: (N,) whole numbers.
-    """
+    """Return the expected calibration error of probabilities (N, K) for labels (N,): the mean gap
+    between the top class's confidence, sorted into bins of one width, and accuracy (Guo et al.
+    2017, arXiv:1706.04599)."""
     confidence, correct = probabilities.max(-1), probabilities.argmax(-1) == labels
     index = jnp.clip(jnp.ceil(confidence * bins).astype(jnp.int32) - 1, 0, bins - 1)
     gaps = jax.ops.segment_sum(correct.astype(jnp.float32) - confidence, index, bins)

@@ -1,8 +1,8 @@
 """Metrics of any network: of a classifier, or of what a training left in its folder."""
 
-from collections.abc import Mapping
+import dataclasses
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -10,28 +10,27 @@ from jaxface import classify, data
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
 from jaxface.core.errors import DataError
+from jaxface.core.run_folder import SETTINGS
 from jaxface.core.sharding import mesh_for
-from jaxface.core.types import action_unit
+from jaxface.core.types import Array, action_unit
 from jaxface.data import Dataset
-from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset
+from jaxface.frameworks.common.config import OutputKind, Task
+from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
 from jaxface.frameworks.common.framework import programs
-from jaxface.frameworks.common.run_folder import RUN
-from jaxface.frameworks.common.task import OutputKind, Task
+from jaxface.frameworks.common.inputs import select_units
 from jaxface.frameworks.common.training import RestoredRun, restore
 
 Network = Classifier | RestoredRun
 
 
 def load_network(network: str | Path) -> Network:
-    """Load a classifier by its name or folder, or the networks in a training's folder.
-
-    A training's folder that holds a classifier gives the classifier.
+    """Load a classifier by its name or folder, or the networks in a training's folder without one.
 
     Raises:
         CardError, CheckpointError, StoreError, TrainingError: nothing that can be loaded.
     """
     folder = Path(network)
-    if (folder / RUN).is_file() and not (folder / CARD_FILE).is_file():
+    if (folder / SETTINGS).is_file() and not (folder / CARD_FILE).is_file():
         return restore(folder)
     return classify.load(str(network))
 
@@ -68,77 +67,48 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
     framework = run.framework
     if framework.predicts_units:
         dataset = data.concat([dataset], run.task.labels, run.task.units)
-    fns = programs(framework, run.model, run.task, run.train)
-    metrics = evaluate_dataset(
-        fns.predict,
-        run.result.state,
-        dataset,
-        run.task,
-        framework.output,
-        batch,
-        mesh=mesh_for(batch),
-        predict_units=fns.predict_units,
-    )
-    about = {
-        "network": str(run.folder),
-        "data": dataset.name,
-        "images": len(dataset),
-        "left_out": dataset.report.missing,
-    }
-    return {**about, **metrics}
+    fns, state = programs(framework, run.model, run.task, run.train), run.result.state
+    metrics = evaluate_dataset(fns, state, dataset, run.task, framework.output, batch, mesh_for(batch))
+    about = {"network": str(run.folder), "data": dataset.name}
+    return {**about, "images": len(dataset), "left_out": dataset.report.missing, **metrics}
 
 
 def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
     match = _match_units if classifier.card.multilabel else _match_classes
-    common = match(classifier, dataset)
-    size = input_size(classifier)
-    stream = data.batches(common.dataset, batch, shuffle=False, size=size, epochs=1, remainder="pad")
-    # The classifier runs by its own batches, on host or device: `predict_dataset` would jit it.
-    logits = [
-        np.asarray(classifier.logits(_as_rgb(examples["image"])))[examples["mask"]] for examples in stream
-    ]
-    metrics = compute_metrics(
-        common.task, common.output, np.concatenate(logits)[:, common.indices], common.columns
-    )
-    about = {
-        "network": classifier.name,
-        "data": dataset.name,
-        "images": len(common.dataset),
-        "left_out": len(dataset) - len(common.dataset),
-    }
-    return {**about, **metrics}
+    subset, task, output, indices = match(classifier, dataset)
+
+    def predict(_: None, images: Array) -> Array:
+        return classifier.logits(_as_rgb(np.asarray(images)))
+
+    logits = predict_dataset(predict, None, subset, batch, size=input_size(classifier))
+    metrics = compute_metrics(task, output, logits[:, indices], subset.columns)
+    about = {"network": classifier.name, "data": dataset.name}
+    return {**about, "images": len(subset), "left_out": len(dataset) - len(subset), **metrics}
 
 
-class _Common(NamedTuple):
-    """What a classifier and a data set have in common: images, task, and the logits' indices of its labels."""
-
-    dataset: Dataset
-    task: Task
-    output: OutputKind
-    indices: list[int]
-    columns: Mapping[str, np.ndarray]
+_Match = tuple[Dataset, Task, OutputKind, list[int]]
+"""What a classifier and a data set share, and the indices of the classifier's logits."""
 
 
-def _match_classes(classifier: Classifier, dataset: Dataset) -> _Common:
+def _match_classes(classifier: Classifier, dataset: Dataset) -> _Match:
     """Match classes by name; leave out images of classes that the classifier does not have."""
     labels = classifier.labels
-    mask = np.array([label in labels for label in dataset.labels])
-    matching = dataset.take(mask[dataset.column("label")])
-    label_index = np.array([labels.index(name) if name in labels else 0 for name in dataset.labels])
-    columns = {**matching.columns, "label": label_index[matching.columns["label"]]}
-    return _Common(matching, Task(labels=labels), "labels", list(range(len(labels))), columns)
+    common = [name for name in dataset.labels if name in labels]
+    subset = dataset.relabel(common)
+    label_index = np.array([labels.index(name) for name in common], np.int32)
+    columns = {**subset.columns, "label": label_index[subset.columns["label"]]}
+    subset = dataclasses.replace(subset, columns=columns, labels=labels)
+    return subset, Task(labels=labels), "labels", list(range(len(labels)))
 
 
-def _match_units(classifier: Classifier, dataset: Dataset) -> _Common:
+def _match_units(classifier: Classifier, dataset: Dataset) -> _Match:
     """Match action units by number; leave out those that only one of both has."""
     outputs = {action_unit(label): index for index, label in enumerate(classifier.labels)}
     units = [unit for unit in dataset.units if unit in outputs]
     if not units:
         raise DataError(f"{dataset.name} has labels of none of {', '.join(classifier.labels)}")
-    places = [dataset.units.index(unit) for unit in units]
-    columns = dict(dataset.columns)
-    columns |= {name: columns[name][:, places] for name in ("units", "units_known") if name in columns}
-    return _Common(dataset, Task(units=tuple(units)), "units", [outputs[unit] for unit in units], columns)
+    dataset, indices = select_units(dataset, tuple(units)), [outputs[unit] for unit in units]
+    return dataset, Task(units=dataset.units), "units", indices
 
 
 def _as_rgb(images: np.ndarray) -> np.ndarray:

@@ -1,6 +1,8 @@
 """The training step of one loss and one optimizer; frameworks that alternate write their own."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,12 +10,12 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
+from jaxface.classify.nets.layers import Dropout
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
-from jaxface.frameworks.common.modes import train_mode
 
-Loss = Callable[[nnx.Module, Batch, Array, Array], tuple[Array, Info]]
+Loss = Callable[[Any, Batch, Array, Array], tuple[Array, Info]]
 """(networks in training mode, batch, key, step_fraction) -> the mean loss of the batch, and further scalars for
 the log. `step_fraction`, () float32 in [0, 1), is the share of the steps that are done."""
 
@@ -25,16 +27,13 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
     networks compute in `train.dtype`. What is frozen stays in inference mode.
 
     Args:
-        graphdef: of the networks.
         loss: of a batch, or of each of its `train.accumulate` parts; a mean over examples.
         trainable: an NNX filter: which parameters are trained; the others are frozen.
     """
     optimizer = make_optimizer(train.optimizer, train.steps)
 
     def init(state: nnx.State) -> TrainState:
-        params, non_trainable = nnx.split_state(state, trainable, ...)
-        ema = jax.tree.map(jnp.array, params) if train.ema else None
-        return TrainState(params, non_trainable, optimizer.init(params), jnp.zeros((), jnp.int32), ema)
+        return init_train_state(state, trainable, optimizer.init, train)
 
     gradient = grad_fn(graphdef, loss, train.dtype, trainable)
 
@@ -52,6 +51,15 @@ def supervised_step(graphdef: nnx.GraphDef, loss: Loss, train: TrainConfig, trai
     return Step(init, update)
 
 
+def init_train_state(
+    state: nnx.State, trainable: Any, init_optimizers: Callable[[nnx.State], Any], train: TrainConfig
+) -> TrainState:
+    """Return the state before the first step; `trainable` is an NNX filter."""
+    params, non_trainable = nnx.split_state(state, trainable, ...)
+    ema = jax.tree.map(jnp.array, params) if train.ema else None
+    return TrainState(params, non_trainable, init_optimizers(params), jnp.zeros((), jnp.int32), ema)
+
+
 def step_fraction(state: TrainState, train: TrainConfig) -> Array:
     """Return the share of the steps that are done, () float32 in [0, 1)."""
     return (state.step / train.steps).astype(jnp.float32)
@@ -61,10 +69,7 @@ def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> C
     """Return (params, non_trainable, batch, key, step_fraction) -> (gradient of the loss by `params`,
     (non_trainable afterwards, info)).
 
-    Args:
-        dtype: what networks compute in.
-        trainable: an NNX filter that matches all of `params`; `non_trainable` is everything else, frozen
-            parameters and statistics.
+    `trainable` is an NNX filter that matches all of `params`; networks compute in `dtype`.
     """
 
     def objective(
@@ -75,13 +80,36 @@ def grad_fn(graphdef: nnx.GraphDef, loss: Loss, dtype: str, trainable: Any) -> C
         with train_mode(module, params, key):
             value, info = loss(module, batch, key, fraction)
         _, after = nnx.split_state(nnx.state(module), trainable, ...)
-        info = {"loss": value, **info}
-        return value.astype(jnp.float32), (
-            _update_statistics(non_trainable, after),
-            jax.tree.map(_float32, info),
-        )
+        info = jax.tree.map(lambda leaf: jnp.asarray(leaf).astype(jnp.float32), {"loss": value, **info})
+        return value.astype(jnp.float32), (_update_statistics(non_trainable, after), info)
 
     return jax.grad(objective, has_aux=True)
+
+
+@contextlib.contextmanager
+def train_mode(module: nnx.Module, params: nnx.State, key: Array) -> Iterator[None]:
+    """Switch the layers of a merged module that have the attribute `training` on, while the block lasts.
+
+    A layer is switched on where it holds one of `params`, which are trained; a `Dropout`, which has
+    none and gets a key, where the module around it does. So frozen parts keep their statistics.
+    """
+    # Every prefix of a trained parameter's path: the modules that hold one.
+    with_params = {path[:depth] for path, _ in nnx.to_flat_state(params) for depth in range(len(path))}
+    layers: list[Any] = []
+    for index, (path, layer) in enumerate(nnx.iter_modules(module)):
+        owner = path[:-1] if isinstance(layer, Dropout) else path
+        if hasattr(layer, "training") and owner in with_params:
+            layer.training = True
+            layers.append(layer)
+        if isinstance(layer, Dropout) and layer.training:
+            layer.key = jax.random.fold_in(key, index)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            layer.training = False
+            if isinstance(layer, Dropout):
+                layer.key = None
 
 
 def accumulate_gradients(
@@ -93,13 +121,10 @@ def accumulate_gradients(
     key: Array,
     fraction: Array,
 ) -> Any:
-    """Return the mean gradient and info of the parts of a batch, computed one after another, with the
-    statistics after the last: (grads, (non_trainable, info)).
+    """Return the mean (grads, (non_trainable, info)) of a batch's parts, the last's statistics.
 
-    Args:
-        gradient: as `grad_fn` returns it.
-        parts: how many; each takes its share of what each device has of the batch.
-        fraction: `step_fraction`.
+    They are computed one after another by `gradient`, from `grad_fn`; each takes its share of what
+    each device has of the batch.
     """
     if parts == 1:
         return gradient(params, non_trainable, batch, key, fraction)
@@ -125,7 +150,8 @@ def accumulate_gradients(
 
 def make_optimizer(config: OptimizerConfig, steps: int) -> optax.GradientTransformation:
     """Return optax's rule with the schedule of `steps` updates; weights decay, biases and scales do not."""
-    decay = optax.add_decayed_weights(config.weight_decay, mask=_is_matrix)
+    is_matrix = partial(jax.tree.map, lambda leaf: jnp.ndim(leaf) > 1)
+    decay = optax.add_decayed_weights(config.weight_decay, mask=is_matrix)
     rule = {
         "adam": optax.chain(optax.scale_by_adam(config.momentum)),
         "adamw": optax.chain(optax.scale_by_adam(config.momentum), decay),
@@ -139,8 +165,6 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
     """Return the learning rate at each update: linearly up from zero in the warm-up, then `config.schedule`."""
     rate, warmup = config.learning_rate, config.warmup
     decay_steps = max(steps - warmup, 1)
-    if config.schedule == "cosine" and warmup:
-        return optax.warmup_cosine_decay_schedule(0.0, rate, warmup, warmup + decay_steps)
     decay = {
         "constant": optax.constant_schedule(rate),
         "cosine": optax.cosine_decay_schedule(rate, decay_steps),
@@ -154,9 +178,8 @@ def make_schedule(config: OptimizerConfig, steps: int) -> optax.Schedule:
 def update_ema(ema: Any, params: Any, step: Array, decay: float) -> Any:
     """Return the moving average after one more update, or None where there is none.
 
-    The decay is min(decay, (1 + step) / (10 + step)), as TensorFlow's with `num_updates`: the average begins at
-    the first parameters and follows quickly at first. `optax.ema` has a constant decay and corrects the bias of
-    an average that begins at zero, which gives other numbers.
+    The decay is min(decay, (1 + step) / (10 + step)), as TensorFlow's with `num_updates`; the
+    average begins at the first parameters, that of `optax.ema` at zero, which it corrects.
     """
     if ema is None:
         return None
@@ -182,11 +205,3 @@ def _update_statistics(before: nnx.State, after: nnx.State) -> nnx.State:
         return old if isinstance(old, nnx.Param) else new.replace(new[...].astype(old[...].dtype))
 
     return jax.tree.map(select, before, after, is_leaf=lambda leaf: isinstance(leaf, nnx.Variable))
-
-
-def _is_matrix(params: Any) -> Any:
-    return jax.tree.map(lambda leaf: jnp.ndim(leaf) > 1, params)
-
-
-def _float32(leaf: Array) -> Array:
-    return jnp.asarray(leaf).astype(jnp.float32)

@@ -1,38 +1,32 @@
-"""A whole training: from settings to a folder with a classifier in it."""
+"""A whole training: from settings to a folder with a classifier in it, and back to its networks."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from flax import nnx
+
 from jaxface import frameworks
-from jaxface.classify import Classifier
+from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
-from jaxface.core.errors import StoreError
+from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
-from jaxface.frameworks.common import run_folder
-from jaxface.frameworks.common.checkpoints import Checkpoints
-from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.exporting import export, export_obstacle
+from jaxface.core.run_folder import read_settings
+from jaxface.core.types import expression_names
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints
 
 
 @dataclass(frozen=True)
 class TrainRun:
-    """A finished training.
+    """A finished training."""
 
-    Attributes:
-        result: the best networks.
-        classifier: as written to the folder; None where the network cannot be one.
-        reason: why not.
-        notes: what was read, and what was left out and why.
-    """
-
-    result: TrainResult
-    classifier: Classifier | None
-    reason: str
-    notes: tuple[str, ...]
+    result: TrainResult  # the best networks
+    classifier: Classifier | None  # as written to the folder; None where the network cannot be one
+    reason: str  # why not
+    notes: tuple[str, ...]  # what was read, and what was left out and why
 
 
 def train(
@@ -47,51 +41,104 @@ def train(
 ) -> TrainRun:
     """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
 
+    A training that was stopped continues when it is called again with the same arguments.
+
     Args:
         framework: its name in `frameworks.REGISTRY`, or one of your own.
-        model: the framework's config; None = its defaults.
-        train_config: None = the framework's defaults.
-        data: an instance of the framework's `data`; None = its defaults.
+        model: an instance of the framework's `config`; None = its defaults.
+        train_config: steps, batch, optimizer; None = the framework's defaults.
+        data: an instance of the framework's `data`, which says what it is trained on; None = its defaults.
+        out: a folder, created if need be.
+        seed: of the first parameters, of every step, and of the order of the examples.
+        progress: advanced at each step.
+
+    Returns:
+        The best networks with their validation metrics (`result`), and the `classifier`, if they can be one.
 
     Raises:
         ConfigError: an unknown framework or recipe, or settings that do not go together.
         DataError: the data set is missing, or lacks the labels to learn.
-        as `loop.fit`.
+        StoreError: `out` belongs to another training.
+        TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
     """
     framework = frameworks.load(framework) if isinstance(framework, str) else framework
     model = framework.config() if model is None else model
     train_config = framework.defaults if train_config is None else train_config
     data = framework.data() if data is None else data
     inputs = framework.open_inputs(model, data, train_config, seed)
+    task, settings = inputs.task, {**to_dict(data), "examples": inputs.examples}
     result = fit(
         framework,
         model,
         train_config,
-        inputs.task,
+        task,
         inputs.stream,
         inputs.validation,
         out,
         seed=seed,
-        settings={**to_dict(data), "examples": inputs.examples},
+        settings=settings,
         progress=progress,
     )
-    reason = export_obstacle(framework, inputs.task)
-    classifier = None
+    reason, classifier = export_obstacle(framework, task), None
     if not reason:
         name = Path(out).resolve().name
-        classifier = export(
-            framework, model, inputs.task, result.graphdef, result.state, out, name=name, dataset=inputs.name
-        )
+        classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
     return TrainRun(result, classifier, reason, inputs.notes)
+
+
+def export_obstacle(framework: Framework, task: Task) -> str:
+    """Return why a network for this task cannot be audited; "" if it can."""
+    if framework.output == "units":
+        return ""
+    if not task.labels:
+        return "its data have no expressions"
+    try:
+        expression_names(task.labels)
+    except LabelError as error:
+        return str(error)
+    return ""
+
+
+def export(
+    framework: Framework,
+    config: Any,
+    task: Task,
+    graphdef: nnx.GraphDef,
+    state: nnx.State,
+    out: str | Path,
+    name: str | None = None,
+    dataset: str = "unknown",
+) -> Classifier:
+    """Write the networks as a classifier into the folder `out`, and load it from there.
+
+    `name` is for results, None = the framework's; `dataset`, what it was trained on, for the card.
+
+    Raises:
+        LabelError: the task's labels are no expressions.
+    """
+    if obstacle := export_obstacle(framework, task):
+        raise LabelError(f"no classifier to export: {obstacle}")
+    units = tuple(f"AU{number}" for number in task.units)
+    card = Card(
+        name=name or framework.name,
+        architecture=exported.ARCHITECTURE,
+        native_labels=units if framework.output == "units" else task.labels,
+        size=task.size,
+        channels="rgb" if task.channels == 3 else "grey",
+        dataset=dataset,
+        licence="that of the data it was trained on",
+        source="trained with jaxface",
+        weights="",
+    )
+    framework.export(config, task, graphdef, state, card, Path(out))
+    return load(Path(out))
 
 
 @dataclass(frozen=True)
 class RestoredRun:
-    """The networks in a training's folder, whether or not they can be a classifier.
+    """The networks in a training's folder, classifier or not, and their settings.
 
-    Attributes:
-        model, train, task: the settings that they were trained with.
-        result: the best networks, or those of the last checkpoint where nothing was held out.
+    `result` has the best networks, or those of the last checkpoint where nothing was held out.
     """
 
     folder: Path
@@ -103,29 +150,23 @@ class RestoredRun:
 
 
 def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
-    """Restore the networks that a training has left in its folder.
-
-    Args:
-        framework: that the folder must be of; None = whichever it is of.
+    """Restore the networks that a training of this framework (None = any) has left in its folder.
 
     Raises:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read.
     """
-    settings = run_folder.read_settings(folder)
-    name = settings.get("framework")
+    settings = read_settings(folder, "training")
+    name = settings.get("framework", "")
     if framework is None:
-        framework = frameworks.load(settings["framework"])
+        framework = frameworks.load(name)
     elif name != framework.name:
         raise StoreError(f"{folder} is of {name!r}, wanted {framework.name!r}")
     model = from_dict(framework.config, settings["model"])
     train_config, task = from_dict(TrainConfig, settings["train"]), from_dict(Task, settings["task"])
     fns = programs(framework, model, task, train_config)
     state = fns.init(settings["seed"])
-    best, checkpoints = (
-        Checkpoints(folder / run_folder.BEST, keep=1),
-        Checkpoints(folder / run_folder.CHECKPOINTS),
-    )
+    best, checkpoints = Checkpoints(folder / BEST, keep=1), Checkpoints(folder / CHECKPOINTS)
     try:
         if best.steps():
             step = best.steps()[-1]

@@ -19,23 +19,14 @@ CONFIDENCE_OFFSET = 1e-6
 
 
 class Correction(NamedTuple):
-    """Distributions over the classes, each (C,) log probabilities, and the distances they come from.
+    """Distributions over the classes, (C,) log probabilities, and the distances they come from."""
 
-    Attributes:
-        primary: the network's own.
-        geometric: by similarity to the anchors.
-        attentive: by attention; the geometric one where there is none.
-        combined: of these two, by their confidence.
-        corrected: of the primary and the combined one.
-        distances: (C, K).
-    """
-
-    primary: Array
-    geometric: Array
-    attentive: Array
-    combined: Array
-    corrected: Array
-    distances: Array
+    primary: Array  # the network's own
+    geometric: Array  # by similarity to the anchors
+    attentive: Array  # by attention; the geometric one where there is none
+    combined: Array  # of these two, by their confidence
+    corrected: Array  # of the primary and the combined one
+    distances: Array  # (C, K)
 
 
 def distances(embedding: Array, anchors: Array) -> Array:
@@ -53,8 +44,7 @@ def by_class(scores: Array) -> Array:
 
 
 def geometric(distance: Array, scale: float) -> Array:
-    """Return similarities exp(-d / scale), normalized over all anchors, summed by class: (C,) log
-    probabilities."""
+    """Return similarities exp(-d / scale), normalized, by class: (C,) log probabilities."""
     return by_class(-distance / scale)
 
 
@@ -82,12 +72,10 @@ def correct(
     scale: float,
     weights: Literal["confidence", "relative"],
 ) -> Correction:
-    """Correct one prediction.
+    """Correct one prediction by its distances (C, K) from the anchors.
 
     Args:
-        primary: (C,) log probabilities.
-        distance: (C, K).
-        attentive: (C,) log probabilities, or None.
+        primary, attentive: (C,) log probabilities.
         scale: delta of the similarities.
         weights: as `BalanceConfig.weights`.
     """

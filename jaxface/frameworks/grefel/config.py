@@ -1,23 +1,23 @@
 """GReFEL's network, the correction of its predictions, its losses, and the baselines."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from jaxface.core.checks import Ge, Gt, Interval, check
+from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError
 from jaxface.data.augmentation import AugmentConfig
 
-METHODS = ("grefel", "cross-entropy", "poster", "scn")
+Method = Literal["grefel", "cross-entropy", "poster", "scn"]
+METHODS: tuple[Method, ...] = get_args(Method)
 POSTER_V2 = "poster-v2"
 
 
 @dataclass(frozen=True)
-class SmallConfig:
+class SmallConfig(Checked, table="model.small"):
     """The extractor for small faces: POSTER++ with fewer channels, and backbones that are trained."""
 
     channels: tuple[int, int, int] = (16, 32, 64)
-    """Of the three levels: maps of an eighth, a sixteenth and a thirty-second of the edge. The stems have half
-    as many as the first."""
+    """Of the levels: maps of 1/8, 1/16 and 1/32 of the edge. The stems have half of the first."""
 
     heads: tuple[int, int, int] = (1, 2, 4)
     """Of the attention between landmarks and image, level by level."""
@@ -32,7 +32,7 @@ class SmallConfig:
     """Heads of each of these blocks."""
 
     def __post_init__(self) -> None:
-        check(self, "model.small")
+        super().__post_init__()
         pairs = [*zip(self.channels, self.heads, strict=True), (self.width, self.token_heads)]
         for width, heads in pairs:
             if heads < 1 or width < 2 or width % heads:
@@ -40,17 +40,15 @@ class SmallConfig:
 
 
 @dataclass(frozen=True)
-class BalanceConfig:
-    """Reliability balancing: anchors, and how they correct a prediction. Choices the paper leaves
-    open are named."""
+class BalanceConfig(Checked, table="model.balance"):
+    """Reliability balancing: anchors, and how they correct a prediction."""
 
     anchors: Annotated[int, Ge(1)] = 10
-    """K, anchors of each class; the paper finds 8 to 10 best (Table 3). Without anchors: `method =
-    "cross-entropy"`."""
+    """K, anchors of each class; the paper finds 8 to 10 best (Table 3)."""
 
     anchor_start: Annotated[float, Gt(0.0)] = 0.02
-    """Standard deviation of the anchors' initial numbers. The published code starts at zero, where the loss
-    that drives classes apart has no gradient and all anchors of a class are one."""
+    """Standard deviation of the anchors' initial numbers. At zero, as in the published code, the
+    loss that drives classes apart has no gradient and all anchors of a class are one."""
 
     distance_scale: Annotated[float, Gt(0.0)] = 1.0
     """Delta: similarity is exp(-distance / delta)."""
@@ -59,9 +57,9 @@ class BalanceConfig:
     """Of the primary distribution: softmax(logits / temperature)."""
 
     attention: Literal["anchors", "batch", "none"] = "anchors"
-    """What attends to what in the attentive correction. `anchors`: each embedding to all anchors, so that a
-    prediction depends on its own image alone. `batch`: as in the published code, where the images of a batch
-    attend to each other. `none`: the geometric correction alone."""
+    """What attends to what in the attentive correction: each embedding to all `anchors`, so that a
+    prediction depends on its own image alone; as published the images of a `batch` to each other;
+    `none`: the geometric correction alone."""
 
     attention_width: Annotated[int, Ge(1)] = 64
     """Of queries and keys where `attention` is `anchors`."""
@@ -71,26 +69,24 @@ class BalanceConfig:
     as in the published code; or c_p / (c_p + c_r), as the main paper can be read."""
 
     ramp: Literal["linear", "none"] = "linear"
-    """How the weight of correction and anchors' losses grows: in proportion to the steps, or full
-    from the start."""
+    """How the weight of correction and anchors' losses grows: with the steps, or full at once."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
-    """What is predicted: the distribution corrected as in training, which is what the loss ends with;
-    corrected without the attentive part; or the primary one alone. The published code does the last by default,
-    and the second by a flag; our small network's primary predictions end near chance."""
+    """What is predicted: the distribution corrected as in training (`full`), without the attentive
+    part, or not at all, as in the published code; our small network's primary predictions end near
+    chance."""
 
     def __post_init__(self) -> None:
-        check(self, "model.balance")
+        super().__post_init__()
         if self.attention == "batch" and self.test_correction == "full":
             raise ConfigError(
                 "model.balance: with attention = 'batch' a prediction would depend on the other images of its "
-                "batch; "
-                "set test_correction to 'geometric' or 'off'"
+                "batch; set test_correction to 'geometric' or 'off'"
             )
 
 
 @dataclass(frozen=True)
-class LossConfig:
+class LossConfig(Checked, table="model.losses"):
     """What is minimized. The lambdas are those of the supplement's Table 1."""
 
     classes: Annotated[float, Ge(0.0)] = 1.0
@@ -112,12 +108,9 @@ class LossConfig:
     class_weights: bool = True
     """Weigh each example by N / (C n of its class), with n counted during training."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.losses")
-
 
 @dataclass(frozen=True)
-class ScnConfig:
+class ScnConfig(Checked, table="model.scn"):
     """Self-Cure Network (Wang et al. 2020, arXiv:2002.10392), on the same extractor. Its own figures."""
 
     high: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.7
@@ -135,15 +128,12 @@ class ScnConfig:
     relabel_from: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.25
     """Share of the steps after which labels are changed (the paper: after 10 of 40 epochs)."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.scn")
-
 
 @dataclass(frozen=True)
-class GrefelConfig:
+class GrefelConfig(Checked, table="model"):
     """GReFEL, or one of its baselines, on the same extractor."""
 
-    method: Literal["grefel", "cross-entropy", "poster", "scn"] = "grefel"
+    method: Method = "grefel"
     """`grefel`; the same network with `cross-entropy` only; `poster`: POSTER++, whose head is one dense layer;
     `scn`: self-cure."""
 
@@ -177,7 +167,7 @@ class GrefelConfig:
     scn: ScnConfig = field(default_factory=ScnConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         files = [name for name in ("image_weights", "landmark_weights", "start") if getattr(self, name)]
         if self.extractor == "small" and files:
             raise ConfigError(

@@ -23,26 +23,17 @@ _start = nnx.initializers.truncated_normal(0.02)
 
 
 class Shape(NamedTuple):
-    """The sizes of an extractor.
+    """The sizes of an extractor: `channels` and `heads` of the levels, then of the transformer."""
 
-    Attributes:
-        inside: pixels along an edge of the backbones' input.
-        finest: input pixels for one pixel of the finest level; four times as many for the coarsest.
-        channels, heads: of the three levels.
-        width, depth, token_heads: of the transformer.
-        landmarks: channels of the landmark net's last map.
-        small: whether the backbones are the small ones.
-    """
-
-    inside: int
-    finest: int
+    inside: int  # pixels along an edge of the backbones' input
+    finest: int  # input pixels for one of the finest level; four times as many for the coarsest
     channels: tuple[int, int, int]
     heads: tuple[int, int, int]
     width: int
     depth: int
     token_heads: int
-    landmarks: int
-    small: bool
+    landmarks: int  # channels of the landmark net's last map
+    small: bool  # whether the backbones are the small ones
 
     @property
     def tokens(self) -> int:
@@ -184,22 +175,17 @@ class Extractor(nnx.Module):
         *fine, coarse = self.landmark(images)
         landmarks = (*fine, self.landmark_last(coarse, 1, 1))
         stages = self.image(images)[1:]
-        joint_maps = [
-            attention(shrink(stage, 2, 1), landmark)
-            for attention, shrink, stage, landmark in zip(
-                self.attentions, self.shrinks, stages, landmarks, strict=True
-            )
-        ]
+        halves = [shrink(stage, 2, 1) for shrink, stage in zip(self.shrinks, stages, strict=True)]
+        levels = zip(self.attentions, halves, landmarks, strict=True)
+        joint_maps = [attention(image, landmark) for attention, image, landmark in levels]
         level_maps = (
             self.embed0(self.embed_first(joint_maps[0], 2, 1), 2, 1),
             self.embed1(joint_maps[1], 2, 1),
             self.embed2(joint_maps[2]),
         )
-        tokens = jnp.concatenate(
-            [level.reshape(images.shape[0], -1, level.shape[-1]) for level in level_maps], 1
-        )
+        batch = images.shape[0]
+        tokens = jnp.concatenate([maps.reshape(batch, -1, maps.shape[-1]) for maps in level_maps], 1)
         token = self.transformer(tokens)
         embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
-        return embedding, {f"attended{level}": maps for level, maps in enumerate(joint_maps)} | {
-            "tokens": tokens
-        }
+        joint = {f"attended{level}": maps for level, maps in enumerate(joint_maps)}
+        return embedding, {**joint, "tokens": tokens}

@@ -1,4 +1,5 @@
-"""The three losses of GReFEL."""
+"""The three losses of GReFEL, and self-cure (Wang et al. 2020, arXiv:2002.10392): noisy labels
+weigh less, and some are replaced."""
 
 import jax
 import jax.numpy as jnp
@@ -9,14 +10,8 @@ from jaxface.frameworks.grefel.anchor_correction import confidence
 
 
 def class_loss(distributions: Array, labels: Array, smoothing: float, weights: Array | None = None) -> Array:
-    """Return the cross-entropy of smoothed targets, () float32; with weights the weighted mean over the batch.
-
-    Args:
-        distributions: (B, C) log probabilities.
-        labels: (B,) whole numbers.
-        smoothing: share of the target that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567).
-        weights: (C,), one for each class.
-    """
+    """Return the cross-entropy of smoothed targets (B,) and log probabilities (B, C): their mean,
+    weighted by class (C,) if there are weights; () float32."""
     targets = optax.smooth_labels(jax.nn.one_hot(labels, distributions.shape[-1]), smoothing)
     each = -(targets * distributions).sum(-1)
     if weights is None:
@@ -33,11 +28,8 @@ def class_weights(counts: Array) -> Array:
 def anchor_loss(anchors: Array, limit: float | None = None) -> Array:
     """Return minus the squared distances between the anchors of all ordered pairs of classes, over K^2 sqrt(D).
 
-    A class's K anchors count as one long vector. Without `limit` the loss has no minimum.
-
-    Args:
-        anchors: (C, K, D).
-        limit: root mean square difference beyond which a pair counts as that far apart; None = no limit.
+    A class's K anchors, of (C, K, D), count as one long vector. A pair beyond `limit`, a root mean
+    square difference, counts as that far apart; without it the loss has no minimum.
     """
     _, count, width = anchors.shape
     blocks = anchors.reshape(len(anchors), -1)
@@ -48,14 +40,31 @@ def anchor_loss(anchors: Array, limit: float | None = None) -> Array:
 
 
 def centre_loss(primary: Array, distances: Array, labels: Array, width: int) -> Array:
-    """Return the mean of confidence times the distance to the nearest anchor of the label's class,
-    over sqrt(D).
+    """Return the mean of confidence times the least of a label's distances (B, C, K), over sqrt(D).
 
-    Args:
-        primary: (B, C) log probabilities of the network's own distributions.
-        distances: (B, C, K).
-        labels: (B,).
-        width: D.
+    `primary` (B, C) are log probabilities of the network's own distributions, `width` is D.
     """
     nearest = jnp.take_along_axis(distances.min(-1), labels[:, None], axis=1)[:, 0]
     return (jax.vmap(confidence)(primary) * nearest).mean() / width**0.5
+
+
+def important(weights: Array, share: float) -> Array:
+    """Return a mask (B,) of the `share` of a batch with the largest weights; not none, not all."""
+    count = min(max(round(share * len(weights)), 1), len(weights) - 1)
+    return weights.argsort(descending=True).argsort() < count
+
+
+def rank_loss(weights: Array, high: Array, margin: float) -> Array:
+    """SCN's Eq. 3: max(0, margin - (mean weight (B,) of the important - that of the others))."""
+    low = ~high
+    gap = (weights * high).sum() / high.sum() - (weights * low).sum() / low.sum()
+    return jnp.maximum(0.0, margin - gap)
+
+
+def relabel(logits: Array, labels: Array, high: Array, margin: float) -> Array:
+    """SCN's Eq. 6: replace a label (B,) that is less probable than the top class by more than
+    `margin`, by the logits (B, C); important examples (`high`) keep theirs."""
+    probabilities = jax.nn.softmax(logits)
+    of_label = jnp.take_along_axis(probabilities, labels[:, None], axis=1)[:, 0]
+    wrong = (probabilities.max(-1) - of_label > margin) & ~high
+    return jnp.where(wrong, probabilities.argmax(-1).astype(labels.dtype), labels)

@@ -8,8 +8,8 @@ from jaxface.classify.nets.attention import attend
 from jaxface.classify.nets.layers import BatchNorm, Dense, Dropout
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.images import imagenet_normalize
-from jaxface.frameworks.common.task import Task
 from jaxface.frameworks.grefel import anchor_correction
 from jaxface.frameworks.grefel.anchor_correction import Correction
 from jaxface.frameworks.grefel.config import POSTER_V2, BalanceConfig, GrefelConfig
@@ -76,15 +76,15 @@ class Anchors(nnx.Module):
     def __init__(self, config: BalanceConfig, classes: int, width: int, *, rngs: nnx.Rngs) -> None:
         initializer = nnx.initializers.normal(config.anchor_start)
         self.anchors = nnx.Param(initializer(rngs.params(), (classes, config.anchors, width)))
-        self.attention = make_attention(config, classes, width, rngs=rngs)
-        self.config = config
+        attention: AnchorAttention | BatchAttention | None = None
+        if config.attention == "anchors":
+            attention = AnchorAttention(width, config.attention_width, rngs=rngs)
+        elif config.attention == "batch":
+            attention = BatchAttention(width, classes, config.anchors, rngs=rngs)
+        self.attention, self.config = attention, config
 
     def __call__(self, logits: Array, embeddings: Array, *, attentive: bool = True) -> Correction:
-        """Correct logits (B, C) by embeddings (B, D): every field of the result has a leading B, float32.
-
-        Args:
-            attentive: False leaves the attentive part out.
-        """
+        """Correct logits (B, C) by embeddings (B, D): the result's fields are (B, ...) float32."""
         config, anchors = self.config, self.anchors[...]
         attention = self.attention(embeddings, anchors) if self.attention and attentive else None
         logits, embeddings, anchors = (part.astype(jnp.float32) for part in (logits, embeddings, anchors))
@@ -100,23 +100,10 @@ class Anchors(nnx.Module):
         return jax.vmap(correct)(logits, embeddings, attention)
 
 
-def make_attention(
-    config: BalanceConfig, classes: int, width: int, *, rngs: nnx.Rngs
-) -> AnchorAttention | BatchAttention | None:
-    """Build what gives the attentive correction; None where there is none."""
-    if config.attention == "anchors":
-        return AnchorAttention(width, config.attention_width, rngs=rngs)
-    if config.attention == "batch":
-        return BatchAttention(width, classes, config.anchors, rngs=rngs)
-    return None
-
-
 class Grefel(nnx.Module):
     """GReFEL or one of its baselines.
 
     Attributes:
-        extractor: faces -> embeddings.
-        head: embeddings -> logits.
         anchors: of `grefel` alone.
         importance: of `scn` alone: embeddings -> one logit, the importance of an example.
         class_counts: (C,) how often each class was trained on, 1 at first.

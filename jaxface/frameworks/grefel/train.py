@@ -1,6 +1,6 @@
 """GReFEL's framework: the training step of the method and of its baselines, and prediction."""
 
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,15 +8,14 @@ from flax import nnx
 
 from jaxface.core.types import Array
 from jaxface.data.augmentation import augment
-from jaxface.frameworks.common.config import TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, to_rgb
 from jaxface.frameworks.common.step import Loss, supervised_step
-from jaxface.frameworks.common.task import Task
-from jaxface.frameworks.grefel import scn
+from jaxface.frameworks.grefel import losses
 from jaxface.frameworks.grefel.anchor_correction import confidence, mixture
 from jaxface.frameworks.grefel.config import POSTER_V2, GrefelConfig
-from jaxface.frameworks.grefel.losses import anchor_loss, centre_loss, class_loss, class_weights
+from jaxface.frameworks.grefel.losses import class_loss, class_weights
 from jaxface.frameworks.grefel.networks import Anchors, Grefel, preprocess, shape_of
 from jaxface.frameworks.grefel.weights import load_extractor
 
@@ -26,47 +25,38 @@ class GrefelFramework(Framework):
 
     name = "grefel"
     config = GrefelConfig
+    network = Grefel
 
     def image_size(self, config: GrefelConfig) -> int:
-        """Return the size of the extractor's faces."""
         return 224 if config.extractor == POSTER_V2 else 64
 
-    def build(self, config: GrefelConfig, task: Task, rngs: nnx.Rngs) -> Grefel:
-        """Build the network, whichever the method."""
-        return Grefel(config, task, rngs=rngs)
-
     def initialize(self, config: GrefelConfig, task: Task, state: nnx.State) -> nnx.State:
-        """Load the backbones that the config names."""
         return load_extractor(config, state)
 
     def make_step(self, config: GrefelConfig, task: Task, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-        """Return the step of the method's losses on the column `label`; frozen backbones stay as they are."""
-
         def trainable(path: tuple[Any, ...], leaf: Any) -> bool:
             is_frozen = path[0] == "extractor" and path[1] in config.frozen
             return isinstance(leaf, nnx.Param) and not is_frozen
 
         return supervised_step(graphdef, make_loss(config, task), train, trainable)
 
-    def predict(self, config: GrefelConfig, task: Task, module: nnx.Module, images: Array) -> Array:
-        """Return logits (B, C) of images (B, H, W, 3 or 1) in [0, 1]; corrected ones are log probabilities."""
-        network = cast(Grefel, module)
+    def predict(self, config: GrefelConfig, task: Task, module: Grefel, images: Array) -> Array:
+        """Return logits (B, C), or where they are corrected log probabilities."""
         faces = preprocess(to_rgb(images), shape_of(config, task))
-        logits, embeddings = network(cast_like(faces, network.extractor))
-        if network.anchors is None:
+        logits, embeddings = module(cast_like(faces, module.extractor))
+        if module.anchors is None:
             return logits.astype(jnp.float32)
         if config.balance.test_correction == "off":
             return logits.astype(jnp.float32) / config.balance.temperature
         attentive = config.balance.test_correction == "full"
-        return network.anchors(logits, embeddings, attentive=attentive).corrected
+        return module.anchors(logits, embeddings, attentive=attentive).corrected
 
 
 def make_loss(config: GrefelConfig, task: Task) -> Loss:
     """Return the loss of the config's method."""
     shape = shape_of(config, task)
 
-    def loss(module: nnx.Module, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-        network = cast(Grefel, module)
+    def loss(network: Grefel, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
         images = augment(jax.random.split(key)[0], batch["image"], config.augment)
         images = preprocess(to_rgb(images), shape)
         logits, embeddings = network(cast_like(images, network.extractor))
@@ -105,11 +95,7 @@ def balance_loss(
 ) -> tuple[Array, Info]:
     """Return lambda_cls L_cls of the ramped prediction plus the ramped losses of the anchors, and its terms.
 
-    Args:
-        logits: (B, C).
-        embeddings: (B, D).
-        labels: (B,).
-        weights: (C,) of the classes; None = all alike.
+    `weights` (C,) are of the classes; None = all alike.
     """
     lambdas = config.losses
     ramp = step_fraction if config.balance.ramp == "linear" else jnp.ones(())
@@ -117,8 +103,8 @@ def balance_loss(
     predictions = jax.vmap(mixture, (None, 0, 0))(1.0 - ramp, correction.primary, correction.corrected)
     classes = class_loss(predictions, labels, lambdas.smoothing, weights)
     values = anchors.anchors[...].astype(jnp.float32)
-    separation = anchor_loss(values, lambdas.anchor_limit)
-    centre = centre_loss(correction.primary, correction.distances, labels, values.shape[-1])
+    separation = losses.anchor_loss(values, lambdas.anchor_limit)
+    centre = losses.centre_loss(correction.primary, correction.distances, labels, values.shape[-1])
     value = lambdas.classes * classes + ramp * (lambdas.anchors * separation + lambdas.centres * centre)
     return value, {
         "class_loss": classes,
@@ -140,32 +126,26 @@ def self_cure(
     weights: Array | None,
     step_fraction: Array,
 ) -> tuple[Array, Info]:
-    """Return SCN's loss and its terms. Labels that it corrects are stored where the data number their examples.
-
-    Without numbers the correction holds for this step only, and comes before the loss.
-    """
+    """Return SCN's loss and its terms. Labels that it corrects are stored where the data number
+    their examples; elsewhere the correction holds for this step only, and comes before the loss."""
     settings, labels, logits = config.scn, batch["label"], logits.astype(jnp.float32)
     importance = network.importance_weights(embeddings).astype(jnp.float32)
-    high = scn.important(importance, settings.high)
+    high = losses.important(importance, settings.high)
     if network.cured_labels is not None:
         current = network.cured_labels[...][batch["index"]]
         labels = jnp.where(current >= 0, current, labels)
-    new = scn.relabel(jax.lax.stop_gradient(logits), labels, high, settings.relabel_margin)
+    new = losses.relabel(jax.lax.stop_gradient(logits), labels, high, settings.relabel_margin)
     new = jnp.where(step_fraction >= settings.relabel_from, new, labels)
     if network.cured_labels is None:
         labels = new
     else:
         network.cured_labels[...] = network.cured_labels[...].at[batch["index"]].set(new)
     classes = class_loss(jax.nn.log_softmax(logits), labels, config.losses.smoothing, weights)
-    ranks = scn.rank_loss(importance, high, settings.margin)
+    ranks = losses.rank_loss(importance, high, settings.margin)
     value = settings.rank_weight * ranks + (1.0 - settings.rank_weight) * classes
-    change_rate = (new != batch["label"]).mean()
-    return value, {
-        "class_loss": classes,
-        "rank_loss": ranks,
-        "relabelled": change_rate,
-        "trust": importance.mean(),
-    }
+    changes = (new != batch["label"]).mean()
+    terms = {"class_loss": classes, "rank_loss": ranks, "relabelled": changes, "trust": importance.mean()}
+    return value, terms
 
 
 FRAMEWORK = GrefelFramework()

@@ -1,6 +1,5 @@
 """Initial weights: backbones, or all of POSTER++, from the files that their authors publish."""
 
-import functools
 from pathlib import Path
 
 from flax import nnx
@@ -11,7 +10,7 @@ from jaxface.classify.nets import face_backbones, poster_v2
 from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.classify.weights import fill
-from jaxface.frameworks.common.state import replace_subtree, subtree
+from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.grefel.config import GrefelConfig
 from jaxface.frameworks.grefel.extractor import POSTER, Extractor
 
@@ -51,24 +50,18 @@ LANDMARK = _backbone_layout(face_backbones.MOBILE_FACENET_NAMES, (r"output_layer
 
 
 def load_extractor(config: GrefelConfig, state: nnx.State) -> nnx.State:
-    """Return the network's state with the weights of the files that the config names.
-
-    Raises:
-        CheckpointError: a file that is missing or damaged, or holds another net.
-    """
+    """Return the network's state with the weights of the files that the config names; raise
+    CheckpointError for a file that is missing or damaged, or holds another net."""
     if config.start is not None:
         extractor = nnx.eval_shape(lambda: Extractor(POSTER, rngs=nnx.Rngs(0)))
         state = _load(state, ("extractor",), Path(config.start), extractor, WHOLE)
-    for name, kind, layout in (("image", Ir50, IMAGE), ("landmark", MobileFaceNet, LANDMARK)):
-        path = getattr(config, f"{name}_weights")
-        if path is not None:
-            backbone = nnx.eval_shape(functools.partial(_build_backbone, kind))
-            state = _load(state, ("extractor", name), Path(path), backbone, layout)
+    if config.image_weights is not None:
+        net: nnx.Module = nnx.eval_shape(lambda: Ir50(rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor", "image"), Path(config.image_weights), net, IMAGE)
+    if config.landmark_weights is not None:
+        net = nnx.eval_shape(lambda: MobileFaceNet(rngs=nnx.Rngs(0)))
+        state = _load(state, ("extractor", "landmark"), Path(config.landmark_weights), net, LANDMARK)
     return state
-
-
-def _build_backbone(kind: type[Ir50] | type[MobileFaceNet]) -> Ir50 | MobileFaceNet:
-    return kind(rngs=nnx.Rngs(0))
 
 
 def _load(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
-from jaxface.core.checks import Ge, Interval, check, require
+from jaxface.core.checks import Checked, Ge, Interval, require
 from jaxface.data.augmentation import AugmentConfig
 
 Method = Literal["direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"]
@@ -11,11 +11,11 @@ METHODS: tuple[Method, ...] = get_args(Method)
 """Rows of Tables 3 to 5, in their order."""
 
 Backbone = Literal["small", "resnet18", "swin-b", "drml", "drml-small", "jaa-net", "jaa-net-small"]
-"""Keys of `encoders.ENCODERS`."""
+"""Keys of `networks.ENCODERS`."""
 
 
 @dataclass(frozen=True)
-class AdaptationConfig:
+class AdaptationConfig(Checked, table="model.adaptation"):
     """Settings of the baselines alone."""
 
     weight: Annotated[float, Ge(0.0)] = 1.0
@@ -36,12 +36,9 @@ class AdaptationConfig:
     central: bool = False
     """Moments about the mean from the second on, as in that code; in PM2's Eq. 4 they are about zero."""
 
-    def __post_init__(self) -> None:
-        check(self, "model.adaptation")
-
 
 @dataclass(frozen=True)
-class Pm2Config:
+class Pm2Config(Checked, table="model"):
     """PM2, or one of its baselines, on the same networks. Defaults are the paper's (Table 1)."""
 
     method: Method = "pm2"
@@ -73,14 +70,12 @@ class Pm2Config:
     """How often step 3 follows steps 1 and 2; MCD's code has 4. With `alpha = 0` there is no step 3."""
 
     reduction: Literal["mean", "sum"] = "mean"
-    """Reduction over action units (Eq. 2 and 3) and, within a norm, over features (Eq. 4 and 5): the mean, so
-    that alpha, beta and the baselines' weights mean the same for any number of either; or the sum, as
-    written."""
+    """Reduction over action units (Eq. 2 and 3) and, within a norm, over features (Eq. 4 and 5):
+    the sum, as written, or the mean, so that weights mean the same for any number of either."""
 
     start: str | None = None
     """Initial weights: the folder of an earlier training (the paper: of `method = "direct"`), or
-    for the encoder alone a classifier's name or a checkpoint file of its architecture; None =
-    random weights."""
+    for the encoder a classifier's name or a checkpoint file; None = random weights."""
 
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How training images are augmented; a face and its pair alike."""
@@ -88,7 +83,7 @@ class Pm2Config:
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         require(1 <= len(self.widths) <= 4, "model.widths", self.widths, "one to four long")
 
     @property

@@ -14,7 +14,7 @@ from typing import Annotated
 import jax
 import jax.numpy as jnp
 
-from jaxface.core.checks import Interval, check
+from jaxface.core.checks import Checked, Interval
 from jaxface.core.types import Array
 from jaxface.data import rendered
 from jaxface.data.rendered import random_draws
@@ -24,7 +24,7 @@ _GOLDEN = 2654435769  # 2^32 over the golden ratio: its multiples lie evenly on 
 
 
 @dataclass(frozen=True)
-class PopulationBias:
+class PopulationBias(Checked, table="data.bias"):
     """Differences between women and men among a rendered domain's people; by default there are none.
 
     A biased source has few of one sex, and action units that one of them seldom shows.
@@ -42,9 +42,6 @@ class PopulationBias:
     expressiveness_gap: Annotated[float, Interval(ge=0.0, le=1.0)] = 0.0
     """Probability that a unit that they seldom show is left out."""
 
-    def __post_init__(self) -> None:
-        check(self, "data.bias")
-
     @property
     def matched(self) -> PopulationBias:
         """Return a population of as many women as men, who all leave out the same units, half as often."""
@@ -54,8 +51,7 @@ class PopulationBias:
 
 @functools.lru_cache(maxsize=16)
 def sample_faces(bias: PopulationBias) -> rendered.Sampler:
-    """Return the sampler of a domain: one `image` and its labels. Cached: one function object for
-    equal biases."""
+    """Return the sampler of a domain: one `image` and its labels; one object for equal biases."""
 
     def sampler(key: Array, assets: rendered.SceneAssets) -> rendered.Example:
         k_labels, k_face, k_scene = jax.random.split(key, 3)
@@ -69,11 +65,8 @@ def sample_faces(bias: PopulationBias) -> rendered.Sampler:
 
 @functools.lru_cache(maxsize=16)
 def sample_pairs(bias: PopulationBias, avatars: int) -> rendered.Sampler:
-    """Return the sampler of pairs: `female` and `male`, with the labels of `sample_faces` for the same key.
-
-    Args:
-        avatars: how many there are of each sex; each image samples its own, with light and pose of their own.
-    """
+    """Return the sampler of pairs: `female` and `male`, each of so many avatars with light and pose
+    of their own, with the labels of `sample_faces` for the same key."""
 
     def sampler(key: Array, assets: rendered.SceneAssets) -> rendered.Example:
         k_labels, k_face, k_scene = jax.random.split(key, 3)
@@ -111,11 +104,7 @@ def sample_labels(key: Array, assets: rendered.SceneAssets, bias: PopulationBias
 
 
 def sex_of(number: Array, women: float) -> Array:
-    """Return the sex of person `number`, 0 female or 1 male, in a population of which the share
-    `women` is female.
-
-    The share is nearly exact even among few people.
-    """
+    """Return the sex of person `number`, 0 female or 1 male, a share of `women` even among few."""
     position = number.astype(jnp.uint32) * jnp.uint32(_GOLDEN) >> 16
     return (position.astype(jnp.float32) >= women * 2.0**16).astype(jnp.int32)
 
@@ -123,8 +112,7 @@ def sex_of(number: Array, women: float) -> Array:
 def make_avatar_recipe(
     avatars: rendered.RenderedDatasetConfig, source: rendered.RenderedDatasetConfig
 ) -> rendered.RenderedDatasetConfig:
-    """Return the avatars' recipe for pairs of a source: the source's labels in the avatars' light
-    and camera."""
+    """Return the avatars' recipe for a source: its labels in the avatars' light and camera."""
     return dataclasses.replace(
         avatars,
         name=f"{avatars.name} of {source.name}",
@@ -147,5 +135,4 @@ def make_target_recipe(
 
 
 def _unit_mask(assets: rendered.SceneAssets, numbers: tuple[int, ...]) -> Array:
-    """Return (A,): 1 for the action units of these numbers, 0 for others."""
     return jnp.asarray([float(number in numbers) for number in assets.action_units])

@@ -4,15 +4,23 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from jaxface import data
-from jaxface.core.checks import Ge, Interval, check
+from jaxface.core.checks import Ge
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
-from jaxface.frameworks.common.inputs import RECIPE, TrainInputs, hold_out, recipe_at, task_of
+from jaxface.frameworks.common.inputs import (
+    RECIPE,
+    TrainInputs,
+    ValidationConfig,
+    hold_out,
+    recipe_at,
+    select_units,
+    task_of,
+)
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.domains import (
     PopulationBias,
@@ -21,11 +29,11 @@ from jaxface.frameworks.pm2.domains import (
     sample_faces,
     sample_pairs,
 )
-from jaxface.frameworks.pm2.encoders import ENCODERS
-from jaxface.frameworks.pm2.paired_data import select_units, with_pairs
+from jaxface.frameworks.pm2.networks import ENCODERS
+from jaxface.frameworks.pm2.paired_data import with_pairs
 
 NONE = "none"
-_COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks")
+_COLUMNS = ("image", "units", "units_known", "sex", "paired", "landmarks", "female", "male")
 _VALIDATION, _TARGET = 1, 2  # streams of a seed, besides the source's
 
 
@@ -45,7 +53,7 @@ class DomainConfig:
 
 
 @dataclass(frozen=True)
-class Pm2Data:
+class Pm2Data(ValidationConfig):
     """Which faces. Only the source's labels are used, for training and for choosing parameters alike."""
 
     source: DomainConfig = field(default_factory=lambda: DomainConfig(root=Path("lab")))
@@ -72,17 +80,8 @@ class Pm2Data:
     validation: tuple[str, ...] = ()
     """NAME=VALUE for the source's reader, such as split=test; none = some of its people are held out."""
 
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of the source's people who are held out for validation; 0 = none."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of a recipe, of people who are not trained on, that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead, for each domain."""
-
     def __post_init__(self) -> None:
-        check(self, "data")
+        super().__post_init__()
         if self.source.data == NONE:
             raise ConfigError("data.source.data = 'none': PM2 learns action units from a labelled source")
         if self.pairs.data == RECIPE and self.source.data != RECIPE:
@@ -98,11 +97,7 @@ class Pm2Data:
 
 
 class DomainStream:
-    """Batches of several streams side by side.
-
-    Attributes:
-        streams: by domain, `source`, `pairs` and `target`; all give batches of one size.
-    """
+    """Batches of one size of several streams side by side: of `source`, `pairs` and `target`."""
 
     def __init__(self, streams: Mapping[str, Stream]) -> None:
         self.streams = dict(streams)
@@ -113,9 +108,7 @@ class DomainStream:
     def __next__(self) -> dict[str, Any]:
         """Return `image`, `units`, `units_known` and `sex` of the source, `female` and `male`, and `target`."""
         batches = {name: next(stream) for name, stream in self.streams.items()}
-        batch = {
-            name: column for name, column in batches["source"].items() if name in (*_COLUMNS, "female", "male")
-        }
+        batch = {name: column for name, column in batches["source"].items() if name in _COLUMNS}
         if "pairs" in batches:
             batch |= {name: batches["pairs"][name] for name in ("female", "male")}
         if "target" in batches:
@@ -149,26 +142,21 @@ def open_domains(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: 
     from_recipe = settings.source.data == RECIPE
     open_source = _source_of_recipes if from_recipe else _source_of_files
     source, validation, streams = open_source(settings, model, target, train.batch, size, seed)
-    if model.needs_target and target is not None:
-        streams["target"] = (
-            rendered.rendered_stream(
-                target, train.batch, 3 * seed + _TARGET, sampler=sample_faces(settings.bias.matched)
-            )
-            if isinstance(target, rendered.RenderedDatasetConfig)
-            else data.batches(target, train.batch, seed, size=size, workers=settings.workers)
-        )
+    if not model.needs_target or target is None:
+        pass
+    elif isinstance(target, Dataset):
+        streams["target"] = data.batches(target, train.batch, seed, size=size, workers=settings.workers)
+    else:
+        sampler, stream_seed = sample_faces(settings.bias.matched), 3 * seed + _TARGET
+        streams["target"] = rendered.rendered_stream(target, train.batch, stream_seed, sampler=sampler)
     notes = () if from_recipe else tuple(str(source.report).splitlines())
     name = source.name if target is None else f"{source.name} -> {target.name}"
     examples = 0 if from_recipe else len(source)
     return TrainInputs(DomainStream(streams), validation, task_of(source, size, "units"), name, examples, notes)
 
 
-class _Source(NamedTuple):
-    """The source, its validation set, and the streams of source and pairs."""
-
-    dataset: Dataset
-    validation: Dataset | None
-    streams: dict[str, Stream]
+_Source = tuple[Dataset, Dataset | None, dict[str, Stream]]
+"""The source, its validation set, and the streams of source and pairs."""
 
 
 def _source_of_recipes(
@@ -185,10 +173,12 @@ def _source_of_recipes(
         streams["pairs"] = rendered.rendered_stream(avatars, batch, 3 * seed, sampler=pair_sampler)
     validation = None
     if settings.validation_images:
-        others = dataclasses.replace(assets, recipe=other_people(source))
+        people = source.people  # others: those whose numbers follow its own
+        people = dataclasses.replace(people, first=people.first + people.identities)
+        others = dataclasses.replace(assets, recipe=dataclasses.replace(source, people=people))
         stream_seed = 3 * seed + _VALIDATION
         validation = rendered.dataset(others, settings.validation_images, stream_seed, sampler=sampler)
-    return _Source(validation or rendered.dataset(assets, 1, sampler=sampler), validation, streams)
+    return validation or rendered.dataset(assets, 1, sampler=sampler), validation, streams
 
 
 def _source_of_files(
@@ -203,13 +193,12 @@ def _source_of_files(
         dataset = with_pairs(dataset, data.open(settings.pairs.data, settings.pairs.root), size)
     dataset = select_units(dataset, units)
     if settings.validation:
-        validation: Dataset | None = select_units(
-            data.open(source.data, source.root, **parse_options(settings.validation)), units
-        )
+        others = data.open(source.data, source.root, **parse_options(settings.validation))
+        validation: Dataset | None = select_units(others, units)
     else:
         dataset, validation = hold_out(dataset, settings.held_out, seed)
     stream = data.batches(dataset, batch, seed, size=size, workers=settings.workers)
-    return _Source(dataset, validation, {"source": stream})
+    return dataset, validation, {"source": stream}
 
 
 def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDatasetConfig | None:
@@ -225,11 +214,7 @@ def _open_target(settings: Pm2Data, size: int) -> Dataset | rendered.RenderedDat
 
 
 def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
-    """Return the action units that the target has, too, in the order of `units`.
-
-    Raises:
-        DataError: there are none.
-    """
+    """Return the action units that the target has, too, in this order; raise DataError for none."""
     if target is None:
         return units
     of_target = target.units.numbers if isinstance(target, rendered.RenderedDatasetConfig) else target.units
@@ -237,13 +222,6 @@ def _common_units(units: tuple[int, ...], target: Any) -> tuple[int, ...]:
     if not common:
         raise DataError(f"source and target have no action unit in common: {list(units)} and {list(of_target)}")
     return common
-
-
-def other_people(recipe: rendered.RenderedDatasetConfig) -> rendered.RenderedDatasetConfig:
-    """Return the recipe with other people: those whose numbers follow its own."""
-    people = recipe.people
-    first = people.first + people.identities
-    return dataclasses.replace(recipe, people=dataclasses.replace(people, first=first))
 
 
 def _with_units(

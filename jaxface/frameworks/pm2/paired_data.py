@@ -9,20 +9,15 @@ import numpy as np
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset
 from jaxface.data.dataset import Example
-
-_UNIT_COLUMNS = ("units", "units_known", "intensity")
+from jaxface.frameworks.common.inputs import select_units
 
 
 @dataclass(frozen=True, eq=False)
 class Paired(Dataset):
-    """A data set with two avatars of each image that has any.
+    """A data set with two avatars of each image that has any; all images have one `size`.
 
-    Attributes:
-        avatars: the data set of avatars.
-        size: pixels along an edge of all images.
-
-    Its columns `female` and `male` are indices of avatars, -1 = none; an example of `rows` has their images
-    instead, black where there is none, and the mask `paired`.
+    Its columns `female` and `male` are indices of `avatars`, -1 = none; an example of `rows` has
+    their images instead, black where there is none, and the mask `paired`.
     """
 
     avatars: Dataset | None = None
@@ -35,24 +30,18 @@ class Paired(Dataset):
         avatars = np.stack([rows["female"], rows["male"]], axis=1)
         rows["paired"] = np.asarray((avatars >= 0).all(1))
         for column, name in enumerate(("female", "male")):
-            rows[name] = self._avatar_images(avatars[:, column], size)
+            images = np.zeros((len(avatars), size, size, 3), np.uint8)
+            places = np.flatnonzero(avatars[:, column] >= 0)
+            if self.avatars is not None and len(places):
+                images[places] = self.avatars.rows(avatars[places, column], size)["image"]
+            rows[name] = images
         return rows
-
-    def _avatar_images(self, indices: np.ndarray, size: int) -> np.ndarray:
-        images = np.zeros((len(indices), size, size, 3), np.uint8)
-        rows = np.flatnonzero(indices >= 0)
-        if self.avatars is not None and len(rows):
-            images[rows] = self.avatars.rows(indices[rows], size)["image"]
-        return images
 
 
 def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
-    """Return the source with its avatars.
+    """Return the source, opened as when the avatars were retargeted, with its avatars.
 
-    Args:
-        source: opened with the options that the avatars were retargeted with.
-        avatars: with the columns `pair`, the number of an image of the source, and `sex`, 0 female and 1 male.
-        size: pixels along an edge.
+    Their columns `pair` and `sex` are the number of an image of the source, and 0 female or 1 male.
 
     Raises:
         DataError: a column is missing, no image has two avatars, or their action units are not the source's.
@@ -72,23 +61,6 @@ def with_pairs(source: Dataset, avatars: Dataset, size: int) -> Paired:
     columns = {**source.columns, "female": indices[:, 0], "male": indices[:, 1]}
     fields = {field.name: getattr(source, field.name) for field in dataclasses.fields(Dataset)}
     return Paired(**{**fields, "columns": columns}, avatars=avatars, size=size)
-
-
-def select_units(dataset: Dataset, units: tuple[int, ...]) -> Dataset:
-    """Return the data set with these action units alone, by their numbers.
-
-    Raises:
-        DataError: one that the data set does not have.
-    """
-    missing = [unit for unit in units if unit not in dataset.units]
-    if missing:
-        raise DataError(f"{dataset.name} has no action unit {missing[0]}; it has {list(dataset.units)}")
-    indices = [dataset.units.index(unit) for unit in units]
-    columns = {
-        name: column[:, indices] if name in _UNIT_COLUMNS else column
-        for name, column in dataset.columns.items()
-    }
-    return dataclasses.replace(dataset, columns=columns, units=units)
 
 
 def _check_units(source: Dataset, avatars: Dataset, pair: np.ndarray) -> None:

@@ -1,12 +1,11 @@
-"""The three steps of Section 3.4, each a pure function, with an optimizer of the encoder and one of the
-classifiers."""
+"""The three steps of Section 3.4, with optimizers of the encoder and of the classifiers."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 from flax import nnx
 
@@ -14,8 +13,10 @@ from jaxface.core.types import Array
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.framework import Batch, Info, Step, TrainState
 from jaxface.frameworks.common.step import (
+    Loss,
     accumulate_gradients,
     grad_fn,
+    init_train_state,
     make_optimizer,
     step_fraction,
     supervised_step,
@@ -24,61 +25,44 @@ from jaxface.frameworks.common.step import (
 from jaxface.frameworks.pm2.config import Pm2Config
 from jaxface.frameworks.pm2.objectives import first_step, second_step, single_loss, third_step
 
-
-class OptStates(NamedTuple):
-    """The optimizers' states: of E, and of C1 and C2."""
-
-    encoder: Any
-    classifiers: Any
-
-
 Phase = Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
 """One of the three steps: (state, batch, key) -> (state, info). It does not change what it does not train, nor
 the state's counter."""
 
 
 class Phases(NamedTuple):
-    """Steps 1, 2 and 3, and the optimizers' initial states.
+    """Steps 1, 2 and 3, and the optimizers' initial states."""
 
-    Attributes:
-        train_source: step 1, of all parts on the source.
-        maximize_discrepancy: step 2, of the classifiers on the target.
-        minimize_discrepancy: step 3, of the encoder on the target.
-        init: params -> the optimizers' states.
-    """
-
-    train_source: Phase
-    maximize_discrepancy: Phase
-    minimize_discrepancy: Phase
-    init: Callable[[nnx.State], OptStates]
+    train_source: Phase  # step 1, of all parts on the source
+    maximize_discrepancy: Phase  # step 2, of the classifiers on the target
+    minimize_discrepancy: Phase  # step 3, of the encoder on the target
+    init: Callable[[nnx.State], dict[str, Any]]  # params -> states, by name of `PARTS`
 
 
-def is_encoder(path: tuple[Any, ...], leaf: Any) -> bool:
-    """An NNX filter: the trainable parameters of E."""
+def _is_encoder(path: tuple[Any, ...], leaf: Any) -> bool:
     return isinstance(leaf, nnx.Param) and path[0] == "encoder"
 
 
-def is_classifier(path: tuple[Any, ...], leaf: Any) -> bool:
-    """An NNX filter: the trainable parameters of C1 and C2."""
+def _is_classifier(path: tuple[Any, ...], leaf: Any) -> bool:
     return isinstance(leaf, nnx.Param) and path[0] != "encoder"
 
 
+PARTS = {"encoder": _is_encoder, "classifiers": _is_classifier}
+"""E, and C1 with C2: each an NNX filter of its trainable parameters."""
+
+
 def make_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    """Return the method's step: one loss, or three in turn."""
-    if config.alternates:
-        return alternating_step(config, train, graphdef)
-    return supervised_step(graphdef, single_loss(config), train)
+    """Return the method's step: one loss, or steps 1, 2 and 3 on one batch.
 
-
-def alternating_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Step:
-    """Return steps 1, 2 and 3 on one batch; step 3 `config.repeats` times, and not at all where alpha is 0."""
+    Step 3 is repeated `config.repeats` times, and left out where alpha is 0.
+    """
+    if not config.alternates:
+        return supervised_step(graphdef, partial(single_loss, config), train)
     repeats = config.repeats if config.alpha else 0
     run = phases(config, train, graphdef)
 
     def init(state: nnx.State) -> TrainState:
-        params, non_trainable = nnx.split_state(state, nnx.Param, ...)
-        ema = jax.tree.map(jnp.array, params) if train.ema else None
-        return TrainState(params, non_trainable, run.init(params), jnp.zeros((), jnp.int32), ema)
+        return init_train_state(state, nnx.Param, run.init, train)
 
     def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
         keys = jax.random.split(key, 2 + repeats)
@@ -96,77 +80,44 @@ def alternating_step(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphD
 def phases(config: Pm2Config, train: TrainConfig, graphdef: nnx.GraphDef) -> Phases:
     """Return the three steps of a method, with an optimizer of the encoder and one of the classifiers."""
     repeats = config.repeats if config.alpha else 0
-    encoder_opt, head_opt = (make_longer_optimizer(train, updates) for updates in (1 + repeats, 2))
+    updates = {"encoder": 1 + repeats, "classifiers": 2}
+    optimizers = {name: make_longer_optimizer(train, count) for name, count in updates.items()}
 
-    def init(params: nnx.State) -> OptStates:
-        encoder, classifiers = _split_parts(params)
-        return OptStates(encoder_opt.init(encoder), head_opt.init(classifiers))
+    def init(params: nnx.State) -> dict[str, Any]:
+        return {name: optimizers[name].init(nnx.filter_state(params, part)) for name, part in PARTS.items()}
 
-    def train_source(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        grads, (non_trainable, info) = accumulate_gradients(
-            of_all, train.accumulate, state.params, state.non_trainable, batch, key, step_fraction(state, train)
-        )
-        (encoder, classifiers), (encoder_grads, head_grads) = _split_parts(state.params), _split_parts(grads)
-        encoder, encoder_state = _apply(encoder_opt, encoder_grads, state.opt_state.encoder, encoder)
-        classifiers, head_state = _apply(head_opt, head_grads, state.opt_state.classifiers, classifiers)
-        info = {**info, "gradient_norm": optax.tree.norm(grads)}
-        state = state._replace(
-            params=nnx.merge_state(encoder, classifiers),
-            non_trainable=non_trainable,
-            opt_state=OptStates(encoder_state, head_state),
-        )
-        return state, info
+    def phase(loss: Loss, names: tuple[str, ...], update_statistics: bool = True) -> Phase:
+        """Return the step that trains the parts of these names; the others are constants."""
+        trainable = nnx.Any(*(PARTS[name] for name in names))
+        gradient = grad_fn(graphdef, loss, train.dtype, trainable)
 
-    def maximize_discrepancy(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        encoder, classifiers = _split_parts(state.params)
-        constants = nnx.merge_state(encoder, state.non_trainable)
-        grads, (_, info) = accumulate_gradients(
-            of_classifiers, train.accumulate, classifiers, constants, batch, key, step_fraction(state, train)
-        )
-        classifiers, head_state = _apply(head_opt, grads, state.opt_state.classifiers, classifiers)
-        state = state._replace(
-            params=nnx.merge_state(encoder, classifiers),
-            opt_state=state.opt_state._replace(classifiers=head_state),
-        )
-        return state, info
+        def update(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
+            params, frozen_params = nnx.split_state(state.params, trainable, ...)
+            constants = nnx.merge_state(frozen_params, state.non_trainable)
+            grads, (after, info) = accumulate_gradients(
+                gradient, train.accumulate, params, constants, batch, key, step_fraction(state, train)
+            )
+            new_params, opt_state = frozen_params, dict(state.opt_state)
+            for name in names:
+                part, part_grads = (nnx.filter_state(tree, PARTS[name]) for tree in (params, grads))
+                steps, opt_state[name] = optimizers[name].update(part_grads, opt_state[name], part)
+                new_params = nnx.merge_state(new_params, optax.apply_updates(part, steps))
+            if update_statistics:
+                state = state._replace(non_trainable=nnx.filter_state(after, nnx.Not(nnx.Param)))
+            info = {**info, "gradient_norm": optax.tree.norm(grads)}
+            return state._replace(params=new_params, opt_state=opt_state), info
 
-    def minimize_discrepancy(state: TrainState, batch: Batch, key: Array) -> tuple[TrainState, Info]:
-        encoder, classifiers = _split_parts(state.params)
-        constants = nnx.merge_state(classifiers, state.non_trainable)
-        grads, (after, info) = accumulate_gradients(
-            of_encoder, train.accumulate, encoder, constants, batch, key, step_fraction(state, train)
-        )
-        _, non_trainable = nnx.split_state(after, nnx.Param, ...)
-        encoder, encoder_state = _apply(encoder_opt, grads, state.opt_state.encoder, encoder)
-        state = state._replace(
-            params=nnx.merge_state(encoder, classifiers),
-            non_trainable=non_trainable,
-            opt_state=state.opt_state._replace(encoder=encoder_state),
-        )
-        return state, info
+        return update
 
-    of_all = grad_fn(graphdef, first_step(config), train.dtype, nnx.Param)
-    of_classifiers = grad_fn(graphdef, second_step(config), train.dtype, is_classifier)
-    of_encoder = grad_fn(graphdef, third_step(config), train.dtype, is_encoder)
-    return Phases(train_source, maximize_discrepancy, minimize_discrepancy, init)
+    return Phases(
+        phase(partial(first_step, config), ("encoder", "classifiers")),
+        phase(partial(second_step, config), ("classifiers",), update_statistics=False),
+        phase(partial(third_step, config), ("encoder",)),
+        init,
+    )
 
 
 def make_longer_optimizer(train: TrainConfig, updates: int) -> optax.GradientTransformation:
     """Return the optimizer with a schedule that counts updates, of which a step has several."""
     config = replace(train.optimizer, warmup=updates * train.optimizer.warmup)
     return make_optimizer(config, updates * train.steps)
-
-
-def _split_parts(params: nnx.State) -> tuple[nnx.State, nnx.State]:
-    """Split parameters, or gradients, into E, and C1 with C2."""
-    encoder, classifiers = nnx.split_state(params, is_encoder, is_classifier)
-    return encoder, classifiers
-
-
-def _apply(
-    optimizer: optax.GradientTransformation, grads: nnx.State, opt_state: Any, params: nnx.State
-) -> tuple[nnx.State, Any]:
-    """Return the parameters and the optimizer's state after one update."""
-    updates, opt_state = optimizer.update(grads, opt_state, params)
-    new_params: nnx.State = optax.apply_updates(params, updates)
-    return new_params, opt_state

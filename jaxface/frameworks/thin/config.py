@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from jaxface.core.checks import Ge, MinLen, check
+from jaxface.core.checks import Checked, Ge, MinLen
 from jaxface.core.errors import ConfigError
 from jaxface.data import AugmentConfig
 
@@ -16,7 +16,7 @@ UNTRAINED = "untrained"
 
 
 @dataclass(frozen=True)
-class ThinConfig:
+class ThinConfig(Checked, table="model"):
     """The networks and the loss. Defaults are those of MNIST-R (Section 4.1).
 
     Attributes:
@@ -60,7 +60,7 @@ class ThinConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
 
     def __post_init__(self) -> None:
-        check(self, "model")
+        super().__post_init__()
         for name in ("exogenous_classes", "exogenous_weights"):
             count = len(getattr(self, name))
             if count not in (0, len(self.exogenous)):

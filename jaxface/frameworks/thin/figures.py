@@ -17,9 +17,8 @@ def overview(
 ) -> Figure:
     """Draw |cos|, distances of same and different identities, and the classes in the plane, side by side.
 
-    Args:
-        similarity: (N,) |cos| of one exogenous variable.
-        label: (N,) classes of the projection's points, indices into `labels`.
+    Of `similarity` (N,) with one exogenous variable, and the classes (N,) of the projection's
+    points, indices into `labels`.
     """
     from matplotlib.figure import Figure
 
@@ -41,12 +40,8 @@ def overview(
 
 
 def typical_figure(images: np.ndarray, indices: np.ndarray) -> Figure:
-    """Draw the most typical images of each split, a row each, in the order of `introspect.typical_images`.
-
-    Args:
-        images: (N, H, W, 3 or 1), uint8 or in [0, 1].
-        indices: (M, count) of images.
-    """
+    """Draw the most typical of images (N, H, W, 3 or 1), uint8 or in [0, 1], of each split: a row
+    for each of the indices (M, count) of `introspect.typical_images`."""
     from matplotlib.figure import Figure
 
     rows = np.concatenate([np.concatenate(list(images[row]), axis=1) for row in indices], axis=0)

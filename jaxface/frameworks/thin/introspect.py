@@ -22,32 +22,20 @@ TINY = 1e-12
 
 
 class Observation(NamedTuple):
-    """The outputs of a network for N images.
-
-    Attributes:
-        logits: (N, K).
-        nodes: (N, 2^D - 1) probability to reach each split of the gate, breadth-first; (N, 0) without a gate.
-        leaves: (N, L) weights of the experts.
-        endogenous: (N, F) the representation of the task.
-        exogenous: (N, F) of each exogenous variable.
-        similarity: (N, variables) |cos| of Eq. 7; (N, 0) where nothing is dispelled.
-    """
+    """The outputs of a network for N images, as `ThinOutputs` with representations (N, F)."""
 
     logits: np.ndarray
-    nodes: np.ndarray
-    leaves: np.ndarray
+    nodes: np.ndarray  # (N, 2^D - 1) probability to reach each split; (N, 0) without gate
+    leaves: np.ndarray  # weights of the experts
     endogenous: np.ndarray
     exogenous: tuple[np.ndarray, ...]
     similarity: np.ndarray
 
 
 class Distances(NamedTuple):
-    """Figures 9 and 11: distances between unit vectors, in [0, 2].
+    """Figures 9 and 11: distances (P,) in [0, 2] of images of one identity, and of two.
 
-    Attributes:
-        same: (P,) between two images of one identity.
-        different: (P,) of two identities.
-        overlap: intersection over union of the two histograms; 0 = fully separated, 1 = identical.
+    `overlap` is the intersection over union of both histograms; 0 = fully separated, 1 = identical.
     """
 
     same: np.ndarray
@@ -56,12 +44,7 @@ class Distances(NamedTuple):
 
 
 class Projection(NamedTuple):
-    """Figure 12: features in the plane.
-
-    Attributes:
-        points: (N, 2).
-        variance_shares: (3,) of each of the first three principal axes.
-    """
+    """Figure 12: points (N, 2) of features, and the variance's shares on three principal axes."""
 
     points: np.ndarray
     variance_shares: np.ndarray
@@ -70,11 +53,8 @@ class Projection(NamedTuple):
 def observe(
     graphdef: nnx.GraphDef, state: nnx.State, images: np.ndarray, truth: np.ndarray | None = None
 ) -> Observation:
-    """Return the outputs of a trained network for images (N, H, W, C), uint8 or float32 in [0, 1].
-
-    Args:
-        truth: (N, variables) for the oracle.
-    """
+    """Return the outputs of a trained network for images (N, H, W, C), uint8 or float32 in [0, 1],
+    and for the oracle true exogenous classes (N, variables)."""
     has_gate = nnx.merge(graphdef, state).gate is not None
 
     @jax.jit
@@ -98,10 +78,9 @@ def observe(
 def distances(
     features: np.ndarray, identity: np.ndarray, pairs: int = 2000, seed: int = 0, bins: int = 50
 ) -> Distances:
-    """Return distances, after L2 normalization, of random pairs of one identity and of two identities.
+    """Return distances of random pairs of one and of two identities, of features (N, F) normalized.
 
     Args:
-        features: (N, F).
         identity: (N,) whole numbers.
         pairs: P, of each kind, sampled with replacement.
         bins: of the histograms that `overlap` compares.
@@ -127,7 +106,9 @@ def distances(
     third = random.integers(0, len(order), pairs)
     after = starts[number[third]] + count[number[third]]  # the first position after that person's images
     fourth = order[(after + random.integers(0, len(order) - count[number[third]])) % len(order)]
-    same, different = _pair_distances(unit, first, second), _pair_distances(unit, third, fourth)
+    same, different = (
+        np.linalg.norm(unit[one] - unit[other], axis=1) for one, other in ((first, second), (third, fourth))
+    )
     return Distances(same, different, overlap(same, different, bins))
 
 
@@ -139,23 +120,17 @@ def overlap(first: np.ndarray, second: np.ndarray, bins: int = 50) -> float:
 
 
 def typical_images(nodes: np.ndarray, count: int = 8) -> np.ndarray:
-    """Figure 10: return the images most likely to reach each split, the most likely first.
+    """Figure 10: return the images most likely to reach each split or leaf, the most likely first.
 
-    Args:
-        nodes: (N, M) probabilities; of splits or of leaves.
-
-    Returns:
-        (M, count) indices of images. All images reach the root; the second and third row are its two sides.
+    From probabilities (N, M): (M, count) indices of images. All reach the root; the second and
+    third row are its two sides.
     """
     return np.argsort(-nodes, axis=0, kind="stable")[:count].T
 
 
 def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed: int = 0) -> Projection:
-    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE.
-
-    Raises:
-        ShapeError: fewer than four images.
-    """
+    """Project features (N, F) to the plane: on their principal axes, or by scikit-learn's t-SNE;
+    raise ShapeError for fewer than four images."""
     if features.ndim != 2 or len(features) < 4:
         raise ShapeError(f"features have shape {features.shape}: must be (N, F) with 4 images or more")
     deviations = features - features.mean(0, keepdims=True)
@@ -173,16 +148,9 @@ def project(features: np.ndarray, method: Literal["pca", "tsne"] = "tsne", seed:
 
 
 def class_separation(features: np.ndarray, label: np.ndarray) -> float:
-    """Return the inter- to intra-class ratio (Section 4.4): variance of the class means over the mean variance
-    within classes.
-
-    The paper gives numbers without a formula; this one weighs every class alike.
-    """
+    """Return the inter- to intra-class ratio (Section 4.4): variance of class means over mean
+    variance within classes; the paper has no formula, this one weighs every class alike."""
     groups = [features[label == value] for value in np.unique(label)]
     means = np.stack([group.mean(0) for group in groups])
     within = np.mean([((group - mean) ** 2).sum(1).mean() for group, mean in zip(groups, means, strict=True)])
     return float(((means - means.mean(0, keepdims=True)) ** 2).sum(1).mean() / max(within, TINY))
-
-
-def _pair_distances(unit: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return np.linalg.norm(unit[first] - unit[second], axis=1)

@@ -14,31 +14,21 @@ SMALLEST = 1e-10
 
 @functools.cache
 def paths(depth: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the paths to the leaves: two (2^depth - 1, 2^depth) matrices of 0 and 1, [node, leaf].
-
-    In the first, 1 means that the leaf is in the node's left subtree; in the second, in its right
-    one. Nodes are in breadth-first order, leaves from left to right.
-    """
-    leaves = 2**depth
-    left, right = np.zeros((2, leaves - 1, leaves), np.float32)
-    node = 0
-    for level in range(depth):
-        for position in range(2**level):
-            first, half = position * leaves >> level, leaves >> (level + 1)
-            left[node, first : first + half] = 1
-            right[node, first + half : first + 2 * half] = 1
-            node += 1
-    return left, right
+    """Return the leaves in each node's left and in its right subtree: two (2^depth - 1, 2^depth)
+    matrices of 0 and 1, nodes breadth-first, leaves from left to right."""
+    halves = [
+        np.repeat(np.eye(2**level, dtype=np.float32), 2 ** (depth - level), axis=1)
+        for level in range(1, depth + 1)
+    ]
+    return np.concatenate([half[::2] for half in halves]), np.concatenate([half[1::2] for half in halves])
 
 
 def leaf_probabilities(scores: Array) -> Array:
-    """Eq. 3-5: the probability to reach each leaf of a soft binary tree, all leaves at once.
+    """Eq. 3-5: the probability to reach each leaf of a soft binary tree, all leaves at once:
+    (2^D,), sums to 1.
 
-    Args:
-        scores: (2^D - 1,) before the sigmoid, nodes breadth-first; the sigmoid is the probability to go left.
-
-    Returns:
-        (2^D,), sums to 1. The product of Eq. 4 is computed as a sum of logarithms, without underflow.
+    `scores` (2^D - 1,) are of nodes, breadth-first; their sigmoid is the probability to go left.
+    The product of Eq. 4 is computed as a sum of logarithms, without underflow.
     """
     left, right = paths(depth_of(scores.shape[-1]))
     return jnp.exp(jax.nn.log_sigmoid(scores) @ left + jax.nn.log_sigmoid(-scores) @ right)
@@ -66,9 +56,8 @@ def similarity(exogenous: Array, endogenous: Array) -> Array:
     Its gradient is 0 where the two are parallel, orthogonal or without length.
     """
     cosine = _unit(exogenous) @ _unit(endogenous)
-    return cosine * jax.lax.stop_gradient(
-        jnp.sign(cosine)
-    )  # |.| would have a gradient at 0: 1e5 without length
+    # |.| would have a gradient at 0: 1e5 without length
+    return cosine * jax.lax.stop_gradient(jnp.sign(cosine))
 
 
 def cross_entropy(logits: Array, label: Array) -> Array:

@@ -1,7 +1,4 @@
-"""THIN's networks: the exogenous one that is trained first, and each row of Tables 2 and 4.
-
-Layers use batch statistics while their `training` is on; `train.TRAINABLE` says what is frozen.
-"""
+"""THIN's networks: the exogenous one that is trained first, and each row of Tables 2 and 4."""
 
 import math
 from typing import NamedTuple
@@ -10,41 +7,28 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.vgg import VggTop
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
-from jaxface.frameworks.common.task import Task
+from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.thin.config import ThinConfig
 from jaxface.frameworks.thin.losses import mix_experts, similarity
 from jaxface.frameworks.thin.trees import Committee, FaceEncoder, SmallEncoder, TreeGate
 
 
 class ThinOutputs(NamedTuple):
-    """The outputs of the networks for a batch.
+    """The outputs of the networks for a batch."""
 
-    Attributes:
-        logits: (B, K), of the classes.
-        gate: (B, L) weights of the experts.
-        endogenous: (B, h, w, C) the representation of the task.
-        exogenous: (B, h, w, C) of each exogenous variable; () where the variant does not use them.
-        similarity: (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled.
-    """
-
-    logits: Array
-    gate: Array
-    endogenous: Array
-    exogenous: tuple[Array, ...]
-    similarity: Array
+    logits: Array  # (B, K), of the classes
+    gate: Array  # (B, L) weights of the experts
+    endogenous: Array  # (B, h, w, C) the representation of the task
+    exogenous: tuple[Array, ...]  # (B, h, w, C) of each variable; () if not used
+    similarity: Array  # (B, variables) |cos| of Eq. 7; (B, 0) where nothing is dispelled
 
 
 class ExogenousNetwork(nnx.Module):
-    """gamma_tau and c_sigma of Section 3.1: a representation of an exogenous variable, and its classifier.
-
-    Args:
-        classes: of the variable.
-    """
+    """gamma_tau and c_sigma of Section 3.1: the representation and classifier of a variable."""
 
     def __init__(self, config: ThinConfig, task: Task, classes: int, *, rngs: nnx.Rngs) -> None:
         self.encoder = encoder(config, task, rngs)
@@ -66,8 +50,7 @@ class ExogenousNetwork(nnx.Module):
 
 
 class Thin(nnx.Module):
-    """A row of Tables 2 and 4: an encoder, a committee and, depending on the variant, gate and
-    exogenous networks."""
+    """A row of Tables 2 and 4: an encoder, a committee, and perhaps gate and exogenous networks."""
 
     def __init__(self, config: ThinConfig, task: Task, *, rngs: nnx.Rngs) -> None:
         if not task.labels:
@@ -92,11 +75,7 @@ class Thin(nnx.Module):
         )
 
     def __call__(self, images: Array, truth: Array | None = None) -> ThinOutputs:
-        """Return the outputs for images (B, H, W, channels) in [0, 1].
-
-        Args:
-            truth: (B, variables) true classes of the exogenous variables; only the oracle uses them.
-        """
+        """Return the outputs for images (B, H, W, C) in [0, 1]; the oracle takes (B, variables)."""
         maps = self.endogenous(images)
         exogenous = tuple(network.encoder(images) for network in self.exogenous)
         expert_maps = max_pool(maps, 2, 2, "VALID") if self.pool_experts else maps
@@ -110,26 +89,18 @@ class Thin(nnx.Module):
             for network, representation in zip(self.exogenous, exogenous, strict=True)
             if self.dispels
         ]
-        return ThinOutputs(
-            logits=jax.vmap(mix_experts)(logits, gate),
-            gate=gate,
-            endogenous=maps,
-            exogenous=exogenous,
-            similarity=jnp.stack(similarities, 1) if similarities else gate[:, :0],
-        )
+        similar = jnp.stack(similarities, 1) if similarities else gate[:, :0]
+        return ThinOutputs(jax.vmap(mix_experts)(logits, gate), gate, maps, exogenous, similar)
 
     def _gate_features(self, maps: Array, exogenous: tuple[Array, ...], truth: Array | None) -> Array:
-        """Return (B, features): the representations, averaged or flat, concatenated; or true
-        classes, one-hot."""
+        """Return the representations, averaged or flat, or true classes, one-hot: (B, features)."""
         if self.gate_input == "truth":
             if truth is None:
                 raise ConfigError(
                     "the oracle's gate takes the true exogenous variables of its images; give truth="
                 )
-            codes = [
-                jax.nn.one_hot(truth[:, index], count, dtype=maps.dtype)
-                for index, count in enumerate(self.truth_classes)
-            ]
+            pairs = enumerate(self.truth_classes)
+            codes = [jax.nn.one_hot(truth[:, index], count, dtype=maps.dtype) for index, count in pairs]
             return jnp.concatenate(codes, 1)
         inputs = (maps,) if self.gate_input == "endogenous" else exogenous
         features = [each.mean((1, 2)) if self.gate_average else flat(each) for each in inputs]
@@ -144,11 +115,7 @@ def encoder(config: ThinConfig, task: Task, rngs: nnx.Rngs) -> SmallEncoder | Fa
 
 
 def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
-    """Return the shape (h, w, C) of a representation.
-
-    Raises:
-        ConfigError: images that the encoder cannot take.
-    """
+    """Return the shape (h, w, C) of a representation; raise ConfigError for a wrong image size."""
     if config.encoder == "vgg16-face":
         if (task.size, task.channels) != (224, 3):
             raise ConfigError(
@@ -165,21 +132,10 @@ def map_shape(config: ThinConfig, task: Task) -> tuple[int, int, int]:
 
 
 def exogenous_classes(config: ThinConfig, task: Task) -> tuple[int, ...]:
-    """Return how many classes each exogenous variable has, from the config or else the data.
-
-    Raises:
-        ConfigError: neither has it.
-    """
+    """Return the classes of each exogenous variable; raise ConfigError where nothing says so."""
     return config.exogenous_classes or tuple(task.classes(column) for column in config.exogenous)
 
 
 def flat(maps: Array) -> Array:
     """Flatten (B, h, w, C) to (B, h w C); B may be a symbol, as in an export."""
     return maps.reshape(-1, math.prod(maps.shape[1:]))
-
-
-def count_weights(module: nnx.Module) -> int:
-    """Count the weights and biases of a network as the paper does: without batch normalization."""
-    total = sum(leaf.size for leaf in jax.tree.leaves(nnx.state(module, nnx.Param)))
-    norms = (part for _, part in nnx.iter_modules(module) if isinstance(part, BatchNorm))
-    return total - sum(leaf.size for norm in norms for leaf in jax.tree.leaves(nnx.state(norm, nnx.Param)))

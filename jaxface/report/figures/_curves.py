@@ -12,7 +12,12 @@ from jaxface.report.figures.style import STYLE, add_grid, colour, write_unknown
 
 
 def curves(
-    dose: Axis, answers: np.ndarray, errors: np.ndarray, expressions: Sequence[str], accent: str
+    dose: Axis,
+    answers: np.ndarray,
+    errors: np.ndarray,
+    expressions: Sequence[str],
+    accent: str,
+    intervals: np.ndarray | None = None,
 ) -> Figure:
     """Draw one classifier: a panel for each expression, side by side, unchanged faces on the left.
 
@@ -21,11 +26,13 @@ def curves(
         answers: (X, N, S) probability of the expression at its peak for N people, NaN = no answer.
         errors: (X, S) share of people whose top class is another.
         accent: colour.
+        intervals: (X, 2, S) low and high ends of the mean's interval; None = draw one standard deviation.
     """
     with matplotlib.rc_context(STYLE):
         figure, panels = _panels(dose, expressions)
         for index, panel in enumerate(panels):
-            _draw(panel, dose, answers[index], errors[index], accent)
+            interval = None if intervals is None else intervals[index]
+            _draw(panel, dose, answers[index], errors[index], accent, interval)
     return figure
 
 
@@ -65,15 +72,22 @@ def _panels(dose: Axis, titles: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
     return figure, panels
 
 
-def _draw(panel: Axes, dose: Axis, values: np.ndarray, errors: np.ndarray, accent: str) -> None:
-    """Draw mean and one standard deviation over people; hatched below where most top classes are wrong."""
+def _draw(
+    panel: Axes,
+    dose: Axis,
+    values: np.ndarray,
+    errors: np.ndarray,
+    accent: str,
+    interval: np.ndarray | None = None,
+) -> None:
+    """Draw the mean with its interval or a standard deviation; hatched where most top classes are wrong."""
     valid = values[np.isfinite(values).all(axis=-1)]
     if not len(valid):
         write_unknown(panel)
         return
     levels = dose.values
     mean, deviation = valid.mean(axis=0), valid.std(axis=0)
-    band = np.clip(mean - deviation, 0, 1), np.clip(mean + deviation, 0, 1)
+    band = np.stack([mean - deviation, mean + deviation]).clip(0, 1) if interval is None else interval
     panel.fill_between(levels, *band, color=accent, alpha=0.22, linewidth=0)
     fine = np.linspace(levels[0], levels[-1], 201)
     wrong = np.interp(fine, levels, errors) > 0.5

@@ -2,7 +2,6 @@
 
 from jaxface.frameworks.causal_affect.graphs.figures import face_figure, global_figure
 from jaxface.frameworks.causal_affect.graphs.files import read, write
-from jaxface.frameworks.causal_affect.graphs.ground_truth import world_graph
 from jaxface.frameworks.causal_affect.graphs.scores import Agreement, EdgeScores, agreement, score
 from jaxface.frameworks.causal_affect.graphs.signed import (
     Edge,
@@ -12,6 +11,7 @@ from jaxface.frameworks.causal_affect.graphs.signed import (
     restrict,
     strongest,
     threshold_graph,
+    world_graph,
 )
 
 __all__ = [

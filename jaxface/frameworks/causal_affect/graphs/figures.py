@@ -45,15 +45,9 @@ def face_figure(
     present: Collection[int],
     expression: str,
 ) -> Figure:
-    """Draw one face, the global graph and the face's own, highlighting what the face shows.
+    """Draw a face (H, W, 3), uint8 or in [0, 1], and the global graph and its own, thresholded.
 
-    Edges among present units and from these to the expression are drawn in colour, the others grey.
-
-    Args:
-        image: (H, W, 3), uint8 or in [0, 1].
-        global_graph, sample_graph: of the same nodes; threshold them first.
-        present: the units that the face shows.
-        expression: that it shows or is predicted to show.
+    Edges among present units and from these to the expression are in colour, the others grey.
     """
     from matplotlib.figure import Figure
 
@@ -75,11 +69,7 @@ def face_figure(
 
 
 def unit_edges(axes: Axes, graph: SignedGraph, present: Collection[int] | None = None) -> None:
-    """Draw edges among units, on a circle that starts at the top and goes clockwise.
-
-    Args:
-        present: units whose edges are in colour; None = all.
-    """
+    """Draw edges among units, on a circle, clockwise from the top; in colour those of `present`."""
     count = len(graph.units)
     angle = np.pi / 2 - 2 * np.pi * np.arange(count) / max(count, 1)
     places = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -89,8 +79,7 @@ def unit_edges(axes: Axes, graph: SignedGraph, present: Collection[int] | None =
         weight = graph.between[row, column]
         if weight == 0.0:
             continue
-        ends = {graph.units[row], graph.units[column]}
-        loud = present is None or ends <= set(present)
+        loud = present is None or {graph.units[row], graph.units[column]} <= set(present)
         _arrow(axes, places[row], places[column], weight, strongest, loud, bend=0.16, gap=_gap(_SIZE))
     for unit, place in zip(graph.units, places, strict=True):
         _disc(axes, place, str(unit), present is None or unit in present, _SIZE)
@@ -102,11 +91,8 @@ def unit_edges(axes: Axes, graph: SignedGraph, present: Collection[int] | None =
 def expression_edges(
     axes: Axes, graph: SignedGraph, present: Collection[int] | None = None, expression: str | None = None
 ) -> None:
-    """Draw edges from units, a column on the left, to expressions, a column on the right.
-
-    Args:
-        present: units whose edges are in colour, if they go to `expression`; None = all.
-    """
+    """Draw edges from units, on the left, to expressions, on the right; in colour those of
+    `present` that go to `expression`, None = all."""
     heights, targets = _column(len(graph.units)), _column(len(graph.expressions))
     size = min(_SIZE, 0.9 * _INCH * 2.2 / max(len(heights), 1))
     strongest = max(float(np.abs(graph.to_expressions).max(initial=0.0)), 1e-9)
@@ -120,21 +106,9 @@ def expression_edges(
     for unit, height in zip(graph.units, heights, strict=True):
         _disc(axes, np.array([0.0, height]), str(unit), present is None or unit in present, size)
     for name, height in zip(graph.expressions, targets, strict=True):
-        lit = expression is None or name == expression
-        axes.text(
-            _ACROSS,
-            height,
-            name,
-            ha="left",
-            va="center",
-            fontsize=10,
-            color=_INK if lit else _FAINT,
-            bbox={
-                "boxstyle": "round,pad=0.35",
-                "facecolor": _EXPRESSION if lit else "white",
-                "edgecolor": _INK if lit else _QUIET,
-            },
-        )
+        face, edge, ink = _colours(expression is None or name == expression, _EXPRESSION)
+        box = {"boxstyle": "round,pad=0.35", "facecolor": face, "edgecolor": edge}
+        axes.text(_ACROSS, height, name, ha="left", va="center", fontsize=10, color=ink, bbox=box)
     axes.set(xlim=(-0.2, 2.1), ylim=(-1.25, 1.25))
     axes.set_axis_off()
     axes.set_title("on to expressions", fontsize=11, color=_INK)
@@ -175,9 +149,13 @@ def _arrow(
 
 def _disc(axes: Axes, place: np.ndarray, text: str, lit: bool, size: float) -> None:
     x, y = float(place[0]), float(place[1])
-    face, edge, ink = (_NODE, _INK, _INK) if lit else ("white", _QUIET, _FAINT)
+    face, edge, ink = _colours(lit, _NODE)
     axes.plot(x, y, marker="o", markersize=size, markerfacecolor=face, markeredgecolor=edge, zorder=3.0)
     axes.text(x, y, text, ha="center", va="center", fontsize=min(10.0, 0.5 * size), color=ink, zorder=4.0)
+
+
+def _colours(lit: bool, face: str) -> tuple[str, str, str]:
+    return (face, _INK, _INK) if lit else ("white", _QUIET, _FAINT)
 
 
 def _gap(size: float) -> float:

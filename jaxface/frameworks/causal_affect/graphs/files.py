@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -13,20 +12,11 @@ from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
 _FORMAT = "jaxface signed graph 1"
 _GRAPHML = "http://graphml.graphdrawing.org/xmlns"
-_KEYS = (
-    ("kind", "node", "string"),
-    ("name", "node", "string"),
-    ("weight", "edge", "double"),
-    ("polarity", "edge", "string"),
-)
+_NODE_KEYS, _EDGE_KEYS = {"kind": "string", "name": "string"}, {"weight": "double", "polarity": "string"}
 
 
 def write(graph: SignedGraph, path: str | Path) -> None:
-    """Write a graph as .json or .graphml, by the file's ending.
-
-    Raises:
-        ConfigError: another ending.
-    """
+    """Write a graph as .json or .graphml, by the ending; raise ConfigError for another one."""
     suffix = _suffix(path)
     write_text(path, as_json(graph) if suffix == ".json" else as_graphml(graph))
 
@@ -52,14 +42,9 @@ def read(path: str | Path) -> SignedGraph:
 
 def as_json(graph: SignedGraph) -> str:
     """Return one JSON object: nodes in order, and both matrices row by row."""
-    table: dict[str, Any] = {
-        "format": _FORMAT,
-        "units": graph.units,
-        "expressions": graph.expressions,
-        "between": graph.between.tolist(),
-        "to_expressions": graph.to_expressions.tolist(),
-    }
-    return json.dumps(table) + "\n"
+    matrices = {name: getattr(graph, name).tolist() for name in ("between", "to_expressions")}
+    nodes = {"units": graph.units, "expressions": graph.expressions}
+    return json.dumps({"format": _FORMAT, **nodes, **matrices}) + "\n"
 
 
 def from_json(text: str) -> SignedGraph:
@@ -76,8 +61,9 @@ def from_json(text: str) -> SignedGraph:
 def as_graphml(graph: SignedGraph) -> str:
     """Return a directed GraphML graph: nodes `AU12` and `happiness`, an edge for every weight that is not 0."""
     root = ElementTree.Element("graphml", xmlns=_GRAPHML)
-    for name, of, kind in _KEYS:
-        ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
+    for of, keys in (("node", _NODE_KEYS), ("edge", _EDGE_KEYS)):
+        for name, kind in keys.items():
+            ElementTree.SubElement(root, "key", {"id": name, "for": of, "attr.name": name, "attr.type": kind})
     element = ElementTree.SubElement(root, "graph", id="causes", edgedefault="directed")
     for kind, nodes in (("unit", graph.units), ("expression", graph.expressions)):
         for node in nodes:
@@ -99,8 +85,7 @@ def from_graphml(text: str) -> SignedGraph:
     }
     units = tuple(int(name) for kind, name in nodes.values() if kind == "unit")
     expressions = tuple(name for kind, name in nodes.values() if kind == "expression")
-    between = np.zeros((len(units), len(units)))
-    to_expressions = np.zeros((len(units), len(expressions)))
+    between, to_expressions = (np.zeros((len(units), len(targets))) for targets in (units, expressions))
     for edge in root.iterfind(f".//{{{_GRAPHML}}}edge"):
         source, (kind, target) = nodes[edge.attrib["source"]], nodes[edge.attrib["target"]]
         row, weight = units.index(int(source[1])), float(_value(edge, "weight"))

@@ -20,8 +20,7 @@ class EdgeScores:
         precision: average precision of the same ranking; chance is the share of true edges.
         skeleton_auroc, skeleton_precision: of pairs, by the stronger direction; of edges to expressions, which
             have one direction, the same as `auroc` and `precision`.
-        direction: share of true edges that are stronger than their reversal, ties counting half; nan for
-            edges to expressions.
+        direction: share of true edges stronger than their reversal, ties 1/2; nan to expressions.
         sign: share of true edges whose weight, in its stronger direction, has the right sign; 0 has none.
         hamming: structural Hamming distance with as many edges (pairs, the strongest) as the truth has.
         hamming_own: the same with the edges above the method's own threshold.
@@ -88,8 +87,8 @@ def between_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) -> 
         precision=average_precision(strength[off_diagonal], real[off_diagonal]),
         skeleton_auroc=auroc(pair_strength, pair_real),
         skeleton_precision=average_precision(pair_strength, pair_real),
-        direction=float(_direction_score(strength)[real].mean()) if real.any() else float("nan"),
-        sign=float((np.sign(stronger) == np.sign(truth))[real].mean()) if real.any() else float("nan"),
+        direction=_mean(_direction_score(strength)[real]),
+        sign=_mean((np.sign(stronger) == np.sign(truth))[real]),
         hamming=hamming(weights, pairs, truth),
         hamming_own=hamming(weights, own, truth),
         edges_own=int(own.sum()),
@@ -100,7 +99,6 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
     """Return scores of edges from units to expressions, both (U, E)."""
     strength, real = np.abs(weights).reshape(-1), (truth != 0.0).reshape(-1)
     area, precision = auroc(strength, real), average_precision(strength, real)
-    correct = (np.sign(weights) == np.sign(truth)).reshape(-1)[real]
     own = strength > threshold
     return EdgeScores(
         auroc=area,
@@ -108,7 +106,7 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
         skeleton_auroc=area,
         skeleton_precision=precision,
         direction=float("nan"),
-        sign=float(correct.mean()) if real.any() else float("nan"),
+        sign=_mean((np.sign(weights) == np.sign(truth)).reshape(-1)[real]),
         hamming=float((_largest(strength, int(real.sum())) != real).sum()),
         hamming_own=float((own != real).sum()),
         edges_own=int(own.sum()),
@@ -116,14 +114,11 @@ def expression_scores(weights: np.ndarray, truth: np.ndarray, threshold: float) 
 
 
 def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
-    """Return the structural Hamming distance: how many pairs of units differ from the true graph.
+    """Return the structural Hamming distance of weights (U, U) from the truth, in pairs of units.
 
-    A surplus, missing or reversed edge is one difference; an undirected one in place of a directed one a half.
-
-    Args:
-        weights: (U, U) weights; the stronger direction of each pair counts.
-        pairs: (U, U) bool, above the diagonal: the pairs with an edge.
-        truth: (U, U), with one direction for each pair.
+    A surplus, missing or reversed edge is one difference; an undirected one in place of a directed
+    one a half. `pairs` (U, U) are those with an edge, above the diagonal; the stronger direction of
+    each counts.
     """
     real, upper = truth != 0.0, np.triu(np.ones(truth.shape, bool), 1)
     both = pairs & (real | real.T) & upper
@@ -134,44 +129,31 @@ def hamming(weights: np.ndarray, pairs: np.ndarray, truth: np.ndarray) -> float:
 
 
 def agreement(one: SignedGraph, other: SignedGraph) -> tuple[Agreement, Agreement]:
-    """Compare the edges of two graphs, those that are not 0, on the nodes that both have.
-
-    Returns:
-        between units, and from units to expressions. Threshold graphs first.
-    """
+    """Compare the edges of two graphs, where they are not 0, among the units and on to the
+    expressions that both have."""
     units = [unit for unit in one.units if unit in other.units]
     names = [name for name in one.expressions if name in other.expressions]
     first, second = restrict(one, units, names), restrict(other, units, names)
-    return (
-        _agreement(first.between, second.between),
-        _agreement(first.to_expressions, second.to_expressions),
-    )
+    between = _agreement(first.between, second.between)
+    return between, _agreement(first.to_expressions, second.to_expressions)
 
 
 def auroc(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the probability that a true edge is stronger than a false one, ties counting half; nan
-    without either.
+    """Return the probability that a true edge is stronger than a false one; a tie is 1/2; or nan.
 
-    Args:
-        strength: (N,); real: (N,) bool.
+    `strength` is (N,), `real` (N,) bool.
     """
     true, false = strength[real][:, None], strength[~real][None]
-    if not true.size or not false.size:
-        return float("nan")
-    return float(((true > false) + 0.5 * (true == false)).mean())
+    return _mean((true > false) + 0.5 * (true == false))
 
 
 def average_precision(strength: np.ndarray, real: np.ndarray) -> float:
-    """Return the mean over true edges of the precision among all that are at least as strong; nan
-    without true edges.
+    """Return the mean over true edges of the precision among all that are as strong; or nan.
 
-    Args:
-        strength: (N,); real: (N,) bool.
+    `strength` is (N,), `real` (N,) bool.
     """
-    if not real.any():
-        return float("nan")
     at_least = strength[None] >= strength[real][:, None]
-    return float(((at_least & real[None]).sum(1) / at_least.sum(1)).mean())
+    return _mean((at_least & real[None]).sum(1) / at_least.sum(1))
 
 
 def _direction_score(strength: np.ndarray) -> np.ndarray:
@@ -189,9 +171,8 @@ def _largest(strength: np.ndarray, count: int) -> np.ndarray:
 def _agreement(one: np.ndarray, other: np.ndarray) -> Agreement:
     both, either = (one != 0.0) & (other != 0.0), (one != 0.0) | (other != 0.0)
     same_sign = np.sign(one) == np.sign(other)
-    return Agreement(
-        jaccard=float(both.sum() / either.sum()) if either.any() else float("nan"),
-        same_sign=float(same_sign[both].mean()) if both.any() else float("nan"),
-        n_shared=int(both.sum()),
-        n_either=int(either.sum()),
-    )
+    return Agreement(_mean(both[either]), _mean(same_sign[both]), int(both.sum()), int(either.sum()))
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if values.size else float("nan")

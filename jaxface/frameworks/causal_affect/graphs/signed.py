@@ -1,12 +1,13 @@
 """Signed graphs among action units, and from action units to expressions."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxface.core.errors import LabelError, ShapeError
+from jaxface.data.rendered.causal_world import CausalWorld, edge_strengths, rule_weights
 
 _ROUNDING = 1e-6  # a weight may exceed 1 by this: tanh in float32
 
@@ -62,10 +63,23 @@ class SignedGraph:
 
 def empty(units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
     """Return the graph without edges."""
-    count = len(units)
-    return SignedGraph(
-        tuple(units), tuple(expressions), np.zeros((count, count)), np.zeros((count, len(expressions)))
-    )
+    between, to_expressions = (np.zeros((len(units), len(targets))) for targets in (units, expressions))
+    return SignedGraph(tuple(units), tuple(expressions), between, to_expressions)
+
+
+def world_graph(world: CausalWorld) -> SignedGraph:
+    """Return the edges of a world and its expression rule, each divided by its strongest weight.
+
+    The neutral expression is left out: it has no rule, but is shown where no other expression is.
+    """
+    between, rule = edge_strengths(world), rule_weights(world, world.expressions)
+    return SignedGraph(world.units, world.expressions, normalize(between), normalize(rule))
+
+
+def normalize(weights: np.ndarray) -> np.ndarray:
+    """Return weights over the largest magnitude among them, which may be 0."""
+    largest = np.abs(weights).max(initial=0.0)
+    return weights / largest if largest > 0.0 else weights
 
 
 def threshold_graph(graph: SignedGraph, at: float) -> SignedGraph:
@@ -73,52 +87,39 @@ def threshold_graph(graph: SignedGraph, at: float) -> SignedGraph:
     between, to_expressions = (
         np.where(np.abs(weights) >= at, weights, 0.0) for weights in (graph.between, graph.to_expressions)
     )
-    return SignedGraph(graph.units, graph.expressions, between, to_expressions)
+    return replace(graph, between=between, to_expressions=to_expressions)
 
 
 def strongest(graph: SignedGraph, between: int, to_expressions: int) -> SignedGraph:
-    """Return the given numbers of strongest edges of each kind; of equal ones those of the first
-    rows and columns.
-
-    Edges of weight 0 do not count, so a graph of fewer edges keeps fewer.
-    """
-    return SignedGraph(
-        graph.units,
-        graph.expressions,
-        _strongest(graph.between, between),
-        _strongest(graph.to_expressions, to_expressions),
+    """Return the strongest edges of each kind, as many and none of 0; of equal ones the first."""
+    return replace(
+        graph,
+        between=_strongest(graph.between, between),
+        to_expressions=_strongest(graph.to_expressions, to_expressions),
     )
 
 
 def restrict(graph: SignedGraph, units: Sequence[int], expressions: Sequence[str] = ()) -> SignedGraph:
-    """Return the edges among these nodes, in this order.
-
-    Raises:
-        LabelError: a node that the graph does not have.
-    """
+    """Return the edges among these nodes, in this order; raise LabelError for a missing node."""
     for names, nodes in ((units, graph.units), (expressions, graph.expressions)):
         missing = [name for name in names if name not in nodes]
         if missing:
             raise LabelError(f"the graph has no node {missing[0]!r}, it has {list(nodes)}")
     rows = [graph.units.index(unit) for unit in units]
     columns = [graph.expressions.index(name) for name in expressions]
-    return SignedGraph(
-        tuple(units),
-        tuple(expressions),
-        graph.between[np.ix_(rows, rows)],
-        graph.to_expressions[np.ix_(rows, columns)],
-    )
+    between, to_expressions = graph.between[np.ix_(rows, rows)], graph.to_expressions[np.ix_(rows, columns)]
+    return SignedGraph(tuple(units), tuple(expressions), between, to_expressions)
 
 
 def mean(graphs: Sequence[SignedGraph]) -> SignedGraph:
     """Return the mean weights of graphs of the same nodes, such as those of several images or seeds."""
     first = graphs[0]
     same = [restrict(graph, first.units, first.expressions) for graph in graphs]
-    return SignedGraph(
-        first.units,
-        first.expressions,
-        np.mean([graph.between for graph in same], axis=0),
-        np.mean([graph.to_expressions for graph in same], axis=0),
+    between = np.mean([graph.between for graph in same], axis=0)
+    return replace(
+        first,
+        between=between,
+        to_expressions=np.mean([graph.to_expressions for graph in same], axis=0),
     )
 
 

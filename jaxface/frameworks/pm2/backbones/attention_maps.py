@@ -23,11 +23,8 @@ _SIZE, _FALL = 0.14, 0.56  # of a region, in widths of the map; of the attention
 
 
 def places(units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two points (U, 2) int of each unit, and how far below them it shows, (U,) float32.
-
-    Raises:
-        ConfigError: a unit that has no place.
-    """
+    """Return the two points (U, 2) int of each unit, and how far below them it shows, (U,) float32;
+    raise ConfigError for a unit that has no place."""
     text = (files("jaxface.frameworks.pm2.backbones") / "attention.toml").read_text("utf-8")
     table = tomllib.loads(text)["units"]
     for unit in units:
@@ -40,12 +37,9 @@ def places(units: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
 def attention(marks: Array, units: Sequence[int], edge: int) -> Array:
     """Return the initial maps (edge, edge, U) around landmarks (Shao et al. 2018, Eq. 2), without a gradient.
 
-    Around each of two centres the attention falls from 1 with the distance in rows and columns together; beyond
-    the region it is 0, and where regions overlap the stronger counts.
-
-    Args:
-        marks: (49, 2) landmarks in widths of the image, x right, y down.
-        edge: pixels along an edge of the map, which shows the whole image.
+    Around each of two centres the attention falls from 1 with the distance in rows and columns
+    together; beyond the region it is 0, and where regions overlap the stronger counts. `marks` (49,
+    2) are in widths of the image, which the map shows whole, x right, y down.
     """
     points, below = places(units)
     marks = jax.lax.stop_gradient(marks)
@@ -63,8 +57,7 @@ def attention(marks: Array, units: Sequence[int], edge: int) -> Array:
 
 
 class Refinement(nnx.Module):
-    """Refines one unit's initial attention: maps (B, n + 8, n + 8, 1) -> (B, n, n, 1) in (0,
-    1)."""
+    """Refines one unit's initial attention: (B, n + 8, n + 8, 1) -> (B, n, n, 1) in (0, 1)."""
 
     def __init__(self, unit: int, *, rngs: nnx.Rngs) -> None:
         edges = (1, 8 * unit, 8 * unit, 8 * unit)

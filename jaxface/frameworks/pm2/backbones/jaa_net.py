@@ -1,17 +1,17 @@
 """JAA-Net: action units and face alignment learnt together (Shao et al. 2018, ECCV, arXiv:1803.05588).
 
 The first of the authors' two versions (their IJCV version adds logits of each local branch): regions,
-landmarks, attention around the landmarks, refined, local features of every unit, and features of the whole
-face.
+landmarks, attention around these, refined, features of every unit, and of the whole face.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import Dense
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
@@ -23,27 +23,56 @@ from jaxface.frameworks.pm2.backbones.attention_maps import (
     resize_nearest,
     scale_gradient,
 )
-from jaxface.frameworks.pm2.backbones.regions import MultiScaleRegions, Pyramid
+from jaxface.frameworks.pm2.backbones.drml import RegionConvolution
 
 ENHANCEMENT = 2.0
 """Factor of the gradient from the units to the refinement (lambda_3)."""
 
 
+class MultiScaleRegions(nnx.Module):
+    """JAA-Net's hierarchical region layer (section 3.1): a convolution, and added to it the maps of
+    grids of 8, 4 and 2 cells an edge on its way; then batch normalization and ReLU."""
+
+    def __init__(self, inputs: int, outputs: int, *, rngs: nnx.Rngs) -> None:
+        half, quarter = outputs // 2, outputs // 4
+        self.convolution = Convolution(inputs, outputs, rngs=rngs)
+        self.fine = RegionConvolution(outputs, half, 8, rngs=rngs)
+        self.middle = RegionConvolution(half, quarter, 4, rngs=rngs)
+        self.coarse = RegionConvolution(quarter, quarter, 2, rngs=rngs)
+        self.norm = BatchNorm(outputs)
+
+    def __call__(self, maps: Array) -> Array:
+        maps = self.convolution(maps)
+        fine = self.fine(maps)
+        middle = self.middle(fine)
+        branches = jnp.concatenate([fine, middle, self.coarse(middle)], axis=-1)
+        return jax.nn.relu(self.norm(maps + branches))
+
+
+class Pyramid(nnx.Module):
+    """Three times two 3 x 3 convolutions with batch normalization and ReLU, each pair followed by pooling:
+    (B, H, W, in) -> (B, H // 8, W // 8, 20 unit), in JAA-Net for landmarks, the whole face and each unit."""
+
+    def __init__(self, inputs: int, unit: int, *, rngs: nnx.Rngs) -> None:
+        edges = (inputs, 12 * unit, 12 * unit, 16 * unit, 16 * unit, 20 * unit, 20 * unit)
+        self.convolutions = nnx.List([Convolution(a, b, rngs=rngs) for a, b in pairwise(edges)])
+        self.norms = nnx.List([BatchNorm(width) for width in edges[1:]])
+
+    def __call__(self, maps: Array) -> Array:
+        for index, (convolution, norm) in enumerate(zip(self.convolutions, self.norms, strict=True)):
+            maps = jax.nn.relu(norm(convolution(maps)))
+            maps = max_pool(maps, 2, 2, "VALID") if index % 2 else maps
+        return maps
+
+
 class JaaOutputs(NamedTuple):
-    """JAA-Net's outputs for faces.
+    """JAA-Net's outputs for faces."""
 
-    Attributes:
-        features: (B, D), for the classifiers.
-        logits: (B, U), its own.
-        landmarks: (B, 49, 2) in widths of the image.
-        initial: (B, n, n, U) attention around the landmarks; attention: the same after refinement.
-    """
-
-    features: Array
-    logits: Array
-    landmarks: Array
-    initial: Array
-    attention: Array
+    features: Array  # (B, D), for the classifiers
+    logits: Array  # (B, U), its own
+    landmarks: Array  # (B, 49, 2) in widths of the image
+    initial: Array  # (B, n, n, U) attention around the landmarks
+    attention: Array  # the same after refinement
 
 
 class JaaNet(nnx.Module):
@@ -51,8 +80,7 @@ class JaaNet(nnx.Module):
 
     Args:
         units: numbers of the action units, each with attention of its own.
-        size: pixels along an edge, a multiple of 16: both region layers have 8 cells an edge, the second at
-            half the size.
+        size: pixels along an edge, a multiple of 16: 8 cells, and these again at half the size.
         unit: c of the paper; 8 as published, less for small faces.
     """
 
@@ -60,14 +88,12 @@ class JaaNet(nnx.Module):
         if size % 16 or size < 32:
             raise ConfigError(f"JAA-Net: size = {size}: must be a multiple of 16, at least 32, such as 176")
         self.units, self.edge, self.width = units, size // 4, 64 * unit
-        self.regions = nnx.List(
-            [MultiScaleRegions(3, 4 * unit, rngs=rngs), MultiScaleRegions(4 * unit, 8 * unit, rngs=rngs)]
-        )
+        widths = pairwise((3, 4 * unit, 8 * unit))
+        self.regions = nnx.List([MultiScaleRegions(a, b, rngs=rngs) for a, b in widths])
         maps, flat = 8 * unit, (self.edge // 8) ** 2 * 20 * unit
         self.alignment, self.whole = Pyramid(maps, unit, rngs=rngs), Pyramid(maps, unit, rngs=rngs)
-        self.to_landmarks = nnx.List(
-            [Dense(flat, 64 * unit, rngs=rngs), Dense(64 * unit, 2 * POINTS, rngs=rngs)]
-        )
+        widths = pairwise((flat, 64 * unit, 2 * POINTS))
+        self.to_landmarks = nnx.List([Dense(a, b, rngs=rngs) for a, b in widths])
         self.refinements = nnx.List([Refinement(unit, rngs=rngs) for _ in units])
         self.local = nnx.List([Pyramid(maps, unit, rngs=rngs) for _ in units])
         self.to_features = Dense(3 * flat, self.width, rngs=rngs)
@@ -97,11 +123,9 @@ class JaaNet(nnx.Module):
         return JaaOutputs(features, self.to_units(features), landmarks, initial, refined_maps)
 
     def landmarks(self, maps: Array) -> Array:
-        """Return landmarks (B, 49, 2) of the alignment's maps.
-
-        As in the authors' code there is no nonlinearity between the two layers.
-        """
+        """Return landmarks (B, 49, 2) of the alignment's maps."""
         points = maps.reshape(maps.shape[0], -1)
+        # as in the authors' code there is no nonlinearity between the two layers
         for dense in self.to_landmarks:
             points = dense(points)
         return points.reshape(points.shape[0], POINTS, 2)

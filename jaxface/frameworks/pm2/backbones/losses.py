@@ -9,6 +9,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face._landmarks import COUNT, inner
 from jaxface.frameworks.common.framework import Batch
+from jaxface.frameworks.common.metrics import masked_mean
 from jaxface.frameworks.pm2.backbones.attention_maps import POINTS
 
 ALIGNMENT = 0.5
@@ -29,42 +30,37 @@ def balance(rates: Array) -> Array:
 
 def weighted_cross_entropy(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
     """E_softmax (Eq. 4): mean over the units (U,) with a label of their weighted cross-entropy, ()."""
-    losses = jax.nn.softplus(logits) - units * logits
-    return jnp.sum(jnp.where(mask, weights * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return masked_mean(weights * (jax.nn.softplus(logits) - units * logits), mask)
 
 
 def weighted_dice(logits: Array, units: Array, mask: Array, weights: Array) -> Array:
     """E_dice (Eq. 6): mean over the units with a label of 1 - (2 p q + 1) / (p^2 + q^2 + 1), weighted, ()."""
     probability = jax.nn.sigmoid(logits)
     losses = 1.0 - (2.0 * units * probability + _SMOOTH) / (units**2 + probability**2 + _SMOOTH)
-    return jnp.sum(jnp.where(mask, weights * losses, 0.0)) / jnp.maximum(jnp.sum(mask), 1)
+    return masked_mean(weights * losses, mask)
 
 
 def alignment_loss(landmarks: Array, true: Array) -> Array:
-    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice the squared distance of the eyes,
-    ()."""
+    """E_align (Eq. 7): squared distances of landmarks (49, 2), over twice that of the eyes, ()."""
     right, left = (jnp.mean(true[eye], axis=0) for eye in _EYES)
     eye_distance = jnp.sum((right - left) ** 2)
     return jnp.sum((landmarks - true) ** 2) / (2.0 * jnp.maximum(eye_distance, _LEAST))
 
 
 def refinement_loss(attention: Array, initial: Array) -> Array:
-    """E_r (Eq. 3): cross-entropy between refined and initial attention (n, n, U), summed over units, mean over
-    pixels, ()."""
+    """E_r (Eq. 3): cross-entropy with initial attention (n, n, U), pixels' mean, units' sum, ()."""
     probability, target = jnp.clip(attention, _LEAST, 1.0 - _LEAST), jax.lax.stop_gradient(initial)
     log_likelihood = target * jnp.log(probability) + (1.0 - target) * jnp.log1p(-probability)
     return -jnp.sum(jnp.mean(log_likelihood, axis=(0, 1)))
 
 
 def jaa_loss(net: Any, faces: Array, batch: Batch) -> Array:
-    """Return the mean over a batch of all four, for the net's own logits, landmarks and attention.
+    """Return the mean over a batch of all four, for the outputs of a `JaaNet` for its input, faces.
 
     Units are weighted by how often they occur in the batch.
 
     Args:
-        net: a `JaaNet`.
-        faces: (B, size, size, 3), its input.
-        batch: `units` (B, U), `units_known`, and `landmarks` (B, 49 or 68, 2) in widths of these faces.
+        batch: `units` (B, U), `units_known`, `landmarks` (B, 49 or 68, 2) in widths of the faces.
 
     Raises:
         ConfigError: a batch without landmarks.
@@ -88,7 +84,6 @@ def jaa_loss(net: Any, faces: Array, batch: Batch) -> Array:
         for loss in (weighted_cross_entropy, weighted_dice)
     )
     alignment = jax.vmap(alignment_loss)(outputs.landmarks.astype(jnp.float32), marks)
-    refinement = jax.vmap(refinement_loss)(
-        outputs.attention.astype(jnp.float32), outputs.initial.astype(jnp.float32)
-    )
+    attention, initial = (maps.astype(jnp.float32) for maps in (outputs.attention, outputs.initial))
+    refinement = jax.vmap(refinement_loss)(attention, initial)
     return jnp.mean(unit_losses + ALIGNMENT * alignment + REFINEMENT * refinement)

@@ -1,1 +1,0 @@
-"""Domain discrepancies of PM2's baselines, in their form for several labels at once."""
