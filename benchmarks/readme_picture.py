@@ -13,9 +13,7 @@ import numpy as np
 
 from jaxface import audit, classify, face, interventions, render
 from jaxface.audit.inputs import load_head
-from jaxface.audit.plan import population_key
 from jaxface.core.io import atomic_path
-from jaxface.face.population import sample_person
 
 SYMMETRY = (1.0, 0.75, 0.5, 0.25, 0.0)
 EXPRESSIONS = ("happiness", "surprise")
@@ -30,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     result = audit.load(options.run)
     head = load_head(result.config)
-    person, _ = sample_person(population_key(result.config.seed, options.identity), head)
+    person = result.face_params(options.identity)
     scene = render.Scene(size=224)
     names = list(result.data["classifier"].values)
     rows = []

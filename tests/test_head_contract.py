@@ -39,7 +39,7 @@ from jaxface.data.rendered.config import (
     PeopleConfig,
     RenderedDatasetConfig,
 )
-from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe
+from jaxface.data.rendered.streams import IMAGES, finish
 from jaxface.data.retarget import RetargetConfig, retarget
 from jaxface.face import FaceModel, FaceParams, HeadConfig, texture
 from jaxface.face.population import standard_normal_prior
@@ -439,8 +439,8 @@ def write_source(folder: Path, head: Head) -> None:
     folder.mkdir()
     np.save(folder / IMAGES, np.zeros((2, SIZE, SIZE, 3), np.uint8))
     columns = {"identity": np.arange(2, dtype=np.int32), "units": np.eye(2, 3, dtype=np.float32)}
-    np.savez(folder / COLUMNS, **columns, units_known=columns["units"] < 2)
-    describe(folder, recipe(head), "small", 0, (), (12, 4, 26))
+    columns["units_known"] = columns["units"] < 2
+    finish(folder, columns, recipe(head), "small", 0, (), (12, 4, 26))
 
 
 def test_it_is_retargeted(head: Head, sketches: None, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ import pytest
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
 from jaxface.interventions import Symmetry, _pictures, grid, render_many
-from jaxface.render import Perspective, Scene, frame, prepare
-from jaxface.render.frame_batch import FrameBatch, prepare_frames, triangles
+from jaxface.render import Perspective, Prepared, Scene, deferred, frame, frame_batch, prepare
+from jaxface.render.frame_batch import FrameBatch, prepare_frames
+from jaxface.render.indexing import fetch_rows
 from tests.heads import toy_head
 from tests.test_render_rasterize import brute_force
 
@@ -44,6 +45,27 @@ def one_by_one(head: FaceModel, params: FaceParams, scene: Scene) -> np.ndarray:
 
 def sound(head: FaceModel, params: FaceParams, scene: Scene) -> bool:
     return bool(prepare_batch(head, params, scene, SYMMETRY, TIME).lists.valid)
+
+
+@jax.jit
+def triangles(
+    head: FaceModel,
+    batch: FrameBatch,
+    person: Prepared,
+    scene: Scene,
+    coefficients: tuple[jax.Array, jax.Array],
+) -> jax.Array:
+    """The triangle of every sample of LANES frames, (LANES, n, n) int32; -1 = background."""
+    samples = scene.size * scene.supersample
+    vertices = frame_batch._vertices(head, batch.motion, person, scene, coefficients)
+
+    def triangle_of(visibility: frame_batch._Visibility) -> jax.Array:
+        triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
+        return jnp.where(deferred.is_empty(visibility.word), jnp.uint32(deferred.EMPTY_WORD), triangle)
+
+    buffer = frame_batch._rasterize_tiers(batch, vertices, samples, triangle_of)
+    place = jnp.where(batch.lists.position < samples * samples, batch.lists.position, len(buffer) - 1)
+    return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(-1, samples, samples)
 
 
 @jax.jit
@@ -139,7 +161,6 @@ def bundled() -> FaceModel:
 def test_triangles_are_those_of_brute_force() -> None:
     """Random people, expressions and steps of the bundled head, in float64 over all triangles."""
     head, room = bundled(), Scene(size=64, supersample=1)
-    look = jax.jit(triangles)
     space = head.expressions
     random = np.random.default_rng(0)
     people = sample_population(jax.random.key(5), head, 2)
@@ -153,7 +174,7 @@ def test_triangles_are_those_of_brute_force() -> None:
         symmetry, time = (jnp.asarray(random.uniform(size=16), jnp.float32) for _ in range(2))
         batch = prepare_batch(head, params, room, symmetry, time)
         assert batch.lists.valid
-        indices = np.asarray(look(head, batch, prepared, room, LEFT.coefficients(symmetry, time)))
+        indices = np.asarray(triangles(head, batch, prepared, room, LEFT.coefficients(symmetry, time)))
         for lane in (0, 9):
             points = geometry.vertices(head, params, symmetry[lane], time[lane])
             truth = brute_force(np.asarray(points), np.asarray(head.faces), prepared.camera, 64, True)

@@ -16,9 +16,10 @@ from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import NullProgress
 from jaxface.data import ArraySource, Dataset, rendered
+from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget, sources
-from jaxface.data.retarget.expression import from_labels
+from jaxface.data.retarget.pairs import from_labels
 from tests import data_trees
 
 SMALL = RetargetConfig(
@@ -64,8 +65,7 @@ def test_expressions_and_labels_are_those_of_the_source(folder: Path) -> None:
     recipe = rendered.load_recipe("wild")
     recipe = dataclasses.replace(recipe, people=dataclasses.replace(recipe.people, identities=3))
     source, key = rendered.build_assets(recipe), stream_key(recipe, 5)
-    chunk = jax.device_get(sources.sample_chunk(source, key, jnp.int32(0)))
-    examples = jax.tree.map(lambda leaf: leaf[:10], chunk)
+    examples = jax.device_get(jax.jit(sample_examples)(source, key, jnp.arange(10)))
     columns = data.open("rendered", folder).columns
     np.testing.assert_allclose(columns["activations"][::2], examples.shots["image"][0].activations, atol=1e-6)
     np.testing.assert_array_equal(columns["units"][1::2], examples.columns["units"])
@@ -108,8 +108,8 @@ def test_labels_become_what_they_say_and_nothing_else(assets: rendered.SceneAsse
     level[2] *= -1.25  # unknown intensity
     columns = {"units": labels, "intensity": level}
     numbers = np.arange(4, dtype=np.int32)
-    source = sources.RetargetSource("four", numbers, numbers, numbers, columns, (), units, None, None)
-    target = sources.target_intensities(source, assets.action_units, numbers)
+    dataset = Dataset("four", ArraySource(np.empty((4, 0, 0, 3))), columns, (), units)
+    target = sources.target_intensities(dataset, assets.action_units, numbers)
 
     @jax.jit
     def visible(assets: rendered.SceneAssets, key: jax.Array, target: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ from jaxface.core.clock import Clock
 from jaxface.core.sharding import CaseSharding, all_devices
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
-from jaxface.face.population import sample_person
+from jaxface.face.population import balanced_groups, sample_person
 from jaxface.search import SearchResult, Status
 
 IDENTITIES_PER_DEVICE = 4
@@ -62,6 +62,8 @@ class Evaluator:
         self.sharding = sharding or all_devices(1)
         self._searcher_factory = searcher_factory
         self._searchers: dict[str, Searcher] = {}
+        root = plan.population_root(inputs.config.seed)
+        self._groups = balanced_groups(root, inputs.head, inputs.config.identities)
         self._renderer = SurfaceRenderer(inputs, self.sharding, clock)
 
     def run(self, items: Sequence[WorkItem]) -> Iterator[GroupOutput]:
@@ -102,7 +104,7 @@ class Evaluator:
         inputs = self.inputs
         if inputs.people is not None:
             return inputs.people.person(inputs.head, identity)
-        return _sample(plan.population_key(inputs.config.seed, identity), inputs.head)
+        return _sample(plan.population_key(inputs.config.seed, identity), inputs.head, self._groups[identity])
 
     def _search(
         self, classifier: Classifier, block: Sequence[WorkItem], params: FaceParams, targets: np.ndarray
@@ -182,5 +184,5 @@ def _person_variables(person: FaceParams, population: Array) -> dict[str, Any]:
 
 
 @jax.jit
-def _sample(key: Array, head: FaceModel) -> tuple[FaceParams, Array]:
-    return sample_person(key, head)
+def _sample(key: Array, head: FaceModel, group: Array) -> tuple[FaceParams, Array]:
+    return sample_person(key, head, group)

@@ -6,10 +6,9 @@ the device, and `rendered` renders faces on the fly or to disk.
 
 from jaxface.data import rendered
 from jaxface.data.augmentation import AugmentConfig, augment, augment_points
-from jaxface.data.dataset import Dataset
+from jaxface.data.dataset import Dataset, LeftOut, ReadReport
 from jaxface.data.joining import MixtureStream, concat
 from jaxface.data.pipeline import Stream, batches
-from jaxface.data.read_report import LeftOut, ReadReport
 from jaxface.data.registry import names, open
 from jaxface.data.sources import ArraySource, FileSource
 

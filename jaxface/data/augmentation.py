@@ -16,37 +16,29 @@ Fraction = Annotated[float, Interval(ge=0, le=1)]
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """How images are augmented; the defaults change nothing. Each image draws its own random
-    numbers."""
+    """How images are augmented; the defaults change nothing. Each image draws its own numbers.
+
+    Attributes:
+        flip: Mirror every second image, left to right.
+        rotation: Rotate by U(-rotation, rotation) degrees about the centre.
+        crop: Cut out a square of U(crop, 1) of the edge, at random, and resize it to full size.
+        brightness: Multiply by U(1 - brightness, 1 + brightness).
+        contrast: Stretch about the image's mean grey by U(1 - contrast, 1 + contrast).
+        saturation: Stretch about each pixel's grey by U(1 - saturation, 1 + saturation).
+        hue: Rotate the colours about the grey axis by U(-hue, hue) of a full turn.
+        erase: Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020).
+        erase_area: Smallest and largest fraction of the image that is erased.
+    """
 
     flip: bool = False
-    """Mirror every second image, left to right."""
-
     rotation: Annotated[float, Interval(ge=0, le=180)] = 0.0
-    """Rotate by U(-rotation, rotation) degrees about the centre."""
-
     crop: Annotated[float, Interval(gt=0, le=1)] = 1.0
-    """Cut out a square window of U(crop, 1) of the edge, at random, and resize it to the full size.
-    .9 is "resize to 1.1 times, random crop" with a random scale."""
-
     brightness: Fraction = 0.0
-    """Multiply by U(1 - brightness, 1 + brightness)."""
-
     contrast: Fraction = 0.0
-    """Stretch about the image's mean grey by U(1 - contrast, 1 + contrast)."""
-
     saturation: Fraction = 0.0
-    """Stretch about each pixel's grey by U(1 - saturation, 1 + saturation)."""
-
     hue: Annotated[float, Interval(ge=0, le=0.5)] = 0.0
-    """Rotate the colours about the grey axis by U(-hue, hue) of a full turn."""
-
     erase: Fraction = 0.0
-    """Fraction of images in which a rectangle is replaced by noise (Zhong et al. 2020, Random
-    Erasing)."""
-
     erase_area: Annotated[tuple[float, float], Interval(gt=0, le=1)] = (0.02, 0.33)
-    """Smallest and largest fraction of the image that is erased."""
 
     def __post_init__(self) -> None:
         check(self, "augment")
@@ -118,8 +110,7 @@ def augment_points(key: Array, points: Array, config: AugmentConfig, mirror: np.
 
 
 def _window(key: Array, config: AugmentConfig) -> tuple[Array, Array, Array]:
-    """Draw the angle in radians, the zoom, and the shift (2,) of the window down and right, in
-    edges of the image."""
+    """Draw the angle in radians, the zoom, and the window's shift (2,) down and right, in edges."""
     k_angle, k_zoom, k_shift = jax.random.split(key, 3)
     angle = jnp.deg2rad(_signed(k_angle, config.rotation))
     zoom = jax.random.uniform(k_zoom, minval=config.crop, maxval=1.0)
@@ -139,8 +130,7 @@ def _resample(key: Array, image: Array, config: AugmentConfig) -> Array:
 
 
 def bilinear(image: Array, rows: Array, columns: Array) -> Array:
-    """Sample an image (H, W, C) bilinearly at planes of pixel coordinates (h, w), clamped at the
-    border.
+    """Sample an image (H, W, C) bilinearly at pixel coordinates (h, w), clamped at the border.
 
     Coordinate 0 is the centre of the first pixel.
     """

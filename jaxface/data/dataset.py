@@ -1,19 +1,61 @@
 """A data set: images with labels."""
 
-from __future__ import annotations
-
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, ShapeError, suggestion
-from jaxface.data.image_io import crop_and_resize
-from jaxface.data.read_report import ReadReport, group_by_reason
-from jaxface.data.sources import ImageSource
+from jaxface.data.sources import ImageSource, crop_and_resize
 
 Example = dict[str, np.ndarray]
+
+_SHOWN = 3  # names in a line of the report
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """Images that were left out for one reason, such as "unreadable"; with their names."""
+
+    reason: str
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        more = ", ..." if len(self.names) > _SHOWN else ""
+        return f"{len(self.names)} left out, {self.reason}: {', '.join(self.names[:_SHOWN])}{more}"
+
+
+@dataclass(frozen=True)
+class ReadReport:
+    """What was read, and what was left out.
+
+    Attributes:
+        read: images in the data set.
+        left_out: images that are not, by reason.
+        notes: further remarks, such as the order of the identities.
+    """
+
+    read: int = 0
+    left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """Number of images that were left out."""
+        return sum(len(each.names) for each in self.left_out)
+
+    def __str__(self) -> str:
+        return "\n".join([f"{self.read} images", *map(str, self.left_out), *self.notes])
+
+
+def group_by_reason(faults: Iterable[tuple[str, str]]) -> tuple[LeftOut, ...]:
+    """Group (reason, name) pairs by reason, in the order of first appearance."""
+    names: dict[str, list[str]] = {}
+    for reason, name in faults:
+        names.setdefault(reason, []).append(name)
+    return tuple(LeftOut(reason, tuple(each)) for reason, each in names.items())
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,12 +63,10 @@ class Dataset:
     """Images with labels: a grain `RandomAccessDataSource`.
 
     Attributes:
-        name: of the data set.
         source: reads image i.
         columns: arrays (N, ...). Names with a meaning: `label` int32, an index into `labels`, -1 =
             unknown; `units` (N, U) float32 in {0, 1} with `units_known` (N, U) bool; `intensity`
-            (N, U) float32; `identity` int32; `sex` int32, 0 female, 1 male, -1 unknown;
-            `exogenous`.
+            (N, U) float32; `identity` int32; `sex` int32, 0 female, 1 male, -1 unknown.
         labels: class names; expressions by the names of `core.types.EXPRESSIONS`.
         units: numbers of the action units (FACS); () = none.
         report: what was read, what was left out, and why.
@@ -62,12 +102,7 @@ class Dataset:
         return len(self.source)
 
     def __getitem__(self, index: int) -> Example:
-        """Return image (H, W, C) uint8 and row `index` of every column.
-
-        Raises:
-            IndexError: no such image.
-            DataError: the image cannot be read.
-        """
+        """Return image (H, W, C) uint8 and row `index` of every column; IndexError without one."""
         index = int(index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"{self.name} has {len(self)} images, no number {index}")
@@ -93,7 +128,7 @@ class Dataset:
             )
         return {"image": np.stack(images), **{name: each[indices] for name, each in self.columns.items()}}
 
-    def take(self, indices: Sequence[int] | np.ndarray) -> Dataset:
+    def take(self, indices: Sequence[int] | np.ndarray) -> Self:
         """Return only these examples, in this order.
 
         Args:
@@ -108,13 +143,11 @@ class Dataset:
             report=ReadReport(len(indices), self.report.left_out, self.report.notes),
         )
 
-    def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Dataset, Dataset]:
-        """Split at random into two parts, the first with `fraction` of the examples; both keep the
-        order.
+    def split(self, fraction: float, seed: int = 0, *, by: str | None = None) -> tuple[Self, Self]:
+        """Split at random into two parts, the first with `fraction` of the examples, both in order.
 
         Args:
-            by: a column, such as "identity", no value of which is in both parts. `fraction` is then
-                that of the values.
+            by: a column, such as "identity", whose values are split: none is in both parts.
 
         Raises:
             DataError: no such column, or a fraction outside (0, 1).
@@ -133,18 +166,13 @@ class Dataset:
         return self.take(first), self.take(~first)
 
     def column(self, name: str) -> np.ndarray:
-        """Return one column.
-
-        Raises:
-            DataError: no such column.
-        """
+        """Return one column; DataError without one."""
         if name not in self.columns:
             raise DataError(f"{self.name} has no column {name!r}{suggestion(name, self.columns)}")
         return self.columns[name]
 
-    def labelled_by(self, column: str) -> Dataset:
-        """Return the same images with another column of whole numbers from 0 as `label`; classes
-        are named by number.
+    def labelled_by(self, column: str) -> Self:
+        """Return the images with another column, of class numbers from 0, as `label`.
 
         The old label becomes the column `former_label`.
 
@@ -163,9 +191,8 @@ class Dataset:
         classes = int(values.max(initial=-1)) + 1
         return dataclasses.replace(self, columns=columns, labels=tuple(map(str, range(classes))))
 
-    def relabel(self, labels: Sequence[str]) -> Dataset:
-        """Return the images of these classes, in this order, matched by name. The report counts the
-        others.
+    def relabel(self, labels: Sequence[str]) -> Self:
+        """Return the images of these classes, in this order, by name. The report counts the others.
 
         Raises:
             LabelError: the data set has no such class.

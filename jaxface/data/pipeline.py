@@ -24,8 +24,7 @@ class Stream(Protocol):
         """Return the position, as a dictionary that JSON can hold."""
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned, with the batch that came next
-        then."""
+        """Continue from a position that `get_state` returned."""
 
 
 def batches(
@@ -42,22 +41,19 @@ def batches(
     """Return a stream of stacked arrays: `image` (B, H, W, C) uint8 and every column, (B, ...).
 
     Which examples are in which batch depends only on the data set's length, `batch`, `seed`,
-    `shuffle` and `epochs`. Every epoch has its own order. A batch may reach into the next epoch, so
-    none is short.
+    `shuffle` and `epochs`. Every epoch has its own order. A batch may reach into the next epoch.
 
     Args:
         batch: B, examples per batch.
         seed: of the order.
-        size: pixels along an edge; images of other sizes are resampled. None = as they are.
+        size: pixels along an edge, to which images are resampled; None = as they are.
         workers: threads that read ahead, two batches each; 0 = read on demand.
         epochs: passes over the data; None = endless.
-        remainder: what happens to examples that do not fill the last batch: "drop" leaves them out,
-            "pad" repeats the last one. With "pad" every batch has a `mask` (B,) bool, False for
-            repetitions.
+        remainder: of examples that do not fill the last batch: "drop", or "pad" with the last one;
+            then every batch has a `mask` (B,) bool, False for repetitions.
 
     Raises:
-        ConfigError: a number out of range, or a data set smaller than a batch with remainder =
-            "drop".
+        ConfigError: a number out of range, or with "drop" a data set smaller than a batch.
         DataError, ShapeError: while iterating, as `Dataset.rows`.
     """
     _check(dataset, batch, workers, epochs, remainder)

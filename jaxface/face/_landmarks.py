@@ -56,14 +56,10 @@ def landmarks(head: FaceModel) -> Landmarks:
 
 
 def mirror_order(count: int = COUNT) -> np.ndarray:
-    """Return (68,) int: for each point the one on the other side of the face; its own number on the
-    midline.
+    """Return (68,) int: for each point the one on the other side of the face, or itself.
 
     Args:
-        count: 68, or 49 for the points of `inner`.
-
-    Raises:
-        ConfigError: another number.
+        count: 68, or 49 for the points of `inner`; ConfigError for another number.
     """
     order = np.arange(COUNT)
     for right, left in _layout()["pairs"]:

@@ -1,9 +1,8 @@
 """From albedo coefficients to a texture, and the wrinkles of an expression.
 
 A texture is a mean plus a linear basis (as in FLAME's and the Basel face model's texture spaces),
-over which layers are painted one after another: each a mask with a colour and an opacity that
-depend on the coefficients. The bundled head is painted by layers alone; FLAME uses the linear basis
-alone.
+over which layers are painted: each a mask with a colour and an opacity that depend on the
+coefficients. The bundled head has layers alone; FLAME the linear basis alone.
 """
 
 import jax
@@ -63,8 +62,7 @@ def albedo_size(appearance: Appearance) -> int:
 
 
 def texture(appearance: Appearance, albedo: Array) -> Array:
-    """Return the texture of one face, (H, W, 4): linear-light RGB albedo in [0, 1] and the wrinkle
-    map.
+    """Return one face's texture, (H, W, 4): linear-light RGB albedo in [0, 1], wrinkle map.
 
     Args:
         albedo: (A,) coefficients.
@@ -102,8 +100,7 @@ def wrinkle_weights(wrinkles: Wrinkles | None, displacement: Array) -> Array:
 
 
 def wrinkle_map_weights(region: Array, strength: Array, factor: Array | float = 1.0) -> Array:
-    """Return how strongly the wrinkle map shows at each vertex, (V,), or (V, LANES) for LANES
-    faces.
+    """Return how strongly the wrinkle map shows, (V,), or (V, LANES) for LANES faces.
 
     Args:
         region: (V, L) as in `Wrinkles`.
@@ -116,16 +113,3 @@ def wrinkle_map_weights(region: Array, strength: Array, factor: Array | float = 
 def srgb_to_linear(colour: Array) -> Array:
     """Return linear light of display values in [0, 1], by the exponent 2.2 that `render` undoes."""
     return jnp.exp(2.2 * jnp.log(jnp.maximum(colour, 1e-6)))  # faster on the CPU than a power
-
-
-def default_appearance(colour: tuple[float, float, float] = (0.8, 0.65, 0.57)) -> Appearance:
-    """Return the appearance of a model that has none: one colour, no coefficients, no wrinkles."""
-    return Appearance(
-        mean=jnp.broadcast_to(jnp.asarray(colour, jnp.float32), (2, 2, 3)),
-        basis=jnp.zeros((2, 2, 3, 0)),
-        masks=jnp.zeros((0, 2, 2)),
-        colours=jnp.zeros((0, 3, 1)),
-        opacities=jnp.zeros((0, 1)),
-        wrinkle_map=jnp.zeros((2, 2)),
-        wrinkles=None,
-    )

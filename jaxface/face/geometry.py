@@ -17,8 +17,7 @@ def expression_displacement(
     time: Array | float = 1.0,
     side: Side = "left",
 ) -> Array:
-    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale what the jaw
-    does, one bone.
+    """Return B_E(t phi, E^R) + B_E(t phi, s E^L), (V, 3) metres; s does not scale the jaw.
 
     Args:
         expression: (E,) coefficients phi.
@@ -61,13 +60,12 @@ def joints(model: FaceModel, neutral: Array) -> Array:
 def skin(model: FaceModel, rest_vertices: Array, joint_positions: Array, pose: Array) -> Array:
     """Apply pose correctives and linear blend skinning; return (V, 3) metres.
 
-    Each joint rotates its children about its own position; a vertex follows the weighted mean of
-    its joints' rigid motions.
+    A vertex follows the weighted mean of its joints' rigid motions.
 
     Args:
         rest_vertices: (V, 3) head with identity and expression.
         joint_positions: (J, 3).
-        pose: (J, 3) axis-angle, radians.
+        pose: (J, 3) axis-angle, radians: each joint turns its children about its own position.
     """
     rotations = rotation_matrices(pose)  # each relative to its parent
     if model.pose_basis.shape[-1]:
@@ -88,9 +86,7 @@ def skin(model: FaceModel, rest_vertices: Array, joint_positions: Array, pose: A
 
 
 def rotation_matrices(axis_angle: Array) -> Array:
-    """Return Rodrigues' rotation matrices, (..., 3) radians to (..., 3, 3).
-
-    Value and all gradients are exact at zero.
+    """Return Rodrigues' matrices, (..., 3) radians to (..., 3, 3); gradients exact at zero.
 
     R = I + a K + b K K with a = sin(x)/x and b = (1 - cos x)/x^2, both smooth functions of x^2,
     by their series where x is small.

@@ -53,8 +53,7 @@ class ExpressionSpace:
 
 @pytree
 class PopulationPrior:
-    """Who is sampled: a mixture of C Gaussians with diagonal covariance, over (identity, albedo)
-    together.
+    """Who is sampled: C Gaussians with diagonal covariance, over (identity, albedo) together.
 
     Attributes:
         weights: (C,) that sum to one.
@@ -79,13 +78,11 @@ class FaceModel:
         identity_basis: (V, 3, I) displacement of each identity coefficient.
         expression_basis: (V, 3, E) displacement that each half of the face makes on its own.
         shared_basis: (V, 3, E) displacement that both halves make together and that symmetry
-            therefore never scales (the jaw is one bone); None for a model that does not tell it
-            apart.
+            therefore never scales (the jaw is one bone); None where the model has no such part.
         pose_basis: (V, 3, 9 (J - 1)) pose correctives; the last axis may be 0.
         joint_regressor: (J, V) joints as weighted means of the shaped template's vertices.
         skinning_weights: (V, J), rows sum to one.
-        left_weight: (V,) share of a vertex that belongs to the subject's left, in [0, 1]: 0.5 on
-            the midline.
+        left_weight: (V,) share of a vertex on the subject's left, in [0, 1]: 0.5 on the midline.
         mirror: (V,) int32, the vertex on the other side; None where the mesh is not symmetric.
         uv: (U, 2) texture coordinates in [0, 1], v up; uv_faces: (F, 3) int32 into them.
         appearance: how albedo coefficients become a texture.
@@ -119,11 +116,7 @@ class FaceModel:
 
 
 def check_params(head: FaceModel, **fields: Array) -> None:
-    """Check that fields of `FaceParams`, given by name, are those of one face of this head.
-
-    Raises:
-        ShapeError: a field is not of this head, or is a batch.
-    """
+    """Check that fields of `FaceParams` are of one face of this head; ShapeError if not."""
     shapes = {
         "identity": head.identity_basis.shape[-1:],
         "expression": head.expression_basis.shape[-1:],
@@ -135,11 +128,7 @@ def check_params(head: FaceModel, **fields: Array) -> None:
 
 
 def check_shape(head: FaceModel, name: str, value: Array, shape: tuple[int, ...]) -> None:
-    """Check that what one face has under this name has that shape.
-
-    Raises:
-        ShapeError: it has another.
-    """
+    """Check that what one face has under this name has that shape; ShapeError if not."""
     if jnp.shape(value) != shape:
         raise ShapeError(
             f"{name} of {head.name} has shape {shape} for one face, got {jnp.shape(value)}; "

@@ -9,9 +9,7 @@ from jaxface.face.model import FaceModel, FaceParams, PopulationPrior
 
 
 def neutral(model: FaceModel) -> FaceParams:
-    """Return the mean head of the model with no expression, no pose and the mean of the
-    population's albedo.
-    """
+    """Return the mean head without expression or pose, with the population's mean albedo."""
     size = model.identity_basis.shape[-1]
     mean = model.population.weights @ model.population.mean
     return FaceParams(

@@ -1,6 +1,6 @@
-"""What a task requires of a head. Call these before any work begins.
+"""What a task requires of a head; call these before any work begins.
 
-The messages name the head, what it lacks, and what to do.
+Each raises a ConfigError that names the head, what it lacks, and what to do.
 """
 
 from jaxface.core.errors import ConfigError
@@ -10,11 +10,7 @@ SEXES = ("female", "male")
 
 
 def require_eyes(head: FaceModel, remedy: str = "add both to the head's joint_names") -> None:
-    """Check that a camera can be framed by the eyes.
-
-    Raises:
-        ConfigError: the head lacks the joint of an eye.
-    """
+    """Check that a camera can be framed by the eyes."""
     if missing := [name for name in ("left_eye", "right_eye") if name not in head.joint_names]:
         raise ConfigError(
             f"head {head.name!r} has no joint {' and no joint '.join(missing)}, by which faces are "
@@ -23,11 +19,7 @@ def require_eyes(head: FaceModel, remedy: str = "add both to the head's joint_na
 
 
 def require_expressions(head: FaceModel) -> None:
-    """Check that there is an expression to search.
-
-    Raises:
-        ConfigError: the head has no expression coefficient.
-    """
+    """Check that there is an expression to search."""
     if not head.expression_basis.shape[-1]:
         raise ConfigError(
             f"head {head.name!r} has no expression coefficient, so nothing can be searched; take the "
@@ -36,13 +28,10 @@ def require_expressions(head: FaceModel) -> None:
 
 
 def prototype_rows(head: FaceModel, label: str, remedy: str) -> list[int]:
-    """Return the rows of `ExpressionSpace.prototypes` that show an expression.
+    """Return the rows of `ExpressionSpace.prototypes` that show an expression, at least one.
 
     Args:
         remedy: what to do where there are none; the end of the message.
-
-    Raises:
-        ConfigError: the head has no prototype of the expression.
     """
     labels = head.expressions.prototype_labels
     rows = [row for row, name in enumerate(labels) if name == label]
@@ -57,9 +46,6 @@ def require_units(head: FaceModel, task: str) -> None:
 
     Args:
         task: what is made of units, such as "recipe wild".
-
-    Raises:
-        ConfigError: the head has no units, or its coefficients are something else.
     """
     space = head.expressions
     if space.units is None or not space.unit_names or space.units.shape[0] != len(space.unit_names):
@@ -70,11 +56,7 @@ def require_units(head: FaceModel, task: str) -> None:
 
 
 def require_sexes(head: FaceModel, task: str) -> None:
-    """Check that women and men can be sampled.
-
-    Raises:
-        ConfigError: the head's population has no group of a sex.
-    """
+    """Check that women and men can be sampled."""
     groups = [name.split(",")[0] for name in head.population.names]
     if missing := [sex for sex in SEXES if sex not in groups]:
         raise ConfigError(

@@ -30,15 +30,12 @@ def left_weights(x: Array, width: Array | float) -> Array:
 
 
 def gains(left_weight: Array, symmetry: Array | float, side: Side = "left") -> Array:
-    """Return the factor on each vertex's expression displacement, (V,): `symmetry` on the frozen
-    side, 1 on the other.
-    """
+    """Return (V,) factors on the displacement: `symmetry` on the frozen side, else 1."""
     return gains_of(left_weight if side == "left" else 1.0 - left_weight, symmetry)
 
 
 def gains_of(frozen_share: Array, symmetry: Array | float) -> Array:
-    """Return `gains`, from the share of each vertex that belongs to the frozen side; any shapes
-    that broadcast.
+    """Return `gains`, from the share of each vertex on the frozen side; any shapes that broadcast.
 
     Exactly 1 everywhere at symmetry 1, so that the unmodified head comes back bit for bit.
     """

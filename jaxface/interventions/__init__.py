@@ -16,8 +16,7 @@ REGISTRY: dict[str, Callable[..., Intervention]] = {Symmetry.name: Symmetry}
 
 
 def build(name: str, **settings: Any) -> Intervention:
-    """Return the intervention of this name; `build(**intervention.description())` is the same
-    again.
+    """Return the intervention of this name, with the settings of its `description()`.
 
     Args:
         settings: fields of its class, such as `side`.

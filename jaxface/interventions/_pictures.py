@@ -32,9 +32,7 @@ def image(
     dose: Array | float,
     time: Array | float,
 ) -> Array:
-    """Return one picture, (size, size, 3) float32 display values in [0, 1].
-
-    Reverse-mode differentiable in all of `params` and the light, as `render.render` is.
+    """Return `render.image` at one point of the grid, (size, size, 3) display values in [0, 1].
 
     Args:
         dose, time: () levels of the intervention's axes.
@@ -69,28 +67,22 @@ def images(
     dose: Array | float,
     time: Array | float,
 ) -> Array:
-    """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
-
-    The texture is made for every picture; for many pictures of one person `render.prepare` once,
-    then `render_many`.
+    """Return pictures of different people, (B, size, size, 3), as `render.images` does.
 
     Args:
         params: fields with a leading axis B.
         dose, time: (B,) or one number for all.
     """
-    return _images(intervention, head, params, scene, _levels(dose), _levels(time))
+    count = params.expression.shape[:1]
+    cases = params, *(jnp.broadcast_to(_levels(each), count) for each in (dose, time))
+    return _images(intervention, head, scene, cases)
 
 
 @functools.partial(jax.jit, static_argnums=0)
 def _images(
-    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene, dose: Array, time: Array
+    intervention: Intervention, head: FaceModel, scene: Scene, cases: tuple[FaceParams, Array, Array]
 ) -> Array:
-    count = params.expression.shape[:1]
-
-    def one(case: tuple[FaceParams, Array, Array]) -> Array:
-        return image(intervention, head, case[0], scene, *case[1:])
-
-    return map_pictures(one, (params, jnp.broadcast_to(dose, count), jnp.broadcast_to(time, count)))
+    return map_pictures(lambda case: image(intervention, head, case[0], scene, *case[1:]), cases)
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -128,9 +120,7 @@ def grid(
     """Return one person and expression at every pair of levels, (L, T, size, size, 3).
 
     From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has
-    affine fields: triangles are those of `image`, colours differ from it by quantisation, 0.1 / 255
-    in the mean; lists that do not fit are noticed, and `image` renders instead. Reverse-mode
-    differentiable as `image` is, at `image`'s cost.
+    affine fields; where these do not fit, `image` renders. Differentiable as `image` is.
 
     Args:
         dose: (L,); time: (T,).
@@ -143,13 +133,34 @@ def grid(
     return (_grid_fast if fast else _grid_exact)(intervention, head, person, params, scene, dose, time)
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0,))
-def _grid_fast(intervention: Intervention, *arguments: Any) -> Array:
-    return _grid_affine(intervention, *arguments)
+# In what follows `setting` is (head, person, params, scene).
 
 
-def _grid_forward(intervention: Intervention, *arguments: Any) -> tuple[Array, tuple[Any, ...]]:
-    return _grid_affine(intervention, *arguments), arguments
+@functools.partial(jax.jit, static_argnums=0)
+def _grid_affine(intervention: Intervention, *arguments: Any) -> Array:
+    """`grid` by candidate lists, of (*setting, dose, time)."""
+    *setting, dose, time = arguments
+    head, person, params, scene = setting
+    fields = intervention.affine_fields(head, params)
+    assert fields is not None  # `grid` has checked
+    doses, times = _pairs(dose, time)
+    # Bilinear: every frame's coefficients are a mean of those at the corners of the ranges.
+    ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
+    frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
+
+    def exact(number: Array) -> Array:
+        return _frames_exact(intervention, setting, doses[number], times[number])
+
+    pictures = render_affine(head, person, params.pose, scene, frames, exact)
+    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _grid_exact(intervention: Intervention, *arguments: Any) -> Array:
+    """`grid` picture by picture, of (*setting, dose, time)."""
+    *setting, dose, time = arguments
+    pictures = _frames_exact(intervention, setting, *_pairs(dose, time))
+    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
 
 
 def _grid_backward(intervention: Intervention, arguments: tuple[Any, ...], cotangent: Array) -> tuple[Any, ...]:
@@ -157,63 +168,13 @@ def _grid_backward(intervention: Intervention, arguments: tuple[Any, ...], cotan
     return jax.vjp(functools.partial(_grid_exact, intervention), *arguments)[1](cotangent)
 
 
-_grid_fast.defvjp(_grid_forward, _grid_backward)
+_grid_fast = jax.custom_vjp(_grid_affine, nondiff_argnums=(0,))
+_grid_fast.defvjp(lambda *arguments: (_grid_affine(*arguments), arguments[1:]), _grid_backward)
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _grid_affine(
-    intervention: Intervention,
-    head: FaceModel,
-    person: Prepared,
-    params: FaceParams,
-    scene: Scene,
-    dose: Array,
-    time: Array,
-) -> Array:
-    """(L, T, size, size, 3).
-
-    Compiled apart from `_grid_fast`, so that gradients compile it no second time.
-    """
-    fields = intervention.affine_fields(head, params)
-    assert fields is not None  # `grid` has checked
-    doses, times = _pairs(dose, time)
-    # Bilinear in dose and time: every frame's coefficients are a mean of those at the corners of
-    # the ranges.
-    ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
-    frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
-
-    def exact(number: Array) -> Array:
-        return _frames_exact(intervention, head, person, params, scene, doses[number], times[number])
-
-    pictures = render_affine(head, person, params.pose, scene, frames, exact)
-    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def _grid_exact(
-    intervention: Intervention,
-    head: FaceModel,
-    person: Prepared,
-    params: FaceParams,
-    scene: Scene,
-    dose: Array,
-    time: Array,
-) -> Array:
-    pictures = _frames_exact(intervention, head, person, params, scene, *_pairs(dose, time))
-    return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
-
-
-def _frames_exact(
-    intervention: Intervention,
-    head: FaceModel,
-    person: Prepared,
-    params: FaceParams,
-    scene: Scene,
-    dose: Array,
-    time: Array,
-) -> Array:
+def _frames_exact(intervention: Intervention, setting: list[Any], dose: Array, time: Array) -> Array:
     """Frames (N, size, size, 3) of doses and times (N,), one by one."""
-    return map_pictures(lambda levels: render(intervention, head, person, params, scene, *levels), (dose, time))
+    return map_pictures(lambda levels: render(intervention, *setting, *levels), (dose, time))
 
 
 def _pairs(dose: Array, time: Array) -> tuple[Array, Array]:
@@ -223,7 +184,5 @@ def _pairs(dose: Array, time: Array) -> tuple[Array, Array]:
 
 
 def _levels(values: Array | float) -> Array:
-    """Numbers as an array of the default float type: a Python number would be compiled for once
-    more.
-    """
+    """An array of the default float type: a Python number would be compiled for once more."""
     return jnp.asarray(values, jnp.result_type(float))

@@ -1,9 +1,7 @@
-"""What an intervention is: axes with levels, and what it does to one face at one point of their
-grid.
+"""What an intervention is: axes with levels, and what it does to a face at a point of their grid.
 
-An audit changes one thing about a face and asks a classifier at every level of it. What is changed
-is an `Intervention`; renderer, store, statistics and report take everything they need to know from
-it.
+An audit changes one thing about a face and asks a classifier at every level of it. Renderer, store,
+statistics and report take all that they need to know of it from an `Intervention`.
 """
 
 from collections.abc import Mapping
@@ -69,8 +67,7 @@ class Intervention(Protocol):
 
     Attributes:
         name: its key in the registry, and in configs.
-        axes: the dose, which the score is taken along, then time from neutral to the full
-            expression.
+        axes: the dose, which the score is taken along, then time from neutral to full expression.
         probe_levels: doses at which all answers to the full expression are kept.
     """
 
@@ -102,20 +99,16 @@ class Intervention(Protocol):
         """
 
     def affine_fields(self, head: FaceModel, params: FaceParams) -> Array | None:
-        """The fast path: (2, V, 3) metres, unposed; None where the intervention is no such
-        displacement.
+        """The fast path: (2, V, 3) metres, unposed; None where it is no such displacement.
 
-        At a grid point the unposed head is moved by `coefficients(dose, time) . fields`, and
-        nothing else is changed.
+        At a grid point the unposed head is moved by `coefficients(dose, time) . fields` alone.
         """
 
     def coefficients(self, dose: Array, time: Array) -> tuple[Array, Array]:
-        """The weight of each affine field, with the shape of `dose` and `time`; bilinear in (dose,
-        time).
+        """The weight of each affine field, shaped as `dose` and `time`; bilinear in (dose, time).
 
         Never called where `affine_fields` is None.
         """
 
     def description(self) -> Mapping[str, Any]:
-        """Settings by name as JSON-ready values, for the run's file, and "name"; equal descriptions
-        mean equal pictures."""
+        """Settings by name as JSON-ready values, and "name"; equal ones mean equal pictures."""

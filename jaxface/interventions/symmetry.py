@@ -22,9 +22,7 @@ from jaxface.interventions.protocol import Axis, Wording
 from jaxface.render import Deformation, Prepared, Scene, render
 
 PROBE_LEVELS = (0.0, 0.5, 1.0)
-"""Degrees of symmetry at which all answers to the full expression are kept (Facing Asymmetry, Table
-4).
-"""
+"""Symmetries at which the full expression's answers are kept (Facing Asymmetry, Table 4)."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +32,7 @@ class Symmetry:
     Attributes:
         side: whose expression is scaled, the subject's own left or right.
         symmetry_steps: S equidistant degrees in [0, 1]; 1 leaves the face as it is.
-        time_steps: T equidistant steps in [0, 1]; 0 is neutral at every symmetry, 1 the full
-            expression.
+        time_steps: T equidistant steps in [0, 1]; 0 is neutral, 1 the full expression.
     """
 
     name: ClassVar[str] = "symmetry"

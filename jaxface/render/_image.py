@@ -26,8 +26,7 @@ _AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its 
 
 @jax.jit
 def prepare(head: FaceModel, params: FaceParams, scene: Scene) -> Prepared:
-    """Return camera, texture and neutral head of `params.identity` and `params.albedo`; the rest is
-    not read.
+    """Return camera, texture and neutral head of `params.identity` and `params.albedo` alone.
 
     Raises:
         ShapeError: identity or albedo is not of this head, or is a batch.
@@ -59,19 +58,14 @@ def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Ar
     check_params(head, pose=pose)
     vertices = geometry.skin(head, person.neutral + deformation.displacement, person.joints, pose)
     linear = _linear(head, vertices, deformation.wrinkles, person, scene)
-    # A vertex that is not finite covers no pixel: the picture would be a finite one, of the
-    # background.
+    # A vertex that is not finite covers no pixel: the picture would be a finite background.
     finite = jnp.all(jnp.isfinite(vertices))
     return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
 
 
 @jax.jit
 def render_expression(head: FaceModel, person: Prepared, expression: Array, pose: Array, scene: Scene) -> Array:
-    """Return `render` of a full expression (E,).
-
-    Raises:
-        ShapeError: expression or pose is not of this head, or is a batch.
-    """
+    """Return `render` of a full expression (E,)."""
     check_params(head, expression=expression)
     displacement = geometry.expression_displacement(head, expression)
     wrinkles = wrinkle_weights(head.appearance.wrinkles, displacement)
@@ -85,11 +79,7 @@ def render_many(head: FaceModel, person: Prepared, expression: Array, pose: Arra
     Args:
         expression: (B, E); pose: (B, J, 3).
     """
-
-    def one(varying: tuple[Array, Array]) -> Array:
-        return render_expression(head, person, *varying, scene)
-
-    return map_pictures(one, (expression, pose))
+    return map_pictures(lambda case: render_expression(head, person, *case, scene), (expression, pose))
 
 
 def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
@@ -107,8 +97,7 @@ def image(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
 def images(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
     """Return pictures of different people, (B, size, size, 3); each is the same in any batch.
 
-    The texture is made for every picture; for many pictures of one person `prepare` once, then
-    `render_many`.
+    The texture is made for every picture; of one person, `prepare` once, then `render_many`.
 
     Args:
         params: fields with a leading axis B.
@@ -145,9 +134,7 @@ def _linear(head: FaceModel, vertices: Array, wrinkles: Array, person: Prepared,
 
 
 def _colour(sample: Array, values: tuple[Array, ...], hit: Array, background: Array) -> Array:
-    """Skin in linear light (H, W, 3), from texture (RGB, wrinkle map) and vertex values (light,
-    wrinkle).
-    """
+    """Skin in linear light (H, W, 3), from texture samples and values (*light, wrinkle)."""
     *light, wrinkle = values
     skin = 1.0 - sample[..., 3] * wrinkle
     lit = sample[..., :3] * jnp.stack([channel * skin for channel in light], axis=-1)

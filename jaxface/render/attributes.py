@@ -1,10 +1,8 @@
-"""What the pixels see of a surface: values at vertices and texture coordinates, carried to pixel
-centres.
+"""What the pixels see of a surface: values at vertices, carried to pixel centres.
 
-Each stage fetches planes of one number a pixel and writes few of them: that is what XLA's CPU
-compiler makes fast loops of. The gradient is written out: the values at the corners are fetched
-again instead of kept, and what goes back to the vertices goes in rows, one scatter a corner for all
-columns. Reverse mode only.
+Each stage fetches planes of one number a pixel and writes few of them: XLA's CPU compiler makes
+fast loops of that. The gradient is written out: values at corners are fetched again instead of
+kept, and go back to the vertices in rows, one scatter a corner for all columns. Reverse mode only.
 """
 
 from typing import NamedTuple
@@ -19,8 +17,7 @@ from jaxface.render.rasterizer import barycentric, interpolate
 
 
 class Surface(NamedTuple):
-    """Planes (H, W) of what each pixel sees; on the background those of the first triangle's first
-    corner.
+    """Planes (H, W) of what each pixel sees; on the background the first triangle's first corner.
 
     Attributes:
         u, v: texture coordinates.
@@ -76,12 +73,6 @@ def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Ar
     x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
     y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
     return Surface(u, v, at_pixels, x, y, depth)
-
-
-def _forward(
-    screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array
-) -> tuple[Surface, tuple[Corners, tuple[Array, ...], Mesh, Array]]:
-    return surface(screen, values, mesh, triangle), (screen, values, mesh, triangle)
 
 
 def _backward(
@@ -143,7 +134,7 @@ def _backward(
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 
 
-surface.defvjp(_forward, _backward)
+surface.defvjp(lambda *arguments: (surface(*arguments), arguments), _backward)
 
 
 def _weights(screen: Corners, mesh: Mesh, index: Array, hit: Array) -> tuple[Corners, Corners, Array, Array]:

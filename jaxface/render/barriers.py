@@ -31,8 +31,7 @@ def materialize(function: Callable[..., T], *arguments: object) -> T:
 
 
 def skip_unless(active: Array, function: Callable[..., T], *arguments: object) -> T:
-    """Return `function(*arguments)` where `active`, else zeros that cost nothing; a barrier as
-    well.
+    """Return `function(*arguments)` where `active`, else zeros that cost nothing; a barrier too.
 
     Args:
         active: () bool, known at run time only; False where zeros are the right result.
@@ -43,11 +42,10 @@ def skip_unless(active: Array, function: Callable[..., T], *arguments: object) -
 
 
 def _true_at_run_time(arguments: tuple[object, ...]) -> Array | None:
-    """True, by a computation on the first number of `arguments` that the compiler does not see
-    through; None where they hold no number.
+    """True, by a computation on the first number that the compiler does not see through; or None.
 
     The number's bits are read as an integer n. n (n + 1) is even for every n, in arithmetic modulo
-    2^32 too; comparisons such as x == x are no such thing, for they are False for NaN.
+    2^32 too; comparisons such as x == x are False for NaN.
     """
     leaves = [
         leaf

@@ -1,10 +1,9 @@
 """Candidate lists: for each pixel the triangles that it may see in any frame of a batch.
 
-Frames of one topology and camera whose vertices all stay in the convex hull of a few extreme frames
-(`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a
-hexagon or so around its swept corners: a box and three slabs along its own edges. Everything that a
-frame can show is in a list by construction, and a covered pixel has two to five candidates. Built
-on the device by one sort.
+The frames have one topology and camera, and all vertices in the convex hull of a few extreme frames
+(`motion.hull_vertices`). A triangle goes into the lists of the pixel centres inside of a hexagon or
+so around its swept corners: a box and three slabs along its own edges. So everything that a frame
+can show is in a list, and a covered pixel has two to five candidates. One sort builds them.
 
     triangle    | 7 9 | 7 | 2 7 9 | 4 |  ...                 entries, pixel by pixel in the image's order
     start         0     2   3       6                        of each pixel
@@ -16,13 +15,11 @@ on the device by one sort.
     chunk         [===][===][==..]                           of pixels; the last one reaches into the next tier
 
 A chunk's pixels have lists of about one length, so its loop over slots is unrolled and wastes
-little: a list that is shorter than its tier repeats its last entry. The longest lists are sorted by
-length and worked off 8 slots at a time. `position` is the inverse of `pixel`: where an image's
-pixel stands in the order of work.
+little: a shorter list repeats its last entry. The longest lists are sorted by length and worked
+off 8 slots at a time. `position` is the inverse of `pixel`.
 """
 
-from collections.abc import Callable
-from functools import partial
+from functools import partial, reduce
 from typing import NamedTuple
 
 import jax
@@ -103,8 +100,7 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
     def build(capacity: int) -> CandidateLists:
         (which, step), _ = _expand(width, capacity)
         place = (y[which] * size + left[which] + step).astype(jnp.uint32)
-        # Sorted keys are entries pixel by pixel, and triangles ascending within a pixel: of equals
-        # the first wins.
+        # Sorted by pixel, then by triangle: of equals the first wins.
         key = place * jnp.uint32(triangles) + owner[which].astype(jnp.uint32)
         key = jnp.sort(jnp.where(jnp.arange(capacity) < total, key, jnp.uint32(_NEVER)))
         return _ordered(key, triangles, size, spare, valid, capacities[-1] - capacity)
@@ -116,9 +112,7 @@ def build_candidate_lists(xy: Array, faces: Array, facing: Array, size: int, spa
 
 
 def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, padding: int) -> CandidateLists:
-    """Lists from sorted keys (pixel, triangle); `padding` fills the entries up to the largest
-    capacity.
-    """
+    """Lists from sorted keys (pixel, triangle); `padding` fills up to the largest capacity."""
     pixels = size * size
     entry = key != jnp.uint32(_NEVER)
     place = jnp.where(entry, key // jnp.uint32(triangles), jnp.uint32(pixels)).astype(jnp.int32)
@@ -129,8 +123,7 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, pa
     passes = jnp.where(count > TIERS[-1], jnp.minimum(count // TIERS[-1], MAX_LIST_LENGTH), 0).astype(
         jnp.uint32
     )
-    # The order of work: by tier, the last tier by length, then by number; pixels without candidates
-    # come last.
+    # The order of work: by tier, the last one by length, then by number; without candidates last.
     last = jnp.uint32(len(TIERS) + MAX_LIST_LENGTH + 1)
     number = jnp.arange(pixels, dtype=jnp.uint32)
     key = jnp.where(count > 0, tier + passes, last) * jnp.uint32(pixels) + number
@@ -150,8 +143,7 @@ def _ordered(key: Array, triangles: int, size: int, spare: int, valid: Array, pa
 
 
 def facing(vertices: Array, faces: Array, camera: Camera) -> Array:
-    """Return (F,) bool: whether a triangle may face the camera in a frame between the extremes (K,
-    V, 3).
+    """Return (F,) bool: whether a triangle may face the camera between the extremes (K, V, 3).
 
     The volume that a triangle spans with the camera's centre is trilinear in the weights of the
     extremes: it is positive everywhere when it is positive for every combination of extremes.
@@ -182,20 +174,19 @@ def _bounds(size: int, xy: Array, faces: Array, facing: Array) -> _Outline:
     extremes = len(xy)
     xs = [xy[k, :, 0][faces[:, i]] for k in range(extremes) for i in range(3)]
     ys = [xy[k, :, 1][faces[:, i]] for k in range(extremes) for i in range(3)]
-    left, right = _reduce(jnp.minimum, xs) - MARGIN, _reduce(jnp.maximum, xs) + MARGIN
-    top = jnp.clip(jnp.ceil(_reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
-    bottom = jnp.clip(jnp.floor(_reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
+    left, right = reduce(jnp.minimum, xs) - MARGIN, reduce(jnp.maximum, xs) + MARGIN
+    top = jnp.clip(jnp.ceil(reduce(jnp.minimum, ys) - MARGIN - 0.5), 0.0, size)
+    bottom = jnp.clip(jnp.floor(reduce(jnp.maximum, ys) + MARGIN - 0.5), -1.0, size - 1.0)
     inside = facing & (right > 0.5) & (left < size - 0.5)
     slabs = []
     for i in range(3):
-        # Across the mean of an edge over the extremes: one direction for all frames, so any will
-        # do.
+        # Across the mean of an edge over the extremes: any one direction will do.
         across = sum(ys[3 * k + (i + 1) % 3] - ys[3 * k + i] for k in range(extremes))
         down = -sum(xs[3 * k + (i + 1) % 3] - xs[3 * k + i] for k in range(extremes))
         length = jnp.maximum(jnp.sqrt(across * across + down * down), 1e-6)
         across, down = across / length, down / length
         along = [across * x + down * y for x, y in zip(xs, ys, strict=True)]
-        slabs.append((across, down, _reduce(jnp.minimum, along) - MARGIN, _reduce(jnp.maximum, along) + MARGIN))
+        slabs.append((across, down, reduce(jnp.minimum, along) - MARGIN, reduce(jnp.maximum, along) + MARGIN))
     rows = jnp.where(inside, jnp.maximum(bottom - top + 1.0, 0.0), 0.0)
     return _Outline(top.astype(jnp.int32), rows.astype(jnp.int32), left, right, tuple(slabs))
 
@@ -217,11 +208,9 @@ def _span(size: int, outline: _Outline, owner: Array, y: Array) -> tuple[Array, 
 
 
 def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
-    """Number i repeated counts[i] times, with its repetition's number, (capacity,) each; and the
-    total.
+    """Number i repeated counts[i] times, and which repetition, (capacity,) each; and the total.
 
-    counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2]: an owner marks where it begins, and
-    the running maximum carries it on.
+    counts [2, 0, 3] -> owners [0, 0, 2, 2, 2], repetitions [0, 1, 0, 1, 2].
     """
     ends = prefix_sum(counts)
     starts = ends - counts
@@ -229,10 +218,3 @@ def _expand(counts: Array, capacity: int) -> tuple[tuple[Array, Array], Array]:
     marks = jnp.zeros(capacity, jnp.int32).at[jnp.where(counts > 0, starts, capacity)].max(number, mode="drop")
     owner = running_maximum(marks)
     return (owner, jnp.arange(capacity, dtype=jnp.int32) - starts[owner]), ends[-1]
-
-
-def _reduce(operation: Callable[[Array, Array], Array], values: list[Array]) -> Array:
-    least = values[0]
-    for each in values[1:]:
-        least = operation(least, each)
-    return least

@@ -1,25 +1,22 @@
-"""Pictures from candidate lists, LANES frames at once: the batch is the innermost axis of every
-array.
+"""Pictures from candidate lists, LANES frames at once: the batch is every array's innermost axis.
 
 Each step writes one packed word of 32 bits a sample and lane, and nothing else: XLA's CPU compiler
 makes one loop of all that leads to one output, and computes shared parts anew for a second one. The
-indices into vertex rows are shared by the lanes, so every fetch but the texture's is a row of
-contiguous numbers.
+indices into vertex rows are shared by the lanes, so all fetches but the texture's are contiguous.
 
     word          bits 31                                 0   unit of each field
     visibility    | slot 8 | 2nd weight 12 | 3rd weight 12 |  slot in the pixel's list; 1 / 4095
     coordinates   | u 16           | v 16                  |  1 / 65535
     values        | one 16         | another 16            |  1 / 65535 of a scale: light, wrinkle
-    colour        | red 11     | green 11     | blue 10    |  1 / 2047, 2047, 1022 of the root of linear light
-    display       | red 11     | green 11     | blue 10    |  1 / 2047, 2047, 1022 of display values
+    colour        | red 11     | green 11     | blue 10    |  of the root of linear light
+    display       | red 11     | green 11     | blue 10    |  of display values
 
-    candidates -> nearest -> visibility -> coordinates, values -> colour -> (mean of a pixel's samples) display
+    candidates -> nearest -> visibility -> coordinates, values -> colour -> mean -> display
 
 The weights are perspective-correct, the first is what the others leave of one. A visibility word
-whose slot is above MAX_LIST_LENGTH, and a colour word of 32 ones, is EMPTY: no triangle there. Blue
-counts to 1022, so that no colour is that word. The root spends its bits where the eye, and the
-display exponent, tell colours apart. NaN has no place in a word: `frame_batch.render_affine` leaves
-frames that are not finite to the exact path.
+whose slot is above MAX_LIST_LENGTH, and a colour word of 32 ones, is EMPTY: no triangle there. Red
+and green count to 2047, blue to 1022, so that no colour is that word. The root spends its bits
+where the eye, and the display exponent, tell colours apart. NaN has no place in a word.
 """
 
 from collections.abc import Callable
@@ -53,8 +50,7 @@ _EXPONENTIAL = (1.414214, 0.9802212, 0.3397273, 0.07908562, 0.01367031)  # 2 ** 
 
 @pytree
 class Texture:
-    """A texture (H, W, 4), each channel an array of its own: fetched half again as fast as texels
-    of four.
+    """A texture (H, W, 4) by channels: fetched half again as fast as texels of four.
 
     Attributes:
         planes: four of (H W,).
@@ -140,8 +136,7 @@ def nearest(slots: Slots, vertices: VertexBuffers, first: Array | int = 0) -> De
         inside = (jnp.minimum(jnp.minimum(first_edge, second), third) >= 0.0) & (area > 0.0)
         total = area
         if vertices.inverse_w is not None:
-            # Perspective: weights on the surface are those on the screen times 1 / distance, whose
-            # sum is `depth`.
+            # Weights on the surface are those on the screen / distance, whose sum is `depth`.
             second, third, total = second * inverse_depth[1], third * inverse_depth[2], depth
         wins = inside & (depth * best.area > best.depth * area)
         candidate = (depth, area, second, third, total, jnp.asarray(first + k, jnp.uint32))
@@ -170,9 +165,7 @@ def is_empty(word: Array) -> Array:
 
 
 def inverse_depth_of(best: DepthTest) -> Array:
-    """Return the inverse depth of the nearest candidates; comparable between different slots of a
-    pixel.
-    """
+    """Return the inverse depth of the nearest candidates, comparable between slots of a pixel."""
     return best.depth / best.area
 
 
@@ -204,12 +197,10 @@ def _unpair(word: Array) -> tuple[Array, Array]:
 def select_slot_attribute(
     word: Array, slots: Slots
 ) -> tuple[Callable[[Array, int], Array], Callable[[int, int], Array]]:
-    """Return two functions: the value of a column at a corner of the visible triangle, and a
-    corner's u or v.
+    """Return two functions: a column's value, and u or v, at a corner of the visible triangle.
 
-    All slots' values are fetched, and the visible one's is selected: the slots are shared by the
-    lanes, so each fetch is a row of contiguous numbers, and a few of those cost less than one fetch
-    lane by lane.
+    All slots' values are fetched, and the visible one's is selected: slots are shared by the lanes,
+    and a few rows of contiguous numbers cost less than one fetch lane by lane.
     """
     slot = word >> _SLOT
 
@@ -231,8 +222,7 @@ def interpolate_pair(
     columns: tuple[Array | None, ...],
     scales: tuple[Array, ...],
 ) -> Array:
-    """Return two columns of vertex values at the visible points, times their scales, as one values
-    word.
+    """Return two columns at the visible points, times their scales, as one values word.
 
     Args:
         value_at: the value of a column at a corner of the visible triangle.
@@ -250,9 +240,7 @@ def interpolate_pair(
 
 
 def texture_coordinates(word: Array, coordinate: Callable[[int, int], Array]) -> Array:
-    """Return the coordinates word at the visible points, from the corners' coordinate (corner,
-    axis).
-    """
+    """Return the coordinates word at the visible points, from `coordinate(corner, axis)`."""
     weights = _weights(word)
     u, v = (
         weights[0] * coordinate(0, axis) + weights[1] * coordinate(1, axis) + weights[2] * coordinate(2, axis)
@@ -311,8 +299,7 @@ def _decode(word: Array) -> list[Array]:
 
 
 def tonemap_word(samples: list[Array], background: Array, gamma: Array) -> Array:
-    """Return the display word of pixels, from the colour words of their samples: a mean of linear
-    light.
+    """Return the display word of pixels: the mean of their samples' colour words, in linear light.
 
     Args:
         background: (3,) linear light.
@@ -328,11 +315,10 @@ def tonemap_word(samples: list[Array], background: Array, gamma: Array) -> Array
 
 
 def _power(base: Array, exponent: Array) -> Array:
-    """base ** exponent for bases in [0, 1], to 2e-5 of one: half a dozen vector instructions a
-    logarithm.
+    """base ** exponent for bases in [0, 1], to 2e-5 of one: half a dozen vector instructions.
 
-    Logarithm and exponential to the base 2: the whole part are the exponent bits of the float, the
-    fraction is a polynomial of the mantissa, fitted at Chebyshev's points.
+    To the base 2: the whole part is the float's exponent bits, the fraction a polynomial of the
+    mantissa, fitted at Chebyshev's points.
     """
     bits = jax.lax.bitcast_convert_type(jnp.maximum(base, 1e-12), jnp.int32)
     mantissa = jax.lax.bitcast_convert_type((bits & 0x7FFFFF) | 0x3F800000, jnp.float32)

@@ -5,8 +5,6 @@ LANES frames:  vertex buffers -> for each chunk of pixels: nearest, shade     (w
                -> pixels in the image's order -> display values
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable
 from functools import partial
@@ -18,27 +16,10 @@ import jax.numpy as jnp
 from jaxface.core.pytrees import pytree
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
+from jaxface.render import deferred
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
-from jaxface.render.deferred import (
-    EMPTY_WORD,
-    WRINKLE_SCALE,
-    Slots,
-    Texture,
-    colour_word,
-    interpolate_pair,
-    inverse_depth_of,
-    is_empty,
-    nearest,
-    planar_texture,
-    select_slot_attribute,
-    slot_of,
-    texture_coordinates,
-    tonemap_word,
-    unpack,
-    visibility_word,
-)
 from jaxface.render.indexing import fetch_rows
 from jaxface.render.motion import (
     Motion,
@@ -49,7 +30,7 @@ from jaxface.render.motion import (
     wrinkles_at,
 )
 from jaxface.render.scenes import Prepared, Scene
-from jaxface.render.vertex import LANES, VertexBuffers, vertex_buffers
+from jaxface.render.vertex import LANES, VertexBuffers, in_lanes, vertex_buffers
 
 _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)
 """The largest value of each spherical harmonic on the sphere, rounded up."""
@@ -78,8 +59,7 @@ class FrameBatch:
     Attributes:
         motion, lists: see `motion` and `candidates`.
         corners: (3, F) vertices of each face in ascending order.
-        orientation: (F,) 1 where the ascending order of a face's vertices is counter-clockwise,
-            else -1.
+        orientation: (F,) 1 where that order is counter-clockwise, else -1.
         uv: (3, 2, F) texture coordinates of the corners in that order.
         texture: albedo and wrinkle map.
         brightest: () more than any vertex receives.
@@ -90,7 +70,7 @@ class FrameBatch:
     corners: Array
     orientation: Array
     uv: Array
-    texture: Texture
+    texture: deferred.Texture
     brightest: Array
 
 
@@ -102,16 +82,15 @@ def render_affine(
     frames: AffineFrames,
     exact: Callable[[Array], Array],
 ) -> Array:
-    """Return pictures of one person at N frames, (N, size, size, 3) display values, by candidate
-    lists.
+    """Return pictures of one person at N frames, (N, size, size, 3), by candidate lists.
 
     The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the
     mean. Nothing here has a gradient: words of packed bits have none.
 
     Args:
         pose: (J, 3) of all frames.
-        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called in place of the lists where
-            these do not fit, and for frames that are not finite.
+        exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called where the lists do
+            not fit, and for frames that are not finite.
     """
     batch = prepare_frames(head, person, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
@@ -119,18 +98,17 @@ def render_affine(
 
     def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
-            return render_frames(head, batch, person, scene, coefficients)
+            vertices = _vertices(head, batch.motion, person, scene, coefficients)
+            samples = scene.size * scene.supersample
+            buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
+            planes = deferred.unpack(_resolve(buffer, batch.lists.position, scene).T)
+            return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
         active = fits_words & _all_finite(lanes[1])
         return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
 
     count = frames.coefficients[0].shape[0]
-    # The last call's spare lanes repeat the last frame.
-    lanes = jax.tree.map(
-        lambda each: jnp.pad(each, (0, -count % LANES), mode="edge").reshape(-1, LANES),
-        (jnp.arange(count), frames.coefficients),
-    )
-    pictures = jax.lax.map(render_lanes, lanes)
+    pictures = jax.lax.map(render_lanes, in_lanes((jnp.arange(count), frames.coefficients)))
     return pictures.reshape(-1, *pictures.shape[2:])[:count]
 
 
@@ -155,8 +133,7 @@ def prepare_frames(
     scene: Scene,
     corners: tuple[Array, Array],
 ) -> FrameBatch:
-    """Return the batch of all frames whose coefficients lie in the convex hull of `corners`, (K,)
-    each.
+    """Return the batch of all frames with coefficients in the convex hull of `corners`, (K,) each.
 
     Args:
         fields: (2, V, 3) metres, what the coefficients scale.
@@ -178,7 +155,7 @@ def prepare_frames(
         corners=ascending,
         orientation=orientation,
         uv=uv,
-        texture=planar_texture(person.texture),
+        texture=deferred.planar_texture(person.texture),
         brightest=jnp.maximum(jnp.max(bound), 1e-6),
     )
 
@@ -189,9 +166,7 @@ def chunk_size(samples: int) -> int:
 
 
 def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
-    """Faces with their corners in ascending order, (3, F), the orientation of that order, and uv
-    (3, 2, F).
-    """
+    """Faces with ascending corners, (3, F), the orientation of that order, and uv (3, 2, F)."""
     corner = [head.faces[:, i] for i in range(3)]
     uv = [[head.uv[:, axis][head.uv_faces[:, i]] for axis in range(2)] for i in range(3)]
     orientation = jnp.ones(head.faces.shape[0])
@@ -203,36 +178,6 @@ def _ascending(head: FaceModel) -> tuple[Array, Array, Array]:
             one, other = uv[i][axis], uv[j][axis]
             uv[i][axis], uv[j][axis] = jnp.where(swap, other, one), jnp.where(swap, one, other)
     return jnp.stack(corner), orientation, jnp.stack([jnp.stack(each) for each in uv])
-
-
-def render_frames(
-    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
-) -> Array:
-    """Return LANES frames, (LANES, size, size, 3) display values; the caller checks
-    `batch.lists.valid`.
-    """
-    samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, person, scene, coefficients)
-    buffer = _rasterize_tiers(batch, vertices, samples, partial(_shade, batch, vertices))
-    planes = unpack(_resolve(buffer, batch.lists.position, scene).T)
-    return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
-
-
-def triangles(
-    head: FaceModel, batch: FrameBatch, person: Prepared, scene: Scene, coefficients: tuple[Array, Array]
-) -> Array:
-    """Return the triangle of every sample of `render_frames`, (LANES, n, n) int32 with n = size *
-    supersample; -1 = background."""
-    samples = scene.size * scene.supersample
-    vertices = _vertices(head, batch.motion, person, scene, coefficients)
-
-    def triangle_of(visibility: _Visibility) -> Array:
-        triangle = fetch_rows(batch.lists.triangle, visibility.entry).astype(jnp.uint32)
-        return jnp.where(is_empty(visibility.word), jnp.uint32(EMPTY_WORD), triangle)
-
-    buffer = _rasterize_tiers(batch, vertices, samples, triangle_of)
-    place = jnp.where(batch.lists.position < samples * samples, batch.lists.position, buffer.shape[0] - 1)
-    return fetch_rows(buffer, place).T.astype(jnp.int32).reshape(LANES, samples, samples)
 
 
 def _vertices(
@@ -256,7 +201,7 @@ class _Visibility(NamedTuple):
 
     word: Array
     entry: Array
-    slots: Slots | None
+    slots: deferred.Slots | None
 
 
 Shade = Callable[[_Visibility], Array]
@@ -269,12 +214,12 @@ def _rasterize_tiers(batch: FrameBatch, vertices: VertexBuffers, samples: int, s
     A tier's last chunk reaches into the next tier's pixels, which are rasterized again afterwards.
     """
     pixels, chunk = samples * samples, chunk_size(samples)
-    buffer = jnp.full((pixels + chunk + 1, LANES), EMPTY_WORD, jnp.uint32)
+    buffer = jnp.full((pixels + chunk + 1, LANES), deferred.EMPTY_WORD, jnp.uint32)
     first = batch.lists.first
     for tier, length in enumerate((*TIERS, None)):
         # Long lists are few and of very different lengths, and a chunk goes as far as its longest.
         count = chunk if length is not None else chunk // 8
-        step = partial(_chunk_step, batch, vertices, samples, shade, first[tier], count, length)
+        step = partial(_chunk, batch, vertices, samples, shade, first[tier], count, length)
         buffer = jax.lax.fori_loop(0, (first[tier + 1] - first[tier] + count - 1) // count, step, buffer)
     return buffer
 
@@ -289,50 +234,36 @@ def _resolve(buffer: Array, position: Array, scene: Scene) -> Array:
 
     def resolve(buffer: Array, place: Array) -> Array:
         samples = [fetch_rows(buffer, place[:, i, :, j].reshape(-1)) for i in range(fine) for j in range(fine)]
-        return tonemap_word(samples, background, scene.gamma)
+        return deferred.tonemap_word(samples, background, scene.gamma)
 
     return materialize(resolve, buffer, place)
-
-
-def _chunk_step(
-    batch: FrameBatch,
-    vertices: VertexBuffers,
-    samples: int,
-    shade: Shade,
-    first: Array,
-    count: int,
-    length: int | None,
-    number: Array,
-    buffer: Array,
-) -> Array:
-    """The buffer with chunk `number` of a tier, whose pixels begin at `first`."""
-    start = first + number * count
-    words = _chunk(batch, vertices, start, count, samples, length, shade)
-    return jax.lax.dynamic_update_slice(buffer, words, (start, 0))
 
 
 def _chunk(
     batch: FrameBatch,
     vertices: VertexBuffers,
-    at: Array,
-    size: int,
     samples: int,
-    length: int | None,
     shade: Shade,
+    first: Array,
+    size: int,
+    length: int | None,
+    number: Array,
+    buffer: Array,
 ) -> Array:
-    """Words (size, LANES) of the pixels from `at` on, whose lists have at most `length` entries;
-    None = any.
+    """The buffer with chunk `number`, of `size` pixels, of a tier that begins at pixel `first`.
+
+    Its pixels' lists have at most `length` entries; None = any.
     """
-    lists = batch.lists
+    lists, at = batch.lists, first + number * size
     pixel, start, count = (
         jax.lax.dynamic_slice(each, (at,), (size,)) for each in (lists.pixel, lists.start, lists.count)
     )
 
-    def slots(number: int, pixel: Array, first: Array) -> Slots:
+    def slots(number: int, pixel: Array, first: Array) -> deferred.Slots:
         """`number` slots from `first` on; a list that is shorter repeats its last entry."""
         step = first + jnp.arange(number, dtype=jnp.int32)[:, None]
         triangle = fetch_rows(lists.triangle, start[None] + jnp.clip(jnp.minimum(step, count[None] - 1), 0))
-        return Slots(
+        return deferred.Slots(
             x=(pixel % samples).astype(jnp.float32) + 0.5,
             y=(pixel // samples).astype(jnp.float32) + 0.5,
             corners=jnp.stack([fetch_rows(batch.corners[i], triangle) for i in range(3)]),
@@ -342,27 +273,27 @@ def _chunk(
             ),
         )
 
-    if length is not None:
-        table = materialize(partial(slots, length), pixel, jnp.int32(0))
-        word = materialize(lambda table: visibility_word(nearest(table, vertices)), table)
-        return shade(_Visibility(word, _entry(word, start, count), table))
+    def word_of(table: deferred.Slots, first: Array | int = 0) -> Array:
+        return deferred.visibility_word(deferred.nearest(table, vertices, first))
 
     def test_slots(number: Array, best: tuple[Array, Array]) -> tuple[Array, Array]:
         first = _PASS * number
         table = materialize(partial(slots, _PASS), pixel, first)
-        word = materialize(lambda table: visibility_word(nearest(table, vertices, first)), table)
+        word = materialize(lambda table: word_of(table, first), table)
         # Computed anew for the second output: a loop with two outputs is slower than two loops.
-        depth = materialize(lambda table: inverse_depth_of(nearest(table, vertices)), table)
+        depth = materialize(lambda table: deferred.inverse_depth_of(deferred.nearest(table, vertices)), table)
         closer = depth > best[1]
         return jnp.where(closer, word, best[0]), jnp.where(closer, depth, best[1])
 
-    empty = (jnp.full((size, LANES), EMPTY_WORD, jnp.uint32), jnp.full((size, LANES), -jnp.inf))
-    word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, test_slots, empty)
-    return shade(_Visibility(word, _entry(word, start, count), None))
-
-
-def _entry(word: Array, start: Array, count: Array) -> Array:
-    return start[:, None] + jnp.clip(jnp.minimum(slot_of(word), count[:, None] - 1), 0)
+    table = None
+    if length is not None:
+        table = materialize(partial(slots, length), pixel, jnp.int32(0))
+        word = materialize(word_of, table)
+    else:
+        none = jnp.full((size, LANES), deferred.EMPTY_WORD, jnp.uint32), jnp.full((size, LANES), -jnp.inf)
+        word, _ = jax.lax.fori_loop(0, (jnp.max(count) + _PASS - 1) // _PASS, test_slots, none)
+    entry = start[:, None] + jnp.clip(jnp.minimum(deferred.slot_of(word), count[:, None] - 1), 0)
+    return jax.lax.dynamic_update_slice(buffer, shade(_Visibility(word, entry, table)), (at, 0))
 
 
 def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) -> Array:
@@ -372,24 +303,23 @@ def _shade(batch: FrameBatch, vertices: VertexBuffers, visibility: _Visibility) 
     corners = visibility.slots if few else materialize(partial(_visible_corners, batch), visibility.entry)
 
     def at_corner(word: Array, corners: Any) -> tuple[Callable, Callable]:
-        return select_slot_attribute(word, corners) if few else _pick_lane(batch.uv, corners)
+        return deferred.select_slot_attribute(word, corners) if few else _pick_lane(batch.uv, corners)
 
     def pair(first: Array, second: Array | None, scales: tuple[Any, Any]) -> Array:
         def interpolate(word: Array, corners: Any) -> Array:
-            return interpolate_pair(word, at_corner(word, corners)[0], (first, second), scales)
+            return deferred.interpolate_pair(word, at_corner(word, corners)[0], (first, second), scales)
 
         return materialize(interpolate, word, corners)
 
     uv = materialize(
-        lambda word, corners: texture_coordinates(word, at_corner(word, corners)[1]), word, corners
+        lambda word, corners: deferred.texture_coordinates(word, at_corner(word, corners)[1]), word, corners
     )
-    # White light has one channel, which shares its word with the wrinkles; coloured light has two
-    # words.
+    # White light has one channel, which shares its word with the wrinkles; coloured has two words.
     *others, last = vertices.light
-    light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / WRINKLE_SCALE)),)
+    light: tuple[Array, ...] = (pair(last, vertices.wrinkle, (scale, 1.0 / deferred.WRINKLE_SCALE)),)
     if others:
         light += (pair(others[0], others[1], (scale, scale)),)
-    return materialize(colour_word, word, uv, light, batch.texture, batch.brightest)
+    return materialize(deferred.colour_word, word, uv, light, batch.texture, batch.brightest)
 
 
 def _visible_corners(batch: FrameBatch, entry: Array) -> tuple[Array, Array, Array, Array]:
@@ -400,9 +330,7 @@ def _visible_corners(batch: FrameBatch, entry: Array) -> tuple[Array, Array, Arr
 
 
 def _pick_lane(uv: Array, visible: tuple[Array, Array, Array, Array]) -> tuple[Callable, Callable]:
-    """As `select_slot_attribute`, where each lane fetches its own: for lists too long to look
-    through again.
-    """
+    """As `select_slot_attribute`, lane by lane: for lists too long to look through again."""
     *corners, triangle = visible
     lane = jnp.broadcast_to(jnp.arange(LANES, dtype=jnp.int32)[None], triangle.shape)
     return (

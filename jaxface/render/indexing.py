@@ -1,8 +1,7 @@
-"""What is fetched by index, and running sums of integers: one set of helpers for all of `render`.
+"""Fetching by index, and running sums of integers, for all of `render`.
 
 Columns are arrays of one number a vertex, planes of one number a pixel. XLA's CPU compiler makes a
-fast loop of a gather from a column into a plane; a gather of rows of three is slower than three of
-these.
+fast loop of a gather from a column into a plane; three are faster than one of rows of three.
 """
 
 import jax
@@ -33,11 +32,9 @@ def corners_of(columns: Corners, triangle: Array) -> Corners:
 
 
 def prefix_sum(values: Array) -> Array:
-    """Return inclusive sums of (n,) int32 from 0 to 2^19; four times as fast on the CPU as
-    `jnp.cumsum`.
+    """Return inclusive sums of (n,) int32 from 0 to 2^19; four times as fast as `jnp.cumsum`.
 
-    Rows of 32 by a matrix product, which is exact below 2^24; the sums of whole rows are added as
-    integers.
+    Rows of 32 by a matrix product, exact below 2^24; the rows' sums are added as integers.
     """
     count = values.shape[0]
     rows = jnp.pad(values, (0, -count % _ROW)).reshape(-1, _ROW).astype(jnp.float32)

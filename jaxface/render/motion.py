@@ -1,11 +1,9 @@
-"""How a head moves where its displacement is affine in two coefficients that vary from frame to
-frame.
+"""How a head moves whose displacement is affine in two coefficients that vary by frame.
 
 Skinning is affine in the unposed head. So three arrays of vertices stand for all frames (the head
 at rest and one for each field), area-weighted normals are polynomials of second order in the
-coefficients, and every frame lies in the convex hull of the frames at the corners of the
-coefficients' range. This is the one shortcut above the vertex stage (`vertex`): it displaces and
-poses all frames at once.
+coefficients, and every frame lies in the convex hull of those at the corners of their range. This
+is the one shortcut above the vertex stage (`vertex`): it displaces and poses all frames at once.
 """
 
 from functools import partial
@@ -29,8 +27,7 @@ class Motion:
     Attributes:
         position: (3, V, 3) metres: coefficients of 1, a, b.
         normal: (6, V, 3) area-weighted normals: coefficients of 1, a, b, a^2, a b, b^2.
-        wrinkle: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; None for a
-            head without wrinkles.
+        wrinkle: (2, L) strength of the L wrinkles before clipping: coefficients of a, b; or None.
     """
 
     position: Array
@@ -47,9 +44,7 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
         pose: (J, 3).
     """
 
-    def pose_vertices(rest: Array) -> Array:
-        return geometry.skin(head, rest, joints, pose)
-
+    pose_vertices = partial(geometry.skin, head, joint_positions=joints, pose=pose)
     first, second = fields
     still, by_first = jax.jvp(pose_vertices, (neutral,), (first,))
     by_second = jax.jvp(pose_vertices, (neutral,), (second,))[1]
@@ -82,8 +77,7 @@ def _planes(vectors: Array) -> Planes:
 def hull_vertices(motion: Motion, corners: tuple[Array, Array]) -> Array:
     """Return vertices (K, V, 3) at K corners (a, b), (K,) each.
 
-    Where a frame's coefficients are a mean of the corners', its vertices are the same mean of
-    these, all with the same weights.
+    A frame whose coefficients are a mean of the corners' has the same mean of these vertices.
     """
     still, by_first, by_second = motion.position
     first, second = (each[:, None, None] for each in corners)
@@ -97,18 +91,14 @@ def positions_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
 
 
 def normals_at(motion: Motion, coefficients: tuple[Array, Array]) -> Planes:
-    """Return area-weighted normals of LANES frames at coefficients (a, b), (LANES,) each: (V,
-    LANES) each.
-    """
+    """Return area-weighted normals of LANES frames, (V, LANES) each, as `positions_at`."""
     a, b = coefficients
     monomials = (a, b, a * a, a * b, b * b)
     return each_axis(lambda axis: materialize(partial(_polynomial, motion.normal, axis), *monomials))
 
 
 def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
-    """One coordinate (V, LANES) of terms (1 + K, V, 3), the first of them constant, in K monomials
-    (LANES,).
-    """
+    """One coordinate (V, LANES) of terms (1 + K, V, 3) in K monomials (LANES,) and 1."""
     total = terms[0, :, axis][:, None]
     for term, monomial in zip(terms[1:], monomials, strict=True):
         total = total + term[:, axis][:, None] * monomial[None]
@@ -116,9 +106,7 @@ def _polynomial(terms: Array, axis: int, *monomials: Array) -> Array:
 
 
 def wrinkles_at(head: FaceModel, motion: Motion, coefficients: tuple[Array, Array]) -> Array | None:
-    """Return how strongly the wrinkle map shows at LANES coefficients, (V, LANES); None without
-    wrinkles.
-    """
+    """Return how strongly the wrinkle map shows, (V, LANES); None without wrinkles."""
     if motion.wrinkle is None or head.appearance.wrinkles is None:
         return None
     a, b = coefficients

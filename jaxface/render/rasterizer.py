@@ -1,10 +1,9 @@
 """The general z-buffer: which triangle each pixel shows. Any mesh, exact, no capacity to overflow.
 
-Flat pair expansion: every triangle that faces the camera is tested at the pixel centres of its
-bounding box. The (triangle, pixel) pairs of all triangles form one list, which is worked off in
-chunks of fixed length; a chunk is laid out in blocks of a few pairs of one triangle, so that the
-triangle's coefficients are fetched once a block. Nearest depth first, then the triangle among
-equals: two order-independent scatters, hence the same picture on every run and device.
+Every triangle that faces the camera is tested at the pixel centres of its bounding box. The
+(triangle, pixel) pairs of all triangles form one list, which is worked off in chunks of blocks: a
+few pairs of one triangle, so that its coefficients are fetched once a block. Nearest depth first,
+then the triangle among equals: two order-independent scatters, so the same picture every time.
 """
 
 from functools import partial
@@ -54,54 +53,11 @@ def rasterize(vertices: Array, faces: Array, camera: Camera, size: int, cull: bo
     hit = triangle >= 0
     metres = -vertices[:, 2] if isinstance(camera, Orthographic) else camera.position[2] - vertices[:, 2]
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w, metres)
-    xs, ys, inverse_w, depths = corner_planes(columns, faces, triangle)
+    ids = corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
+    xs, ys, inverse_w, depths = (at_corners(ids, column) for column in columns)
     _, weights = barycentric(xs, ys, inverse_w, hit)
     depth = jnp.where(hit, interpolate(weights, depths), jnp.inf)
     return Fragments(triangle, jnp.stack(weights, axis=-1), depth)
-
-
-@jax.custom_vjp
-def corner_planes(columns: tuple[Array, ...], faces: Array, triangle: Array) -> tuple[Corners, ...]:
-    """Return each column of vertex values at the three corners of the triangle that a pixel shows.
-
-    Planes of one number a pixel, fetched one by one, are what XLA's CPU compiler makes fast loops
-    of; their gradient goes back to the vertices in rows, one scatter for all columns. Reverse mode
-    only.
-
-    Args:
-        columns: K arrays (V,).
-        triangle: (H, W) int32; -1, the background, gets the first triangle.
-
-    Returns:
-        K tuples of three (H, W).
-    """
-    ids = _corner_ids(faces, triangle)
-    return tuple(at_corners(ids, column) for column in columns)
-
-
-def _corner_planes_forward(
-    columns: tuple[Array, ...], faces: Array, triangle: Array
-) -> tuple[tuple[Corners, ...], tuple[Array, Corners]]:
-    ids = _corner_ids(faces, triangle)
-    return tuple(at_corners(ids, column) for column in columns), (columns[0], ids)
-
-
-def _corner_planes_backward(
-    residuals: tuple[Array, Corners], cotangents: tuple[Corners, ...]
-) -> tuple[tuple[Array, ...], None, None]:
-    column, ids = residuals
-    total = jnp.zeros((column.shape[0], len(cotangents)), column.dtype)
-    for corner in range(3):
-        rows = jnp.stack([planes[corner].reshape(-1) for planes in cotangents], axis=-1)
-        total = total.at[ids[corner].reshape(-1)].add(rows)
-    return tuple(total[:, k] for k in range(len(cotangents))), None, None
-
-
-corner_planes.defvjp(_corner_planes_forward, _corner_planes_backward)
-
-
-def _corner_ids(faces: Array, triangle: Array) -> Corners:
-    return corners_of((faces[:, 0], faces[:, 1], faces[:, 2]), jnp.maximum(triangle, 0))
 
 
 def barycentric(xs: Corners, ys: Corners, inverse_w: Corners, hit: Array) -> tuple[Corners, Corners]:
@@ -156,8 +112,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
         closer = nearest.at[pixel].min(depth, mode="promise_in_bounds")
         owner = jnp.where(closer < nearest, no_triangle, owner)
         wins = (depth == closer.at[pixel].get(mode="promise_in_bounds")) & (depth < jnp.inf)
-        # What does not win is written too, as nobody: a branch for each pair costs more (measured:
-        # twice).
+        # What does not win is written too, as nobody: a branch for each pair costs twice.
         owner = owner.at[pixel].min(jnp.where(wins, triangle, no_triangle), mode="promise_in_bounds")
         after = entries[-1] + 1
         entry = jnp.where(queue.begins[after] == first + _BLOCKS, after, entries[-1])
@@ -171,7 +126,7 @@ def visible(screen: Screen, faces: Array, size: int, cull: bool = True) -> Array
 
 def _blocks(size: int, cull: bool, x: Array, y: Array, inverse_w: Array, ids: Corners) -> Array:
     """(F,) int32: how many blocks of pairs each triangle takes."""
-    xs, ys, ws = materialize(partial(_each_at_corners, ids), (x, y, inverse_w))
+    xs, ys, ws = materialize(lambda *each: [at_corners(ids, one) for one in each], x, y, inverse_w)
     area = (xs[1] - xs[0]) * (ys[2] - ys[0]) - (ys[1] - ys[0]) * (xs[2] - xs[0])
     mask = area < 0.0 if cull else area != 0.0  # y points down: counter-clockwise is negative
     mask &= jnp.minimum(jnp.minimum(ws[0], ws[1]), ws[2]) > 0.0
@@ -211,8 +166,7 @@ def _queue(counts: Array) -> _Queue:
 def _chunk(
     columns: Corners, ids: Corners, queue: _Queue, first: Array, entry: Array, size: int
 ) -> tuple[Array, ...]:
-    """The blocks from `first` on, whose triangle is the queue's `entry`: each block's entry in the
-    queue, and its pairs, flat: pixel, depth (infinite = not covered) and triangle."""
+    """Each block's entry in the queue, and its pairs, flat: pixel, depth, triangle."""
     entries = materialize(_entries, queue.begins, first, entry)
     triangle = queue.triangles[entries]
     planes = materialize(partial(_coefficients, size), columns, ids, queue, first, entries)
@@ -268,10 +222,6 @@ def _test(size: int, planes: _Coefficients) -> tuple[Array, Array]:
     return pixel, jnp.where(inside, depth, jnp.inf)
 
 
-def _each_at_corners(ids: Corners, columns: tuple[Array, ...]) -> tuple[Corners, ...]:
-    return tuple(at_corners(ids, column) for column in columns)
-
-
 def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
     """First pixel whose centre the corners span along one axis, and how many there are, as floats."""
     low = jnp.minimum(jnp.minimum(corners[0], corners[1]), corners[2])
@@ -284,8 +234,8 @@ def _extent(corners: Corners, size: int) -> tuple[Array, Array]:
 def _edge(sign: Array, opposite: int, ids: Corners, xs: Corners, ys: Corners) -> tuple[Array, ...]:
     """Origin (x, y) and direction of the edge opposite a corner, turned so that inside is positive.
 
-    It starts at its corner of lower index: the two triangles that share an edge then compute the
-    same number with opposite signs, so that no pixel centre can fall between them.
+    It starts at its corner of lower index: both triangles of an edge compute the same number with
+    opposite signs, so that no pixel centre can fall between them.
     """
     i, j = (opposite + 1) % 3, (opposite + 2) % 3
     swap = ids[i] > ids[j]

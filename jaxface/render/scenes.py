@@ -30,8 +30,7 @@ class Perspective:
 
     Attributes:
         position: (3,) metres, in the head's frame.
-        focal: () focal length in half images: a point at depth d and height y shows at focal * y /
-            d.
+        focal: () in half images: a point at depth d and height y shows at focal * y / d.
         shift: (2,) where the axis meets the image, in half images from its centre, +x right, +y up.
     """
 
@@ -57,8 +56,7 @@ def _number(value: float) -> Array:
 
 @pytree
 class Framing:
-    """Where the camera stands relative to the eyes of the face that is drawn: the crop of the
-    protocol.
+    """Where the camera stands relative to the eyes of the face: the crop of the protocol.
 
     Measured (a looser crop halves the classifiers' answers): 2.9 interocular distances high, eye
     line .39 from the top, face centred, seen from 75 cm.
@@ -66,8 +64,7 @@ class Framing:
     Attributes:
         height: () height of the image in interocular distances.
         eye_line: () share of the image above the eyes.
-        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it decides the kind
-            of camera.
+        distance: metres from camera to eyes; 0 = scaled orthographic. Static: it picks the kind.
     """
 
     height: Array = _number(HEIGHT)
@@ -77,19 +74,17 @@ class Framing:
 
 @pytree
 class Scene:
-    """Camera, light and background; made once, then carried through `jit`. The defaults are the
-    protocol.
+    """Camera, light and background, carried through `jit`. The defaults are the protocol.
 
     Attributes:
         framing: how the camera is placed when `camera` is None.
         camera: a fixed camera, for all faces alike.
-        light: (9, 1) spherical-harmonics coefficients of white light, or (9, 3) of each channel,
-            order [1, y, z, x, xy, yz, 3z^2 - 1, xz, x^2 - y^2] with the usual real-SH constants.
+        light: (9, 1) coefficients of `light.harmonics` for white light, or (9, 3) by channel.
         background: (3,) sRGB in [0, 1].
         gamma: () display exponent: 2.2 with linear light, 1 as DECA shades.
         size: pixels along an edge of the (square) image.
         supersample: rays along an edge of a pixel; 2 = four samples, averaged.
-        silhouette: add the surrogate gradient of `shade.move_silhouettes`; no value changes.
+        silhouette: add the surrogate gradient of `shading.move_silhouettes`; no value changes.
     """
 
     framing: Framing = dataclasses.field(default_factory=Framing)

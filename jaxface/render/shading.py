@@ -13,11 +13,9 @@ _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge
 
 @jax.custom_vjp
 def fetch(texture: Array, u: Array, v: Array) -> Array:
-    """Bilinear samples of a texture (H, W, C) at planes of coordinates, (..., C), clamped at the
-    border.
+    """Bilinear samples (..., C) of a texture (H, W, C) at coordinates, clamped at the border.
 
-    Texels are squares whose centres lie at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse
-    mode only.
+    Texels are centred at u = (column + .5) / W, v = 1 - (row + .5) / H. Reverse mode only.
 
     Args:
         u, v: planes of texture coordinates in [0, 1], v up.
@@ -57,10 +55,6 @@ def _texels(texture: Array, first: Array) -> tuple[Array, ...]:
     return tuple(rows[first + step] for step in _steps(texture))
 
 
-def _fetch_forward(texture: Array, u: Array, v: Array) -> tuple[Array, tuple[Array, Array, Array]]:
-    return fetch(texture, u, v), (texture, u, v)
-
-
 def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> tuple[Array, Array, Array]:
     texture, u, v = residuals
     height, width, channels = texture.shape
@@ -82,7 +76,7 @@ def _fetch_backward(residuals: tuple[Array, Array, Array], cotangent: Array) -> 
     return total.reshape(texture.shape), du, dv
 
 
-fetch.defvjp(_fetch_forward, _fetch_backward)
+fetch.defvjp(lambda *arguments: (fetch(*arguments), arguments), _fetch_backward)
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -93,12 +87,11 @@ def _dot(a: Array, b: Array) -> Array:
 
 @jax.custom_vjp
 def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array) -> Array:
-    """The same image, whose gradient also knows that edges of what hides something move.
+    """Return the image, with a gradient that knows that edges of what hides something move.
 
     Visibility is decided per pixel and has no gradient, so a lip that moves over the teeth seems to
     change nothing. Where two neighbouring pixels show different surfaces, a move of the nearer
-    one's boundary by dx repaints dx of a pixel with the difference of their colours; half of it is
-    given to either.
+    one's boundary by dx repaints dx of a pixel with their colours' difference, half for either.
 
     Args:
         colour: (H, W, 3) linear light.
@@ -109,12 +102,6 @@ def move_silhouettes(colour: Array, u: Array, v: Array, x: Array, y: Array, dept
     return colour
 
 
-def _silhouettes_forward(
-    colour: Array, u: Array, v: Array, x: Array, y: Array, depth: Array
-) -> tuple[Array, tuple[Array, ...]]:
-    return colour, (colour, u, v, depth)
-
-
 def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tuple[Array | None, ...]:
     _, u, v, depth = residuals
     active = jnp.any(cotangent != 0.0)
@@ -122,19 +109,16 @@ def _silhouettes_backward(residuals: tuple[Array, ...], cotangent: Array) -> tup
     return cotangent, jnp.zeros_like(u), jnp.zeros_like(v), dx, dy, jnp.zeros_like(depth)
 
 
-move_silhouettes.defvjp(_silhouettes_forward, _silhouettes_backward)
+move_silhouettes.defvjp(
+    lambda colour, u, v, x, y, depth: (colour, (colour, u, v, depth)), _silhouettes_backward
+)
 
 
 def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotangent: Array) -> Array:
     """The loss's slope in each pixel's position along one axis of the image."""
     count = depth.shape[axis]
-
-    def first(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 0, count - 1, axis=axis)
-
-    def second(values: Array) -> Array:
-        return jax.lax.slice_in_dim(values, 1, count, axis=axis)
-
+    first = partial(jax.lax.slice_in_dim, start_index=0, limit_index=count - 1, axis=axis)
+    second = partial(jax.lax.slice_in_dim, start_index=1, limit_index=count, axis=axis)
     jump = jnp.maximum(jnp.abs(first(u) - second(u)), jnp.abs(first(v) - second(v))) > _JUMP
     change = 0.5 * _dot(first(colour) - second(colour), first(cotangent) + second(cotangent))
     mine = first(depth) <= second(depth)
@@ -145,19 +129,18 @@ def _repaint(axis: int, colour: Array, u: Array, v: Array, depth: Array, cotange
     )
 
 
-def average(colour: Array, supersample: int) -> Array:
-    """Mean of supersample x supersample samples a pixel, (n H, n W, 3) -> (H, W, 3).
+def average(samples: Array, supersample: int) -> Array:
+    """Return the mean of supersample x supersample samples a pixel, (n H, n W, ...) -> (H, W, ...).
 
     Of linear light, before the display exponent: a pixel half covered by a bright surface sends
     half its light. The mean of display values would be darker, and every edge with it.
     """
     if supersample == 1:
-        return colour
-    height, width, channels = colour.shape
-    height, width = height // supersample, width // supersample
-    colour = colour.reshape(height, supersample, width, supersample, channels)
-    samples = [colour[:, row, :, column] for row in range(supersample) for column in range(supersample)]
-    return sum(samples[1:], start=samples[0]) / supersample**2  # a mean over two axes is six times as slow
+        return samples
+    height, width, *rest = samples.shape
+    blocks = samples.reshape(height // supersample, supersample, width // supersample, supersample, *rest)
+    each = [blocks[:, row, :, column] for row in range(supersample) for column in range(supersample)]
+    return sum(each[1:], start=each[0]) / supersample**2  # a mean over two axes is six times as slow
 
 
 def display(linear: Array, gamma: Array) -> Array:

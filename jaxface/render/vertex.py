@@ -3,16 +3,14 @@
     displace -> pose -> project -> area-weighted normals -> irradiance -> wrinkles
 
 All paths share these formulas: pictures one by one (`render.render`), LANES frames of one person
-(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in what
-comes before: `face.geometry` displaces and poses one head, `motion` all frames of an
-expression at once, a rig many heads. Vertices are planes, one array for each coordinate: (V,) of
-one face, or (V, LANES) of several, where a camera and light of each lane have an axis (LANES,) at
-their end.
+(`frame_batch`), LANES faces of a rendered data set (`data.rendered.rigs`). They differ in how they
+displace and pose. Vertices are planes, one array for each coordinate: (V,) of one face, or
+(V, LANES), where a camera and light of each lane have an axis (LANES,) at their end.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +21,8 @@ from jaxface.render.camera import Screen, inverse_distance, pixel_x, pixel_y
 from jaxface.render.indexing import fetch_rows
 from jaxface.render.light import irradiance_lanes
 from jaxface.render.scenes import Camera, Orthographic
+
+T = TypeVar("T")
 
 LANES = 16
 """Faces side by side: one cache line of float32."""
@@ -36,6 +36,18 @@ def each_axis(function: Callable[[int], Array]) -> Planes:
     return function(0), function(1), function(2)
 
 
+def in_lanes(tree: T) -> T:
+    """Return leaves (N, ...) as (N' / LANES, LANES, ...), with the last row repeated as needed."""
+
+    def fold(leaf: Array) -> Array:
+        if missing := -len(leaf) % LANES:
+            leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
+        # Not -1: a head may have no albedo coefficient.
+        return leaf.reshape(len(leaf) // LANES, LANES, *leaf.shape[1:])
+
+    return jax.tree.map(fold, tree)
+
+
 class VertexBuffers(NamedTuple):
     """What varies vertex by vertex on the way to the pixels; (V,) or (V, LANES) each.
 
@@ -43,8 +55,7 @@ class VertexBuffers(NamedTuple):
         x, y: pixels, as in `camera.Screen`.
         inverse_depth: larger is nearer, linear on the screen: 1 / distance of a perspective camera
             (0 for what lies behind the near plane), z of an orthographic one.
-        inverse_w: 1 / distance of a perspective camera; None for an orthographic one, where it is
-            1.
+        inverse_w: 1 / distance of a perspective camera; None = 1, for an orthographic one.
         light: what the vertex receives, in each channel of the light: one or three.
         wrinkle: how strongly the wrinkle map shows; None for a head without wrinkles.
     """
@@ -137,11 +148,9 @@ def triangle_normals(a: Planes, b: Planes, c: Planes) -> Planes:
 
 @jax.custom_vjp
 def vertex_normals(vertices: Array, faces: Array) -> Array:
-    """Return (V, 3) unit normals: the mean of the adjacent triangles' normals, weighted by their
-    area.
+    """Return (V, 3) unit normals: the area-weighted mean of the adjacent triangles' normals.
 
-    Reverse mode only: the gradient, written out, takes a third of the time of the derived one on
-    the CPU.
+    Reverse mode only: written out, the gradient takes a third of the derived one's time.
 
     Args:
         vertices: (V, 3).
@@ -188,9 +197,7 @@ vertex_normals.defvjp(_normals_forward, _normals_backward)
 
 
 def _corners(values: Array, faces: Array) -> tuple[Planes, Planes, Planes]:
-    """Values (V, 3) at the three corners of the triangles, (F,) each; fetched coordinate by
-    coordinate.
-    """
+    """Values (V, 3) at the three corners of the triangles, (F,) each, coordinate by coordinate."""
     return (
         each_axis(lambda axis: values[:, axis][faces[:, 0]]),
         each_axis(lambda axis: values[:, axis][faces[:, 1]]),
@@ -207,8 +214,7 @@ def _add_at_corners(vertices: Array, faces: Array, *rows: Array) -> Array:
 
 
 def gather_normal_sums(position: Planes, corners: Array, around: Array) -> Planes:
-    """Return sums of the adjacent triangles' normals at the vertices of LANES faces, (V, LANES)
-    each.
+    """Return sums of the adjacent triangles' normals of LANES faces, (V, LANES) each.
 
     Args:
         position: (V, LANES) each.

@@ -16,16 +16,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import SUFFIXES, Check
-from jaxface.data.readers.common import (
-    ImageList,
-    build_dataset,
-    check_option,
-    parse_code,
-    parse_number,
-    read_table,
-    require_folder,
-)
+from jaxface.data.readers import common
+from jaxface.data.sources import SUFFIXES, Check
 
 LABELS = ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger", "contempt")
 _OTHERS = ("none", "uncertain", "no face")
@@ -54,8 +46,8 @@ def read_affectnet7(root: Path, *, split: Literal["train", "val"] = "train", che
 
 
 def _read(root: Path, split: str, check: Check, labels: tuple[str, ...]) -> Dataset:
-    check_option("split", split, tuple(_TABLES))
-    images = ImageList()
+    common.check_option("split", split, tuple(_TABLES))
+    images = common.ImageList()
     table_folder = next(
         (p for p in (root / "Manually_Annotated_file_lists", root) if (p / _TABLES[split]).is_file()), None
     )
@@ -67,11 +59,11 @@ def _read(root: Path, split: str, check: Check, labels: tuple[str, ...]) -> Data
         raise DataError(
             f"{root} has neither {_FOLDERS[split]}/ nor {_TABLES[split]}: no {split} part of AffectNet"
         )
-    return build_dataset(f"affectnet{len(labels)}", root, images, check=check, labels=labels)
+    return common.build_dataset(f"affectnet{len(labels)}", root, images, check=check, labels=labels)
 
 
 def _add(
-    images: ImageList, labels: tuple[str, ...], label: int, name: str, box: tuple[float, ...] | None
+    images: common.ImageList, labels: tuple[str, ...], label: int, name: str, box: tuple[float, ...] | None
 ) -> None:
     if label < len(labels):
         images.add(name, {"label": label}, box)
@@ -79,9 +71,9 @@ def _add(
         images.leave_out(f"class {(*LABELS, *_OTHERS)[label]!r} is not used", name)
 
 
-def _arrays(root: Path, part: str, images: ImageList, labels: tuple[str, ...]) -> None:
-    image_folder = require_folder(root, part, "images", contents="AffectNet's images")
-    annotations = require_folder(root, part, "annotations", contents="AffectNet's annotations")
+def _arrays(root: Path, part: str, images: common.ImageList, labels: tuple[str, ...]) -> None:
+    image_folder = common.require_folder(root, part, "images", contents="AffectNet's images")
+    annotations = common.require_folder(root, part, "annotations", contents="AffectNet's annotations")
     for path in sorted(image_folder.iterdir(), key=lambda path: (len(path.stem), path.stem)):
         name = str(path.relative_to(root))
         if path.suffix.lower() not in SUFFIXES:
@@ -94,15 +86,15 @@ def _arrays(root: Path, part: str, images: ImageList, labels: tuple[str, ...]) -
             text = str(np.load(annotation, allow_pickle=False).item())
         except (OSError, EOFError, ValueError) as error:
             raise DataError(f"{annotation} is damaged: {error}") from None
-        _add(images, labels, parse_code(annotation, 1, text, (*LABELS, *_OTHERS)), name, None)
+        _add(images, labels, common.parse_code(annotation, 1, text, (*LABELS, *_OTHERS)), name, None)
 
 
-def _table(root: Path, path: Path, images: ImageList, labels: tuple[str, ...]) -> None:
+def _table(root: Path, path: Path, images: common.ImageList, labels: tuple[str, ...]) -> None:
     base = "Manually_Annotated_Images"
-    require_folder(root, base, contents="AffectNet's images")
+    common.require_folder(root, base, contents="AffectNet's images")
     for number, row in _rows(path):
-        label = parse_code(path, number, row["expression"], (*LABELS, *_OTHERS))
-        x, y, width, height = (parse_number(path, number, row[name]) for name in _COLUMNS[1:5])
+        label = common.parse_code(path, number, row["expression"], (*LABELS, *_OTHERS))
+        x, y, width, height = (common.parse_number(path, number, row[name]) for name in _COLUMNS[1:5])
         _add(images, labels, label, f"{base}/{row['subDirectory_filePath']}", (x, y, x + width, y + height))
 
 
@@ -111,4 +103,4 @@ def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:
     published_order = (*_COLUMNS[:5], "facial_landmarks", "expression", "valence", "arousal")
     with path.open(newline="", encoding="utf-8-sig") as file:
         first = next(csv.reader(file), [])
-    return read_table(path, _COLUMNS, None if "expression" in first else published_order)
+    return common.read_table(path, _COLUMNS, None if "expression" in first else published_order)

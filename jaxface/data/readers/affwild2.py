@@ -15,35 +15,26 @@ import numpy as np
 from jaxface.core.errors import DataError, LabelError
 from jaxface.core.types import expression_name
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
-from jaxface.data.readers.common import (
-    ImageList,
-    build_dataset,
-    check_option,
-    parse_code,
-    parse_number,
-    read_lines,
-    require_folder,
-)
+from jaxface.data.readers import common
+from jaxface.data.sources import Check
 
 _PARTS = {"train": "Train_Set", "val": "Validation_Set"}
 OTHER = "other"
 
 
 def read_affwild2(root: Path, *, split: Literal["train", "val"] = "train", check: Check = "quick") -> Dataset:
-    """Read frames with expressions. The class "other" is no expression of the vocabulary; `relabel`
-    drops it.
+    """Read frames with expressions, and the columns `identity` (the video) and `frame`.
 
-    The columns `identity` and `frame` are the numbers of video and frame.
+    The class "other" is no expression of the vocabulary; `relabel` drops it.
 
     Raises:
         DataError: a folder is missing, or a line is damaged.
         LabelError: a header with an unknown expression, or another header than the first video's.
     """
-    folder, images = _annotation_folder(root, "EXPR", split), ImageList()
+    folder, images = _annotation_folder(root, "EXPR", split), common.ImageList()
     labels: tuple[str, ...] = ()
     for video, path in enumerate(sorted(folder.glob("*.txt"))):
-        header, *rows = read_lines(path, "annotations of a video")
+        header, *rows = common.read_lines(path, "annotations of a video")
         names = tuple(_label(path, name) for name in header[1].split(","))
         if labels and names != labels:
             raise LabelError(f"{path} has the classes {', '.join(names)}, but other videos {', '.join(labels)}")
@@ -53,9 +44,9 @@ def read_affwild2(root: Path, *, split: Literal["train", "val"] = "train", check
             if text.strip() == "-1":
                 images.leave_out("not annotated", name)
             else:
-                label = parse_code(path, number, text, labels)
+                label = common.parse_code(path, number, text, labels)
                 images.add(name, {"label": label, "identity": video, "frame": frame})
-    return build_dataset("affwild2", root, images, check=check, labels=labels)
+    return common.build_dataset("affwild2", root, images, check=check, labels=labels)
 
 
 def read_affwild2_units(
@@ -66,27 +57,27 @@ def read_affwild2_units(
     Raises:
         DataError: a folder is missing, or a line or header is damaged.
     """
-    folder, images = _annotation_folder(root, "AU", split), ImageList()
+    folder, images = _annotation_folder(root, "AU", split), common.ImageList()
     units: tuple[int, ...] = ()
     for video, path in enumerate(sorted(folder.glob("*.txt"))):
-        header, *rows = read_lines(path, "annotations of a video")
+        header, *rows = common.read_lines(path, "annotations of a video")
         numbers = tuple(int(number) for number in re.findall(r"AU\s*(\d+)", header[1]))
         if not numbers or (units and numbers != units):
             raise DataError(f"{path} begins with {header[1]!r}, not with the action units of the other videos")
         units = numbers
         for frame, (number, text) in enumerate(rows, 1):
-            values = np.array([parse_number(path, number, each) for each in text.split(",")])
+            values = np.array([common.parse_number(path, number, each) for each in text.split(",")])
             if len(values) != len(units):
                 raise DataError(f"{path}, line {number}: {len(values)} values for {len(units)} action units")
             row = {"units": values == 1, "units_known": values >= 0, "identity": video, "frame": frame}
             images.add(_frame(root, path.stem, frame), row)
-    return build_dataset("affwild2-units", root, images, check=check, units=units)
+    return common.build_dataset("affwild2-units", root, images, check=check, units=units)
 
 
 def _annotation_folder(root: Path, task: str, split: str) -> Path:
-    check_option("split", split, tuple(_PARTS))
-    annotations = require_folder(root, "annotations", contents="Aff-Wild2's annotations")
-    require_folder(root, "cropped_aligned", contents="Aff-Wild2's cropped and aligned frames")
+    common.check_option("split", split, tuple(_PARTS))
+    annotations = common.require_folder(root, "annotations", contents="Aff-Wild2's annotations")
+    common.require_folder(root, "cropped_aligned", contents="Aff-Wild2's cropped and aligned frames")
     folders = [path for path in sorted(annotations.rglob(_PARTS[split])) if task in path.parent.name.split("_")]
     if not folders:
         raise DataError(f"no folder *{task}*/{_PARTS[split]} below {annotations}")

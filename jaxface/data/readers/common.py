@@ -9,10 +9,8 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import DataError, LabelError, suggestion
-from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check, find_fault
-from jaxface.data.read_report import ReadReport, group_by_reason
-from jaxface.data.sources import FileSource
+from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
+from jaxface.data.sources import ArraySource, Check, FileSource, ImageSource, find_fault
 
 
 @dataclass
@@ -23,12 +21,14 @@ class ImageList:
         names: of the images, relative to the root.
         rows: columns of every image.
         boxes: left, top, right, bottom of every image; [] = whole images.
+        pixels: (H, W, C) uint8 of every image that is no file; [] = files.
         left_out: (reason, name) of the images that are not used.
     """
 
     names: list[str] = field(default_factory=list)
     rows: list[Mapping[str, Any]] = field(default_factory=list)
     boxes: list[Sequence[float]] = field(default_factory=list)
+    pixels: list[np.ndarray] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, name: str, row: Mapping[str, Any], box: Sequence[float] | None = None) -> None:
@@ -43,7 +43,10 @@ class ImageList:
         self.left_out.append((reason, name))
 
 
-_TYPES = {"label": np.int32, "identity": np.int32, "sex": np.int32, "frame": np.int32, "units": np.float32}
+_TYPES: dict[str, type[np.number]] = {
+    **dict.fromkeys(("label", "identity", "sex", "frame"), np.int32),
+    **dict.fromkeys(("units", "votes"), np.float32),
+}
 
 
 def build_dataset(
@@ -56,14 +59,14 @@ def build_dataset(
     units: tuple[int, ...] = (),
     notes: Iterable[str] = (),
 ) -> Dataset:
-    """Build the data set of listed images; missing and damaged files are left out and reported.
+    """Build the data set of listed images, without missing and damaged files, which are reported.
 
     Raises:
         DataError: no image remains.
     """
     readable, faults = [], list(images.left_out)
     for index, image in enumerate(images.names):
-        fault = find_fault(root / image, check)
+        fault = None if images.pixels else find_fault(root / image, check)
         if fault is None:
             readable.append(index)
         else:
@@ -76,16 +79,14 @@ def build_dataset(
         for key in images.rows[readable[0]]
     }
     boxes = np.asarray([images.boxes[i] for i in readable], np.float32) if images.boxes else None
-    source = FileSource(root, np.asarray([images.names[i] for i in readable]), boxes)
+    source: ImageSource = FileSource(root, np.asarray([images.names[i] for i in readable]), boxes)
+    if images.pixels:
+        source = ArraySource(np.stack(images.pixels))
     return Dataset(name, source, columns, labels, units, report)
 
 
 def require_folder(root: Path, *parts: str, contents: str) -> Path:
-    """Return the path of a folder that must exist.
-
-    Raises:
-        DataError: it does not; the message names its contents.
-    """
+    """Return the path of a folder; a DataError names its contents if it does not exist."""
     path = root.joinpath(*parts)
     if not path.is_dir():
         raise DataError(f"no folder {path} ({contents})")
@@ -142,22 +143,14 @@ def read_table(
 
 
 def check_cells(path: Path, number: int, cells: list[str], count: int) -> list[str]:
-    """Return the cells of line `number`, after checking how many they are.
-
-    Raises:
-        DataError: not `count` cells.
-    """
+    """Return the cells of line `number`; DataError if they are not `count`."""
     if len(cells) != count:
         raise DataError(f"{path}, line {number}: {len(cells)} fields, not {count}")
     return cells
 
 
 def parse_number(path: Path, number: int, text: str) -> float:
-    """Return the number in a cell of line `number`.
-
-    Raises:
-        DataError: the cell holds no number.
-    """
+    """Return the number in a cell of line `number`; DataError if it holds none."""
     try:
         return float(text)
     except ValueError:
@@ -165,13 +158,10 @@ def parse_number(path: Path, number: int, text: str) -> float:
 
 
 def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
-    """Return the index in `labels` of a code on line `number`.
+    """Return the index in `labels` of a code on line `number`; LabelError if no label has it.
 
     Args:
         first: the code of the first label.
-
-    Raises:
-        LabelError: no label has this code.
     """
     last = first + len(labels) - 1
     try:
@@ -184,10 +174,6 @@ def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first:
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:
-    """Check that an option has one of its values.
-
-    Raises:
-        DataError: it has another value.
-    """
+    """Check that an option has one of its values; DataError if not."""
     if value not in choices:
         raise DataError(f"{name} = {value!r}{suggestion(str(value), choices)}")

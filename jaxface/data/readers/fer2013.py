@@ -7,21 +7,20 @@ fear, happiness, sadness, surprise, neutral. FER+: `fer2013new.csv`, row by row 
 with the columns Usage, "Image name" and ten annotators' votes."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxface.core.errors import DataError
+from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import Check
-from jaxface.data.read_report import ReadReport, group_by_reason
-from jaxface.data.readers.common import check_option, parse_code, parse_number, read_table
-from jaxface.data.readers.folder import read_folder
-from jaxface.data.sources import ArraySource
+from jaxface.data.readers import common
+from jaxface.data.readers.photographs import read_folder
+from jaxface.data.sources import Check
 
-LABELS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+LABELS = (*BASE_EXPRESSIONS, "neutral")
 CLASSES = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt")
 _NO_FACE = ("unknown", "NF")
 _TABLES = ("fer2013.csv", "icml_face_data.csv")
@@ -43,24 +42,19 @@ def read_fer2013(root: Path, *, split: Split = "train", check: Check = "quick") 
         DataError: neither layout is there, or a row is damaged.
         LabelError: a code outside 0 to 6.
     """
-    check_option("split", split, tuple(_USAGE))
+    common.check_option("split", split, tuple(_USAGE))
     path = next((root / name for name in _TABLES if (root / name).is_file()), None)
     if path is None:
         if not (root / split).is_dir():
             raise DataError(f"{root} has neither {' nor '.join(_TABLES)} nor a folder {split}/: no FER2013")
         dataset = read_folder(root, split=split, check=check)
         return dataclasses.replace(dataset.relabel(LABELS), name="fer2013")
-    images, labels, faults = [], [], []
-    for number, usage, text, image in _rows(path):
-        if usage != _USAGE[split]:
-            continue
-        label = parse_code(path, number, text, LABELS)
-        if image is None:
-            faults.append((f"not {_EDGE} x {_EDGE} grey values", f"line {number}"))
-        else:
-            images.append(image)
-            labels.append(label)
-    return _dataset("fer2013", path, images, {"label": np.array(labels, np.int32)}, LABELS, faults)
+    images = common.ImageList()
+    for number, usage, text, pixels in _rows(path):
+        if usage == _USAGE[split]:
+            row = {"label": common.parse_code(path, number, text, LABELS)}
+            _add(images, f"line {number}", row, pixels)
+    return common.build_dataset("fer2013", path, images, check=check, labels=LABELS)
 
 
 def read_ferplus(root: Path, *, split: Split = "train", check: Check = "quick") -> Dataset:
@@ -72,67 +66,53 @@ def read_ferplus(root: Path, *, split: Split = "train", check: Check = "quick") 
 
     Args:
         root: the folder with `fer2013.csv` and `fer2013new.csv`.
-        check: unused, because there are no image files.
 
     Raises:
         DataError: a file is missing, the tables differ in length, or a row is damaged.
     """
-    check_option("split", split, tuple(_USAGE))
+    common.check_option("split", split, tuple(_USAGE))
     path = next((root / name for name in _TABLES if (root / name).is_file()), root / _TABLES[0])
-    votes = list(read_table(root / "fer2013new.csv", ("Usage", *CLASSES, *_NO_FACE)))
-    images, labels, fractions, faults = [], [], [], []
-    rows = 0
-    for rows, (number, _, _, image) in enumerate(_rows(path), 1):
+    columns = (*CLASSES, *_NO_FACE)
+    votes = list(common.read_table(root / "fer2013new.csv", ("Usage", *columns)))
+    images, rows = common.ImageList(), 0
+    for rows, (number, _, _, pixels) in enumerate(_rows(path), 1):
         if rows > len(votes):
             continue
         line, row = votes[rows - 1]
         if row["Usage"].strip() != _USAGE[split]:
             continue
         name = row.get("Image name") or f"line {line}"
-        counts = np.array(
-            [parse_number(root / "fer2013new.csv", line, row[each]) for each in (*CLASSES, *_NO_FACE)]
-        )
-        counts = np.where(counts > 1, counts, 0)
+        votes_of = [common.parse_number(root / "fer2013new.csv", line, row[each]) for each in columns]
+        counts = np.where(np.array(votes_of) > 1, votes_of, 0)
         winner = int(counts.argmax())
-        if image is None:
-            faults.append((f"not {_EDGE} x {_EDGE} grey values", f"line {number}"))
-        elif winner >= len(CLASSES):
-            faults.append((f"{_NO_FACE[winner - len(CLASSES)]!r} wins", name))
-        elif (counts == counts[winner]).sum() > 1:
-            faults.append(("no clear winner", name))
+        if pixels is not None and winner >= len(CLASSES):
+            images.leave_out(f"{_NO_FACE[winner - len(CLASSES)]!r} wins", name)
+        elif pixels is not None and (counts == counts[winner]).sum() > 1:
+            images.leave_out("no clear winner", name)
         else:
-            images.append(image)
-            labels.append(winner)
-            fractions.append(counts[: len(CLASSES)] / counts[: len(CLASSES)].sum())
+            fractions = counts[: len(CLASSES)] / max(counts[: len(CLASSES)].sum(), 1)
+            _add(images, f"line {number}", {"label": winner, "votes": fractions}, pixels)
     if rows != len(votes):
         raise DataError(
             f"{path} has {rows} images and fer2013new.csv {len(votes)} rows; they must match row by row"
         )
-    columns = {"label": np.array(labels, np.int32), "votes": np.array(fractions, np.float32)}
-    return _dataset("ferplus", path, images, columns, CLASSES, faults)
+    return common.build_dataset("ferplus", path, images, check=check, labels=CLASSES)
+
+
+def _add(images: common.ImageList, name: str, row: Mapping[str, Any], pixels: np.ndarray | None) -> None:
+    if pixels is None:
+        images.leave_out(f"not {_EDGE} x {_EDGE} grey values", name)
+    else:
+        images.add(name, row)
+        images.pixels.append(pixels)
 
 
 def _rows(path: Path) -> Iterator[tuple[int, str, str, np.ndarray | None]]:
-    """Yield line, usage, code and image (48, 48, 1) of each row; None as image where its pixels are
-    damaged."""
-    for number, row in read_table(path, ("emotion", "pixels", "Usage")):
+    """Yield line, usage, code and image (48, 48, 1) of each row; None for damaged pixels."""
+    for number, row in common.read_table(path, ("emotion", "pixels", "Usage")):
         try:
             pixels = np.array(row["pixels"].split(), np.uint8)
             image = pixels.reshape(_EDGE, _EDGE, 1)
         except (ValueError, OverflowError):
             image = None
         yield number, row["Usage"].strip(), row["emotion"], image
-
-
-def _dataset(
-    name: str,
-    path: Path,
-    images: list[np.ndarray],
-    columns: dict[str, np.ndarray],
-    labels: tuple[str, ...],
-    faults: list[tuple[str, str]],
-) -> Dataset:
-    report = ReadReport(len(images), group_by_reason(faults))
-    if not images:
-        raise DataError(f"{name}: no image of {path} can be used. {report}".replace("\n", "; "))
-    return Dataset(name, ArraySource(np.stack(images)), columns, labels, (), report)

@@ -1,5 +1,4 @@
-"""Video frames of known subjects with action units: BP4D, DISFA, GFT; and EmotioNet's single
-images.
+"""Video frames of known subjects with action units: BP4D, DISFA, GFT; and EmotioNet's images.
 
 The layouts are from memory, unverified against the publishers' files. Where the publishers give
 videos, the functions say where their frames must be.
@@ -17,17 +16,8 @@ import numpy as np
 
 from jaxface.core.errors import DataError
 from jaxface.data.dataset import Dataset
-from jaxface.data.image_io import SUFFIXES, Check
-from jaxface.data.readers.common import (
-    ImageList,
-    build_dataset,
-    check_cells,
-    check_option,
-    parse_number,
-    read_lines,
-    read_table,
-    require_folder,
-)
+from jaxface.data.readers import common
+from jaxface.data.sources import SUFFIXES, Check
 
 BP4D_UNITS = (1, 2, 4, 6, 7, 10, 12, 14, 15, 17, 23, 24)
 DISFA_UNITS = (1, 2, 4, 6, 9, 12, 25, 26)
@@ -51,8 +41,7 @@ def read_bp4d(
 ) -> Dataset:
     """Read BP4D (Zhang et al. 2014): tables `AUCoding/F001_T1.csv` (or in `AUCoding/AU_OCC`), whose
     first line holds a cell for the frame and then the numbers of action units, with 0, 1 and 9 =
-    unknown; frames in `Sequences/F001/T1/0001.jpg` (or `2D+3D/...`), whose file names are the
-    frames' numbers.
+    unknown; frames, named by their numbers, in `Sequences/F001/T1/0001.jpg` (or `2D+3D/...`).
 
     Args:
         split: of the subject-exclusive fold `fold` (1 to 3).
@@ -66,7 +55,7 @@ def read_bp4d(
     base = next((base for base in ("Sequences", "2D+3D") if (root / base).is_dir()), None)
     if base is None:
         raise DataError(f"no folder {root / 'Sequences'} (BP4D's frames, such as Sequences/F001/T1/0001.jpg)")
-    subjects, images = fold_subjects("bp4d", split, fold), ImageList()
+    subjects, images = fold_subjects("bp4d", split, fold), common.ImageList()
     tables = [path for path in sorted(folder.glob("*.csv")) if path.stem.split("_")[0] in subjects]
     people = sorted({path.stem.split("_")[0] for path in tables})
     for path in tables:
@@ -96,19 +85,19 @@ def read_disfa(
     Raises:
         DataError: a folder, file, fold or unit is missing, or a line is damaged.
     """
-    labels = require_folder(root, "ActionUnit_Labels", contents="DISFA's intensities")
-    require_folder(root, "Images", contents="frames of DISFA's videos, Images/SN001/1.jpg")
-    subjects, images = fold_subjects("disfa", split, fold), ImageList()
+    labels = common.require_folder(root, "ActionUnit_Labels", contents="DISFA's intensities")
+    common.require_folder(root, "Images", contents="frames of DISFA's videos, Images/SN001/1.jpg")
+    subjects, images = fold_subjects("disfa", split, fold), common.ImageList()
     people = sorted(path.name for path in labels.iterdir() if path.is_dir() and path.name in subjects)
     sexes = sexes_of(root, people)
     for identity, subject in enumerate(people):
         intensity: dict[int, dict[int, float]] = {}
         for unit in units:
             path = labels / subject / f"{subject}_au{unit}.txt"
-            for number, line in read_lines(path, f"the intensities of action unit {unit}"):
-                key, value = check_cells(path, number, line.replace(",", " ").split(), 2)
-                intensity.setdefault(int(parse_number(path, number, key)), {})[unit] = parse_number(
-                    path, number, value
+            for number, line in common.read_lines(path, f"the intensities of action unit {unit}"):
+                key, value = common.check_cells(path, number, line.replace(",", " ").split(), 2)
+                intensity.setdefault(int(common.parse_number(path, number, key)), {})[unit] = (
+                    common.parse_number(path, number, value)
                 )
         files = _files_by_frame(root, f"Images/{subject}")
         for frame, values in sorted(intensity.items()):
@@ -141,12 +130,13 @@ def read_gft(
     Raises:
         DataError: a folder, partition or unit is missing, or a line is damaged.
     """
-    check_option("split", split, ("all", "train", "val", "test"))
-    folder = require_folder(root, "AUcoding", contents="GFT's action units")
-    tables, images = sorted(folder.glob("*.csv")), ImageList()
+    common.check_option("split", split, ("all", "train", "val", "test"))
+    folder = common.require_folder(root, "AUcoding", contents="GFT's action units")
+    tables, images = sorted(folder.glob("*.csv")), common.ImageList()
     if split != "all":
         subjects = {
-            line.strip() for _, line in read_lines(root / f"{split}.txt", f"the subjects of GFT's {split} part")
+            line.strip()
+            for _, line in common.read_lines(root / f"{split}.txt", f"the subjects of GFT's {split} part")
         }
         tables = [path for path in tables if path.stem in subjects]
     people = [path.stem for path in tables]
@@ -167,20 +157,16 @@ def read_emotionet(root: Path, *, units: tuple[int, ...] = EMOTIONET_UNITS, chec
     tables = sorted(root.glob("*.csv"))
     if len(tables) != 1:
         raise DataError(f"{root} has {len(tables)} tables *.csv; EmotioNet has one")
-    require_folder(root, "images", contents="EmotioNet's images")
-    images = ImageList()
+    common.require_folder(root, "images", contents="EmotioNet's images")
+    images = common.ImageList()
     for _, key, row in _read_codes(tables[0], units):
         images.add(f"images/{key.rstrip('/').rpartition('/')[2]}", row)
-    return build_dataset("emotionet", root, images, check=check, units=units)
+    return common.build_dataset("emotionet", root, images, check=check, units=units)
 
 
 def fold_subjects(name: str, split: str, fold: int) -> set[str]:
-    """Return the subjects of a split of a fold; "all" = all of them.
-
-    Raises:
-        DataError: a fold other than 1, 2 or 3, or an unknown split.
-    """
-    check_option("split", split, ("all", "train", "test"))
+    """Return the subjects of a split ("all" = all of them) of fold 1, 2 or 3; else a DataError."""
+    common.check_option("split", split, ("all", "train", "test"))
     if fold not in (1, 2, 3):
         raise DataError(f"fold = {fold}: must be 1, 2 or 3")
     parts = tomllib.loads(files("jaxface.data.readers").joinpath("folds.toml").read_text("utf-8"))[name]
@@ -194,8 +180,7 @@ def fold_subjects(name: str, split: str, fold: int) -> set[str]:
 
 
 def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
-    """Return the sex of each subject by the table `sex.csv`, 0 female and 1 male; -1 for all if
-    there is no table.
+    """Return each subject's sex by the table `sex.csv`, 0 female and 1 male; -1 without a table.
 
     Raises:
         DataError: a subject is missing in the table, or a word in it is neither.
@@ -204,7 +189,7 @@ def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
     if not path.is_file():
         return [-1] * len(people)
     sex_of = {}
-    for number, row in read_table(path, ("subject", "sex")):
+    for number, row in common.read_table(path, ("subject", "sex")):
         word = row["sex"].strip().lower()
         if word not in _SEX:
             raise DataError(f"{path}, line {number}: sex {row['sex']!r}, not female or male")
@@ -216,15 +201,22 @@ def sexes_of(root: Path, people: Sequence[str]) -> list[int]:
 
 
 def _add_frames(
-    root: Path, base: str, path: Path, units: tuple[int, ...], shared: Mapping[str, Any], images: ImageList
+    root: Path,
+    base: str,
+    path: Path,
+    units: tuple[int, ...],
+    shared: Mapping[str, Any],
+    images: common.ImageList,
 ) -> None:
     files = _files_by_frame(root, base)
     for number, key, row in _read_codes(path, units):
-        frame = int(parse_number(path, number, key))
+        frame = int(common.parse_number(path, number, key))
         _add(images, files, base, frame, {**row, **shared, "frame": frame})
 
 
-def _add(images: ImageList, files: Mapping[int, str], base: str, frame: int, row: Mapping[str, Any]) -> None:
+def _add(
+    images: common.ImageList, files: Mapping[int, str], base: str, frame: int, row: Mapping[str, Any]
+) -> None:
     if frame in files:
         images.add(f"{base}/{files[frame]}", row)
     else:
@@ -232,8 +224,7 @@ def _add(images: ImageList, files: Mapping[int, str], base: str, frame: int, row
 
 
 def _read_codes(path: Path, units: tuple[int, ...]) -> list[tuple[int, str, dict[str, np.ndarray]]]:
-    """Line, first cell, and the columns `units` and `units_known` of every row of a table of
-    codes."""
+    """Line, first cell, and the columns `units` and `units_known` of every row of a table."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             header, *rows = [row for row in csv.reader(file) if row]
@@ -248,15 +239,15 @@ def _read_codes(path: Path, units: tuple[int, ...]) -> list[tuple[int, str, dict
         raise DataError(f"{path} has no column of action unit {missing[0]}; it has {sorted(column_of)}")
     codes = []
     for line, row in enumerate(rows, 2):
-        cells = check_cells(path, line, row, len(header))
-        values = np.array([parse_number(path, line, cells[column_of[unit]]) for unit in units])
+        cells = common.check_cells(path, line, row, len(header))
+        values = np.array([common.parse_number(path, line, cells[column_of[unit]]) for unit in units])
         codes.append((line, cells[0], {"units": values == 1, "units_known": (values == 0) | (values == 1)}))
     return codes
 
 
 def _files_by_frame(root: Path, base: str) -> dict[int, str]:
     """File names of the images in a folder, by the number that their names end with."""
-    folder = require_folder(root, *base.split("/"), contents="the frames of a video")
+    folder = common.require_folder(root, *base.split("/"), contents="the frames of a video")
     out = {}
     for path in folder.iterdir():
         digits = re.search(r"(\d+)$", path.stem)
@@ -266,7 +257,7 @@ def _files_by_frame(root: Path, base: str) -> dict[int, str]:
 
 
 def _build_subjects(
-    name: str, root: Path, images: ImageList, check: Check, units: tuple[int, ...], people: Sequence[str]
+    name: str, root: Path, images: common.ImageList, check: Check, units: tuple[int, ...], people: Sequence[str]
 ) -> Dataset:
     notes = [f"identities in order: {', '.join(people)}"]
-    return build_dataset(name, root, images, check=check, units=units, notes=notes)
+    return common.build_dataset(name, root, images, check=check, units=units, notes=notes)

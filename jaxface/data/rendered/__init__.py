@@ -9,11 +9,12 @@ from jaxface.data.rendered.assets import SceneAssets, build_assets
 from jaxface.data.rendered.causal_world import CausalWorld, load_world
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe, recipe_names
 from jaxface.data.rendered.example import Example, Sampler, columns, sample_example
-from jaxface.data.rendered.faces import Face, sample_face
 from jaxface.data.rendered.labels import (
+    Face,
     Labels,
     intensities,
     labels_of,
+    sample_face,
     sample_identity,
     sample_labels,
     sample_units,

@@ -1,6 +1,7 @@
-"""What all images of a recipe share: the head, reduced to their size, and the meaning of its
-units."""
+"""What all images of a recipe share: the head, and the meaning of its units."""
 
+import dataclasses
+import math
 import tomllib
 from importlib.resources import files
 from pathlib import Path
@@ -15,11 +16,11 @@ from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.data.rendered.causal_world import Mechanism, build_mechanism, load_world
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
-from jaxface.data.rendered.downsampling import downsample_head
 from jaxface.data.rendered.rigs import Rig, rig
 from jaxface.face.requirements import require_eyes, require_units
 
 _NOISE = 256  # pixels along an edge of the bank from which sensor noise is cut
+_TEXELS = 2  # per pixel, along an edge of the texture, of which the face takes about half
 _SEXES = {"female": 0, "male": 1}
 
 
@@ -39,15 +40,13 @@ class SceneAssets:
         exclusive: (X, A) groups of action units, at most one of which is drawn.
         unit_indices: (U,) int32 index in A of each of the recipe's action units.
         prototypes: (P, N) activations.
-        of_class: (C, P) bool, whether a prototype shows a class; a class without any is the neutral
-            face.
+        of_class: (C, P) bool, whether a prototype shows a class; a class without any is neutral.
         class_weights: (C,) that sum to one; C = 1 where the recipe has no expressions.
         rest_units: (N,) 1 for units that a face at rest may show.
         group_weights: (G,) of the groups that the recipe draws from; 0 for the others.
         group_sex: (G,) int32, 0 female, 1 male, -1 where the head has no sexes.
         noise: (3, _NOISE, _NOISE) normal numbers.
         mechanism: of the recipe's causal world; None without one.
-        recipe: the recipe itself.
         action_units: A numbers.
     """
 
@@ -78,8 +77,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         head: instead of the recipe's; its expression coefficients must be facial units.
 
     Raises:
-        ConfigError: a head without facial units, or a class, action unit, sex, skin tone or
-            landmarks that it lacks.
+        ConfigError: a head without units, or a class, unit, sex, skin tone or landmarks it lacks.
     """
     recipe = recipe if isinstance(recipe, RenderedDatasetConfig) else load_recipe(recipe)
     if head is None:
@@ -88,9 +86,15 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
     require_eyes(head)
     if recipe.landmarks:
         face.landmarks(head)  # raises here, before any rendering, if the head has none
-    head = downsample_head(head, recipe)
+    head = _downsample(head, recipe.size)
     space = head.expressions
     units = tuple(sorted({number for numbers in space.action_units for number in numbers}))
+    for number in recipe.units.numbers:
+        if number not in units:
+            raise ConfigError(
+                f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
+                f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
+            )
     of_class, class_weights = _classes(recipe, head)
     group_weights, group_sex = _groups(recipe, head)
     membership = np.array(
@@ -107,9 +111,7 @@ def build_assets(recipe: RenderedDatasetConfig | str | Path, head: face.FaceMode
         ),
         unit_membership=jnp.asarray(membership),
         exclusive=jnp.asarray(exclusive),
-        unit_indices=jnp.asarray(
-            [_unit_index(recipe, head, number, units) for number in recipe.units.numbers], jnp.int32
-        ),
+        unit_indices=jnp.asarray([units.index(number) for number in recipe.units.numbers], jnp.int32),
         prototypes=space.prototypes,
         of_class=of_class,
         class_weights=class_weights,
@@ -133,22 +135,10 @@ def _load_head(recipe: RenderedDatasetConfig) -> face.FaceModel:
         ) from None
 
 
-def _unit_index(
-    recipe: RenderedDatasetConfig, head: face.FaceModel, number: int, units: tuple[int, ...]
-) -> int:
-    if number not in units:
-        raise ConfigError(
-            f"recipe {recipe.name}: head {head.name!r} has no action unit {number} (it has: "
-            f"{', '.join(map(str, units)) or 'none'}); choose others by units.numbers"
-        )
-    return units.index(number)
-
-
 def _unit_visibility(
     membership: np.ndarray, units: tuple[int, ...], unit_names: tuple[str, ...], parts_lips: list[dict]
 ) -> np.ndarray:
-    """(A, N): a facial unit shows the action units that it is a member of, and some also part the
-    lips (AU 25)."""
+    """(A, N): facial units show the action units they make; some also part the lips (AU 25)."""
     visibility = membership.copy()
     for entry in parts_lips:
         if entry["unit"] in unit_names and 25 in units:
@@ -205,3 +195,30 @@ def _groups(recipe: RenderedDatasetConfig, head: face.FaceModel) -> tuple[Array,
         )
     weights = head.population.weights * jnp.asarray(mask)
     return weights / weights.sum(), jnp.asarray(sexes, jnp.int32)
+
+
+def _downsample(head: face.FaceModel, size: int) -> face.FaceModel:
+    """The head with no more texels than images of `size` pixels show: each person's are painted."""
+    height, width = head.appearance.mean.shape[:2]  # an atlas of several parts is wider than high
+    shorter, common, factor = min(height, width), math.gcd(height, width), 1
+    while shorter // (2 * factor) >= _TEXELS * size and common % (2 * factor) == 0:
+        factor *= 2
+    if factor == 1:
+        return head
+
+    def mean(plane: Array, first: int = 0) -> Array:
+        """Average over blocks of the axes `first` and `first + 1`."""
+        shape = plane.shape
+        blocks = (shape[first] // factor, factor, shape[first + 1] // factor, factor)
+        plane = plane.reshape(*shape[:first], *blocks, *shape[first + 2 :])
+        return jnp.mean(plane, axis=(first + 1, first + 3))
+
+    look = head.appearance
+    look = dataclasses.replace(
+        look,
+        mean=mean(look.mean),
+        basis=mean(look.basis),
+        masks=mean(look.masks, 1),
+        wrinkle_map=mean(look.wrinkle_map),
+    )
+    return dataclasses.replace(head, appearance=look)

@@ -1,16 +1,13 @@
-"""A causal world with known truth: action units that cause and inhibit each other, and expressions
-by a rule.
+"""A causal world with known truth: action units that cause and inhibit each other, and a rule.
 
-Unit j is present where its log-odds, moved by its causes that are present, pass logistic noise:
+Unit j is present where its log-odds, moved by its present causes, pass logistic noise of scale s:
 
-    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic, s the
-    noise's scale.
+    A_j = [ s logit(base_j) + sum_i strength_ij A_i + s L_j > 0 ],   L_j standard logistic
 """
 
 import itertools
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
 
@@ -18,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.checks import Gt, Interval, OneOf, check, require
-from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import EXPRESSIONS, Array
+from jaxface.data.rendered.config import load_shipped
 
 NEUTRAL = "neutral"
 RULED = tuple(name for name in EXPRESSIONS if name != NEUTRAL)
@@ -30,30 +27,25 @@ RULED = tuple(name for name in EXPRESSIONS if name != NEUTRAL)
 
 @dataclass(frozen=True)
 class CausalWorld:
-    """A signed structural model of action units, and a rule of expressions. One TOML file each."""
+    """A signed structural model of action units, and a rule of expressions. One TOML file each.
+
+    Attributes:
+        units: numbers of the action units.
+        base: how often each unit is present while none of its causes is.
+        edges: cause, effect, and how far it moves the effect's log-odds (below 0: inhibits).
+        expressions: names. "neutral" is what remains and has no rule.
+        rule: expression, unit, and weight of the unit's presence. The largest sum gives the label.
+        threshold: a face is neutral unless the largest sum passes this.
+        noise: scale of the logistic noise.
+    """
 
     units: tuple[int, ...]
-    """Numbers of the action units."""
-
     base: tuple[Annotated[float, Interval(gt=0, lt=1)], ...]
-    """How often each unit is present while none of its causes is."""
-
     edges: tuple[tuple[int, int, float], ...]
-    """Cause, effect, and how far the cause moves the effect's log-odds; below 0 it inhibits. No
-    cycles."""
-
     expressions: tuple[Annotated[str, OneOf(RULED)], ...]
-    """Names. "neutral" is what remains and has no rule."""
-
     rule: tuple[tuple[str, int, float], ...]
-    """Expression, unit, and weight of the unit's presence. The label is the expression with the
-    largest sum."""
-
     threshold: float
-    """A face is neutral unless the largest sum passes this."""
-
     noise: Annotated[float, Gt(0)] = 1.0
-    """Scale of the logistic noise."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -78,11 +70,7 @@ class CausalWorld:
         self.order()
 
     def order(self) -> tuple[int, ...]:
-        """Return the indices of the units, causes before effects.
-
-        Raises:
-            ConfigError: the edges have a cycle.
-        """
+        """Return the units' indices, causes before effects; ConfigError if there is a cycle."""
         sorter = TopologicalSorter(dict.fromkeys(range(len(self.units)), ()))
         for cause, effect, _ in self.edges:
             sorter.add(self.units.index(effect), self.units.index(cause))
@@ -118,22 +106,11 @@ def load_world(name: str | Path) -> CausalWorld:
     Raises:
         ConfigError: no such world or file, or one that does not describe a world.
     """
-    if Path(name).suffix == ".toml":
-        return load_toml(CausalWorld, name)
-    folder = files("jaxface.data.rendered").joinpath("worlds")
-    names = sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
-    if str(name) not in names:
-        raise ConfigError(f"no world {str(name)!r}{suggestion(str(name), names)}, or give a .toml file")
-    with as_file(folder.joinpath(f"{name}.toml")) as path:
-        return load_toml(CausalWorld, path)
+    return load_shipped(CausalWorld, "world", name)
 
 
 def build_mechanism(world: CausalWorld, labels: tuple[str, ...]) -> Mechanism:
-    """Return a world's arrays, with one class for each of `labels`, in their order.
-
-    Raises:
-        ConfigError: labels are not the world's expressions and "neutral".
-    """
+    """Return a world's arrays, a class for each of `labels`; ConfigError if it lacks one."""
     if sorted(labels) != sorted((*world.expressions, NEUTRAL)):
         raise ConfigError(f"labels = {list(labels)}: must be the world's, {[*world.expressions, NEUTRAL]}")
     constant = [world.threshold if label == NEUTRAL else 0.0 for label in labels]
@@ -178,8 +155,7 @@ def edge_strengths(world: CausalWorld) -> np.ndarray:
 
 
 def rule_weights(world: CausalWorld, labels: tuple[str, ...]) -> np.ndarray:
-    """Return (U, C) weights of the rule, from the unit of a row to the class of a column; 0 = no
-    rule."""
+    """Return (U, C) weights of the rule, from the unit of a row to the class of a column."""
     matrix = np.zeros((len(world.units), len(labels)))
     for name, unit, weight in world.rule:
         matrix[world.units.index(unit), labels.index(name)] = weight

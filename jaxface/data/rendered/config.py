@@ -6,13 +6,16 @@ A pair of numbers holds the ends of a uniform distribution, unless said otherwis
 import dataclasses
 from dataclasses import dataclass, field
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.core.types import EXPRESSIONS, Array, expression_names
+
+T = TypeVar("T")
 
 Range = tuple[float, float]
 """From low to high."""
@@ -25,49 +28,42 @@ Probability = Annotated[float, Interval(ge=0, le=1)]
 class _Table:
     """A table of a recipe, which checks its fields. `table` is its name in the TOML file."""
 
-    table: ClassVar[str] = ""
+    table: ClassVar[str]
+
+    def __init_subclass__(cls, table: str) -> None:
+        cls.table = table
 
     def __post_init__(self) -> None:
         check(self, self.table)
-        for name, value in _ranges(self):
-            require(value[0] <= value[1], f"{self.table}.{name}", list(value), "a range from low to high")
-
-
-def _ranges(table: object) -> list[tuple[str, Range]]:
-    fields = dataclasses.fields(table)  # type: ignore[arg-type]
-    return [(each.name, getattr(table, each.name)) for each in fields if each.type is Range]
+        for each in dataclasses.fields(self):  # type: ignore[arg-type]
+            if each.type is Range:
+                low, high = getattr(self, each.name)
+                require(low <= high, f"{self.table}.{each.name}", [low, high], "a range from low to high")
 
 
 @dataclass(frozen=True)
-class PeopleConfig(_Table):
-    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe with the same
-    seed."""
+class PeopleConfig(_Table, table="people"):
+    """Who is drawn. Person k is a pure function of `seed` and k, in every recipe.
 
-    table: ClassVar[str] = "people"
+    Attributes:
+        identities: number of people, each drawn equally often; 0 = a new one in every image.
+        first: number of the first person. Recipes with disjoint ranges share no person.
+        seed: of the people.
+        sex: groups of the head's population to draw from.
+        skin_tones: of the head's population, such as "light"; none = all, by their weights.
+        style: how differently people use a facial unit: deviation of the logarithm of the gain.
+        rest: a person's activations at rest: this times |N(0, 1)|, on a third of `rest_units`.
+        rest_units: facial units that a face at rest may show.
+        prototype_bias: how strongly a person prefers one prototype: deviation of the log-odds.
+    """
 
     identities: Count = 0
-    """Number of different people, each drawn equally often; 0 = a new person in every image."""
-
     first: Count = 0
-    """Number of the first person. Recipes with disjoint ranges share no person."""
-
     seed: Count = 0
-    """Seed of the people."""
-
     sex: Literal["both", "female", "male"] = "both"
-    """Groups of the head's population to draw from."""
-
     skin_tones: tuple[str, ...] = ()
-    """Skin tones of the head's population, such as "light" or "dark"; none = all, by their
-    weights."""
-
     style: NonNegative = 0.25
-    """How much people differ in how strongly they use each facial unit: standard deviation of the
-    logarithm of a person's gain on it."""
-
     rest: NonNegative = 0.1
-    """Scale of a person's activations at rest: this times |N(0, 1)|, on a third of `rest_units`."""
-
     rest_units: tuple[str, ...] = (
         "browDown",
         "innerBrowOblique",
@@ -77,18 +73,23 @@ class PeopleConfig(_Table):
         "cornerPull",
         "mouthPress",
     )
-    """Facial units that a face at rest may show."""
-
     prototype_bias: NonNegative = 1.0
-    """How strongly a person prefers one prototype of an expression: standard deviation of the
-    log-odds."""
 
 
 @dataclass(frozen=True)
-class ExpressionsConfig(_Table):
-    """Which expressions, and how they are shown."""
+class ExpressionsConfig(_Table, table="expressions"):
+    """Which expressions, and how they are shown.
 
-    table: ClassVar[str] = "expressions"
+    Attributes:
+        labels: classes, in the order of the labels; () = no expressions, only action units.
+        weights: how often each class is drawn; () = equally.
+        strength: factor on the prototype's activations.
+        mixing: largest weight of a second prototype of the same expression that is mixed in.
+        jitter: standard deviation of the logarithm of each unit's own factor in an image.
+        drop: fraction of a prototype's units that are left out.
+        spurious_rate: fraction of the units that are slightly active without need.
+        spurious_strength: largest activation of such a unit.
+    """
 
     labels: tuple[Annotated[str, OneOf(EXPRESSIONS)], ...] = (
         "surprise",
@@ -99,28 +100,13 @@ class ExpressionsConfig(_Table):
         "anger",
         "neutral",
     )
-    """Classes, in the order of the labels; () = no expressions, only action units."""
-
     weights: tuple[NonNegative, ...] = ()
-    """How often each class is drawn; () = equally."""
-
     strength: Range = (0.55, 1.05)
-    """Factor on the prototype's activations."""
-
     mixing: Probability = 0.3
-    """Largest weight of a second prototype of the same expression that is mixed in."""
-
     jitter: NonNegative = 0.15
-    """Standard deviation of the logarithm of each unit's own factor in an image."""
-
     drop: Probability = 0.08
-    """Fraction of a prototype's units that are left out."""
-
     spurious_rate: Probability = 0.06
-    """Fraction of the units that are slightly active although the expression does not need them."""
-
     spurious_strength: Probability = 0.15
-    """Largest activation of such a unit."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -130,142 +116,130 @@ class ExpressionsConfig(_Table):
 
 
 @dataclass(frozen=True)
-class ActionUnitsConfig(_Table):
-    """Which action units are labelled, and how they are drawn when there are no expressions."""
+class ActionUnitsConfig(_Table, table="units"):
+    """Which action units are labelled, and how they are drawn when there are no expressions.
 
-    table: ClassVar[str] = "units"
+    Attributes:
+        numbers: FACS numbers, in the order of the labels.
+        threshold: a unit with at least this activation is labelled present.
+        rate: how often each unit is drawn, before units that exclude each other are thinned out.
+        intensity: activation of a drawn unit.
+        causes: name or file of a causal world (`load_world`), which draws the units instead of
+            `rate`, and derives the expression from them by its rule.
+    """
 
     numbers: tuple[int, ...] = (1, 2, 4, 5, 6, 7, 9, 10, 12, 15, 17, 20, 23, 24, 25, 26)
-    """FACS numbers, in the order of the labels."""
-
     threshold: NonNegative = 0.25
-    """A unit with at least this activation is labelled present."""
-
     rate: Probability = 0.25
-    """How often each unit is drawn, before units that exclude each other are thinned out."""
-
     intensity: Range = (0.35, 1.0)
-    """Activation of a drawn unit."""
-
     causes: str = ""
-    """Name or file of a causal world (`load_world`) of these units. It draws the units by its
-    causes instead of `rate`, and derives the expression from them by its rule."""
 
 
 @dataclass(frozen=True)
-class PoseConfig(_Table):
-    """Head pose, gaze and asymmetry. Degrees are standard deviations, cut off at two of them."""
+class PoseConfig(_Table, table="pose"):
+    """Head pose, gaze and asymmetry. Degrees are standard deviations, cut off at two of them.
 
-    table: ClassVar[str] = "pose"
+    Attributes:
+        asymmetric: fraction of faces one side of which follows the expression only in part.
+        symmetry: how far that side follows.
+    """
 
     yaw: NonNegative = 8.0
     pitch: NonNegative = 5.0
     roll: NonNegative = 3.0
     gaze: NonNegative = 4.0
     asymmetric: Probability = 0.0
-    """Fraction of faces one side of which follows the expression only in part."""
-
     symmetry: Range = (0.0, 1.0)
-    """How far that side follows."""
 
 
 @dataclass(frozen=True)
-class LightConfig(_Table):
-    """Ambient light, a key light, and a fill light from the other side."""
+class LightConfig(_Table, table="light"):
+    """Ambient light, a key light, and a fill light from the other side.
 
-    table: ClassVar[str] = "light"
+    Attributes:
+        azimuth: largest angle of the key light to either side, degrees.
+        elevation: degrees of the key light above the eyes.
+        warmth: standard deviation of each light's colour temperature: 1 is a candle, -1 a blue sky.
+    """
 
     ambient: Range = (0.3, 0.6)
     key: Range = (0.3, 0.8)
     fill: Range = (0.0, 0.35)
     azimuth: NonNegative = 60.0
-    """Largest angle of the key light to either side, degrees."""
-
     elevation: Range = (0.0, 50.0)
-    """Degrees of the key light above the eyes."""
-
     warmth: NonNegative = 0.5
-    """Standard deviation of each light's colour temperature: 1 is a candle, -1 a blue sky."""
 
 
 @dataclass(frozen=True)
-class CameraConfig(_Table):
-    """Framing: aligned by the eyes of the unposed head, with some error."""
+class CameraConfig(_Table, table="camera"):
+    """Framing: aligned by the eyes of the unposed head, with some error.
 
-    table: ClassVar[str] = "camera"
+    Attributes:
+        height: of the image, in interocular distances.
+        eye_line: fraction of the image above the eyes.
+        shift: largest horizontal offset of the face, in image widths.
+        distance: metres from the eyes.
+    """
 
     height: Range = (2.7, 3.3)
-    """Of the image, in interocular distances."""
-
     eye_line: Range = (0.36, 0.42)
-    """Fraction of the image above the eyes."""
-
     shift: NonNegative = 0.02
-    """Largest horizontal offset of the face, in image widths."""
-
     distance: Range = (0.5, 1.5)
-    """Metres from the eyes."""
 
 
 @dataclass(frozen=True)
-class SensorConfig(_Table):
-    """Exposure, white balance, blur and noise."""
+class SensorConfig(_Table, table="sensor"):
+    """Exposure, white balance, blur and noise.
 
-    table: ClassVar[str] = "sensor"
+    Attributes:
+        exposure: standard deviation, in stops.
+        white_balance: standard deviation of the logarithm of each channel's gain.
+        blur: standard deviation of the blur, pixels.
+        noise: standard deviation of the noise at middle grey; the display's range is 1.
+        grey: fraction of images without colour.
+    """
 
     exposure: NonNegative = 0.15
-    """Standard deviation, in stops."""
-
     white_balance: NonNegative = 0.03
-    """Standard deviation of the logarithm of each channel's gain."""
-
     blur: Range = (0.3, 0.7)
-    """Standard deviation of the blur, pixels."""
-
     noise: Range = (0.0, 0.025)
-    """Standard deviation of the noise at middle grey; the display's range is 1."""
-
     grey: Probability = 0.0
-    """Fraction of images without colour."""
 
 
 @dataclass(frozen=True)
-class BackgroundConfig(_Table):
-    """Soft patches of colour behind the head."""
+class BackgroundConfig(_Table, table="background"):
+    """Soft patches of colour behind the head.
 
-    table: ClassVar[str] = "background"
+    Attributes:
+        level: of the mean, sRGB.
+        colour: standard deviation of the mean's channels.
+        contrast: standard deviation of the patches about the mean.
+    """
 
     level: Range = (0.05, 0.9)
-    """Of the mean, sRGB."""
-
     colour: NonNegative = 0.08
-    """Standard deviation of the mean's channels."""
-
     contrast: Range = (0.0, 0.25)
-    """Standard deviation of the patches about the mean."""
 
 
 @dataclass(frozen=True)
 class RenderedDatasetConfig:
-    """A recipe: example i is a pure function of the recipe, the seeds and i."""
+    """A recipe: example i is a pure function of the recipe, the seeds and i.
+
+    Attributes:
+        head: a face model with facial units: "bundled", or its path.
+        size: pixels along an edge.
+        supersample: rays along an edge of a pixel. 2 takes 1.5 to 2 times as long.
+        landmarks: add a column `landmarks` (68, 2): iBUG 300-W's points, in widths of the image.
+        lines: factor on the expression lines (wrinkles) of the skin.
+    """
 
     name: str = "rendered"
     seed: int = 0
     head: str = "bundled"
-    """A face model with facial units: "bundled", or its path."""
-
     size: Annotated[int, Ge(8)] = 64
-    """Pixels along an edge."""
-
     supersample: Annotated[int, Ge(1)] = 1
-    """Rays along an edge of a pixel. 2 takes 1.5 to 2 times as long, with smoother edges."""
-
     landmarks: bool = False
-    """Add a column `landmarks` (68, 2): the 68 points of iBUG 300-W, in widths of the image."""
-
     lines: Range = (0.7, 1.2)
-    """Factor on the expression lines (wrinkles) of the skin."""
-
     people: PeopleConfig = field(default_factory=PeopleConfig)
     expressions: ExpressionsConfig = field(default_factory=ExpressionsConfig)
     units: ActionUnitsConfig = field(default_factory=ActionUnitsConfig)
@@ -292,19 +266,29 @@ def load_recipe(name: str | Path) -> RenderedDatasetConfig:
     Raises:
         ConfigError: no such recipe or file, or a key or value that recipes do not have.
     """
-    if Path(name).suffix == ".toml":
-        return load_toml(RenderedDatasetConfig, name)
-    if str(name) not in recipe_names():
-        raise ConfigError(
-            f"no recipe {str(name)!r}{suggestion(str(name), recipe_names())}, or give a .toml file"
-        )
-    with as_file(files("jaxface.data.rendered").joinpath("recipes", f"{name}.toml")) as path:
-        return load_toml(RenderedDatasetConfig, path)
+    return load_shipped(RenderedDatasetConfig, "recipe", name)
 
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of jaxface's own recipes."""
-    folder = files("jaxface.data.rendered").joinpath("recipes")
-    return tuple(
-        sorted(each.name.removesuffix(".toml") for each in folder.iterdir() if each.name.endswith(".toml"))
-    )
+    return _shipped_names("recipe")
+
+
+def load_shipped(cls: type[T], kind: str, name: str | Path) -> T:
+    """Load a TOML file that comes with jaxface in the folder `{kind}s` by name, another by path."""
+    if Path(name).suffix == ".toml":
+        return load_toml(cls, name)
+    names = _shipped_names(kind)
+    if str(name) not in names:
+        raise ConfigError(f"no {kind} {str(name)!r}{suggestion(str(name), names)}, or give a .toml file")
+    with as_file(_folder(kind) / f"{name}.toml") as path:
+        return load_toml(cls, path)
+
+
+def _shipped_names(kind: str) -> tuple[str, ...]:
+    names = (each.name for each in _folder(kind).iterdir())
+    return tuple(sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml")))
+
+
+def _folder(kind: str) -> Traversable:
+    return files("jaxface.data.rendered") / f"{kind}s"

@@ -7,8 +7,7 @@ import jax
 
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.faces import Face, sample_face
-from jaxface.data.rendered.labels import Labels, sample_labels
+from jaxface.data.rendered.labels import Face, Labels, sample_face, sample_labels
 from jaxface.data.rendered.photograph import render_examples
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import SceneParams, sample_scene
@@ -28,8 +27,7 @@ class Example(NamedTuple):
 
 
 Sampler = Callable[[Array, SceneAssets], Example]
-"""(key, assets) -> example: a pure function of one example. Programs are compiled once per function
-object."""
+"""(key, assets) -> example: pure. Programs are compiled once per function object."""
 
 
 def sample_example(key: Array, assets: SceneAssets) -> Example:
@@ -53,26 +51,30 @@ def columns(assets: SceneAssets, labels: Labels) -> dict[str, Array]:
     return {"label": labels.label, **arrays} if assets.recipe.expressions.labels else arrays
 
 
+def sample_examples(
+    assets: SceneAssets, key: Array, numbers: Array, sampler: Sampler = sample_example
+) -> Example:
+    """Draw examples `numbers` (B,) of a stream: a pure function of assets, the stream's key and i."""
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+    return jax.vmap(sampler, (0, None))(keys, assets)
+
+
 def examples(shared: tuple[SceneAssets, Array], sampler: Sampler, numbers: Array) -> dict[str, Array]:
-    """Render examples `numbers` (B,) of a stream: images (B, size, size, 3) uint8, and their
-    columns (B, ...).
+    """Render `sample_examples`: images (B, size, size, 3) uint8, and their columns (B, ...).
 
     Args:
-        shared: the assets, and the stream's key; example i is a pure function of both and of i.
+        shared: the assets, and the stream's key.
     """
     assets, key = shared
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-    batch = jax.vmap(sampler, (0, None))(keys, assets)
+    batch = sample_examples(assets, key, numbers, sampler)
     images = {name: render_examples(assets, *shot) for name, shot in batch.shots.items()}
     return {**images, **landmark_columns(assets, batch.shots), **batch.columns}
 
 
 def landmark_columns(assets: SceneAssets, shots: Mapping[str, tuple[Face, SceneParams]]) -> dict[str, Array]:
-    """Return the 68 landmarks of each image, (B, 68, 2) float32, if the recipe has `landmarks =
-    true`.
+    """Return the 68 landmarks of each image, (B, 68, 2) float32, if the recipe asks for them.
 
-    `landmarks` are those of the image called `image`, `NAME_landmarks` of others; x right, y down,
-    in widths of the image.
+    `landmarks` of the image `image`, `NAME_landmarks` of others; x right, y down, in widths.
     """
     if not assets.recipe.landmarks:
         return {}

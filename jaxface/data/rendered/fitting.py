@@ -1,13 +1,12 @@
 """Fitting: find the face and the camera that explain an image, by gradient through the renderer.
 
 Analysis by synthesis, as in Blanz & Vetter (1999) and Thies et al. (2016, Face2Face): Adam on the
-most probable parameters given 68 landmarks, or given the pixels if there are none. The priors are
-those of the head's population (identity and colours N(0, 1) about it) and an exponential one on
-activations, which keeps facial units at rest unless the image shows them. One image cannot tell a
-face at rest from a slight expression, so weak activations are less certain than strong ones.
+most probable parameters given 68 landmarks, or else the pixels. Priors: the head's population
+(identity and colours N(0, 1) about it), and an exponential one on activations, which keeps facial
+units at rest unless the image shows them. One image cannot tell a face at rest from a slight
+expression, so weak activations are less certain than strong ones.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -22,7 +21,7 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.faces import Face
+from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.photograph import render_differentiable
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import SceneParams, default_scene
@@ -30,8 +29,7 @@ from jaxface.face._landmarks import CONTOUR, COUNT
 from jaxface.face._landmarks import landmarks as head_landmarks
 
 _FRAME_SCALE = (0.1, 0.02, 0.02)
-"""Standard deviation of the camera's error about the eyes: fraction of the height, then widths of
-the image."""
+"""Deviation of the camera's error about the eyes: fraction of the height, then widths."""
 
 Positive = Annotated[float, Gt(0)]
 NonNegative = Annotated[float, Ge(0)]
@@ -39,38 +37,31 @@ NonNegative = Annotated[float, Ge(0)]
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How images are fitted."""
+    """How images are fitted.
+
+    Attributes:
+        steps: Steps of Adam.
+        learning_rate: First step, in deviations of the prior; decays by a cosine to a tenth.
+        landmark_error: Deviation of a landmark, widths of the image; about .01 for a detector.
+        contour_error: The same for the 17 points of the contour, which slide over the skin.
+        pixel_error: Scale of a pixel's absolute error, in [0, 1].
+        pixels: Number of independent measurements that the pixels of a face are worth.
+        sparsity: Rate of the exponential prior of activations.
+        turn: Standard deviation of the angles of the head, degrees; half of it for the gaze.
+        height: Of an image without landmarks, in interocular distances, with some error.
+        eye_line: Fraction of such an image above the eyes, with some error.
+    """
 
     steps: Annotated[int, Ge(1)] = 300
-    """Steps of Adam."""
-
     learning_rate: Positive = 0.2
-    """First step, in standard deviations of each parameter's prior; decays by a cosine to a
-    tenth."""
-
     landmark_error: Positive = 0.006
-    """Standard deviation of a landmark, in widths of the image; about .01 for a detector."""
-
     contour_error: Positive = 0.02
-    """The same for the 17 points of the contour, which slide over the skin as the head turns."""
-
     pixel_error: Positive = 0.05
-    """Scale of a pixel's absolute error, in [0, 1]."""
-
     pixels: NonNegative = 400.0
-    """Number of independent measurements that the pixels of a face are worth."""
-
     sparsity: NonNegative = 4.0
-    """Rate of the exponential prior of activations."""
-
     turn: Positive = 15.0
-    """Standard deviation of the angles of the head, degrees; half of it for the gaze."""
-
     height: Positive = 2.9
-    """Of an image without landmarks, in interocular distances, with some error."""
-
     eye_line: float = 0.39
-    """Fraction of such an image above the eyes, with some error."""
 
     def __post_init__(self) -> None:
         check(self, "fit")
@@ -78,14 +69,13 @@ class FitConfig:
 
 @pytree
 class FitResult:
-    """Fitted faces; with a leading axis B for many.
+    """Fitted faces; with a leading axis B for many. The errors are those before the last step.
 
     Attributes:
         face, scene: arguments of `render_example`.
         landmark_error: () root mean square distance of the landmarks that are not on the contour,
             widths of the image; 0 without landmarks.
         pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 without pixels.
-            Both errors are those before the last step.
     """
 
     face: Face
@@ -94,25 +84,8 @@ class FitResult:
     pixel_error: Array
 
 
-@pytree
-class _FitParams:
-    """Parameters in standard units about the start, except `activations`.
-
-    Attributes:
-        activations: (N,) in [0, 1].
-        identity: (I,); albedo: (A,).
-        turn: (3,); gaze: (2,).
-        frame: (3,) height, eye line and shift of the camera.
-        light: (9, 3).
-    """
-
-    activations: Array
-    identity: Array
-    albedo: Array
-    turn: Array
-    gaze: Array
-    frame: Array
-    light: Array
+_FitParams = dict[str, Array]
+"""Parameters by name, in standard units about the start; `activations` in [0, 1]."""
 
 
 def fit(
@@ -126,7 +99,6 @@ def fit(
     Args:
         assets: their head and camera are the prior; faces are assumed symmetric.
         images: (B, size, size, 3) in [0, 1], of the recipe's size; used only without landmarks.
-            None = no pixels.
         landmarks: (B, 68, 2) in widths of the image, x right, y down, as the column `landmarks`.
 
     Raises:
@@ -160,26 +132,20 @@ def fit_image(
         # One gradient that is not finite must not end the fit: that entry counts as zero.
         grads = jax.tree.map(lambda grad: jnp.where(jnp.isfinite(grad), grad, 0.0), grads)
         updates, opt_state = optimizer.update(grads, opt_state)
-        return (_clip_activations(optax.apply_updates(params, updates)), opt_state), errors
+        params = dict(optax.apply_updates(params, updates))
+        params["activations"] = jnp.clip(params["activations"], 0.0, 1.0)
+        return (params, opt_state), errors
 
     (params, _), errors = jax.lax.scan(train_step, (start, optimizer.init(start)), None, length=config.steps)
     return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
 
 
 def _initial_params(assets: SceneAssets) -> _FitParams:
-    """The mean person, looking into the camera, with a trace of every unit so that each has a
-    gradient."""
-    count, size = assets.rest_units.shape[0], assets.head.identity_basis.shape[-1]
-    colours = assets.head.population.mean.shape[1] - size
-    return _FitParams(
-        activations=jnp.full(count, 0.05, jnp.float32),
-        identity=jnp.zeros(size),
-        albedo=jnp.zeros(colours),
-        turn=jnp.zeros(3),
-        gaze=jnp.zeros(2),
-        frame=jnp.zeros(3),
-        light=jnp.zeros((9, 3)),
-    )
+    """The mean person, looking into the camera, with a trace of every unit: each has a gradient."""
+    size, colours = assets.head.identity_basis.shape[-1], assets.head.population.mean.shape[1]
+    sizes = {"identity": size, "albedo": colours - size, "turn": 3, "gaze": 2, "frame": 3, "light": (9, 3)}
+    start = {name: jnp.zeros(each) for name, each in sizes.items()}
+    return start | {"activations": jnp.full(assets.rest_units.shape[0], 0.05, jnp.float32)}
 
 
 def _frame(config: FitConfig, landmarks: Array | None) -> Array:
@@ -189,11 +155,6 @@ def _frame(config: FitConfig, landmarks: Array | None) -> Array:
     right, left = landmarks[36:42].mean(0), landmarks[42:48].mean(0)
     middle, interocular = 0.5 * (left + right), jnp.maximum(jnp.linalg.norm(left - right), 0.02)
     return jnp.stack([1.0 / interocular, middle[1], middle[0] - 0.5])
-
-
-def _clip_activations(params: _FitParams) -> _FitParams:
-    """Keep activations in [0, 1]."""
-    return dataclasses.replace(params, activations=jnp.clip(params.activations, 0.0, 1.0))
 
 
 def _face_and_scene(
@@ -207,17 +168,17 @@ def _face_and_scene(
     deviation = jnp.sqrt(jnp.maximum(second_moment - mean**2, 0.0))
     angle = jnp.deg2rad(config.turn)
     face = Face(
-        identity=mean[:size] + deviation[:size] * params.identity,
-        albedo=mean[size:] + deviation[size:] * params.albedo,
-        activations=params.activations,
-        turn=angle * params.turn,
-        gaze=0.5 * angle * params.gaze,
+        identity=mean[:size] + deviation[:size] * params["identity"],
+        albedo=mean[size:] + deviation[size:] * params["albedo"],
+        activations=params["activations"],
+        turn=angle * params["turn"],
+        gaze=0.5 * angle * params["gaze"],
         symmetry=jnp.ones(()),
         frozen_left=jnp.zeros((), bool),
     )
     # The error of the height is relative, those of the eye line and the shift are absolute.
     scale = jnp.asarray(_FRAME_SCALE, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
-    return face, default_scene(assets, frame + scale * params.frame, params.light)
+    return face, default_scene(assets, frame + scale * params["frame"], params["light"])
 
 
 def _loss(
@@ -228,12 +189,11 @@ def _loss(
     landmarks: Array | None,
     params: _FitParams,
 ) -> tuple[Array, tuple[Array, Array]]:
-    """Negative log posterior up to a constant, and the errors of landmarks and pixels, as in
-    `FitResult`."""
+    """Negative log posterior up to a constant, and the errors of `FitResult`."""
     face, scene = _face_and_scene(assets, config, frame, params)
-    normal = [getattr(params, name) for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
+    normal = [params[name] for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
     loss = 0.5 * sum(jnp.sum(each * each) for each in normal)
-    loss += config.sparsity * jnp.sum(params.activations)
+    loss += config.sparsity * jnp.sum(params["activations"])
     landmark_error = pixel_error = jnp.zeros(())
     if landmarks is not None:
         squares = _squared_distances(assets, face, scene, landmarks)

@@ -1,5 +1,4 @@
-"""What an image shows: which person, which expression, which action units. Labels are read off the
-activations that are drawn."""
+"""What an image shows: person, expression, action units, read off the activations; and its face."""
 
 import dataclasses
 
@@ -39,9 +38,30 @@ class Labels:
     intensity: Array
 
 
+@pytree
+class Face:
+    """One face in front of the camera.
+
+    Attributes:
+        identity: (I,), albedo: (A,) of the head.
+        activations: (N,) of facial units in [0, 1], those at rest included.
+        turn: (3,) axis-angle of the head, radians: pitch, yaw, roll.
+        gaze: (2,) pitch and yaw of both eyes, radians.
+        symmetry: () how far the frozen side follows.
+        frozen_left: () bool, whether that side is the subject's left.
+    """
+
+    identity: Array
+    albedo: Array
+    activations: Array
+    turn: Array
+    gaze: Array
+    symmetry: Array
+    frozen_left: Array
+
+
 def sample_labels(key: Array, assets: SceneAssets) -> Labels:
-    """Draw the labels of one image: a person, and an expression or action units as this person
-    shows them."""
+    """Draw the labels of one image: a person, and an expression or action units."""
     k_person, k_expression = jax.random.split(key)
     (u_person, u_class), _ = random_draws.draw(k_person, 2)
     identity = sample_identity(u_person, assets)
@@ -61,8 +81,7 @@ def sample_labels(key: Array, assets: SceneAssets) -> Labels:
 def sample_causal_labels(
     key: Array, assets: SceneAssets, mechanism: Mechanism, identity: Array, person: Person
 ) -> Labels:
-    """Draw the labels of one image of the recipe's causal world: its action units, and their
-    expression."""
+    """Draw the labels of one image by the causal world: its units, and their expression."""
     k_target, k_units = jax.random.split(key)
     config = assets.recipe.units
     uniform, intensity = random_draws.draw(k_target, 2 * len(config.numbers))[0].reshape(2, -1)
@@ -110,8 +129,7 @@ def sample_identity(uniform: Array, assets: SceneAssets) -> Array:
 
 
 def sample_expression(key: Array, assets: SceneAssets, label: Array, person: Person) -> Array:
-    """Draw activations (N,) of an expression: a person's mixture of its prototypes, different in
-    every image."""
+    """Draw activations (N,) of an expression: a person's mixture of its prototypes."""
     config, (prototypes, count) = assets.recipe.expressions, assets.prototypes.shape
     uniform, jitter = random_draws.draw(key, 2 * prototypes + 3 * count + 2, count)
     first, second = uniform[: 2 * prototypes].reshape(2, prototypes)
@@ -132,8 +150,7 @@ def sample_expression(key: Array, assets: SceneAssets, label: Array, person: Per
 
 
 def sample_units(key: Array, assets: SceneAssets) -> Array:
-    """Draw target intensities (A,) of the recipe's action units: independent, then thinned by
-    exclusive groups."""
+    """Draw target intensities (A,) of the recipe's action units, thinned by exclusive groups."""
     config, count = assets.recipe.units, len(assets.action_units)
     odds, intensity, order = random_draws.draw(key, 3 * count)[0].reshape(3, count)
     in_recipe = jnp.zeros(count).at[assets.unit_indices].set(1.0)
@@ -150,9 +167,9 @@ def sample_units(key: Array, assets: SceneAssets) -> Array:
 def units_to_activations(key: Array, assets: SceneAssets, target: Array, person: Person | None = None) -> Array:
     """Return activations (N,) that show the target action units and none of the recipe's others.
 
-    One facial unit makes each action unit, chosen at random among those that make nothing else. If
-    there is none, it may also make action units that the recipe does not label. An action unit that
-    no facial unit can make like this is not shown: read `intensities` for what is.
+    One facial unit makes each action unit, chosen at random among those that make nothing else, or
+    else nothing else that the recipe labels. An action unit that no facial unit can make like this
+    is not shown: read `intensities` for what is.
 
     Args:
         target: (A,) intensities in [0, 1], by `SceneAssets.action_units`; 0 = absent.
@@ -170,6 +187,21 @@ def units_to_activations(key: Array, assets: SceneAssets, target: Array, person:
 
 
 def intensities(assets: SceneAssets, activations: Array) -> Array:
-    """Return (A,) how much of each action unit activations (N,) show; the strongest facial unit
-    counts."""
+    """Return (A,) how much of each action unit activations (N,) show: the strongest counts."""
     return jnp.clip(jnp.max(assets.unit_visibility * activations[None], axis=1), 0.0, 1.0)
+
+
+def sample_face(key: Array, assets: SceneAssets, labels: Labels) -> Face:
+    """Return a face that shows the labels: that person, as one of that sex, in a random pose."""
+    person, config = sample_person(assets, labels.identity, labels.sex), assets.recipe.pose
+    uniform, normal = random_draws.draw(key, 3, 5)
+    normal = jnp.clip(normal, -2.0, 2.0)
+    return Face(
+        identity=person.identity,
+        albedo=person.albedo,
+        activations=jnp.clip(jnp.maximum(labels.activations, labels.rest), 0.0, 1.0),
+        turn=jnp.deg2rad(jnp.asarray([config.pitch, config.yaw, config.roll])) * normal[:3],
+        gaze=jnp.deg2rad(config.gaze) * normal[3:],
+        symmetry=jnp.where(uniform[0] < config.asymmetric, lerp(uniform[1], config.symmetry), 1.0),
+        frozen_left=uniform[2] < 0.5,
+    )

@@ -17,7 +17,7 @@ class Person(NamedTuple):
 
     Attributes:
         identity: (I,) and albedo: (A,) coefficients of the head.
-        sex: () int32, 0 female, 1 male, -1 where the head has no sexes.
+        sex: () int32, as in `Labels`.
         gain: (N,) factor on each facial unit.
         rest: (N,) activations of the face at rest.
         prototype_odds: (P,) log-odds of the prototypes of an expression.

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxface.core.types import LUMA, Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.faces import Face
+from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.rigs import columns
 from jaxface.data.rendered.scenes import SceneParams
 from jaxface.face.appearance import texture
@@ -15,38 +15,33 @@ from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize
 from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import GAMMA
-from jaxface.render.shading import display, fetch
-from jaxface.render.vertex import LANES, VertexBuffers
+from jaxface.render.shading import average, display, fetch
+from jaxface.render.vertex import VertexBuffers, in_lanes
 
 _BLUR_REACH = 2  # pixels to either side
 
 
 def render_example(assets: SceneAssets, face: Face, scene: SceneParams) -> Array:
-    """Render one face, (size, size, 3) uint8 sRGB; the same bits as in any batch of
-    `render_examples`."""
+    """Render one face, (size, size, 3) uint8 sRGB, with the same bits as `render_examples`."""
     return render_examples(assets, *jax.tree.map(lambda leaf: leaf[None], (face, scene)))[0]
 
 
 def render_examples(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
     """Render B faces, (B, size, size, 3) uint8 sRGB: fields have a leading axis B."""
     count = faces.turn.shape[0]
-    groups = jax.tree.map(lambda leaf: _in_lanes(leaf, -count % LANES), (faces, scenes))
-    images = jax.lax.map(lambda group: _render_lanes(assets, *group), groups)
+    images = jax.lax.map(lambda group: _render_lanes(assets, *group), in_lanes((faces, scenes)))
     return images.reshape(-1, *images.shape[2:])[:count]
-
-
-def _in_lanes(leaf: Array, missing: int) -> Array:
-    """(B, ...) as (B' / LANES, LANES, ...), with the last row repeated `missing` times."""
-    if missing:
-        leaf = jnp.concatenate([leaf, jnp.broadcast_to(leaf[-1:], (missing, *leaf.shape[1:]))])
-    groups = len(leaf) // LANES  # not -1: a head may have no albedo coefficient
-    return leaf.reshape(groups, LANES, *leaf.shape[1:])
 
 
 def _render_lanes(assets: SceneAssets, faces: Face, scenes: SceneParams) -> Array:
     """LANES images: the vertices of all lanes at once, then one image after another."""
     of_lanes = jax.tree.map(jnp.transpose, columns(assets.rig, faces, scenes, _samples(assets)))
-    return jax.lax.map(lambda lane: _render_lane(assets, *lane), (of_lanes, faces.albedo, scenes))
+
+    def render_lane(case: tuple[VertexBuffers, Array, SceneParams]) -> Array:
+        planes, _ = _shade(assets, *case)
+        return materialize(_apply_noise, planes, assets.noise, case[2])
+
+    return jax.lax.map(render_lane, (of_lanes, faces.albedo, scenes))
 
 
 def _samples(assets: SceneAssets) -> int:
@@ -55,9 +50,10 @@ def _samples(assets: SceneAssets) -> int:
 
 
 def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -> tuple[Array, Array]:
-    """Render one face before noise and rounding: (size, size, 3) in [0, 1], and where it shows the
-    head, (size, size) bool. Reverse-mode differentiable while every sample keeps its triangle, as
-    `render.image` is."""
+    """Render one face before noise and rounding: (size, size, 3) in [0, 1], and (size, size) bool.
+
+    The mask is where it shows the head. Differentiable as `render.image` is.
+    """
     faces, scenes = jax.tree.map(lambda leaf: leaf[None], (face, scene))
     vertices = jax.tree.map(lambda plane: plane[:, 0], columns(assets.rig, faces, scenes, _samples(assets)))
     planes, triangle = _shade(assets, vertices, face.albedo, scene)
@@ -66,17 +62,10 @@ def render_differentiable(assets: SceneAssets, face: Face, scene: SceneParams) -
     return jnp.stack(planes, axis=-1), jnp.all(on_head, axis=(1, 3))
 
 
-def _render_lane(assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams) -> Array:
-    """One image of vertices (V,)."""
-    planes, _ = _shade(assets, vertices, albedo, scene)
-    return materialize(_apply_noise, planes, assets.noise, scene)
-
-
 def _shade(
     assets: SceneAssets, vertices: VertexBuffers, albedo: Array, scene: SceneParams
 ) -> tuple[list[Array], Array]:
-    """Three planes (size, size) of display values, and the triangle of each sample, -1 where there
-    is none."""
+    """Three planes (size, size) of display values, and each sample's triangle, -1 for none."""
     head, size = assets.head, _samples(assets)
     screen = vertices.screen
     triangle = visible(screen, head.faces, size)
@@ -108,12 +97,7 @@ def _apply_exposure(
 
 def _display_values(supersample: int, plane: Array) -> Array:
     """Display values in [0, 1] of a plane of samples, averaged in linear light."""
-    if supersample > 1:
-        size = plane.shape[0] // supersample
-        blocks = plane.reshape(size, supersample, size, supersample)
-        steps = range(supersample)
-        plane = sum(blocks[:, i, :, j] for i in steps for j in steps) / supersample**2  # type: ignore[assignment]
-    return display(plane, jnp.asarray(GAMMA, plane.dtype))
+    return display(average(plane, supersample), jnp.asarray(GAMMA, plane.dtype))
 
 
 def _blur(plane: Array, deviation: Array) -> Array:
@@ -135,8 +119,7 @@ def _blur(plane: Array, deviation: Array) -> Array:
 
 
 def _apply_noise(planes: list[Array], noise: Array, scene: SceneParams) -> Array:
-    """(size, size, 3) uint8, with the sensor's noise, which grows with the light like photon
-    noise."""
+    """(size, size, 3) uint8, with sensor noise that grows with the light like photon noise."""
     size = planes[0].shape[0]
     corner = jnp.minimum(scene.grain, noise.shape[1] - size)
     grain = [jax.lax.dynamic_slice(noise[k], corner, (size, size)) for k in range(3)]

@@ -1,5 +1,4 @@
-"""Many random numbers by one call: each call of JAX's generator takes a third of a second to
-compile, however many numbers it makes."""
+"""Many random numbers by one call: each of JAX's generator takes a third of a second to compile."""
 
 import math
 
@@ -16,6 +15,5 @@ def draw(key: Array, uniforms: int, normals: int = 0) -> tuple[Array, Array]:
 
 
 def gumbel(uniform: Array) -> Array:
-    """Turn uniform numbers into Gumbel noise: the argmax of log-odds plus this noise is a draw by
-    those odds."""
+    """Turn uniform numbers into Gumbel noise: argmax(log-odds + noise) is a draw by those odds."""
     return -jnp.log(-jnp.log(uniform))

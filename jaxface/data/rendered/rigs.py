@@ -1,8 +1,7 @@
-"""The vertices of several faces at once: LANES of them are the innermost axis of every array.
+"""The vertices of several faces at once: LANES of them are every array's innermost axis.
 
 What is fetched by index is then a row of contiguous numbers, and a basis is read once for all
-lanes. Every lane is computed by the same instructions, so a face does not depend on those beside
-it.
+lanes. Every lane is computed by the same instructions: a face does not depend on those beside it.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from jaxface.render.vertex import (
 )
 
 if TYPE_CHECKING:
-    from jaxface.data.rendered.faces import Face
+    from jaxface.data.rendered.labels import Face
     from jaxface.data.rendered.scenes import SceneParams
 
 _PIVOT = (0.0, -0.035, -0.04)  # metres from the eyes' midpoint: what the head turns about
@@ -45,14 +44,12 @@ class Rig:
 
     Attributes:
         template: (3 V,) metres.
-        identity: (3 V, I); own, whole: (3 V, N), what either half does for itself and both
-            together.
+        identity: (3 V, I); own, whole: (3 V, N), what either half does alone and both together.
         left: (V,) share of the subject's left.
         eyes: (2, 3) left and right eye of the template; eyes_identity: (2, 3, I).
         eye_weight: (V, 2) how far a vertex turns with each eye.
-        line_all, line_left: (L, N) strength of each expression line by activation: in all, and the
-            part that the subject's left does for itself; line_own: what both sides do for
-            themselves.
+        line_all, line_left, line_own: (L, N) strength of each expression line by activation: in
+            all, what the subject's left does for itself, and what both sides do for themselves.
         region: (V, L) where a line shows.
         corners: (3, F) vertices of the faces.
         around: (V, D) faces at each vertex; F stands for none.
@@ -121,8 +118,9 @@ def columns(rig: Rig, faces: Face, scenes: SceneParams, samples: int) -> VertexB
 
 
 def points(rig: Rig, marks: Landmarks, faces: Face, scenes: SceneParams) -> Array:
-    """Where points of the surface lie in the pictures of B faces, (B, P, 2): x right, y down, in
-    widths of the picture; behind something or not. Differentiable.
+    """Return where surface points lie in B pictures, (B, P, 2), in widths, x right, y down.
+
+    Hidden or not. Differentiable.
 
     Args:
         marks: (P, C) vertices and weights.
@@ -179,8 +177,7 @@ def _frozen(faces: Face, left: Array, right: Array) -> Array:
 
 
 def _posed(rig: Rig, neutral: Planes, eyes: Array, faces: Face) -> Planes:
-    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them,
-    which keeps the face in the picture."""
+    """(V, LANES) each: eyes rotated in their sockets, then the head about a point behind them."""
     aside = rotation_matrices(jnp.pad(faces.gaze, ((0, 0), (0, 1)))) - jnp.eye(3)[None]
     position = neutral
     for eye in range(2):
@@ -198,11 +195,7 @@ def _rows(points: Array) -> Planes:
 
 
 def _wrinkles(rig: Rig, faces: Face, factor: Array) -> Array:
-    """(V, LANES) how strongly the wrinkle map shows.
-
-    A wrinkle's strength is a linear feature of the displacement, so it has a linear basis of its
-    own; the frozen side's part of it is scaled as the displacement is.
-    """
+    """(V, LANES) how strongly the wrinkle map shows: linear in the displacement."""
     activations = faces.activations.T
     left = rig.line_left @ activations
     frozen_part = _frozen(faces, left, rig.line_own @ activations - left)

@@ -70,8 +70,7 @@ def sample_scene(key: Array, assets: SceneAssets) -> SceneParams:
 
 
 def default_scene(assets: SceneAssets, frame: Array, light: Array) -> SceneParams:
-    """Return a scene from the middle of the recipe, without noise, in front of a dark wall; for
-    fitting.
+    """Return a scene from the middle of the recipe, without noise, before a dark wall; for fitting.
 
     Args:
         frame: (3,) height, eye line and shift.
@@ -96,8 +95,7 @@ def default_scene(assets: SceneAssets, frame: Array, light: Array) -> SceneParam
 
 
 def light_of(config: LightConfig, uniform: Array, normal: Array) -> Array:
-    """Return (9, 3) spherical harmonics: ambient, a key light from above on either side, a fill
-    light opposite.
+    """Return (9, 3) spherical harmonics: ambient, a key light from above, a fill light opposite.
 
     Args:
         uniform: (6,) in [0, 1]: three strengths, azimuth of key and fill light, and the elevation.
@@ -113,13 +111,11 @@ def light_of(config: LightConfig, uniform: Array, normal: Array) -> Array:
 
 
 def background_of(config: BackgroundConfig, uniform: Array, normal: Array) -> Array:
-    """Return soft patches of light and shade, with less colour, (_PATCHES, _PATCHES, 3) linear
-    light.
+    """Return soft patches of light and shade, (_PATCHES, _PATCHES, 3) linear light.
 
     Args:
         uniform: (2,) in [0, 1]: level and contrast.
-        normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then the patches' lightness and
-            colours.
+        normal: (3 + 4 _PATCHES^2 + ...,): the mean's colour, then patches' lightness and colours.
     """
     mean = lerp(uniform[0], config.level) + config.colour * normal[:3]
     patches = normal[3 : 3 + _PATCHES * _PATCHES * 4].reshape(_PATCHES, _PATCHES, 4)

@@ -16,11 +16,10 @@ from jaxface.core.errors import DataError
 from jaxface.core.io import atomic_path, write_text
 from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
-from jaxface.data.dataset import Dataset
-from jaxface.data.read_report import ReadReport
+from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.rendered.assets import SceneAssets, build_assets
 from jaxface.data.rendered.config import RenderedDatasetConfig, load_recipe
-from jaxface.data.rendered.example import Sampler, examples, sample_example
+from jaxface.data.rendered.example import Sampler, examples, sample_example, sample_examples
 from jaxface.data.sources import ArraySource
 
 _CHECKED = 16  # examples whose columns are drawn again to check that a folder belongs to its recipe
@@ -51,8 +50,7 @@ class RenderedStream:
         return self
 
     def __next__(self) -> dict[str, Array]:
-        """Return `image` (B, size, size, 3) uint8 and the columns, (B, ...), sharded over this
-        process's devices."""
+        """Return `image` (B, size, size, 3) uint8 and columns (B, ...), sharded over devices."""
         batch = self.at(self._next)
         self._next += 1
         return batch
@@ -64,11 +62,9 @@ class RenderedStream:
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """Return the position: the number of the next batch."""
         return {"next_index": self._next}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Continue from a position that `get_state` returned."""
         self._next = int(state["next_index"])
 
 
@@ -113,8 +109,7 @@ def dataset(
 
 
 def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
-    """Render the first n examples of a stream into a folder that `data.open("rendered", out)`
-    reads.
+    """Render the first n examples of a stream into a folder, for `data.open("rendered", out)`.
 
     The folder gets `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and
     `recipe.toml`; files with these names are replaced.
@@ -131,31 +126,31 @@ def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, ba
             rows.append(part)
         images.flush()
         del images
-    with atomic_path(out / COLUMNS) as path:
-        columns: dict[str, Any] = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
-        np.savez(path, **columns)
+    columns = {name: np.concatenate([row[name] for row in rows])[:n] for name in rows[0]}
     config = assets.recipe
-    describe(out, config, config.name, seed, config.expressions.labels, config.units.numbers)
-    return read_rendered(out)
+    return finish(out, columns, config, config.name, seed, config.expressions.labels, config.units.numbers)
 
 
-def describe(
+def finish(
     out: Path,
+    columns: dict[str, np.ndarray],
     recipe: RenderedDatasetConfig,
     name: str,
     seed: int,
     labels: tuple[str, ...],
     units: tuple[int, ...],
-) -> None:
-    """Write what `read_rendered` needs besides images and columns."""
+) -> Dataset:
+    """Write all but the images into a folder, `about.json` last, and read the folder."""
+    with atomic_path(out / COLUMNS) as path:
+        np.savez(path, **columns)  # type: ignore[arg-type]
     write_text(out / RECIPE, dump_toml(recipe))
     about = {"name": name, "seed": seed, "labels": labels, "units": units}
     write_text(out / ABOUT, json.dumps(about) + "\n")
+    return read_rendered(out)
 
 
 def read_rendered(root: Path) -> Dataset:
-    """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, mapped into
-    memory.
+    """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, memory-mapped.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -175,8 +170,7 @@ def read_rendered(root: Path) -> Dataset:
 
 
 def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Array]:
-    """Return the assets and the stream's key of a folder, with which its examples can be drawn
-    again.
+    """Return assets and stream's key of a folder, with which its examples can be drawn again.
 
     Args:
         root: a folder that `render_dataset` wrote.
@@ -195,13 +189,8 @@ def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Arr
     assets, key = build_assets(recipe), stream_key(recipe, seed)
     count = min(len(dataset), _CHECKED)
     # Labels without images are cheap: draw those of the first examples again, and compare.
-    draw_columns = jax.jit(
-        jax.vmap(
-            lambda number, key, assets: sample_example(jax.random.fold_in(key, number), assets).columns,
-            (0, None, None),
-        )
-    )
-    for name, column in jax.device_get(draw_columns(jnp.arange(count), key, assets)).items():
+    columns = jax.jit(sample_examples)(assets, key, jnp.arange(count)).columns
+    for name, column in jax.device_get(columns).items():
         if name not in dataset.columns or not np.allclose(column, dataset.columns[name][:count], atol=1e-5):
             raise DataError(f"{root} was not rendered by its recipe alone (column {name!r} differs)")
     return assets, key

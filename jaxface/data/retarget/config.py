@@ -9,64 +9,47 @@ from jaxface.core.errors import ConfigError
 from jaxface.data.rendered.fitting import FitConfig
 
 RECIPE = "recipe"
-SEXES = ("female", "male")
 
 
 @dataclass(frozen=True)
 class RetargetConfig:
-    """From a data set of source images to pairs of avatars, a woman and a man for each image."""
+    """From a data set of source images to pairs of avatars, a woman and a man for each image.
+
+    Attributes:
+        data: The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: a
+            recipe's labels and expressions, without rendering them.
+        root: Folder or file of the data set; for a recipe, its name or its TOML file.
+        options: NAME=VALUE for the data set's reader, such as split=train.
+        expression: Where expressions come from. `labels`: the action units. `fit`: a fit to each
+            image's 68 landmarks or else pixels. `rendered`: a rendered source's own activations.
+        landmark_table: Table (CSV) of landmarks for a fit: `path`, as the reader names an image,
+            and x_0 ... x_67, y_0 ... y_67 in pixels, as OpenFace and dlib number them.
+        subjects: Number of the source's people, at random; 0 = all. Each gets a woman and a man. A
+            source without identities is divided at random among this many pairs.
+        images: Number of their images, at random; each becomes two. 0 = all. Of a recipe: examples.
+        recipe: Name or file of the recipe by which avatars are rendered.
+        size: Pixels along an edge of the images.
+        first: Number of avatar 0 among the recipe's people. Disjoint ranges share no avatar.
+        pose: Of head and eyes: drawn by the recipe, or the source's (with fit or rendered).
+        landmarks: Add a column with the 68 landmarks of every image.
+        batch: Source images at a time.
+        seed: Of everything random.
+    """
 
     data: str = "rendered"
-    """The source: a data set's name (bp4d, disfa, folder, rendered, ...), or `recipe`: examples of
-    a recipe whose labels and expressions are used without rendering them."""
-
     root: Path = Path()
-    """Folder or file of the data set; for a recipe, its name or its TOML file."""
-
     options: tuple[str, ...] = ()
-    """NAME=VALUE for the data set's reader, such as split=train."""
-
     expression: Literal["labels", "fit", "rendered"] = "labels"
-    """Where expressions come from. `labels`: the source's action units. `fit`: a fit to each image,
-    by its 68 landmarks (column `landmarks`) or else by its pixels. `rendered`: the activations with
-    which a rendered source was drawn."""
-
     landmark_table: Path | None = None
-    """Table (CSV) of landmarks for a fit: `path`, as the reader names an image, and x_0 ... x_67,
-    y_0 ... y_67 in pixels, as OpenFace and dlib number them."""
-
     subjects: Annotated[int, Ge(0)] = 30
-    """Number of the source's people, chosen at random by the seed; 0 = all. Each gets a woman and a
-    man, so there are twice as many avatars. A source without identities is divided at random among
-    this many pairs."""
-
     images: Annotated[int, Ge(0)] = 0
-    """Number of their images, chosen at random by the seed; each becomes two images. 0 = all. For a
-    recipe: the number of examples."""
-
     recipe: str = "avatars"
-    """Name or file of the recipe by which avatars are rendered."""
-
     size: Annotated[int, Ge(8)] = 64
-    """Pixels along an edge of the images."""
-
     first: Annotated[int, Ge(0)] = 0
-    """Number of the first avatar among the recipe's people. Sets with disjoint ranges share no
-    avatar."""
-
     pose: Literal["recipe", "source"] = "recipe"
-    """Pose of head and eyes. `recipe`: drawn for each avatar. `source`: as in the source (with fit
-    or rendered)."""
-
     landmarks: bool = False
-    """Add a column with the 68 landmarks of every image."""
-
     batch: Annotated[int, Ge(1)] = 32
-    """Source images at a time."""
-
     seed: int = 0
-    """Of everything random."""
-
     fit: FitConfig = field(default_factory=FitConfig)
 
     def __post_init__(self) -> None:

@@ -16,11 +16,7 @@ CONFIG, PROGRESS = "retarget.toml", "progress.json"
 
 
 def is_finished(out: Path, config: RetargetConfig) -> bool:
-    """Return whether this config's folder is complete; False if there is no folder.
-
-    Raises:
-        StoreError: the folder holds something else.
-    """
+    """Return whether this config's folder is complete; StoreError if it holds something else."""
     file = out / CONFIG
     if file.is_file():
         if load_toml(RetargetConfig, file) != config:
@@ -55,11 +51,7 @@ class ArrayWriter:
         Args:
             rows: of every array.
             like: shape and type of a row of each array.
-            source: what the rows are made from; a folder that was begun with another source is
-                refused.
-
-        Raises:
-            StoreError: the source is not the one with which the folder was begun.
+            source: what the rows are made from; StoreError if the folder was begun with another.
         """
         self._out, self._rows, self._source = out, rows, source
         self.written = self._read_progress()

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxface.core.io import atomic_path
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
+from jaxface.data.joining import align_units
+from jaxface.data.rendered.streams import IMAGES, finish, read_rendered, sharding_for_batch
 from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import build_program
@@ -44,19 +44,16 @@ class RetargetResult(NamedTuple):
 def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None = None) -> RetargetResult:
     """Render a woman and a man with the expression of every source image, into a folder.
 
-    `data.open("rendered", out)` reads the folder. An unfinished folder is continued. The pairs
-    depend on the config and the source only, not on where a run was stopped.
+    `data.open("rendered", out)` reads the folder. An unfinished folder is continued.
 
     Columns: `pair` int32 (index of the source image in its data set), `sex` (0 female, 1 male),
-        `identity` (avatars 2 s
-    and 2 s + 1 are the woman and the man of the s-th chosen person), `source_identity` (that person
-    in the source, -1 unknown), the source's `label`, `units` and `units_known`, `intensity` of
-    these action units as the image shows them, `activations` of the head's facial units, and, if
-    asked for, `landmarks`. A source without action units gets those that its expressions show.
+    `identity` (avatars 2 s and 2 s + 1 are the woman and the man of the s-th chosen person),
+    `source_identity` (that person in the source, -1 unknown), the source's `label`, `units` and
+    `units_known`, or without action units those that its expressions show; `intensity` of these as
+    the image shows them, `activations` of the head's facial units, and, if asked for, `landmarks`.
 
     Raises:
-        ConfigError, DataError: the source or the recipe cannot be used, or the head lacks what they
-            need; nothing is written then.
+        ConfigError, DataError: the source, recipe or head cannot be used; nothing is written.
         StoreError: the folder belongs to something else.
     """
     out, meter = Path(out), progress or NullProgress()
@@ -66,7 +63,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     recipe = recipe_assets(config)
     source = open_source(config)
     assets = avatar_assets(recipe, source)
-    if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.columns):
+    if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.dataset.columns):
         landmarks(assets.head)  # raises here, before any work, if the head has none
     progress_file.claim(out, config)
     transfer, transfer_shared = transfer_for(config, source)
@@ -94,16 +91,17 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     finally:
         writer.save_progress()
         meter.close()
-    dataset = _finish(out, config, source, assets, writer)
+    columns, units = pair_columns(config, source, assets, writer)
+    labels = source.dataset.labels if "label" in columns else ()
+    writer.finish("image", IMAGES)
+    # The description comes last: a folder that has it is finished.
+    name = f"{source.dataset.name}, retargeted"
+    dataset = finish(out, columns, assets.recipe, name, config.seed, labels, units)
     return RetargetResult(dataset, notes_of(dataset), 2 * (count - start))
 
 
 def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
-    """Build the assets of the avatars' recipe, with its own action units.
-
-    Raises:
-        ConfigError: the head cannot show the recipe, or its population has no women and men.
-    """
+    """Build the avatars' assets; ConfigError if the head cannot show the recipe, or no sexes."""
     recipe = dataclasses.replace(
         rendered.load_recipe(config.recipe), size=config.size, landmarks=config.landmarks
     )
@@ -115,7 +113,7 @@ def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
 def avatar_assets(assets: rendered.SceneAssets, source: RetargetSource) -> rendered.SceneAssets:
     """Return the assets with those of the source's action units that the head has."""
     recipe = assets.recipe
-    units = tuple(unit for unit in source.units if unit in assets.action_units)
+    units = tuple(unit for unit in source.dataset.units if unit in assets.action_units)
     if not units or units == recipe.units.numbers:
         return assets
     recipe = dataclasses.replace(recipe, units=dataclasses.replace(recipe.units, numbers=units))
@@ -126,10 +124,10 @@ def fingerprint(source: RetargetSource) -> str:
     """Return a text that changes with the source's name, images or labels."""
     digest = hashlib.sha256()
     for name in ("units", "intensity", "label"):
-        if name in source.columns:
-            digest.update(np.ascontiguousarray(source.columns[name]).tobytes())
+        if name in source.dataset.columns:
+            digest.update(np.ascontiguousarray(source.dataset.columns[name]).tobytes())
     digest.update(source.numbers.tobytes())
-    return f"{source.name}, {len(source.numbers)} images, {digest.hexdigest()[:12]}"
+    return f"{source.dataset.name}, {len(source.numbers)} images, {digest.hexdigest()[:12]}"
 
 
 def pair_columns(
@@ -139,15 +137,11 @@ def pair_columns(
     writer: progress_file.ArrayWriter,
 ) -> tuple[dict[str, np.ndarray], tuple[int, ...]]:
     """Return every column (2 M, ...) of the finished set, and its action units."""
-    visible = writer.read("shown")
-    units = source.units if "units" in source.columns else assets.recipe.units.numbers
-    intensity = np.zeros((len(visible), len(units)), np.float32)
-    for column, unit in enumerate(units):
-        if unit in assets.action_units:
-            intensity[:, column] = visible[:, assets.action_units.index(unit)]
-    columns = {
-        name: np.repeat(source.columns[name], 2, axis=0) for name in _SOURCE_COLUMNS if name in source.columns
-    }
+    dataset = source.dataset
+    units = dataset.units if "units" in dataset.columns else assets.recipe.units.numbers
+    intensity = align_units(writer.read("shown"), assets.action_units, units)
+    names = [name for name in _SOURCE_COLUMNS if name in dataset.columns]
+    columns = {name: np.repeat(dataset.columns[name], 2, axis=0) for name in names}
     if "units" not in columns:
         present = intensity >= assets.recipe.units.threshold
         columns |= {"units": present.astype(np.float32), "units_known": present | True}
@@ -167,8 +161,7 @@ def pair_columns(
 
 
 def notes_of(dataset: Dataset) -> tuple[str, ...]:
-    """Return lines on how many images there are, how balanced they are, and how many labels are
-    visible."""
+    """Return lines on the number of images, their balance, and how many labels are visible."""
     columns = dataset.columns
     women = int((columns["sex"] == 0).sum())
     avatars, pairs = (len(np.unique(columns[name])) for name in ("identity", "pair"))
@@ -176,34 +169,16 @@ def notes_of(dataset: Dataset) -> tuple[str, ...]:
         f"{len(dataset)} images of {avatars} avatars, {women} women and {len(dataset) - women} men, "
         f"from {pairs} source images"
     ]
-    if "units" in columns:
-        known_mask = columns.get("units_known", np.ones_like(columns["units"], bool))
-        present = (columns["units"] > 0.5) & known_mask
-        visible = present & (columns["intensity"] >= _VISIBLE_INTENSITY)
-        lacking = [
-            f"AU{unit} {n_visible / n_present:.0%}"
-            for unit, n_visible, n_present in zip(dataset.units, visible.sum(0), present.sum(0), strict=True)
-            if n_present and n_visible < _REPORT_BELOW * n_present
-        ]
-        fraction = visible.sum() / max(present.sum(), 1)
-        notes.append(f"{fraction:.1%} of the action units labelled present are visible")
-        if lacking:
-            notes.append(f"least visible: {', '.join(lacking)}")
+    known_mask = columns.get("units_known", np.ones_like(columns["units"], bool))
+    present = (columns["units"] > 0.5) & known_mask
+    visible = present & (columns["intensity"] >= _VISIBLE_INTENSITY)
+    lacking = [
+        f"AU{unit} {n_visible / n_present:.0%}"
+        for unit, n_visible, n_present in zip(dataset.units, visible.sum(0), present.sum(0), strict=True)
+        if n_present and n_visible < _REPORT_BELOW * n_present
+    ]
+    fraction = visible.sum() / max(present.sum(), 1)
+    notes.append(f"{fraction:.1%} of the action units labelled present are visible")
+    if lacking:
+        notes.append(f"least visible: {', '.join(lacking)}")
     return tuple(notes)
-
-
-def _finish(
-    out: Path,
-    config: RetargetConfig,
-    source: RetargetSource,
-    assets: rendered.SceneAssets,
-    writer: progress_file.ArrayWriter,
-) -> Dataset:
-    columns, units = pair_columns(config, source, assets, writer)
-    with atomic_path(out / COLUMNS) as path:
-        np.savez(path, **columns)  # type: ignore[arg-type]
-    labels = source.labels if "label" in columns else ()
-    writer.finish("image", IMAGES)
-    # The description comes last: a folder that has it is finished.
-    describe(out, assets.recipe, f"{source.name}, retargeted", config.seed, labels, units)
-    return read_rendered(out)

@@ -1,7 +1,8 @@
 """The source of a retargeting: images of a data set, or examples of a recipe, with their labels."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -11,12 +12,17 @@ import numpy as np
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import registry, rendered
 from jaxface.data.dataset import Dataset
+from jaxface.data.joining import align_units
+from jaxface.data.readers.common import parse_number, read_table
+from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget.config import RECIPE, RetargetConfig
-from jaxface.data.retarget.expression import Transfer, from_fit, from_labels, from_rendered
-from jaxface.data.retarget.landmark_table import crop_landmarks, read_landmarks
+from jaxface.data.retarget.pairs import Transfer, from_fit, from_labels, from_rendered
+from jaxface.data.sources import ArraySource
+from jaxface.face._landmarks import COUNT
 
 _UNIT_COLUMNS = ("units", "units_known", "intensity")
+_LANDMARK_COLUMNS = tuple(f"{axis}_{index}" for axis in "xy" for index in range(COUNT))
 _CHUNK = 1024  # examples of a recipe whose labels are drawn at a time
 
 
@@ -24,26 +30,18 @@ class RetargetSource(NamedTuple):
     """The images that are retargeted.
 
     Attributes:
-        name: of the data set.
-        numbers: (M,) int32 indices of the images in it, ascending.
+        dataset: these M images; their columns alone for a recipe.
+        numbers: (M,) int32 their indices in the whole data set, ascending.
         subject: (M,) int32 index of each image's person in `people`.
-        people: (S,) int32 `identity` of the chosen people in the data set; -1 = it has no
-            identities.
-        columns: of these images, (M, ...), as in `Dataset.columns`.
-        labels, units: as in `Dataset`.
-        dataset: None for a recipe.
+        people: (S,) int32 `identity` of the chosen people in the data set, -1 without.
         stream: assets and stream's key of a source that jaxface rendered; None for others.
         landmarks: (M, 68, 2) in pixels, from the user's table; None without one.
     """
 
-    name: str
+    dataset: Dataset
     numbers: np.ndarray
     subject: np.ndarray
     people: np.ndarray
-    columns: Mapping[str, np.ndarray]
-    labels: tuple[str, ...]
-    units: tuple[int, ...]
-    dataset: Dataset | None
     stream: tuple[rendered.SceneAssets, jax.Array] | None
     landmarks: np.ndarray | None = None
 
@@ -56,9 +54,9 @@ def open_source(config: RetargetConfig) -> RetargetSource:
         DataError: the data set is missing, or has nothing to take expressions from.
     """
     source = _from_recipe(config) if config.data == RECIPE else _from_dataset(config)
-    if config.expression == "labels" and "units" not in source.columns:
+    if config.expression == "labels" and "units" not in source.dataset.columns:
         raise DataError(
-            f"{source.name} has no action units to take expressions from; use expression = 'fit'"
+            f"{source.dataset.name} has no action units to take expressions from; use expression = 'fit'"
             + (" or 'rendered'" if source.stream else "")
         )
     return source
@@ -79,37 +77,30 @@ def load_payload(
     """Load what the transfer needs of one batch.
 
     Args:
-        rows: (B,) indices in `source.numbers`.
+        rows: (B,) indices in `source.dataset`.
     """
+    dataset = source.dataset
     if config.expression == "labels":
-        return {"target": target_intensities(source, assets.action_units, rows)}
+        return {"target": target_intensities(dataset, assets.action_units, rows)}
     if config.expression == "rendered":
         return None
-    if source.dataset is None:
-        raise ConfigError("a recipe has no images to fit")
     if source.landmarks is not None:
-        shapes = [source.dataset.source.read(int(number)).shape[:2] for number in source.numbers[rows]]
+        shapes = [dataset.source.read(int(row)).shape[:2] for row in rows]
         pairs = zip(source.landmarks[rows], shapes, strict=True)
         return {"landmarks": np.stack([crop_landmarks(landmarks, *shape) for landmarks, shape in pairs])}
-    if "landmarks" in source.columns:
-        return {"landmarks": np.asarray(source.columns["landmarks"][rows], np.float32)}
-    images = source.dataset.rows(source.numbers[rows], assets.recipe.size)["image"]
+    if "landmarks" in dataset.columns:
+        return {"landmarks": np.asarray(dataset.columns["landmarks"][rows], np.float32)}
+    images = dataset.rows(rows, assets.recipe.size)["image"]
     return {"image": np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images}
 
 
-def target_intensities(source: RetargetSource, action_units: tuple[int, ...], rows: np.ndarray) -> np.ndarray:
-    """Return (B, A) labelled intensities of the head's action units; 0 = absent, -1 = present,
-    unknown intensity."""
-    columns = {name: source.columns[name][rows] for name in source.columns if name in _UNIT_COLUMNS}
+def target_intensities(dataset: Dataset, action_units: tuple[int, ...], rows: np.ndarray) -> np.ndarray:
+    """Return (B, A) labelled intensities of the head's action units; 0 = absent, -1 = unknown."""
+    columns = {name: each[rows] for name, each in dataset.columns.items() if name in _UNIT_COLUMNS}
     present = columns["units"] > 0.5
-    known_mask = columns.get("units_known", np.ones_like(present))
     level = columns.get("intensity", np.full(present.shape, -1.0, np.float32))
-    target = np.zeros((len(rows), len(action_units)), np.float32)
-    for column, unit in enumerate(source.units):
-        if unit in action_units:
-            labelled_present = present[:, column] & known_mask[:, column]
-            target[:, action_units.index(unit)] = np.where(labelled_present, level[:, column], 0.0)
-    return target
+    target = np.where(present & columns.get("units_known", True), level, 0.0)
+    return align_units(target.astype(np.float32), dataset.units, action_units)
 
 
 def _from_dataset(config: RetargetConfig) -> RetargetSource:
@@ -134,14 +125,10 @@ def _from_dataset(config: RetargetConfig) -> RetargetSource:
         names = [dataset.source.name(int(number)) for number in numbers]
         landmarks = read_landmarks(config.landmark_table, names)
     return RetargetSource(
-        name=dataset.name,
+        dataset=dataset.take(numbers),
         numbers=numbers.astype(np.int32),
         subject=subject[numbers].astype(np.int32),
         people=people,
-        columns={name: column[numbers] for name, column in dataset.columns.items()},
-        labels=dataset.labels,
-        units=dataset.units,
-        dataset=dataset,
         stream=stream,
         landmarks=landmarks,
     )
@@ -150,8 +137,7 @@ def _from_dataset(config: RetargetConfig) -> RetargetSource:
 def _choose_people(
     config: RetargetConfig, name: str, identity: np.ndarray | None, count: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Identities (S,) of the chosen people, and each image's index (count,) in them, -1 = none of
-    them."""
+    """Identities (S,) of the chosen people, and each image's index (count,) in them; -1 = none."""
     if identity is None:
         if not config.subjects:
             raise ConfigError(f"{name} has no identities; give by subjects how many pairs of avatars to make")
@@ -187,29 +173,40 @@ def _from_recipe(config: RetargetConfig) -> RetargetSource:
     assets, key = rendered.build_assets(recipe), stream_key(recipe, config.seed)
     columns = _columns(assets, key, config.images)
     identities, subject = np.unique(columns["identity"], return_inverse=True)
+    images = ArraySource(np.empty((config.images, 0, 0, 3), np.uint8))
     return RetargetSource(
-        name=recipe.name,
+        dataset=Dataset(recipe.name, images, columns, recipe.expressions.labels, recipe.units.numbers),
         numbers=np.arange(config.images, dtype=np.int32),
         subject=subject.astype(np.int32),
         people=identities.astype(np.int32),
-        columns=columns,
-        labels=recipe.expressions.labels,
-        units=recipe.units.numbers,
-        dataset=None,
         stream=(assets, key),
     )
 
 
 def _columns(assets: rendered.SceneAssets, key: jax.Array, count: int) -> dict[str, np.ndarray]:
     """Columns of a stream's first examples, without rendering them."""
-    parts = [
-        jax.device_get(sample_chunk(assets, key, jnp.int32(first)).columns) for first in range(0, count, _CHUNK)
-    ]
+    sample, chunk = jax.jit(sample_examples), jnp.arange(_CHUNK)
+    parts = [jax.device_get(sample(assets, key, first + chunk).columns) for first in range(0, count, _CHUNK)]
     return {name: np.concatenate([part[name] for part in parts])[:count] for name in parts[0]}
 
 
-@jax.jit
-def sample_chunk(assets: rendered.SceneAssets, key: jax.Array, first: jax.Array) -> rendered.Example:
-    """Return `_CHUNK` examples of a stream from `first` on, without their images."""
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, first + jnp.arange(_CHUNK))
-    return jax.vmap(rendered.sample_example, (0, None))(keys, assets)
+def read_landmarks(path: Path, names: Sequence[str]) -> np.ndarray:
+    """Read the landmarks (M, 68, 2) in pixels of the images with these names, float32.
+
+    Args:
+        path: as `RetargetConfig.landmark_table`; DataError if it, a number or a row is missing.
+    """
+    landmarks = {}
+    for number, row in read_table(path, ("path", *_LANDMARK_COLUMNS)):
+        values = [parse_number(path, number, row[name]) for name in _LANDMARK_COLUMNS]
+        landmarks[row["path"].strip()] = np.asarray(values, np.float32).reshape(2, COUNT).T
+    missing = [name for name in names if name not in landmarks]
+    if missing:
+        raise DataError(f"{path} has no row for {len(missing)} of {len(names)} images, such as {missing[0]!r}")
+    return np.stack([landmarks[name] for name in names])
+
+
+def crop_landmarks(landmarks: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Convert landmarks (68, 2) from pixels to widths of the image's largest central square."""
+    edge = min(height, width)
+    return (landmarks - np.array([(width - edge) / 2, (height - edge) / 2], landmarks.dtype)) / edge
