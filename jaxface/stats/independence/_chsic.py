@@ -87,10 +87,10 @@ def chsic(
             common.largest_difference(common.ranks(data.z, rng)), shuffle_neighbours
         )
     if form == "normalised":
-        value, shuffled = normalised(data, ridge)
+        value, null_values = normalised(data, ridge)
     else:
-        value, shuffled = residual(data, ridge, both=form == "residuals")
-    null = shuffle.null(shuffled, k_null, shuffle_groups, permutations)
+        value, null_values = residual(data, ridge, both=form == "residuals")
+    null = shuffle.null(null_values, k_null, shuffle_groups, permutations)
     return IndependenceResult(value, common.permutation_p_value(value, null, tie=_TIE * abs(value)))
 
 
@@ -99,11 +99,11 @@ class Statistic(NamedTuple):
 
     Attributes:
         value: of the samples as they are, float64.
-        shuffled: orders (B, n) int32 -> (B,) float64 values for Y[orders[b]].
+        null_values: orders (B, n) int32 -> (B,) float64 values for Y[orders[b]].
     """
 
     value: float
-    shuffled: Callable[[Array], np.ndarray]
+    null_values: Callable[[Array], np.ndarray]
 
 
 def residual(data: Samples, ridge: float, both: bool) -> Statistic:
@@ -118,12 +118,12 @@ def residual(data: Samples, ridge: float, both: bool) -> Statistic:
     if both:
         projection = projection @ projection  # tr[Q A Q Q B Q] = tr[Q^2 A Q^2 B]
     weights = common.centred(projection @ common.centred(x * z) @ projection) * z / n**2
-    fixed = _single(weights), _single(y)
+    constants = _single(weights), _single(y)
 
-    def shuffled(orders: Array) -> np.ndarray:
-        return np.asarray(_sums(orders, *fixed), np.float64)
+    def null_values(orders: Array) -> np.ndarray:
+        return np.asarray(_sums(orders, *constants), np.float64)
 
-    return Statistic(float(np.sum(weights * y)), shuffled)
+    return Statistic(float(np.sum(weights * y)), null_values)
 
 
 def normalised(data: Samples, ridge: float) -> Statistic:
@@ -138,12 +138,12 @@ def normalised(data: Samples, ridge: float) -> Statistic:
     values, vectors = np.linalg.eigh(weights)
     large = np.abs(values) > _SMALL * np.abs(values).max()
     factors = vectors[:, large] * np.sqrt(np.abs(values[large]))
-    fixed = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
+    constants = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
 
-    def shuffled(orders: Array) -> np.ndarray:
-        return np.asarray(_residual_sums(orders, *fixed, scale), np.float64)
+    def null_values(orders: Array) -> np.ndarray:
+        return np.asarray(_residual_sums(orders, *constants, scale), np.float64)
 
-    return Statistic(float(np.sum(r_y * weights)), shuffled)
+    return Statistic(float(np.sum(r_y * weights)), null_values)
 
 
 def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
