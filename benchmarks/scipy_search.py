@@ -22,9 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
+from benchmarks import scipy_evolution
 from benchmarks.rows import write_rows
 from jaxface.bench import search
-from jaxface.search import Searcher, build, evaluate, reference
+from jaxface.search import Searcher, build, evaluate
 from jaxface.search.objective import FLOOR
 
 
@@ -61,7 +62,7 @@ def scipy_row(
             return np.asarray(scores.loss[0])
 
         start = time.process_time()
-        result = reference.differential_evolution(
+        result = scipy_evolution.differential_evolution(
             losses,
             searcher.problem.space,
             max_evaluations=common["budget"],

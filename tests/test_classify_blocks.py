@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.checkpoints.state_dict import Translated
-from jaxface.classify.nets import attention, convnext, spatial_transformer
+from jaxface.classify.nets import attention, convnext, emonext
 
 
 @pytest.mark.parametrize("affine", [((1, 0, 0), (0, 1, 0)), ((0.9, 0.3, 0.2), (-0.4, 1.2, -0.1))])
@@ -28,7 +28,7 @@ def test_warp_samples_between_aligned_corners_with_zeros_outside(
         ],
         -1,
     )
-    got = jax.jit(spatial_transformer.warp)(image, jnp.asarray(affine, jnp.float32))
+    got = jax.jit(emonext.warp)(image, jnp.asarray(affine, jnp.float32))
     # positions are float32: 1e-6 of 12 pixels, times differences of at most 1 between them
     np.testing.assert_allclose(got.reshape(-1, 2), samples, atol=2e-5)
 

@@ -11,9 +11,9 @@ import tomli_w
 from jaxface import classify
 from jaxface.classify.checkpoints.array_files import read_npz
 from jaxface.classify.registry import ASSETS
-from jaxface.classify.weights import write_weights
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import sha256
+from tools.bundled_classifiers import write_weights
 
 NAME = "fer-mini-xception"
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import scipy_evolution
 from jaxface.core import sharding
 from jaxface.core.errors import ConfigError
 from jaxface.face import ExpressionSpace, load
@@ -16,7 +17,6 @@ from jaxface.search import (
     algorithm,
     differential_evolution,
     gradient,
-    reference,
     space,
     starts,
 )
@@ -96,7 +96,7 @@ def test_matches_scipy_at_equal_calls(name):
     ours = np.concatenate([tracker.best.loss for tracker in trackers])
     jitted_loss = jax.jit(loss)
     theirs = [
-        reference.differential_evolution(
+        scipy_evolution.differential_evolution(
             lambda x: np.asarray(jitted_loss(jnp.asarray(x, jnp.float32))),
             wide_box(),
             max_evaluations=PAPER.max_evaluations,

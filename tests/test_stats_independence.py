@@ -59,12 +59,12 @@ def test_kci_is_the_references(golden, kind: str) -> None:
 def test_hsic_statistics_are_the_references(golden, kind: str) -> None:
     data = common.samples(*triple(golden, kind))
     forms = {
-        "stat": chsic.Residual(data, 1e-3, both=False),
-        "stat_norm": chsic.Normalised(data, 1e-3),
-        "stat_kcit": chsic.Residual(data, 1e-3, both=True),
+        "stat": chsic.residual(data, 1e-3, both=False),
+        "stat_norm": chsic.normalised(data, 1e-3),
+        "stat_kcit": chsic.residual(data, 1e-3, both=True),
     }
     for name, form in forms.items():
-        np.testing.assert_allclose(form.statistic, golden[f"{kind}/chsic/{name}"], rtol=RELATIVE)
+        np.testing.assert_allclose(form.value, golden[f"{kind}/chsic/{name}"], rtol=RELATIVE)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -102,9 +102,9 @@ def test_hsic_p_is_the_references(golden, kind: str, key) -> None:
     if not kind.endswith(("label_200", "binary_200")):
         data = common.samples(x, y, z)._replace(classes=None)
         blocks = (common.ranks(z, np.random.default_rng(0)) // 10).ravel()
-        form = chsic.Residual(data, 1e-3, both=False)
+        form = chsic.residual(data, 1e-3, both=False)
         orders = np.concatenate(list(shuffle.orders(key, jnp.asarray(blocks), 200)))
-        p_value = common.permutation_p_value(form.statistic, form.shuffled(jnp.asarray(orders)))
+        p_value = common.permutation_p_value(form.value, form.null_values(jnp.asarray(orders)))
     else:
         p_value = stats.chsic(x, y, z, key).p_value
     expected = float(golden[f"{kind}/chsic/p"])
@@ -139,9 +139,9 @@ def test_shuffled_hsic_is_its_definition(conditional: bool) -> None:
     data = common.samples(x + z, y + z, z if conditional else None)
     orders = np.stack([np.arange(n), rng.permutation(n)])
     forms = [
-        chsic.Residual(data, ridge, both=False),
-        chsic.Normalised(data, ridge),
-        chsic.Residual(data, ridge, both=True),
+        chsic.residual(data, ridge, both=False),
+        chsic.normalised(data, ridge),
+        chsic.residual(data, ridge, both=True),
     ]
     identity, centre = np.eye(n), np.eye(n) - 1 / n
     k_x, k_y, k_z = chsic._grams(data)
@@ -156,9 +156,9 @@ def test_shuffled_hsic_is_its_definition(conditional: bool) -> None:
             np.trace(q @ a @ q @ q @ b @ q) / n**2,
         ]
         for form, value in zip(forms, expected, strict=True):
-            assert form.shuffled(jnp.asarray(orders))[index] == pytest.approx(value, rel=1e-4)
+            assert form.null_values(jnp.asarray(orders))[index] == pytest.approx(value, rel=1e-4)
             if index == 0:
-                assert form.statistic == pytest.approx(value, rel=RELATIVE)
+                assert form.value == pytest.approx(value, rel=RELATIVE)
 
 
 def test_classes_are_shuffled_uniformly_and_keep_apart() -> None:
@@ -274,17 +274,17 @@ def test_contract(name: str, key) -> None:
 @pytest.mark.parametrize(
     ("name", "setting", "message"),
     [
-        ("chsic", {"permutations": 0}, "permutations >= 1"),
-        ("chsic", {"ridge": 0.0}, "ridge > 0"),
-        ("chsic", {"clusters": 41}, "1 to 40 clusters"),
+        ("chsic", {"permutations": 0}, "permutations = 0: must be at least 1"),
+        ("chsic", {"ridge": 0.0}, "ridge = 0.0: must be more than 0"),
+        ("chsic", {"clusters": 41}, r"clusters = 41: must be in \[1, 40\]"),
         ("chsic", {"form": "normalized"}, "did you mean 'normalised'"),
-        ("cmiknn", {"surrogates": 0}, "surrogates >= 1"),
-        ("cmiknn", {"neighbours": 1.0}, "0 < neighbours < 1"),
-        ("cmiknn", {"shuffle_neighbours": 1}, "shuffle_neighbours"),
-        ("cmiknn", {"permute": "z"}, "'x' or 'y', got 'z'"),
-        ("fcit", {"splits": 1}, "splits >= 2"),
-        ("fcit", {"test_share": 1.0}, "test_share < 1"),
-        ("kci", {"widths": "mean"}, "'empirical' or 'median'"),
+        ("cmiknn", {"surrogates": 0}, "surrogates = 0: must be at least 1"),
+        ("cmiknn", {"neighbours": 1.0}, r"neighbours = 1.0: must be in \(0, 1\)"),
+        ("cmiknn", {"shuffle_neighbours": 1}, r"shuffle_neighbours = 1: must be in \[2, 40\]"),
+        ("cmiknn", {"permute": "z"}, "permute = 'z'; known: x, y"),
+        ("fcit", {"splits": 1}, "splits = 1: must be at least 2"),
+        ("fcit", {"test_share": 1.0}, r"test_share = 1.0: must be in \(0, 1\)"),
+        ("kci", {"widths": "mean"}, "widths = 'mean', did you mean 'median'"),
     ],
 )
 def test_bad_settings_are_told(name: str, setting: dict, message: str, key) -> None:

@@ -186,7 +186,7 @@ def test_any_estimator_can_be_shuffled_in_time(key, estimator: str) -> None:
         ({"scheme": "per_time"}, ConfigError, "did you mean 'per-time'"),
         ({"p_estimate": "vaild"}, ConfigError, "did you mean 'valid'"),
         ({"estimator": "slopes"}, ConfigError, "did you mean 'slope'"),
-        ({"permutations": 0}, ConfigError, "at least 1, got 0"),
+        ({"permutations": 0}, ConfigError, "permutations = 0: must be at least 1"),
     ],
 )
 def test_bad_options(key, options: dict, error: type[Exception], says: str) -> None:

@@ -11,12 +11,20 @@ import dataclasses
 import sys
 from pathlib import Path
 
+import numpy as np
+
 from jaxface.classify import load
 from jaxface.classify.card import read_card, write_card
 from jaxface.classify.registry import ASSETS
-from jaxface.classify.weights import flat_arrays, write_weights
+from jaxface.classify.weights import flat_arrays
 from jaxface.core.errors import JaxfaceError
-from jaxface.core.io import sha256
+from jaxface.core.io import atomic_path, sha256
+
+
+def write_weights(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays as a compressed `.npz`, atomically; the same arrays give the same bytes."""
+    with atomic_path(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
 
 
 def convert(name: str, checkpoint: Path, folder: Path) -> None:

@@ -14,7 +14,7 @@ from jaxface.bench import calibration_people
 from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, mean_test, permutation_test, symmetry_score
 
-RENDERED_TIMES = 12
+STEPS, TIMES, RENDERED_TIMES = 10, 90, 12
 PEOPLE = 10
 
 
@@ -67,32 +67,31 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
         yield from _rates("re-rendering", surfaces, settings, key)
 
 
-def white(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Draw independent answers (count, steps, times)."""
-    return random.normal(size=(count, steps, times))
+def white(random: np.random.Generator, count: int) -> np.ndarray:
+    """Draw independent answers: (count, S, T), as all noises."""
+    return random.normal(size=(count, STEPS, TIMES))
 
 
-def row_offset(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Draw an independent offset per symmetry step, the same at all times: (count, steps, times)."""
-    offsets = random.normal(size=(count, steps, 1))
-    return offsets + 0.01 * white(random, count, steps, times)
+def row_offset(random: np.random.Generator, count: int) -> np.ndarray:
+    """Draw an independent offset per symmetry step, the same at all times."""
+    offsets = random.normal(size=(count, STEPS, 1))
+    return offsets + 0.01 * white(random, count)
 
 
-def growing_offset(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Draw `row_offset`, growing from 0 at time 0 with the expression: (count, steps, times)."""
-    return row_offset(random, count, steps, times) * np.linspace(0, 1, times)
+def growing_offset(random: np.random.Generator, count: int) -> np.ndarray:
+    """Draw `row_offset`, growing from 0 at time 0 with the expression."""
+    return row_offset(random, count) * np.linspace(0, 1, TIMES)
 
 
-def smooth_in_time(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
-    """Draw independent curves, autoregressive in time with .95 from step to step: (count, steps,
-    times)."""
-    return _autoregressive(white(random, count, steps, times), 0.95, axis=2)
+def smooth_in_time(random: np.random.Generator, count: int) -> np.ndarray:
+    """Draw independent curves, autoregressive in time with .95 from step to step."""
+    return _autoregressive(white(random, count), 0.95, axis=2)
 
 
-def smooth_in_both(random: np.random.Generator, count: int, steps: int = 10, times: int = 90) -> np.ndarray:
+def smooth_in_both(random: np.random.Generator, count: int) -> np.ndarray:
     """Draw curves that also correlate (.8) between neighbouring symmetry steps: they are not
     exchangeable."""
-    return _autoregressive(smooth_in_time(random, count, steps, times), 0.8, axis=1)
+    return _autoregressive(smooth_in_time(random, count), 0.8, axis=1)
 
 
 NOISES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
@@ -104,8 +103,8 @@ NOISES: dict[str, Callable[[np.random.Generator, int], np.ndarray]] = {
 }
 
 
-def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10) -> np.ndarray:
-    """Return answers (count, steps, 12) to full, unmodified smiles, rendered anew for each
+def rendered_noise(key: jax.Array, count: int, classifier: str) -> np.ndarray:
+    """Return answers (count, S, 12) to full, unmodified smiles, rendered anew for each
     "symmetry step".
 
     Each step shifts the image by up to half a pixel, so the answers vary only by how the pixels
@@ -117,7 +116,7 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
     people_key, shift_key = jax.random.split(key)
     people = face.sample_population(people_key, head, count)
     smile = head.expressions.prototypes[head.expressions.prototype_labels.index("happiness")]
-    shifts = jax.random.uniform(shift_key, (count, steps, 2), minval=-0.5, maxval=0.5)
+    shifts = jax.random.uniform(shift_key, (count, STEPS, 2), minval=-0.5, maxval=0.5)
     times = jnp.linspace(0, 1, RENDERED_TIMES)
 
     @jax.jit
@@ -135,10 +134,10 @@ def rendered_noise(key: jax.Array, count: int, classifier: str, steps: int = 10)
 
         return jax.lax.map(answer, times)
 
-    surfaces = np.empty((count, steps, RENDERED_TIMES))
+    surfaces = np.empty((count, STEPS, RENDERED_TIMES))
     for index in range(count):
         person = jax.tree.map(lambda leaf, i=index: leaf[i], people)
-        for step in range(steps):
+        for step in range(STEPS):
             surfaces[index, step] = curve(person, shifts[index, step])
     return surfaces
 

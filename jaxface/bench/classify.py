@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface import classify
-from jaxface.bench.harness import measure
+from jaxface.bench.harness import measure, per_image
 from jaxface.classify.loading import build
 from jaxface.classify.registry import folders
 
@@ -18,7 +18,9 @@ from jaxface.classify.registry import folders
 class Settings:
     """Which classifiers are timed, and on what."""
 
-    names: tuple[str, ...] = field(default_factory=lambda: _bundled())
+    names: tuple[str, ...] = field(
+        default_factory=lambda: tuple(row["name"] for row in classify.describe() if row["weights"] == "bundled")
+    )
     """Names (`jaxface classifiers`) or folders. A classifier without weights gets arbitrary ones."""
 
     batches: tuple[int, ...] = (1, 50)
@@ -41,7 +43,8 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
     if not settings.gradient:
         del functions["value-and-gradient"]
     for name in settings.names:
-        classifier = _classifier(name)
+        card = classify.read_card(folders(name)[0])
+        classifier = classify.load(name) if card.weights else random_classifier(card)
         for size in settings.sizes:
             for batch in settings.batches:
                 images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)
@@ -51,9 +54,7 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
                         "name": f"{name}/{kind}",
                         "batch": batch,
                         "size": size,
-                        **timing,
-                        "images_per_s": batch / timing["run_s"],
-                        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / batch,
+                        **per_image(batch, timing),
                     }
 
 
@@ -79,12 +80,3 @@ def random_classifier(card: classify.Card) -> classify.Classifier:
         return jnp.asarray(random.standard_normal(leaf.shape, np.float32) / np.sqrt(fan_in, dtype=np.float32))
 
     return classify.Classifier(jax.tree.map(weights, abstract_state), network, card)
-
-
-def _bundled() -> tuple[str, ...]:
-    return tuple(row["name"] for row in classify.describe() if row["weights"] == "bundled")
-
-
-def _classifier(name: str) -> classify.Classifier:
-    card = classify.read_card(folders(name)[0])
-    return classify.load(name) if card.weights else random_classifier(card)

@@ -7,7 +7,7 @@ from typing import Any
 
 import jax
 
-from jaxface.bench.harness import measure
+from jaxface.bench.harness import measure, per_image
 from jaxface.core.runtime import use_all_cores
 from jaxface.data import AugmentConfig, augment, batches, rendered
 
@@ -54,11 +54,4 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def _row(name: str, settings: Settings, timing: dict[str, float], **case: Any) -> dict[str, Any]:
-    return {
-        "name": name,
-        **case,
-        "batch": settings.batch,
-        **timing,
-        "images_per_s": settings.batch / timing["run_s"],
-        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / settings.batch,
-    }
+    return {"name": name, **case, "batch": settings.batch, **per_image(settings.batch, timing)}

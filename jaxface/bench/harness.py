@@ -26,10 +26,19 @@ def measure(function: Callable[..., Any], *arguments: Any, repeats: int = 5) -> 
         machine does), `peak_mb` (`peak_memory` over all these calls).
     """
     forget_peak()
-    first, _ = _once(function, *arguments)
-    runs = [_once(function, *arguments) for _ in range(repeats)]
+    first, _ = seconds(function, *arguments)
+    runs = [seconds(function, *arguments) for _ in range(repeats)]
     run, cpu = min(wall for wall, _ in runs), min(cpu for _, cpu in runs)
     return {"compile_s": max(first - run, 0.0), "run_s": run, "cpu_s": cpu, "peak_mb": peak_memory()}
+
+
+def per_image(count: int, timing: Mapping[str, float]) -> dict[str, float]:
+    """Return the timing of a call that took `count` images, with its cost per image."""
+    return {
+        **timing,
+        "images_per_s": count / timing["run_s"],
+        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / count,
+    }
 
 
 def peak_memory() -> float:
@@ -92,7 +101,8 @@ def append(path: Path, row: Mapping[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def _once(function: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
+def seconds(function: Callable[..., Any], *arguments: Any) -> tuple[float, float]:
+    """Return the wall and CPU seconds of one call."""
     wall, cpu = time.perf_counter(), time.process_time()
     jax.block_until_ready(function(*arguments))
     return time.perf_counter() - wall, time.process_time() - cpu

@@ -7,7 +7,7 @@
 `python -m benchmarks.tigramite_peer` times CMIknn beside tigramite's.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,8 +17,8 @@ import numpy as np
 
 from jaxface.bench.harness import measure
 from jaxface.core.errors import ConfigError
-from jaxface.stats import IndependenceResult, chsic, cmiknn, fcit, kci
-from jaxface.stats.independence import VOTERS
+from jaxface.stats import chsic, cmiknn
+from jaxface.stats.independence import TESTS, VOTERS
 
 Samples = tuple[np.ndarray, np.ndarray, np.ndarray | None]
 
@@ -90,12 +90,7 @@ def simulate(condition: str, dependent: bool, samples: int, effect: float, rng: 
 
 def _time_rows(size: int, settings: Settings) -> Iterator[dict[str, Any]]:
     x, y, z = simulate("continuous", False, size, settings.effect, np.random.default_rng(0))
-    tests: dict[str, Callable[..., IndependenceResult]] = {
-        "fcit": fcit,
-        "cmiknn": partial(cmiknn, surrogates=settings.surrogates),
-        "chsic": chsic,
-        "kci": kci,
-    }
+    tests = TESTS | {"cmiknn": partial(cmiknn, surrogates=settings.surrogates)}
     if size <= _MAX_NORMALISED:
         tests["chsic, normalised"] = partial(chsic, form="normalised")
     for name, test in tests.items():
@@ -106,12 +101,7 @@ def _time_rows(size: int, settings: Settings) -> Iterator[dict[str, Any]]:
 def _rejection_rows(condition: str, dependent: bool, settings: Settings) -> Iterator[dict[str, Any]]:
     from scipy.stats import binomtest
 
-    tests: dict[str, Callable[..., IndependenceResult]] = {
-        "fcit": fcit,
-        "cmiknn": cmiknn,
-        "chsic": chsic,
-        "kci": kci,
-    }
+    tests = dict(TESTS)
     if condition.startswith("continuous"):
         tests["chsic, 10 clusters"] = partial(chsic, clusters=10)
     p_values: dict[str, list[float]] = {name: [] for name in tests}

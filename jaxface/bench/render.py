@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface import face, interventions, render
-from jaxface.bench.harness import measure
+from jaxface.bench.harness import measure, per_image
 
 SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))
 """Pixels along an edge of an image, and rays along an edge of a pixel."""
@@ -84,9 +84,7 @@ def timing_row(
         "size": scene.size,
         "supersample": scene.supersample,
         "batch": count,
-        **timing,
-        "images_per_s": count / timing["run_s"],
-        "cpu_ms_per_image": 1e3 * timing["cpu_s"] / count,
+        **per_image(count, timing),
     }
 
 

@@ -1,6 +1,5 @@
 """Cost of a training step, beside the same step in a plain Flax and optax loop."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ import optax
 from flax import nnx
 
 from jaxface import frameworks
+from jaxface.bench.harness import seconds
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.preprocess import prepare
@@ -87,9 +87,9 @@ class Timing(NamedTuple):
 
 def time_in_turn(loops: dict[str, Loop], repeats: int) -> dict[str, Timing]:
     """Time the loops in turn, so that what else the machine does falls on all of them."""
-    first = {name: _seconds(loop) for name, loop in loops.items()}
-    later = [{name: _seconds(loop) for name, loop in loops.items()} for _ in range(repeats)]
-    fastest = {name: [min(seconds[name][i] for seconds in later) for i in (0, 1)] for name in loops}
+    first = {name: seconds(loop) for name, loop in loops.items()}
+    timings = [{name: seconds(loop) for name, loop in loops.items()} for _ in range(repeats)]
+    fastest = {name: [min(timing[name][i] for timing in timings) for i in (0, 1)] for name in loops}
     return {
         name: Timing(max(first[name][0] - fastest[name][0], 0.0), fastest[name][0], fastest[name][1])
         for name in loops
@@ -150,9 +150,3 @@ def reference_loop(
         float(loss)
 
     return loop
-
-
-def _seconds(loop: Loop) -> tuple[float, float]:
-    wall, cpu = time.perf_counter(), time.process_time()
-    loop()
-    return time.perf_counter() - wall, time.process_time() - cpu

@@ -11,7 +11,7 @@ import tomli_w
 
 from jaxface.core.checks import Ge, check, require
 from jaxface.core.config import load_toml, to_dict
-from jaxface.core.errors import CheckpointError, ConfigError, LabelError
+from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import write_text
 from jaxface.core.types import action_unit, expression_names
 
@@ -136,8 +136,6 @@ def read_card(folder: str | Path) -> Card:
         return load_toml(Card, path)
     except ConfigError as error:
         raise CheckpointError(str(error)) from None
-    except LabelError as error:
-        raise CheckpointError(f"{path}: {error}") from None
 
 
 def write_card(card: Card, folder: str | Path) -> Path:

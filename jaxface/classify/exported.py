@@ -17,7 +17,7 @@ from jax import export
 
 from jaxface.classify.card import Card, write_card
 from jaxface.classify.classifier import Classifier
-from jaxface.classify.weights import check_array, check_names, write_safetensors
+from jaxface.classify.weights import load_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import sha256, write_bytes
 from jaxface.core.types import Array
@@ -97,16 +97,7 @@ def read(card: Card, folder: Path, tensors: Mapping[str, Any]) -> Classifier:
         )
     if len(outputs) != 1 or outputs[0].shape[1:] != (len(card.labels),):
         raise CheckpointError(f"{origin} does not return one score for each of {len(card.labels)} labels")
-    check_names(
-        str(origin),
-        sorted(shapes.keys() - tensors.keys()),
-        sorted(tensors.keys() - shapes.keys()),
-        len(shapes),
-        len(tensors),
-    )
-    state = {
-        name: jax.device_put(check_array(tensors[name], name, shapes[name], str(origin))) for name in shapes
-    }
+    state = load_arrays(shapes, tensors, str(origin))
     parameters = sum(leaf.size for leaf in state.values())
     return Classifier(state=state, network=network, card=dataclasses.replace(card, parameters=parameters))
 

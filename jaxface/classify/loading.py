@@ -69,11 +69,7 @@ def from_state_dict(
         )
         raise ConfigError(f"{name!r} has no PyTorch layout; those of {torch_names} have")
     origin = f"the state dict for {name}"
-
-    def load_into(card: Card) -> Classifier:
-        return _load_into(card, state_dict, origin, from_torch=True)
-
-    return _first_that_fits(cards, load_into)
+    return _first_that_fits(cards, lambda card: _load_into(card, state_dict, origin, from_torch=True))
 
 
 def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Classifier:

@@ -15,7 +15,9 @@ from flax import nnx
 
 from jaxface.classify import checkpoints
 from jaxface.classify.checkpoints.state_dict import Translated
-from jaxface.classify.nets import alexnet
+from jaxface.classify.nets.layers import Convolution
+from jaxface.classify.nets.pooling import max_pool
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.classify.weights import fill
 from jaxface.core.errors import ShapeError
 from jaxface.core.pytrees import pytree, static
@@ -29,6 +31,34 @@ _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 
 _PUBLISHED = Path(__file__).parent / "assets" / "lpips-alex" / "alex.pth"
+
+CHANNELS = (64, 192, 384, 256, 256)
+
+TORCH = TorchLayout(
+    rename=numbered("^features", "layers.", {0: "0", 3: "1", 6: "2", 8: "3", 10: "4"}),
+    ignored_keys=(r"classifier\.",),
+)
+"""Of torchvision's files. Ignored: the dense layers, which are for 224 pixels alone."""
+
+
+class AlexNetMaps(nnx.Module):
+    """AlexNet's convolutions, the form without groups (Krizhevsky 2014, arXiv:1404.5997).
+
+    (B, H, W, 3), 63 pixels or more -> the five maps after each ReLU, before any pooling.
+    """
+
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
+        sizes = (11, 5, 3, 3, 3)
+        widths = zip((3, *CHANNELS), CHANNELS, sizes, strict=False)
+        self.layers = nnx.List([Convolution(*width, rngs=rngs) for width in widths])
+
+    def __call__(self, images: Array) -> tuple[Array, ...]:
+        first = jax.nn.relu(self.layers[0](images, 4, 2))
+        second = jax.nn.relu(self.layers[1](max_pool(first, 3, 2, "VALID"), 1, 2))
+        maps = [first, second, max_pool(second, 3, 2, "VALID")]
+        for layer in list(self.layers)[2:]:
+            maps.append(jax.nn.relu(layer(maps[-1], 1, 1)))
+        return (first, second, *maps[3:])
 
 
 @pytree
@@ -104,12 +134,12 @@ def unit_channels(maps: Array) -> Array:
 
 
 def _from_tensors(tensors: Mapping[str, Any], origin: str) -> Lpips:
-    net = nnx.eval_shape(lambda: alexnet.AlexNetMaps(rngs=nnx.Rngs(0)))
+    net = nnx.eval_shape(lambda: AlexNetMaps(rngs=nnx.Rngs(0)))
     structure, abstract = nnx.split(net)
     linear = checkpoints.read(_PUBLISHED)
-    weights = [np.asarray(linear[f"lin{layer}.model.1.weight"]) for layer in range(len(alexnet.CHANNELS))]
+    weights = [np.asarray(linear[f"lin{layer}.model.1.weight"]) for layer in range(len(CHANNELS))]
     return Lpips(
-        state=fill(abstract, Translated(net, alexnet.TORCH, tensors, origin), origin),
+        state=fill(abstract, Translated(net, TORCH, tensors, origin), origin),
         weights=tuple(jnp.asarray(row.reshape(-1)) for row in weights),
         structure=structure,
     )

@@ -2,14 +2,15 @@
 
 import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 
 Scores = Literal["logits", "probabilities"]
@@ -41,12 +42,8 @@ def from_function(
         ConfigError: another value for `channels`, `scores` or `size`.
     Calling the classifier raises ShapeError where `fn` returns another shape than (B, K).
     """
-    for word, value, choices in (
-        ("channels", channels, ("rgb", "grey")),
-        ("scores", scores, ("logits", "probabilities")),
-    ):
-        if value not in choices:
-            raise ConfigError(f"{word} = {value!r}{suggestion(str(value), choices)}")
+    require_name("channels", channels, ("rgb", "grey"))
+    require_name("scores", scores, get_args(Scores))
     if not callable(fn):
         raise ConfigError(f"from_function needs a function of images, got {type(fn).__name__}")
     card = Card(

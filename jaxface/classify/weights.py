@@ -19,12 +19,6 @@ _ALIGNMENT = 64  # bytes, as XLA requires
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
-def write_weights(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays as a compressed `.npz`, atomically; the same arrays give the same bytes."""
-    with atomic_path(path) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
-
-
 def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
     """Write arrays as safetensors, atomically; the same arrays give the same bytes."""
     with atomic_path(path) as temporary:
@@ -51,15 +45,20 @@ def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
     Raises:
         CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
     """
-    shapes = array_shapes(state)
+    values = load_arrays(array_shapes(state), arrays, origin)
+    leaves = nnx.to_flat_state(state)
+    return nnx.from_flat_state([(path, leaf.replace(values[_name(path)])) for path, leaf in leaves])
+
+
+def load_arrays(
+    shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Any], origin: str
+) -> dict[str, jax.Array]:
+    """Return arrays of these names and shapes, as float32 on the device. Arguments and errors as `fill`."""
     missing, surplus = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
     check_names(origin, missing, surplus, len(shapes), len(arrays))
-
-    def numbers(path: tuple[Any, ...], leaf: Any) -> Any:
-        name = _name(path)
-        return leaf.replace(jax.device_put(check_array(arrays[name], name, shapes[name], origin)))
-
-    return nnx.from_flat_state([(path, numbers(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
+    return {
+        name: jax.device_put(check_array(arrays[name], name, shape, origin)) for name, shape in shapes.items()
+    }
 
 
 def check_names(

@@ -17,7 +17,7 @@ from jaxface.core import processes, progress, runtime
 
 
 @dataclass(frozen=True)
-class Audit:
+class Audit(options.Quiet):
     """If only the symmetry of the face changes, how do these classifiers' answers change?
 
     Prints the scores and writes OUT/report.html, the tables as CSV, run.toml, environment.json and
@@ -57,9 +57,6 @@ class Audit:
 
     saliency: Literal["none", "occlusion", "full"] = "occlusion"
     """Saliency maps in the report: none, occlusion, or full, with gradients on the head."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

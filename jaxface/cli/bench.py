@@ -5,9 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from jaxface import bench
 from jaxface.bench import harness
@@ -18,21 +16,15 @@ SUBCOMMANDS = Subcommands("bench", "suites", bench.SUITES, "--config FILE, --out
 
 
 @dataclass(frozen=True)
-class Bench:
+class Bench(options.Configured, options.Quiet):
     """Print a JSON line for each case: compile and run seconds, CPU time, memory, device, commit.
 
     For figures that can be compared, use one core: taskset -c 0 jaxface bench SUITE. Programs are always
     compiled, so that the time of compiling is measured.
     """
 
-    config: str | None = None
-    """TOML file with these settings; flags override it."""
-
     out: Path | None = None
     """Also append the lines to this .jsonl file, or to a dated file in this folder; none = stdout only."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

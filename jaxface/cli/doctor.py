@@ -29,13 +29,10 @@ class DoctorSettings:
 
 
 @dataclass(frozen=True)
-class Doctor:
+class Doctor(options.Configured):
     """Check versions, devices, the bundled head, classifiers and face files. Exit code 1 when a check fails."""
 
     settings: Annotated[DoctorSettings, tyro.conf.arg(name="")] = field(default_factory=DoctorSettings)
-
-    config: str | None = None
-    """TOML file with these settings; flags override it."""
 
 
 def main(argv: Sequence[str]) -> int:

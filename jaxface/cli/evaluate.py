@@ -41,7 +41,7 @@ class EvaluateSettings:
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class Evaluate(options.Configured):
     """Evaluate a trained network or any classifier on a data set: accuracy, F1 and calibration; F1 per action
     unit, and error rates of women and men compared, where the data set has these labels."""
 
@@ -49,9 +49,6 @@ class Evaluate:
     """Folder of a training, folder of a classifier, or a classifier's name."""
 
     settings: Annotated[EvaluateSettings, tyro.conf.arg(name="")] = field(default_factory=EvaluateSettings)
-
-    config: str | None = None
-    """TOML file with these settings; flags override it."""
 
     out: Path | None = None
     """Also write the metrics as JSON: a .json file, or a folder for evaluation.json."""

@@ -16,7 +16,7 @@ from jaxface.report import observation_tables, write_observation
 
 
 @dataclass(frozen=True)
-class Observe:
+class Observe(options.Quiet):
     """Do classifiers answer people with asymmetric faces differently?
 
     Reads a CSV table of photographs (path, label, group) and tests for each classifier whether the logit of an
@@ -32,9 +32,6 @@ class Observe:
 
     out: Path | None = None
     """Folder of the run; none = runs/ and the config's name, or observe."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -4,6 +4,7 @@ tyro turns dataclasses into flags. It does not read files, so the file of `--con
 tyro's defaults; `--config` itself is a field of the command, so that `--help` shows it.
 """
 
+import argparse
 import contextlib
 import dataclasses
 import io
@@ -30,6 +31,22 @@ class Command(Protocol):
 
     @property
     def config(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class Configured:
+    """A command whose settings may come from a file."""
+
+    config: str | None = None
+    """TOML file with these settings; flags override it."""
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """A command that shows its progress."""
+
+    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Print no progress to stderr."""
 
 
 T = TypeVar("T")
@@ -130,12 +147,10 @@ def run_folder(config: str | None, default: str) -> Path:
 
 def config_argument(argv: Sequence[str]) -> str | None:
     """Return the value of `--config`, or None. tyro refuses a `--config` without a value."""
-    for index, argument in enumerate(argv):
-        if argument.startswith("--config="):
-            return argument.partition("=")[2]
-        if argument == "--config" and index + 1 < len(argv) and not argv[index + 1].startswith("-"):
-            return argv[index + 1]
-    return None
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--config", nargs="?")
+    value: str | None = parser.parse_known_args(list(argv))[0].config
+    return value
 
 
 def find_config(name: str) -> Path:

@@ -68,7 +68,7 @@ class RenderSettings(HeadConfig):
 
 
 @dataclass(frozen=True)
-class Render:
+class Render(options.Configured, options.Quiet):
     """Render one face, a strip or a sheet of faces to OUT/render.png.
 
     Several levels (--symmetry, --levels) or times make a row, and every person and expression has a row of
@@ -77,14 +77,8 @@ class Render:
 
     settings: Annotated[RenderSettings, tyro.conf.arg(name="")] = field(default_factory=RenderSettings)
 
-    config: str | None = None
-    """TOML file with these settings; flags override it."""
-
     out: Path = Path("runs/render")
     """Folder for render.png, or the name of a .png file."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -16,7 +16,7 @@ from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Report:
+class Report(options.Quiet):
     """Write the HTML report of a finished run and print its scores, or compare two runs."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -42,9 +42,6 @@ class Report:
 
     allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -14,7 +14,7 @@ from jaxface.data.retarget import RetargetConfig, retarget
 
 
 @dataclass(frozen=True)
-class Retarget:
+class Retarget(options.Quiet):
     """Render a woman and a man with the expression of every image of a data set.
 
     Writes OUT/images.npy and columns.npz (pair, sex, identity, units, ...), which the data set `rendered`
@@ -30,9 +30,6 @@ class Retarget:
 
     out: Path | None = None
     """Folder of the pictures; none = sets/ and the config's name, or retarget."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

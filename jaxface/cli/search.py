@@ -55,7 +55,7 @@ class SearchSettings(HeadConfig):
 
 
 @dataclass(frozen=True)
-class Search:
+class Search(options.Configured, options.Quiet):
     """Find the face with a classifier's most confident answer for an expression (Facing Asymmetry, Eq. 4).
 
     Writes OUT/search.png (neutral, then the face at symmetry 1, .5, 0), search.json and search.npz.
@@ -63,14 +63,8 @@ class Search:
 
     settings: Annotated[SearchSettings, tyro.conf.arg(name="")] = field(default_factory=SearchSettings)
 
-    config: str | None = None
-    """TOML file with these settings; flags override it."""
-
     out: Path = Path("runs/search")
     """Folder for the results."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

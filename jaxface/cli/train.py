@@ -4,9 +4,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-
-import tyro
+from typing import Any
 
 from jaxface import frameworks
 from jaxface.cli import options
@@ -17,7 +15,7 @@ SUBCOMMANDS = Subcommands("train", "frameworks", frameworks.REGISTRY, "--config 
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(options.Quiet):
     """Train a network that can then be audited.
 
     Writes OUT/card.toml and its weights, log.jsonl, run.toml, environment.json, and checkpoints. The same
@@ -30,9 +28,6 @@ class Train:
 
     out: Path | None = None
     """Folder of the training; none = runs/ and the name of the config or the framework."""
-
-    quiet: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print no progress to stderr."""
 
 
 def main(argv: Sequence[str]) -> int:

@@ -12,7 +12,7 @@ Checks that span several fields follow `super().__post_init__()`, with `require`
 import math
 import types
 import typing
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -20,7 +20,7 @@ from annotated_types import Ge, Gt, Interval, Le, Lt, MinLen
 
 from jaxface.core.errors import ConfigError, suggestion
 
-__all__ = ["Checked", "Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require"]
+__all__ = ["Checked", "Ge", "Gt", "Interval", "Le", "Lt", "MinLen", "OneOf", "check", "require", "require_name"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +64,12 @@ def require(condition: bool, name: str, value: Any, rule: str) -> None:
         raise ConfigError(f"{name} = {value!r}: must be {rule}")
 
 
+def require_name(name: str, value: Any, names: Collection[Any]) -> None:
+    """Raise ConfigError "name = value, did you mean ...?" unless the value is one of the names."""
+    if value not in names:
+        raise ConfigError(f"{name} = {value!r}{suggestion(str(value), map(str, names))}")
+
+
 def _hints(cls: Any) -> dict[str, Any]:
     hints = typing.get_type_hints(cls, include_extras=True)
     return {name: hints[name] for name in getattr(cls, "__dataclass_fields__", {}) if name in hints}
@@ -81,8 +87,7 @@ def _check(hint: Any, value: Any, where: str) -> None:
         if value is not None and len(alternatives) == 1:
             _check(alternatives[0], value, where)
     elif origin is typing.Literal:
-        if value not in arguments:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, arguments))}")
+        require_name(where, value, arguments)
     elif origin is tuple and isinstance(value, tuple):
         kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=False):
@@ -93,21 +98,20 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
     if value is None:
         return
     if isinstance(constraint, OneOf):
-        if value not in constraint.names:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), constraint.names)}")
+        require_name(where, value, constraint.names)
         return
     if isinstance(constraint, MinLen):
         require(len(value) >= constraint.min_length, where, value, f"at least {constraint.min_length} long")
         return
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
-        for passes, rule in _bounds(constraint, number):
-            # NaN fails every comparison; infinity is no setting either.
-            require(passes and math.isfinite(number), where, value, rule)
+        passes, rule = _bounds(constraint, number)
+        # NaN fails every comparison; infinity is no setting either.
+        require(passes and math.isfinite(number), where, value, rule)
 
 
-def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
-    """(passes, rule) of the bounds that a constraint sets; one rule for an interval."""
+def _bounds(constraint: Any, number: float) -> tuple[bool, str]:
+    """Whether a number is within the bounds of a constraint, and their rule in words."""
     ge, gt, le, lt = (getattr(constraint, name, None) for name in ("ge", "gt", "le", "lt"))
     passes = (
         (ge is None or number >= ge)
@@ -117,11 +121,10 @@ def _bounds(constraint: Any, number: float) -> Iterator[tuple[bool, str]]:
     )
     low, high = _text(ge if gt is None else gt), _text(le if lt is None else lt)
     if low and high:
-        yield passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
-    elif low:
-        yield passes, f"{'at least' if gt is None else 'more than'} {low}"
-    elif high:
-        yield passes, f"{'at most' if lt is None else 'less than'} {high}"
+        return passes, f"in {'[' if gt is None else '('}{low}, {high}{']' if lt is None else ')'}"
+    if low:
+        return passes, f"{'at least' if gt is None else 'more than'} {low}"
+    return passes, f"{'at most' if lt is None else 'less than'} {high}"
 
 
 def _text(bound: float | None) -> str:

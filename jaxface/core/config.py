@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 import tomli_w
 
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ConfigError, LabelError, suggestion
 
 T = TypeVar("T")
 
@@ -35,7 +36,7 @@ def load_toml(cls: type[T], path: str | Path) -> T:
         raise ConfigError(f"{path} is not valid TOML: {error}") from None
     try:
         return from_dict(cls, table)
-    except ConfigError as error:
+    except (ConfigError, LabelError) as error:
         raise ConfigError(f"{path}: {error}") from None
 
 
@@ -81,9 +82,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if origin in (typing.Union, types.UnionType):
         return _convert_union(hint, value, where)
     if origin is typing.Literal:
-        choices = typing.get_args(hint)
-        if value not in choices:
-            raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, choices))}")
+        require_name(where, value, typing.get_args(hint))
         return value
     if origin is tuple:
         if not isinstance(value, list | tuple):

@@ -2,13 +2,12 @@
 
 import sys
 import time
-from typing import Protocol
 
 from tqdm import tqdm
 
 
-class Progress(Protocol):
-    """Progress of long work. One object may show several stages, one after another."""
+class Progress:
+    """Progress of long work. One object may show several stages, one after another; this one shows nothing."""
 
     def start(self, stage: str, total: int, initial: int = 0) -> None:
         """Begin a stage of `total` units, `initial` of which are done."""
@@ -20,17 +19,11 @@ class Progress(Protocol):
         """End the stage."""
 
 
-class NullProgress:
+class NullProgress(Progress):
     """Shows nothing: the default of the library."""
 
-    def start(self, stage: str, total: int, initial: int = 0) -> None: ...
 
-    def advance(self, units: int = 1, note: str = "") -> None: ...
-
-    def close(self) -> None: ...
-
-
-class TqdmProgress:
+class TqdmProgress(Progress):
     """One tqdm bar on stderr with the stage, the rate and the time left; a hint until the first unit."""
 
     def __init__(self, hint: str = "") -> None:
@@ -53,7 +46,7 @@ class TqdmProgress:
             self._bar = None
 
 
-class LogProgress:
+class LogProgress(Progress):
     """Plain lines on stderr, at most one every `seconds`: for logs."""
 
     def __init__(self, seconds: float = 10.0, hint: str = "") -> None:
@@ -82,8 +75,6 @@ class LogProgress:
             file=sys.stderr,
             flush=True,
         )
-
-    def close(self) -> None: ...
 
 
 def for_terminal(quiet: bool = False, hint: str = "") -> Progress:

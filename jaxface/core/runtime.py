@@ -15,17 +15,15 @@ _LIBRARIES = (
 )
 
 
-def enable_compile_cache(folder: str | Path | None = None) -> Path:
+def enable_compile_cache() -> Path:
     """Keep all compiled programs on disk, so that a second run compiles nothing. Return the folder.
 
-    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` takes precedence over
-    `folder`.
+    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` names another folder.
     """
     import jax
 
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    path = os.environ.get("JAX_COMPILATION_CACHE_DIR") or folder or f"{cache}/jaxface/jit"
-    path = Path(path).expanduser()
+    path = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or f"{cache}/jaxface/jit").expanduser()
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)

@@ -1,14 +1,11 @@
 """Work over this process's devices, with JAX's meshes and `shard_map`.
 
-The lower half serves training: one program over a mesh, with a part of each batch on every device
-and the whole state on all of them. The upper half serves searches and audits: `CaseSharding` gives
-each device cases of its own.
+Training runs one program over a mesh, with a part of each batch on every device and the whole state on
+all of them. Searches and audits give each device cases of its own: `CaseSharding`.
 
 A device always works on the same number of slots, and some of them may be idle. The program of one
 device is therefore the same for any number of cases and of devices, from two on, and so are the
-numbers of a case. For a mesh of one device XLA fuses otherwise and may round otherwise in the last
-bit (measured with normalisation by scalars and by arrays, as constants and as arguments, and without
-any).
+numbers of a case. For a mesh of one device XLA fuses otherwise and may round otherwise in the last bit.
 """
 
 import math

@@ -21,26 +21,15 @@ BASE_EXPRESSIONS: tuple[str, ...] = ("anger", "disgust", "fear", "happiness", "s
 EXPRESSIONS: tuple[str, ...] = (*BASE_EXPRESSIONS, "neutral", "contempt")
 
 _SYNONYMS: dict[str, str] = {
+    **{name: name for name in EXPRESSIONS},
     "angry": "anger",
-    "anger": "anger",
     "disgusted": "disgust",
-    "disgust": "disgust",
-    "fearful": "fear",
-    "afraid": "fear",
-    "scared": "fear",
-    "fear": "fear",
-    "happy": "happiness",
-    "happiness": "happiness",
-    "joy": "happiness",
+    **dict.fromkeys(("fearful", "afraid", "scared"), "fear"),
+    **dict.fromkeys(("happy", "joy"), "happiness"),
     "sad": "sadness",
-    "sadness": "sadness",
     "surprised": "surprise",
-    "surprise": "surprise",
-    "neutral": "neutral",
-    "contempt": "contempt",
     "contemptuous": "contempt",
 }
-
 
 _ACTION_UNIT = re.compile(r"au[ _-]?0?([1-9][0-9]?)")
 

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ShapeError
 
 
 def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
@@ -17,8 +18,7 @@ def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
     Raises:
         ConfigError: no such method.
     """
-    if correction not in CORRECTIONS:
-        raise ConfigError(f"unknown correction {correction!r}{suggestion(str(correction), CORRECTIONS)}")
+    require_name("correction", correction, CORRECTIONS)
     return CORRECTIONS[correction].adjust(p_values)
 
 
@@ -36,11 +36,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     Raises:
         ShapeError: no axis, or a value outside [0, 1].
     """
-
-    def step_through(ascending: np.ndarray, count: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        return np.maximum.accumulate(ascending * (count - rank), axis=-1)
-
-    return _in_order(p_values, step_through, last=0.0)
+    return _in_order(p_values, lambda p, n, rank: np.maximum.accumulate(p * (n - rank), axis=-1), last=0.0)
 
 
 def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
@@ -58,12 +54,11 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
     Raises:
         ShapeError: no axis, or a value outside [0, 1].
     """
-
-    def step_through(ascending: np.ndarray, count: np.ndarray, rank: np.ndarray) -> np.ndarray:
-        ratios = ascending * count / (rank + 1)
-        return np.minimum.accumulate(ratios[..., ::-1], axis=-1)[..., ::-1]
-
-    return _in_order(p_values, step_through, last=np.inf)
+    return _in_order(
+        p_values,
+        lambda p, n, rank: np.minimum.accumulate((p * n / (rank + 1))[..., ::-1], axis=-1)[..., ::-1],
+        last=np.inf,
+    )
 
 
 class Correction(NamedTuple):

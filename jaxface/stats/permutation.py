@@ -14,13 +14,13 @@ p-value of a surface does not depend on what else is in the batch, on blocking o
 import itertools
 import math
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.schemes import SCHEMES
 from jaxface.stats.score import Unit, check_surface, column_weights
@@ -54,15 +54,8 @@ def permutation_test(
 ) -> PermutationResult:
     """Two-sided permutation test of the symmetry score of each surface.
 
-    * "per-time" is the paper's Algorithm 1: within each time step the S answers are shuffled, independently
-      of the other time steps. It takes neighbouring time steps for independent evidence: a face whose
-      answers differ between symmetry steps by an offset that is the same at all times, in no order, is
-      "significant" in about 84 % of cases.
-    * "whole-row" exchanges whole curves over time: the null is held exactly. With the paper's score, which
-      sees four rows, 5,040 arrangements of ten rows are all there are, and of a perfectly linear surface
-      13 % are beyond the observed one (16 % with ties): it cannot reach .05 there.
-    * "slope" exchanges whole curves and looks at all of them, by their least-squares slope over symmetry:
-      the null held exactly, and p < .001 for a linear surface. This is what we recommend.
+    `SCHEMES` describes the schemes and their limits, docs/statistics.md how often each is wrong. We
+    recommend "slope"; "per-time" is the paper's Algorithm 1.
 
     Args:
         surface: (..., S, T), S >= 2; any float type.
@@ -80,12 +73,9 @@ def permutation_test(
         ShapeError: no (..., S, T).
         ConfigError: an unknown scheme, p_estimate or estimator, or permutations < 1.
     """
-    if scheme not in SCHEMES:
-        raise ConfigError(f"unknown permutation scheme {scheme!r}{suggestion(scheme, SCHEMES)}")
-    if p_estimate not in ("valid", "paper"):
-        raise ConfigError(f"unknown p_estimate {p_estimate!r}{suggestion(str(p_estimate), ('valid', 'paper'))}")
-    if permutations < 1:
-        raise ConfigError(f"permutations must be at least 1, got {permutations}")
+    require_name("scheme", scheme, SCHEMES)
+    require_name("p_estimate", p_estimate, get_args(PEstimate))
+    require(permutations >= 1, "permutations", permutations, "at least 1")
     values = np.asarray(surface, dtype=np.float64)
     check_surface(values.shape)
     *batch, steps, times = values.shape

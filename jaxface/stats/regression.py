@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError
+from jaxface.core.checks import require
+from jaxface.core.errors import ShapeError
 
 
 class WindowRegression(NamedTuple):
@@ -43,10 +44,9 @@ def window_regression(
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
     if x.ndim != 1 or x.shape != y.shape:
         raise ShapeError(f"window_regression wants x and y (n,), got {x.shape} and {y.shape}")
-    if not 0 < width <= 1 or positions < 1 or fewest < 2:
-        raise ConfigError(
-            f"wanted 0 < width <= 1, positions >= 1 and fewest >= 2, got {width}, {positions} and {fewest}"
-        )
+    require(0 < width <= 1, "width", width, "in (0, 1]")
+    require(positions >= 1, "positions", positions, "at least 1")
+    require(fewest >= 2, "fewest", fewest, "at least 2")
     valid = np.isfinite(x) & np.isfinite(y)
     x, y = x[valid], y[valid]
     if not x.size:

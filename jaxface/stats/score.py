@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, TypeVar, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, ShapeError, suggestion
+from jaxface.core.checks import require_name
+from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.types import Array
 
 A = TypeVar("A", np.ndarray, Array)
@@ -39,8 +40,7 @@ def column_weights(estimator: str, steps: int) -> ColumnWeights:
     Raises:
         ConfigError: no such estimator, or one that wants more steps.
     """
-    if estimator not in ESTIMATORS:
-        raise ConfigError(f"unknown estimator {estimator!r}{suggestion(str(estimator), ESTIMATORS)}")
+    require_name("estimator", estimator, ESTIMATORS)
     fewest = ESTIMATORS[estimator].minimum_steps
     if steps < fewest:
         raise ConfigError(f"estimator {estimator!r} needs at least {fewest} levels, got {steps}")
@@ -54,10 +54,8 @@ def symmetry_score(surface: A, estimator: str = "gradient", unit: Unit = "step")
 
     * "gradient": Eq. 6, the mean of `numpy.gradient` (edge order 1). It telescopes to the two rows at each
       end, [-1.5, .5, 0, ..., 0, -.5, 1.5] / S; the rows between do not count.
-    * "gradient-2": the same with edge order 2: three rows at each end.
-    * "slope": least squares over all rows.
-    * "endpoints": last row less first.
-    * "area": twice the mean loss against the untouched face, trapezoid rule: all rows, the last one most.
+    * "gradient-2" reads three rows at each end, "endpoints" one.
+    * "slope" and "area" read all rows, "area" the last one most.
 
     Args:
         surface: (..., S, T) answers at S symmetry and T time steps, ascending; S >= 2.
@@ -71,8 +69,7 @@ def symmetry_score(surface: A, estimator: str = "gradient", unit: Unit = "step")
         ShapeError: fewer than two axes or than two symmetry steps.
         ConfigError: an unknown estimator or unit.
     """
-    if unit not in ("step", "range"):
-        raise ConfigError(f"unknown unit {unit!r}{suggestion(str(unit), ('step', 'range'))}")
+    require_name("unit", unit, get_args(Unit))
     check_surface(np.shape(surface))
     steps = np.shape(surface)[-2]
     weights = column_weights(estimator, steps).weights * (steps - 1 if unit == "range" else 1)

@@ -15,7 +15,7 @@ from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
 from jaxface.core.types import Array
 from jaxface.stats import share_interval
-from jaxface.stats.independence._majority import TESTS
+from jaxface.stats.independence import TESTS
 from jaxface.stats.regression import WindowRegression, window_regression
 
 FEWEST = 20  # samples that a test of independence needs

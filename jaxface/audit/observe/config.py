@@ -9,8 +9,8 @@ from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
+from jaxface.stats.independence import TESTS, VOTERS
 from jaxface.stats.independence._chsic import Form
-from jaxface.stats.independence._majority import TESTS, VOTERS
 
 Unit = Literal["photograph", "person"]
 Subset = Literal["matching", "all"]

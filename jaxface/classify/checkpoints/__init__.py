@@ -8,10 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxface.classify.checkpoints.array_files import read_npz, read_safetensors
-from jaxface.classify.checkpoints.containers import find_state_dict
-from jaxface.classify.checkpoints.hdf5 import read_hdf5
-from jaxface.classify.checkpoints.torch_file import read_torch
-from jaxface.classify.checkpoints.web_shards import read_manifest
+from jaxface.classify.checkpoints.tensorflow_files import read_hdf5, read_manifest
+from jaxface.classify.checkpoints.torch_file import find_state_dict, read_torch
 from jaxface.core.errors import CheckpointError
 
 __all__ = ["read"]
@@ -65,12 +63,8 @@ def _reader(path: Path, head: bytes, size: int) -> Callable[[Path], Mapping[str,
     if head.lstrip()[:1] in (b"[", b"{"):
         return read_manifest
     if head.startswith((b"PK", b"\x80")):
-        return _read_torch
+        return lambda path: find_state_dict(read_torch(path), str(path))
     raise CheckpointError(
         f"{path} is in no format that jaxface reads: PyTorch, safetensors, .npz, Keras' HDF5, TensorFlow.js' "
         "manifest, or .onnx by its name"
     )
-
-
-def _read_torch(path: Path) -> dict[str, Any]:
-    return find_state_dict(read_torch(path), str(path))

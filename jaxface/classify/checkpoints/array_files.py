@@ -1,19 +1,16 @@
 """Files of named arrays: `.npz` and safetensors. Nothing in them is executed."""
 
-import contextlib
 import json
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from jaxface.classify.checkpoints.tensor import FileTensor, Storage
-from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import one_line
+from jaxface.classify.checkpoints.tensor import FileTensor, Storage, reading
 
+_NPZ = "readable .npz of arrays"
 _LONGEST_HEADER = 1 << 26
 _TYPES: dict[str, Any] = {
     "F64": np.float64,
@@ -34,13 +31,14 @@ class NpzArray:
 
     def __init__(self, path: Path, entry: str) -> None:
         self._path, self._entry = path, entry
-        with _npz_errors(path), zipfile.ZipFile(path) as archive, archive.open(entry) as file:
+        with reading(path, _NPZ), zipfile.ZipFile(path) as archive, archive.open(entry) as file:
             major, _ = np.lib.format.read_magic(file)
             reader = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
             self.shape, _, self.dtype = reader(file)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        with _npz_errors(self._path), zipfile.ZipFile(self._path) as archive, archive.open(self._entry) as file:
+        path, entry = self._path, self._entry
+        with reading(path, _NPZ), zipfile.ZipFile(path) as archive, archive.open(entry) as file:
             array = np.lib.format.read_array(file, allow_pickle=False)
         return array if dtype is None else array.astype(dtype, copy=False)
 
@@ -51,22 +49,12 @@ def read_npz(path: Path) -> dict[str, NpzArray]:
     Raises:
         CheckpointError: truncated, damaged or of another format; some damage shows when an array is read.
     """
-    with _npz_errors(path):
+    with reading(path, _NPZ):
         with zipfile.ZipFile(path) as archive:
             entries = archive.namelist()
         if not all(entry.endswith(".npy") for entry in entries):
             raise ValueError("an archive of other files")
         return {entry.removesuffix(".npy"): NpzArray(path, entry) for entry in entries}
-
-
-@contextlib.contextmanager
-def _npz_errors(path: Path) -> Any:
-    try:
-        yield
-    except (OSError, ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
-        raise CheckpointError(
-            f"{path} is not a readable .npz of arrays ({one_line(error)}); fetch or convert it again"
-        ) from None
 
 
 def read_safetensors(path: Path) -> dict[str, FileTensor]:
@@ -76,7 +64,7 @@ def read_safetensors(path: Path) -> dict[str, FileTensor]:
         CheckpointError: truncated, of another format, or a header that does not fit the file.
     """
     length = path.stat().st_size
-    try:
+    with reading(path, "complete safetensors file"):
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             if size > min(length - 8, _LONGEST_HEADER):
@@ -84,10 +72,6 @@ def read_safetensors(path: Path) -> dict[str, FileTensor]:
             header = json.loads(file.read(size))
         header.pop("__metadata__", None)
         return {name: _tensor(path, 8 + size, length, entry) for name, entry in header.items()}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path} is not a complete safetensors file ({one_line(error)}); fetch or convert it again"
-        ) from None
 
 
 def _tensor(path: Path, begin: int, length: int, entry: dict[str, Any]) -> FileTensor:

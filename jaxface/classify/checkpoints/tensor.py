@@ -1,7 +1,9 @@
 """Tensors that are read on demand: shape and type are known, the numbers are in their file."""
 
+import contextlib
 import math
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,28 @@ import ml_dtypes
 import numpy as np
 
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import UnsafePickle
+from jaxface.core.unpickle import UnsafePickle, one_line
 
 _PIECE = 1 << 22  # bytes read at a time for a checksum
 _BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+@contextlib.contextmanager
+def reading(path: Path, kind: str) -> Iterator[None]:
+    """Turn whatever a damaged file makes the block raise into one line of a CheckpointError.
+
+    Args:
+        kind: what the file should be, such as "complete safetensors file".
+    """
+    try:
+        yield
+    except CheckpointError:
+        raise
+    except UnsafePickle as error:
+        raise CheckpointError(f"{path}: {one_line(error)}") from None
+    except Exception as error:  # a broken file may raise anything; there is no closed list
+        reason = one_line(error) or type(error).__name__
+        raise CheckpointError(f"{path} is not a {kind} ({reason}); fetch it again") from None
 
 
 class Storage:

@@ -1,20 +1,29 @@
-"""PyTorch's two formats: a zip of one pickle and its storages; before 2020 a sequence of pickles."""
+"""PyTorch's two formats: a zip of one pickle and its storages; before 2020 a sequence of pickles.
+
+Training scripts wrap the state dict in dictionaries, or save the module: `find_state_dict` looks there.
+"""
 
 import io
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
-from jaxface.classify.checkpoints.tensor import Storage
-from jaxface.classify.checkpoints.torch_pickle import read_pickle
+from jaxface.classify.checkpoints.tensor import Storage, reading
+from jaxface.classify.checkpoints.torch_pickle import StandIn, read_pickle
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import UnsafePickle, one_line
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
 _LARGEST_PICKLE = 1 << 28
 _LOCAL_HEADER = 30  # bytes of a zip entry's own header before its name
+_LAYERS_MOST = 10_000
+_LONGEST_PATH = 1000  # characters; a module that holds itself has no end
+_DEEPEST = 3  # containers inside containers
+
+_NAMES = ("ema", "model_ema", "model_state_dict", "state_dict", "net", "model")
+"""In the order of preference: authors test the averaged copy (EMA), where there is one."""
 
 
 def read_torch(path: Path) -> Any:
@@ -23,16 +32,8 @@ def read_torch(path: Path) -> Any:
     Raises:
         CheckpointError: truncated, damaged, of another format, or it requests what no checkpoint needs.
     """
-    try:
+    with reading(path, "complete PyTorch checkpoint"):
         return _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
-    except CheckpointError:
-        raise
-    except UnsafePickle as error:
-        raise CheckpointError(f"{path}: {one_line(error)}") from None
-    except Exception as error:
-        # A broken program may raise anything; there is no closed list.
-        text = one_line(error) or type(error).__name__
-        raise CheckpointError(f"{path} is not a complete PyTorch checkpoint ({text}); fetch it again") from None
 
 
 def _read_zip(path: Path) -> Any:
@@ -109,3 +110,64 @@ def _read_legacy(path: Path) -> Any:
             storage.place(start, count * size)
             file.seek(start + count * size)
     return content
+
+
+def find_state_dict(content: Any, origin: str) -> dict[str, Any]:
+    """Find the state dict in the content of a checkpoint file.
+
+    Args:
+        content: nested dictionaries, arrays (anything with a shape) and stand-ins of modules.
+        origin: the file, for messages.
+    Raises:
+        CheckpointError: there is none; the message lists the content.
+    """
+    tensors = _search(content, _DEEPEST)
+    if tensors:
+        return tensors
+    if isinstance(content, Mapping):
+        if "param_groups" in content:
+            raise CheckpointError(
+                f"{origin} contains the state of an optimizer, not of a network (as the 'best' files of "
+                "POSTER_V2's script do); use the checkpoint beside it"
+            )
+        keys = ", ".join(repr(str(key)[:40]) for key in list(content)[:6])
+        raise CheckpointError(
+            f"{origin} contains no state dict: {keys}; must be tensors, a module, or one of {', '.join(_NAMES)}"
+        )
+    raise CheckpointError(f"{origin} contains a {type(content).__name__}, must be a state dict")
+
+
+def _search(content: Any, depth: int) -> dict[str, Any]:
+    if isinstance(content, StandIn):
+        return _parameters(content)
+    if not isinstance(content, Mapping):
+        return {}
+    for name in _NAMES if depth else ():
+        if name in content and (tensors := _search(content[name], depth - 1)):
+            return tensors
+    return {key: value for key, value in content.items() if isinstance(key, str) and hasattr(value, "shape")}
+
+
+def _parameters(module: StandIn) -> dict[str, Any]:
+    """The state dict of a pickled module, from the states of its layers."""
+    tensors: dict[str, Any] = {}
+    waiting, count = [("", module)], 0
+    while waiting:
+        prefix, layer = waiting.pop()
+        count += 1
+        if count > _LAYERS_MOST or len(prefix) > _LONGEST_PATH:
+            raise CheckpointError("a module of more layers than any network has")
+        for kind in ("_parameters", "_buffers"):
+            for name, value in _members(layer, kind):
+                if hasattr(value, "shape"):
+                    tensors[f"{prefix}{name}"] = value
+        inner = [(f"{prefix}{name}.", child) for name, child in _members(layer, "_modules")]
+        waiting += [(name, child) for name, child in inner if isinstance(child, StandIn)]
+    return tensors
+
+
+def _members(layer: StandIn, kind: str) -> list[tuple[str, Any]]:
+    members = layer.state.get(kind)
+    if not isinstance(members, Mapping):
+        return []
+    return [(name, value) for name, value in members.items() if isinstance(name, str)]

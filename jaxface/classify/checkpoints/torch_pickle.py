@@ -20,26 +20,24 @@ from jaxface.core.unpickle import Allowed, StatefulInert, UnsafePickle, as_tuple
 OpenStorage = Callable[[str, np.dtype, int], Storage]
 """(key, element type, number of elements) -> the range of the file."""
 
-_ELEMENTS: Mapping[str, Any] = MappingProxyType(
-    {
-        "Float": np.float32,
-        "Double": np.float64,
-        "Half": np.float16,
-        "BFloat16": ml_dtypes.bfloat16,
-        "Long": np.int64,
-        "Int": np.int32,
-        "Short": np.int16,
-        "Char": np.int8,
-        "Byte": np.uint8,
-        "Bool": np.bool_,
-    }
-)
 _STORAGES = {
     "float32": "Float",
     "float64": "Double",
     "float16": "Half",
     "bfloat16": "BFloat16",
     "int64": "Long",
+    "int32": "Int",
+    "int16": "Short",
+    "int8": "Char",
+    "uint8": "Byte",
+    "bool": "Bool",
+}
+"""Of a tensor's type, the class of its storage."""
+
+_ELEMENTS = {
+    alias: np.dtype(getattr(ml_dtypes, name, name))  # NumPy lacks bfloat16
+    for name, storage in _STORAGES.items()
+    for alias in (name, f"{storage}Storage")
 }
 # Names of the standard library in real checkpoints; all of them become stand-ins.
 _HARMLESS = frozenset(
@@ -98,7 +96,9 @@ class _Element(StandIn):
 
 def _resolve(module: str, name: str) -> Any:
     if module in ("torch", "torch.storage"):
-        return Allowed(as_tuple) if name == "Size" else _element(name)
+        if name == "Size":
+            return Allowed(as_tuple)
+        return type(name, (_Element,), {"dtype": _ELEMENTS.get(name)})
     if module == "torch._utils" and name.startswith("_rebuild"):
         return Allowed(_REBUILD[name]) if name in _REBUILD else _kind(module, name)
     if module == "torch._tensor" and name == "_rebuild_from_type_v2":
@@ -143,11 +143,6 @@ def _kind(module: str, name: str) -> type[StandIn]:
     return type(name, (StandIn,), {"__module__": module})
 
 
-def _element(name: str) -> type[_Element]:
-    element = _ELEMENTS.get(name.removesuffix("Storage")) or _ELEMENTS.get(_STORAGES.get(name, ""))
-    return type(name, (_Element,), {"dtype": None if element is None else np.dtype(element)})
-
-
 def _is_harmless(module: str, name: str) -> bool:
     """Whether a stand-in may take its place. Nothing runs in any case; other names are not of a checkpoint."""
     root = module.split(".")[0]
@@ -159,19 +154,8 @@ def _is_harmless(module: str, name: str) -> bool:
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
     if not isinstance(storage, _TypedStorage):
         return StandIn()
-    return FileTensor(storage.storage, storage.dtype, shape, strides, _from(storage, offset))
-
-
-def _typed_tensor(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
-    """A tensor over bytes, with its type among the later arguments (`_rebuild_tensor_v3`)."""
-    dtype = getattr(rest[2], "dtype", None) if len(rest) > 2 else None
-    if not (isinstance(storage, _TypedStorage) and isinstance(dtype, np.dtype)):
-        return StandIn()
-    return FileTensor(storage.storage, dtype, shape, strides, _from(storage, offset))
-
-
-def _from(storage: _TypedStorage, offset: Any) -> Any:
-    return offset + storage.first if isinstance(offset, int) else offset
+    start = offset + storage.first if isinstance(offset, int) else offset
+    return FileTensor(storage.storage, storage.dtype, shape, strides, start)
 
 
 def _first(*arguments: Any) -> Any:
@@ -193,7 +177,6 @@ _REBUILD: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "_rebuild_tensor": _tensor,
         "_rebuild_tensor_v2": _tensor,
-        "_rebuild_tensor_v3": _typed_tensor,
         "_rebuild_parameter": _first,
         "_rebuild_parameter_with_state": _first,
     }

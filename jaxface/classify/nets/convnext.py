@@ -6,18 +6,16 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.layers import Convolution, Dense, Depthwise, LayerNorm
-from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.nets.layers import Convolution, Dense, Depthwise, LayerNorm, in_turn
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 EPSILON = 1e-6
 
 TORCH = TorchLayout(
     rename=(
-        (r"^stem\.0\.", "entries.0.patches."),
-        (r"^stem\.1\.", "entries.0.norm."),
-        (r"^stages\.(\d)\.downsample\.0\.", r"entries.\1.norm."),
-        (r"^stages\.(\d)\.downsample\.1\.", r"entries.\1.patches."),
+        *numbered("^stem", "entries.0.", {0: "patches", 1: "norm"}),
+        *numbered(r"^stages\.(\d)\.downsample", r"entries.\1.", {0: "norm", 1: "patches"}),
         (r"^stages\.(\d)\.blocks\.", r"stages.\1."),
         (r"\.conv_dw\.", ".depthwise."),
         (r"\.mlp\.fc1\.", ".expand."),
@@ -103,8 +101,6 @@ class ConvNext(nnx.Module):
         taps, maps = {}, images
         for stage, (entry, blocks) in enumerate(zip(self.entries, self.stages, strict=True)):
             maps = taps[f"down{stage}" if stage else "stem"] = entry(maps)
-            for block in blocks:
-                maps = block(maps)
-            taps[f"stage{stage}"] = maps
+            maps = taps[f"stage{stage}"] = in_turn(blocks, maps)
         taps["embedding"] = self.norm(maps.mean((1, 2)))
         return self.head(taps["embedding"]), taps

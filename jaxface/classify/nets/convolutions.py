@@ -6,7 +6,8 @@ all. Maps are (B, H, W, C), kernels (height, width, in, out), as in TensorFlow a
 """
 
 import functools
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import jax
@@ -132,12 +133,6 @@ def _few_to_few(maps: Array, kernel: Array, stride: int, pairs: Pairs) -> Array:
     return _gathered_in_rows(maps, kernel, pairs)
 
 
-def _few_to_few_forward(
-    maps: Array, kernel: Array, stride: int, pairs: Pairs
-) -> tuple[Array, tuple[Array, Array]]:
-    return _few_to_few(maps, kernel, stride, pairs), (maps, kernel)
-
-
 def _few_to_few_backward(
     stride: int, pairs: Pairs, residuals: tuple[Array, Array], outer: Array
 ) -> tuple[Array, Array]:
@@ -145,7 +140,7 @@ def _few_to_few_backward(
     return jax.vjp(lambda maps, kernel: _gathered(maps, kernel, stride, pairs), *residuals)[1](outer)
 
 
-_few_to_few.defvjp(_few_to_few_forward, _few_to_few_backward)
+_few_to_few.defvjp(lambda *arguments: (_few_to_few(*arguments), arguments[:2]), _few_to_few_backward)
 
 
 def _gathered_in_rows(maps: Array, kernel: Array, pairs: Pairs) -> Array:
@@ -163,28 +158,25 @@ def _gathered_in_rows(maps: Array, kernel: Array, pairs: Pairs) -> Array:
 def _multiply_add(maps: Array, kernel: Array, stride: int, pairs: Pairs, bias: Array | None = None) -> Array:
     """The bias and the sum over the kernel's taps of the shifted, strided map times the tap."""
     maps = jnp.pad(maps, ((0, 0), *pairs, (0, 0)))
-    tall, wide = kernel.shape[:2]
-    rows, columns = (maps.shape[1] - tall) // stride, (maps.shape[2] - wide) // stride
-    terms = [
-        maps[:, i : i + rows * stride + 1 : stride, j : j + columns * stride + 1 : stride]
-        * kernel[i, j].reshape(1, 1, 1, -1)
-        for i in range(tall)
-        for j in range(wide)
-    ]
+    taps = shifted_maps(maps, kernel.shape[:2], stride)
+    terms = [tap * kernel[i, j].reshape(1, 1, 1, -1) for (i, j), tap in taps]
     if bias is not None:
         terms.insert(0, jnp.broadcast_to(bias.reshape(1, 1, 1, -1), terms[0].shape))
     return functools.reduce(jnp.add, terms)
 
 
+def shifted_maps(maps: Array, window: Sequence[int], stride: int) -> Iterator[tuple[tuple[int, int], Array]]:
+    """Yield the places (row, column) of a window, each with its strided map (B, H', W', C)."""
+    rows, columns = (
+        (length - size) // stride * stride + 1 for length, size in zip(maps.shape[1:3], window, strict=True)
+    )
+    for i, j in itertools.product(range(window[0]), range(window[1])):
+        yield (i, j), maps[:, i : i + rows : stride, j : j + columns : stride]
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(3, 4))
 def _shifted(maps: Array, kernel: Array, bias: Array | None, stride: int, pairs: Pairs) -> Array:
     return _multiply_add(maps, kernel, stride, pairs, bias)
-
-
-def _shifted_forward(
-    maps: Array, kernel: Array, bias: Array | None, stride: int, pairs: Pairs
-) -> tuple[Array, tuple]:
-    return _multiply_add(maps, kernel, stride, pairs, bias), (maps, kernel, bias)
 
 
 def _shifted_backward(
@@ -224,4 +216,10 @@ def _correlate(outer: Array, taps: Array, around: tuple[tuple[int, int], ...]) -
     return _multiply_add(outer_padding, taps, 1, ((0, 0), (0, 0)))
 
 
-_shifted.defvjp(_shifted_forward, _shifted_backward)
+_shifted.defvjp(
+    lambda maps, kernel, bias, stride, pairs: (
+        _multiply_add(maps, kernel, stride, pairs, bias),
+        (maps, kernel, bias),
+    ),
+    _shifted_backward,
+)

@@ -6,7 +6,7 @@ from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Pointwise
 from jaxface.classify.nets.residual import BLOCK_KEYS, ResNet
-from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 CHANNELS = 512
@@ -14,22 +14,16 @@ HEADS = 4
 
 TORCH = TorchLayout(
     rename=(
-        (r"^features\.0\.", "backbone.conv."),
-        (r"^features\.1\.", "backbone.norm."),
+        *numbered("^features", "backbone.", {0: "conv", 1: "norm"}),
         *((rf"^features\.{4 + stage}\.", f"backbone.stages.{stage}.layers.") for stage in range(4)),
         *BLOCK_KEYS,
         (r"^cat_head(\d)\.sa\.", r"heads.\1.spatial."),
-        (r"\.conv1x1\.0\.", ".squeeze."),
-        (r"\.conv1x1\.1\.", ".squeeze_norm."),
-        (r"\.conv_3x3\.0\.", ".square."),
-        (r"\.conv_3x3\.1\.", ".square_norm."),
-        (r"\.conv_1x3\.0\.", ".row."),
-        (r"\.conv_1x3\.1\.", ".row_norm."),
-        (r"\.conv_3x1\.0\.", ".column."),
-        (r"\.conv_3x1\.1\.", ".column_norm."),
-        (r"^cat_head(\d)\.ca\.attention\.0\.", r"heads.\1.channel.reduce."),
-        (r"^cat_head(\d)\.ca\.attention\.1\.", r"heads.\1.channel.norm."),
-        (r"^cat_head(\d)\.ca\.attention\.3\.", r"heads.\1.channel.expand."),
+        *numbered(r"\.conv1x1", ".", {0: "squeeze", 1: "squeeze_norm"}),
+        *numbered(r"\.conv_3x3", ".", {0: "square", 1: "square_norm"}),
+        *numbered(r"\.conv_1x3", ".", {0: "row", 1: "row_norm"}),
+        *numbered(r"\.conv_3x1", ".", {0: "column", 1: "column_norm"}),
+        (r"^cat_head(\d)\.ca\.", r"heads.\1.channel."),
+        *numbered(r"\.attention", ".", {0: "reduce", 1: "norm", 3: "expand"}),
         (r"^fc\.", "head."),
         (r"^bn\.", "head_norm."),
     )

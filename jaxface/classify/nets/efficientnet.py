@@ -5,12 +5,12 @@ They began as TensorFlow's weights: its padding (SAME) and its epsilon of batch 
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Depthwise, Pointwise
-from jaxface.classify.nets.squeeze_excitation import SqueezeExcitation
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.core.types import Array
 
@@ -50,6 +50,32 @@ TORCH = TorchLayout(
 _norm = functools.partial(BatchNorm, epsilon=1e-3)
 
 
+class SqueezeExcitation(nnx.Module):
+    """Multiply (B, H, W, C) by a gate in (0, 1) for each channel (Hu et al. 2017, arXiv:1709.01507).
+
+    Args:
+        inner: channels that the means are squeezed to.
+        activation: between the two dense layers.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        inner: int,
+        activation: Callable[[Array], Array] = jax.nn.relu,
+        *,
+        bias: bool = True,
+        rngs: nnx.Rngs,
+    ) -> None:
+        self.activation = activation
+        self.reduce = Dense(channels, inner, bias=bias, rngs=rngs)
+        self.expand = Dense(inner, channels, bias=bias, rngs=rngs)
+
+    def __call__(self, maps: Array) -> Array:
+        gates = jax.nn.sigmoid(self.expand(self.activation(self.reduce(maps.mean((1, 2))))))
+        return maps * gates[:, None, None]
+
+
 class InvertedBottleneck(nnx.Module):
     """MBConv: wide, depthwise, squeeze and excitation, narrow; added to the input if that has the same shape.
 
@@ -83,7 +109,7 @@ class EfficientNet(nnx.Module):
     """(B, S, S, 3) -> logits (B, K) and maps: `stem`, `stage0` ... `stage6`, `last`, `embedding`.
 
     Args:
-        width, depth: the compound scaling's factors of channels and of blocks; 1 and 1 is B0.
+        width, depth: the compound scaling's factors of channels and of blocks; B0 has 1 and 1, B2 1.1 and 1.2.
     """
 
     def __init__(self, classes: int, *, width: float = 1.0, depth: float = 1.0, rngs: nnx.Rngs) -> None:
@@ -113,16 +139,6 @@ class EfficientNet(nnx.Module):
         maps = taps["last"] = jax.nn.silu(self.last_norm(self.last(maps)))
         taps["embedding"] = maps.mean((1, 2))
         return self.head(taps["embedding"]), taps
-
-
-def efficientnet_b0(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
-    """EfficientNet-B0, on 224 x 224 RGB."""
-    return EfficientNet(classes, rngs=rngs)
-
-
-def efficientnet_b2(classes: int, *, rngs: nnx.Rngs) -> EfficientNet:
-    """EfficientNet-B2, on 260 x 260 RGB."""
-    return EfficientNet(classes, width=1.1, depth=1.2, rngs=rngs)
 
 
 def _channels(count: int, width: float) -> int:

@@ -2,19 +2,14 @@
 
 `checkpoints/state_dict.py` lists every class with PyTorch's names and layouts of its arrays.
 
-Why not `nnx.Linear`, `LayerNorm`, `BatchNorm` and `Dropout` (tried with flax 0.12.8 on a CPU):
-
-* They draw a key for every constant array too: the same seed would start a training from other weights.
-* `Linear` computes the same bits, but `nnx.merge`, which every trace calls, takes 26 instead of 5 ms for
-  200 layers.
-* `LayerNorm` differs in the last bits, at the same speed.
-* `BatchNorm` keeps the biased variance, where PyTorch keeps the unbiased one, under the name `var`, which no
-  weights file has. Its gradient takes 0.44 instead of 0.09 ms for (1, 56, 56, 64).
-* `Dropout` takes its key at every call, through all modules around it, or keeps a key stream in the state,
-  which would then be written with the weights.
-* `train()` and `eval()` switch a whole module; a training switches only the parts that it trains
-  (`frameworks/common/step.py`).
+Flax's own layers (0.12.8, measured on a CPU) draw a key for constant arrays too, so the same seed would
+start from other weights. `nnx.merge` of 200 `Linear` takes 26 instead of 5 ms, the gradient of `BatchNorm`
+0.44 instead of 0.09 ms; it keeps the biased variance, where PyTorch keeps the unbiased one. `Dropout` takes
+a key through all modules around it. `train()` switches a whole module, a training only the parts that it
+trains (`frameworks/common/step.py`).
 """
+
+from collections.abc import Callable, Iterable
 
 import jax
 import jax.numpy as jnp
@@ -68,10 +63,10 @@ class Pointwise(nnx.Module):
 
 
 class Separable(nnx.Module):
-    """A depthwise convolution and a pointwise one; `depthwise` (height, width, in), `pointwise` (in, out)."""
+    """A depthwise convolution and a pointwise one; `depthwise` (3, 3, in), `pointwise` (in, out)."""
 
-    def __init__(self, inputs: int, outputs: int, size: int = 3, *, bias: bool = True, rngs: nnx.Rngs) -> None:
-        self.depthwise = nnx.Param(_kernel(rngs.params(), (size, size, inputs)))
+    def __init__(self, inputs: int, outputs: int, *, bias: bool = True, rngs: nnx.Rngs) -> None:
+        self.depthwise = nnx.Param(_kernel(rngs.params(), (3, 3, inputs)))
         self.pointwise = nnx.Param(_kernel(rngs.params(), (inputs, outputs)))
         self.bias = nnx.Param(jnp.zeros(outputs)) if bias else None
 
@@ -186,6 +181,13 @@ class Dense(nnx.Module):
     def __call__(self, features: Array) -> Array:
         out = features @ self.kernel[...]
         return out if self.bias is None else _add_bias(out, self.bias[...])
+
+
+def in_turn(layers: Iterable[Callable[[Array], Array]], maps: Array) -> Array:
+    """Apply layers one after another."""
+    for layer in layers:
+        maps = layer(maps)
+    return maps
 
 
 def _edges(size: Size) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxface.classify.nets import convolutions
-from jaxface.classify.nets.convolutions import Padding, Pairs, interleave, pad_pairs
+from jaxface.classify.nets.convolutions import Padding, Pairs, interleave, pad_pairs, shifted_maps
 from jaxface.core.types import Array
 
 
@@ -76,9 +76,4 @@ _shifted.defvjp(_forward, _backward)
 def _taps(maps: Array, window: int, stride: int, pairs: Pairs) -> list[Array]:
     """The shifted, strided maps of each place in the window, row by row."""
     maps = jnp.pad(maps, ((0, 0), *pairs, (0, 0)), constant_values=-jnp.inf)
-    rows, columns = (maps.shape[1] - window) // stride, (maps.shape[2] - window) // stride
-    return [
-        maps[:, i : i + rows * stride + 1 : stride, j : j + columns * stride + 1 : stride]
-        for i in range(window)
-        for j in range(window)
-    ]
+    return [tap for _, tap in shifted_maps(maps, (window, window), stride)]

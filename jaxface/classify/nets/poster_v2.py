@@ -8,13 +8,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets import attention, ir50, mobile_facenet
-from jaxface.classify.nets.attention import Block
-from jaxface.classify.nets.ir50 import Ir50
-from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise
-from jaxface.classify.nets.mobile_facenet import MobileFaceNet
-from jaxface.classify.nets.torch_layout import TorchLayout
-from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
+from jaxface.classify.nets import attention, face_backbones
+from jaxface.classify.nets.attention import Block, WindowCrossAttention
+from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
+from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, Pointwise, in_turn
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 WIDTH = 768  # of the tokens
@@ -29,8 +27,7 @@ TORCH = TorchLayout(
         (r"^conv1\.", "shrink28."),
         (r"^conv2\.", "shrink14."),
         (r"^conv3\.", "shrink7."),
-        (r"^embed_q\.0\.", "embed28_first."),
-        (r"^embed_q\.1\.", "embed28."),
+        *numbered("^embed_q", "", {0: "embed28_first", 1: "embed28"}),
         (r"^embed_k\.0\.", "embed14."),
         (r"^embed_v\.proj\.", "embed7."),
         (r"^ffn([123])\.norm\.", r"ffn\1.mlp_norm."),
@@ -48,8 +45,8 @@ TORCH = TorchLayout(
         (r"^VIT\.pos_embed$", "transformer.positions"),
         (r"^VIT\.", "transformer."),
         *attention.TORCH_NAMES,
-        *mobile_facenet.TORCH_NAMES,
-        *ir50.TORCH_NAMES,
+        *face_backbones.MOBILE_FACENET_NAMES,
+        *face_backbones.IR50_NAMES,
     ),
     ignored_keys=(
         r"(face_landback|ir_back)\.output_layer\.",
@@ -63,18 +60,16 @@ TORCH = TorchLayout(
 class TokenTransformer(nnx.Module):
     """Tokens (B, 147, 768) -> the final class token (B, 768)."""
 
-    def __init__(self, *, depth: int = 2, heads: int = 8, rngs: nnx.Rngs) -> None:
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.class_token = nnx.Param(jnp.zeros((1, 1, WIDTH)))
         self.positions = nnx.Param(jnp.zeros((1, TOKENS, WIDTH)))
-        self.blocks = nnx.List([Block(WIDTH, heads, EPSILON, rngs=rngs) for _ in range(depth)])
+        self.blocks = nnx.List([Block(WIDTH, 8, EPSILON, rngs=rngs) for _ in range(2)])
         self.norm = LayerNorm(WIDTH, EPSILON)
 
     def __call__(self, tokens: Array) -> Array:
         first = jnp.broadcast_to(self.class_token[...], (len(tokens), 1, WIDTH))
         tokens = jnp.concatenate([first, tokens], 1) + self.positions[...]
-        for block in self.blocks:
-            tokens = block(tokens)
-        return self.norm(tokens[:, 0])
+        return self.norm(in_turn(self.blocks, tokens)[:, 0])
 
 
 class PosterV2(nnx.Module):
@@ -106,30 +101,20 @@ class PosterV2(nnx.Module):
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
         half = images[:, ::2, ::2]  # both backbones see 112 pixels, nearest neighbours of 224
         landmark28, landmark14, landmark7 = self.landmark(half)
-        landmark7 = self.landmark_last(landmark7, 1, 1)
-        stem, stage1, stage2, stage3 = self.image(half)
-        attended28 = self.attention28(self.shrink28(stage1, 2, 1), landmark28)
-        attended14 = self.attention14(self.shrink14(stage2, 2, 1), landmark14)
-        attended7 = self.attention7(self.shrink7(stage3, 2, 1), landmark7)
+        landmarks = landmark28, landmark14, self.landmark_last(landmark7, 1, 1)
+        stem, *stages = self.image(half)
+        taps = {"stem": stem} | {f"stage{number}": stage for number, stage in enumerate(stages, 1)}
+        levels = []
+        for edge, stage, landmark in zip((28, 14, 7), stages, landmarks, strict=True):
+            shrink, attention = getattr(self, f"shrink{edge}"), getattr(self, f"attention{edge}")
+            levels.append(attention(shrink(stage, 2, 1), landmark))
+            taps |= {f"landmark{edge}": landmark, f"attended{edge}": levels[-1]}
         maps = (
-            self.embed28(self.embed28_first(attended28, 2, 1), 2, 1),
-            self.embed14(attended14, 2, 1),
-            self.embed7(attended7),
+            self.embed28(self.embed28_first(levels[0], 2, 1), 2, 1),
+            self.embed14(levels[1], 2, 1),
+            self.embed7(levels[2]),
         )
         tokens = jnp.concatenate([level.reshape(-1, 49, WIDTH) for level in maps], 1)
         token = self.transformer(tokens)
         embedding = token * jax.nn.sigmoid(self.excite(jax.nn.relu(self.squeeze(token))))
-        return self.head(embedding), {
-            "stem": stem,
-            "stage1": stage1,
-            "stage2": stage2,
-            "stage3": stage3,
-            "landmark28": landmark28,
-            "landmark14": landmark14,
-            "landmark7": landmark7,
-            "attended28": attended28,
-            "attended14": attended14,
-            "attended7": attended7,
-            "tokens": tokens,
-            "embedding": embedding,
-        }
+        return self.head(embedding), taps | {"tokens": tokens, "embedding": embedding}

@@ -5,18 +5,29 @@ from collections.abc import Sequence
 import jax
 from flax import nnx
 
-from jaxface.classify.nets.layers import BatchNorm, Convolution, Pointwise
+from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Pointwise
 from jaxface.classify.nets.pooling import max_pool
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 WIDTHS = (64, 128, 256, 512)
 
 BLOCK_KEYS = (
     (r"\.bn(\d)\.", r".norm\1."),
-    (r"\.downsample\.0\.", ".shortcut."),
-    (r"\.downsample\.1\.", ".shortcut_norm."),
+    *numbered(r"\.downsample", ".", {0: "shortcut", 1: "shortcut_norm"}),
 )
 """From torchvision's names within a basic block to ours, for `TorchLayout.rename`."""
+
+RESNET_KEYS = (
+    (r"^conv1\.", "backbone.conv."),
+    (r"^bn1\.", "backbone.norm."),
+    *((rf"^layer{stage + 1}\.", f"backbone.stages.{stage}.layers.") for stage in range(4)),
+    *BLOCK_KEYS,
+)
+"""The same for a net whose `backbone` is a `ResNet`."""
+
+TORCH = TorchLayout(rename=(*RESNET_KEYS, (r"^fc\.", "head.")))
+"""Of torchvision's and timm's files."""
 
 
 class BasicBlock(nnx.Module):
@@ -69,3 +80,16 @@ class ResNet(nnx.Module):
         for number, stage in enumerate(self.stages, 1):
             maps = taps[f"stage{number}"] = stage(maps)
         return maps, taps
+
+
+class ResNet18(nnx.Module):
+    """(B, H, W, 3) -> logits (B, K) and the maps `stem`, `stage1` ... `stage4`, `embedding` (B, 512)."""
+
+    def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
+        self.backbone = ResNet((2, 2, 2, 2), rngs=rngs)
+        self.head = Dense(WIDTHS[-1], classes, rngs=rngs)
+
+    def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
+        maps, taps = self.backbone(images)
+        taps["embedding"] = maps.mean((1, 2))
+        return self.head(taps["embedding"]), taps

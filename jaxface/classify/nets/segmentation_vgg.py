@@ -8,10 +8,10 @@ import jax
 from flax import nnx
 
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout
-from jaxface.classify.nets.masking import Masking, masked, masking_keys
 from jaxface.classify.nets.pooling import max_pool
 from jaxface.classify.nets.residual import BLOCK_KEYS
-from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.nets.residual_masking import Masking, masked, masking_keys
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 STAGES = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions
@@ -31,9 +31,7 @@ TORCH = TorchLayout(
             for number in range(STAGES[stage][1])
             for theirs, ours in (("conv", "convs"), ("bn", "norms"))
         ),
-        (r"^classifier\.0\.", "hidden.0."),
-        (r"^classifier\.3\.", "hidden.1."),
-        (r"^classifier\.6\.", "head."),
+        *numbered("^classifier", "", {0: "hidden.0", 3: "hidden.1", 6: "head"}),
         *BLOCK_KEYS,
     ),
     ignored_keys=(r"seg\d\.downsample\d\.",),  # the shortcuts of the masks' blocks, saved a second time

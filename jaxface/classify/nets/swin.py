@@ -6,10 +6,11 @@ from flax import nnx
 
 from jaxface.classify.nets import attention
 from jaxface.classify.nets.attention import Mlp, SelfAttention, relative_position_bias
-from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm
+from jaxface.classify.nets.layers import Convolution, Dense, LayerNorm, in_turn
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.core.types import Array
 
+DEPTHS, WIDTH = (2, 2, 18, 2), 128  # blocks of each stage; channels of the first
 WINDOW = 7
 HEAD_WIDTH = 32
 FOREIGN = -100.0  # what is added to the score of a pixel from across the rolled edge
@@ -70,34 +71,27 @@ class PatchMerging(nnx.Module):
 class Swin(nnx.Module):
     """(B, 224, 224, 3) -> logits (B, K) and the maps `stem`, `merge1` ... `merge3`, `stage0` ... `stage3`.
 
-    `map` (B, 7, 7, 8 width) is the last, normalised; `embedding` its mean.
+    `map` (B, 7, 7, 1024) is the last, normalised; `embedding` its mean.
     """
 
-    def __init__(
-        self,
-        classes: int,
-        *,
-        depths: tuple[int, int, int, int] = (2, 2, 18, 2),
-        width: int = 128,
-        rngs: nnx.Rngs,
-    ) -> None:
-        self.patches = Convolution(3, width, 4, rngs=rngs)
-        self.patches_norm = LayerNorm(width)
-        self.merge1, self.merge2, self.merge3 = (PatchMerging(width << stage, rngs=rngs) for stage in range(3))
-        last = len(depths) - 1  # its map is one window: nothing to shift
+    def __init__(self, classes: int, *, rngs: nnx.Rngs) -> None:
+        self.patches = Convolution(3, WIDTH, 4, rngs=rngs)
+        self.patches_norm = LayerNorm(WIDTH)
+        self.merge1, self.merge2, self.merge3 = (PatchMerging(WIDTH << stage, rngs=rngs) for stage in range(3))
+        last = len(DEPTHS) - 1  # its map is one window: nothing to shift
         self.stages = nnx.List(
             [
                 nnx.List(
                     [
-                        Block(width << stage, has_shift=block % 2 == 1 and stage < last, rngs=rngs)
+                        Block(WIDTH << stage, has_shift=block % 2 == 1 and stage < last, rngs=rngs)
                         for block in range(depth)
                     ]
                 )
-                for stage, depth in enumerate(depths)
+                for stage, depth in enumerate(DEPTHS)
             ]
         )
-        self.norm = LayerNorm(8 * width)
-        self.head = Dense(8 * width, classes, rngs=rngs)
+        self.norm = LayerNorm(8 * WIDTH)
+        self.head = Dense(8 * WIDTH, classes, rngs=rngs)
 
     def __call__(self, images: Array) -> tuple[Array, dict[str, Array]]:
         maps = self.patches_norm(self.patches(images, 4, "VALID"))
@@ -105,9 +99,7 @@ class Swin(nnx.Module):
         for stage, blocks in enumerate(self.stages):
             if stage > 0:
                 maps = taps[f"merge{stage}"] = getattr(self, f"merge{stage}")(maps)
-            for block in blocks:
-                maps = block(maps)
-            taps[f"stage{stage}"] = maps
+            maps = taps[f"stage{stage}"] = in_turn(blocks, maps)
         taps["map"] = self.norm(maps)
         taps["embedding"] = taps["map"].mean((1, 2))
         return self.head(taps["embedding"]), taps

@@ -34,3 +34,8 @@ class TorchLayout:
         for pattern, replacement in self.rename:
             key = re.sub(pattern, replacement, key)
         return key
+
+
+def numbered(theirs: str, ours: str, names: Mapping[int, str]) -> tuple[tuple[str, str], ...]:
+    """Return the `rename` of a sequence: place n at the regex `theirs` -> `ours` + its name."""
+    return tuple((rf"{theirs}\.{place}\.", f"{ours}{name}.") for place, name in names.items())

@@ -7,7 +7,7 @@ from flax import nnx
 
 from jaxface.classify.nets.layers import Convolution, Dense
 from jaxface.classify.nets.pooling import max_pool
-from jaxface.classify.nets.torch_layout import TorchLayout
+from jaxface.classify.nets.torch_layout import TorchLayout, numbered
 from jaxface.core.types import Array
 
 STAGES = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels and convolutions
@@ -23,9 +23,7 @@ TORCH = TorchLayout(
             for stage, first in enumerate(_FIRST)
             for number in range(STAGES[stage][1])
         ),
-        (r"^classifier\.0\.", "top.hidden.0."),
-        (r"^classifier\.3\.", "top.hidden.1."),
-        (r"^classifier\.6\.", "top.head."),
+        *numbered("^classifier", "top.", {0: "hidden.0", 3: "hidden.1", 6: "head"}),
     ),
     flatten_shapes={"top.hidden.0": (STAGES[-1][0], EDGE, EDGE)},
 )
@@ -33,13 +31,12 @@ TORCH = TorchLayout(
 
 
 class VggEncoder(nnx.Module):
-    """(B, H, W, channels) -> the maps after each stage's pooling, the last (B, H / 32, W / 32, 512)."""
+    """(B, H, W, 3) -> the maps after each stage's pooling, the last (B, H / 32, W / 32, 512)."""
 
-    def __init__(
-        self, channels: int = 3, stages: tuple[tuple[int, int], ...] = STAGES, *, rngs: nnx.Rngs
-    ) -> None:
+    def __init__(self, *, rngs: nnx.Rngs) -> None:
         self.convs: nnx.List[nnx.List[Convolution]] = nnx.List()
-        for width, count in stages:
+        channels = 3
+        for width, count in STAGES:
             inputs = (channels, *(width,) * (count - 1))
             self.convs.append(nnx.List([Convolution(before, width, rngs=rngs) for before in inputs]))
             channels = width

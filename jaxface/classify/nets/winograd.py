@@ -52,10 +52,6 @@ def convolution(maps: Array, kernel: Array, pairs: Pairs) -> Array:
     return out.reshape(batch, 2 * down, 2 * right, -1)[:, : shape[0], : shape[1]]
 
 
-def _forward(maps: Array, kernel: Array, pairs: Pairs) -> tuple[Array, tuple[Array, Array]]:
-    return convolution(maps, kernel, pairs), (maps, kernel)
-
-
 def _backward(pairs: Pairs, residuals: tuple[Array, Array], outer: Array) -> tuple[Array, Array]:
     def plain(maps: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(maps, kernel, (1, 1), pairs, dimension_numbers=("NHWC", "HWIO", "NHWC"))
@@ -63,7 +59,7 @@ def _backward(pairs: Pairs, residuals: tuple[Array, Array], outer: Array) -> tup
     return jax.vjp(plain, *residuals)[1](outer)
 
 
-convolution.defvjp(_forward, _backward)
+convolution.defvjp(lambda *arguments: (convolution(*arguments), arguments[:2]), _backward)
 
 
 def _tiles(size: int, pair: tuple[int, int]) -> int:

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from jaxface.classify.architectures import ARCHITECTURES
+from jaxface.classify.nets.efficientnet import SqueezeExcitation
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
-from jaxface.classify.nets.squeeze_excitation import SqueezeExcitation
 from jaxface.core.types import Array
 from jaxface.frameworks.causal_affect.config import CausalAffectConfig, SmallConfig
 

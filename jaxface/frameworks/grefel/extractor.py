@@ -11,11 +11,9 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from jaxface.classify.nets.attention import Block, attend, relative_position_bias
-from jaxface.classify.nets.ir50 import Ir50
+from jaxface.classify.nets.attention import Block, WindowCrossAttention
+from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense, Dropout, LayerNorm, Pointwise, PReLU
-from jaxface.classify.nets.mobile_facenet import MobileFaceNet
-from jaxface.classify.nets.window_cross_attention import WindowCrossAttention
 from jaxface.core.types import Array
 from jaxface.frameworks.grefel.config import SmallConfig
 
@@ -73,16 +71,8 @@ class CrossAttention(WindowCrossAttention):
         self.attention_drop = DropPath(drop_rate)
         self.mlp_drop = DropPath(drop_rate)
 
-    def __call__(self, image: Array, landmark: Array) -> Array:
-        batch, height, width, channels = image.shape
-        shortcut = self.norm(image).reshape(batch, height * width, channels)
-        key, value = jnp.split(self.key_value(shortcut), 2, axis=-1)
-        bias = relative_position_bias(self.position_bias[...], self.window)
-        query = landmark.reshape(shortcut.shape)
-        values = self.project(attend(query, key, value, self.heads, bias[None]))
-        tokens = shortcut + self.attention_drop(values * self.attention_scale[...].reshape(1, 1, -1))
-        update = self.mlp(self.mlp_norm(tokens)) * self.mlp_scale[...].reshape(1, 1, -1)
-        return (tokens + self.mlp_drop(update)).reshape(image.shape)
+    def branch(self, name: str, update: Array) -> Array:
+        return self.attention_drop(update) if name == "attention" else self.mlp_drop(update)
 
 
 class Layer(nnx.Module):

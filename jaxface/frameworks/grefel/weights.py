@@ -6,9 +6,8 @@ from flax import nnx
 
 from jaxface.classify import checkpoints
 from jaxface.classify.checkpoints.state_dict import Translated
-from jaxface.classify.nets import ir50, mobile_facenet, poster_v2
-from jaxface.classify.nets.ir50 import Ir50
-from jaxface.classify.nets.mobile_facenet import MobileFaceNet
+from jaxface.classify.nets import face_backbones, poster_v2
+from jaxface.classify.nets.face_backbones import Ir50, MobileFaceNet
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.classify.weights import fill
 from jaxface.frameworks.common.init_weights import replace_subtree, subtree
@@ -40,13 +39,13 @@ IMAGE = _backbone_layout(
         *((rf"^\.body\.{unit}\.", f".body1.{unit}.") for unit in range(3)),
         *((rf"^\.body\.{unit + 3}\.", f".body2.{unit}.") for unit in range(4)),
         *((rf"^\.body\.{unit + 7}\.", f".body3.{unit}.") for unit in range(14)),
-        *ir50.TORCH_NAMES,
+        *face_backbones.IR50_NAMES,
     ),
     (r"output_layer\.", r"body4\.", r"body\.2[123]\."),
 )
 """IR-50, its units numbered through or stage by stage; what comes after the third stage is dropped."""
 
-LANDMARK = _backbone_layout(mobile_facenet.TORCH_NAMES, (r"output_layer\.",))
+LANDMARK = _backbone_layout(face_backbones.MOBILE_FACENET_NAMES, (r"output_layer\.",))
 """MobileFaceNet."""
 
 

@@ -12,13 +12,14 @@ a fixed matrix against the Gram matrix of the shuffled Y, and all that is invert
 least n ridge, so that rounding stays far below the spread of the null.
 """
 
-from typing import Literal, get_args
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError, suggestion
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Samples, Values
@@ -68,15 +69,11 @@ def chsic(
     """
     data = common.samples(x, y, z, discrete)
     n = len(data.x)
-    if permutations < 1 or not 2 <= shuffle_neighbours <= n or ridge <= 0:
-        raise ConfigError(
-            f"wanted permutations >= 1, 2 <= shuffle_neighbours <= {n} and ridge > 0, "
-            f"got {permutations}, {shuffle_neighbours} and {ridge}"
-        )
-    if clusters is not None and not 1 <= clusters <= n:
-        raise ConfigError(f"wanted 1 to {n} clusters, got {clusters}")
-    if form not in get_args(Form):
-        raise ConfigError(f"unknown form {form!r}{suggestion(str(form), get_args(Form))}")
+    require(permutations >= 1, "permutations", permutations, "at least 1")
+    require(2 <= shuffle_neighbours <= n, "shuffle_neighbours", shuffle_neighbours, f"in [2, {n}]")
+    require(clusters is None or 1 <= clusters <= n, "clusters", clusters, f"in [1, {n}]")
+    require(ridge > 0, "ridge", ridge, "more than 0")
+    require_name("form", form, get_args(Form))
     if data.trivial:
         return common.TRIVIAL
     k_alike, k_null = jax.random.split(key)
@@ -89,62 +86,64 @@ def chsic(
         shuffle_groups = common.nearest(
             common.largest_difference(common.ranks(data.z, rng)), shuffle_neighbours
         )
-    statistic = Normalised(data, ridge) if form == "normalised" else Residual(data, ridge, form == "residuals")
-    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), permutations)
-    null = np.concatenate([statistic.shuffled(orders) for orders in shuffles])[:permutations]
-    tie = _TIE * abs(statistic.statistic)
-    return IndependenceResult(statistic.statistic, common.permutation_p_value(statistic.statistic, null, tie))
+    if form == "normalised":
+        value, null_values = normalised(data, ridge)
+    else:
+        value, null_values = residual(data, ridge, both=form == "residuals")
+    null = shuffle.null(null_values, k_null, shuffle_groups, permutations)
+    return IndependenceResult(value, common.permutation_p_value(value, null, tie=_TIE * abs(value)))
 
 
-class Residual:
-    """The forms "hilbert-schmidt" and "residuals": a sum of fixed weights times Y's Gram matrix.
-
-    Attributes:
-        statistic: of the samples as they are, float64.
-    """
-
-    def __init__(self, data: Samples, ridge: float, both: bool) -> None:
-        """Regress on Z, once; `both` leaves the residual of B too, not of A alone."""
-        n = len(data.x)
-        x, y, z = _grams(data)
-        residual = common.ridge_residual(common.centred(z), n * ridge)
-        if both:
-            residual = residual @ residual  # tr[Q A Q Q B Q] = tr[Q^2 A Q^2 B]
-        weights = common.centred(residual @ common.centred(x * z) @ residual) * z / n**2
-        self.statistic = float(np.sum(weights * y))
-        self._fixed = _single(weights), _single(y)
-
-    def shuffled(self, orders: Array) -> np.ndarray:
-        """(B,) statistics for Y[orders[b]]; orders (B, n) int32."""
-        return np.asarray(_sums(orders, *self._fixed), np.float64)
-
-
-class Normalised:
-    """The form "normalised": fixed weights times R_B, kept as factors of low rank.
+class Statistic(NamedTuple):
+    """A form of the statistic, with all that does not depend on Y's order computed once.
 
     Attributes:
-        statistic: of the samples as they are, float64.
+        value: of the samples as they are, float64.
+        null_values: orders (B, n) int32 -> (B,) float64 values for Y[orders[b]].
     """
 
-    def __init__(self, data: Samples, ridge: float) -> None:
-        """Compute what does not depend on Y's order, once."""
-        x, y, z = _grams(data)
-        self._ridge = ridge * len(x)
-        r_x, r_y, r_z = (
-            np.eye(len(x)) - common.ridge_residual(common.centred(gram), self._ridge)
-            for gram in (x * z, y * z, z)
-        )
-        product = r_x @ r_z
-        weights = r_x - product - product.T + r_z @ product
-        self.statistic = float(np.sum(r_y * weights))
-        values, vectors = np.linalg.eigh(weights)
-        large = np.abs(values) > _SMALL * np.abs(values).max()
-        factors = vectors[:, large] * np.sqrt(np.abs(values[large]))
-        self._fixed = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
+    value: float
+    null_values: Callable[[Array], np.ndarray]
 
-    def shuffled(self, orders: Array) -> np.ndarray:
-        """(B,) statistics for Y[orders[b]]; orders (B, n) int32."""
-        return np.asarray(_residual_sums(orders, *self._fixed, self._ridge), np.float64)
+
+def residual(data: Samples, ridge: float, both: bool) -> Statistic:
+    """The forms "hilbert-schmidt" and "residuals": fixed weights times Y's Gram matrix, summed.
+
+    Args:
+        both: take the residual of B too, not of A alone.
+    """
+    n = len(data.x)
+    x, y, z = _grams(data)
+    projection = common.ridge_residual(common.centred(z), n * ridge)
+    if both:
+        projection = projection @ projection  # tr[Q A Q Q B Q] = tr[Q^2 A Q^2 B]
+    weights = common.centred(projection @ common.centred(x * z) @ projection) * z / n**2
+    constants = _single(weights), _single(y)
+
+    def null_values(orders: Array) -> np.ndarray:
+        return np.asarray(_sums(orders, *constants), np.float64)
+
+    return Statistic(float(np.sum(weights * y)), null_values)
+
+
+def normalised(data: Samples, ridge: float) -> Statistic:
+    """The form "normalised": fixed weights times R_B, kept as factors of low rank."""
+    x, y, z = _grams(data)
+    scale = ridge * len(x)
+    r_x, r_y, r_z = (
+        np.eye(len(x)) - common.ridge_residual(common.centred(gram), scale) for gram in (x * z, y * z, z)
+    )
+    product = r_x @ r_z
+    weights = r_x - product - product.T + r_z @ product
+    values, vectors = np.linalg.eigh(weights)
+    large = np.abs(values) > _SMALL * np.abs(values).max()
+    factors = vectors[:, large] * np.sqrt(np.abs(values[large]))
+    constants = _single(y), _single(z), _single(factors), _single(np.sign(values[large]))
+
+    def null_values(orders: Array) -> np.ndarray:
+        return np.asarray(_residual_sums(orders, *constants, scale), np.float64)
+
+    return Statistic(float(np.sum(r_y * weights)), null_values)
 
 
 def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -33,34 +33,25 @@ def cmiknn(
 ) -> IndependenceResult:
     """Test of X independent of Y given Z by conditional mutual information.
 
+    Data and errors as `chsic`.
+
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Time and memory grow
-            with n^2: n = 2,000 holds about 100 MB.
+        x, y, z: time and memory grow with n^2: n = 2,000 holds about 100 MB.
         key: breaks ties of ranks and draws the surrogates; surrogate b depends on it, on n and b alone.
         surrogates: how many shuffles the p-value rests on; it is at least 1 / (surrogates + 1).
         neighbours: k of the estimate as a part of n.
-        shuffle_neighbours: a sample is exchanged with one of that many nearest in a continuous Z, itself
-            included. Under a discrete Z whole classes are shuffled, which is exact.
+        shuffle_neighbours, discrete: as `chsic`.
         permute: the variable that is shuffled.
-        discrete: see `common.samples`.
 
     Returns:
-        The statistic in nats (it can be slightly negative), and (1 + b) / (surrogates + 1). A constant X or
-        Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        The statistic in nats (it can be slightly negative), and (1 + b) / (surrogates + 1).
     """
     data = common.samples(x, y, z, discrete)
     n = len(data.x)
-    if surrogates < 1 or not 0 < neighbours < 1 or not 2 <= shuffle_neighbours <= n:
-        raise ConfigError(
-            f"wanted surrogates >= 1, 0 < neighbours < 1 and 2 <= shuffle_neighbours <= {n}, "
-            f"got {surrogates}, {neighbours} and {shuffle_neighbours}"
-        )
-    if permute not in ("x", "y"):
-        raise ConfigError(f"permute is 'x' or 'y', got {permute!r}")
+    require(surrogates >= 1, "surrogates", surrogates, "at least 1")
+    require(0 < neighbours < 1, "neighbours", neighbours, "in (0, 1)")
+    require(2 <= shuffle_neighbours <= n, "shuffle_neighbours", shuffle_neighbours, f"in [2, {n}]")
+    require_name("permute", permute, ("x", "y"))
     if data.trivial:
         return common.TRIVIAL
     if permute == "y":  # the statistic is symmetric in them
@@ -72,8 +63,7 @@ def cmiknn(
     shuffle_groups = (
         data.classes if data.classes is not None else common.nearest(estimate.z, shuffle_neighbours)
     )
-    shuffles = shuffle.orders(k_null, jnp.asarray(shuffle_groups), surrogates)
-    null = np.concatenate([estimate.information(orders) for orders in shuffles])[:surrogates]
+    null = shuffle.null(estimate.information, k_null, shuffle_groups, surrogates)
     statistic = float(estimate.information(jnp.arange(n, dtype=jnp.int32)[None])[0])
     # Rounding of float64 means, which is far below any difference of counts.
     return IndependenceResult(statistic, common.permutation_p_value(statistic, null, tie=1e-12))

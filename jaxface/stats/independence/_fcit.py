@@ -5,7 +5,7 @@ The trees are scikit-learn's: growing one is a loop over ragged data with nothin
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require
 from jaxface.core.types import Array
 from jaxface.stats.independence import common
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -28,23 +28,20 @@ def fcit(
 
     Y is predicted, or X when it has fewer columns. Without Z, X in shuffled order stands for it. Conservative
     for a few hundred samples. The splits overlap, so that p-values are no more than a guide.
+    Data and errors as `chsic`.
 
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Standardised here.
+        x, y, z: standardised here.
         key: draws the splits and the trees; the same key gives the same answer.
         splits: how many times the samples are parted into training and test data.
         test_share: part of the samples that is test data.
 
     Returns:
         One-sided t statistic of "the error without X over the error with it is 1" over the splits, and its
-        p-value, which is .5 when X never changes a prediction. A constant X or Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        p-value, which is .5 when X never changes a prediction.
     """
-    if splits < 2 or not 0 < test_share < 1:
-        raise ConfigError(f"wanted splits >= 2 and 0 < test_share < 1, got {splits} and {test_share}")
+    require(splits >= 2, "splits", splits, "at least 2")
+    require(0 < test_share < 1, "test_share", test_share, "in (0, 1)")
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL
@@ -53,7 +50,7 @@ def fcit(
     if x_columns.shape[1] < target.shape[1]:
         x_columns, target = target, x_columns
     # Trees do not mind scales, but scikit-learn's hold their inputs in float32.
-    x_columns, target, without = (_standardised(values) for values in (x_columns, target, data.z))
+    x_columns, target, without = map(common.standardised, (x_columns, target, data.z))
     with_x = np.hstack([x_columns, without])
     test_size = min(max(1, int(np.ceil(test_share * len(target)))), len(target) - 2)
     unconditional = without.shape[1] == 0
@@ -80,10 +77,6 @@ def vote(without: np.ndarray, with_x: np.ndarray) -> IndependenceResult:
     mean = excess.mean()
     statistic = mean / spread if spread > 0 else np.copysign(np.inf, mean) if mean else 0.0
     return IndependenceResult(float(statistic), float(stdtr(len(excess) - 1, -statistic)))
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean(0)) / values.std(0)
 
 
 def _chosen(inputs: np.ndarray, target: np.ndarray, test_size: int, rng: np.random.Generator) -> int | float:

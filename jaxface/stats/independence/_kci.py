@@ -4,7 +4,7 @@ from typing import Literal
 
 import numpy as np
 
-from jaxface.core.errors import ConfigError
+from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common
 from jaxface.stats.independence.common import IndependenceResult, Values
@@ -24,9 +24,10 @@ def kci(
 ) -> IndependenceResult:
     """Test of X independent of Y given Z by kernels, with no permutation: float64 on the host.
 
+    Data and errors as `chsic`.
+
     Args:
-        x, y, z: (n,) or (n, d) numbers, 20 <= n <= 20,000; z None for no condition. Standardised here. Time
-            grows with n^3, memory with n^2.
+        x, y, z: standardised here. Time grows with n^3, memory with n^2.
         key: not used; here so that all tests are called alike.
         widths: of the Gaussian kernels: the authors' by n, or sqrt(2) times the median distance between
             samples that differ.
@@ -34,18 +35,14 @@ def kci(
 
     Returns:
         tr[K_X K_Y] of the two residual Gram matrices, and the upper tail of a gamma distribution with the
-        null's mean and variance. A constant X or Y gives (0, 1).
-
-    Raises:
-        ShapeError: see `common.samples`.
-        ConfigError: a setting out of range.
+        null's mean and variance.
     """
-    if widths not in ("empirical", "median") or ridge <= 0:
-        raise ConfigError(f"wanted widths 'empirical' or 'median' and ridge > 0, got {widths!r} and {ridge}")
+    require_name("widths", widths, ("empirical", "median"))
+    require(ridge > 0, "ridge", ridge, "more than 0")
     data = common.samples(x, y, z)
     if data.trivial:
         return common.TRIVIAL
-    first, second, conditions = (_standardised(values) for values in (data.x, data.y, data.z))
+    first, second, conditions = (common.standardised(values, ddof=1) for values in (data.x, data.y, data.z))
     n, dims = len(conditions), conditions.shape[1]
     empirical = (
         _WIDTHS[dims > 0][np.searchsorted((200, 1200), n, side="right")] if widths == "empirical" else None
@@ -70,17 +67,9 @@ def kci(
         products = _without_small(k_x) * _without_small(k_y)
         mean, variance = np.trace(products), 2 * np.sum(products**2)
     statistic = float(np.sum(k_x * k_y))
-    return IndependenceResult(statistic, _gamma_tail(statistic, mean, variance))
+    from scipy.special import gammaincc  # 1 - cdf would end at 1e-16
 
-
-def _gamma_tail(statistic: float, mean: float, variance: float) -> float:
-    from scipy.special import gammaincc
-
-    return float(gammaincc(mean**2 / variance, statistic * mean / variance))  # 1 - cdf would end at 1e-16
-
-
-def _standardised(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean(0)) / values.std(0, ddof=1)
+    return IndependenceResult(statistic, float(gammaincc(mean**2 / variance, statistic * mean / variance)))
 
 
 def _without_small(gram: np.ndarray) -> np.ndarray:

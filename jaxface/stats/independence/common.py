@@ -81,6 +81,11 @@ def generator(key: Array) -> np.random.Generator:
     return np.random.default_rng(np.asarray(jax.random.key_data(key)).ravel())
 
 
+def standardised(values: np.ndarray, ddof: int = 0) -> np.ndarray:
+    """(n, d) values less the mean of their column, over its standard deviation."""
+    return (values - values.mean(0)) / values.std(0, ddof=ddof)
+
+
 def permutation_p_value(statistic: float, null: np.ndarray, tie: float = 0.0) -> float:
     """(1 + how many of the (B,) null statistics reach the observed one, less `tie`) / (B + 1)."""
     return float((1 + np.sum(null >= statistic - tie)) / (len(null) + 1))

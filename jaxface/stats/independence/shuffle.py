@@ -1,9 +1,10 @@
 """Shuffles of samples that keep what they are conditioned on: the null of the permutation tests."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.core.types import Array
 
@@ -11,13 +12,19 @@ _CHUNK = 100  # shuffles held at once
 
 
 def orders(key: Array, groups: Array, count: int) -> Iterator[Array]:
-    """At least `count` shuffles in chunks of (100, n) int32; number b depends on the key, `held` and b alone.
+    """At least `count` shuffles in chunks of (100, n) int32; number b depends on the key, `groups` and b alone.
 
     Args:
-        held: (n,) classes to shuffle within, or (n, k) neighbours to shuffle between.
+        groups: (n,) classes to shuffle within, or (n, k) neighbours to shuffle between.
     """
     for start in range(0, count, _CHUNK):
         yield _shuffle(key, jnp.arange(start, start + _CHUNK), groups)
+
+
+def null(statistic: Callable[[Array], np.ndarray], key: Array, groups: np.ndarray, count: int) -> np.ndarray:
+    """(count,) values of a statistic, orders (B, n) -> (B,), under `orders`."""
+    shuffles = orders(key, jnp.asarray(groups), count)
+    return np.concatenate([statistic(each) for each in shuffles])[:count]
 
 
 def within_classes(key: Array, classes: Array) -> Array:
