@@ -243,3 +243,23 @@ def test_a_modified_bundled_head_is_not_called_bundled() -> None:
     assert serializable_config(AuditConfig(classifiers=(known,))).classifiers == ("face-api",)
     renamed = classify.from_function(fake_audit.bright_corners, fake_audit.LABELS, name="face-api")
     assert serializable_config(AuditConfig(classifiers=(renamed,))).classifiers == ("python:face-api",)
+
+
+def test_effects_within_groups_of_people_and_of_classifiers(eight: AuditResult) -> None:
+    """Four women with twice the effect of four men; two of three classifiers of one data set."""
+    data = eight.data.load()
+    head = {**data.attrs["head"], "identity_names": ["age"]}
+    facts = {name: {"dataset": "A" if name != "dead" else "B"} for name in ("leaning", "even", "dead")}
+    attributes = {"populations": ["female, light", "male, light"], "head": head, "classifiers": facts}
+    data = data.assign_attrs(attributes).assign(population=("identity", np.array([0, 1] * 4)))
+    scores = np.array([[[0.2, 0.1] * 4], [[0.0] * 8], [[0.0] * 8]])
+    data = data.assign(score=(("classifier", "expression", "identity"), scores))
+    rows = {(row.kind, row.group, row.classifier): row.effect for row in summarize(data, eight.config).groups}
+    assert rows["people", "female", "leaning"].mean == pytest.approx(0.2)
+    assert rows["people", "male", "leaning"].mean == pytest.approx(0.1)
+    assert rows["people", "male", "leaning"].identities == 4
+    assert not rows["people", "male", "leaning"].has_enough_people
+    assert ("people", "light", "leaning") not in rows, "everybody is"
+    assert {group for _, group, _ in rows} >= {"younger half", "older half"}
+    assert rows["data set", "A", ""].mean == pytest.approx(0.075)
+    assert ("data set", "B", "") not in rows, "one classifier is no group"

@@ -151,3 +151,9 @@ def _people(data: xarray.Dataset) -> Iterator[tuple[str, str, np.ndarray]]:
         mask = np.array([group in own for own in of])
         if mask.any() and not mask.all():
             yield "people", group, mask
+    identity_names = data.attrs["head"].get("identity_names", [])
+    if "age" in identity_names:
+        age = data["identity_parameters"].values[:, identity_names.index("age")]
+        for group, mask in (("younger half", age < np.median(age)), ("older half", age >= np.median(age))):
+            if mask.any():
+                yield "people", group, mask

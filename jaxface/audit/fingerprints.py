@@ -39,6 +39,7 @@ def head_facts(head: FaceModel) -> dict[str, Any]:
         "licence": head.licence,
         "source": head.source,
         "joints": len(head.parents),
+        "identity_names": list(head.identity_names),
         "sha256": array_hash(head),
     }
 

@@ -19,6 +19,7 @@ from jaxface.face.loaders.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]
+IDENTITY_NAMES = ("sex", "age", "hair_length")
 _REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a checkout"
 
 
@@ -77,6 +78,7 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
     mixing = arrays["mixing"] if space == "components" else np.eye(len(meta["units"]), dtype=np.float32)
     prior_mean = arrays["prior_mean"]
     return FaceModel(
+        identity_names=IDENTITY_NAMES,
         template=jnp.asarray(unfold(arrays["template"], half, mirror)),
         faces=jnp.asarray(arrays["faces"]),
         identity_basis=jnp.asarray(displacements("identity_basis")),
