@@ -269,3 +269,17 @@ def test_terminal_tables(result: ObserveResult) -> None:
     assert observation_tables.left_out_text(result).startswith(
         "2 of 80 photographs left out:\n  003-0.png: missing"
     )
+
+
+def test_crops_that_may_show_no_face_are_a_warning(result: ObserveResult) -> None:
+    """Raw photographs without eyes or boxes turned a finding upside down without a word."""
+    assert result.photographs.unframed == 80
+    text = observation_tables.framing_text(result)
+    assert text.startswith("WARNING: 80 of 80 photographs have neither eyes nor a box.")
+    boxes = np.tile([0.0, 0.0, 16.0, 16.0], (80, 1))
+    boxes[:3, 1] = np.nan
+    some = dataclasses.replace(result.photographs, boxes=boxes)
+    assert some.unframed == 3
+    eyes = {name: np.ones((80, 2)) for name in ("left_eye", "right_eye")}
+    every = dataclasses.replace(result, photographs=dataclasses.replace(some, landmarks=eyes))
+    assert observation_tables.framing_text(every) == ""

@@ -62,6 +62,7 @@ def show(result: observe.ObserveResult) -> None:
     """Write the report of an observation, and print its tables."""
     page = write_observation(result)
     texts = [
+        observation_tables.framing_text(result),
         observation_tables.left_out_text(result),
         observation_tables.significance_text(result),
         observation_tables.accuracy_text(result),

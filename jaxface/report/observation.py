@@ -136,12 +136,14 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
 
 
 def headline(result: ObserveResult) -> list[str]:
-    """Return three sentences with figures: what was done, and what was found."""
+    """Return sentences with figures: what was done and found, and a warning where crops may show no face."""
     table = result.photographs
     sizes = ", ".join(f"{table.group.count(name)} {name}" for name in groups(table))
     tests = [row for row in result.rows if row.dependent is not None]
     dependent = [row for row in tests if row.dependent]
+    warning = observation_tables.framing_text(result)
     return [
+        *([warning] if warning else []),
         f"{len(table)} photographs ({sizes}), {len(result.left_out)} of them left out.",
         f"In {len(dependent)} of {len(tests)} combinations of classifier, logit, feature and samples most "
         "tests reject the independence of logit and feature.",

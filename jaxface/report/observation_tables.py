@@ -111,6 +111,19 @@ def accuracy_text(result: ObserveResult) -> str:
     return f"Accuracy: the top class is the label\n{aligned(rows)}"
 
 
+def framing_text(result: ObserveResult) -> str:
+    """Return a warning where the crops may show no face; empty where every face was located."""
+    unframed = result.photographs.unframed
+    if not unframed:
+        return ""
+    return (
+        f"WARNING: {unframed} of {len(result.photographs)} photographs have neither eyes nor a box. The square in "
+        "their middle was taken for the face: where it is not, every number below is wrong, and a difference "
+        "between groups may even be reversed. Add the columns left_eye_x, left_eye_y, right_eye_x, right_eye_y, "
+        "or box_left, box_top, box_right, box_bottom; look at the crops with --pictures."
+    )
+
+
 def left_out_text(result: ObserveResult, count: int = 5) -> str:
     """Return how many photographs were left out, and the first `count` of them; empty if there are none."""
     rows = result.left_out

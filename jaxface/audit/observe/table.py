@@ -59,6 +59,14 @@ class Photographs:
             return np.stack([self.landmarks["left_eye"][row], self.landmarks["right_eye"][row]])
         return None
 
+    @property
+    def unframed(self) -> int:
+        """How many photographs have neither eyes nor a box, so that their middle is taken for the face."""
+        has_box = np.isfinite(self.boxes).all(-1)
+        eyes = [self.eyes(row) for row in range(len(self))]
+        has_eyes = np.array([one is not None and bool(np.isfinite(one).all()) for one in eyes], bool)
+        return int((~has_box & ~has_eyes).sum())
+
 
 def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     """The photographs that a CSV names.
