@@ -117,10 +117,11 @@ def framing_text(result: ObserveResult) -> str:
     if not unframed:
         return ""
     return (
-        f"WARNING: {unframed} of {len(result.photographs)} photographs have neither eyes nor a box. The square in "
-        "their middle was taken for the face: where it is not, every number below is wrong, and a difference "
-        "between groups may even be reversed. Add the columns left_eye_x, left_eye_y, right_eye_x, right_eye_y, "
-        "or box_left, box_top, box_right, box_bottom; look at the crops with --pictures."
+        f"WARNING: {unframed} of {len(result.photographs)} photographs have neither eyes nor a box. The "
+        "square in their middle was taken for the face: where it is not, every number below is wrong, and a "
+        "difference between groups may even be reversed. Add the columns left_eye_x, left_eye_y, "
+        "right_eye_x, right_eye_y, or box_left, box_top, box_right, box_bottom; look at the crops with "
+        "--pictures."
     )
 
 
