@@ -52,7 +52,8 @@ def texture_arrays(head: face.FaceModel) -> dict[str, np.ndarray]:
     """Return the arrays of FLAME_texture.npz: values in 0..255, channels blue, green, red, rows from the top."""
     people = face.sample_population(jax.random.key(0), head, PEOPLE)
     textures = np.stack([np.asarray(texture(head.appearance, albedo)) for albedo in people.albedo])
-    textures = np.clip(textures[..., 2::-1], 0, 1) ** (1 / 2.2) * 255  # display values
+    # from linear light to display values
+    textures = np.clip(textures[..., 2::-1], 0, 1) ** (1 / 2.2) * 255
     mean = textures.mean(0)
     flat = (textures - mean).reshape(PEOPLE, -1)
     _, sizes, directions = np.linalg.svd(flat, full_matrices=False)
