@@ -49,7 +49,7 @@ def flame_arrays(head: face.FaceModel) -> dict[str, np.ndarray]:
 
 
 def texture_arrays(head: face.FaceModel) -> dict[str, np.ndarray]:
-    """Return the arrays of FLAME_texture.npz: values in 0..255, channels blue, green, red, rows from the top."""
+    """Return the arrays of FLAME_texture.npz: values in 0..255, channels blue, green, red."""
     people = face.sample_population(jax.random.key(0), head, PEOPLE)
     textures = np.stack([np.asarray(texture(head.appearance, albedo)) for albedo in people.albedo])
     # from linear light to display values
