@@ -173,6 +173,20 @@ def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     assert "one loses 26 points" in verdict.comparison_sentence(reverse, other)
 
 
+def test_the_headline_says_that_all_depend_where_none_depends_more(result: AuditResult) -> None:
+    """The finding is the effect, not the lack of a difference."""
+    scores = result.data["score"].load()
+    values = xarray.full_like(scores, 0.05) + 0.001 * scores["identity"]
+    data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
+    other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
+    verdicts = verdict.classifier_verdicts(other)
+    headline = verdict.headline(verdicts, verdict.comparison(other, verdicts), other)
+    assert headline == "one depends on symmetry, and so does two"
+    assert (
+        verdict.headline([*verdicts, verdicts[0]], None, other) == "Each of 3 classifiers depends on symmetry"
+    )
+
+
 def test_a_process_that_holds_the_inputs_loads_nothing(
     result: AuditResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:

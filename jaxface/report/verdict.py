@@ -172,7 +172,12 @@ def headline(verdicts: Sequence[ClassifierVerdict], row: Comparison | None, resu
     if len(valid) == 1:
         return f"{first.name} {first.label}"
     sign = loss_sign(result.intervention.axes[0]) * row.direction if row is not None else 0
-    if row is None or not sign or first.name != (row.more if sign > 0 else row.less):
+    has_difference = row is not None and sign and first.name == (row.more if sign > 0 else row.less)
+    if not has_difference and all(verdict.direction > 0 for verdict in valid):
+        if len(valid) == 2:
+            return f"{first.name} {wording.effect}, and so does {last.name}"
+        return f"Each of {len(valid)} classifiers {wording.effect}"
+    if not has_difference:
         subject = f"{first.name} and {last.name}" if len(valid) == 2 else f"these {len(valid)} classifiers"
         return f"No difference in the effect of {wording.noun} between {subject} was found"
     if len(valid) == 2:

@@ -41,7 +41,7 @@ def forest(
                 color=colour(index),
             )
         panel.set_yticks(np.arange(count), expressions)
-        panel.invert_yaxis()
+        panel.set_ylim(count - 0.45, -0.55)  # no line lies on the axis
         panel.grid(axis="x", alpha=0.15, color=INK, linewidth=0.6)
         panel.set_xlabel(label)
     return figure
