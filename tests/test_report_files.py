@@ -17,7 +17,7 @@ from jaxface.audit.summarizing import summarize
 from jaxface.cli.main import run
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.interventions import Symmetry
-from jaxface.report import compare_runs, methods, tables, tables_of_paper
+from jaxface.report import compare_runs, methods, prose, tables, tables_of_paper
 from jaxface.stats import null_scores
 from jaxface.stats.score import column_weights
 from tests.runs import CONFIG, finished_run
@@ -70,6 +70,16 @@ def test_latex_says_what_the_table_says(result: AuditResult) -> None:
     assert r"\toprule" in text and r"faces & one & 6 & " in text and text.count(r"\\") == 4
     assert text.count("&") == 4 * 5
     assert tables_of_paper.escaped("100 % a_b −.5 ±") == r"100 \% a\_b $-$.5 $\pm$"
+
+
+def test_people_from_a_file_are_named_as_such(result: AuditResult) -> None:
+    assert prose.people(result) == (
+        "6 people sampled from the head's population with seed 0, their groups in a balanced order"
+    )
+    given = result.data.assign_attrs(people={"note": "people.npz: 6 people", "sha256": "", "names": []})
+    other = dataclasses.replace(result, data=given)
+    assert prose.people(other) == "6 people: people.npz: 6 people"
+    assert "The people were given (people.npz: 6 people)" in methods.paragraph(other)
 
 
 def test_table_4_has_both_halves(result: AuditResult, tmp_path: Path) -> None:

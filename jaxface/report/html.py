@@ -175,6 +175,7 @@ def page_of(context: ReportContext) -> str:
         score=prose.score(result),
         scheme=SCHEMES[config.scheme].description,
         head=prose.head(result),
+        people=prose.people(result),
         run=config,
         paragraph=methods.paragraph(result),
         citations=methods.citations(result),

@@ -28,6 +28,7 @@ def paragraph(result: AuditResult) -> str:
         classifiers=names(result.data, "classifier"),
         expressions=names(result.data, "expression"),
         head=result.data.attrs["head"],
+        people_note=result.data.attrs.get("people", {}).get("note", ""),
         run=config,
         search=_SEARCHES[config.search.method],
         intervention=intervention,

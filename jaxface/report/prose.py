@@ -125,6 +125,15 @@ def head(result: AuditResult) -> str:
     return f"{attributes['name']}; licence {attributes['licence']}; {attributes['source']}"
 
 
+def people(result: AuditResult) -> str:
+    """Return who the people are: read from a file, or sampled."""
+    count = plural(len(result.data["identity"]), "person", "people")
+    record = result.data.attrs.get("people")
+    if record is not None:
+        return f"{count}: {record['note']}"
+    return f"{count} sampled from the head's population with seed {result.config.seed}, their groups in a balanced order"
+
+
 def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what the run noted of its machine, as rows of a table."""
     if not facts:
