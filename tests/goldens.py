@@ -9,8 +9,9 @@ All numbers are of commit 0f5a549, but for one rewrite: when exact path, fast pa
 vertex stage, vertices of the latter two came to differ in the last bit. `grid` moved by one level of a packed
 colour at most (9.8e-4; sums of pictures by 4e-7 of their value), `rendered` by 1.2e-7 of an image's width in
 landmarks alone, `audit` by 5e-4 in a probability, 6.3e-6 in a score, and in no discrete number. Pictures of the
-exact path, gradients, searches, ports, trainings and the observation stayed bit for bit. `audit` was written
-once more when its people came to be drawn in strata; with the former people it was bit for bit what it had been.
+exact path, gradients, searches, ports, trainings and the observation stayed bit for bit. `audit` was
+written once more when its people came to be drawn in strata; with the former people it was bit for bit what it
+had been.
 """
 
 import dataclasses

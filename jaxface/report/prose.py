@@ -131,7 +131,8 @@ def people(result: AuditResult) -> str:
     record = result.data.attrs.get("people")
     if record is not None:
         return f"{count}: {record['note']}"
-    return f"{count} sampled from the head's population with seed {result.config.seed}, their groups in a balanced order"
+    seed = result.config.seed
+    return f"{count} sampled from the head's population with seed {seed}, their groups in a balanced order"
 
 
 def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
