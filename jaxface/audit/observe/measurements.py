@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.audit.observe.config import CropConfig
-from jaxface.audit.observe.crops import PhotographError, crop, load_photograph
+from jaxface.audit.observe.crops import PhotographError, crop, open_photograph
 from jaxface.audit.observe.features import Feature
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
@@ -146,7 +146,7 @@ def _crops(
     """Why a photograph cannot be used, or "" and its crops by size."""
     eyes = photographs.eyes(row)
     try:
-        image = load_photograph(photographs.folder / photographs.path[row])
-        return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
+        with open_photograph(photographs.folder / photographs.path[row]) as image:
+            return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
     except PhotographError as error:
         return str(error), {}
