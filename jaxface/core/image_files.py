@@ -83,10 +83,10 @@ def open_image(path: str | Path) -> Iterator[Image.Image]:
         ImageFileError: no such file, no image of `FORMATS`, damaged, too large, or without a known white.
     """
     with _opened(path) as image, _budget.share(image.width * image.height):
-        shown = _decode(image)
-        if shown is not image:
+        rgb = _decode(image)
+        if rgb is not image:
             image.close()  # frees its pixels
-        yield shown
+        yield rgb
 
 
 def as_array(image: Image.Image) -> np.ndarray:
@@ -143,8 +143,8 @@ def _decode(image: Image.Image) -> Image.Image:
     try:
         image.load()
         turn = _TURNS.get(_orientation(image))
-        shown = _as_rgb(image)
-        return shown if turn is None else shown.transpose(turn)
+        rgb = _as_rgb(image)
+        return rgb if turn is None else rgb.transpose(turn)
     except ImageFileError:
         raise
     except MemoryError:
@@ -184,8 +184,8 @@ def _as_grey(image: Image.Image) -> Image.Image:
     transparent = image.info.get("transparency")
     grey = []
     for strip in _strips(image):
-        unsigned = strip.astype(np.int64) & 0xFFFFFFFF if low < 0 else strip  # Pillow has no unsigned 32 bits
-        share = unsigned / np.float32(white) if image.mode != "I" else unsigned / white
+        levels = strip.astype(np.int64) & 0xFFFFFFFF if low < 0 else strip  # Pillow has no unsigned 32 bits
+        share = levels / np.float32(white) if image.mode != "I" else levels / white
         if tags.get(_PHOTOMETRIC) == 0:  # 0 is white; Pillow minds this up to 8 bits only
             share = 1.0 - share
         if isinstance(transparent, int):
@@ -206,14 +206,14 @@ def _float_white(low: float, high: float) -> float:
 def _integer_white(tags: dict[int, Any], low: float, high: float) -> float:
     """Return the white of whole numbers: what their bits can hold, and what 32 bits usually hold."""
     bits = int(tags.get(_BITS, (16,))[0])
-    signed = tags.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED
-    full = 2.0 ** (bits - signed) - 1.0
+    has_sign = tags.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED
+    full = 2.0 ** (bits - has_sign) - 1.0
     if bits < 32 and low >= 0:
         return full
     # 32 bits: as many as 8- or 16-bit numbers need, or nearly all
     if low >= 0 and high <= 65535:
         return 255.0 if high <= 255 else 65535.0
-    if (low < 0 and not signed) or (low >= 0 and high > 0.5 * full):
+    if (low < 0 and not has_sign) or (low >= 0 and high > 0.5 * full):
         return full
     raise ImageFileError(
         f"{bits}-bit grey without a known white", f"from {low:g} to {high:g}; save it in 8 bits"
