@@ -50,6 +50,8 @@ def is_missing(text: str) -> bool:
 def clean(text: str) -> str:
     """Return a cell without the blanks, byte order marks and apostrophes that tools put around it."""
     text = text.strip(_BLANK)
+    if not text or text[0] not in "'\"":
+        return text
     while len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1].strip(_BLANK)
     # Spreadsheets begin a cell with one apostrophe to say that it is text.
