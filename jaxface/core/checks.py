@@ -83,6 +83,8 @@ def _check(hint: Any, value: Any, where: str) -> None:
     elif origin is typing.Literal:
         if value not in arguments:
             raise ConfigError(f"{where} = {value!r}{suggestion(str(value), map(str, arguments))}")
+    elif hint is float and isinstance(value, float):
+        require(math.isfinite(value), where, value, "a finite number")
     elif origin is tuple and isinstance(value, tuple):
         kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=False):

@@ -176,7 +176,8 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     for name in names:
         if name and names.count(name) > 1:
             raise ConfigError(f"{path} has two columns {name!r}; rename one")
-    rows, cells_read = [], 0
+    rows: list[tuple[int, dict[str, str]]] = []
+    cells_read = 0
     for line, cells in all_rows:
         cells_read += len(cells)
         if cells_read > _MOST_CELLS or len(rows) == _MOST_ROWS:

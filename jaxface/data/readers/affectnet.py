@@ -8,16 +8,14 @@ in `Manually_Annotated_Images`. Arrays, as ali-sedaghi/AffectNet-Trainer and yao
 as a string (or a number). Codes 0 to 7 = neutral, happiness, sadness, surprise, fear, disgust,
 anger, contempt; 8 to 10 = none, uncertain, no face."""
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from jaxface.core.errors import DataError
 from jaxface.core.files import read_bytes
 from jaxface.core.listing import list_files
+from jaxface.core.npy_files import read_array
 from jaxface.core.tables import is_missing, local_path, read_rows
 from jaxface.data.dataset import Dataset
 from jaxface.data.readers import common
@@ -92,10 +90,10 @@ def _arrays(root: Path, part: str, images: common.ImageList, labels: tuple[str, 
 def _read_code(path: Path) -> str:
     """Return the one code that an array file holds, as text; numbers and bytes are codes, too."""
     content = read_bytes(path, DataError, what="code of an expression", largest=_LARGEST_CODE)
-    try:
-        value = np.load(io.BytesIO(content), allow_pickle=False).item()
-    except Exception:  # NumPy parses the header as Python: anything may be raised
-        raise DataError(f"{path} is damaged: no array of one code") from None
+    array = read_array(content, path, DataError, what="code of an expression")
+    if array.size != 1:
+        raise DataError(f"{path} holds an array of shape {array.shape}, not one code")
+    value = array.item()
     return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
@@ -109,10 +107,7 @@ def _table(root: Path, path: Path, images: common.ImageList, labels: tuple[str, 
             continue
         label = common.parse_code(path, number, row["expression"], (*LABELS, *_OTHERS))
         x, y, width, height = (common.parse_optional(path, number, row[each]) for each in _COLUMNS[1:5])
-        if label < len(labels) and not (width > 0 and height > 0 and np.isfinite([x, y]).all()):
-            images.leave_out("no box of a face", name)
-        else:
-            _add(images, labels, label, name, (x, y, x + width, y + height))
+        _add(images, labels, label, name, (x, y, x + width, y + height))
 
 
 def _rows(path: Path) -> Iterator[tuple[int, dict[str, str]]]:

@@ -14,6 +14,7 @@ from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
 from jaxface.data.sources import ArraySource, Check, FileSource, ImageSource, find_fault
 
 LAST_FRAME = 10**8
+_LONGEST_EDGE = 10**4  # pixels of a box
 NO_LABEL = "no label"
 
 
@@ -71,6 +72,8 @@ def build_dataset(
     readable, faults = [], list(images.left_out)
     for index, image in enumerate(images.names):
         fault = None if images.pixels else find_fault(root / image, check)
+        if fault is None and images.boxes and not _is_box(images.boxes[index]):
+            fault = "no box of a face"
         if fault is None:
             readable.append(index)
         else:
@@ -87,6 +90,12 @@ def build_dataset(
     if images.pixels:
         source = ArraySource(np.stack(images.pixels))
     return Dataset(name, source, columns, labels, units, report)
+
+
+def _is_box(box: Sequence[float]) -> bool:
+    left, top, right, bottom = box
+    edges = (right - left, bottom - top)
+    return all(0 < edge <= _LONGEST_EDGE for edge in edges) and all(abs(x) <= LAST_FRAME for x in box)
 
 
 def require_folder(root: Path, *parts: str, contents: str) -> Path:

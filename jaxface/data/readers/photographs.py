@@ -134,9 +134,7 @@ def read_expw(root: Path, *, confidence: float = 0.0, check: Check = "quick") ->
             images.leave_out(common.NO_LABEL, f"{base}/{name} (face {face})")
             continue
         label = common.parse_code(path, number, text, EXPW_LABELS)
-        if right <= left or bottom <= top:
-            images.leave_out("no box of a face", f"{base}/{name} (face {face})")
-        elif score < confidence:
+        if score < confidence:
             images.leave_out(f"confidence below {confidence:g}", f"{base}/{name} (face {face})")
         else:
             images.add(f"{base}/{name}", {"label": label}, (left, top, right, bottom))
