@@ -1,26 +1,20 @@
 """The table of photographs: one row each, read from CSV and checked before anything is opened."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from jaxface.audit.observe import landmarks
+from jaxface.audit.observe.cells import first_word, grade_of, known_points, numbers_of, words_of
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.files import require_regular_file
-from jaxface.core.tables import is_missing, local_path, number_of, read_rows
+from jaxface.core.tables import is_missing, local_path, read_rows
 from jaxface.core.types import expression_name
 
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
-GRADES = ("I", "II", "III", "IV", "V", "VI")
-"""House and Brackmann's (1985), from normal function to total paralysis."""
-
-_GRADE = re.compile(
-    r"(?:house[\s-]*brackmann|hb)?[\s.:-]*(?:grade)?[\s.:-]*(VI|IV|V|I{1,3}|[1-6])(?:\s*/\s*(?:VI|6))?",
-    re.IGNORECASE,
-)
 _OWN = ("path", "label", "group", "person", *BOX)
 _INDEX = re.compile(r"(?:unnamed: \d+)?", re.IGNORECASE)  # pandas' and R's names of a column of row numbers
 _LARGEST, _MOST_ROWS, _MOST_CELLS = 2**26, 10**6, 4 * 10**6
@@ -114,9 +108,9 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
         for name in names
         if name not in _OWN and name not in landmark_columns and not _INDEX.fullmatch(name)
     ]
-    numbers = {name: values for name in others if (values := _numbers(selection, name, _grade)) is not None}
+    numbers = {name: values for name in others if (values := numbers_of(selection, name, grade_of)) is not None}
     ignored = tuple(name for name in others if name not in numbers)
-    group, person = _words(selection, "group"), _words(selection, "person")
+    group, person = words_of(selection, "group"), words_of(selection, "person")
     return Photographs(
         folder=path.parent,
         path=tuple(local_path(path.parent, row["path"]) for row in selection),
@@ -127,15 +121,9 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
         landmarks=points,
         columns=numbers,
         ignored=ignored,
-        words={name: _first_word(selection, name) for name in ignored},
+        words={name: first_word(selection, name) for name in ignored},
         notes=_notes(len(rows) - len(with_label), group, person, points),
     )
-
-
-def _words(rows: Sequence[dict[str, str]], name: str) -> tuple[str, ...] | None:
-    """A column of words, "" where they are missing; None without the column, or where all are."""
-    words = tuple("" if is_missing(row.get(name, "")) else row[name] for row in rows)
-    return words if any(words) else None
 
 
 def _notes(
@@ -206,25 +194,19 @@ def _landmarks(rows: Sequence[dict[str, str]], names: list[str]) -> tuple[dict[s
         columns = landmarks.numbered_columns()
         flat = np.stack([_numeric(rows, name) for name in columns], axis=-1)
         points_in_order = flat.reshape(len(rows), 2, -1).swapaxes(1, 2)
-        return landmarks.from_numbered(_known(points_in_order)), set(columns)
+        return landmarks.from_numbered(known_points(points_in_order)), set(columns)
     points = {}
     for name in landmarks.landmark_names(names):
-        points[name] = _known(np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1))
+        points[name] = known_points(np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1))
     return points, {f"{name}_{axis}" for name in points for axis in "xy"}
-
-
-def _known(points: np.ndarray) -> np.ndarray:
-    """Points (..., 2), NaN where one number is missing or both are 0, as trackers write a lost point."""
-    lost = np.isnan(points).any(-1, keepdims=True) | (points == 0).all(-1, keepdims=True)
-    return np.where(lost, np.nan, points)
 
 
 def _numeric(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
     if all(is_missing(row[name]) for row in rows):
         return np.full(len(rows), np.nan)
-    values = _numbers(rows, name)
+    values = numbers_of(rows, name)
     if values is None:
-        raise ConfigError(f"column {name!r} must hold pixels; {_first_word(rows, name)!r} is not a number")
+        raise ConfigError(f"column {name!r} must hold pixels; {first_word(rows, name)!r} is not a number")
     return values
 
 
@@ -233,40 +215,3 @@ def _required(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarr
         return _numeric(rows, name)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def _numbers(
-    rows: Sequence[dict[str, str]], name: str, read: Callable[[str], float] = number_of
-) -> np.ndarray | None:
-    """A column as float64, NaN where it is missing; None where a cell is no finite number, or all are missing.
-
-    Args:
-        read: raises ValueError where a cell is no number.
-    """
-    try:
-        array = np.array([read(row[name]) for row in rows], np.float64)
-    except ValueError:
-        return None
-    return None if np.isnan(array).all() else array
-
-
-def _first_word(rows: Sequence[dict[str, str]], name: str) -> str:
-    """The first cell of a column that is no number; "" without one."""
-    for row in rows:
-        try:
-            _grade(row[name])
-        except ValueError:
-            return row[name]
-    return ""
-
-
-def _grade(text: str) -> float:
-    """A cell as a number: 1 to 6 for a House-Brackmann grade.
-
-    Raises:
-        ValueError: it is neither a number nor a grade.
-    """
-    if grade := _GRADE.fullmatch(text):
-        symbol = grade[1].upper()
-        return float(GRADES.index(symbol) + 1 if symbol in GRADES else symbol)
-    return number_of(text)
