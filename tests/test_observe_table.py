@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxface.audit.observe import landmarks
+from jaxface.audit.observe import landmarks, sampling
+from jaxface.audit.observe.config import ObserveConfig
+from jaxface.audit.observe.measurements import Measurements
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.core.errors import ConfigError, LabelError
 
@@ -138,3 +140,126 @@ def test_asymmetry_is_the_same_on_both_sides_and_grows() -> None:
 def test_points_that_cannot_tell_asymmetry_are_refused(names: list[str], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         landmarks.mirror_order(names)
+
+
+MISSING = ["", "NA", "#N/A", "-nan(ind)", "n/a", "None", "null", "NaN"]
+
+
+@pytest.mark.parametrize("cell", MISSING)
+def test_a_missing_cell_costs_one_value_not_the_column(tmp_path: Path, cell: str) -> None:
+    result = table(
+        tmp_path,
+        "path,label,grade,left_eye_x,left_eye_y,right_eye_x,right_eye_y,box_left,box_top,box_right,box_bottom\n"
+        f"a,happy,1,60,40,20,40,1,2,3,4\nb,happy,{cell},{cell},40,20,40,{cell},2,3,4\nc,happy,III,60,40,20,40,0,0,0,0\n",
+    )
+    np.testing.assert_array_equal(result.columns["grade"], [1, np.nan, 3])
+    np.testing.assert_array_equal(result.landmarks["left_eye"], [[60, 40], [np.nan] * 2, [60, 40]])
+    assert np.isnan(result.boxes).any(1).tolist() == [False, True, True]
+    assert result.notes == ("1 photographs have no eyes and are cropped by their box or centre",)
+
+
+@pytest.mark.parametrize("cell", MISSING)
+def test_unknown_people_are_nobody_else_and_unknown_groups_are_none(tmp_path: Path, cell: str) -> None:
+    rows = [f"{i}.png,happy,{cell if i % 2 else 'p1'},{'patient' if i < 5 else cell}\n" for i in range(8)]
+    result = table(tmp_path, "path,label,person,group\n" + "".join(rows))
+    assert sampling.groups(result) == ("patient",)
+    values = np.arange(8.0)
+    data = sampling.samples(result, Measurements(("",) * 8, {}, {}), values, values, "person")
+    assert sorted(data.logit) == [1, 3, 3, 5, 7]  # p1 is the mean of 0, 2, 4, 6; four are alone
+    assert sorted(data.group) == ["", "", "patient", "patient", "patient"]
+    assert (
+        "3 photographs have no group" in result.notes[0] and "4 photographs have no person" in result.notes[1]
+    )
+
+
+def test_who_has_no_group_enters_no_test_of_groups(tmp_path: Path) -> None:
+    result = table(tmp_path, "path,label,group\na,happy,patient\nb,happy,\nc,happy,proband\nd,happy,NA\n")
+    np.testing.assert_array_equal(sampling.table_features(result)["group"], [0, np.nan, 1, np.nan])
+    data = sampling.samples(
+        result,
+        Measurements(("",) * 4, {}, {}),
+        np.arange(4.0),
+        sampling.table_features(result)["group"],
+        "photograph",
+    )
+    assert data.logit.tolist() == [0, 2] and data.group.tolist() == ["patient", "proband"]
+    alone = table(tmp_path, "path,label,group,person\na,happy,,\nb,happy,NA,\n")
+    assert alone.group == ("all", "all") and alone.person is None and not alone.notes
+
+
+def test_photographs_without_a_label_are_left_out_and_told(tmp_path: Path) -> None:
+    result = table(tmp_path, "path,label\na,happy\nb,NA\nc,\n")
+    assert result.path == ("a",) and result.notes == ("2 photographs have no label and are left out",)
+    with pytest.raises(ConfigError, match="has no row with a label; it has none"):
+        table(tmp_path, "path,label\na,\n")
+
+
+@pytest.mark.parametrize(
+    "header", [",path,label,g", "Unnamed: 0,Path,Label,g", "path,label,g,", ",path,label,g,"]
+)
+def test_columns_without_a_name_are_not_read(tmp_path: Path, header: str) -> None:
+    cells = {"path": "a.png", "label": "happy", "g": "2"}
+    row = ",".join(cells.get(name.lower(), "0") for name in header.split(","))
+    result = table(tmp_path, f"{header}\n{row}\n")
+    assert list(result.columns) == ["g"] and not result.ignored and result.path == ("a.png",)
+
+
+def test_lost_points_at_zero_are_missing(tmp_path: Path) -> None:
+    names = landmarks.numbered_columns()
+    rows = [["a", "happy", *map(str, range(1, 137))], ["b", "happy", *["0"] * 136]]
+    result = table(tmp_path, "\n".join(",".join(row) for row in [["path", "label", *names], *rows]))
+    for points in result.landmarks.values():
+        assert np.isfinite(points[0]).all() and np.isnan(points[1]).all()
+
+
+def test_spreadsheets_of_europe_and_windows_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    (tmp_path / "größe").mkdir()
+    text = "sep=;\r\nPath;Label;Group;grade\r\ngröße\\a.png;'happy';Patient;2,5\r\n"
+    for encoding in ("utf-8-sig", "utf-16", "cp1252"):
+        path.write_bytes(text.encode(encoding))
+        result = read_table(path)
+        assert result.path == ("größe/a.png",) and result.label == ("happiness",)
+        assert result.group == ("Patient",) and result.columns["grade"].tolist() == [2.5]
+
+
+def test_a_column_that_holds_words_is_told_when_it_is_asked_for(tmp_path: Path) -> None:
+    result = table(tmp_path, "path,label,grade,empty\na,happy,1,\nb,happy,mild,\n")
+    for name, message in (
+        ("grade", "holds no numbers, but 'mild'"),
+        ("empty", "is empty"),
+        ("grad", "no column of"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            sampling.feature_names(ObserveConfig(features=(f"column:{name}",)), result)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"path,label\n\0\0\0\n", "is no text"),
+        (b"path,label" + b",y" * 1_500_000 + b"\n" + b"a" + b"," * 1_500_001, "1,500,002 columns"),
+        (b"path,label,x\na,happy," + b"9" * 200_000 + b"\n", "no row of a table"),
+        (b"path,label\na,happy\n\x81\x8d", "no text in UTF-8"),
+        (b"path,label" + b"," * 5_000_000, "letters"),
+    ],
+)
+def test_hostile_tables_are_refused_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match=message):
+        read_table(path)
+
+
+def test_a_table_has_at_most_so_many_rows_and_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for limit in ("_MOST_ROWS", "_MOST_CELLS"):
+        with monkeypatch.context() as context:
+            context.setattr(f"jaxface.audit.observe.table.{limit}", 3)
+            table(tmp_path, "path,label\na,happy\n")
+            with pytest.raises(ConfigError, match="split it"):
+                table(tmp_path, "path,label\n" + "a,happy\n" * 4)
+
+
+def test_names_and_numbers_of_no_use_do_no_harm(tmp_path: Path) -> None:
+    result = table(tmp_path, f"path,label,x\n{'n' * 500},happy,{'9' * 30}\n../../../etc,happy,inf\n")
+    assert result.ignored == ("x",) and result.words["x"] == "inf"

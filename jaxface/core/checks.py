@@ -88,6 +88,8 @@ def _check(hint: Any, value: Any, where: str) -> None:
             _check(alternatives[0], value, where)
     elif origin is typing.Literal:
         require_name(where, value, arguments)
+    elif hint is float and isinstance(value, float):
+        require(math.isfinite(value), where, value, "a finite number")
     elif origin is tuple and isinstance(value, tuple):
         kinds = (arguments[0],) * len(value) if arguments[-1] is Ellipsis else arguments
         for kind, item in zip(kinds, value, strict=False):
@@ -106,8 +108,12 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
     numbers = value if isinstance(value, tuple) else (value,)
     for number in numbers:
         passes, rule = _bounds(constraint, number)
-        # NaN fails every comparison; infinity is no setting either.
-        require(passes and math.isfinite(number), where, value, rule)
+        require(passes and _is_setting(number), where, value, rule)
+
+
+def _is_setting(number: float) -> bool:
+    """Return whether a number is one: neither NaN nor infinity is, nor what exceeds 64 bits."""
+    return abs(number) < 2**63 if isinstance(number, int) else math.isfinite(number)
 
 
 def _bounds(constraint: Any, number: float) -> tuple[bool, str]:

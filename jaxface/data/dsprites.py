@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from jaxface.core.errors import DataError
+from jaxface.core.listing import list_files
+from jaxface.core.npy_files import read_arrays
 from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
@@ -19,6 +21,7 @@ FACTORS = {"label": 3, "scale": 6, "orientation": 40, "x": 32, "y": 32}
 EDGE = 64
 REACH = 0.24  # radius of the largest shape, corners included, in edges of the image
 _MARGIN = 0.26  # least distance of a centre from the border, in edges of the image
+_LARGEST = 2**32  # bytes of all arrays: the published images take 3 GB
 _CHUNK = 256  # images rasterised at once
 
 
@@ -92,17 +95,22 @@ def read_dsprites(root: Path, *, count: int | None = None, seed: int = 0) -> Dat
     Raises:
         DataError: no such file, or another grid.
     """
-    path = root if root.is_file() else next(iter(sorted(root.glob("dsprites*.npz"))), None)
+    files = [path for path in list_files(root, (".npz",)) if path.name.startswith("dsprites")]
+    path = root if not root.is_dir() else next(iter(files), None)
     if path is None:
         raise DataError(f"no dsprites*.npz in {root}; put the published file there")
-    try:
-        with np.load(path) as archive:
-            images, classes = archive["imgs"], archive["latents_classes"]
-    except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{path} is not the published dSprites: {error}") from None
+    arrays = read_arrays(
+        path, DataError, what="file of dSprites", names=("imgs", "latents_classes"), largest=_LARGEST
+    )
+    images, classes = arrays["imgs"], arrays["latents_classes"]
+    if images.dtype.kind not in "biu" or classes.dtype.kind not in "iu" or classes.ndim != 2:
+        raise DataError(f"{path} holds {images.dtype} and {classes.dtype}; it is not the published dSprites")
     steps = (1, *FACTORS.values())
     fits = classes.shape == (len(images), len(steps)) and images.shape[1:] == (EDGE, EDGE)
-    if not fits or any(column.max() >= bound for column, bound in zip(classes.T, steps, strict=True)):
+    if not fits or any(
+        column.max(initial=0) >= bound or column.min(initial=0) < 0
+        for column, bound in zip(classes.T, steps, strict=True)
+    ):
         raise DataError(
             f"{path} holds images {images.shape} and factors {classes.shape}, not (N, {EDGE}, {EDGE}) and "
             f"(N, {len(steps)}) of {steps} steps"

@@ -5,12 +5,16 @@ The variants are THIN's: Arnaud, Dapogny & Bailly, Section 3.4.
 
 import gzip
 import importlib.util
+import io
+import math
+import zlib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from jaxface.core.errors import DataError, ShapeError
+from jaxface.core.files import read_bytes
 from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.sources import ArraySource
 
@@ -22,6 +26,7 @@ Variation = Literal["none", "rotation", "rotation-scale"]
 Draw = Literal["continuous", "centres"]
 
 _IMAGES, _LABELS = 0x803, 0x801  # first word of an IDX file of bytes, in three dimensions or one
+_LARGEST = 2**28  # bytes of an IDX file
 _STEMS = {"train": "train", "test": "t10k"}
 
 
@@ -155,19 +160,24 @@ def _sample_bins(
 def _read_idx(root: Path, stem: str, kind: str, magic: int) -> np.ndarray:
     """Read the array of an IDX file: a big-endian header, then bytes."""
     names = [f"{stem}{dot}{kind}{end}" for dot in "-." for end in ("", ".gz")]
-    path = next((root / name for name in names if (root / name).is_file()), None)
+    path = next((root / name for name in names if (root / name).exists()), None)
     if path is None:
         raise DataError(f"no {names[0]} (nor .gz) in {root}; put MNIST's four IDX files there")
-    try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path} cannot be read: {error}") from None
+    content = read_bytes(path, DataError, what="IDX file", largest=_LARGEST)
+    if path.suffix == ".gz":
+        try:
+            with gzip.open(io.BytesIO(content)) as file:
+                content = file.read(_LARGEST + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise DataError(f"{path} cannot be read: {error}") from None
+        if len(content) > _LARGEST:
+            raise DataError(f"{path} holds more than {_LARGEST:,} bytes; MNIST has fewer")
     axes = magic & 0xFF
     header = np.frombuffer(content[: 4 * (axes + 1)], ">u4")
     if len(header) != axes + 1 or header[0] != magic:
         raise DataError(f"{path} is no IDX file of bytes in {axes} dimensions")
     shape = tuple(int(length) for length in header[1:])
     data = np.frombuffer(content, np.uint8, offset=4 * (axes + 1))
-    if data.size != np.prod(shape, dtype=np.int64):
+    if data.size != math.prod(shape):
         raise DataError(f"{path} holds {data.size} bytes for the shape {shape}; it is truncated")
     return data.reshape(shape)

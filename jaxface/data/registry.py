@@ -1,6 +1,7 @@
 """The data sets that jaxface can read, by name."""
 
 import inspect
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ from typing import Any
 from jaxface.core.errors import ConfigError, DataError, suggestion
 from jaxface.data import dsprites, mnist
 from jaxface.data.dataset import Dataset
-from jaxface.data.readers import affectnet, affwild2, fer2013, photographs, subjects
+from jaxface.data.readers import affectnet, affwild2, emotionet, fer2013, photographs, subjects
 from jaxface.data.rendered import streams
 
 READERS: dict[str, tuple[Callable[..., Dataset], str]] = {
@@ -24,7 +25,7 @@ READERS: dict[str, tuple[Callable[..., Dataset], str]] = {
     "bp4d": (subjects.read_bp4d, "BP4D: AUCoding/ and Sequences/"),
     "disfa": (subjects.read_disfa, "DISFA: ActionUnit_Labels/ and frames in Images/"),
     "gft": (subjects.read_gft, "GFT: AUcoding/, frames in Images/, lists of subjects"),
-    "emotionet": (subjects.read_emotionet, "EmotioNet: a table and images/"),
+    "emotionet": (emotionet.read_emotionet, "EmotioNet: a table and images/"),
     "rendered": (streams.read_rendered, "a folder that data.rendered.render_dataset wrote"),
     "dsprites": (dsprites.read_dsprites, "dsprites_ndarray_*.npz: shapes on a grid of factors"),
     "dsprites-drawn": (dsprites.make_dsprites, "the same grid, drawn by jaxface"),
@@ -64,6 +65,8 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
         if root is None:
             raise DataError(f"{name} needs the path of a folder of yours ({description})")
         option_names.remove("root")
+        if not os.path.exists(Path(root).expanduser()):  # False for impossible names, too
+            raise DataError(f"no file or folder at {root} ({description})")
         arguments.append(Path(root).expanduser())
     for option in options:
         if option not in option_names:

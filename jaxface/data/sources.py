@@ -1,4 +1,4 @@
-"""The images of a data set: in one array, or in files, which Pillow checks and decodes."""
+"""The images of a data set: in one array, or in files."""
 
 from __future__ import annotations
 
@@ -7,13 +7,25 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jaxface.core.errors import DataError
+from jaxface.core.files import require_regular_file
+from jaxface.core.image_files import SUFFIXES, ImageFileError, as_array, open_image, read_header
 
 Check = Literal["quick", "full", "none"]
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+__all__ = [
+    "SUFFIXES",
+    "ArraySource",
+    "Check",
+    "FileSource",
+    "ImageSource",
+    "crop_and_resize",
+    "decode",
+    "find_fault",
+]
 _ENDS = {"JPEG": b"\xff\xd9", "PNG": b"IEND\xaeB`\x82"}
+_SCAN = b"\xff\xda"
 _TAIL = 4096  # bytes: some cameras and editors write after the end marker
 
 
@@ -78,44 +90,60 @@ class FileSource:
 
 
 def find_fault(path: Path, check: Check) -> str | None:
-    """Return what is wrong with an image file, or None.
+    """Return what is wrong with an image file in a few words, or None.
 
     Args:
         check: "quick" reads the header and looks for JPEG's or PNG's end marker, which a truncated
-            file lacks; "full" decodes; "none" checks only that the file exists.
+            file lacks; only where it is not near the end, as in motion photographs, and where pixels
+            are not of 8 bits, the file is decoded. "full" decodes; "none" checks only that a regular
+            file is there.
     """
-    if not path.is_file():
-        return "no such file"
-    if check == "none":
-        return None
     try:
-        if check == "full":
-            decode(path)
-            return None
-        with Image.open(path) as image:
-            kind = image.format or ""
-        return None if _has_end_marker(path, _ENDS.get(kind, b"")) else "truncated"
-    except Exception:  # Pillow's decoders raise all kinds of errors on damaged files
-        return "unreadable"
+        if check == "none":
+            require_regular_file(path, ImageFileError)
+        elif check == "full" or _is_doubtful(path):
+            with open_image(path):
+                return "truncated" if _is_filled_up(path) else None
+    except ImageFileError as error:
+        return "no such file" if check == "none" else error.reason
+    return None
+
+
+def _is_doubtful(path: Path) -> bool:
+    kind, pixels_decide = read_header(path)
+    return pixels_decide or not _has_end_marker(path, _ENDS.get(kind, b""))
+
+
+def _is_filled_up(path: Path) -> bool:
+    """Return whether a JPEG has no end marker, but zeros, as a download that stopped may leave them.
+
+    They decode as a grey rest. Thumbnails before the image's own scan have markers, too.
+    """
+    content = path.read_bytes() if path.suffix.lower() in (".jpg", ".jpeg") else b""
+    if not content.startswith(b"\xff\xd8") or not content.endswith(bytes(16)):
+        return False
+    place = 2
+    while content[place : place + 1] == b"\xff" and content[place : place + 2] != _SCAN:
+        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
+    return _ENDS["JPEG"] not in content[place:]
 
 
 def decode(path: Path, box: np.ndarray | None = None) -> np.ndarray:
-    """Decode an image, turned upright by its EXIF orientation: (H, W, 3) uint8 RGB.
+    """Decode an image as `core.image_files.open_image` does: (H, W, 3) uint8 RGB, upright.
 
     Args:
         box: (4,) left, top, right, bottom in pixels of the upright image. The square with its
             longer edge and its centre is cut out, black outside of the image.
 
     Raises:
-        DataError: no such file, or no readable image.
+        DataError: no such file, or no image that can be shown.
     """
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image).convert("RGB")
-            return np.asarray(upright if box is None else upright.crop(_square(box)))
-    except FileNotFoundError:
-        raise DataError(f"no image at {path}") from None
-    except Exception as error:
+        with open_image(path) as image:
+            return as_array(image if box is None else image.crop(_square(box)))
+    except ImageFileError as error:
+        if error.reason == "no such file":
+            raise DataError(f"no image at {path}") from None
         raise DataError(f"{path} is no readable image: {error}; check='full' lists all such files") from None
 
 

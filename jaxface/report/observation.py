@@ -100,7 +100,7 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
         if sheet is None
         else [(name, [image_encoding.png_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
     )
-    people = len(set(table.person)) if table.person is not None else None
+    people = len(set(table.people)) if table.people is not None else None
     return render(
         "observe",
         {
@@ -129,6 +129,7 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
         repeated=people is not None and people < len(table),
         skipped=result.skipped,
         ignored=table.ignored,
+        notes=table.notes,
         run=config,
         environment=prose.environment(prose.read_environment(result.folder)),
         config=dump_toml(serializable_config(config)),

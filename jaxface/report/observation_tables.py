@@ -126,13 +126,16 @@ def framing_text(result: ObserveResult) -> str:
 
 
 def left_out_text(result: ObserveResult, count: int = 5) -> str:
-    """Return how many photographs were left out, and the first `count` of them; empty if there are none."""
-    rows = result.left_out
+    """Return how many photographs were left out, the first `count` of them, and what the table lacks."""
+    rows, table = result.left_out, result.photographs
+    notes = list(table.notes)
+    if table.ignored:
+        notes.append(f"columns that hold no numbers, not used: {', '.join(table.ignored)}")
     if not rows:
-        return ""
+        return "\n".join(notes)
     lines = [f"  {path}: {reason}" for path, reason in rows[:count]]
     more = [f"  and {len(rows) - count} more, in left_out.csv"] if len(rows) > count else []
-    return "\n".join([f"{len(rows)} of {len(result.photographs)} photographs left out:", *lines, *more])
+    return "\n".join([f"{len(rows)} of {len(table)} photographs left out:", *lines, *more, *notes])
 
 
 def rates_text(rates: Sequence[Rate]) -> str:

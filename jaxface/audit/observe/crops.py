@@ -5,32 +5,45 @@ at a fixed height and distance. Where a box is given, the square around it is ta
 photograph is assumed to be a face crop, upright and centred: its largest central square is taken.
 """
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from jaxface.audit.observe.config import CropConfig
 from jaxface.core.errors import JaxfaceError
+from jaxface.core.image_files import ImageFileError, open_image
 
 
 class PhotographError(JaxfaceError):
     """One photograph that cannot be used; the run goes on without it and says so."""
 
 
-def load_photograph(path: Path) -> Image.Image:
-    """The picture, upright as its camera noted, in RGB.
+@contextlib.contextmanager
+def open_photograph(path: Path) -> Iterator[Image.Image]:
+    """Yield a photograph, upright and in RGB, as `core.image_files.open_image` does.
 
     Raises:
-        PhotographError: missing, or no readable picture.
+        PhotographError: missing, or no picture that can be shown.
     """
-    if not path.is_file():
-        raise PhotographError("missing: no such file")
     try:
-        with Image.open(path) as image:
-            return ImageOps.exif_transpose(image).convert("RGB")
-    except Exception as error:  # Pillow's decoders raise what they happen to raise on damaged files
-        raise PhotographError(f"unreadable: {error}") from None
+        with open_image(path) as image:
+            yield image
+    except ImageFileError as error:
+        missing = error.reason == "no such file"
+        raise PhotographError("missing: no such file" if missing else _unreadable(error)) from None
+
+
+def load_photograph(path: Path) -> Image.Image:
+    """Return a photograph; see `open_photograph`."""
+    with open_photograph(path) as image:
+        return image.copy()
+
+
+def _unreadable(error: ImageFileError) -> str:
+    return str(error) if error.reason == "unreadable" else f"unreadable: {error}"
 
 
 def crop(

@@ -5,7 +5,6 @@ not measured again.
 """
 
 import os
-import zipfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,11 +14,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.audit.observe.config import CropConfig
-from jaxface.audit.observe.crops import PhotographError, crop, load_photograph
+from jaxface.audit.observe.crops import PhotographError, crop, open_photograph
 from jaxface.audit.observe.features import Feature
 from jaxface.audit.observe.table import Photographs
 from jaxface.classify import Classifier
+from jaxface.core.errors import StoreError
 from jaxface.core.io import atomic_path
+from jaxface.core.npy_files import read_arrays
 from jaxface.core.progress import Progress
 
 CHUNK = 32
@@ -62,7 +63,13 @@ def measure(
     starts = range(0, len(photographs), CHUNK)
     chunks = [range(start, min(start + CHUNK, len(photographs))) for start in starts]
     files = [folder / FOLDER / f"{start:08d}.npz" for start in starts]
-    parts = [_kept(file, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
+    names = (
+        "stamp",
+        "reason",
+        *(f"logits {c.name}" for c in classifiers),
+        *(f"feature {f.name}" for f in features),
+    )
+    parts = [_kept(file, names, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
     n_done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
     progress.start("photographs", len(photographs), n_done)
     whole = []
@@ -98,14 +105,14 @@ def _stamps(photographs: Photographs, rows: range) -> list[str]:
     return stamps
 
 
-def _kept(file: Path, stamps: list[str]) -> dict[str, np.ndarray] | None:
+def _kept(file: Path, names: Sequence[str], stamps: list[str]) -> dict[str, np.ndarray] | None:
     """What was measured of photographs that have not changed since; None where there is nothing."""
     try:
-        with np.load(file, allow_pickle=False) as archive:
-            part = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile):
+        part = read_arrays(file, StoreError, what="file of measurements", names=names)
+    except StoreError:
         return None  # not measured yet, or damaged: it is measured anew
-    return part if [str(stamp) for stamp in part["stamp"]] == stamps else None
+    fits = all(array.ndim and len(array) == len(stamps) for array in part.values())
+    return part if fits and [str(stamp) for stamp in part["stamp"]] == stamps else None
 
 
 def _chunk(
@@ -146,7 +153,7 @@ def _crops(
     """Why a photograph cannot be used, or "" and its crops by size."""
     eyes = photographs.eyes(row)
     try:
-        image = load_photograph(photographs.folder / photographs.path[row])
-        return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
+        with open_photograph(photographs.folder / photographs.path[row]) as image:
+            return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}
     except PhotographError as error:
         return str(error), {}

@@ -22,8 +22,8 @@ class Samples:
 
 
 def groups(photographs: Photographs) -> tuple[str, ...]:
-    """The groups of a table, in order of names."""
-    return tuple(sorted(set(photographs.group)))
+    """The groups of a table, in order of names; photographs of unknown group are in none."""
+    return tuple(sorted(set(photographs.group) - {""}))
 
 
 def table_features(photographs: Photographs) -> dict[str, np.ndarray]:
@@ -32,6 +32,7 @@ def table_features(photographs: Photographs) -> dict[str, np.ndarray]:
     group_codes = groups(photographs)
     if len(group_codes) > 1:
         member = np.array([[name == one for one in group_codes[1:]] for name in photographs.group], np.float64)
+        member[np.array(photographs.group) == ""] = np.nan
         columns["group"] = member[:, 0] if len(group_codes) == 2 else member
     if sum(name.startswith("left_") for name in photographs.landmarks) >= 2:
         order = landmarks.mirror_order(list(photographs.landmarks))
@@ -61,6 +62,10 @@ def feature_names(config: ObserveConfig, photographs: Photographs) -> tuple[str,
         if name.startswith("column:") and name not in table_columns:
             has = [column.removeprefix("column:") for column in _columns(table_columns)]
             column = name.removeprefix("column:")
+            if word := photographs.words.get(column):
+                raise ConfigError(f"column {column!r} of the table holds no numbers, but {word!r}")
+            if column in photographs.ignored:
+                raise ConfigError(f"column {column!r} of the table is empty")
             raise ConfigError(f"the table has no column of numbers {column!r}{suggestion(column, has)}")
     return config.features
 
@@ -82,17 +87,18 @@ def samples(
     label, group = np.array(photographs.label)[valid], np.array(photographs.group)[valid]
     logit, wide = logit[valid], wide[valid]
     if unit == "person":
-        if photographs.person is None:
+        if photographs.people is None:
             raise ConfigError("unit = 'person' wants a column person in the table")
-        person = np.array(photographs.person)[valid]
+        person = photographs.people[valid]
         keys = np.stack([person, label], axis=-1)
         _, first, member = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         member = member.reshape(-1)
         for one in np.unique(person):
-            if len(set(group[person == one])) > 1:
-                raise ConfigError(
-                    f"person {str(one)!r} is in two groups: {', '.join(sorted(set(group[person == one])))}"
-                )
+            own = person == one
+            own_groups = sorted(set(group[own]) - {""})
+            if len(own_groups) > 1:
+                raise ConfigError(f"person {str(one)!r} is in two groups: {', '.join(own_groups)}")
+            group[own] = own_groups[0] if own_groups else ""
         count = np.bincount(member)
         logit = np.bincount(member, logit) / count
         wide = np.stack([np.bincount(member, column) / count for column in wide.T], axis=-1)

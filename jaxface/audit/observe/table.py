@@ -1,27 +1,26 @@
 """The table of photographs: one row each, read from CSV and checked before anything is opened."""
 
-import csv
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from jaxface.audit.observe import landmarks
+from jaxface.audit.observe.cells import first_word, grade_of, known_points, numbers_of, words_of
 from jaxface.core.errors import ConfigError, LabelError
+from jaxface.core.files import require_regular_file
+from jaxface.core.tables import is_missing, local_path, read_rows
 from jaxface.core.types import expression_name
 
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
-GRADES = ("I", "II", "III", "IV", "V", "VI")
-"""House and Brackmann's (1985), from normal function to total paralysis."""
-
-_GRADE = re.compile(
-    r"(?:house[\s-]*brackmann|hb)?[\s.:-]*(?:grade)?[\s.:-]*(VI|IV|V|I{1,3}|[1-6])(?:\s*/\s*(?:VI|6))?",
-    re.IGNORECASE,
-)
 _OWN = ("path", "label", "group", "person", *BOX)
+_INDEX = re.compile(r"(?:unnamed: \d+)?", re.IGNORECASE)  # pandas' and R's names of a column of row numbers
+_LARGEST, _MOST_ROWS, _MOST_CELLS = 2**26, 10**6, 4 * 10**6
+_MOST_COLUMNS = 2000
+ALL = "all"
+"""The group of everybody where the table tells none."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,14 @@ class Photographs:
         folder: where relative paths start: the table's own.
         path: as in the table.
         label: expressions, in the vocabulary's names.
-        group: such as "proband" and "patient"; all "all" where the table has none.
-        person: who it is; None where the table does not tell.
+        group: such as "proband" and "patient", "" = unknown; all "all" where the table tells none.
+        person: who it is, "" = unknown; None where the table tells nobody.
         boxes: (n, 4) left, top, right, bottom in pixels; NaN = none.
         landmarks: by name (n, 2), pixels from the upper left corner, x right, y down; NaN = unknown.
-        columns: other columns of numbers or grades, (n,); NaN = empty.
+        columns: other columns of numbers or grades, (n,); NaN = missing.
         ignored: other columns, which hold no numbers.
+        words: the first cell of each ignored column that is no number; "" = all are missing.
+        notes: sentences on what is missing.
     """
 
     folder: Path
@@ -49,9 +50,18 @@ class Photographs:
     landmarks: Mapping[str, np.ndarray]
     columns: Mapping[str, np.ndarray]
     ignored: tuple[str, ...] = ()
+    words: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.path)
+
+    @property
+    def people(self) -> np.ndarray | None:
+        """Who it is, (n,) of str; every unknown person is somebody else. None where nobody is known."""
+        if self.person is None:
+            return None
+        return np.array([name or f"\0{row}" for row, name in enumerate(self.person)])
 
     def eyes(self, row: int) -> np.ndarray | None:
         """Left and right eye of a photograph, (2, 2) pixels; None where the table has no eyes."""
@@ -71,10 +81,13 @@ class Photographs:
 def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     """The photographs that a CSV names.
 
+    Encoding, separator and quotes may be any that spreadsheets write. Cells such as NA, #N/A, -nan(ind), None
+    and null are missing, as empty ones are; a photograph without a label is left out, and `notes` tells.
     Columns: `path` (relative to the table, or absolute) and `label` (any known spelling) must be there;
     `group`, `person` may be. `box_left`, `box_top`, `box_right`, `box_bottom`: the face, pixels.
     `left_eye_x`, `left_eye_y`, `right_eye_x`, ...: landmarks, named by the person's own sides, with `middle_`
-    for the midline; or `x_0` ... `y_67`, the 68 points of iBUG 300-W. Every other column of numbers is a
+    for the midline; or `x_0` ... `y_67`, the 68 points of iBUG 300-W; points at (0, 0) are missing, as trackers
+    write them. Columns without a name, such as pandas' index, are not read. Every other column of numbers is a
     feature, and so is one of House-Brackmann grades: III, HB III and grade 3/6 are all 3.
 
     Args:
@@ -86,60 +99,94 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     """
     path = Path(path)
     names, rows = _read(path)
-    labels_by_row = [_label(path, line, row["label"]) for line, row in rows]
+    with_label = [(line, row) for line, row in rows if not is_missing(row["label"])]
+    labels_by_row = [_label(path, line, row["label"]) for line, row in with_label]
     selection = [
-        row for (_, row), name in zip(rows, labels_by_row, strict=True) if not labels or name in labels
+        row for (_, row), name in zip(with_label, labels_by_row, strict=True) if not labels or name in labels
     ]
     if not selection:
-        raise ConfigError(
-            f"{path} has no photograph of {', '.join(labels)}; it has {', '.join(sorted(set(labels_by_row)))}"
-        )
+        wanted = f"photograph of {', '.join(labels)}" if labels else "row with a label"
+        raise ConfigError(f"{path} has no {wanted}; it has {', '.join(sorted(set(labels_by_row))) or 'none'}")
     try:
         points, landmark_columns = _landmarks(selection, names)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-    others = [name for name in names if name not in _OWN and name not in landmark_columns]
-    numbers = {name: values for name in others if (values := _numbers(selection, name, _grade)) is not None}
-    boxes = np.stack([_required(path, selection, name) for name in BOX], 1) if set(BOX) <= set(names) else None
+    others = [
+        name
+        for name in names
+        if name not in _OWN and name not in landmark_columns and not _INDEX.fullmatch(name)
+    ]
+    numbers = {name: values for name in others if (values := numbers_of(selection, name, grade_of)) is not None}
+    ignored = tuple(name for name in others if name not in numbers)
+    group, person = words_of(selection, "group"), words_of(selection, "person")
     return Photographs(
         folder=path.parent,
-        path=tuple(row["path"] for row in selection),
+        path=tuple(local_path(path.parent, row["path"]) for row in selection),
         label=tuple(name for name in labels_by_row if not labels or name in labels),
-        group=tuple(row.get("group") or "all" for row in selection),
-        person=tuple(row["person"] for row in selection) if "person" in names else None,
-        boxes=np.full((len(selection), 4), np.nan) if boxes is None else boxes,
+        group=group or (ALL,) * len(selection),
+        person=person,
+        boxes=_boxes(path, selection, names),
         landmarks=points,
         columns=numbers,
-        ignored=tuple(name for name in others if name not in numbers),
+        ignored=ignored,
+        words={name: first_word(selection, name) for name in ignored},
+        notes=_notes(len(rows) - len(with_label), group, person, points),
     )
+
+
+def _notes(
+    without_label: int,
+    group: tuple[str, ...] | None,
+    person: tuple[str, ...] | None,
+    points: Mapping[str, np.ndarray],
+) -> tuple[str, ...]:
+    eyes = [points[name] for name in ("left_eye", "right_eye") if name in points]
+    blind = np.isnan(np.stack(eyes, 1)).any((1, 2)) if len(eyes) == 2 else np.zeros(0, bool)
+    counts = (
+        (without_label, "have no label and are left out"),
+        (group.count("") if group else 0, "have no group and enter no comparison of groups"),
+        (person.count("") if person else 0, "have no person; each counts as a person of its own"),
+        (0 if blind.all() else int(blind.sum()), "have no eyes and are cropped by their box or centre"),
+    )
+    return tuple(f"{count} photographs {words}" for count, words in counts if count)
+
+
+def _boxes(path: Path, rows: Sequence[dict[str, str]], names: list[str]) -> np.ndarray:
+    if not set(BOX) <= set(names):
+        return np.full((len(rows), 4), np.nan)
+    boxes = np.stack([_required(path, rows, name) for name in BOX], 1)
+    return np.where((boxes == 0).all(1, keepdims=True), np.nan, boxes)  # detectors write "no face" so
 
 
 def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
     """Column names, and for each row its line and cells."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            names = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = names
-            rows = [(reader.line_num, row) for row in reader]
-    except FileNotFoundError:
-        raise ConfigError(f"no table of photographs at {path}") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ConfigError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+    require_regular_file(path, ConfigError, what="table of photographs", largest=_LARGEST)
+    all_rows = read_rows(path, ConfigError, what="table of photographs")
+    _, header = next(all_rows, (0, []))
+    names = [name.lower() if name.lower() in _OWN else name for name in header]
+    if len(names) > _MOST_COLUMNS:
+        raise ConfigError(f"{path} has {len(names):,} columns; at most {_MOST_COLUMNS:,} are read")
     for name in ("path", "label"):
         if name not in names:
             raise ConfigError(f"{path} has no column {name!r}; it has: {', '.join(names) or 'none'}")
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ConfigError(f"{path} has two columns {twice!r}; rename one")
-    for line, row in rows:
-        if None in row or None in row.values():
+    for name in names:
+        if name and names.count(name) > 1:
+            raise ConfigError(f"{path} has two columns {name!r}; rename one")
+    rows: list[tuple[int, dict[str, str]]] = []
+    cells_read = 0
+    for line, cells in all_rows:
+        cells_read += len(cells)
+        if cells_read > _MOST_CELLS or len(rows) == _MOST_ROWS:
+            raise ConfigError(f"{path} has more than {_MOST_ROWS:,} rows or {_MOST_CELLS:,} cells; split it")
+        if len(cells) < len(names) or any(cells[len(names) :]):
             raise ConfigError(f"{path}, line {line}: wanted {len(names)} cells, as in the first line")
-        if not row["path"].strip():
+        row = dict(zip(names, cells, strict=False))
+        if not row["path"]:
             raise ConfigError(f"{path}, line {line}: the path is empty")
+        rows.append((line, row))
     if not rows:
         raise ConfigError(f"{path} has no rows")
-    return names, [(line, {name: cell.strip() for name, cell in row.items()}) for line, row in rows]
+    return names, rows
 
 
 def _label(path: Path, line: int, text: str) -> str:
@@ -154,17 +201,20 @@ def _landmarks(rows: Sequence[dict[str, str]], names: list[str]) -> tuple[dict[s
     if landmarks.is_numbered(names):
         columns = landmarks.numbered_columns()
         flat = np.stack([_numeric(rows, name) for name in columns], axis=-1)
-        return landmarks.from_numbered(flat.reshape(len(rows), 2, -1).swapaxes(1, 2)), set(columns)
+        points_in_order = flat.reshape(len(rows), 2, -1).swapaxes(1, 2)
+        return landmarks.from_numbered(known_points(points_in_order)), set(columns)
     points = {}
     for name in landmarks.landmark_names(names):
-        points[name] = np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1)
+        points[name] = known_points(np.stack([_numeric(rows, f"{name}_{axis}") for axis in "xy"], axis=-1))
     return points, {f"{name}_{axis}" for name in points for axis in "xy"}
 
 
 def _numeric(rows: Sequence[dict[str, str]], name: str) -> np.ndarray:
-    values = _numbers(rows, name)
+    if all(is_missing(row[name]) for row in rows):
+        return np.full(len(rows), np.nan)
+    values = numbers_of(rows, name)
     if values is None:
-        raise ConfigError(f"column {name!r} must hold pixels; a cell is not a number")
+        raise ConfigError(f"column {name!r} must hold pixels; {first_word(rows, name)!r} is not a number")
     return values
 
 
@@ -173,30 +223,3 @@ def _required(path: Path, rows: Sequence[dict[str, str]], name: str) -> np.ndarr
         return _numeric(rows, name)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
-
-
-def _numbers(
-    rows: Sequence[dict[str, str]], name: str, read: Callable[[str], float] = float
-) -> np.ndarray | None:
-    """A column as float64, NaN where it is empty; None where a cell is no finite number, or all are empty.
-
-    Args:
-        read: raises ValueError where a cell is no number.
-    """
-    try:
-        array = np.array([read(row[name]) if row[name] else math.nan for row in rows])
-    except ValueError:
-        return None
-    return None if np.isinf(array).any() or np.isnan(array).all() else array
-
-
-def _grade(text: str) -> float:
-    """A cell as a number: 1 to 6 for a House-Brackmann grade.
-
-    Raises:
-        ValueError: it is neither a number nor a grade.
-    """
-    if grade := _GRADE.fullmatch(text):
-        symbol = grade[1].upper()
-        return float(GRADES.index(symbol) + 1 if symbol in GRADES else symbol)
-    return float(text)

@@ -1,6 +1,6 @@
 """What the readers share: finding files, naming what is missing, building a data set."""
 
-import csv
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,9 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from jaxface.core import tables
 from jaxface.core.errors import DataError, LabelError, suggestion
 from jaxface.data.dataset import Dataset, ReadReport, group_by_reason
 from jaxface.data.sources import ArraySource, Check, FileSource, ImageSource, find_fault
+
+LAST_FRAME = 10**8
+_LONGEST_EDGE = 10**4  # pixels of a box
+NO_LABEL = "no label"
 
 
 @dataclass
@@ -67,6 +72,8 @@ def build_dataset(
     readable, faults = [], list(images.left_out)
     for index, image in enumerate(images.names):
         fault = None if images.pixels else find_fault(root / image, check)
+        if fault is None and images.boxes and not _is_box(images.boxes[index]):
+            fault = "no box of a face"
         if fault is None:
             readable.append(index)
         else:
@@ -85,6 +92,12 @@ def build_dataset(
     return Dataset(name, source, columns, labels, units, report)
 
 
+def _is_box(box: Sequence[float]) -> bool:
+    left, top, right, bottom = box
+    edges = (right - left, bottom - top)
+    return all(0 < edge <= _LONGEST_EDGE for edge in edges) and all(abs(x) <= LAST_FRAME for x in box)
+
+
 def require_folder(root: Path, *parts: str, contents: str) -> Path:
     """Return the path of a folder; a DataError names its contents if it does not exist."""
     path = root.joinpath(*parts)
@@ -94,18 +107,12 @@ def require_folder(root: Path, *parts: str, contents: str) -> Path:
 
 
 def read_lines(path: Path, contents: str) -> list[tuple[int, str]]:
-    """Read the lines of a text file with their numbers, without empty ones.
+    """Read the lines of a text file with their numbers, without empty ones, as `core.tables` does.
 
     Raises:
-        DataError: the file is missing, empty, or not UTF-8; the message names its contents.
+        DataError: the file is missing, empty, or no text; the message names its contents.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"no file {path} ({contents})") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text: {error}") from None
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+    lines = list(tables.read_lines(path, DataError, what=f"file of {contents}"))
     if not lines:
         raise DataError(f"{path} is empty ({contents})")
     return lines
@@ -114,63 +121,75 @@ def read_lines(path: Path, contents: str) -> list[tuple[int, str]]:
 def read_table(
     path: Path, columns: Sequence[str], header: Sequence[str] | None = None
 ) -> Iterator[tuple[int, dict[str, str]]]:
-    """Yield the rows of a CSV file with their line numbers.
+    """Yield the rows of a table with their line numbers, as `core.tables` reads it.
 
     Args:
-        columns: names of columns that must exist.
+        columns: names of columns that must exist, in any case of letters.
         header: names of all columns, for a file whose first line does not name them.
 
     Raises:
         DataError: the file or a column is missing, or a row has another number of cells.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, header, skipinitialspace=True)
-            names = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = names
-            for name in columns:
-                if name not in names:
-                    raise DataError(f"{path} has no column {name!r}{suggestion(name, names)}")
-            for row in reader:
-                # DictReader files surplus cells under None, and fills missing ones with None.
-                if None in row or None in row.values():
-                    raise DataError(f"{path}, line {reader.line_num}: not {len(names)} cells")
-                yield reader.line_num, row
-    except FileNotFoundError:
-        raise DataError(f"no file {path} (a table with the columns {', '.join(columns)})") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path} cannot be read as CSV in UTF-8: {error}") from None
+    rows = tables.read_rows(path, DataError, what=f"table with the columns {', '.join(columns)}")
+    if header is None:
+        _, header = next(rows, (0, []))
+    wanted = {name.lower(): name for name in columns}
+    names = [wanted.get(name.lower(), name) for name in header]
+    for name in columns:
+        if name not in names:
+            raise DataError(f"{path} has no column {name!r}{suggestion(name, names)}")
+        if names.count(name) > 1:
+            raise DataError(f"{path} has two columns {name!r}; rename one")
+    for number, cells in rows:
+        yield number, dict(zip(names, check_cells(path, number, cells, len(names)), strict=True))
 
 
 def check_cells(path: Path, number: int, cells: list[str], count: int) -> list[str]:
-    """Return the cells of line `number`; DataError if they are not `count`."""
-    if len(cells) != count:
+    """Return the cells of line `number`; DataError if they are not `count`, empty ones at the end aside."""
+    if any(cells[count:]) or len(cells) < count:
         raise DataError(f"{path}, line {number}: {len(cells)} fields, not {count}")
-    return cells
+    return cells[:count]
 
 
 def parse_number(path: Path, number: int, text: str) -> float:
-    """Return the number in a cell of line `number`; DataError if it holds none."""
+    """Return the finite number in a cell of line `number`; DataError if it holds none."""
+    value = parse_optional(path, number, text)
+    if math.isnan(value):
+        raise DataError(f"{path}, line {number}: {text!r} is no number")
+    return value
+
+
+def parse_optional(path: Path, number: int, text: str) -> float:
+    """Return the number in a cell of line `number`, NaN where it is missing; DataError if it holds neither."""
     try:
-        return float(text)
+        return tables.number_of(text)
     except ValueError:
         raise DataError(f"{path}, line {number}: {text!r} is no number") from None
+
+
+def parse_frame(path: Path, number: int, text: str) -> int:
+    """Return the number of a frame in a cell of line `number`; DataError if it cannot be one."""
+    value = parse_number(path, number, text)
+    if not value.is_integer() or not 0 <= value <= LAST_FRAME:
+        raise DataError(f"{path}, line {number}: {text!r} is no number of a frame, from 0 to {LAST_FRAME:,}")
+    return int(value)
 
 
 def parse_code(path: Path, number: int, text: str, labels: Sequence[str], first: int = 0) -> int:
     """Return the index in `labels` of a code on line `number`; LabelError if no label has it.
 
     Args:
+        text: a whole number; tools that know missing cells write it as "3.0".
         first: the code of the first label.
     """
     last = first + len(labels) - 1
     try:
-        code = int(text)
+        code = tables.number_of(text)
     except ValueError:
-        code = first - 1
-    if not first <= code <= last:
+        code = math.nan
+    if not code.is_integer() or not first <= code <= last:
         raise LabelError(f"{path}, line {number}: label {text!r}, not {first} to {last}: {', '.join(labels)}")
-    return code - first
+    return int(code) - first
 
 
 def check_option(name: str, value: str, choices: Sequence[str]) -> None:

@@ -25,6 +25,11 @@ Count = Annotated[int, Ge(0)]
 Probability = Annotated[float, Interval(ge=0, le=1)]
 
 
+def _require_range(ends: Range, name: str) -> None:
+    low, high = ends
+    require(low <= high, name, [low, high], "a range from low to high")
+
+
 class _Table:
     """A table of a recipe, which checks its fields. `table` is its name in the TOML file."""
 
@@ -37,8 +42,7 @@ class _Table:
         check(self, self.table)
         for each in dataclasses.fields(self):  # type: ignore[arg-type]
             if each.type is Range:
-                low, high = getattr(self, each.name)
-                require(low <= high, f"{self.table}.{each.name}", [low, high], "a range from low to high")
+                _require_range(getattr(self, each.name), f"{self.table}.{each.name}")
 
 
 @dataclass(frozen=True)
@@ -251,8 +255,8 @@ class RenderedDatasetConfig:
 
     def __post_init__(self) -> None:
         check(self)
-        low, high = self.lines
-        require(0.0 <= low <= high, "lines", list(self.lines), "a range from low to high, at least 0")
+        _require_range(self.lines, "lines")
+        require(self.lines[0] >= 0.0, "lines", list(self.lines), "at least 0")
 
 
 def lerp(fraction: Array, ends: Range) -> Array:

@@ -12,8 +12,10 @@ import numpy as np
 
 from jaxface.core.checks import require
 from jaxface.core.config import dump_toml
-from jaxface.core.errors import DataError
+from jaxface.core.errors import ConfigError, DataError
+from jaxface.core.files import read_json
 from jaxface.core.io import atomic_path, write_text
+from jaxface.core.npy_files import map_array, read_arrays
 from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset, ReadReport
@@ -23,6 +25,8 @@ from jaxface.data.rendered.example import Sampler, examples, sample_example, sam
 from jaxface.data.sources import ArraySource
 
 _CHECKED = 16  # examples whose columns are drawn again to check that a folder belongs to its recipe
+_WHOLE = ("label", "identity", "sex")  # columns of one whole number each
+_LARGEST_ABOUT = 2**20
 IMAGES, COLUMNS, ABOUT, RECIPE = "images.npy", "columns.npz", "about.json", "recipe.toml"
 
 Recipe = RenderedDatasetConfig | str | Path | SceneAssets
@@ -156,17 +160,46 @@ def read_rendered(root: Path) -> Dataset:
         DataError: a file is missing or damaged.
     """
     for name in (IMAGES, COLUMNS, ABOUT):
-        if not (root / name).is_file():
+        if not (root / name).exists():
             raise DataError(f"no file {root / name}; a folder that render_dataset or retarget wrote has one")
+    name, _, labels, units = _read_about(root)
     try:
-        about = json.loads((root / ABOUT).read_text("utf-8"))
-        with np.load(root / COLUMNS) as archive:
-            columns = {name: archive[name] for name in archive.files}
-        images = np.load(root / IMAGES, mmap_mode="r")
-        labels, units = tuple(about["labels"]), tuple(about["units"])
-        return Dataset(about["name"], ArraySource(images), columns, labels, units, ReadReport(len(images)))
-    except (OSError, EOFError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root} is damaged ({type(error).__name__}: {error}); render it again") from None
+        columns = read_arrays(root / COLUMNS, DataError, what="file of columns")
+        images = map_array(root / IMAGES, DataError, what="file of images")
+    except DataError as error:
+        raise DataError(f"{error}; render it again") from None
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] not in (1, 3) or not images.size:
+        raise DataError(
+            f"{root / IMAGES} holds {images.dtype} of shape {images.shape}, not uint8 (N, H, W, 3) or "
+            "(N, H, W, 1); render it again"
+        )
+    for column, values in columns.items():
+        fits = values.ndim >= 1 and len(values) == len(images)
+        if values.dtype.kind not in ("iu" if column in _WHOLE else "biuf") or not fits:
+            raise DataError(
+                f"{root / COLUMNS}: {column!r} holds {values.dtype} of shape {values.shape}, not numbers for "
+                f"{len(images)} images; render it again"
+            )
+        if column in _WHOLE and values.ndim > 1:
+            raise DataError(f"{root / COLUMNS}: {column!r} has shape {values.shape}, not {(len(images),)}")
+        if not np.isfinite(values).all():
+            raise DataError(f"{root / COLUMNS}: {column!r} holds values that are not finite; render it again")
+    return Dataset(name, ArraySource(images), columns, labels, units, ReadReport(len(images)))
+
+
+def _read_about(root: Path) -> tuple[str, int, tuple[str, ...], tuple[int, ...]]:
+    """Return name, seed, labels and units of a folder; DataError without them."""
+    about = read_json(root / ABOUT, DataError, what="description of a rendered set", largest=_LARGEST_ABOUT)
+    try:
+        name, seed, labels, units = about["name"], about["seed"], about["labels"], about["units"]
+    except (KeyError, TypeError, IndexError):
+        raise DataError(f"{root / ABOUT} lacks one of name, seed, labels and units; render it again") from None
+    lists = isinstance(labels, list) and isinstance(units, list)
+    if not lists or not all(isinstance(value, str) for value in (name, *labels)):
+        raise DataError(f"{root / ABOUT}: name and labels must be words, units a list; render it again")
+    if not all(isinstance(value, int) for value in (seed, *units)):
+        raise DataError(f"{root / ABOUT}: seed and units must be whole numbers; render it again")
+    return name, seed, tuple(labels), tuple(units)
 
 
 def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Array]:
@@ -181,9 +214,9 @@ def read_rendered_source(root: Path, dataset: Dataset) -> tuple[SceneAssets, Arr
     """
     try:
         recipe = load_recipe(root / RECIPE)
-        seed = int(json.loads((root / ABOUT).read_text("utf-8"))["seed"])
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{root} has no readable recipe ({type(error).__name__}: {error})") from None
+    except ConfigError as error:
+        raise DataError(f"{root} has no readable recipe: {error}") from None
+    _, seed, _, _ = _read_about(root)
     if "pair" in dataset.columns:
         raise DataError(f"{root} was retargeted; give the source that it was made from, or use its labels")
     assets, key = build_assets(recipe), stream_key(recipe, seed)

@@ -15,6 +15,7 @@ from scipy.interpolate import LinearNDInterpolator
 from scipy.spatial import cKDTree
 
 from jaxface.core.errors import ModelFileError
+from jaxface.core.image_files import ImageFileError, open_image
 from jaxface.face.loaders.ict_files import IctFiles
 
 SIZE = 384
@@ -130,9 +131,9 @@ def _surface(
 
 def _load_albedo(path: Path) -> np.ndarray:
     try:
-        with Image.open(path) as image:
-            small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BOX)
-    except (OSError, Image.DecompressionBombError) as error:
+        with open_image(path) as image:
+            small = image.resize((SIZE, SIZE), Image.Resampling.BOX)
+    except ImageFileError as error:
         raise ModelFileError(
             f"{path} is no readable image ({error}); a texture is a PNG or JPEG of tile 0"
         ) from None
