@@ -21,6 +21,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.face import FaceParams
 from jaxface.stats import benjamini_hochberg, symmetry_score
 from tests import fake_audit
+from tests.holding import held_by_another
 
 CONFIG = fake_audit.CONFIG
 CLASSIFIER = fake_audit.CLASSIFIER
@@ -84,6 +85,11 @@ def test_a_finished_run_is_only_read(result: audit.AuditResult, monkeypatch: pyt
     same(run(CONFIG, result.folder), result)
     assert {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")} == before
     same(audit.load(result.folder), result)
+
+
+def test_a_run_in_which_another_process_works_is_refused(tmp_path: Path) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this audit"):
+        run(CONFIG, tmp_path)
 
 
 def test_tables_and_environment_lie_in_the_folder(result: audit.AuditResult) -> None:

@@ -18,6 +18,7 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import read_log
+from tests.holding import held_by_another
 from tests.toy_framework import PLAIN, TASK, TOY, TOY_CONFIG, TRAIN, ToyConfig, examples
 
 
@@ -91,13 +92,16 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path, dataset: dat
     same(whole, train(tmp_path / "killed", dataset, ema=0.9))  # it was complete
 
 
-def test_interrupt_leaves_a_checkpoint_and_goes_on(tmp_path: Path, dataset: data.Dataset) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_a_checkpoint_and_goes_on(
+    tmp_path: Path, dataset: data.Dataset, number: signal.Signals
+) -> None:
     whole = train(tmp_path / "whole", dataset)
-    usual = signal.getsignal(signal.SIGINT)
-    stop = meddled(5, lambda batch: os.kill(os.getpid(), signal.SIGINT))
+    usual = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    stop = meddled(5, lambda batch: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt, match=r"stopped after 5 of 8 steps; the same command goes on"):
         train(tmp_path / "stopped", dataset, wrap=stop)
-    assert signal.getsignal(signal.SIGINT) is usual
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == usual
     assert (tmp_path / "stopped/checkpoints/5").is_dir()
     same(whole, train(tmp_path / "stopped", dataset))
 
@@ -138,6 +142,12 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> 
             path.write_bytes(b"?")
     with pytest.raises(TrainingError, match=r"checkpoint of step 8 in .* cannot be read"):
         train(tmp_path, dataset)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(tmp_path: Path, dataset: data.Dataset) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this training"):
+        train(tmp_path, dataset)
+    assert train(tmp_path, dataset).steps == 8
 
 
 def test_an_unknown_measure_is_refused_before_anything_is_done(tmp_path: Path, dataset: data.Dataset) -> None:

@@ -17,6 +17,7 @@ from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
 from jaxface.stats import chsic
+from tests.holding import held_by_another
 from tests.photographs import CLASSIFIER, SIZE, write_table
 
 
@@ -253,3 +254,10 @@ def test_terminal_tables(result: ObserveResult) -> None:
     assert observation_tables.left_out_text(result).startswith(
         "2 of 80 photographs left out:\n  003-0.png: missing"
     )
+
+
+def test_a_folder_in_which_another_process_observes_is_refused(tmp_path: Path) -> None:
+    config = write_table(tmp_path / "in", 8)
+    out = tmp_path / "out"
+    with held_by_another(out), pytest.raises(StoreError, match=r"in use: process \d+ .* this observation"):
+        observe.run(config, out)

@@ -20,6 +20,7 @@ from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget import RetargetConfig, retarget, sources
 from jaxface.data.retarget.expression import from_labels
 from tests import data_trees
+from tests.holding import held_by_another
 
 SMALL = RetargetConfig(
     data="recipe", root=Path("wild"), expression="rendered", subjects=3, images=10, size=16, batch=4, seed=5
@@ -97,6 +98,11 @@ def test_stopped_and_gone_on_with_it_is_the_same_again(
     output = capsys.readouterr().out
     assert "20 images of 6 avatars, 10 women and 10 men, from 10 source images" in output
     assert "100.0% of the action units labelled present are visible" in output
+
+
+def test_a_folder_in_which_another_process_retargets_is_refused(tmp_path: Path) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this retargeting"):
+        retarget(SMALL, tmp_path)
 
 
 def test_labels_become_what_they_say_and_nothing_else(assets: rendered.SceneAssets) -> None:

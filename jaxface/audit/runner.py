@@ -13,7 +13,7 @@ from jaxface.audit.evaluation import Evaluator, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
 from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
-from jaxface.core import processes
+from jaxface.core import processes, run_folder
 from jaxface.core.clock import Clock
 from jaxface.core.progress import NullProgress, Progress
 
@@ -47,13 +47,24 @@ def run(
     Raises:
         ConfigError: a classifier that cannot be found or knows none of the expressions.
         StoreError: `out` belongs to another configuration, head, classifier or intervention (also one that has
-            the same name but other content), or another version of jaxface wrote it.
+            the same name but other content), another process works in it, or another version of jaxface wrote
+            it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
     progress = progress or NullProgress()
     folder = Path(out)
     inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
+    with run_folder.hold(folder, "audit"):
+        return _resume(folder, inputs, progress, searcher_factory)
+
+
+def _resume(
+    folder: Path, inputs: AuditInputs, progress: Progress, searcher_factory: SearcherFactory
+) -> AuditResult:
+    """Do what is left of a run in a folder that this process, or its first one, holds."""
+    if processes.is_first():
+        store.remove_orphans(folder)
     run_store = store.open_run(folder, inputs.settings, inputs.layout)
     share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
     pending = run_store.pending(share)

@@ -5,6 +5,7 @@ The store is plain Zarr with named dimensions, which xarray opens. Each file in 
 not done is computed again.
 """
 
+import contextlib
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ TABLES = (
 )
 """Names of the CSV files, without their ending."""
 SUMMARY = "summary.json"
+_PATIENCE = 60.0  # seconds in which another process may create the store
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
 
@@ -191,11 +193,24 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     def attach() -> RunStore:
         run_store = _attach(folder, config, layout)
         if first:
-            run_folder.note_environment(folder)
+            with run_folder.hold(folder, "audit", wait=_PATIENCE):
+                run_folder.note_environment(folder)
         return run_store
 
-    processes.run_on_all(lambda: _create(folder, config, layout) if first else None, "begin the run")
+    def create() -> None:
+        if first:
+            with run_folder.hold(folder, "audit", wait=_PATIENCE):
+                _create(folder, config, layout)
+
+    processes.run_on_all(create, "begin the run")
     return processes.run_on_all(attach, "join the run")
+
+
+def remove_orphans(folder: Path) -> None:
+    """Remove half-written chunks that killed processes left in a store; for the process that holds the run."""
+    for path in (folder / SURFACES_FOLDER).rglob("*.partial"):
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:

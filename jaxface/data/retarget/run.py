@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxface.core import run_folder
 from jaxface.core.io import atomic_path
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import compile_program
@@ -57,7 +58,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     Raises:
         ConfigError, DataError: the source or the recipe cannot be used, or the head lacks what they
             need; nothing is written then.
-        StoreError: the folder belongs to something else.
+        StoreError: the folder belongs to something else, or another process works there.
     """
     out, meter = Path(out), progress or NullProgress()
     if progress_file.is_finished(out, config):
@@ -68,6 +69,18 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     assets = avatar_assets(recipe, source)
     if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.columns):
         landmarks(assets.head)  # raises here, before any work, if the head has none
+    with run_folder.hold(out, "retargeting"):
+        return _render_pairs(config, out, source, assets, meter)
+
+
+def _render_pairs(
+    config: RetargetConfig,
+    out: Path,
+    source: RetargetSource,
+    assets: rendered.SceneAssets,
+    meter: Progress,
+) -> RetargetResult:
+    """Render what is left of a folder that this process holds."""
     progress_file.claim(out, config)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)

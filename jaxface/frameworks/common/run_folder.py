@@ -41,12 +41,19 @@ def read_log(folder: Path) -> list[dict[str, Any]]:
 
 
 class Checkpoints:
-    """The newest few checkpoints in a folder; each appears complete or not at all."""
+    """The newest few checkpoints in a folder; each appears complete or not at all.
 
-    def __init__(self, folder: Path, keep: int = 2) -> None:
+    Args:
+        keep: how many.
+        clean: remove what killed processes left behind; for the process that holds the folder.
+    """
+
+    def __init__(self, folder: Path, keep: int = 2, *, clean: bool = False) -> None:
         logging.getLogger("absl").setLevel(logging.WARNING)  # Orbax logs every step it takes
         self.folder = folder.absolute()
-        options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False, create=True)
+        options = ocp.CheckpointManagerOptions(
+            max_to_keep=keep, enable_async_checkpointing=False, create=True, cleanup_tmp_directories=clean
+        )
         self._manager = ocp.CheckpointManager(self.folder, options=options)
 
     def steps(self) -> list[int]:

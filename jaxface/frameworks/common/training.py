@@ -11,7 +11,7 @@ from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
-from jaxface.core.run_folder import read_settings
+from jaxface.core.run_folder import hold, read_settings
 from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
@@ -58,7 +58,7 @@ def train(
     Raises:
         ConfigError: an unknown framework or recipe, or settings that do not go together.
         DataError: the data set is missing, or lacks the labels to learn.
-        StoreError: `out` belongs to another training.
+        StoreError: `out` belongs to another training, or another process trains there.
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
     """
     framework = frameworks.load(framework) if isinstance(framework, str) else framework
@@ -67,22 +67,23 @@ def train(
     data = framework.data() if data is None else data
     inputs = framework.open_inputs(model, data, train_config, seed)
     task, settings = inputs.task, {**to_dict(data), "examples": inputs.examples}
-    result = fit(
-        framework,
-        model,
-        train_config,
-        task,
-        inputs.stream,
-        inputs.validation,
-        out,
-        seed=seed,
-        settings=settings,
-        progress=progress,
-    )
-    reason, classifier = export_obstacle(framework, task), None
-    if not reason:
-        name = Path(out).resolve().name
-        classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
+    with hold(Path(out), "training"):
+        result = fit(
+            framework,
+            model,
+            train_config,
+            task,
+            inputs.stream,
+            inputs.validation,
+            out,
+            seed=seed,
+            settings=settings,
+            progress=progress,
+        )
+        reason, classifier = export_obstacle(framework, task), None
+        if not reason:
+            name = Path(out).resolve().name
+            classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
     return TrainRun(result, classifier, reason, inputs.notes)
 
 
