@@ -7,7 +7,7 @@ from pathlib import Path
 import jax
 
 from jaxface import search
-from jaxface.audit import plan, result, statistics, store, summarizing, tables, timing
+from jaxface.audit import plan, repair, result, statistics, store, summarizing, tables, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.evaluation import Evaluator, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
@@ -64,7 +64,7 @@ def _resume(
 ) -> AuditResult:
     """Do what is left of a run in a folder that this process, or its first one, holds."""
     if processes.is_first():
-        store.remove_orphans(folder)
+        repair.remove_orphans(folder)
     run_store = store.open_run(folder, inputs.settings, inputs.layout)
     share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
     pending = run_store.pending(share)
@@ -91,7 +91,7 @@ def _resume(
         ) from None
     finally:
         progress.close()
-    return result.load(folder, inputs)
+    return result.open_result(folder, inputs.config, inputs)
 
 
 def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
@@ -103,7 +103,7 @@ def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
         run_store.write_statistics(statistics.compute_statistics(run_store, inputs.config))
         run_store.write_summary(summarizing.summarize(run_store.read(), inputs.config))
     if missing_tables := not store.has_tables(run_store.folder):
-        tables.write_tables(result.load(run_store.folder, inputs))
+        tables.write_tables(result.open_result(run_store.folder, inputs.config, inputs))
     return incomplete or missing_tables
 
 
