@@ -14,7 +14,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
-from jaxface.data.rendered.streams import COLUMNS, IMAGES, describe, read_rendered, sharding_for_batch
+from jaxface.data.rendered.streams import COLUMNS, describe, read_rendered, sharding_for_batch
 from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import build_program
@@ -62,8 +62,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
     """
     out, meter = Path(out), progress or NullProgress()
     if progress_file.is_finished(out, config):
-        dataset = read_rendered(out)
-        return RetargetResult(dataset, notes_of(dataset), 0)
+        return _read_finished(out)
     recipe = recipe_assets(config)
     source = open_source(config)
     assets = avatar_assets(recipe, source)
@@ -81,6 +80,8 @@ def _render_pairs(
     meter: Progress,
 ) -> RetargetResult:
     """Render what is left of a folder that this process holds."""
+    if progress_file.is_finished(out, config):  # by another process, a moment ago
+        return _read_finished(out)
     progress_file.claim(out, config)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
@@ -109,6 +110,14 @@ def _render_pairs(
         meter.close()
     dataset = _finish(out, config, source, assets, writer)
     return RetargetResult(dataset, notes_of(dataset), 2 * (count - start))
+
+
+def _read_finished(out: Path) -> RetargetResult:
+    if progress_file.has_unfinished(out):
+        with run_folder.hold(out, "retargeting"):
+            progress_file.remove_unfinished(out)
+    dataset = read_rendered(out)
+    return RetargetResult(dataset, notes_of(dataset), 0)
 
 
 def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:
@@ -216,7 +225,8 @@ def _finish(
     with atomic_path(out / COLUMNS) as path:
         np.savez(path, **columns)  # type: ignore[arg-type]
     labels = source.labels if "label" in columns else ()
-    writer.finish("image", IMAGES)
-    # The description comes last: a folder that has it is finished.
+    writer.finish()
+    # A folder that has its description is finished.
     describe(out, assets.recipe, f"{source.name}, retargeted", config.seed, labels, units)
+    progress_file.remove_unfinished(out)
     return read_rendered(out)
