@@ -65,7 +65,19 @@ def test_the_environment_is_recorded_and_so_is_a_change(
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "", "[]", '{"resumed": 3}', '{"resumed": [3]}', "[" * 100_000, "\xe9"]
+    "content",
+    [
+        "{",
+        "",
+        "[]",
+        '{"versions": []}',
+        '{"command": 3}',
+        '{"devices": [1]}',
+        '{"resumed": 3}',
+        '{"resumed": [3]}',
+        "[" * 100_000,
+        "\xe9",
+    ],
 )
 def test_a_damaged_environment_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "environment.json").write_text(content, encoding="latin-1")

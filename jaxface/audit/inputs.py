@@ -115,9 +115,19 @@ def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier,
     models = tuple(c if isinstance(c, Classifier) else classify.load(c) for c in classifiers)
     names = [model.name for model in models]
     for name in names:
+        if not name.strip() or not _is_text(name):
+            raise ConfigError(f"a classifier is called {name!r}; give it a name that a file can hold")
         if names.count(name) > 1:
             raise ConfigError(f"two classifiers are called {name!r}; rename one in its card")
     return models
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is text: NUL and lone surrogates are not."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def with_precision(classifier: Classifier, config: AuditConfig) -> Classifier:

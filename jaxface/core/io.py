@@ -91,6 +91,17 @@ def write_bytes(path: str | Path, data: bytes) -> None:
         temporary.write_bytes(data)
 
 
+def spreadsheet_cell(text: str) -> str:
+    """Return a text for a cell of a CSV file; one that a spreadsheet would run as a formula begins with '."""
+    if not text.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return text
+    try:
+        float(text)
+    except ValueError:
+        return f"'{text}"
+    return text
+
+
 def sha256(path: str | Path) -> str:
     """Return the hexadecimal SHA-256 of a file's bytes."""
     with Path(path).open("rb") as file:

@@ -6,6 +6,8 @@ from typing import Protocol
 
 from tqdm import tqdm
 
+from jaxface.core.errors import printable
+
 
 class Progress(Protocol):
     """Progress of long work. One object may show several stages, one after another."""
@@ -44,7 +46,7 @@ class TqdmProgress:
 
     def advance(self, units: int = 1, note: str = "") -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.set_postfix_str(printable(note), refresh=False)
             self._bar.update(units)
 
     def close(self) -> None:
@@ -76,7 +78,7 @@ class LogProgress:
         self._last_print = now
         rate = (self._done - self._before) / max(now - self._began, 1e-9)
         left = (self._total - self._done) / rate if rate else float("nan")
-        suffix = f"; {note}" if note else ""
+        suffix = f"; {printable(note)}" if note else ""
         print(
             f"{self._stage}: {self._done}/{self._total}, {rate:.3g}/s, {left:.0f} s left{suffix}",
             file=sys.stderr,

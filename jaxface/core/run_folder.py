@@ -172,11 +172,17 @@ def read_environment(folder: Path) -> dict[str, Any]:
     """
     path = folder / ENVIRONMENT
     record = files.read_json(path, StoreError, what="record of an environment")
-    if not isinstance(record, dict) or not all(
-        isinstance(entry, dict) for entry in _as_list(record.get("resumed", []))
-    ):
+    if not _is_environment(record) or not all(map(_is_environment, _as_list(record.get("resumed", [])))):
         raise StoreError(f"{path} is damaged: it is no record of an environment; remove it to go on")
     return record
+
+
+def _is_environment(entry: Any) -> bool:
+    """Return whether an entry has what `runtime.environment` describes, as far as it has it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("versions", {}), dict):
+        return False
+    texts = [item for key in ("command", "devices") for item in _as_list(entry.get(key, []))]
+    return all(isinstance(text, str) for text in texts)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -104,6 +104,7 @@ def fit(
         ConfigError: an unknown metric in `train.monitor`.
         StoreError: `out` belongs to another training, or another process trains there.
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
+        OSError: the disk is full; the same call goes on.
         KeyboardInterrupt: stopped by the user or SIGTERM, with a checkpoint; the message says how far it came.
     """
     folder, progress = Path(out), progress or NullProgress()

@@ -11,7 +11,7 @@ from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
-from jaxface.core.run_folder import hold, read_settings
+from jaxface.core.run_folder import SETTINGS, hold, read_settings
 from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
@@ -150,6 +150,20 @@ class RestoredRun:
     result: TrainResult
 
 
+def _read_tables(folder: Path) -> dict[str, Any]:
+    """Return the settings of a training.
+
+    Raises:
+        StoreError: there are none, or one is missing.
+    """
+    settings = read_settings(folder, "training")
+    kinds = {"framework": str, "seed": int, "model": dict, "train": dict, "task": dict}
+    for key, kind in kinds.items():
+        if not isinstance(settings.get(key), kind):
+            raise StoreError(f"{folder / SETTINGS} is not of a training: it has no {key}; train again")
+    return settings
+
+
 def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
     """Restore the networks that a training of this framework (None = any) has left in its folder.
 
@@ -157,8 +171,8 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read.
     """
-    settings = read_settings(folder, "training")
-    name = settings.get("framework", "")
+    settings = _read_tables(folder)
+    name = settings["framework"]
     if framework is None:
         framework = frameworks.load(name)
     elif name != framework.name:
