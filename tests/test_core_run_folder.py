@@ -64,21 +64,11 @@ def test_the_environment_is_recorded_and_so_is_a_change(
     assert later["versions"] == {"jax": "another"}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        "{",
-        "",
-        "[]",
-        '{"versions": []}',
-        '{"command": 3}',
-        '{"devices": [1]}',
-        '{"resumed": 3}',
-        '{"resumed": [3]}',
-        "[" * 100_000,
-        "\xe9",
-    ],
-)
+RECORDS = ("{", "", "[]", '{"versions": []}', '{"command": 3}', '{"devices": [1]}')
+RESUMED = ('{"resumed": 3}', '{"resumed": [3]}', "[" * 100_000, "\xe9")
+
+
+@pytest.mark.parametrize("content", [*RECORDS, *RESUMED])
 def test_a_damaged_environment_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "environment.json").write_text(content, encoding="latin-1")
     with pytest.raises(StoreError, match=r"environment\.json (is|cannot)"):

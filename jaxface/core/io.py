@@ -5,6 +5,7 @@ process left behind can be told from those in use.
 """
 
 import contextlib
+import errno
 import functools
 import hashlib
 import os
@@ -89,6 +90,35 @@ def write_bytes(path: str | Path, data: bytes) -> None:
     """Write `data`, atomically."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def reserve(path: Path, size: int | None = None) -> None:
+    """Take the disk space of a file: who writes into a hole on a full disk may be ended without a word.
+
+    Args:
+        size: bytes; None = those that the file has.
+
+    Raises:
+        OSError: there is not enough.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        return
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size if size is None else size)
+        except OSError as error:
+            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+                raise OSError(error.errno, error.strerror, str(path)) from None
+
+
+def require_space(folder: Path, size: int) -> None:
+    """Check that a folder has room for a file of `size` bytes.
+
+    Raises:
+        OSError: it has not.
+    """
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".space.") as file:
+        reserve(Path(file.name), size)
 
 
 def spreadsheet_cell(text: str) -> str:

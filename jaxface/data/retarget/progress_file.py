@@ -4,19 +4,16 @@ A run finishes in this order: the progress notes every row, the images get their
 description, and only then do the unfinished files go. Killed in between, it goes on from the files there are.
 """
 
-import errno
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from jaxface.core import files
+from jaxface.core import files, io
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
-from jaxface.core.io import write_text
 from jaxface.data.rendered.streams import ABOUT, IMAGES
 from jaxface.data.retarget.config import RetargetConfig
 
@@ -47,7 +44,7 @@ def claim(out: Path, config: RetargetConfig) -> None:
     """Create this config's folder, after `is_finished` has checked that it may."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / CONFIG).is_file():
-        write_text(out / CONFIG, dump_toml(config))
+        io.write_text(out / CONFIG, dump_toml(config))
 
 
 class ArrayWriter:
@@ -93,7 +90,7 @@ class ArrayWriter:
         for array in self._arrays.values():
             array.flush()
         progress = {"written": self.written, "source": self._source}
-        write_text(self._out / PROGRESS, json.dumps(progress) + "\n")
+        io.write_text(self._out / PROGRESS, json.dumps(progress) + "\n")
 
     def read(self, name: str) -> np.ndarray:
         """Return an array as it is."""
@@ -118,7 +115,7 @@ class ArrayWriter:
         if not self.written:
             try:
                 array = np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
-                _reserve(path)
+                io.reserve(path)
             except OSError as error:
                 size = math.prod(shape) * np.dtype(dtype).itemsize
                 reason = f"{error.strerror}; it takes {size:,} bytes. Free them, and start again"
@@ -162,15 +159,3 @@ def remove_unfinished(out: Path) -> None:
     """Remove what only an unfinished folder needs."""
     for path in (*out.glob("*.part.npy"), out / PROGRESS):
         path.unlink(missing_ok=True)
-
-
-def _reserve(path: Path) -> None:
-    """Take the disk space of a file: a map into a hole of a full disk ends the process (SIGBUS)."""
-    if not hasattr(os, "posix_fallocate"):
-        return
-    with path.open("r+b") as file:
-        try:
-            os.posix_fallocate(file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        except OSError as error:
-            if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
-                raise

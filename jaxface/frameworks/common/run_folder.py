@@ -16,6 +16,8 @@ from jaxface.core.errors import StoreError, TrainingError, one_line
 
 LOG, CHECKPOINTS, BEST = "log.jsonl", "checkpoints", "best"
 
+_SPARE = 2**16  # bytes of a checkpoint beside its arrays
+
 State = TypeVar("State")
 
 
@@ -106,6 +108,8 @@ class Checkpoints:
             for later in self.steps():
                 if later >= step:
                     self._manager.delete(later)
+            # Orbax' threads and loops end untidily on a full disk.
+            io.require_space(self.folder, _SPARE + sum(leaf.nbytes for leaf in jax.tree.leaves(state)))
             self._manager.save(step, args=ocp.args.Composite(state=arrays, notes=text))
         except Exception as error:  # what Orbax and TensorStore raise has no common name
             raise _write_error(self.folder / str(step), error) from None
