@@ -211,3 +211,14 @@ def test_two_processes_may_begin_one_run_at_once(tmp_path: Path) -> None:
         process.join()
     for number in range(6):
         assert store.open_run(tmp_path / str(number), CONFIG, LAYOUT).pending([ITEM]) == [ITEM]
+
+
+def test_settings_that_an_earlier_version_did_not_have_are_its_defaults(tmp_path: Path) -> None:
+    store.open_run(tmp_path, CONFIG, LAYOUT)
+    path = tmp_path / "run.toml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("correction")))
+    assert path.read_text() != "".join(lines)
+    store.open_run(tmp_path, CONFIG, LAYOUT)
+    with pytest.raises(StoreError, match="correction was 'holm', is now 'benjamini-hochberg'"):
+        store.open_run(tmp_path, dataclasses.replace(CONFIG, correction="benjamini-hochberg"), LAYOUT)

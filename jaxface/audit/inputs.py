@@ -75,7 +75,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """
     intervention = build_intervention(config)
     classifiers = load_classifiers(config.classifiers)
-    _check_classifiers(classifiers, config)
+    check_classifiers(classifiers, config)
     head = load_head(config)
     require_eyes(head)
     require_expressions(head)
@@ -195,7 +195,12 @@ def _refuse_object(kind: str, name: str) -> None:
         )
 
 
-def _check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
+def check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
+    """Check that each classifier knows one of the expressions.
+
+    Raises:
+        ConfigError: one knows none.
+    """
     for classifier in classifiers:
         if not set(config.expressions) & set(classifier.labels):
             raise ConfigError(

@@ -89,6 +89,12 @@ def _resume(
         raise KeyboardInterrupt(
             f"stopped with {total - left} of {total} cells done; the same command goes on in {folder}"
         ) from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Zarr's do not name the file, such as on a full disk.
+        reason = f"{error.strerror or error}; the same command goes on"
+        raise OSError(error.errno, reason, str(folder)) from None
     finally:
         progress.close()
     return result.open_result(folder, inputs.config, inputs)

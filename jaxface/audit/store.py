@@ -279,7 +279,7 @@ def _require_same(folder: Path, config: AuditConfig, layout: Layout) -> None:
     """Check that a store is of this configuration and layout."""
     # before run.toml: with another schema, it has other keys, too
     attributes = identifying_attributes(read_attributes(folder))
-    run_folder.check(folder, to_dict(config), "audit")
+    run_folder.check(folder, to_dict(config), "audit", defaults=to_dict(AuditConfig()))
     for name, value in identifying_attributes(layout.all_attributes).items():
         if changes := content_difference(name, attributes.get(name), value):
             raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")

@@ -11,6 +11,7 @@ import os
 import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import filelock
@@ -103,8 +104,17 @@ def claim(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETT
         write_settings(folder, settings, file)
 
 
-def check(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETTINGS) -> None:
+def check(
+    folder: Path,
+    settings: Mapping[str, Any],
+    kind: str,
+    file: str = SETTINGS,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Check that a folder is free, or belongs to a run of the same settings; write nothing.
+
+    Args:
+        defaults: of settings that the file does not name, since an earlier version wrote it.
 
     Raises:
         StoreError: as `claim`.
@@ -113,7 +123,8 @@ def check(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETT
         raise StoreError(f"{folder} is a file; name a folder for the {kind}")
     if not (folder / file).is_file():
         return
-    changes = difference(read_settings(folder, kind, file), _without_none(settings))
+    before = {**_flatten(_without_none(defaults)), **_flatten(read_settings(folder, kind, file))}
+    changes = difference(before, _without_none(settings))
     if changes:
         raise StoreError(f"{folder} belongs to another {kind} ({changes}); name another folder or remove it")
 

@@ -104,7 +104,7 @@ class ArrayWriter:
             if self.path(name).exists():  # else a killed run has done it
                 self.path(name).replace(self._out / file)
 
-    def _open_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    def _open_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.memmap:
         """Create an array with all of its bytes on disk, or open that of an earlier run.
 
         Raises:
@@ -114,7 +114,7 @@ class ArrayWriter:
         path, final = self.path(name), self._out / FINAL_NAMES.get(name, "")
         if not self.written:
             try:
-                array = np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+                array = np.lib.format.open_memmap(path, "w+", dtype, shape)
                 io.reserve(path)
             except OSError as error:
                 size = math.prod(shape) * np.dtype(dtype).itemsize
@@ -125,7 +125,7 @@ class ArrayWriter:
             path = final
         files.require_regular_file(path, StoreError, what="array of an unfinished retargeting")
         try:
-            array = np.lib.format.open_memmap(path, "r+")  # type: ignore[no-untyped-call]
+            array = np.lib.format.open_memmap(path, "r+")
         except (OSError, ValueError) as error:
             raise StoreError(f"{path} is damaged ({error}); remove {self._out} and start again") from None
         if array.shape != shape or array.dtype != dtype:
