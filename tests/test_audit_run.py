@@ -1,6 +1,7 @@
 """Whole runs on the toy head, with classifiers whose answers are known."""
 
 import dataclasses
+import errno
 import json
 from pathlib import Path
 from typing import ClassVar
@@ -21,6 +22,7 @@ from jaxface.core.progress import NullProgress, Progress
 from jaxface.face import FaceParams
 from jaxface.stats import benjamini_hochberg, symmetry_score
 from tests import fake_audit
+from tests.holding import held_by_another
 
 CONFIG = fake_audit.CONFIG
 CLASSIFIER = fake_audit.CLASSIFIER
@@ -84,6 +86,25 @@ def test_a_finished_run_is_only_read(result: audit.AuditResult, monkeypatch: pyt
     same(run(CONFIG, result.folder), result)
     assert {path: path.stat().st_mtime_ns for path in result.folder.rglob("*")} == before
     same(audit.load(result.folder), result)
+
+
+def test_a_run_in_which_another_process_works_is_refused(tmp_path: Path) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this audit"):
+        run(CONFIG, tmp_path)
+
+
+def test_a_full_disk_is_named_with_the_folder_and_the_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, result: audit.AuditResult
+) -> None:
+    def write(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jaxface.audit.store.RunStore.write", write)
+        with pytest.raises(OSError, match="No space left on device") as refusal:
+            run(CONFIG, tmp_path / "run")
+    assert str(tmp_path / "run") in f"{refusal.value.filename or refusal.value}"
+    same(run(CONFIG, tmp_path / "run"), result)
 
 
 def test_tables_and_environment_lie_in_the_folder(result: audit.AuditResult) -> None:

@@ -1,6 +1,8 @@
 """The store alone: what is written is read back, and nothing half-written counts."""
 
 import dataclasses
+import multiprocessing
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +143,7 @@ def test_a_store_of_another_version_is_refused_in_one_line(tmp_path: Path) -> No
     run_folder.write_settings(tmp_path, {"per": "step"})
     zarr.create_group(str(tmp_path / "surfaces.zarr"), attributes={"populations": ["all"]})
     message = (
-        r"another version of jaxface \(store schema 1, this version has 2\); audit again in another folder"
+        r"another version of jaxface \(store schema 1, this version has 4\); audit again in another folder"
     )
     with pytest.raises(StoreError, match=message):
         store.open_run(tmp_path, CONFIG, LAYOUT)
@@ -171,14 +173,14 @@ def test_folders_that_are_no_run_are_refused(tmp_path: Path) -> None:
         store.open_run(tmp_path / "stray", CONFIG, LAYOUT)
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "run.toml").write_text("= 3")
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="is not valid TOML"):
         store.open_run(tmp_path / "broken", CONFIG, LAYOUT)
 
 
 def test_a_damaged_store_is_refused(tmp_path: Path) -> None:
     store.open_run(tmp_path, CONFIG, LAYOUT)
     (tmp_path / "surfaces.zarr" / "zarr.json").write_text("{")
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match=r"zarr\.json is not valid JSON.*; audit again in another folder"):
         store.open_run(tmp_path, CONFIG, LAYOUT)
 
 
@@ -186,3 +188,37 @@ def test_an_unfinished_run_says_how_far_it_is(tmp_path: Path) -> None:
     store.open_run(tmp_path, CONFIG, LAYOUT).write(GroupOutput(ITEM, cells(), PERSON))
     with pytest.raises(StoreError, match="not finished: 3 of 12 cells"):
         load(tmp_path)
+
+
+def open_runs(folder: Path, barrier: Barrier, messages: "multiprocessing.Queue[str]") -> None:
+    for number in range(6):
+        barrier.wait()
+        try:
+            store.open_run(folder / str(number), CONFIG, LAYOUT)
+            messages.put("")
+        except BaseException as error:
+            messages.put(repr(error))
+
+
+def test_two_processes_may_begin_one_run_at_once(tmp_path: Path) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    barrier, messages = spawn.Barrier(2), spawn.Queue()
+    starts = [spawn.Process(target=open_runs, args=(tmp_path, barrier, messages)) for _ in range(2)]
+    for process in starts:
+        process.start()
+    assert [messages.get(timeout=120) for _ in range(12)] == [""] * 12
+    for process in starts:
+        process.join()
+    for number in range(6):
+        assert store.open_run(tmp_path / str(number), CONFIG, LAYOUT).pending([ITEM]) == [ITEM]
+
+
+def test_settings_that_an_earlier_version_did_not_have_are_its_defaults(tmp_path: Path) -> None:
+    store.open_run(tmp_path, CONFIG, LAYOUT)
+    path = tmp_path / "run.toml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if not line.startswith("correction")))
+    assert path.read_text() != "".join(lines)
+    store.open_run(tmp_path, CONFIG, LAYOUT)
+    with pytest.raises(StoreError, match="correction was 'holm', is now 'benjamini-hochberg'"):
+        store.open_run(tmp_path, dataclasses.replace(CONFIG, correction="benjamini-hochberg"), LAYOUT)

@@ -122,6 +122,11 @@ def test_a_gate(folder: Path) -> None:
     assert lines[0].startswith("one, happiness: score 0.07")
 
 
+def test_dry_run_refuses_what_the_audit_would(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("audit --classifiers face-api --expressions contempt --dry-run") == 2
+    assert "'face-api' knows none of contempt" in capsys.readouterr().err
+
+
 def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("audit --config smoke --identities 3 --dry-run") == 0
     out = capsys.readouterr().out

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxface import frameworks
 from jaxface.cli import main, options
@@ -95,3 +96,13 @@ def test_a_task_is_what_the_data_ask() -> None:
         task.classes("identiy")
     with pytest.raises(DataError, match="some has no column 'units'"):
         task_of(dataset, None, "units")
+
+
+def test_a_training_on_one_class_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set/happy").mkdir(parents=True)
+    for number in range(8):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(tmp_path / f"set/happy/{number}.png")
+    flags = ["--data", "folder", "--root", str(tmp_path / "set"), "--out", str(tmp_path / "out"), "--quiet"]
+    assert main.run(["train", "classifier", *flags]) == 2
+    assert "there is nothing to tell apart; a training needs two classes" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 from jaxface.frameworks.common.framework import TrainState, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import read_log
+from jaxface.frameworks.common.training import restore
+from tests.holding import held_by_another
 from tests.toy_framework import PLAIN, TASK, TOY, TOY_CONFIG, TRAIN, ToyConfig, examples
 
 
@@ -91,13 +95,16 @@ def test_killed_and_resumed_ends_with_the_same_bits(tmp_path: Path, dataset: dat
     same(whole, train(tmp_path / "killed", dataset, ema=0.9))  # it was complete
 
 
-def test_interrupt_leaves_a_checkpoint_and_goes_on(tmp_path: Path, dataset: data.Dataset) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_leaves_a_checkpoint_and_goes_on(
+    tmp_path: Path, dataset: data.Dataset, number: signal.Signals
+) -> None:
     whole = train(tmp_path / "whole", dataset)
-    usual = signal.getsignal(signal.SIGINT)
-    stop = meddled(5, lambda batch: os.kill(os.getpid(), signal.SIGINT))
+    usual = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)]
+    stop = meddled(5, lambda batch: os.kill(os.getpid(), number))
     with pytest.raises(KeyboardInterrupt, match=r"stopped after 5 of 8 steps; the same command goes on"):
         train(tmp_path / "stopped", dataset, wrap=stop)
-    assert signal.getsignal(signal.SIGINT) is usual
+    assert [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)] == usual
     assert (tmp_path / "stopped/checkpoints/5").is_dir()
     same(whole, train(tmp_path / "stopped", dataset))
 
@@ -138,6 +145,60 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> 
             path.write_bytes(b"?")
     with pytest.raises(TrainingError, match=r"checkpoint of step 8 in .* cannot be read"):
         train(tmp_path, dataset)
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from jaxface import data
+from jaxface.cli import main
+from tests.test_frameworks_fit import examples, meddled, train
+
+def fill(batch):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+
+def command(argv):
+    train(Path(sys.argv[1]), examples(40), wrap=meddled(5, fill))
+
+sys.modules["jaxface.cli.train"] = type("Command", (), {"main": command})
+main.main(["train"])
+"""
+
+
+@pytest.mark.parametrize(("size", "file"), [(1, "log.jsonl"), (2000, "checkpoints/6")])
+def test_a_full_disk_is_one_line_and_the_training_goes_on(
+    tmp_path: Path, dataset: data.Dataset, size: int, file: str
+) -> None:
+    """A limit on the size of files stands for the disk."""
+    whole, folder = train(tmp_path / "whole", dataset), tmp_path / "full"
+    command = [sys.executable, "-c", FULL, str(folder), str(size)]
+    output = subprocess.run(command, capture_output=True, text=True)
+    assert output.returncode == 1
+    (line,) = output.stderr.splitlines()
+    assert line.startswith(f"jaxface: error: {folder / file}: cannot be written (")
+    assert line.endswith("; the same command goes on from the last checkpoint")
+    same(whole, train(folder, dataset))
+    assert (folder / "log.jsonl").read_bytes() == (tmp_path / "whole/log.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("line", ["", "{}", "[1]", "{", '{"step": "1"}', "[" * 100_000])
+def test_a_damaged_log_is_told(tmp_path: Path, line: str) -> None:
+    (tmp_path / "log.jsonl").write_text(f'{{"step": 1}}\n{line}\n{{"step": 2}}\n')
+    with pytest.raises(StoreError, match=r"log\.jsonl: line 2 is damaged; remove it"):
+        read_log(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "framework = 3", "framework = 'classifier'\nseed = 0\nmodel = 3"])
+def test_settings_that_are_of_no_training_are_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "run.toml").write_text(text)
+    with pytest.raises(StoreError, match=r"run\.toml is not of a training: it has no"):
+        restore(tmp_path)
+
+
+def test_a_folder_in_which_another_process_trains_is_refused(tmp_path: Path, dataset: data.Dataset) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this training"):
+        train(tmp_path, dataset)
+    assert train(tmp_path, dataset).steps == 8
 
 
 def test_an_unknown_measure_is_refused_before_anything_is_done(tmp_path: Path, dataset: data.Dataset) -> None:

@@ -19,6 +19,7 @@ from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
 from jaxface.stats import chsic
 from jaxface.stats.independence._chsic import Form
+from tests.holding import held_by_another
 from tests.photographs import CLASSIFIER, SIZE, write_table
 
 
@@ -283,3 +284,10 @@ def test_crops_that_may_show_no_face_are_a_warning(result: ObserveResult) -> Non
     eyes = {name: np.ones((80, 2)) for name in ("left_eye", "right_eye")}
     every = dataclasses.replace(result, photographs=dataclasses.replace(some, landmarks=eyes))
     assert observation_tables.framing_text(every) == ""
+
+
+def test_a_folder_in_which_another_process_observes_is_refused(tmp_path: Path) -> None:
+    config = write_table(tmp_path / "in", 8)
+    out = tmp_path / "out"
+    with held_by_another(out), pytest.raises(StoreError, match=r"in use: process \d+ .* this observation"):
+        observe.run(config, out)

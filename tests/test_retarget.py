@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import resource
+import shutil
 from pathlib import Path
 
 import jax
@@ -12,15 +14,17 @@ from PIL import Image
 
 from jaxface import data
 from jaxface.cli.main import run
+from jaxface.core import io
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import NullProgress
 from jaxface.data import ArraySource, Dataset, rendered
 from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
-from jaxface.data.retarget import RetargetConfig, retarget, sources
+from jaxface.data.retarget import RetargetConfig, progress_file, retarget, sources
 from jaxface.data.retarget.pairs import from_labels
 from tests import data_trees
+from tests.holding import held_by_another
 
 SMALL = RetargetConfig(
     data="recipe", root=Path("wild"), expression="rendered", subjects=3, images=10, size=16, batch=4, seed=5
@@ -97,6 +101,105 @@ def test_stopped_and_gone_on_with_it_is_the_same_again(
     output = capsys.readouterr().out
     assert "20 images of 6 avatars, 10 women and 10 men, from 10 source images" in output
     assert "100.0% of the action units labelled present are visible" in output
+
+
+LIKE = {"image": ((2,), np.dtype(np.uint8)), "shown": ((3,), np.dtype(np.float32))}
+
+
+def test_killed_while_it_finishes_it_can_be_finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before every operation on a file, as often as there are such."""
+    kills, calls = 0, 0
+
+    def dying(name: str) -> None:
+        original = getattr(Path, name)
+
+        def call(self: Path, *arguments: object, **options: object) -> object:
+            nonlocal calls
+            calls += 1
+            if calls > kills:
+                raise KeyboardInterrupt
+            return original(self, *arguments, **options)
+
+        monkeypatch.setattr(Path, name, call)
+
+    def writer(out: Path) -> progress_file.ArrayWriter:
+        return progress_file.ArrayWriter(out, 4, LIKE, "source")
+
+    def finish(arrays: progress_file.ArrayWriter, out: Path) -> None:
+        arrays.finish()
+        (out / "about.json").touch()
+        progress_file.remove_unfinished(out)
+
+    while True:
+        out = tmp_path / str(kills)
+        out.mkdir()
+        arrays = writer(out)
+        arrays.append({"image": np.full((4, 2), 7), "shown": np.full((4, 3), 0.5)})
+        arrays.save_progress()
+        calls = 0
+        try:
+            for name in ("replace", "unlink", "touch"):
+                dying(name)
+            finish(arrays, out)
+        except KeyboardInterrupt:
+            monkeypatch.undo()
+            io.remove_orphans(out)
+            if (out / "about.json").exists():
+                progress_file.remove_unfinished(out)
+            else:
+                again = writer(out)
+                assert again.written == 4 and (again.read("image") == 7).all()
+                assert (again.read("shown") == 0.5).all()
+                finish(again, out)
+        monkeypatch.undo()
+        assert {path.name for path in out.iterdir()} == {"about.json", "images.npy"}
+        assert (np.load(out / "images.npy") == 7).all()
+        if calls <= kills:
+            break
+        kills += 1
+    assert kills > 4
+
+
+def test_a_finished_folder_with_litter_is_finished(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, out := tmp_path / "pairs")
+    (out / "progress.json").write_text("{}")
+    (out / "shown.part.npy").write_bytes(b"x")
+    assert retarget(SMALL, out).rendered == 0
+    assert {path.name for path in out.iterdir()} == {path.name for path in folder.iterdir()}
+
+
+def test_a_disk_too_small_is_told_before_anything_is_rendered(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(OSError, match="it takes 60,000 bytes") as refusal:
+            progress_file.ArrayWriter(tmp_path, 10_000, {"image": ((6,), np.dtype(np.uint8))}, "source")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert refusal.value.filename == str(tmp_path / "image.part.npy")
+    progress_file.ArrayWriter(tmp_path, 10_000, {"image": ((6,), np.dtype(np.uint8))}, "source")
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"written": 99, "source": "source"}', '{"written": "1"}'])
+def test_damaged_progress_is_told(tmp_path: Path, content: str) -> None:
+    (tmp_path / "progress.json").write_text(content)
+    with pytest.raises(StoreError, match=r"progress\.json is damaged; remove .* and start again"):
+        progress_file.ArrayWriter(tmp_path, 4, LIKE, "source")
+
+
+def test_a_damaged_array_is_told(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_text('{"written": 2, "source": "source"}')
+    with pytest.raises(StoreError, match=r"image\.part\.npy"):
+        progress_file.ArrayWriter(tmp_path, 4, LIKE, "source")
+    for content in (b"", b"x" * 99):
+        (tmp_path / "image.part.npy").write_bytes(content)
+        with pytest.raises(StoreError, match=r"image\.part\.npy is damaged"):
+            progress_file.ArrayWriter(tmp_path, 4, LIKE, "source")
+
+
+def test_a_folder_in_which_another_process_retargets_is_refused(tmp_path: Path) -> None:
+    with held_by_another(tmp_path), pytest.raises(StoreError, match=r"in use: process \d+ .* this retargeting"):
+        retarget(SMALL, tmp_path)
 
 
 def test_labels_become_what_they_say_and_nothing_else(assets: rendered.SceneAssets) -> None:

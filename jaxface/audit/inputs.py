@@ -78,7 +78,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     """
     intervention = build_intervention(config)
     classifiers = load_classifiers(config.classifiers)
-    _check_classifiers(classifiers, config)
+    check_classifiers(classifiers, config)
     head = load_head(config)
     if config.render.camera is None:
         require_eyes(head)
@@ -131,9 +131,19 @@ def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier,
     models = tuple(c if isinstance(c, Classifier) else classify.load(c) for c in classifiers)
     names = [model.name for model in models]
     for name in names:
+        if not name.strip() or not _is_text(name):
+            raise ConfigError(f"a classifier is called {name!r}; give it a name that a file can hold")
         if names.count(name) > 1:
             raise ConfigError(f"two classifiers are called {name!r}; rename one in its card")
     return models
+
+
+def _is_text(name: str) -> bool:
+    """Return whether a name is text: NUL and lone surrogates are not."""
+    try:
+        return b"\0" not in name.encode()
+    except UnicodeEncodeError:
+        return False
 
 
 def with_precision(classifier: Classifier, config: AuditConfig) -> Classifier:
@@ -204,7 +214,12 @@ def _refuse_object(kind: str, name: str) -> None:
         )
 
 
-def _check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
+def check_classifiers(classifiers: Sequence[Classifier], config: AuditConfig) -> None:
+    """Check that each classifier knows one of the expressions.
+
+    Raises:
+        ConfigError: one knows none.
+    """
     for classifier in classifiers:
         if not set(config.expressions) & set(classifier.labels):
             raise ConfigError(

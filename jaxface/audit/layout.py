@@ -15,7 +15,7 @@ from jaxface.core.types import EXPRESSIONS, action_unit
 from jaxface.interventions import Axis, Intervention, Wording
 from jaxface.stats import SCHEMES
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of what is below; it rises with every change of a name, a dimension or a meaning."""
 
 

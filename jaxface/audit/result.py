@@ -136,11 +136,8 @@ class AuditResult:
         return name
 
 
-def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
-    """Load the result of a finished run from its folder.
-
-    Args:
-        inputs: of the run, if this process holds them.
+def load(folder: str | Path) -> AuditResult:
+    """Load the result of a finished run from its folder, after checking that none of its files is damaged.
 
     Raises:
         StoreError: no run is there, it is damaged, not finished, or another version of jaxface wrote it.
@@ -149,12 +146,21 @@ def load(folder: str | Path, inputs: AuditInputs | None = None) -> AuditResult:
     folder = Path(folder)
     if not (folder / SETTINGS).is_file():
         raise StoreError(f"{folder} holds no {SETTINGS}; name the folder of a run (its --out)")
-    data = store.read(folder)  # first: another schema may have other settings, too
-    config = inputs.config if inputs else store.read_config(folder)
-    if not store.is_complete(data):
-        n_done = int(data["done"].sum())
+    store.read_attributes(folder)  # first: another schema may have other settings, too
+    if not store.is_complete(folder):
+        done = store.read(folder)["done"]
         raise StoreError(
-            f"{folder} is not finished: {n_done} of {data['done'].size} cells; "
+            f"{folder} is not finished: {int(done.sum())} of {done.size} cells; "
             f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
         )
-    return AuditResult(folder, config, data, store.read_summary(folder), inputs)
+    store.require_undamaged(folder)
+    return open_result(folder, store.read_config(folder))
+
+
+def open_result(folder: Path, config: AuditConfig, inputs: AuditInputs | None = None) -> AuditResult:
+    """Return the result of a finished run without checking its files.
+
+    Args:
+        inputs: of the run, if this process holds them.
+    """
+    return AuditResult(folder, config, store.read(folder), store.read_summary(folder), inputs)

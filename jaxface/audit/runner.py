@@ -7,13 +7,13 @@ from pathlib import Path
 import jax
 
 from jaxface import search
-from jaxface.audit import plan, result, statistics, store, summarizing, tables, timing
+from jaxface.audit import plan, repair, result, statistics, store, summarizing, tables, timing
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.evaluation import Evaluator, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
 from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
-from jaxface.core import processes
+from jaxface.core import processes, run_folder
 from jaxface.core.clock import Clock
 from jaxface.core.progress import NullProgress, Progress
 
@@ -47,13 +47,24 @@ def run(
     Raises:
         ConfigError: a classifier that cannot be found or knows none of the expressions.
         StoreError: `out` belongs to another configuration, head, classifier or intervention (also one that has
-            the same name but other content), or another version of jaxface wrote it.
+            the same name but other content), another process works in it, or another version of jaxface wrote
+            it.
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
     progress = progress or NullProgress()
     folder = Path(out)
     inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
+    with run_folder.hold(folder, "audit"):
+        return _resume(folder, inputs, progress, searcher_factory)
+
+
+def _resume(
+    folder: Path, inputs: AuditInputs, progress: Progress, searcher_factory: SearcherFactory
+) -> AuditResult:
+    """Do what is left of a run in a folder that this process, or its first one, holds."""
+    if processes.is_first():
+        repair.remove_orphans(folder)
     run_store = store.open_run(folder, inputs.settings, inputs.layout)
     share = plan.partition(inputs.work_items, jax.process_index(), jax.process_count())
     pending = run_store.pending(share)
@@ -78,9 +89,15 @@ def run(
         raise KeyboardInterrupt(
             f"stopped with {total - left} of {total} cells done; the same command goes on in {folder}"
         ) from None
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        # Zarr's do not name the file, such as on a full disk.
+        reason = f"{error.strerror or error}; the same command goes on"
+        raise OSError(error.errno, reason, str(folder)) from None
     finally:
         progress.close()
-    return result.load(folder, inputs)
+    return result.open_result(folder, inputs.config, inputs)
 
 
 def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
@@ -92,7 +109,7 @@ def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:
         run_store.write_statistics(statistics.compute_statistics(run_store, inputs.config))
         run_store.write_summary(summarizing.summarize(run_store.read(), inputs.config))
     if missing_tables := not store.has_tables(run_store.folder):
-        tables.write_tables(result.load(run_store.folder, inputs))
+        tables.write_tables(result.open_result(run_store.folder, inputs.config, inputs))
     return incomplete or missing_tables
 
 

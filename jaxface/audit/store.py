@@ -2,10 +2,10 @@
 
 The store is plain Zarr with named dimensions, which xarray opens. Each file in it is replaced whole, and
 `done` is written after all else of a work item, so that a run which is killed at any moment can go on: what is
-not done is computed again.
+not done is computed again. Damage is found by checksums (`integrity`) and computed again, too.
 """
 
-import shutil
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ import numpy as np
 import xarray
 import zarr
 
-from jaxface.audit import fingerprints
+from jaxface.audit import fingerprints, integrity, new_store, repair
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.layout import (
     CELLS,
@@ -28,19 +28,20 @@ from jaxface.audit.layout import (
     Layout,
     identifying_attributes,
 )
+from jaxface.audit.new_store import SURFACES_FOLDER
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.summary import Summary
-from jaxface.core import io, processes, run_folder
+from jaxface.core import files, io, processes, run_folder
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError
 
-SURFACES_FOLDER = "surfaces.zarr"
 TABLES = (
     *("scores", "significance", "schemes", "accuracy", "activation", "transfer"),
     *("doses", "effects", "comparisons", "groups"),
 )
 """Names of the CSV files, without their ending."""
 SUMMARY = "summary.json"
+_PATIENCE = 60.0  # seconds in which another process may create the store
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
 
@@ -50,11 +51,13 @@ class RunStore:
     def __init__(self, folder: Path, layout: Layout) -> None:
         self.folder = folder
         self.layout = layout
-        self._root = zarr.open_group(str(folder / SURFACES_FOLDER), mode="r+")
-        self._arrays: dict[str, zarr.Array] = {
-            name: self._root[name]  # type: ignore[misc]
-            for name in VARIABLES
-        }
+        self._root = new_store.open_group(folder / SURFACES_FOLDER, "r+")
+        # Chunks of fill values are files, too: one that is missing is lost.
+        with zarr.config.set({"array.write_empty_chunks": True}):
+            self._arrays: dict[str, zarr.Array] = {
+                name: self._root[name]  # type: ignore[misc]
+                for name in VARIABLES
+            }
 
     def is_done(self, item: WorkItem) -> bool:
         """Return whether every cell of the item is complete."""
@@ -90,8 +93,8 @@ class RunStore:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the statistics and the summary have been written."""
-        return is_complete(self.read()) and (self.folder / SUMMARY).is_file()
+        """Whether the statistics, the summary and the sums have been written."""
+        return is_complete(self.folder)
 
     def write_statistics(self, values: Mapping[str, np.ndarray]) -> None:
         """Write the variables of `STATISTICS`, each (C, X, N, ...)."""
@@ -99,9 +102,13 @@ class RunStore:
             self._arrays[name][...] = values[name]
 
     def write_summary(self, summary: Summary) -> None:
-        """Write `summary.json`, and mark the store as complete."""
+        """Write `summary.json`, mark the store as complete, and sum up every file."""
         io.write_text(self.folder / SUMMARY, summary.to_json())
         self._root.attrs[_COMPLETE] = True
+        with warnings.catch_warnings():  # zarr: the metadata are not part of the specification yet
+            warnings.simplefilter("ignore")
+            zarr.consolidate_metadata(str(self.folder / SURFACES_FOLDER))
+        integrity.write_sums(self.folder, (SURFACES_FOLDER, SUMMARY, run_folder.SETTINGS))
 
     def read(self) -> xarray.Dataset:
         """Return the store as it is now; arrays are read from disk when they are used."""
@@ -120,19 +127,55 @@ def read(folder: Path) -> xarray.Dataset:
     Raises:
         StoreError: there is no readable store in the folder, or another version of jaxface wrote it.
     """
+    read_attributes(folder)
+    path = folder / SURFACES_FOLDER
+    try:
+        return xarray.open_zarr(str(path), consolidated=False)
+    except Exception as error:  # zarr and xarray raise what their codecs and parsers happen to raise
+        raise StoreError(f"{path} cannot be read: {error}; {_again(folder)}") from None
+
+
+def read_attributes(folder: Path) -> dict[str, Any]:
+    """Return the attributes of a run's store.
+
+    Raises:
+        StoreError: there is no readable store in the folder, or another version of jaxface wrote it.
+    """
     path = folder / SURFACES_FOLDER
     if not path.is_dir():
         raise StoreError(f"{folder} holds no {SURFACES_FOLDER}; name the folder of a run (its --out)")
     try:
-        data = xarray.open_zarr(str(path), consolidated=False)
-    except Exception as error:  # zarr and xarray raise what their codecs and parsers happen to raise
-        raise StoreError(f"{path} cannot be read: {error}") from error
-    if (schema := data.attrs.get("schema", 1)) != SCHEMA:
+        metadata = files.read_json(path / "zarr.json", StoreError, what="description of a store")
+    except StoreError as error:
+        raise StoreError(f"{error}; audit again in another folder") from None
+    attributes = metadata.get("attributes") if isinstance(metadata, dict) else None
+    if not isinstance(attributes, dict):
+        raise StoreError(f"{path / 'zarr.json'} is damaged; audit again in another folder")
+    if (schema := attributes.get("schema", 1)) != SCHEMA:
         raise StoreError(
             f"{folder} was written by another version of jaxface (store schema {schema}, this version has "
             f"{SCHEMA}); audit again in another folder"
         )
-    return data
+    return attributes
+
+
+def require_undamaged(folder: Path) -> None:
+    """Check every file of a complete run against `sums.json`.
+
+    Raises:
+        StoreError: one is lost, has changed or was not there; the message names it.
+    """
+    damages = integrity.damages(folder)
+    for name, reason in damages.items():
+        others = f" (and {len(damages) - 1} more)" if len(damages) > 1 else ""
+        is_lost = name in (repair.ROOT, run_folder.SETTINGS)
+        remedy = "audit again in another folder" if is_lost else _again(folder)
+        raise StoreError(f"{folder / name} {reason}{others}; {remedy}")
+
+
+def _again(folder: Path) -> str:
+    settings = folder / run_folder.SETTINGS
+    return f"`jaxface audit --config {settings} --out {folder}` computes again what is damaged"
 
 
 def read_summary(folder: Path) -> Summary:
@@ -143,16 +186,17 @@ def read_summary(folder: Path) -> Summary:
     """
     path = folder / SUMMARY
     try:
-        return Summary.from_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        return Summary.from_json(files.read_text(path, StoreError, what="summary"))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{path} cannot be read: {error}; remove {path} and audit again with this --out"
         ) from None
 
 
-def is_complete(data: xarray.Dataset) -> bool:
-    """Return whether a store, as `read` returned it, has statistics and a summary."""
-    return bool(data.attrs.get(_COMPLETE, False))
+def is_complete(folder: Path) -> bool:
+    """Return whether a run has its statistics, its summary and its sums."""
+    has_files = all((folder / name).is_file() for name in (SUMMARY, integrity.SUMS))
+    return has_files and bool(read_attributes(folder).get(_COMPLETE, False))
 
 
 def has_tables(folder: Path) -> bool:
@@ -191,41 +235,54 @@ def open_run(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     def attach() -> RunStore:
         run_store = _attach(folder, config, layout)
         if first:
-            run_folder.note_environment(folder)
+            with run_folder.hold(folder, "audit", wait=_PATIENCE):
+                run_folder.note_environment(folder)
         return run_store
 
-    processes.run_on_all(lambda: _create(folder, config, layout) if first else None, "begin the run")
+    def create() -> None:
+        if first:
+            with run_folder.hold(folder, "audit", wait=_PATIENCE):
+                if not _create(folder, config, layout):
+                    _require_same(folder, config, layout)
+                    repair.remove_damage(folder, layout)
+
+    processes.run_on_all(create, "begin the run")
     return processes.run_on_all(attach, "join the run")
 
 
-def _create(folder: Path, config: AuditConfig, layout: Layout) -> None:
-    """Write `run.toml` and an empty store, unless they are there."""
+def _create(folder: Path, config: AuditConfig, layout: Layout) -> bool:
+    """Write `run.toml` and an empty store, unless they are there; return whether they were written."""
     path = folder / SURFACES_FOLDER
     if path.exists():
         if not (folder / run_folder.SETTINGS).is_file():
             raise StoreError(
                 f"{path} is there without its {run_folder.SETTINGS}; name another folder or remove it"
             )
-        return
+        return False
     run_folder.claim(folder, to_dict(config), "audit")
     try:
-        _create_store(path, layout)
+        new_store.create(path, layout)
     except OSError as error:
         raise StoreError(
             f"{folder} cannot be written: {error.strerror or error}; name another folder"
         ) from None
+    return True
 
 
 def _attach(folder: Path, config: AuditConfig, layout: Layout) -> RunStore:
     """Open the store after checking that it is this run's."""
-    attributes = identifying_attributes(
-        read(folder).attrs
-    )  # before run.toml: with another schema, it has other keys, too
-    run_folder.check(folder, to_dict(config), "audit")
+    _require_same(folder, config, layout)
+    return RunStore(folder, layout)
+
+
+def _require_same(folder: Path, config: AuditConfig, layout: Layout) -> None:
+    """Check that a store is of this configuration and layout."""
+    # before run.toml: with another schema, it has other keys, too
+    attributes = identifying_attributes(read_attributes(folder))
+    run_folder.check(folder, to_dict(config), "audit", defaults=to_dict(AuditConfig()))
     for name, value in identifying_attributes(layout.all_attributes).items():
         if changes := content_difference(name, attributes.get(name), value):
             raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")
-    return RunStore(folder, layout)
 
 
 def content_difference(name: str, before: Any, now: Any) -> str:
@@ -234,24 +291,3 @@ def content_difference(name: str, before: Any, now: Any) -> str:
         return run_folder.difference({name: before}, {name: now})
     each = {key: fingerprints.difference(before[key], now[key]) for key in now}
     return "; ".join(f"{key}: {changes}" for key, changes in each.items() if changes)
-
-
-def _create_store(path: Path, layout: Layout) -> None:
-    """Create an empty store, which appears under its name complete."""
-    partial = path.with_name(path.name + ".partial")
-    if partial.exists():
-        shutil.rmtree(partial)
-    root = zarr.create_group(str(partial), attributes=layout.all_attributes)
-    for name, values in layout.coordinates.items():
-        root.create_array(name, data=values, dimension_names=(name,))
-    for name, variable in VARIABLES.items():
-        root.create_array(
-            name,
-            shape=layout.shape(variable),
-            chunks=layout.chunks(variable),
-            dtype=variable.dtype,
-            fill_value=variable.fill,
-            dimension_names=layout.dimensions(variable),
-            attributes={"long_name": variable.description},
-        )
-    partial.rename(path)

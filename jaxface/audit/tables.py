@@ -41,10 +41,16 @@ def write_tables(result: AuditResult) -> list[Path]:
     paths = []
     for name in TABLES:
         frame = frames[name]
+        text = frame.select_dtypes(exclude=["number", "bool"])
+        frame = frame.assign(**{column: text[column].map(_cell) for column in text})
         frame = frame.astype({column: np.float32 for column in _FLOAT32 if column in frame})
         paths.append(result.folder / f"{name}.csv")
         io.write_text(paths[-1], frame.to_csv(index=False, lineterminator="\n"))
     return paths
+
+
+def _cell(value: Any) -> Any:
+    return io.spreadsheet_cell(value) if isinstance(value, str) else value
 
 
 def _effects(rows: Sequence[Any]) -> pandas.DataFrame:

@@ -9,8 +9,9 @@ from typing import Any
 
 import jax
 
-from jaxface.core import io
+from jaxface.core import files, io
 from jaxface.core.clock import Clock
+from jaxface.core.errors import StoreError
 
 STAGES = ("search", "render", "classify", "statistics", "compile", "other")
 """Wall seconds. `search` includes the images and answers of the searches, `render` and `classify` are those of
@@ -84,7 +85,9 @@ def _file(process: int) -> str:
 
 
 def _sessions(path: Path) -> list[dict[str, Any]]:
+    """Return the sessions of a record; none where it is missing or damaged."""
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["sessions"])
-    except (OSError, ValueError, KeyError):
+        sessions = files.read_json(path, StoreError)["sessions"]
+    except (StoreError, KeyError, TypeError):
         return []
+    return [one for one in sessions if isinstance(one, dict)] if isinstance(sessions, list) else []

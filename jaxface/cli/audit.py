@@ -10,7 +10,7 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
-from jaxface.audit.inputs import build_intervention, load_classifiers
+from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
 from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
@@ -86,8 +86,13 @@ def main(argv: Sequence[str]) -> int:
 
 
 def work(config: AuditConfig, folder: Path) -> str:
-    """Return the amount of work of an audit, as lines of text."""
+    """Return the amount of work of an audit, as lines of text.
+
+    Raises:
+        ConfigError: the audit itself would be refused.
+    """
     classifiers = load_classifiers(config.classifiers)
+    check_classifiers(classifiers, config)
     config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
     cells = sum(len(item.expressions) for item in items)

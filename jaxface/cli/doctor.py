@@ -64,8 +64,10 @@ def report(name: str, check: Callable[[], str]) -> bool:
     return True
 
 
-def check_writable(folder: Path) -> str:
-    """Return the folder for compiled programs, or raise OSError if it is not writable."""
+def check_writable(folder: Path | None) -> str:
+    """Return the folder for compiled programs, or raise OSError if there is none or it is not writable."""
+    if folder is None:
+        raise OSError("this user has no home folder; set HOME or JAX_COMPILATION_CACHE_DIR")
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise OSError(f"{folder} is not writable; set JAX_COMPILATION_CACHE_DIR")

@@ -5,6 +5,7 @@
 
 import contextlib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -33,6 +34,8 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The entry point of the `jaxface` script."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names that the terminal cannot show
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
@@ -63,6 +66,12 @@ def run(argv: Sequence[str]) -> int:
     except OSError as error:
         print_error(f"{error.filename}: {error.strerror}" if error.filename else str(error))
         return 1
+    except (AssertionError, RuntimeError):
+        from jaxface.core import runtime  # imports JAX, which `--help` does not wait for
+
+        if problem := runtime.device_problem():
+            return print_error(problem)
+        raise
 
 
 @contextlib.contextmanager

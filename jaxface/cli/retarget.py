@@ -10,6 +10,7 @@ import tyro
 
 from jaxface.cli import options
 from jaxface.core import progress, runtime
+from jaxface.core.errors import printable
 from jaxface.data.retarget import RetargetConfig, retarget
 
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
     start = time.perf_counter()
     outcome = retarget(command.settings, out, meter)
     for note in outcome.notes:
-        print(note)
+        print(printable(note))
     seconds = time.perf_counter() - start
     if outcome.rendered:
         rate = outcome.rendered / seconds

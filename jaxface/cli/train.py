@@ -10,6 +10,7 @@ from jaxface import frameworks
 from jaxface.cli import options
 from jaxface.cli.options import Subcommands
 from jaxface.core import progress, runtime
+from jaxface.core.errors import printable
 
 SUBCOMMANDS = Subcommands("train", "frameworks", frameworks.REGISTRY, "--config FILE, --out DIR and --seed N")
 
@@ -51,7 +52,7 @@ def main(argv: Sequence[str]) -> int:
         progress=meter,
     )
     for note in run.notes:
-        print(note)
+        print(printable(note))
     for name, value in run.result.metrics.items():
         print(f"{name:24}{value:.4f}")
     print(f"best after step {run.result.step} of {run.result.steps}")

@@ -16,8 +16,13 @@ def one_line(text: object, longest: int = LONGEST_MESSAGE) -> str:
     if len(line) > longest:
         half = longest // 2
         line = f"{line[:half]} ... {line[-half:]}"
+    return printable(line)
+
+
+def printable(text: str) -> str:
+    """Return a text with all escaped that a terminal would act on, or cannot show."""
     return "".join(
-        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in line
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in text
     )
 
 

@@ -5,6 +5,8 @@ import time
 
 from tqdm import tqdm
 
+from jaxface.core.errors import printable
+
 
 class Progress:
     """Progress of long work. One object may show several stages, one after another; this one shows nothing."""
@@ -37,7 +39,7 @@ class TqdmProgress(Progress):
 
     def advance(self, units: int = 1, note: str = "") -> None:
         if self._bar is not None:
-            self._bar.set_postfix_str(note, refresh=False)
+            self._bar.set_postfix_str(printable(note), refresh=False)
             self._bar.update(units)
 
     def close(self) -> None:
@@ -69,7 +71,7 @@ class LogProgress(Progress):
         self._last_print = now
         rate = (self._done - self._before) / max(now - self._began, 1e-9)
         left = (self._total - self._done) / rate if rate else float("nan")
-        suffix = f"; {note}" if note else ""
+        suffix = f"; {printable(note)}" if note else ""
         print(
             f"{self._stage}: {self._done}/{self._total}, {rate:.3g}/s, {left:.0f} s left{suffix}",
             file=sys.stderr,

@@ -1,23 +1,91 @@
 """The folder of a run: its settings, its environment, and the rule that both belong to one run.
 
-Audits, trainings and observations all claim their folder here, so that resuming behaves and reads alike.
+Audits, trainings, retargetings and observations all hold and claim their folder here, so that a second start,
+resuming and what a kill leaves behind are treated alike.
 """
 
+import contextlib
+import datetime
 import json
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import filelock
 import tomli_w
 
-from jaxface.core import files, io, runtime
+from jaxface.core import files, io, processes, runtime
 from jaxface.core.errors import StoreError
 
 SETTINGS, ENVIRONMENT = "run.toml", "environment.json"
+LOCK, OWNER = ".lock", ".owner.json"
 
 _COMPARED = ("versions", "devices", "commit")
 """Keys of the environment that results may depend on."""
+
+
+@contextlib.contextmanager
+def hold(folder: Path, kind: str, *, wait: float = 0.0) -> Iterator[None]:
+    """Let no other process work in a run's folder while the block lasts; within one process, it may be nested.
+
+    The operating system releases the lock of a process that ends in any way, so that no file of a killed one
+    blocks. Its half-written files are removed. Of the processes of one `jax.distributed` run, only the first
+    holds the folder. A folder that cannot be written is not held: there is nothing to guard.
+
+    Args:
+        kind: for messages, such as "audit".
+        wait: seconds for which another process may hold it.
+
+    Raises:
+        StoreError: another process holds it; the message says which, and since when.
+    """
+    lock = _acquire(folder, kind, wait) if processes.is_first() else None
+    if lock is None:
+        yield
+        return
+    try:
+        if lock.lock_counter == 1:
+            _note_owner(folder)
+            io.remove_orphans(folder)
+        yield
+    finally:
+        if lock.lock_counter == 1:
+            (folder / OWNER).unlink(missing_ok=True)
+        lock.release()
+
+
+def _acquire(folder: Path, kind: str, wait: float) -> filelock.BaseFileLock | None:
+    """Return the lock of a folder, which is made if need be; None where it cannot be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(folder.resolve() / LOCK, is_singleton=True)
+        lock.acquire(timeout=wait)
+    except filelock.Timeout:
+        raise StoreError(
+            f"{folder} is in use: {_owner(folder)} works on this {kind}; wait for it, or name another folder"
+        ) from None
+    except (OSError, NotImplementedError, ValueError):  # no rights, no such file system, no possible name
+        return None
+    return lock
+
+
+def _note_owner(folder: Path) -> None:
+    now = datetime.datetime.now().astimezone().isoformat(sep=" ", timespec="seconds")
+    note = {"process": os.getpid(), "host": socket.gethostname(), "since": now}
+    with contextlib.suppress(OSError):  # a full disk: the note is a courtesy
+        io.write_text(folder / OWNER, json.dumps(note) + "\n")
+
+
+def _owner(folder: Path) -> str:
+    """Describe the process that holds a folder."""
+    try:
+        note = files.read_json(folder / OWNER, StoreError, largest=4096)
+        return f"process {note['process']} on {note['host']}, since {note['since']},"
+    except (StoreError, KeyError, TypeError):  # it has begun this moment
+        return "another process"
 
 
 def claim(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETTINGS) -> None:
@@ -36,8 +104,17 @@ def claim(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETT
         write_settings(folder, settings, file)
 
 
-def check(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETTINGS) -> None:
+def check(
+    folder: Path,
+    settings: Mapping[str, Any],
+    kind: str,
+    file: str = SETTINGS,
+    defaults: Mapping[str, Any] = MappingProxyType({}),
+) -> None:
     """Check that a folder is free, or belongs to a run of the same settings; write nothing.
+
+    Args:
+        defaults: of settings that the file does not name, since an earlier version wrote it.
 
     Raises:
         StoreError: as `claim`.
@@ -46,7 +123,8 @@ def check(folder: Path, settings: Mapping[str, Any], kind: str, file: str = SETT
         raise StoreError(f"{folder} is a file; name a folder for the {kind}")
     if not (folder / file).is_file():
         return
-    changes = difference(read_settings(folder, kind, file), _without_none(settings))
+    before = {**_flatten(_without_none(defaults)), **_flatten(read_settings(folder, kind, file))}
+    changes = difference(before, _without_none(settings))
     if changes:
         raise StoreError(f"{folder} belongs to another {kind} ({changes}); name another folder or remove it")
 
@@ -105,11 +183,17 @@ def read_environment(folder: Path) -> dict[str, Any]:
     """
     path = folder / ENVIRONMENT
     record = files.read_json(path, StoreError, what="record of an environment")
-    if not isinstance(record, dict) or not all(
-        isinstance(entry, dict) for entry in _as_list(record.get("resumed", []))
-    ):
+    if not _is_environment(record) or not all(map(_is_environment, _as_list(record.get("resumed", [])))):
         raise StoreError(f"{path} is damaged: it is no record of an environment; remove it to go on")
     return record
+
+
+def _is_environment(entry: Any) -> bool:
+    """Return whether an entry has what `runtime.environment` describes, as far as it has it."""
+    if not isinstance(entry, dict) or not isinstance(entry.get("versions", {}), dict):
+        return False
+    texts = [item for key in ("command", "devices") for item in _as_list(entry.get(key, []))]
+    return all(isinstance(text, str) for text in texts)
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -15,15 +15,22 @@ _LIBRARIES = (
 )
 
 
-def enable_compile_cache() -> Path:
-    """Keep all compiled programs on disk, so that a second run compiles nothing. Return the folder.
+def enable_compile_cache() -> Path | None:
+    """Keep all compiled programs on disk, so that a second run compiles nothing.
 
     The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` names another folder.
+
+    Returns:
+        The folder; None where this user has no home, so that nothing is kept.
     """
     import jax
 
     cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    path = Path(os.environ.get("JAX_COMPILATION_CACHE_DIR") or f"{cache}/jaxface/jit").expanduser()
+    name = os.environ.get("JAX_COMPILATION_CACHE_DIR") or f"{cache}/jaxface/jit"
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError:  # a container without HOME and without an entry for its user
+        return None
     jax.config.update("jax_compilation_cache_dir", str(path))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
@@ -43,6 +50,20 @@ def use_all_cores() -> None:
     if not has_flag and "JAX_NUM_CPU_DEVICES" not in os.environ:
         with contextlib.suppress(RuntimeError):  # the backend has started
             jax.config.update("jax_num_cpu_devices", max(cores(), 2))
+
+
+def device_problem() -> str:
+    """Return why JAX has no device to work on; "" where it has one. Starts JAX's backend."""
+    import jax
+
+    try:
+        jax.local_devices()
+    except Exception as error:  # a plug-in's own, RuntimeError or AssertionError
+        platforms = os.environ.get("JAX_PLATFORMS", "")
+        cause = f"JAX_PLATFORMS={platforms}" if platforms else "this installation of JAX"
+        reason = f" ({error})" if str(error) else ""
+        return f"JAX has no device for {cause}{reason}; unset JAX_PLATFORMS to use what there is"
+    return ""
 
 
 def cores() -> int:

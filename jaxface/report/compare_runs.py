@@ -1,5 +1,6 @@
 """Two runs compared, in words and as a table for a terminal."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,7 @@ def comparison_table(first: AuditResult, second: AuditResult) -> str:
     for one in changes_between(first, second):
         for change in (*one.expressions, one.overall):
             effect = change.difference
+            interval = f"{signed(effect.low)} .. {signed(effect.high)}"
             lines.append(
                 [
                     one.name,
@@ -85,7 +87,7 @@ def comparison_table(first: AuditResult, second: AuditResult) -> str:
                     signed(change.before),
                     signed(change.after),
                     signed(effect.mean),
-                    f"{signed(effect.low)} .. {signed(effect.high)}",
+                    "too few people" if math.isnan(effect.low) else interval,
                     p_value(effect.p_value),
                     str(effect.identities),
                 ]

@@ -1,12 +1,14 @@
 """Write every figure and table of a run as files, for a paper: `jaxface report RUN --figures paper`."""
 
+import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from jaxface.core.errors import printable
 from jaxface.core.io import write_bytes, write_text
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import figure_data, figures, methods, tables_of_paper
@@ -16,6 +18,8 @@ from jaxface.report.saliency_maps import ClassifierSaliency, SaliencyMap
 from jaxface.report.tables import names
 
 METHODS = "methods.txt"
+LONGEST_NAME = 150
+"""Bytes of a figure's name, without its suffix."""
 
 
 def export(
@@ -41,13 +45,22 @@ def export(
         write(f"{table.name}.tex", tables_of_paper.as_latex(table))
     write(METHODS, methods.text(context.result))
     for name, figure, description in all_figures:
-        file = re.sub(r"[^\w.-]+", "-", name)
+        file = file_name(name, paths)
         write(f"{file}.svg", figures.standalone(figures.svg(figure, file, description)))
         paths.append(folder / f"{file}.png")
         write_bytes(paths[-1], figures.png(figure))
         progress.advance(1, file)
     progress.close()
     return paths
+
+
+def file_name(name: str, paths: Sequence[Path] = ()) -> str:
+    """Return a figure's name as that of a file: any file system takes it, and none of `paths` has it."""
+    file = re.sub(r"[^\w.-]+", "-", printable(name))
+    stems = {path.stem for path in paths}
+    if len(file.encode()) > LONGEST_NAME or file in stems:
+        file = f"{file[:40]}-{hashlib.sha256(name.encode('utf-8', 'backslashreplace')).hexdigest()[:8]}"
+    return file
 
 
 def paper_figures(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:

@@ -1,12 +1,12 @@
 """Sentences of the report: what was found, and what exactly was run."""
 
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from jaxface.audit import AuditResult
-from jaxface.core.run_folder import ENVIRONMENT
+from jaxface.core import run_folder
+from jaxface.core.errors import StoreError
 from jaxface.core.types import action_unit
 from jaxface.report.tables import ScoreRow, names
 from jaxface.report.text import percent, plural
@@ -152,8 +152,8 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 def read_environment(folder: Path) -> dict[str, Any]:
-    """Return what the run noted of its machine; empty if the file is missing."""
+    """Return what the run noted of its machine; empty if the file is missing or damaged."""
     try:
-        return json.loads((folder / ENVIRONMENT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return run_folder.read_environment(folder)
+    except StoreError:
         return {}

@@ -8,6 +8,7 @@ import xarray
 from jaxface.audit import AuditResult, CellStatus
 from jaxface.audit.effects import finite_mean
 from jaxface.audit.summary import CellSummary, CrossPrediction
+from jaxface.core.errors import printable
 from jaxface.report.levels import loss_sign
 from jaxface.report.text import p_value, percent, plural
 
@@ -186,6 +187,7 @@ def finite_median(values: np.ndarray) -> float:
 
 def text_table(columns: list[str], rows: list[list[str]]) -> str:
     """Return a table for a terminal: two names on the left, numbers on the right; short rows end in a note."""
+    rows = [[printable(value) for value in row] for row in rows]
     full = [row for row in rows if len(row) == len(columns)]
     widths = [max(len(row[index]) for row in [columns, *full]) for index in range(len(columns))]
     lines = []

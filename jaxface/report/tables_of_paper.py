@@ -10,7 +10,9 @@ from pathlib import Path
 from jaxface import classify
 from jaxface.audit import AuditResult
 from jaxface.audit.effects import finite_mean
+from jaxface.core import files
 from jaxface.core.errors import StoreError
+from jaxface.core.io import spreadsheet_cell
 from jaxface.report import tables
 from jaxface.report.prose import correction
 from jaxface.report.tables import ScoreRow, names
@@ -206,12 +208,12 @@ def observed_accuracy(folder: Path) -> dict[str, dict[tuple[str, str], float]]:
     """
     path = folder / "accuracy.csv"
     try:
-        with path.open(encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
+        text = files.read_text(path, StoreError, what="table of an observation")
+        rows = list(csv.DictReader(text.splitlines()))
         groups: dict[str, dict[tuple[str, str], float]] = {}
         for row in rows:
             groups.setdefault(row["group"], {})[row["classifier"], row["label"]] = float(row["accuracy"])
-    except (OSError, KeyError, ValueError) as error:
+    except (StoreError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise StoreError(f"{folder} holds no observation of photographs: {path.name}: {error}") from None
     return groups
 
@@ -229,8 +231,7 @@ def as_csv(table: Table) -> str:
     """Return the table as CSV text."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
-    writer.writerows(table.rows)
+    writer.writerows([spreadsheet_cell(value) for value in row] for row in (table.columns, *table.rows))
     return buffer.getvalue()
 
 

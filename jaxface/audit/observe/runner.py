@@ -37,7 +37,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     Raises:
         ConfigError: the table, a classifier or a feature cannot be used, or no photograph can be read.
         LabelError: the table has a label that the vocabulary does not know.
-        StoreError: `out` holds measurements of another table or of other classifiers, crops or features.
+        StoreError: `out` holds measurements of another table or of other classifiers, crops or features, or
+            another process works there.
         CheckpointError: a classifier cannot be read.
     """
     progress, folder = progress or NullProgress(), Path(out)
@@ -48,33 +49,34 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     names = sampling.feature_names(config, photographs)
     table_columns = sampling.table_features(photographs)
     image_features = [features.build(name, config, classifiers) for name in names if name not in table_columns]
-    _begin(folder, config, classifiers, [feature.name for feature in image_features])
-    try:
-        measurements = measure(photographs, classifiers, image_features, config.crop, folder, progress)
-        if not measurements.used.any():
-            raise ConfigError(
-                f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
-                f"{photographs.path[0]}: {measurements.reason[0]}"
-            )
-        values = {name: (table_columns | measurements.features)[name] for name in names}
-        rows, curves = _test_all(config, photographs, measurements, classifiers, values, progress)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"stopped; the same command goes on in {folder}") from None
-    finally:
-        progress.close()
-    result = ObserveResult(
-        folder=folder,
-        config=config,
-        photographs=photographs,
-        measurements=measurements,
-        rows=tuple(rows),
-        accuracy=tuple(analysis.accuracy(photographs, measurements, classifiers)),
-        distributions=tuple(analysis.distributions(photographs, measurements, classifiers, config)),
-        curves=tuple(curves),
-        skipped=tuple(missing_pairs),
-    )
-    tables.write(result, {c.name: c.labels for c in classifiers}, values)
-    return result
+    with run_folder.hold(folder, "observation"):
+        _begin(folder, config, classifiers, [feature.name for feature in image_features])
+        try:
+            measurements = measure(photographs, classifiers, image_features, config.crop, folder, progress)
+            if not measurements.used.any():
+                raise ConfigError(
+                    f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
+                    f"{photographs.path[0]}: {measurements.reason[0]}"
+                )
+            values = {name: (table_columns | measurements.features)[name] for name in names}
+            rows, curves = _test_all(config, photographs, measurements, classifiers, values, progress)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"stopped; the same command goes on in {folder}") from None
+        finally:
+            progress.close()
+        result = ObserveResult(
+            folder=folder,
+            config=config,
+            photographs=photographs,
+            measurements=measurements,
+            rows=tuple(rows),
+            accuracy=tuple(analysis.accuracy(photographs, measurements, classifiers)),
+            distributions=tuple(analysis.distributions(photographs, measurements, classifiers, config)),
+            curves=tuple(curves),
+            skipped=tuple(missing_pairs),
+        )
+        tables.write(result, {c.name: c.labels for c in classifiers}, values)
+        return result
 
 
 def _test_all(

@@ -51,7 +51,7 @@ def write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> Path:
 def _cell(value: Any) -> str:
     if value is None or (isinstance(value, float) and np.isnan(value)):
         return ""
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    return f"{value:.8g}" if isinstance(value, float) else io.spreadsheet_cell(str(value))
 
 
 def _photographs(

@@ -1,18 +1,25 @@
-"""An unfinished folder: arrays are written row by row, and a stopped run continues where it was."""
+"""An unfinished folder: arrays are written row by row, and a stopped run continues where it was.
+
+A run finishes in this order: the progress notes every row, the images get their final name, the folder gets its
+description, and only then do the unfinished files go. Killed in between, it goes on from the files there are.
+"""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
+from jaxface.core import files, io
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
-from jaxface.core.io import write_text
-from jaxface.data.rendered.streams import ABOUT
+from jaxface.data.rendered.streams import ABOUT, IMAGES
 from jaxface.data.retarget.config import RetargetConfig
 
 CONFIG, PROGRESS = "retarget.toml", "progress.json"
+FINAL_NAMES = {"image": IMAGES}
+"""Names in a finished folder of the arrays that it keeps."""
 
 
 def is_finished(out: Path, config: RetargetConfig) -> bool:
@@ -33,7 +40,7 @@ def claim(out: Path, config: RetargetConfig) -> None:
     """Create this config's folder, after `is_finished` has checked that it may."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / CONFIG).is_file():
-        write_text(out / CONFIG, dump_toml(config))
+        io.write_text(out / CONFIG, dump_toml(config))
 
 
 class ArrayWriter:
@@ -55,12 +62,8 @@ class ArrayWriter:
         """
         self._out, self._rows, self._source = out, rows, source
         self.written = self._read_progress()
-        # "w+" would erase what an earlier run wrote.
         self._arrays = {
-            name: np.lib.format.open_memmap(self.path(name), "r+")
-            if self.written
-            else np.lib.format.open_memmap(self.path(name), "w+", dtype, (rows, *shape))
-            for name, (shape, dtype) in like.items()
+            name: self._open_array(name, (rows, *shape), dtype) for name, (shape, dtype) in like.items()
         }
 
     def path(self, name: str) -> Path:
@@ -79,33 +82,72 @@ class ArrayWriter:
         for array in self._arrays.values():
             array.flush()
         progress = {"written": self.written, "source": self._source}
-        write_text(self._out / PROGRESS, json.dumps(progress) + "\n")
+        io.write_text(self._out / PROGRESS, json.dumps(progress) + "\n")
 
     def read(self, name: str) -> np.ndarray:
         """Return an array as it is."""
         return np.asarray(self._arrays[name])
 
-    def finish(self, name: str, file: str) -> None:
-        """Rename the array `name` to `file`, and delete the other unfinished files."""
+    def finish(self) -> None:
+        """Give the arrays that stay their final names; `remove_unfinished` comes after the description."""
         self.save_progress()
-        names = list(self._arrays)
         self._arrays.clear()  # closes the maps: Windows moves no open files
-        self.path(name).replace(self._out / file)
-        for each in names:
-            self.path(each).unlink(missing_ok=True)
-        (self._out / PROGRESS).unlink()
+        for name, file in FINAL_NAMES.items():
+            if self.path(name).exists():  # else a killed run has done it
+                self.path(name).replace(self._out / file)
+
+    def _open_array(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.memmap:
+        """Create an array with all of its bytes on disk, or open that of an earlier run.
+
+        Raises:
+            StoreError: an array of another shape, or none, is in its place.
+            OSError: the disk is too small.
+        """
+        path, final = self.path(name), self._out / FINAL_NAMES.get(name, "")
+        if not self.written:
+            try:
+                array = np.lib.format.open_memmap(path, "w+", dtype, shape)
+                io.reserve(path)
+            except OSError as error:
+                size = math.prod(shape) * np.dtype(dtype).itemsize
+                reason = f"{error.strerror}; it takes {size:,} bytes. Free them, and start again"
+                raise OSError(error.errno, reason, str(path)) from None
+            return array
+        if not path.exists() and final.is_file() and self.written == self._rows:
+            path = final
+        files.require_regular_file(path, StoreError, what="array of an unfinished retargeting")
+        try:
+            array = np.lib.format.open_memmap(path, "r+")
+        except (OSError, ValueError) as error:
+            raise StoreError(f"{path} is damaged ({error}); remove {self._out} and start again") from None
+        if array.shape != shape or array.dtype != dtype:
+            raise StoreError(f"{path} is damaged; remove {self._out} and start again")
+        return array
 
     def _read_progress(self) -> int:
         file = self._out / PROGRESS
         if not file.is_file():
             return 0
         try:
-            progress = json.loads(file.read_text("utf-8"))
-            count, source = int(progress["written"]), progress["source"]
-        except (OSError, KeyError, TypeError, ValueError):
+            progress = files.read_json(file, StoreError)
+            count, source = progress["written"], progress["source"]
+            if not isinstance(count, int) or not 0 <= count <= self._rows or not isinstance(source, str):
+                raise ValueError
+        except (StoreError, KeyError, TypeError, ValueError):
             raise StoreError(f"{file} is damaged; remove {self._out} and start again") from None
         if source != self._source:
             raise StoreError(
                 f"{self._out} was begun with another source ({source}, now {self._source}); give another folder"
             )
         return count
+
+
+def has_unfinished(out: Path) -> bool:
+    """Return whether a folder holds what only an unfinished one needs."""
+    return (out / PROGRESS).exists()
+
+
+def remove_unfinished(out: Path) -> None:
+    """Remove what only an unfinished folder needs."""
+    for path in (*out.glob("*.part.npy"), out / PROGRESS):
+        path.unlink(missing_ok=True)

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxface.core import run_folder
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
 from jaxface.data.joining import align_units
-from jaxface.data.rendered.streams import IMAGES, finish, read_rendered, sharding_for_batch
+from jaxface.data.rendered.streams import finish, read_rendered, sharding_for_batch
 from jaxface.data.retarget import progress_file
 from jaxface.data.retarget.config import RetargetConfig
 from jaxface.data.retarget.pairs import build_program
@@ -54,17 +55,30 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
 
     Raises:
         ConfigError, DataError: the source, recipe or head cannot be used; nothing is written.
-        StoreError: the folder belongs to something else.
+        StoreError: the folder belongs to something else, or another process works there.
     """
     out, meter = Path(out), progress or NullProgress()
     if progress_file.is_finished(out, config):
-        dataset = read_rendered(out)
-        return RetargetResult(dataset, notes_of(dataset), 0)
+        return _read_finished(out)
     recipe = recipe_assets(config)
     source = open_source(config)
     assets = avatar_assets(recipe, source)
     if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.dataset.columns):
         landmarks(assets.head)  # raises here, before any work, if the head has none
+    with run_folder.hold(out, "retargeting"):
+        return _render_pairs(config, out, source, assets, meter)
+
+
+def _render_pairs(
+    config: RetargetConfig,
+    out: Path,
+    source: RetargetSource,
+    assets: rendered.SceneAssets,
+    meter: Progress,
+) -> RetargetResult:
+    """Render what is left of a folder that this process holds."""
+    if progress_file.is_finished(out, config):  # by another process, a moment ago
+        return _read_finished(out)
     progress_file.claim(out, config)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
@@ -93,11 +107,20 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
         meter.close()
     columns, units = pair_columns(config, source, assets, writer)
     labels = source.dataset.labels if "label" in columns else ()
-    writer.finish("image", IMAGES)
-    # The description comes last: a folder that has it is finished.
+    writer.finish()
     name = f"{source.dataset.name}, retargeted"
+    # The description comes last: a folder that has it is finished.
     dataset = finish(out, columns, assets.recipe, name, config.seed, labels, units)
+    progress_file.remove_unfinished(out)
     return RetargetResult(dataset, notes_of(dataset), 2 * (count - start))
+
+
+def _read_finished(out: Path) -> RetargetResult:
+    if progress_file.has_unfinished(out):
+        with run_folder.hold(out, "retargeting"):
+            progress_file.remove_unfinished(out)
+    dataset = read_rendered(out)
+    return RetargetResult(dataset, notes_of(dataset), 0)
 
 
 def recipe_assets(config: RetargetConfig) -> rendered.SceneAssets:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import numpy as np
+
 from jaxface import data
 from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
@@ -82,8 +84,20 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
     else:
         train, validation = hold_out(train, config.held_out, seed)
     task = task_of(train, size, output)
+    if output == "labels":
+        _require_two_classes(train)
     stream = data.batches(train, batch, seed, size=task.size, workers=config.workers)
     return TrainInputs(stream, validation, task, train.name, len(train), notes)
+
+
+def _require_two_classes(dataset: Dataset) -> None:
+    labels = np.unique(dataset.columns["label"])
+    if len(labels) < 2:
+        names = [dataset.labels[label] for label in labels]
+        raise DataError(
+            f"all {len(dataset)} images of {dataset.name} to train on are {' '.join(names)!r}: there is "
+            "nothing to tell apart; a training needs two classes"
+        )
 
 
 def hold_out(dataset: Dataset, share: float, seed: int) -> tuple[Dataset, Dataset | None]:

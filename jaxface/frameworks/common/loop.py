@@ -102,9 +102,10 @@ def fit(
 
     Raises:
         ConfigError: an unknown metric in `train.monitor`.
-        StoreError: `out` belongs to another training.
+        StoreError: `out` belongs to another training, or another process trains there.
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
-        KeyboardInterrupt: stopped by the user, with a checkpoint; the message says how far it came.
+        OSError: the disk is full; the same call goes on.
+        KeyboardInterrupt: stopped by the user or SIGTERM, with a checkpoint; the message says how far it came.
     """
     folder, progress = Path(out), progress or NullProgress()
     names = metric_names(task, framework.output, framework.predicts_units)
@@ -118,12 +119,30 @@ def fit(
         "train": to_dict(train),
         "task": to_dict(task),
     }
-    run_folder.claim(folder, all_settings, "training")
-    run_folder.note_environment(folder)
-    mesh = mesh_for(train.batch // train.accumulate, devices)
-    fns = programs(framework, config, task, train)
+    with run_folder.hold(folder, "training"):
+        run_folder.claim(folder, all_settings, "training")
+        run_folder.note_environment(folder)
+        mesh = mesh_for(train.batch // train.accumulate, devices)
+        fns = programs(framework, config, task, train)
+        return _run_steps(framework, fns, train, task, stream, validation, folder, seed, progress, mesh)
+
+
+def _run_steps(
+    framework: Framework,
+    fns: Programs,
+    train: TrainConfig,
+    task: Task,
+    stream: Stream,
+    validation: Dataset | None,
+    folder: Path,
+    seed: int,
+    progress: Progress,
+    mesh: Mesh,
+) -> TrainResult:
+    """Take the steps that are left in a folder that this process holds."""
     state = replicate(fns.init(seed), mesh)
-    checkpoints, best = Checkpoints(folder / CHECKPOINTS), Checkpoints(folder / BEST, keep=1)
+    checkpoints = Checkpoints(folder / CHECKPOINTS, clean=True)
+    best = Checkpoints(folder / BEST, keep=1, clean=True)
     loop = LoopState()
     if checkpoints.steps():
         state, notes = checkpoints.restore(checkpoints.steps()[-1], state)
@@ -182,25 +201,30 @@ def fit(
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[Callable[[], bool]]:
-    """Yield whether there was Ctrl-C, as a function; a second one raises. In the main thread alone.
+    """Yield whether there was Ctrl-C or SIGTERM, as a function; a second one acts. In the main thread alone.
 
     So it cannot fall between a step and its result.
     """
     stop = threading.Event()
-    previous = signal.getsignal(signal.SIGINT)
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
 
     def handle(*_: object) -> None:
         stop.set()
-        signal.signal(signal.SIGINT, previous)
+        restore()
 
-    if threading.current_thread() is not threading.main_thread() or previous is None:
+    if threading.current_thread() is not threading.main_thread() or None in previous.values():
         yield stop.is_set
         return
-    signal.signal(signal.SIGINT, handle)
+    for number in previous:
+        signal.signal(number, handle)
     try:
         yield stop.is_set
     finally:
-        signal.signal(signal.SIGINT, previous)
+        restore()
 
 
 def to_scalars(info: Info) -> dict[str, float]:

@@ -11,7 +11,7 @@ from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
-from jaxface.core.run_folder import read_settings
+from jaxface.core.run_folder import SETTINGS, hold, read_settings
 from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
@@ -58,7 +58,7 @@ def train(
     Raises:
         ConfigError: an unknown framework or recipe, or settings that do not go together.
         DataError: the data set is missing, or lacks the labels to learn.
-        StoreError: `out` belongs to another training.
+        StoreError: `out` belongs to another training, or another process trains there.
         TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
     """
     framework = frameworks.load(framework) if isinstance(framework, str) else framework
@@ -67,22 +67,23 @@ def train(
     data = framework.data() if data is None else data
     inputs = framework.open_inputs(model, data, train_config, seed)
     task, settings = inputs.task, {**to_dict(data), "examples": inputs.examples}
-    result = fit(
-        framework,
-        model,
-        train_config,
-        task,
-        inputs.stream,
-        inputs.validation,
-        out,
-        seed=seed,
-        settings=settings,
-        progress=progress,
-    )
-    reason, classifier = export_obstacle(framework, task), None
-    if not reason:
-        name = Path(out).resolve().name
-        classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
+    with hold(Path(out), "training"):
+        result = fit(
+            framework,
+            model,
+            train_config,
+            task,
+            inputs.stream,
+            inputs.validation,
+            out,
+            seed=seed,
+            settings=settings,
+            progress=progress,
+        )
+        reason, classifier = export_obstacle(framework, task), None
+        if not reason:
+            name = Path(out).resolve().name
+            classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
     return TrainRun(result, classifier, reason, inputs.notes)
 
 
@@ -149,6 +150,20 @@ class RestoredRun:
     result: TrainResult
 
 
+def _read_tables(folder: Path) -> dict[str, Any]:
+    """Return the settings of a training.
+
+    Raises:
+        StoreError: there are none, or one is missing.
+    """
+    settings = read_settings(folder, "training")
+    kinds = {"framework": str, "seed": int, "model": dict, "train": dict, "task": dict}
+    for key, kind in kinds.items():
+        if not isinstance(settings.get(key), kind):
+            raise StoreError(f"{folder / SETTINGS} is not of a training: it has no {key}; train again")
+    return settings
+
+
 def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
     """Restore the networks that a training of this framework (None = any) has left in its folder.
 
@@ -156,8 +171,8 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read.
     """
-    settings = read_settings(folder, "training")
-    name = settings.get("framework", "")
+    settings = _read_tables(folder)
+    name = settings["framework"]
     if framework is None:
         framework = frameworks.load(name)
     elif name != framework.name:

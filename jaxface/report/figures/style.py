@@ -51,9 +51,10 @@ def svg(figure: Figure, name: str, description: str = "") -> str:
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
     text = re.sub(r'<g id="[^"]*"', "<g", text)  # only markers and clips are referenced; their ids are salted
     width = round(figure.get_figwidth() * 96)
+    label = escape(description or name)  # not part of a pattern: a name may hold "\\g<x>"
     text = re.sub(
         r'<svg [^>]*?viewBox="([^"]+)"[^>]*>',
-        rf'<svg viewBox="\1" role="img" aria-label="{escape(description or name)}" style="--wide:{width}px">',
+        lambda tag: f'<svg viewBox="{tag[1]}" role="img" aria-label="{label}" style="--wide:{width}px">',
         text,
     )
     return text.replace(INK, "currentColor").replace('xlink:href="', 'href="')
