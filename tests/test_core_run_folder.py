@@ -41,7 +41,7 @@ def test_settings_that_are_absent_or_damaged_are_reported(tmp_path: Path) -> Non
     with pytest.raises(StoreError, match=r"holds no run\.toml; name the folder of a training"):
         run_folder.read_settings(tmp_path, "training")
     (tmp_path / "run.toml").write_text("seed = ")
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match=r"run\.toml is not valid TOML"):
         run_folder.claim(tmp_path, SETTINGS, "training")
 
 
@@ -58,6 +58,12 @@ def test_the_environment_is_recorded_and_so_is_a_change(
         run_folder.note_environment(tmp_path)
     (later,) = json.loads(path.read_text())["resumed"]
     assert later["versions"] == {"jax": "another"}
-    path.write_text("{")
-    with pytest.raises(StoreError, match="cannot be used"):
+
+
+@pytest.mark.parametrize(
+    "content", ["{", "", "[]", '{"resumed": 3}', '{"resumed": [3]}', "[" * 100_000, "\xe9"]
+)
+def test_a_damaged_environment_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "environment.json").write_text(content, encoding="latin-1")
+    with pytest.raises(StoreError, match=r"environment\.json (is|cannot)"):
         run_folder.note_environment(tmp_path)

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from jaxface import __version__
-from jaxface.core.errors import JaxfaceError, suggestion
+from jaxface.core.errors import JaxfaceError, one_line, suggestion
 
 COMMANDS: dict[str, str] = {
     "audit": "measure the effect of facial symmetry on classifiers' answers",
@@ -110,5 +110,5 @@ def usage() -> str:
 
 def print_error(message: str) -> int:
     """Print one line to stderr, and return the exit code of bad input."""
-    print(f"jaxface: error: {' '.join(message.split())}", file=sys.stderr)
+    print(f"jaxface: error: {one_line(message)}", file=sys.stderr)
     return 2

@@ -107,7 +107,12 @@ def _constrain(constraint: Any, value: Any, where: str) -> None:
     for number in numbers:
         passes, rule = _bounds(constraint, number)
         # NaN fails every comparison; infinity is no setting either.
-        require(passes and math.isfinite(number), where, value, rule)
+        require(passes and _is_setting(number), where, value, rule)
+
+
+def _is_setting(number: float) -> bool:
+    """Return whether a number is one: neither NaN nor infinity is, nor what exceeds 64 bits."""
+    return abs(number) < 2**63 if isinstance(number, int) else math.isfinite(number)
 
 
 def _bounds(constraint: Any, number: float) -> tuple[bool, str]:

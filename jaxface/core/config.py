@@ -5,7 +5,6 @@ Precedence: defaults < TOML < flags.
 """
 
 import dataclasses
-import tomllib
 import types
 import typing
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, TypeVar
 
 import tomli_w
 
+from jaxface.core import files
 from jaxface.core.checks import require_name
 from jaxface.core.errors import ConfigError, LabelError, suggestion
 
@@ -23,17 +23,10 @@ def load_toml(cls: type[T], path: str | Path) -> T:
     """Load the dataclass `cls` from a TOML file; keys that the file leaves out keep their defaults.
 
     Raises:
-        ConfigError: no such file, not TOML, an unknown key (with a suggestion) or a value of a wrong type.
+        ConfigError: no such file, not TOML or beyond the limits of `files.read_toml`, an unknown key (with a
+            suggestion) or a value of a wrong type.
     """
-    path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"no config file at {path}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path} is not valid TOML: {error}") from None
+    table = files.read_toml(path, ConfigError, what="config file")
     try:
         return from_dict(cls, table)
     except (ConfigError, LabelError) as error:

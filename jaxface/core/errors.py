@@ -3,9 +3,29 @@
 import difflib
 from collections.abc import Iterable
 
+LONGEST_MESSAGE = 1500
+
+
+def one_line(text: object, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a text as one line that any terminal shows as it is, whatever a file put into it.
+
+    Blanks are joined; control characters, bidirectional marks and lone surrogates are escaped; a text that is
+    too long loses its middle.
+    """
+    line = " ".join(str(text).split())
+    if len(line) > longest:
+        half = longest // 2
+        line = f"{line[:half]} ... {line[-half:]}"
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in line
+    )
+
 
 class JaxfaceError(Exception):
     """Base of all errors that jaxface raises on purpose; the command line prints one line and exits 2."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(message))
 
 
 class ConfigError(JaxfaceError):

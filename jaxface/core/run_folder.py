@@ -4,14 +4,14 @@ Audits, trainings and observations all claim their folder here, so that resuming
 """
 
 import json
-import tomllib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import tomli_w
 
-from jaxface.core import io, runtime
+from jaxface.core import files, io, runtime
 from jaxface.core.errors import StoreError
 
 SETTINGS, ENVIRONMENT = "run.toml", "environment.json"
@@ -55,15 +55,11 @@ def read_settings(folder: Path, kind: str, file: str = SETTINGS) -> dict[str, An
     """Return the settings of the run in a folder.
 
     Raises:
-        StoreError: the folder has none, or they cannot be read.
+        StoreError: the folder has none, or they are damaged.
     """
-    path = folder / file
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise StoreError(f"{folder} holds no {file}; name the folder of a {kind} (its --out)") from None
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read: {error}; name another folder") from None
+    if not os.path.lexists(folder / file):
+        raise StoreError(f"{folder} holds no {file}; name the folder of a {kind} (its --out)")
+    return files.read_toml(folder / file, StoreError, what=f"record of a {kind}")
 
 
 def write_settings(folder: Path, settings: Mapping[str, Any], file: str = SETTINGS) -> None:
@@ -88,18 +84,37 @@ def note_environment(folder: Path) -> None:
         StoreError: the record cannot be read or written.
     """
     path, now = folder / ENVIRONMENT, runtime.environment()
+    record = now
+    if os.path.lexists(path):
+        record = read_environment(folder)
+        latest = [record, *record.get("resumed", [])][-1]
+        if all(latest.get(key) == now[key] for key in _COMPARED):
+            return
+        record.setdefault("resumed", []).append(now)
     try:
-        if path.is_file():
-            record = json.loads(path.read_text(encoding="utf-8"))
-            latest = [record, *record.get("resumed", [])][-1]
-            if all(latest.get(key) == now[key] for key in _COMPARED):
-                return
-            record.setdefault("resumed", []).append(now)
-        else:
-            record = now
         io.write_text(path, json.dumps(record, indent=2) + "\n")
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be used: {error}; name another folder") from None
+    except OSError as error:
+        raise StoreError(f"{path} cannot be written: {error.strerror or error}") from None
+
+
+def read_environment(folder: Path) -> dict[str, Any]:
+    """Return what `note_environment` recorded.
+
+    Raises:
+        StoreError: there is no such record, or it is damaged.
+    """
+    path = folder / ENVIRONMENT
+    record = files.read_json(path, StoreError, what="record of an environment")
+    if not isinstance(record, dict) or not all(
+        isinstance(entry, dict) for entry in _as_list(record.get("resumed", []))
+    ):
+        raise StoreError(f"{path} is damaged: it is no record of an environment; remove it to go on")
+    return record
+
+
+def _as_list(value: Any) -> list[Any]:
+    """Return a list as it is, and anything else as a list that holds no record."""
+    return value if isinstance(value, list) else [None]
 
 
 def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import IO, Any
 
+from jaxface.core import errors
+
 _FORBIDDEN = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
 
 
@@ -125,4 +127,4 @@ def check_program(stream: IO[bytes], exceptions: Collection[str] = ()) -> None:
 
 def one_line(error: Exception) -> str:
     """Return the message of an error as one short line, whatever the file put into it."""
-    return " ".join(str(error).split())[:200]
+    return errors.one_line(error, 200)
