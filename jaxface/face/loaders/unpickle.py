@@ -5,7 +5,7 @@ A pickle is a program: it may name any function on the machine and call it. This
 FLAME's arrays (NumPy, scipy.sparse, chumpy), and replaces each by an inert stand-in that stores
 what the file says. Reading has two steps:
 
-1. `read_pickle` checks the opcodes (`core.unpickle.check_program`), then runs the program on
+1. `read_pickle` checks the opcodes (`core.pickle_budgets`), then runs the program on
 stand-ins. 2. `array` checks what a stand-in stores (element type, shape against the number of
 bytes, sparse indices against the
    shape) before NumPy sees any of it.
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxface.core import files
 from jaxface.core.errors import ModelFileError
 from jaxface.core.unpickle import (
     Allowed,
@@ -33,6 +34,8 @@ from jaxface.core.unpickle import (
 )
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+LARGEST = 1 << 28
+"""Bytes of a pickle; FLAME's have 50 to 100 million."""
 _MAX_DENSE = 50_000_000  # elements of a sparse matrix made dense: 400 MB
 
 
@@ -43,7 +46,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
         ModelFileError: the file is truncated, holds no dictionary, or names anything outside the
             allow-list.
     """
-    content = path.read_bytes()
+    content = files.read_bytes(path, ModelFileError, what="pickle of a face model", largest=LARGEST)
     try:
         model = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
