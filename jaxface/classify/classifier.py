@@ -80,6 +80,11 @@ class Classifier:
         """Whether the model runs on the host: no `apply`, no gradient."""
         return self.host_fn is not None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What its first answers showed: probabilities where logits were expected."""
+        return tuple(getattr(self.host_fn or self.network, "notes", ()))
+
     def index(self, expression: str) -> int:
         """Return the output of an expression, given by any known synonym.
 
