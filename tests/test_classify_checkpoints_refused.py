@@ -100,6 +100,58 @@ STORAGE = (
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        *("typing.Any", "__builtin__.unicode", "__builtin__.long", "builtins.type", "builtins.print"),
+        *("logging.getLogger", "re._compile", "uuid.UUID", "decimal.Decimal", "fractions.Fraction"),
+        *(
+            "math.sqrt",
+            "_operator.add",
+            "zoneinfo.ZoneInfo",
+            "omegaconf.dictconfig.DictConfig",
+            "torch.nn.ReLU",
+        ),
+    ],
+)
+def test_harmless_names_become_inert(name: str, tmp_path: Path) -> None:
+    module, _, attribute = name.rpartition(".")
+    call = named(module, attribute) + b"(X\x01\x00\x00\x00xtR"
+    tensor = REBUILD + b"(" + STORAGE + b"K\x00K\x04\x85K\x01\x85\x89}tR"
+    program = b"}(X\x05\x00\x00\x00hyper" + call + b"X\x0a\x00\x00\x00state_dict}X\x01\x00\x00\x00a"
+    path = pickled(tmp_path / "model.pth", program + tensor + b"su")
+    np.testing.assert_array_equal(checkpoints.read(path)["a"], np.zeros(4, np.float32))
+
+
+def version_3(kind: str) -> bytes:
+    storage = STORAGE.replace(b"torch\nFloatStorage", b"torch.storage\nUntypedStorage").replace(
+        b"K\x04t", b"K\x10t"
+    )
+    rest = b"K\x00K\x04\x85K\x01\x85\x89}" + named("torch", kind) + b"}tR"
+    return named("torch._utils", "_rebuild_tensor_v3") + b"(" + storage + rest
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "uint16", "float8_e5m2"])
+def test_tensors_of_untyped_storages(kind: str, tmp_path: Path) -> None:
+    path = pickled(tmp_path / "model.pth", b"}X\x01\x00\x00\x00a" + version_3(kind) + b"s")
+    tensor = checkpoints.read(path)["a"]
+    assert tensor.dtype.name == kind and np.asarray(tensor).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (named("torch._utils", "_rebuild_sparse_tensor") + b")R", "a sparse tensor, which is not read"),
+        (named("torch._utils", "_rebuild_qtensor") + b")R", "a quantised tensor, which is not read"),
+        (version_3("int4"), "of the type int4, which is not read"),
+    ],
+)
+def test_what_is_not_read_is_said(program: bytes, message: str, tmp_path: Path) -> None:
+    path = pickled(tmp_path / "model.pth", b"}X\x01\x00\x00\x00a" + program + b"s")
+    with pytest.raises(CheckpointError, match=message):
+        read_all(path)
+
+
+@pytest.mark.parametrize(
     ("program", "message"),
     [
         (REBUILD + b"}(X\x08\x00\x00\x00__code__K\x01ub", "changes a function"),

@@ -70,13 +70,14 @@ def classifier_facts(classifier: Classifier, size: int) -> dict[str, Any]:
         pictures = probe_pictures(card.size or size)
         answers = np.asarray(classifier.logits(pictures), np.float64)
         facts[_ANSWERS] = answers.ravel().tolist()
-        notes = list(classifier.notes)
+        notes = []
         if classifier.on_host and not _is_same(answers, np.asarray(classifier.logits(pictures), np.float64)):
             notes.append(
                 "it answers otherwise when the same pictures come again: its numbers are partly chance"
             )
-        if notes:
-            facts["notes"] = notes
+        facts["notes"] = [*classifier.notes, *notes]
+    elif classifier.notes:
+        facts["notes"] = list(classifier.notes)
     return facts
 
 

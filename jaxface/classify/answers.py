@@ -49,7 +49,7 @@ def as_scores(answer: Any, card: Card, count: int, are_probabilities: bool = Fal
 
 def _is_small_float(dtype: np.dtype) -> bool:
     """Return whether a type is one that NumPy lacks, such as bfloat16."""
-    return dtype.kind == "V" and "float" in dtype.name
+    return dtype.name.startswith(("bfloat", "float8"))
 
 
 def _require_probabilities(scores: np.ndarray, card: Card, start: str) -> None:

@@ -76,6 +76,7 @@ class Card(Preprocessing):
         weights: file beside the card; empty = not included.
         sha256: of that file; empty = not checked.
         parameters: how many numbers the weights are.
+        note: what a reader of its scores should know, such as tensors of the checkpoint that were left out.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Card(Preprocessing):
     weights: str = "weights.npz"
     sha256: str = ""
     parameters: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -82,8 +82,9 @@ class Classifier:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What its first answers showed: probabilities where logits were expected."""
-        return tuple(getattr(self.host_fn or self.network, "notes", ()))
+        """What readers of its scores should know: of its checkpoint, and what its first answers showed."""
+        notes = tuple(getattr(self.host_fn or self.network, "notes", ()))
+        return (self.card.note, *notes) if self.card.note else notes
 
     def index(self, expression: str) -> int:
         """Return the output of an expression, given by any known synonym.

@@ -89,7 +89,24 @@ def _resolve(module: str, name: str) -> Any:
         if name == allowed_name and module in modules:
             # A plain function could be altered by the pickle's BUILD opcode; `Allowed` cannot.
             return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
+    if module == "collections" and name in ("OrderedDict", "defaultdict"):
+        return _Dict
+    if module in _HARMLESS:
+        return type(name, (StatefulInert,), {})
     raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
+
+
+class _Dict(dict):
+    """An ordered dictionary; its arguments and its state in a file are dropped."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__()
+        for argument in arguments:
+            if isinstance(argument, dict | list | tuple):
+                self.update(argument)
+
+    def __setstate__(self, _: Any) -> None:
+        pass
 
 
 class _Dtype(Inert):
@@ -220,6 +237,8 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+_HARMLESS = frozenset({"datetime", "pathlib", "uuid", "decimal", "fractions", "typing", "enum", "types"})
+"""Modules whose classes a file may hold beside the model: dates, paths."""
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _BUILTINS = ("__builtin__", "builtins")
 _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
