@@ -19,6 +19,7 @@ from jaxface.classify.classifier import Classifier, FlaxNetwork
 from jaxface.classify.registry import folders, names
 from jaxface.classify.weights import array_shapes, fill, flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
+from jaxface.core.files import require_regular_file
 from jaxface.core.io import atomic_path, sha256
 
 
@@ -37,9 +38,7 @@ def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Cl
     places = folders(name_or_folder)
     if checkpoint is None:
         return _load_folder(places[0])
-    path = Path(checkpoint)
-    if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}")
+    path = require_regular_file(checkpoint, CheckpointError, what="checkpoint")
     cards = [_card_for(read_card(place), path) for place in places]
     if onnx_host.is_onnx(path):
         return _first_that_fits(cards, lambda card: onnx_host.classifier(card, path))
@@ -201,9 +200,9 @@ def _rename_keys(
     out = {}
     for key, tensor in tensors.items():
         name = theirs.get(key, key)
-        array = np.asarray(tensor)
-        fits = name in shapes and [n for n in array.shape if n > 1] == [n for n in shapes[name] if n > 1]
-        out[name] = array.reshape(shapes[name]) if fits else array
+        shape = tuple(tensor.shape)  # before anything of that size is read
+        fits = name in shapes and [n for n in shape if n > 1] == [n for n in shapes[name] if n > 1]
+        out[name] = np.asarray(tensor).reshape(shapes[name]) if fits else tensor
     return out
 
 

@@ -110,10 +110,11 @@ class FileTensor:
         steps = zip(self.shape, self._strides, strict=True)
         reach = 1 + sum((length - 1) * stride for length, stride in steps)
         size = self.dtype.itemsize
-        data = self._storage.read(self._offset * size, reach * size).view(self.dtype)
+        data = self._storage.read(self._offset * size, reach * size)
+        data = data.view(f"u{size}")  # NumPy cannot stride over types that it lacks
         array = np.lib.stride_tricks.as_strided(
             data, self.shape, tuple(stride * size for stride in self._strides), writeable=False
-        )
+        ).view(self.dtype)
         if is_small_float(self.dtype):
             array = array.astype(np.float32)
         return array if dtype is None else array.astype(dtype, copy=False)

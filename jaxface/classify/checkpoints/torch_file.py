@@ -45,7 +45,11 @@ def _read_zip(path: Path) -> Any:
         entries = {entry.filename: entry for entry in archive.infolist()}
         pickles = [name for name in entries if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
-            raise CheckpointError("a zip archive without PyTorch's data.pkl")
+            inner = [
+                name for name in entries if name.endswith((".pth", ".pt", ".ckpt", ".safetensors", ".npz"))
+            ]
+            hint = f"; unpack it first, it holds {inner[0][:60]!r}" if inner else ""
+            raise CheckpointError(f"a zip archive without PyTorch's data.pkl{hint}")
         root = pickles[0].removesuffix("data.pkl")
         if f"{root}constants.pkl" in entries:
             raise CheckpointError(

@@ -48,6 +48,8 @@ def read_pickle(path: Path) -> dict[str, Any]:
     """
     content = files.read_bytes(path, ModelFileError, what="pickle of a face model", largest=LARGEST)
     try:
+        if content[:2] in (b"(d", b"(l") and b"\r\n" in content[:4096]:  # protocol 0 is text
+            content = content.replace(b"\r\n", b"\n")
         model = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
         raise ModelFileError(f"{path}: {one_line(error)}") from None
@@ -66,6 +68,13 @@ def array(value: Any, name: str) -> np.ndarray:
     Raises:
         ModelFileError: no array of numbers, or a shape that does not match the bytes.
     """
+    try:
+        return _array(value, name)
+    except (ValueError, TypeError, OverflowError, IndexError, MemoryError) as error:  # numbers that lie
+        raise ModelFileError(f"{name} is not an array of numbers ({one_line(error)})") from None
+
+
+def _array(value: Any, name: str) -> np.ndarray:
     if isinstance(value, _Array | _Scalar):
         return value.numbers(name)
     if isinstance(value, _Sparse):
@@ -139,7 +148,11 @@ class _Array(Inert):
         if not (isinstance(self.state, tuple) and len(self.state) == 5):
             raise ModelFileError(f"{name} is an array without contents")
         _, shape, dtype, fortran, data = self.state
-        if not (isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)):
+        if not (
+            isinstance(shape, tuple)
+            and len(shape) <= 32
+            and all(isinstance(n, int) and 0 <= n < 2**48 for n in shape)
+        ):
             raise ModelFileError(f"{name} has no shape")
         if not isinstance(dtype, _Dtype):
             raise ModelFileError(f"{name} has no element type")
@@ -202,7 +215,7 @@ class _Sparse(StatefulInert):
         ):
             raise ModelFileError(f"{name} is a sparse matrix with indices outside its shape {rows} x {columns}")
         dense = np.zeros((major, minor))
-        np.add.at(dense, (np.repeat(np.arange(major), np.diff(indptr)), indices), data)
+        np.add.at(dense, (np.repeat(np.arange(major), np.diff(indptr.astype(np.int64))), indices), data)
         return dense if self.axis == 0 else dense.T
 
 
