@@ -55,7 +55,7 @@ def sniff(path: str | Path) -> Kind:
         return _sniff_archive(path)
     # Pickle protocols 2 to 5 begin with 0x80 and their number, 0 and 1 with a dictionary's or list's opcodes.
     if (start[:1] == b"\x80" and len(start) > 1 and 2 <= start[1] <= 5) or start.startswith(
-        (b"(dp", b"(lp", b"}q")
+        (b"(dp", b"(lp", b"}q", b"ccollections")
     ):
         return "flame-pickle"
     raise ModelFileError(f"{path} is {_looks_like(start)}; {_EXPECTED}")

@@ -215,7 +215,8 @@ class _Sparse(StatefulInert):
         ):
             raise ModelFileError(f"{name} is a sparse matrix with indices outside its shape {rows} x {columns}")
         dense = np.zeros((major, minor))
-        np.add.at(dense, (np.repeat(np.arange(major), np.diff(indptr.astype(np.int64))), indices), data)
+        lengths = np.diff(indptr.astype(np.int64)).astype(np.int64)
+        np.add.at(dense, (np.repeat(np.arange(major), lengths), indices), data)
         return dense if self.axis == 0 else dense.T
 
 
