@@ -142,7 +142,8 @@ def test_a_store_of_another_version_is_refused_in_one_line(tmp_path: Path) -> No
     """The first version wrote no number, and other settings."""
     run_folder.write_settings(tmp_path, {"per": "step"})
     zarr.create_group(str(tmp_path / "surfaces.zarr"), attributes={"populations": ["all"]})
-    message = rf"another version of jaxface \(store schema 1, this version has {SCHEMA}\); audit again in another folder"
+    version = rf"another version of jaxface \(store schema 1, this version has {SCHEMA}\)"
+    message = f"{version}; audit again in another folder"
     with pytest.raises(StoreError, match=message):
         store.open_run(tmp_path, CONFIG, LAYOUT)
     with pytest.raises(StoreError, match=message):
