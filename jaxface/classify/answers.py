@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxface.classify.card import Card
 from jaxface.core.errors import ShapeError
-from jaxface.core.unpickle import one_line
+from jaxface.core.unpickle import short_line
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 _SUM_TOLERANCE = 1e-3  # of a softmax in half precision
@@ -33,7 +33,7 @@ def as_scores(answer: Any, card: Card, count: int, are_probabilities: bool = Fal
         kind = f"a {type(answer).__name__}"
         if isinstance(answer, tuple | list):
             kind += f" of {len(answer)}"
-        raise ShapeError(f"{start} {kind} in place of scores ({one_line(error)}); {contract}") from None
+        raise ShapeError(f"{start} {kind} in place of scores ({short_line(error)}); {contract}") from None
     if scores.dtype.kind not in "fiub" and not _is_small_float(scores.dtype):
         kinds = {"c": "complex numbers", "U": "text", "S": "text", "O": "objects"}
         kind = kinds.get(scores.dtype.kind, str(scores.dtype))

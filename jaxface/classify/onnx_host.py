@@ -11,7 +11,7 @@ from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
 from jaxface.classify.user_functions import HostFunction
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import one_line
+from jaxface.core.unpickle import short_line
 
 
 def is_onnx(path: Path) -> bool:
@@ -38,7 +38,7 @@ def classifier(card: Card, path: Path) -> Classifier:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each kind of error
         raise CheckpointError(
-            f"{path} is not a complete ONNX model ({one_line(error)}); fetch it again"
+            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again"
         ) from None
     return Classifier(state={}, network=None, card=card, host_fn=HostFunction(_fit(session, card, path), card))
 

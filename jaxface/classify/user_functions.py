@@ -18,7 +18,7 @@ from jaxface.classify.classifier import Classifier
 from jaxface.core.checks import require_name
 from jaxface.core.errors import ConfigError, FunctionError, JaxfaceError, LabelError, ShapeError
 from jaxface.core.types import Array
-from jaxface.core.unpickle import one_line
+from jaxface.core.unpickle import short_line
 
 Scores = Literal["logits", "probabilities"]
 Labels = Sequence[str] | Mapping[Any, Any]
@@ -123,14 +123,14 @@ class FunctionNetwork:
         except Exception as error:
             hint = "; a function that is not JAX needs on_host=True" if isinstance(error, TypeError) else ""
             raise FunctionError(
-                f"classifier {name!r} raised {type(error).__name__}: {one_line(error)}{hint}"
+                f"classifier {name!r} raised {type(error).__name__}: {short_line(error)}{hint}"
             ) from error
         if not isinstance(out, jax.Array | np.ndarray | list):
             raise ShapeError(f"classifier {name!r} returned a {type(out).__name__}, must be an array of scores")
         try:
             out = jnp.asarray(out)
         except (TypeError, ValueError) as error:
-            raise ShapeError(f"classifier {name!r} returned no array of scores ({one_line(error)})") from None
+            raise ShapeError(f"classifier {name!r} returned no array of scores ({short_line(error)})") from None
         if jnp.iscomplexobj(out):
             raise ShapeError(f"classifier {name!r} returned complex numbers, must be real scores")
         return out
@@ -170,7 +170,7 @@ class HostFunction:
             raise
         except Exception as error:
             raise FunctionError(
-                f"classifier {self._card.name!r} raised {type(error).__name__}: {one_line(error)}"
+                f"classifier {self._card.name!r} raised {type(error).__name__}: {short_line(error)}"
             ) from error
         scores = as_scores(answer, self._card, len(images), bool(self._are_probabilities))
         if self._are_probabilities is None and len(scores):

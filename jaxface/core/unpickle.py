@@ -108,6 +108,6 @@ def as_tuple(*arguments: Any) -> tuple[Any, ...]:
     return tuple(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else ()
 
 
-def one_line(error: Exception) -> str:
+def short_line(error: Exception) -> str:
     """Return the message of an error as one short line, whatever the file put into it."""
     return errors.one_line(error, 200)

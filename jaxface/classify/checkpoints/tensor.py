@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import UnsafePickle, one_line
+from jaxface.core.unpickle import UnsafePickle, short_line
 
 _PIECE = 1 << 22  # bytes read at a time for a checksum
 _MOST_AXES = 64  # NumPy's
@@ -28,9 +28,9 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except UnsafePickle as error:
-        raise CheckpointError(f"{path}: {one_line(error)}") from None
+        raise CheckpointError(f"{path}: {short_line(error)}") from None
     except Exception as error:  # a broken file may raise anything; there is no closed list
-        reason = one_line(error) or type(error).__name__
+        reason = short_line(error) or type(error).__name__
         raise CheckpointError(f"{path} is not a {kind} ({reason}); fetch it again") from None
 
 

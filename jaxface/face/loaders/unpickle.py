@@ -30,7 +30,7 @@ from jaxface.core.unpickle import (
     UnsafePickle,
     as_tuple,
     load,
-    one_line,
+    short_line,
 )
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
@@ -52,10 +52,10 @@ def read_pickle(path: Path) -> dict[str, Any]:
             content = content.replace(b"\r\n", b"\n")
         model = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
-        raise ModelFileError(f"{path}: {one_line(error)}") from None
+        raise ModelFileError(f"{path}: {short_line(error)}") from None
     except Exception as error:
         # A broken program can raise anything: every error means that this is no model file.
-        text = one_line(error) or type(error).__name__
+        text = short_line(error) or type(error).__name__
         raise ModelFileError(f"{path} is no complete pickle ({text}); download it again") from None
     if not isinstance(model, dict):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, a face model is a dictionary of arrays")
@@ -71,7 +71,7 @@ def array(value: Any, name: str) -> np.ndarray:
     try:
         return _array(value, name)
     except (ValueError, TypeError, OverflowError, IndexError, MemoryError) as error:  # numbers that lie
-        raise ModelFileError(f"{name} is not an array of numbers ({one_line(error)})") from None
+        raise ModelFileError(f"{name} is not an array of numbers ({short_line(error)})") from None
 
 
 def _array(value: Any, name: str) -> np.ndarray:
