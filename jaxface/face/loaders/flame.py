@@ -95,6 +95,7 @@ def load_flame(
             names=tuple(f"component {index}" for index in range(size)),
         ),
         population=standard_normal_prior(identity_components + albedo_size(look.appearance)),
+        expression_moves_joints=True,
         parents=_parents(path, parts["kintree_table"]),
         name="flame",
         licence="FLAME model licence (see its terms; not to be passed on)",
