@@ -45,9 +45,8 @@ class Distance(CameraChange):
     def require(self, head: FaceModel, scene: Scene) -> None:
         """Require eyes and a camera with perspective."""
         super().require(head, scene)
-        perspective = (
-            scene.framing.distance > 0 if scene.camera is None else isinstance(scene.camera, Perspective)
-        )
+        distance = scene.framing.distance if scene.camera is None else 0.0
+        perspective = distance > 0 or isinstance(scene.camera, Perspective)
         rule = "more than 0, and render.camera left out, for the intervention distance"
         require(perspective, "render.distance", distance, rule)
 

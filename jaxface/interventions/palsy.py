@@ -99,9 +99,9 @@ class Palsy(Change):
         affected = self._affected()
         share = side_share(head, self.side)[:, None]
         weights = region_weights(head)
-        loss = sum(
-            ((1.0 - values[name]) * weights[name] for name in affected), start=jnp.zeros_like(share[:, 0])
-        )
+        loss = jnp.zeros_like(head.left_weight)
+        for name in affected:
+            loss = loss + (1.0 - values[name]) * weights[name]
         own = head.expression_basis @ (time * params.expression)
         # Not a sum of gains: at grade I every factor is exactly one.
         moving = own * (1.0 - share * loss[:, None])
@@ -119,9 +119,8 @@ class Palsy(Change):
             still = still + values["contracture"] * 0.5 * (fields["narrow eye"] + fields["mouth pull"])
         if self.synkinesis:
             mouth, closure = intended_motion(head, own, share[:, 0])
-            still = still + values["synkinesis"] * (
-                mouth * fields["narrow eye"] + closure * fields["mouth pull"]
-            )
+            joint_motion = mouth * fields["narrow eye"] + closure * fields["mouth pull"]
+            still = still + values["synkinesis"] * joint_motion
         return moving + share * still
 
     def _affected(self) -> tuple[str, ...]:
