@@ -44,7 +44,7 @@ def eyes(head: FaceModel, joints: Array | None = None) -> Eyes:
 def face_coordinates(head: FaceModel) -> tuple[Array, Array, Array]:
     """Return vertices in IOD from the middle of the eyes, (V,) each: outwards, up, to the front."""
     frame = eyes(head)
-    x, y, z = ((head.template - frame.middle) / frame.distance).T
+    x, y, z = ((head.template - frame.middle[None]) / frame.distance).T
     return jnp.abs(x), y, z
 
 
@@ -59,7 +59,7 @@ def mobile(head: FaceModel) -> Array:
     return jnp.clip(reach / (_MOBILE * jnp.maximum(reach.max(), 1e-12)), 0.0, 1.0)
 
 
-def bump(head: FaceModel, centre: tuple[float, float], width: float, height: float) -> Array:
+def bump(head: FaceModel, centre: tuple[Array | float, float], width: float, height: float) -> Array:
     """Return (V,) a Gaussian around a point of the front of the face, the same on both sides.
 
     Args:

@@ -25,8 +25,9 @@ def rgb(lab: Array) -> Array:
     """Return display values of L*, a* and b*, (..., 3) -> (..., 3), clipped to [0, 1]."""
     y = (lab[..., 0] + 16) / 116
     f = jnp.stack([y + lab[..., 1] / 500, y, y - lab[..., 2] / 200], axis=-1)
-    xyz = jnp.where(f > _EDGE, f**3, 3 * _EDGE**2 * (f - 4 / 29)) * jnp.asarray(_WHITE, jnp.float32)
-    linear = jnp.clip(xyz @ jnp.asarray(np.linalg.inv(_TO_XYZ).T, jnp.float32), 0.0, 1.0)
+    xyz = jnp.where(f > _EDGE, f**3, 3 * _EDGE**2 * (f - 4 / 29))
+    to_rgb = np.linalg.inv(_TO_XYZ / _WHITE[:, None])
+    linear = jnp.clip(xyz @ jnp.asarray(to_rgb.T, jnp.float32), 0.0, 1.0)
     return jnp.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 

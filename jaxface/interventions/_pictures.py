@@ -161,7 +161,8 @@ def _grid_exact(intervention: Intervention, *arguments: Any) -> Array:
     """`grid` without candidate lists, of (*setting, dose, time)."""
     *setting, dose, time = arguments
     if isinstance(intervention, WholeGrid):
-        return intervention.grid(*setting, (dose, time))
+        head, person, params, scene = setting
+        return intervention.grid(head, person, params, scene, (dose, time))
     pictures = _frames_exact(intervention, setting, *_pairs(dose, time))
     return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
 

@@ -34,8 +34,12 @@ class Turn(Change):
         """Return the picture of a face at () degrees and () time, (size, size, 3) display values."""
         change = deformation(head, params, levels[1])
         vertices = geometry.skin(head, person.neutral + change.displacement, person.joints, params.pose)
-        rotation = geometry.rotation_matrices(jnp.deg2rad(levels[0]) * jnp.asarray(self.direction))
+        vertices = self.turn(head, person, vertices, levels[0])
+        return render_vertices(head, person, vertices, change.wrinkles, scene)
+
+    def turn(self, head: FaceModel, person: Prepared, vertices: Array, degrees: Array) -> Array:
+        """Return posed vertices (V, 3) turned by () degrees."""
+        rotation = geometry.rotation_matrices(jnp.deg2rad(degrees) * jnp.asarray(self.direction))
         centre = eyes(head, person.joints).middle
         # Not (v - centre) R + centre: at 0 degrees every vertex stays the same number.
-        vertices = vertices @ rotation.T + (centre - rotation @ centre)
-        return render_vertices(head, person, vertices, change.wrinkles, scene)
+        return vertices @ rotation.T + (centre - rotation @ centre)[None]

@@ -37,7 +37,7 @@ class Blur(Sensor):
         methods_text="pictures were blurred by a Gaussian in linear light",
     )
 
-    largest: Annotated[float, Interval(gt=0, le=0.1)] = 0.03
+    largest: Annotated[float, Interval(gt=0, le=0.1)] = 0.02
 
     def process(
         self,

@@ -35,7 +35,7 @@ class Brightness(Recolour):
         methods_text="all light on the face was multiplied by two to the power of the level (stops)",
     )
 
-    largest: Annotated[float, Interval(gt=0, le=2)] = 1.0
+    largest: Annotated[float, Interval(gt=0, le=1)] = 0.5
 
     def look(self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, dose: Array) -> Look:
         """Return the look with light of a () number of stops."""

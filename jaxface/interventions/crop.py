@@ -20,7 +20,7 @@ class Crop(CameraChange):
     hold how many pixels the face has, nor how much background shows.
 
     Attributes:
-        largest: doublings at the last level; at -.5 the crop is .71 times as high, at .5 1.41 times.
+        largest: doublings at the last level; at -.25 the crop is .84 times as high, at .25 1.19 times.
     """
 
     name: ClassVar[str] = "crop"
@@ -37,7 +37,7 @@ class Crop(CameraChange):
         methods_text="the height of the crop was multiplied by two to the power of the level, about the eyes",
     )
 
-    largest: Annotated[float, Interval(gt=0, le=1)] = 0.5
+    largest: Annotated[float, Interval(gt=0, le=0.5)] = 0.25
 
     def camera(self, head: FaceModel, person: Prepared, dose: Array) -> Camera:
         """Return the camera of a crop 2^dose times as high."""

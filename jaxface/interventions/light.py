@@ -70,5 +70,5 @@ class Light(Recolour):
         skin = (outwards < 0.9) & (up < 0.7) & (up > -1.7) & (front > -0.2)
         weights = jnp.where(skin, jnp.maximum(normals[:, 2], 0.0), 0.0)
         mean = weights @ harmonics(normals)
-        lamp = lamp * (mean @ scene.light) / (mean @ lamp)
+        lamp = lamp * ((mean @ scene.light) / (mean @ lamp))[None]
         return own_look(person, scene)._replace(light=scene.light + dose * (lamp - scene.light))

@@ -31,12 +31,13 @@ from jaxface.render import Deformation, Prepared, Scene, render
 Branch = Literal["all", "forehead", "eye", "mouth", "none"]
 REGIONS = ("forehead", "eye", "mouth")
 # How far complete palsy, or the strongest synkinesis, moves a region; IOD.
-_BROW_DROOP, _CORNER_DROOP, _CORNER_INWARDS = 0.10, 0.14, 0.05
-_WIDER = 0.05
+_BROW_DROOP, _CORNER_DROOP, _CORNER_INWARDS = 0.09, 0.12, 0.05
+_WIDER = 0.045
 _NARROWER = 0.045
 _CORNER_UP, _CORNER_OUT = 0.08, 0.05
 _FULL_MOUTH, _FULL_CLOSURE = 0.06, 0.05
 """Mean movement of the mouth, and of a lid, that brings out all of the synkinesis; IOD."""
+_TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ def intended_motion(head: FaceModel, own: Array, share: Array) -> tuple[Array, A
     """
     distance = eyes(head).distance
     corner = bump(head, CORNER, 0.22, 0.25) * share * mobile(head)
-    reach = jnp.sqrt((corner @ (own**2).sum(axis=1)) / jnp.maximum(corner.sum(), 1e-9) + 1e-12)
+    squared = (corner @ (own**2).sum(axis=1)) / jnp.maximum(corner.sum(), 1e-9)
+    reach = jnp.sqrt(squared + _TINY) - jnp.sqrt(jnp.asarray(_TINY))  # its gradient is finite at rest
     lids = _lids(head) * share * mobile(head)
     closing = -(lids @ own[:, 1]) / jnp.maximum(jnp.abs(lids).sum(), 1e-9)
     return (

@@ -36,7 +36,7 @@ class Resolution(Sensor):
         methods_text="pictures were reduced by two to the power of the level, and enlarged again",
     )
 
-    largest: Annotated[float, Interval(gt=0, le=5)] = 3.0
+    largest: Annotated[float, Interval(gt=0, le=4)] = 2.0
 
     def process(
         self,

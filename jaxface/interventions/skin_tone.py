@@ -62,7 +62,7 @@ class SkinTone(Recolour):
         "the cheeks went from {dark:g} to {light:g} degrees, with shape and light held",
     )
 
-    dark: Annotated[float, Interval(ge=-60, le=60)] = -40.0
+    dark: Annotated[float, Interval(ge=-60, le=60)] = -30.0
     light: Annotated[float, Interval(ge=-60, le=60)] = 50.0
     steps: Annotated[int, Ge(2)] = 7
 
@@ -145,5 +145,5 @@ def _path(head: FaceModel, cheeks: Appearance, weights: Array) -> Array:
 def _along(head: FaceModel, direction: Array) -> tuple[Array, Array]:
     """Mean and deviation of each group of people along a unit direction, (C,) each."""
     prior, start = head.population, head.identity_basis.shape[-1]
-    deviation = jnp.sqrt((prior.deviation[:, start:] * direction) ** 2 @ jnp.ones_like(direction))
+    deviation = jnp.sqrt((prior.deviation[:, start:] * direction[None]) ** 2 @ jnp.ones_like(direction))
     return prior.mean[:, start:] @ direction, deviation
