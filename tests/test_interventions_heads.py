@@ -40,7 +40,7 @@ def flame(folder: Path) -> FaceModel:
     rng = np.random.default_rng(0)
     np.savez(
         folder / "texture.npz",
-        mean=rng.uniform(150, 170, (8, 8, 3)) + np.array([-30.0, 0.0, 40.0]),
+        mean=rng.uniform(150, 170, (8, 8, 3)) + np.array([-60.0, 0.0, 40.0]),
         tex_dir=rng.normal(0, 5, (8, 8, 3, 200)) + 3 * rng.normal(size=200),
         vt=rng.uniform(size=(90, 2)),
         ft=rng.integers(0, 90, (80, 3)),
@@ -157,9 +157,7 @@ def test_the_table_of_grades_is_in_order() -> None:
         assert column == sorted(column, reverse=True) and column[0] == 1 and column[-1] == 0
     assert all(row["droop"] == row["wide"] == 0 for row in rows[:4])  # normal tone at rest to grade IV
     assert rows[5]["droop"] == rows[5]["wide"] == 1
-    assert (
-        rows[0]["synkinesis"] == rows[5]["synkinesis"] == rows[0]["contracture"] == rows[5]["contracture"] == 0
-    )
+    assert all(rows[end][name] == 0 for end in (0, 5) for name in ("synkinesis", "contracture"))
 
 
 def test_regions_divide_the_head_and_nothing_without_muscles_moves() -> None:
@@ -249,7 +247,7 @@ def test_compression_is_that_of_a_jpeg_program(quality: int, size: int) -> None:
     # Programs enlarge the half-sized colours differently, and round; the rest is the same.
     difference = ours @ np.array(LUMA) - expected @ np.array(LUMA)
     loss = np.abs(expected @ np.array(LUMA) - pixels / 255 @ np.array(LUMA)).mean()
-    assert np.abs(difference).mean() < max(0.1 * loss, 0.5 / 255)
+    assert np.abs(difference).mean() < max(0.1 * loss, 1 / 255)
     assert np.abs(ours - expected).mean() < 2 / 255
 
 
