@@ -149,7 +149,7 @@ FEATURES: dict[str, Feature] = {
 
 SETTINGS: dict[str, dict[str, float | bool]] = {
     "palsy": {"synkinesis": False},  # which makes the eye of grade IV, not VI, the narrowest
-    "skin_tone": {"dark": 10.0, "light": 48.0},  # what the toy head's albedo reaches
+    "skin_tone": {"dark": 10.0, "light": 60.0},  # what the toy head's albedo reaches
     "blur": {"largest": 0.04},  # a quarter of a pixel at most, of so few, would hardly be seen
     "jpeg": {"steps": 3},  # weak compression leaves a face of 48 pixels without blocks
 }

@@ -33,10 +33,10 @@ class SkinTone(Recolour):
     """Move the albedo so that the cheeks' typology angle (ITA) goes from `dark` over its own to `light`.
 
     -1 and 1 are the same two angles on every head and person, 0 is the person's own skin; in between the
-    angle moves in equal steps. The path is the head's coefficient of tone where it names one, else the
-    direction of the albedo basis along which lightness grows fastest (which may carry some hue with it).
-    It ends three standard deviations from the means of the population's groups, where an angle is out of
-    reach.
+    angle moves in equal steps. A person who is beyond an end already stays as they are there. The path is
+    the head's coefficient of tone where it names one, else the direction of the albedo basis along which
+    lightness grows fastest (which may carry some hue with it). It ends three standard deviations from the
+    means of the population's groups, where an angle is out of reach.
 
     Holds every vertex, the light, all other albedo coefficients, brows, hair and eyes as far as the basis
     tells them apart. It cannot hold the brightness of the picture: dark skin reflects less light. Nothing
@@ -95,7 +95,10 @@ class SkinTone(Recolour):
         mean, deviation = _along(head, direction)
         own = albedo @ direction / (direction @ direction)
         low, high = (mean - _DEVIATIONS * deviation).min() - own, (mean + _DEVIATIONS * deviation).max() - own
-        target = between(angle(jnp.zeros(())), jnp.float32(self.dark), jnp.float32(self.light), dose)
+        own_angle = angle(jnp.zeros(()))
+        # Who is beyond an end stays there: no level towards light makes a face darker.
+        dark, light = jnp.minimum(self.dark, own_angle), jnp.maximum(self.light, own_angle)
+        target = between(own_angle, dark, light, dose)
         # The path's direction is towards lighter skin, so the angle grows with the step.
         bracket = jnp.minimum(low, 0.0), jnp.maximum(high, 0.0)
 
