@@ -15,7 +15,7 @@ from jaxface.cli import head_options
 from jaxface.core import runtime
 from jaxface.report import image_encoding
 
-SIZE, COLUMNS, SEED = 84, 6, 7
+SIZE, COLUMNS, SEED = 84, 7, 7
 VARIANTS: tuple[tuple[str, dict[str, str]], ...] = (
     *((name, {}) for name in interventions.REGISTRY),
     ("occlusion", {"region": "eye"}),
