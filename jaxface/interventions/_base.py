@@ -168,9 +168,9 @@ class Sensor(Change):
         picture: Array,
         levels: Levels,
     ) -> Array:
-        changed = self.process(head, person, params, scene, picture, levels)
-        changed = jnp.where(jnp.isfinite(picture), jnp.clip(changed, 0.0, 1.0), jnp.nan)
-        return unless(levels[0] == self.dose.unchanged, picture, changed)
+        result = self.process(head, person, params, scene, picture, levels)
+        result = jnp.where(jnp.isfinite(picture), jnp.clip(result, 0.0, 1.0), jnp.nan)
+        return unless(levels[0] == self.dose.unchanged, picture, result)
 
 
 def deformation(head: FaceModel, params: FaceParams, time: Array) -> Deformation:

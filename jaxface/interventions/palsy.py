@@ -97,11 +97,11 @@ class Palsy(Change):
     def displacement(self, head: FaceModel, params: FaceParams, grade: Array, time: Array) -> Array:
         """Return what grade and expression do to the unposed head, (V, 3) metres."""
         values = {name: jnp.interp(grade, table[0], table[1]) for name, table in _columns().items()}
-        affected = self._affected()
+        regions = self._weak_regions()
         share = side_share(head, self.side)[:, None]
         weights = region_weights(head)
         loss = jnp.zeros_like(head.left_weight)
-        for name in affected:
+        for name in regions:
             loss = loss + (1.0 - values[name]) * weights[name]
         own = head.expression_basis @ (time * params.expression)
         # Not a sum of gains: at grade I every factor is exactly one.
@@ -110,11 +110,11 @@ class Palsy(Change):
             moving = moving + head.shared_basis @ (time * params.expression)
         fields = rest_fields(head)
         still = jnp.zeros_like(own)
-        if "forehead" in affected:
+        if "forehead" in regions:
             still = still + values["droop"] * fields["brow droop"]
-        if "eye" in affected:
+        if "eye" in regions:
             still = still + values["wide"] * fields["wide eye"]
-        if "mouth" in affected:
+        if "mouth" in regions:
             still = still + values["droop"] * fields["mouth droop"]
         if self.contracture:
             still = still + values["contracture"] * 0.5 * (fields["narrow eye"] + fields["mouth pull"])
@@ -124,7 +124,7 @@ class Palsy(Change):
             still = still + values["synkinesis"] * joint_motion
         return moving + share * still
 
-    def _affected(self) -> tuple[str, ...]:
+    def _weak_regions(self) -> tuple[str, ...]:
         """The regions whose movement is lost."""
         if self.branch == "none":
             return ()
