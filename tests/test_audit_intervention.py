@@ -34,6 +34,9 @@ class Turn:
 
     joint: int = 0
 
+    def require(self, head, scene) -> None:
+        pass
+
     def image(self, head, prepared, params, scene, levels):
         pose = params.pose.at[self.joint, 1].set(levels[0])
         return render.render_expression(head, prepared, levels[1] * params.expression, pose, scene)

@@ -61,6 +61,17 @@ def test_render_takes_an_intervention_and_its_levels() -> None:
     np.testing.assert_array_equal(picture(Path("named.png")), picture(Path("levels.png")))
 
 
+def test_render_draws_the_levels_of_a_named_intervention(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = "--intervention brightness --intervention-settings steps 3"
+    assert run(f"render --size 24 {flags} --out strip.png --quiet") == 0
+    assert run("render --size 24 --out plain.png --quiet") == 0
+    strip, plain = picture(Path("strip.png"))[-24:], picture(Path("plain.png"))
+    assert strip.shape == (24, 3 * 24 + 2 * 4, 3)
+    means = [strip[:, start : start + 24].mean() for start in (0, 28, 56)]
+    assert means[0] < means[1] < means[2]
+    np.testing.assert_array_equal(strip[:, 28:52], plain)
+
+
 def test_render_a_sheet_of_people(tmp_path: Path) -> None:
     Path("sheet.toml").write_text('identities = 2\nexpression = ["neutral", "surprise"]\n[render]\nsize = 16\n')
     assert run("render --config sheet.toml --seed 5 --out sheet.png") == 0
@@ -79,6 +90,10 @@ def test_render_a_sheet_of_people(tmp_path: Path) -> None:
         ("--expression", "expression is empty; name at least one value"),
         ("--intervention symetry", "did you mean 'symmetry'?"),
         ("--symmetry 1 0 --levels 1 0", "use it without other levels"),
+        ("--levels 1 0", "need an intervention"),
+        ("--intervention yaw --intervention-settings largest 90", "yaw.largest = 90.0: must be in (0, 45]"),
+        ("--intervention yaw --intervention-settings stride 9", "yaw.stride"),
+        ("--intervention age", "intervention age: head 'toy' has no identity direction 'age'"),
     ],
 )
 def test_render_refuses(arguments: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,18 @@ def test_every_entry_describes_itself_and_can_be_built_again(name: str) -> None:
     assert all(vars(intervention.wording).values())
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+AFFINE = [
+    name
+    for name in REGISTRY
+    if jax.eval_shape(interventions.build(name).affine_fields, toy_head(), smiling()) is not None
+]
+
+
+def test_symmetry_takes_the_fast_path() -> None:
+    assert AFFINE == ["symmetry"]
+
+
+@pytest.mark.parametrize("name", AFFINE)
 def test_affine_fields_move_the_head_as_the_pictures_do(name: str) -> None:
     """At levels within the axes and at their ends."""
     intervention, head, face = interventions.build(name), toy_head(), smiling()
@@ -96,6 +107,9 @@ class Shrinking:
         Axis("strength", (0.0, 0.5, 1.0), 1.0, "k", ("faint", "full")),
         Axis("time", (0.0, 1.0), 1.0, "t", ("neutral", "full")),
     )
+
+    def require(self, head: FaceModel, scene: Scene) -> None:
+        pass
 
     def image(
         self,

@@ -50,10 +50,15 @@ class AuditConfig(HeadConfig):
     """Outputs that are audited; a classifier that has no such output is left out there."""
 
     intervention: InterventionLike = "symmetry"
-    """What is changed about the face: "symmetry" freezes the expression of one side."""
+    """What is changed about the face: "symmetry" freezes the expression of one side. docs/interventions.md
+    has the others, such as "palsy", "skin_tone", "yaw", "light", "blur" and "null"."""
+
+    intervention_settings: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the intervention by name, such as steps = 7 or largest = 20: a table in a file, pairs as a
+    flag (`--intervention-settings steps 7`)."""
 
     side: Literal["left", "right"] = "left"
-    """The side whose expression is frozen: the subject's own left or right."""
+    """The side that is changed, where one is: the subject's own left or right."""
 
     symmetry_steps: Annotated[int, Ge(2)] = 10
     """Equidistant degrees of symmetry from 0 (frozen) to 1 (untouched)."""

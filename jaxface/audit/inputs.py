@@ -83,6 +83,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     if config.render.camera is None:
         require_eyes(head)
     require_expressions(head)
+    intervention.require(head, scene(config.render))
     if isinstance(config.people, str):
         _refuse_object("people", config.people)
     people = load_people(config, head)
@@ -162,7 +163,12 @@ def build_intervention(config: AuditConfig) -> Intervention:
         kind = interventions.REGISTRY.get(intervention)
         fields = getattr(kind, "__dataclass_fields__", {})
         settings = {name: getattr(config, name) for name in INTERVENTION_SETTINGS if name in fields}
-        intervention = interventions.build(intervention, **settings)
+        intervention = interventions.build(intervention, **{**settings, **config.intervention_settings})
+    elif config.intervention_settings:
+        raise ConfigError(
+            f"intervention is an object, which intervention_settings = {config.intervention_settings!r} "
+            "does not change; build it with them"
+        )
     _check_intervention(intervention, config)
     return intervention
 

@@ -38,11 +38,14 @@ class RenderSettings(HeadConfig):
     prototype: int = 0
     """Which of an expression's prototypes, counted from 0."""
 
-    intervention: str = interventions.Symmetry.name
-    """Name of an intervention."""
+    intervention: str | None = None
+    """Name of an intervention, drawn as a strip over its levels; none = the face as it is."""
+
+    intervention_settings: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Its settings by name: a table in a file, pairs as a flag (`--intervention-settings steps 7`)."""
 
     levels: tuple[float, ...] = ()
-    """Levels of the intervention; none = the unchanged face."""
+    """Levels of the intervention; none = its own."""
 
     symmetry: tuple[float, ...] = ()
     """Levels of the intervention symmetry, from 1 (untouched) to 0 (one side frozen)."""
@@ -51,7 +54,7 @@ class RenderSettings(HeadConfig):
     """Shares of the expression, from 0 (neutral) to 1 (full expression)."""
 
     side: Literal["left", "right"] = "left"
-    """The side that the intervention symmetry freezes, from the person's own point of view."""
+    """The side that is changed, where one is: the person's own left or right."""
 
     size: int | None = None
     """Pixels along an edge of one face; none = render.size."""
@@ -63,8 +66,10 @@ class RenderSettings(HeadConfig):
         for name in ("expression", "time"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} is empty; name at least one value")
-        if self.symmetry and (self.levels or self.intervention != interventions.Symmetry.name):
+        if self.symmetry and (self.levels or self.intervention not in (None, interventions.Symmetry.name)):
             raise ConfigError("symmetry gives levels of the intervention symmetry; use it without other levels")
+        if self.intervention is None and (self.levels or self.intervention_settings):
+            raise ConfigError("levels and intervention_settings need an intervention; name one")
 
 
 @dataclass(frozen=True)
@@ -97,10 +102,19 @@ def build_intervention(settings: RenderSettings) -> Intervention:
     """Return the intervention that the settings name.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: there is none of this name, or it has no such setting.
     """
-    kwargs = {"side": settings.side} if settings.intervention == interventions.Symmetry.name else {}
-    return interventions.build(settings.intervention, **kwargs)
+    name = settings.intervention or interventions.Symmetry.name
+    fields = getattr(interventions.REGISTRY.get(name), "__dataclass_fields__", {})
+    side = {"side": settings.side} if "side" in fields else {}
+    return interventions.build(name, **{**side, **settings.intervention_settings})
+
+
+def dose_levels(settings: RenderSettings, intervention: Intervention) -> tuple[float, ...]:
+    """Return the levels that are drawn: those of the settings, or of the intervention that they name."""
+    dose = intervention.axes[0]
+    own = (dose.unchanged,) if settings.intervention is None else dose.levels
+    return settings.symmetry or settings.levels or own
 
 
 def render_sheet(settings: RenderSettings, intervention: Intervention, meter: progress.Progress) -> np.ndarray:
@@ -110,7 +124,8 @@ def render_sheet(settings: RenderSettings, intervention: Intervention, meter: pr
     if settings.size is not None:
         config = dataclasses.replace(config, size=settings.size)
     scene = jf.render.scene(config)
-    doses = settings.symmetry or settings.levels or (intervention.axes[0].unchanged,)
+    intervention.require(head, scene)
+    doses = dose_levels(settings, intervention)
     seeds: list[int | None] = [settings.seed]
     if settings.identities > 1:
         seeds = list(range(settings.seed or 0, (settings.seed or 0) + settings.identities))

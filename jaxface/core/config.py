@@ -86,6 +86,11 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if len(kinds) != len(value):
             raise ConfigError(f"{where} = {value!r}: must have {len(kinds)} values")
         return tuple(_convert(kind, item, where) for kind, item in zip(kinds, value, strict=True))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise ConfigError(f"{where} = {value!r}: must be a table [{where}]")
+        kind = typing.get_args(hint)[1]
+        return {str(key): _convert(kind, item, f"{where}.{key}") for key, item in value.items()}
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise ConfigError(f"{where} = {value!r}: must be a table [{where}]")

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.model import check_params
-from jaxface.interventions.protocol import Intervention
+from jaxface.interventions.protocol import Intervention, WholeGrid
 from jaxface.render import (
     AffineFrames,
     Prepared,
@@ -120,7 +120,8 @@ def grid(
     """Return one person and expression at every pair of levels, (L, T, size, size, 3).
 
     From 32 pictures on by candidate lists (`render.render_affine`) where the intervention has
-    affine fields; where these do not fit, `image` renders. Differentiable as `image` is.
+    affine fields; where these do not fit, `image` renders. Visibility is shared where no vertex
+    moves (`protocol.WholeGrid`). Differentiable as `image` is.
 
     Args:
         dose: (L,); time: (T,).
@@ -157,8 +158,11 @@ def _grid_affine(intervention: Intervention, *arguments: Any) -> Array:
 
 @functools.partial(jax.jit, static_argnums=0)
 def _grid_exact(intervention: Intervention, *arguments: Any) -> Array:
-    """`grid` picture by picture, of (*setting, dose, time)."""
+    """`grid` without candidate lists, of (*setting, dose, time)."""
     *setting, dose, time = arguments
+    if isinstance(intervention, WholeGrid):
+        head, person, params, scene = setting
+        return intervention.grid(head, person, params, scene, (dose, time))
     pictures = _frames_exact(intervention, setting, *_pairs(dose, time))
     return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
 

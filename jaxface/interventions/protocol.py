@@ -6,7 +6,7 @@ statistics and report take all that they need to know of it from an `Interventio
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -37,6 +37,16 @@ class Axis:
     def values(self) -> np.ndarray:
         """(L,) float32 levels."""
         return np.asarray(self.levels, np.float32)
+
+
+def equidistant(low: float, high: float, steps: int) -> tuple[float, ...]:
+    """Return `steps` levels from `low` to `high`, each a float32 number."""
+    return tuple(np.linspace(low, high, steps, dtype=np.float32).tolist())
+
+
+def time_axis(steps: int) -> Axis:
+    """Return the axis from the neutral face to the full expression."""
+    return Axis("time", equidistant(0.0, 1.0, steps), 1.0, "t", ("neutral", "full expression"))
 
 
 @dataclass(frozen=True)
@@ -83,6 +93,12 @@ class Intervention(Protocol):
     @property
     def wording(self) -> Wording: ...
 
+    def require(self, head: FaceModel, scene: Scene) -> None:
+        """Check that this head and scene have what is changed; ConfigError in one line if not.
+
+        Called before any work, outside `jit`.
+        """
+
     def image(
         self,
         head: FaceModel,
@@ -112,3 +128,16 @@ class Intervention(Protocol):
 
     def description(self) -> Mapping[str, Any]:
         """Settings by name as JSON-ready values, and "name"; equal ones mean equal pictures."""
+
+
+@runtime_checkable
+class WholeGrid(Protocol):
+    """An intervention that draws a whole grid sooner than picture by picture.
+
+    One that moves no vertex: all doses of one time see the same triangles.
+    """
+
+    def grid(
+        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: tuple[Array, Array]
+    ) -> Array:
+        """Return the pictures of all pairs of doses (L,) and times (T,), (L, T, size, size, 3); pure."""

@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 import jax.numpy as jnp
-import numpy as np
 
 from jaxface.core.checks import Ge, check
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.sides import Side, gains
-from jaxface.interventions.protocol import Axis, Wording
+from jaxface.interventions.protocol import Axis, Wording, equidistant, time_axis
 from jaxface.render import Deformation, Prepared, Scene, render
 
 PROBE_LEVELS = (0.0, 0.5, 1.0)
@@ -59,9 +58,12 @@ class Symmetry:
     def axes(self) -> tuple[Axis, Axis]:
         """Symmetry, then time."""
         return (
-            Axis("symmetry", _equidistant(self.symmetry_steps), 1.0, "s", ("frozen", "untouched")),
-            Axis("time", _equidistant(self.time_steps), 1.0, "t", ("neutral", "full expression")),
+            Axis("symmetry", equidistant(0.0, 1.0, self.symmetry_steps), 1.0, "s", ("frozen", "untouched")),
+            time_axis(self.time_steps),
         )
+
+    def require(self, head: FaceModel, scene: Scene) -> None:
+        """Require nothing: every head has two sides."""
 
     def image(
         self,
@@ -92,8 +94,3 @@ class Symmetry:
     def description(self) -> Mapping[str, Any]:
         """Return the settings, and the name that `interventions.build` knows them by."""
         return {"name": self.name, **dataclasses.asdict(self)}
-
-
-def _equidistant(steps: int) -> tuple[float, ...]:
-    """Levels from 0 to 1, each a float32 number."""
-    return tuple(np.linspace(0, 1, steps, dtype=np.float32).tolist())

@@ -10,7 +10,9 @@ from jaxface.render._image import (
     prepare,
     render,
     render_expression,
+    render_looks,
     render_many,
+    render_vertices,
 )
 from jaxface.render.camera import Screen, frame, project
 from jaxface.render.frame_batch import AffineFrames, affine_pays, render_affine
@@ -19,6 +21,7 @@ from jaxface.render.scenes import (
     Camera,
     Deformation,
     Framing,
+    Look,
     Orthographic,
     Perspective,
     Prepared,
@@ -35,6 +38,7 @@ __all__ = [
     "Deformation",
     "Fragments",
     "Framing",
+    "Look",
     "Orthographic",
     "Perspective",
     "Prepared",
@@ -52,6 +56,8 @@ __all__ = [
     "render",
     "render_affine",
     "render_expression",
+    "render_looks",
     "render_many",
+    "render_vertices",
     "scene",
 ]

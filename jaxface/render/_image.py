@@ -13,10 +13,10 @@ from jaxface.face.appearance import texture, wrinkle_weights
 from jaxface.face.model import FaceModel, FaceParams, check_params, check_shape
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize, skip_unless
-from jaxface.render.camera import frame, project
+from jaxface.render.camera import Screen, frame, project
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import visible
-from jaxface.render.scenes import Deformation, Prepared, Scene
+from jaxface.render.scenes import Deformation, Look, Prepared, Scene
 from jaxface.render.shading import average, display, fetch, move_silhouettes
 from jaxface.render.vertex import vertex_normals
 
@@ -57,10 +57,37 @@ def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Ar
     check_shape(head, "wrinkles", deformation.wrinkles, (count,))
     check_params(head, pose=pose)
     vertices = geometry.skin_displaced(head, person.neutral, person.joints, deformation.displacement, pose)
-    linear = _linear(head, vertices, deformation.wrinkles, person, scene)
-    # A vertex that is not finite covers no pixel: the picture would be a finite background.
-    finite = jnp.all(jnp.isfinite(vertices))
-    return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
+    return render_vertices(head, person, vertices, deformation.wrinkles, scene)
+
+
+def render_vertices(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Array, scene: Scene) -> Array:
+    """Return `render` of a head that is posed already.
+
+    Args:
+        vertices: (V, 3) metres, as from `geometry.skin`.
+        wrinkles: (V,) as in `Deformation`.
+    """
+    screen, triangle = _visible(head, vertices, person, scene)
+    look = Look(person.texture, scene.light, scene.background)
+    return _picture(head, vertices, wrinkles, screen, triangle, look, scene)
+
+
+@jax.jit
+def render_looks(
+    head: FaceModel, person: Prepared, deformation: Deformation, pose: Array, scene: Scene, looks: Look
+) -> Array:
+    """Return pictures of one shape under N looks, (N, size, size, 3); triangles are searched once.
+
+    Args:
+        looks: fields with a leading axis N, in place of the person's texture and the scene's light.
+    """
+    vertices = geometry.skin_displaced(head, person.neutral, person.joints, deformation.displacement, pose)
+    screen, triangle = _visible(head, vertices, person, scene)
+
+    def one(look: Look) -> Array:
+        return _picture(head, vertices, deformation.wrinkles, screen, triangle, look, scene)
+
+    return map_pictures(one, looks)
 
 
 @jax.jit
@@ -110,23 +137,38 @@ def map_pictures(picture: Callable[[T], Array], cases: T) -> Array:
     return jax.lax.map(picture, cases, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
 
 
-def _linear(head: FaceModel, vertices: Array, wrinkles: Array, person: Prepared, scene: Scene) -> Array:
-    """Linear-light samples, (n size, n size, 3) with n = supersample."""
+def _visible(head: FaceModel, vertices: Array, person: Prepared, scene: Scene) -> tuple[Screen, Array]:
+    """The vertices on the screen, and the triangle of each sample, (n size, n size)."""
     size = scene.size * scene.supersample
     screen = project(person.camera, vertices, size)
-    triangle = visible(screen, head.faces, size)
+    return screen, visible(screen, head.faces, size)
+
+
+def _picture(
+    head: FaceModel, vertices: Array, wrinkles: Array, screen: Screen, triangle: Array, look: Look, scene: Scene
+) -> Array:
+    linear = _linear(head, vertices, wrinkles, screen, triangle, look, scene)
+    # A vertex that is not finite covers no pixel: the picture would be a finite background.
+    finite = jnp.all(jnp.isfinite(vertices))
+    return materialize(functools.partial(_displayed, scene.supersample), linear, scene.gamma, finite)
+
+
+def _linear(
+    head: FaceModel, vertices: Array, wrinkles: Array, screen: Screen, triangle: Array, look: Look, scene: Scene
+) -> Array:
+    """Linear-light samples, (n size, n size, 3) with n = supersample."""
     hit = triangle >= 0
     active = jnp.any(hit)
 
     def light_vertices(vertices: Array) -> tuple[Array, ...]:
-        return tuple(irradiance(scene.light, vertex_normals(vertices, head.faces)).T)
+        return tuple(irradiance(look.light, vertex_normals(vertices, head.faces)).T)
 
     light = skip_unless(active, light_vertices, vertices)
     columns = (screen.xy[:, 0], screen.xy[:, 1], screen.inverse_w)
     mesh = Mesh(tuple(head.faces.T), tuple(head.uv_faces.T), *head.uv.T)
     u, v, values, x, y, depth = surface(columns, (*light, wrinkles), mesh, triangle)
-    sample = skip_unless(active, fetch, person.texture, u, v)
-    colour = materialize(_colour, sample, values, hit, scene.background**scene.gamma)
+    sample = skip_unless(active, fetch, look.texture, u, v)
+    colour = materialize(_colour, sample, values, hit, look.background**scene.gamma)
     if not scene.silhouette:
         return colour
     depth = jnp.where(hit, depth, jnp.inf)

@@ -126,6 +126,19 @@ class Deformation(NamedTuple):
     wrinkles: Array
 
 
+class Look(NamedTuple):
+    """What changes the colours of a picture and no vertex.
+
+    Attributes:
+        texture: (H, W, 4) as in `Prepared`.
+        light, background: as in `Scene`.
+    """
+
+    texture: Array
+    light: Array
+    background: Array
+
+
 @dataclasses.dataclass(frozen=True)
 class RenderConfig:
     """A scene in plain numbers: the TOML table `[render]` and the command line's flags.
