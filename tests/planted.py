@@ -80,9 +80,9 @@ def stops(picture: jax.Array) -> jax.Array:
 
 
 def mouth_place(picture: jax.Array) -> jax.Array:
-    """Of what is redder than skin: pixels to the right."""
+    """Of what is redder than skin: pixels to the right of the middle, so that no softmax saturates."""
     redness = jnp.maximum((picture[..., 0] - picture[..., 1]) / picture.sum(-1) - 0.13, 0.0)
-    return (redness.sum(0) @ jnp.arange(SIZE)) / (redness.sum() + 1e-6)
+    return (redness.sum(0) @ (jnp.arange(SIZE) - SIZE / 2)) / (redness.sum() + 1e-6)
 
 
 def to_the_right(picture: jax.Array) -> jax.Array:
