@@ -243,3 +243,15 @@ def test_labels_of_hugging_face() -> None:
     for wrong in ({0: "angry", 2: "sad"}, {"angry": "x"}, {0: 1}, [0, 1], "happy", [None]):
         with pytest.raises(LabelError, match="labels"):
             classify.from_function(means, wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+def test_logits_that_happen_to_be_one_and_zero_stay_logits(on_host: bool) -> None:
+    """Rows (1, 0) sum to 1, too: of logits their softmax is .73, of probabilities it would be 1."""
+    xp = np if on_host else jnp
+    classifier = classify.from_function(
+        lambda images: xp.stack([xp.ones(len(images)), xp.zeros(len(images))], -1),
+        ["happy", "sad"],
+        on_host=on_host,
+    )
+    np.testing.assert_allclose(classifier.probabilities(IMAGES)[:, 0], 1 / (1 + np.exp(-1)), rtol=1e-6)

@@ -208,7 +208,7 @@ def test_start_reads_what_was_trained(tmp_path: Path) -> None:
         np.testing.assert_array_equal(arrays[f"exogenous/0/{name}"], array)
         if name.startswith("encoder/"):
             np.testing.assert_array_equal(arrays[name.replace("encoder", "endogenous", 1)], array)
-    with pytest.raises(CheckpointError, match="no checkpoint to read at"):
+    with pytest.raises(CheckpointError, match="no checkpoint at"):
         FRAMEWORK.initialize(dataclasses.replace(config, exogenous_weights=("nowhere",)), TASK, state)
     with pytest.raises(CheckpointError, match="no trained network to copy"):
         FRAMEWORK.initialize(dataclasses.replace(config, exogenous_weights=("untrained",)), TASK, state)

@@ -66,10 +66,15 @@ def _require_probabilities(scores: np.ndarray, card: Card, start: str) -> None:
 
 
 def is_distribution(scores: np.ndarray) -> bool:
-    """Return whether every row (B, K) of two or more scores is in [0, 1] and sums to 1."""
+    """Return whether every row (B, K) of two or more scores is in [0, 1] and sums to 1.
+
+    Rows that are all certain, such as (1, 0), are no evidence: logits may be that, too.
+    """
     if scores.ndim != 2 or scores.shape[1] < 2 or not scores.size or not np.isfinite(scores).all():
         return False
     in_range = scores.min() >= -_RANGE_TOLERANCE and scores.max() <= 1 + _RANGE_TOLERANCE
+    if (scores.max(-1) > 1 - _SUM_TOLERANCE).all():
+        return False
     return bool(in_range and np.abs(scores.sum(-1) - 1).max() <= _SUM_TOLERANCE)
 
 
