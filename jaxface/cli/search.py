@@ -132,7 +132,7 @@ def answers(classifier: Classifier, names: Sequence[str], images: np.ndarray) ->
 def json_fields(result: SearchResult) -> dict[str, Any]:
     """Return the first case of a search result as JSON-ready values."""
     values = {
-        item.name: np.asarray(getattr(result, item.name))[0].tolist() for item in dataclasses.fields(result)
+        item.name: np.asarray(getattr(result, item.name)).tolist()[0] for item in dataclasses.fields(result)
     }
     return values | {"status": Status(values["status"]).name.lower()}
 
