@@ -2,8 +2,8 @@
 
     nice python -m benchmarks.kills --out benchmarks/results
 
-Rows `kills`: a run is killed (SIGKILL) at moments drawn over the time of a whole one, resumed, and killed again,
-    up to `each` times; then it must end, and every file on which a result rests must have the bits of an
+Rows `kills`: a run is killed (SIGKILL) at moments drawn over the time of a whole one, resumed, and killed
+    again, up to `each` times; then it must end, and every file on which a result rests must have the bits of an
     uninterrupted run. `after_writing` counts the kills that came when the folder had files. Rows `writers`: two
     processes start in one folder. Rows `full disk`: a limit on the size of files, then the same command
     without it. Rows `flipped bits`: one bit in every file of a finished audit; loading must name the file.
@@ -114,7 +114,7 @@ def kill_rounds(whole: Reference, kills: int, each: int, random: np.random.Gener
 
 
 def two_writers(whole: Reference, pairs: int) -> Iterator[Row]:
-    """Yield a row for each pair of processes that start in one folder: one works, the other is told so or joins."""
+    """Yield a row for each pair that starts in one folder: one works, the other is told so or joins."""
     for number in range(pairs):
         folder = whole.folder.with_name(f"{whole.kind}-pair{number}")
         processes = [start(whole.kind, folder, whole.inputs, name=f"output{i}") for i in range(2)]

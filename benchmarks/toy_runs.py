@@ -96,7 +96,7 @@ def start(kind: str, folder: Path, inputs: Path, limit: int | None = None, name:
         os.dup2(file, 1)
         os.dup2(file, 2)
         if limit is not None:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         code = _run(kind, folder, inputs)
     finally:
         with contextlib.suppress(OSError):
@@ -112,17 +112,25 @@ def _run(kind: str, folder: Path, inputs: Path) -> int:
     try:
         digest = globals()[f"_{kind}"](folder, inputs)
     except JaxfaceError as error:
+        _lift_limit()
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return REFUSED
     except OSError as error:
+        _lift_limit()
         print(f"{error.filename}: {error.strerror}" if error.filename else error, file=sys.stderr)
         return FAILED
     except BaseException:
+        _lift_limit()
         traceback.print_exc()
         return TRACEBACK
     if digest:
         (inputs / "digest").write_text(digest)
     return 0
+
+
+def _lift_limit() -> None:
+    """Let the output have any size again."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 def _audit(folder: Path, inputs: Path) -> str:
