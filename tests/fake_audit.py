@@ -63,6 +63,7 @@ class GuessingSearcher:
             excess=zeros,
             status=np.where(finite, Status.SPENT, Status.FAILED),
             cpu_seconds=zeros,
+            failure=np.full(count, "", dtype=object),
         )
 
 

@@ -96,6 +96,7 @@ def _cells(index: int, item: plan.WorkItem, intervention: InterventionRecord) ->
         "evaluator_top_class": np.stack([targets, np.full(count, EXPRESSIONS.index("neutral"))], axis=-1),
         "search_probability": np.full(count, 0.96),
         "status": np.full(count, CellStatus.DONE),
+        "failure": np.full(count, "", dtype=object),
     }
 
 

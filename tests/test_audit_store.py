@@ -11,7 +11,7 @@ import zarr
 
 from jaxface.audit import AuditConfig, CellStatus, load, store
 from jaxface.audit.inputs import build_intervention
-from jaxface.audit.layout import CELLS, SURFACES, GroupOutput, InterventionRecord, Layout
+from jaxface.audit.layout import CELLS, SCHEMA, SURFACES, GroupOutput, InterventionRecord, Layout
 from jaxface.audit.plan import WorkItem
 from jaxface.core import run_folder
 from jaxface.core.errors import StoreError
@@ -45,7 +45,9 @@ def cells() -> dict[str, np.ndarray]:
     values = {
         name: rng.normal(size=(2, *LAYOUT.shape(variable)[3:])).astype(variable.dtype)
         for name, variable in variables.items()
+        if name != "failure"
     }
+    values["failure"] = np.array(["", "classifier 'b' raised ValueError: no face"], dtype=object)
     values["status"] = np.full(2, CellStatus.DONE, np.int8)
     return values
 
@@ -142,9 +144,8 @@ def test_a_store_of_another_version_is_refused_in_one_line(tmp_path: Path) -> No
     """The first version wrote no number, and other settings."""
     run_folder.write_settings(tmp_path, {"per": "step"})
     zarr.create_group(str(tmp_path / "surfaces.zarr"), attributes={"populations": ["all"]})
-    message = (
-        r"another version of jaxface \(store schema 1, this version has 4\); audit again in another folder"
-    )
+    version = rf"another version of jaxface \(store schema 1, this version has {SCHEMA}\)"
+    message = f"{version}; audit again in another folder"
     with pytest.raises(StoreError, match=message):
         store.open_run(tmp_path, CONFIG, LAYOUT)
     with pytest.raises(StoreError, match=message):

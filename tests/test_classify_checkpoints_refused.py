@@ -5,6 +5,7 @@ import os
 import pickle
 import struct
 import sys
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from jaxface import classify
 from jaxface.classify import checkpoints
 from jaxface.core.errors import CheckpointError
 from tests import torch_files
@@ -97,6 +99,58 @@ STORAGE = (
     + named("torch", "FloatStorage")
     + b"X\x01\x00\x00\x000X\x03\x00\x00\x00cpuK\x04tQ"
 )
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("typing.Any", "__builtin__.unicode", "__builtin__.long", "builtins.type", "builtins.print"),
+        *("logging.getLogger", "re._compile", "uuid.UUID", "decimal.Decimal", "fractions.Fraction"),
+        *(
+            "math.sqrt",
+            "_operator.add",
+            "zoneinfo.ZoneInfo",
+            "omegaconf.dictconfig.DictConfig",
+            "torch.nn.ReLU",
+        ),
+    ],
+)
+def test_harmless_names_become_inert(name: str, tmp_path: Path) -> None:
+    module, _, attribute = name.rpartition(".")
+    call = named(module, attribute) + b"(X\x01\x00\x00\x00xtR"
+    tensor = REBUILD + b"(" + STORAGE + b"K\x00K\x04\x85K\x01\x85\x89}tR"
+    program = b"}(X\x05\x00\x00\x00hyper" + call + b"X\x0a\x00\x00\x00state_dict}X\x01\x00\x00\x00a"
+    path = pickled(tmp_path / "model.pth", program + tensor + b"su")
+    np.testing.assert_array_equal(checkpoints.read(path)["a"], np.zeros(4, np.float32))
+
+
+def version_3(kind: str) -> bytes:
+    storage = STORAGE.replace(b"torch\nFloatStorage", b"torch.storage\nUntypedStorage").replace(
+        b"K\x04t", b"K\x10t"
+    )
+    rest = b"K\x00K\x04\x85K\x01\x85\x89}" + named("torch", kind) + b"}tR"
+    return named("torch._utils", "_rebuild_tensor_v3") + b"(" + storage + rest
+
+
+@pytest.mark.parametrize("kind", ["float32", "bfloat16", "uint16", "float8_e5m2"])
+def test_tensors_of_untyped_storages(kind: str, tmp_path: Path) -> None:
+    path = pickled(tmp_path / "model.pth", b"}X\x01\x00\x00\x00a" + version_3(kind) + b"s")
+    tensor = checkpoints.read(path)["a"]
+    assert tensor.dtype.name == kind and np.asarray(tensor).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("program", "message"),
+    [
+        (named("torch._utils", "_rebuild_sparse_tensor") + b")R", "a sparse tensor, which is not read"),
+        (named("torch._utils", "_rebuild_qtensor") + b")R", "a quantised tensor, which is not read"),
+        (version_3("int4"), "of the type int4, which is not read"),
+    ],
+)
+def test_what_is_not_read_is_said(program: bytes, message: str, tmp_path: Path) -> None:
+    path = pickled(tmp_path / "model.pth", b"}X\x01\x00\x00\x00a" + program + b"s")
+    with pytest.raises(CheckpointError, match=message):
+        read_all(path)
 
 
 @pytest.mark.parametrize(
@@ -203,7 +257,9 @@ def test_a_changed_number_is_noticed(tmp_path: Path) -> None:
         (b"[]", "contains no tensors"),
         (b"{}", "not a manifest of weights|contains no tensors"),
         (b'[{"weights": 3}]', "not a manifest of weights"),
-        (b"[" * 100_000, "not a manifest of weights"),
+        (b"[" * 100_000, "nested too deep"),
+        (b"\x1f\x8b\x08", "an archive of gzip, not the checkpoint itself; unpack it first"),
+        (bytes(257) + b"ustar" + bytes(250), "an archive of tar"),
         (b"PK\x05\x06" + bytes(18), "without PyTorch's data.pkl"),
     ],
 )
@@ -238,6 +294,46 @@ def test_storages_that_are_missing_or_compressed(tmp_path: Path) -> None:
         archive.writestr("archive/data.pkl", program)
         archive.writestr("archive/data/0", bytes(16))
     assert "its tensors are compressed" in refused(path)
+
+
+@pytest.mark.parametrize("entry", ["byteorder", "data.pkl"])
+def test_an_entry_that_inflates_is_refused(entry: str, tmp_path: Path) -> None:
+    path = tmp_path / "model.pth"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        if entry != "data.pkl":
+            archive.writestr("archive/data.pkl", b"\x80\x02}.")
+        archive.writestr(f"archive/{entry}", bytes(1 << 27))
+    assert "holds more than" in refused(path)
+
+
+def test_a_checkpoint_is_a_regular_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    for path, message in (
+        (tmp_path / "pipe.pth", "is a pipe"),
+        (Path("/dev/zero"), "is a device"),
+        (tmp_path, "is a folder"),
+        (tmp_path / ("a" * 300), "File name too long"),
+        (tmp_path / "a\0b", "cannot be the name"),
+    ):
+        with pytest.raises(CheckpointError, match=message):
+            classify.load("fer-mini-xception", path)
+        with pytest.raises(CheckpointError, match=message):
+            checkpoints.read(path)
+
+
+def test_thousands_of_arrays_are_opened_once(tmp_path: Path) -> None:
+    arrays = {f"a{number}": np.zeros(1, np.float32) for number in range(3000)}
+    np.savez(tmp_path / "many.npz", **arrays)
+    start = time.process_time()
+    assert len(checkpoints.read(tmp_path / "many.npz")) == 3000
+    assert time.process_time() - start < 5
+    np.savez(tmp_path / "more.npz", **{f"{name}.{k}": one for name, one in arrays.items() for k in range(7)})
+    assert "21,000 arrays" in refused(tmp_path / "more.npz")
+
+
+def test_scores_beside_a_state_dict_are_none(tmp_path: Path) -> None:
+    content = {"best_acc": tensor(np.float32(0.6)), "net_state": tensors(ARRAYS)}
+    assert "contains no state dict: 'best_acc', 'net_state'" in refused(save_zip(tmp_path / "m.pth", content))
 
 
 def test_a_module_that_holds_itself_ends(tmp_path: Path) -> None:

@@ -1,12 +1,15 @@
 """A user's own model, JAX or not, and what it is told when it does not fit."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxface import classify
-from jaxface.core.errors import ConfigError, LabelError, ShapeError
+from jaxface.core.errors import ConfigError, JaxfaceError, LabelError, ShapeError
 
 IMAGES = np.random.default_rng(2).random((3, 20, 20, 3), np.float32)
 
@@ -116,3 +119,127 @@ def test_images_are_checked(images: object, message: str) -> None:
     classifier = classify.from_function(means, labels=["happy", "sad", "fear"])
     with pytest.raises(ShapeError, match=message):
         classifier.logits(images)  # type: ignore[arg-type]
+
+
+def softmax(images: jax.Array) -> jax.Array:
+    return jax.nn.softmax(9 * means(images))
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+@pytest.mark.parametrize("transform", [lambda fn: fn, jax.jit], ids=["plain", "jit"])
+def test_a_softmax_is_recognised(on_host: bool, transform: Callable[[Any], Any]) -> None:
+    classifier = classify.from_function(transform(softmax), ["happy", "sad", "fear"], on_host=on_host)
+    np.testing.assert_allclose(classifier.probabilities(IMAGES), softmax(jnp.asarray(IMAGES)), atol=1e-6)
+    assert classifier.notes == (
+        "its answers sum to 1 in each row: they are taken as probabilities, not as logits",
+    )
+    assert classify.from_function(means, ["happy", "sad", "fear"]).notes == ()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, x: jax.jit(lambda x: c.apply(c.state, x))(x),
+        lambda c, x: jax.vmap(lambda x: c.apply(c.state, x[None])[0])(x),
+        lambda c, x: jax.lax.map(lambda x: c.apply(c.state, x[None])[0], x),
+        lambda c, x: jax.jit(jax.vmap(jax.value_and_grad(lambda x: c.apply(c.state, x[None])[0, 0])))(x)[0],
+    ],
+    ids=["jit", "vmap", "map", "grad"],
+)
+def test_a_softmax_is_recognised_amid_a_trace(call: Callable[..., jax.Array]) -> None:
+    classifier = classify.from_function(softmax, ["happy", "sad", "fear"])
+    logits = np.asarray(call(classifier, jnp.asarray(IMAGES)))
+    expected = np.log(softmax(jnp.asarray(IMAGES)))
+    np.testing.assert_allclose(logits, expected if logits.ndim == 2 else expected[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+def test_probabilities_of_action_units_come_back_as_they_were(on_host: bool) -> None:
+    table = np.array([[0.7, 0.9, 0.0, 1.0]], np.float32)
+    classifier = classify.from_function(
+        lambda images: (np if on_host else jnp).asarray(table).repeat(len(images), 0),
+        labels=["AU1", "AU2", "AU4", "AU12"],
+        scores="probabilities",
+        on_host=on_host,
+    )
+    np.testing.assert_allclose(classifier.probabilities(IMAGES), table.repeat(3, 0), atol=1e-6)
+
+
+def rows(images: np.ndarray) -> np.ndarray:
+    return np.asarray(images).mean((1, 2))
+
+
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda images: (rows(images), images.mean((1, 2, 3))), "a tuple of 2 in place of scores"),
+        (lambda images: {"logits": rows(images)}, "a dict in place of scores"),
+        (lambda images: [{"happy": 1.0}] * len(images), "objects in place of scores"),
+        (lambda images: ["happy"] * len(images), "text in place of scores"),
+        (lambda images: "happy", "a str in place of scores"),
+        (lambda images: None, "objects in place of scores"),
+        (lambda images: rows(images) + 1j, "complex numbers in place of scores"),
+        (lambda images: rows(images)[:-1], r"scores of shape \(2, 3\) for 3 images"),
+        (lambda images: rows(images)[..., None], r"scores of shape \(3, 3, 1\)"),
+        (lambda images: rows(images).astype("datetime64[s]"), "datetime64"),
+    ],
+)
+def test_what_a_host_function_returns_is_checked(fn: Callable[..., Any], message: str) -> None:
+    classifier = classify.from_function(fn, ["happy", "sad", "fear"], on_host=True, name="mine")
+    with pytest.raises(ShapeError, match=rf"'mine' returned .*{message}") as caught:
+        classifier.logits(IMAGES)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("on_host", [False, True])
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda images: means(images) - 5, "from -[45].* to -[45].*; must be in"),
+        (lambda images: 100 * means(images), "must be in"),
+        (means, "sum to .*; each row must sum to 1"),
+    ],
+)
+def test_probabilities_are_checked(fn: Callable[..., Any], message: str, on_host: bool) -> None:
+    labels = ["happy", "sad", "fear"]
+    classifier = classify.from_function(fn, labels, on_host=on_host, name="mine", scores="probabilities")
+    with pytest.raises(ShapeError, match=f"'mine' returned probabilities.*{message}"):
+        classifier.logits(IMAGES)
+
+
+@pytest.mark.parametrize(
+    ("fn", "message"),
+    [
+        (lambda images: (means(images), images), "returned a tuple"),
+        (lambda images: {"logits": means(images)}, "returned a dict"),
+        (lambda images: means(images) + 1j, "returned complex numbers"),
+        (lambda images: np.asarray(images).mean((1, 2)), "raised TracerArrayConversionError.*on_host=True"),
+        (lambda images: 1 / 0, "raised ZeroDivisionError"),
+    ],
+)
+def test_what_a_jax_function_returns_is_checked(fn: Callable[..., Any], message: str) -> None:
+    classifier = classify.from_function(fn, ["happy", "sad", "fear"], name="mine")
+    with pytest.raises(JaxfaceError, match=f"'mine' {message}") as caught:
+        classifier.logits(IMAGES)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_host_function_may_change_its_input() -> None:
+    def in_place(images: np.ndarray) -> np.ndarray:
+        images *= 255
+        return images.mean((1, 2))
+
+    classifier = classify.from_function(in_place, ["happy", "sad", "fear"], on_host=True)
+    images = IMAGES.copy()
+    np.testing.assert_allclose(classifier.logits(images), 255 * IMAGES.mean((1, 2)), rtol=1e-5)
+    np.testing.assert_array_equal(images, IMAGES)
+
+
+def test_labels_of_hugging_face() -> None:
+    expected = ("anger", "happiness", "sadness")
+    for labels in ({1: "happy", 0: "angry", 2: "sad"}, {"0": "angry", "1": "happy", "2": "sad"}):
+        assert classify.from_function(means, labels).labels == expected
+    assert classify.from_function(means, {"happy": 1, "angry": 0, "sad": 2}).labels == expected
+    for wrong in ({0: "angry", 2: "sad"}, {"angry": "x"}, {0: 1}, [0, 1], "happy", [None]):
+        with pytest.raises(LabelError, match="labels"):
+            classify.from_function(means, wrong)  # type: ignore[arg-type]

@@ -174,7 +174,9 @@ def test_onnx_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert "\n" not in str(caught.value)
         return str(caught.value)
 
-    assert "returns 10 scores an image" in refused(onnx_model(tmp_path / "a.onnx", classes=10))
+    assert "returns output ['n', 10] for a batch of images" in refused(
+        onnx_model(tmp_path / "a.onnx", classes=10)
+    )
     assert "takes images [3, 48, 48]" in refused(onnx_model(tmp_path / "a.onnx", size=48))
     assert "8 images at once" in refused(onnx_model(tmp_path / "a.onnx", batch=8))
     data = (tmp_path / "a.onnx").read_bytes()

@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import ml_dtypes
 import numpy as np
 import pytest
 from flax import nnx
@@ -130,8 +131,16 @@ def torch_logits(images: np.ndarray, w: dict[str, Any]) -> np.ndarray:
         lambda d: {f"model.module.{key}": value for key, value in d.items()},
         lambda d: {f"ema_model.{key}": value for key, value in d.items()} | {"online_model.x": np.ones(1)},
         lambda d: {key: value.astype(np.float64) if value.dtype == "f4" else value for key, value in d.items()},
+        lambda d: {f"_orig_mod.{key}": value for key, value in d.items()},
+        lambda d: {f"model.backbone._orig_mod.module.{key}": value for key, value in d.items()},
+        lambda d: {key.replace("features.", "features._orig_mod."): value for key, value in d.items()},
+        lambda d: {f"my.own_name.{key}": value for key, value in d.items()} | {"other.head": np.ones((9, 9))},
+        lambda d: d | {"criterion.pos_weight": np.ones(3), "best_acc": np.ones(())},
     ],
-    ids=["plain", "parallel", "wrapped twice", "averaged", "double"],
+    ids=[
+        *("plain", "parallel", "wrapped twice", "averaged", "double"),
+        *("compiled", "compiled and wrapped", "compiled inside", "of another name", "beside a criterion"),
+    ],
 )
 def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) -> None:
     weights = state_dict()
@@ -164,6 +173,26 @@ def test_what_does_not_fit_is_named(change: dict[str, Any], message: str) -> Non
     tensors = {key: value for key, value in {**state_dict(), **change}.items() if value is not None}
     with pytest.raises(CheckpointError, match=message):
         classify.from_state_dict("toy", tensors, labels=LABELS)
+
+
+@pytest.mark.parametrize("kind", [ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.float16])
+def test_small_floats_are_read(kind: Any) -> None:
+    weights = {key: value.astype(kind) if value.dtype == "f4" else value for key, value in state_dict().items()}
+    state = classify.from_state_dict("toy", weights, labels=LABELS).state
+    np.testing.assert_array_equal(state["scale"][...], weights["gamma"].astype(np.float32))
+
+
+def test_what_lies_beside_the_net_is_said() -> None:
+    weights = {f"net.{key}": value for key, value in state_dict().items()} | {"head.weight": np.ones((9, 9))}
+    classifier = classify.from_state_dict("toy", weights, labels=LABELS)
+    assert classifier.notes == ("its checkpoint holds 'head.weight' beside the network, left out",)
+    assert classify.from_state_dict("toy", state_dict(), labels=LABELS).notes == ()
+
+
+def test_two_nets_of_one_kind_are_not_guessed() -> None:
+    weights = {f"{who}.{key}": value for who in ("student", "teacher") for key, value in state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"more than once, under 'student\.', 'teacher\.'; save one"):
+        classify.from_state_dict("toy", weights, labels=LABELS)
 
 
 def test_a_name_or_labels_that_are_not_known() -> None:

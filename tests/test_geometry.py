@@ -10,6 +10,8 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral
+from jaxface.interventions import Symmetry
+from jaxface.render.motion import affine_motion
 from tests.flame_files import flame_arrays, write_flame_npz
 from tests.heads import toy_head
 
@@ -34,17 +36,24 @@ def random_params(model: FaceModel, seed: int, turn: float = 1.0) -> FaceParams:
     )
 
 
-def reference(model: FaceModel, params: FaceParams, gain: np.ndarray | float = 1.0) -> np.ndarray:
-    """FLAME's Eq. 1-5 in float64 with homogeneous 4 x 4 transforms, joint by joint."""
+def reference(
+    model: FaceModel, params: FaceParams, gain: np.ndarray | float = 1.0, published: bool = True
+) -> np.ndarray:
+    """FLAME's Eq. 1-5 in float64 with homogeneous 4 x 4 transforms, joint by joint.
+
+    Args:
+        published: whether joints are regressed with the expression, as published implementations do, or as
+            the paper's Eq. 2 says.
+    """
     wide = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), (model.template, params))
     template, theta = wide[0], wide[1]
     basis = {
         name: np.asarray(getattr(model, f"{name}_basis"), np.float64) for name in ("identity", "expression")
     }
     shape = template + basis["identity"] @ theta.identity
-    joints = np.asarray(model.joint_regressor, np.float64) @ shape
-    turns = Rotation.from_rotvec(theta.pose).as_matrix()
     points = shape + np.reshape(gain, (-1, 1)) * (basis["expression"] @ theta.expression)
+    joints = np.asarray(model.joint_regressor, np.float64) @ (points if published else shape)
+    turns = Rotation.from_rotvec(theta.pose).as_matrix()
     if model.pose_basis.shape[-1]:
         points = points + np.asarray(model.pose_basis, np.float64) @ (turns[1:] - np.eye(3)).reshape(-1)
     world: list[np.ndarray] = []
@@ -69,6 +78,32 @@ def test_skinning_is_the_reference(flame: FaceModel, seed: int) -> None:
     assert np.abs(vertices(flame, params) - expected).max() <= RELATIVE * np.abs(expected).max()
 
 
+def test_joints_follow_the_expression_as_in_the_published_implementations(flame: FaceModel) -> None:
+    """1e-5 of the head's size; joints of the identity alone are another head, which a flag gives back."""
+    params = random_params(flame, 5)
+    assert flame.expression_moves_joints
+    published, paper = (reference(flame, params, published=flag) for flag in (True, False))
+    size = np.abs(published).max()
+    assert np.abs(published - paper).max() > 1e-3 * size
+    assert np.abs(vertices(flame, params) - published).max() <= 1e-5 * size
+    fixed = dataclasses.replace(flame, expression_moves_joints=False)
+    assert np.abs(vertices(fixed, params) - paper).max() <= 1e-5 * size
+    assert not toy_head().expression_moves_joints
+
+
+def test_pictures_have_the_joints_of_the_vertices(flame: FaceModel) -> None:
+    """The fast path moves joints with its fields: affine in them, pose and all."""
+    params = random_params(flame, 6, turn=0.2)
+    intervention = Symmetry()
+    fields = intervention.affine_fields(flame, params)
+    shape = geometry.shape(flame, params.identity)
+    motion = affine_motion(flame, shape, geometry.joints(flame, shape), fields, params.pose)
+    for symmetry, time in ((1.0, 1.0), (0.3, 0.7)):
+        weights = jnp.array([1.0, *intervention.coefficients(jnp.array(symmetry), jnp.array(time))])
+        position = jnp.einsum("k,kvc->vc", weights, motion.position)
+        np.testing.assert_allclose(position, vertices(flame, params, symmetry, time), atol=2e-6)
+
+
 def test_asymmetric_expression_is_the_reference(flame: FaceModel) -> None:
     params = random_params(flame, 7)
     half = dataclasses.replace(params, expression=0.5 * params.expression)
@@ -82,7 +117,8 @@ def test_turning_the_root_alone_turns_the_head_about_it(flame: FaceModel) -> Non
     params = dataclasses.replace(random_params(flame, 1, turn=0.0))
     rotation = dataclasses.replace(params, pose=params.pose.at[0].set(jnp.array([0.3, -0.5, 0.2])))
     still = np.asarray(vertices(flame, params), np.float64)
-    root = np.asarray(geometry.joints(flame, geometry.shape(flame, params.identity)))[0]
+    displacement = geometry.expression_displacement(flame, params.expression)
+    root = np.asarray(geometry.joints(flame, geometry.shape(flame, params.identity) + displacement))[0]
     expected = (still - root) @ Rotation.from_rotvec([0.3, -0.5, 0.2]).as_matrix().T + root
     np.testing.assert_allclose(vertices(flame, rotation), expected, atol=1e-6)
 

@@ -98,7 +98,7 @@ def test_options_that_a_model_lacks_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="the bundled head has no option 'masks'"):
         load("bundled", masks="x")
     path = write_flame_npz(tmp_path / "flame.npz", flame_arrays())
-    with pytest.raises(ModelFileError, match=r"no complete .npz archive"):
+    with pytest.raises(ModelFileError, match=r"no face model's \.npz at"):
         load(path, texture=tmp_path / "missing.npz")
 
 

@@ -89,13 +89,18 @@ class Evaluator:
             rows = slice(start, min(start + self.sharding.capacity, len(block)))
             part = take_rows(params, rows)
             surfaces = self._renderer.surfaces(classifier, part, targets)
-            probe_logits = self._renderer.probe(part)
+            probes = self._renderer.probe(part)
             for row, (item, person) in enumerate(zip(block[rows], people[rows], strict=True)):
+                failure = np.where(
+                    result.failure[start + row] == "", surfaces.failure[row], result.failure[start + row]
+                )
+                own = probes[classifier.name].failure[row]
                 cells = {
+                    "failure": np.where(failure == "", own, failure),
                     "expression_parameters": part.expression[row],
                     **{name: getattr(surfaces, name)[row] for name in SURFACES},
                     **_search_cells(result, start + row),
-                    **self._answer_cells(item, {name: logits[row] for name, logits in probe_logits.items()}),
+                    **self._answer_cells(item, {name: answers.logits[row] for name, answers in probes.items()}),
                 }
                 yield GroupOutput(item, _with_status(cells), _person_variables(*person))
 
@@ -162,12 +167,14 @@ def _search_cells(result: SearchResult, row: int) -> dict[str, np.ndarray]:
 
 
 def _with_status(cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Add `status`; the surfaces of failed searches become the fill values of an empty store."""
-    failures = ~np.isfinite(cells["search_probability"]) | (cells["search_status"] == Status.FAILED)
+    """Add `status`; the surfaces of failed cells become the fill values of an empty store."""
+    errors = cells["failure"] != ""
+    failures = ~np.isfinite(cells["search_probability"]) | (cells["search_status"] == Status.FAILED) | errors
     finite = np.isfinite(cells["probability"]).all((1, 2)) & np.isfinite(cells["logit"]).all((1, 2))
     status = np.where(
         failures, CellStatus.SEARCH_FAILED, np.where(finite, CellStatus.DONE, CellStatus.NOT_FINITE)
     )
+    status = np.where(errors, CellStatus.CLASSIFIER_FAILED, status)
     surfaces = {
         name: np.where(failures[:, None, None], np.asarray(variable.fill, variable.dtype), cells[name])
         for name, variable in SURFACES.items()

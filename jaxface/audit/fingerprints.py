@@ -47,7 +47,8 @@ def head_facts(head: FaceModel) -> dict[str, Any]:
 def classifier_facts(classifier: Classifier, size: int) -> dict[str, Any]:
     """Return what the store keeps of a classifier, JSON-ready.
 
-    A function whose numbers are not all in arrays is known by its answers to fixed pictures.
+    A function whose numbers are not all in arrays is known by its answers to fixed pictures. Its "notes" are
+    for readers of its scores: that they were taken as probabilities, that they are not the same twice.
 
     Args:
         size: of the audit's pictures, for a classifier that takes any.
@@ -67,9 +68,22 @@ def classifier_facts(classifier: Classifier, size: int) -> dict[str, Any]:
         "sha256": card.sha256 if classifier.on_host else array_hash(classifier.state),
     }
     if not isinstance(classifier.network, FlaxNetwork):
-        answers = classifier.logits(probe_pictures(card.size or size))
-        facts[_ANSWERS] = np.asarray(answers, np.float64).ravel().tolist()
+        pictures = probe_pictures(card.size or size)
+        answers = np.asarray(classifier.logits(pictures), np.float64)
+        facts[_ANSWERS] = answers.ravel().tolist()
+        notes = []
+        if classifier.on_host and not _is_same(answers, np.asarray(classifier.logits(pictures), np.float64)):
+            notes.append(
+                "it answers otherwise when the same pictures come again: its numbers are partly chance"
+            )
+        facts["notes"] = [*classifier.notes, *notes]
+    elif classifier.notes:
+        facts["notes"] = list(classifier.notes)
     return facts
+
+
+def _is_same(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.allclose(one, other, _TOLERANCE, _TOLERANCE, equal_nan=True)
 
 
 def probe_pictures(size: int) -> jax.Array:
@@ -83,7 +97,7 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     before = dict(before)
     if _ANSWERS in before and _ANSWERS in now:
         pair = np.array(before[_ANSWERS], float), np.array(now[_ANSWERS], float)
-        if pair[0].shape == pair[1].shape and np.allclose(*pair, _TOLERANCE, _TOLERANCE, equal_nan=True):
+        if _is_same(*pair):
             before[_ANSWERS] = now[_ANSWERS]
         else:
             return "it answers otherwise to the same pictures"

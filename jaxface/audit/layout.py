@@ -31,6 +31,8 @@ class CellStatus(IntEnum):
     """The search found no face with a finite answer."""
     NOT_FINITE = 3
     """An answer on the surface is NaN or infinite."""
+    CLASSIFIER_FAILED = 4
+    """The classifier raised an error, or returned no scores; `failure` holds its words."""
 
 
 class Variable(NamedTuple):
@@ -97,6 +99,7 @@ CELLS: dict[str, Variable] = {
     "search_status": _cell("int8", -1, "jaxface.search.Status"),
     "search_cpu_seconds": _cell("float32", _NAN, "process time; differs from run to run"),
     "status": _cell("int8", int(CellStatus.PENDING), "jaxface.audit.CellStatus"),
+    "failure": _cell("string", "", "the classifier's error, where it raised one"),
 }
 
 PEOPLE: dict[str, Variable] = {

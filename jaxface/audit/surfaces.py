@@ -4,7 +4,7 @@ Each device renders and classifies one face at a time; images stay where they we
 classifying are two programs, so that the time of each is measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 import jax
@@ -16,6 +16,7 @@ from jaxface.audit.inputs import AuditInputs
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities_float64
 from jaxface.core.clock import Clock
+from jaxface.core.errors import FunctionError, ShapeError
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
 from jaxface.core.types import Array
@@ -33,12 +34,21 @@ _LISTS = 24  # images whose rendering takes as long as making a grid's candidate
 class Surfaces(NamedTuple):
     """Answers (..., S, T): probability and logit of the target expression, float32, and the top class.
 
-    `top_class`: int8 positions among the answers, as in `Predictions`.
+    `top_class`: int8 positions among the answers, as in `Predictions`. `failure`: (...) texts, the classifier's
+    error on a face; empty where there was none.
     """
 
     probability: np.ndarray
     logit: np.ndarray
     top_class: np.ndarray
+    failure: np.ndarray
+
+
+class Answers(NamedTuple):
+    """Logits (m, ..., K) float32 of m faces, and (m,) texts: the classifier's error on a face, or ""."""
+
+    logits: np.ndarray
+    failure: np.ndarray
 
 
 class Predictions(NamedTuple):
@@ -103,13 +113,16 @@ class SurfaceRenderer:
         """
         count, expressions = params.expression.shape[:2]
         cases, capacity = merge_axes(params), self.sharding.capacity
-        logits = [
+        parts = [
             self._case_logits(classifier, take_rows(cases, slice(start, start + capacity)))
             for start in range(0, count * expressions, capacity)
         ]
-        return self._surfaces_of(classifier, split_axis(np.concatenate(logits), (count, expressions)), targets)
+        logits, failure = (
+            split_axis(np.concatenate(part), (count, expressions)) for part in zip(*parts, strict=True)
+        )
+        return self._surfaces_of(classifier, logits, failure, targets)
 
-    def probe(self, params: FaceParams) -> dict[str, np.ndarray]:
+    def probe(self, params: FaceParams) -> dict[str, Answers]:
         """Return the logits of every classifier at full expression and the probe levels, each (n, X, P, K).
 
         Args:
@@ -118,12 +131,15 @@ class SurfaceRenderer:
         assignment, slots = self._scatter(params)
         images = self._render(_render_probes, self._setup, slots)
         shape = *params.expression.shape[:2], len(self.inputs.intervention.probe_levels)
-        return {
-            classifier.name: self._logits(classifier, images, slots[-1], assignment).reshape(*shape, -1)
+        answers = {
+            classifier.name: self._logits(classifier, images, slots[-1], assignment)
             for classifier in self.inputs.classifiers
         }
+        return {
+            name: Answers(logits.reshape(*shape, -1), failure) for name, (logits, failure) in answers.items()
+        }
 
-    def _case_logits(self, classifier: Classifier, params: FaceParams) -> np.ndarray:
+    def _case_logits(self, classifier: Classifier, params: FaceParams) -> Answers:
         """Return the logits (m, S, T, K) of m faces, at most one a device."""
         assignment, slots = self._scatter(params)
         chunks = []
@@ -131,13 +147,16 @@ class SurfaceRenderer:
             shared = self._setup, self.sharding.replicate(np.int32(chunk))
             images = self._render(_render_grid, shared, slots)
             chunks.append(self._logits(classifier, images, slots[-1], assignment))
-        logits = np.stack(chunks, axis=1)  # (m, chunks, S * chunk, K)
+        failure = _first_failure([chunk.failure for chunk in chunks])
+        logits = np.stack([chunk.logits for chunk in chunks], axis=1)  # (m, chunks, S * chunk, K)
         cases, _, _, classes = logits.shape
         steps = len(self._setup.dose)
         logits = logits.reshape(cases, self._chunks, steps, -1, classes).swapaxes(1, 2)
-        return logits.reshape(cases, steps, -1, classes)[:, :, : self._time_steps]
+        return Answers(logits.reshape(cases, steps, -1, classes)[:, :, : self._time_steps], failure)
 
-    def _surfaces_of(self, classifier: Classifier, logits: np.ndarray, targets: np.ndarray) -> Surfaces:
+    def _surfaces_of(
+        self, classifier: Classifier, logits: np.ndarray, failure: np.ndarray, targets: np.ndarray
+    ) -> Surfaces:
         """Return the surfaces (n, X, S, T) of logits (n, X, S, T, K)."""
         answers = self.inputs.layout.answers
         positions = np.array([answers.index(classifier.labels[target]) for target in targets])[:, None, None]
@@ -146,6 +165,7 @@ class SurfaceRenderer:
             _take_last(predictions.probability, positions),
             _take_last(logits, targets[:, None, None]),
             predictions.top_class,
+            failure,
         )
 
     def _scatter(self, params: FaceParams) -> tuple[SlotAssignment, tuple[Any, ...]]:
@@ -159,16 +179,20 @@ class SurfaceRenderer:
 
     def _logits(
         self, classifier: Classifier, images: Array, active: Array, assignment: SlotAssignment
-    ) -> np.ndarray:
-        """Return the logits (m, B, K) float32 of images in their slots."""
+    ) -> Answers:
+        """Return the logits (m, B, K) of images in their slots; NaN where a classifier on the host fails."""
         with self.clock.during("classify"):
             if not classifier.on_host:
                 replica = self._replicas[classifier.name]
-                return self.sharding.gather(
+                logits = self.sharding.gather(
                     self.sharding.launch(_apply_classifier, replica, images, active), assignment
                 )
+                return Answers(logits, np.full(len(logits), "", dtype=object))
             batches = self.sharding.gather(images, assignment)
-            return np.stack([np.asarray(classifier.logits(batch), np.float32) for batch in batches])
+            answers = [_host_logits(classifier, batch) for batch in batches]
+            return Answers(
+                np.stack([logits for logits, _ in answers]), np.array([text for _, text in answers], object)
+            )
 
 
 def predict(
@@ -192,6 +216,22 @@ def predict(
         top = np.where(_take_last(scores, targets) > 0.5, targets, other)
     finite = np.isfinite(probability).all(-1)
     return Predictions(full, np.where(finite, top, -1).astype(np.int8))
+
+
+def _host_logits(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return the logits (B, K) of a classifier on the host; where it fails, NaN and its error."""
+    try:
+        return np.asarray(classifier.logits(images), np.float32), ""
+    except (FunctionError, ShapeError) as error:
+        return np.full((len(images), len(classifier.labels)), np.nan, np.float32), str(error)
+
+
+def _first_failure(failures: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the first text that is not empty, place by place."""
+    first = failures[0]
+    for other in failures[1:]:
+        first = np.where(first == "", other, first)
+    return first
 
 
 def take_rows(tree: T, rows: slice) -> T:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Annotated, Literal
 
 import tomli_w
 
-from jaxface.core.checks import Ge, check, require
+from jaxface.core.checks import Ge, Gt, check, require
 from jaxface.core.config import load_toml, to_dict
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import write_text
@@ -34,7 +35,7 @@ class Preprocessing:
     size: Annotated[int, Ge(1)] | None = None
     resize_to: Annotated[int, Ge(1)] | None = None
     channels: Literal["rgb", "bgr", "grey", "grey3"] = "rgb"
-    value_range: float = 1.0
+    value_range: Annotated[float, Gt(0)] = 1.0
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     resize: Literal["bilinear", "nearest", "bicubic"] = "bilinear"
@@ -53,7 +54,9 @@ class Preprocessing:
         for name in ("mean", "std"):
             numbers = getattr(self, name)
             require(len(numbers) in (1, self.depth), f"card.{name}", numbers, counts)
-        require(0.0 not in self.std, "card.std", self.std, "other than 0")
+        require(all(math.isfinite(number) for number in self.mean), "card.mean", self.mean, "finite")
+        usable = all(math.isfinite(number) and number > 0 for number in self.std)
+        require(usable, "card.std", self.std, "finite and more than 0")
 
     @property
     def depth(self) -> int:
@@ -76,6 +79,7 @@ class Card(Preprocessing):
         weights: file beside the card; empty = not included.
         sha256: of that file; empty = not checked.
         parameters: how many numbers the weights are.
+        note: what a reader of its scores should know, such as tensors of the checkpoint that were left out.
     """
 
     name: str
@@ -88,6 +92,7 @@ class Card(Preprocessing):
     weights: str = "weights.npz"
     sha256: str = ""
     parameters: int = 0
+    note: str = ""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -80,6 +80,12 @@ class Classifier:
         """Whether the model runs on the host: no `apply`, no gradient."""
         return self.host_fn is not None
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What readers of its scores should know: of its checkpoint, and what its first answers showed."""
+        notes = tuple(getattr(self.host_fn or self.network, "notes", ()))
+        return (self.card.note, *notes) if self.card.note else notes
+
     def index(self, expression: str) -> int:
         """Return the output of an expression, given by any known synonym.
 

@@ -81,6 +81,7 @@ def read(card: Card, folder: Path, tensors: Mapping[str, Any]) -> Classifier:
         raise CheckpointError(f"no network at {origin}; a card of the architecture {ARCHITECTURE!r} needs it")
     try:
         network = ExportedNetwork(origin.read_bytes())
+        network.exported.mlir_module()  # else damage shows when it is asked
         network.exported.vjp()
         (weights, images), _ = jax.tree.unflatten(network.exported.in_tree, network.exported.in_avals)
         shapes = {name: tuple(aval.shape) for name, aval in weights.items()}

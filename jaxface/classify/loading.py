@@ -13,12 +13,13 @@ from flax import nnx
 
 from jaxface.classify import checkpoints, exported, onnx_host
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.classify.card import Card, read_card, write_card
+from jaxface.classify.card import CARD_FILE, Card, read_card, write_card
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import Classifier, FlaxNetwork
 from jaxface.classify.registry import folders, names
 from jaxface.classify.weights import array_shapes, fill, flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
+from jaxface.core.files import require_regular_file
 from jaxface.core.io import atomic_path, sha256
 
 
@@ -37,9 +38,7 @@ def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Cl
     places = folders(name_or_folder)
     if checkpoint is None:
         return _load_folder(places[0])
-    path = Path(checkpoint)
-    if not path.is_file():
-        raise CheckpointError(f"no checkpoint at {path}")
+    path = require_regular_file(checkpoint, CheckpointError, what="checkpoint")
     cards = [_card_for(read_card(place), path) for place in places]
     if onnx_host.is_onnx(path):
         return _first_that_fits(cards, lambda card: onnx_host.classifier(card, path))
@@ -114,6 +113,10 @@ def _load_folder(folder: Path) -> Classifier:
             f"{card.name} comes without weights: {where if card.published_file else card.source}; pass the "
             f"file as checkpoint=, or convert it to a folder: jaxface classifiers import {card.name} FILE"
         )
+    if card.weights != Path(card.weights).name:
+        raise CheckpointError(
+            f"{folder / CARD_FILE}: weights = {card.weights!r}: must be the name of a file beside it"
+        )
     path = folder / card.weights
     if not path.is_file():
         raise CheckpointError(f"no weights at {path}; the card beside it names this file")
@@ -167,17 +170,26 @@ def _load_into(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: 
     entry = ARCHITECTURES[card.architecture]
     shapes = array_shapes(abstract)
     arrays: Mapping[str, Any] = tensors
+    ignored: list[str] = []
     if entry.array_key is not None and shapes.keys().isdisjoint(tensors):
         arrays = _rename_keys(entry.array_key, shapes, tensors)
     elif entry.torch is not None and (from_torch or shapes.keys().isdisjoint(tensors)):
         arrays = Translated(module, entry.torch, tensors, origin)
+        ignored = arrays.ignored_keys
     state = fill(abstract, arrays, origin)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state))
     return Classifier(
         state=state,
         network=FlaxNetwork(structure, entry.cpu_batch),
-        card=dataclasses.replace(card, parameters=parameters),
+        card=dataclasses.replace(card, parameters=parameters, note=_note(ignored) or card.note),
     )
+
+
+def _note(ignored: Sequence[str]) -> str:
+    if not ignored:
+        return ""
+    more = f" and {len(ignored) - 3} more" if len(ignored) > 3 else ""
+    return f"its checkpoint holds {', '.join(map(repr, ignored[:3]))}{more} beside the network, left out"
 
 
 def _rename_keys(
@@ -188,9 +200,9 @@ def _rename_keys(
     out = {}
     for key, tensor in tensors.items():
         name = theirs.get(key, key)
-        array = np.asarray(tensor)
-        fits = name in shapes and [n for n in array.shape if n > 1] == [n for n in shapes[name] if n > 1]
-        out[name] = array.reshape(shapes[name]) if fits else array
+        shape = tuple(tensor.shape)  # before anything of that size is read
+        fits = name in shapes and [n for n in shape if n > 1] == [n for n in shapes[name] if n > 1]
+        out[name] = np.asarray(tensor).reshape(shapes[name]) if fits else tensor
     return out
 
 

@@ -1,6 +1,7 @@
 """Models in ONNX, run on the host through onnxruntime (extra `onnx`)."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import numpy as np
 
 from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
+from jaxface.classify.user_functions import HostFunction
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import one_line
+from jaxface.core.unpickle import short_line
 
 
 def is_onnx(path: Path) -> bool:
@@ -23,7 +25,8 @@ def classifier(card: Card, path: Path) -> Classifier:
     Args:
         card: labels and preprocessing.
         path: a model of one image input (B, 3 or 1, H, W) or (B, H, W, 3 or 1); its first output of
-            shape (B, K) is taken as logits.
+            shape (B, K), one that is called logits before others, is taken as logits, or as probabilities if
+            its rows sum to 1.
     Raises:
         CheckpointError: onnxruntime is not installed, the file is no model, or it does not fit the card.
     """
@@ -35,14 +38,14 @@ def classifier(card: Card, path: Path) -> Classifier:
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each kind of error
         raise CheckpointError(
-            f"{path} is not a complete ONNX model ({one_line(error)}); fetch it again"
+            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again"
         ) from None
-    return Classifier(state={}, network=None, card=card, host_fn=_fit(session, card, path))
+    return Classifier(state={}, network=None, card=card, host_fn=HostFunction(_fit(session, card, path), card))
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class OnnxModel:
-    """Prepared images (B, H, W, C) -> logits (B, K); compared by identity."""
+    """Prepared images (B, H, W, C) -> scores (B, K); compared by identity."""
 
     session: Any
     input: str
@@ -79,10 +82,19 @@ def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
         )
     if isinstance(batch, int) and batch != 1:
         raise CheckpointError(f"{path} takes {batch} images at once; export it with a free batch axis")
-    scores = next((one for one in outputs if len(one.shape) == 2), outputs[0])
-    classes, width = len(card.native_labels), scores.shape[-1] if scores.shape else 0
-    if isinstance(width, int) and width != classes:
-        raise CheckpointError(
-            f"{path} returns {width} scores an image, but the card of {card.name!r} has {classes} labels"
-        )
+    scores = _scores_output(outputs, card, path)
     return OnnxModel(session, inputs[0].name, scores.name, channels_first, batch == 1)
+
+
+def _scores_output(outputs: Sequence[Any], card: Card, path: Path) -> Any:
+    """The output that holds a score for each label, wherever it stands among others (features, maps)."""
+    classes = len(card.native_labels)
+    matrices = [one for one in outputs if "float" in one.type and len(one.shape or ()) == 2]
+    candidates = [one for one in matrices if one.shape[-1] == classes]
+    candidates = candidates or [one for one in matrices if not isinstance(one.shape[-1], int)]
+    if not candidates:
+        shapes = ", ".join(f"{one.name} {list(one.shape or ())}" for one in outputs)
+        raise CheckpointError(
+            f"{path} returns {shapes} for a batch of images, but the card of {card.name!r} has {classes} labels"
+        )
+    return next((one for one in candidates if "logit" in one.name.lower()), candidates[0])

@@ -6,17 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import ml_dtypes
 import numpy as np
 from flax import nnx
 from safetensors.numpy import save_file
 
+from jaxface.classify.checkpoints.tensor import UnsupportedTensor, is_small_float
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
 _SHOWN = 3
 _ALIGNMENT = 64  # bytes, as XLA requires
-_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 def write_safetensors(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
@@ -82,9 +81,11 @@ def check_array(tensor: Any, name: str, shape: tuple[int, ...], origin: str) -> 
     Raises:
         CheckpointError: another shape or type, or numbers that are not finite.
     """
+    if isinstance(tensor, UnsupportedTensor):
+        raise CheckpointError(f"{origin}: {name!r} is {tensor.what}")
     if tuple(tensor.shape) != shape:  # before anything of that size is read
         raise CheckpointError(f"{origin}: {name!r} has shape {tuple(tensor.shape)}, the net has {shape}")
-    if np.dtype(tensor.dtype).kind != "f" and tensor.dtype != _BFLOAT16:
+    if np.dtype(tensor.dtype).kind != "f" and not is_small_float(tensor.dtype):
         raise CheckpointError(f"{origin}: {name!r} has type {tensor.dtype}, must be floating point")
     array = _aligned(shape)
     with np.errstate(over="ignore"):  # what overflows float32 is refused here, too

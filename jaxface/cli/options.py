@@ -76,7 +76,7 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ConfigError(f"{one_line(stderr.getvalue())} (see jaxface {name} --help)") from None
+        raise ConfigError(f"{box_text(stderr.getvalue())} (see jaxface {name} --help)") from None
 
 
 @dataclass(frozen=True)
@@ -178,7 +178,7 @@ def config_folders() -> list[Path]:
     return [folder for folder in (package / "configs", package.parent / "configs") if folder.is_dir()]
 
 
-def one_line(box: str) -> str:
+def box_text(box: str) -> str:
     """Return the message of a tyro box before its first rule, and the flag that it suggests."""
     rows = [row.strip(_BOX) if set(row.strip("│ ")) - {"─"} else "" for row in box.splitlines()[1:]]
     end = rows.index("") if "" in rows else len(rows)

@@ -41,6 +41,10 @@ class ShapeError(JaxfaceError):
     """An array of a wrong shape, type or range."""
 
 
+class FunctionError(JaxfaceError):
+    """A user's function that raised an error."""
+
+
 class ModelFileError(JaxfaceError):
     """A face model file that is missing, truncated, foreign or unsafe."""
 

@@ -8,22 +8,17 @@ but stand-ins that remember what the file said.
 from __future__ import annotations
 
 import pickle
-import pickletools
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import IO, Any
 
 from jaxface.core import errors
+from jaxface.core.pickle_budgets import UnsafePickle, check_program
 
-_FORBIDDEN = frozenset({"PERSID", "BINPERSID", "EXT1", "EXT2", "EXT4", "NEXT_BUFFER", "READONLY_BUFFER"})
-
+_MOST_CLASSES = 10_000  # different names that a pickle looks up; each becomes a class of its own
 
 Resolve = Callable[[str, str], Any]
 """(module, name) -> what a pickle gets in the place of that class or function."""
-
-
-class UnsafePickle(pickle.UnpicklingError):
-    """A pickle that requests something that no file of its kind needs."""
 
 
 class Inert:
@@ -75,9 +70,14 @@ class RestrictedUnpickler(pickle.Unpickler):
     ) -> None:
         super().__init__(stream, encoding="latin1")
         self._resolve, self._load_external = resolve, load_external
+        self._classes: dict[tuple[str, str], Any] = {}
 
     def find_class(self, module: str, name: str) -> Any:
-        return self._resolve(module, name)
+        if (module, name) not in self._classes:
+            if len(self._classes) >= _MOST_CLASSES:
+                raise UnsafePickle(f"it has more than {_MOST_CLASSES:,} names of classes and functions")
+            self._classes[module, name] = self._resolve(module, name)
+        return self._classes[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
         if self._load_external is None:
@@ -91,7 +91,7 @@ def load(stream: IO[bytes], resolve: Resolve, load_external: Callable[[Any], Any
     The stream is behind the pickle afterwards.
 
     Raises:
-        UnsafePickle: it requests what no file of its kind needs.
+        UnsafePickle: it requests what no file of its kind needs, or more than `pickle_budgets` allows.
         Exception: a broken program may raise anything; there is no closed list.
     """
     start = stream.tell()
@@ -108,23 +108,6 @@ def as_tuple(*arguments: Any) -> tuple[Any, ...]:
     return tuple(arguments[0]) if arguments and isinstance(arguments[0], list | tuple) else ()
 
 
-def check_program(stream: IO[bytes], exceptions: Collection[str] = ()) -> None:
-    """Check, before anything is built, for instructions that no file needs or that exhaust the memory.
-
-    Args:
-        stream: at the pickle's first byte; afterwards behind its last one.
-        exceptions: instructions that this kind of file does need.
-    Raises:
-        UnsafePickle: a forbidden instruction, or one that claims more memory than the file can need.
-        Exception: `pickletools` has no closed list for incomplete programs.
-    """
-    for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-        if opcode.name in _FORBIDDEN and opcode.name not in exceptions:
-            raise UnsafePickle(f"pickle instruction {opcode.name} is not allowed in such a file")
-        if opcode.name.endswith("PUT") and int(argument or 0) > count + 1:
-            raise UnsafePickle(f"pickle instruction {opcode.name} {argument} reaches out of the file")
-
-
-def one_line(error: Exception) -> str:
+def short_line(error: Exception) -> str:
     """Return the message of an error as one short line, whatever the file put into it."""
     return errors.one_line(error, 200)

@@ -44,7 +44,7 @@ def vertices(
 def pose_head(model: FaceModel, params: FaceParams, displacement: Array) -> Array:
     """Return W(T + B_I + B_P + displacement, J, theta, W): Eq. 1 for any displacement (V, 3)."""
     neutral = shape(model, params.identity)
-    return skin(model, neutral + displacement, joints(model, neutral), params.pose)
+    return skin_displaced(model, neutral, joints(model, neutral), displacement, params.pose)
 
 
 def shape(model: FaceModel, identity: Array) -> Array:
@@ -55,6 +55,23 @@ def shape(model: FaceModel, identity: Array) -> Array:
 def joints(model: FaceModel, neutral: Array) -> Array:
     """Return (J, 3) joints, regressed from the shaped template."""
     return model.joint_regressor @ neutral
+
+
+def skin_displaced(
+    model: FaceModel, neutral: Array, joint_positions: Array, displacement: Array, pose: Array
+) -> Array:
+    """Return the posed head of a person whose neutral head (V, 3) is displaced, (V, 3) metres.
+
+    FLAME's published implementations regress the joints from the head with its expression, where its paper
+    (Eq. 2) has the identity alone. Where `FaceModel.expression_moves_joints`, joints follow the displacement,
+    also that of a half frozen expression: a joint is where the picture's own head has it.
+
+    Args:
+        joint_positions: (J, 3) of the neutral head.
+    """
+    if model.expression_moves_joints:
+        joint_positions = joint_positions + model.joint_regressor @ displacement
+    return skin(model, neutral + displacement, joint_positions, pose)
 
 
 def skin(model: FaceModel, rest_vertices: Array, joint_positions: Array, pose: Array) -> Array:

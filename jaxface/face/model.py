@@ -90,6 +90,7 @@ class FaceModel:
         population: who is sampled.
         parents: for each joint its parent, -1 for the root, parents before children.
         joint_names: as FLAME has them: root, neck, jaw, left_eye, right_eye.
+        expression_moves_joints: whether joints are regressed from the head with its expression, or without.
         identity_names: of the first identity coefficients, such as "age"; the others have none.
         name, licence, source: for reports.
     """
@@ -111,6 +112,7 @@ class FaceModel:
     population: PopulationPrior
     parents: tuple[int, ...] = static(default=(-1, 0, 1, 1, 1))
     joint_names: tuple[str, ...] = static(default=("root", "neck", "jaw", "left_eye", "right_eye"))
+    expression_moves_joints: bool = static(default=False)
     identity_names: tuple[str, ...] = static(default=())
     name: str = static(default="face")
     licence: str = static(default="unknown")

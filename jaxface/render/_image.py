@@ -56,7 +56,7 @@ def render(head: FaceModel, person: Prepared, deformation: Deformation, pose: Ar
     check_shape(head, "displacement", deformation.displacement, (count, 3))
     check_shape(head, "wrinkles", deformation.wrinkles, (count,))
     check_params(head, pose=pose)
-    vertices = geometry.skin(head, person.neutral + deformation.displacement, person.joints, pose)
+    vertices = geometry.skin_displaced(head, person.neutral, person.joints, deformation.displacement, pose)
     linear = _linear(head, vertices, deformation.wrinkles, person, scene)
     # A vertex that is not finite covers no pixel: the picture would be a finite background.
     finite = jnp.all(jnp.isfinite(vertices))

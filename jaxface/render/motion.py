@@ -44,10 +44,11 @@ def affine_motion(head: FaceModel, neutral: Array, joints: Array, fields: Array,
         pose: (J, 3).
     """
 
-    pose_vertices = partial(geometry.skin, head, joint_positions=joints, pose=pose)
+    pose_vertices = partial(geometry.skin_displaced, head, neutral, joints, pose=pose)
     first, second = fields
-    still, by_first = jax.jvp(pose_vertices, (neutral,), (first,))
-    by_second = jax.jvp(pose_vertices, (neutral,), (second,))[1]
+    none = jnp.zeros_like(neutral)
+    still, by_first = jax.jvp(pose_vertices, (none,), (first,))
+    by_second = jax.jvp(pose_vertices, (none,), (second,))[1]
     position = jnp.stack([still, by_first, by_second])
     wrinkles = head.appearance.wrinkles
     strength = None if wrinkles is None else jnp.einsum("kvc,vcl->kl", fields, wrinkles.feature)

@@ -142,6 +142,7 @@ def page_of(context: ReportContext) -> str:
         classifiers=[{"name": name, "colour": style.colour(i)} for i, name in enumerate(classifiers)],
         colours={name: style.colour(i) for i, name in enumerate(classifiers)},
         scores=context.rows,
+        notes=tables.notes(result),
         matrices={
             "scores": matrix.scores(context.rows),
             "accuracy": matrix.accuracy(context.rows),

@@ -8,7 +8,7 @@ import xarray
 from jaxface.audit import AuditResult, CellStatus
 from jaxface.audit.effects import finite_mean
 from jaxface.audit.summary import CellSummary, CrossPrediction
-from jaxface.core.errors import printable
+from jaxface.core.errors import one_line, printable
 from jaxface.report.levels import loss_sign
 from jaxface.report.text import p_value, percent, plural
 
@@ -17,6 +17,7 @@ REASONS = {
     CellStatus.SKIPPED: "the classifier does not know this expression",
     CellStatus.SEARCH_FAILED: "the search found no face",
     CellStatus.NOT_FINITE: "an answer is not finite",
+    CellStatus.CLASSIFIER_FAILED: "the classifier raised an error",
 }
 
 
@@ -215,7 +216,25 @@ def score_table(result: AuditResult) -> str:
         else:
             cells = [f"({row.reason})"]
         lines.append([row.classifier, row.expression, *cells])
-    return text_table(columns, lines)
+    return "\n".join([text_table(columns, lines), *notes(result)])
+
+
+def notes(result: AuditResult) -> list[str]:
+    """Return what readers of the scores must know of the classifiers' answers: a line for each fact.
+
+    Functions that answer by chance or with probabilities, and the errors that ended cells.
+    """
+    lines = [
+        f"{name}: {note}"
+        for name, facts in result.data.attrs["classifiers"].items()
+        for note in facts.get("notes", ())
+    ]
+    failure = result.data["failure"].values
+    for cells in failure:
+        texts = cells[cells != ""]
+        if len(texts):
+            lines.append(f"{plural(len(texts), 'cell')} failed: {one_line(texts[0], 300)}")
+    return lines
 
 
 def interval_name(result: AuditResult) -> str:

@@ -113,12 +113,14 @@ class Batch:
 
     def _result(self) -> SearchResult:
         tracker = self.tracker
-        is_scored = np.isfinite(np.asarray(tracker.best.loss))
         expression = np.asarray(tracker.best.coefficients)
         shifted_probability = self.scorer.shifted_probabilities(expression)
+        has_failed = self.scorer.failures != ""
+        is_scored = np.isfinite(np.asarray(tracker.best.loss)) & ~has_failed
+        expression = np.where(has_failed[:, None], np.float32(0), expression)
         status = np.select(
-            [tracker.has_reached_target, ~is_scored, tracker.is_stalled],
-            [Status.REACHED, Status.FAILED, Status.STALLED],
+            [~is_scored, tracker.has_reached_target, tracker.is_stalled],
+            [Status.FAILED, Status.REACHED, Status.STALLED],
             Status.SPENT,
         )
         share, excess = self.sharding(_plausibility, self._shared, expression, self.cases.targets)
@@ -134,6 +136,7 @@ class Batch:
             excess=excess,
             status=status,
             cpu_seconds=tracker.cpu_seconds,
+            failure=self.scorer.failures,
         )
 
 

@@ -16,7 +16,7 @@ class Status(IntEnum):
     SPENT = 2
     """The gradient's starts or `max_evaluations` are spent below the target; raise them, or lower it."""
     FAILED = 3
-    """No candidate had a finite score: check the classifier's answers and the face's parameters."""
+    """No candidate had a finite score, or the classifier raised an error: check its answers and the face."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,7 @@ class SearchResult:
         excess: (n,) largest distance of an implied unit activation from [0, 1]; 0 for a space without units.
         status: (n,) `Status`.
         cpu_seconds: (n,) process time of the host with compilation; the time of a batch is divided.
+        failure: (n,) texts: the classifier's error that ended the search; empty where there was none.
     """
 
     expression: np.ndarray
@@ -49,6 +50,7 @@ class SearchResult:
     excess: np.ndarray
     status: np.ndarray
     cpu_seconds: np.ndarray
+    failure: np.ndarray
 
     def success(self, level: float) -> np.ndarray:
         """Return which cases exceed a probability such as .9 or .99, (n,) bool."""

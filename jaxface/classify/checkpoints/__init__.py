@@ -11,10 +11,17 @@ from jaxface.classify.checkpoints.array_files import read_npz, read_safetensors
 from jaxface.classify.checkpoints.tensorflow_files import read_hdf5, read_manifest
 from jaxface.classify.checkpoints.torch_file import find_state_dict, read_torch
 from jaxface.core.errors import CheckpointError
+from jaxface.core.files import require_regular_file
 
 __all__ = ["read"]
 
+_PACKED = "an archive of {}, not the checkpoint itself; unpack it first"
 _FOREIGN = {
+    b"\x1f\x8b": _PACKED.format("gzip"),
+    b"BZh": _PACKED.format("bzip2"),
+    b"\xfd7zXZ": _PACKED.format("xz"),
+    b"7z\xbc\xaf": _PACKED.format("7-Zip"),
+    b"Rar!": _PACKED.format("RAR"),
     b"\x93NUMPY": "one array without a name; a net has many",
     b"version https://git-lfs": "a pointer of Git LFS, not the file itself; fetch it with git lfs pull",
     b"<!DOCTYPE": "a web page; fetch the file itself",
@@ -32,14 +39,17 @@ def read(path: Path) -> Mapping[str, Any]:
     Raises:
         CheckpointError: missing, truncated, damaged, of another format, or without tensors.
     """
+    require_regular_file(path, CheckpointError, what="checkpoint")
     try:
         with path.open("rb") as file:
-            head = file.read(64)
+            head = file.read(512)
         size = path.stat().st_size
     except OSError as error:
         raise CheckpointError(f"no checkpoint to read at {path} ({error.strerror})") from None
     if size == 0:
         raise CheckpointError(f"{path} is empty; fetch it again")
+    if head[257:262] == b"ustar":
+        raise CheckpointError(f"{path} is {_PACKED.format('tar')}")
     for start, what in _FOREIGN.items():
         if head.startswith(start):
             raise CheckpointError(f"{path} is {what}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import nnx
 
+from jaxface.classify.checkpoints.tensor import UnsupportedTensor, is_small_float
 from jaxface.classify.nets import layers
 from jaxface.classify.nets.torch_layout import TorchLayout
 from jaxface.classify.weights import check_names
@@ -17,8 +20,12 @@ from jaxface.core.errors import CheckpointError
 
 Turn = Callable[[np.ndarray], np.ndarray]
 
-_WRAPPERS = ("module.", "model.")  # prefixes of DataParallel and of training wrappers
-_AVERAGED = "ema_model."  # the averaged copy; there are also counters and the copy that was trained
+_INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # at any depth
+_AVERAGED = re.compile(r"(^|[._])ema([._]|$)")  # the averaged copy is preferred to the one that was trained
+_RECORDS = re.compile(r"(criterion|loss|metric|best|acc|accuracy|epoch|optimizer|scheduler)", re.IGNORECASE)
+"""What training scripts keep beside a net; its first name alone is looked at."""
+_MOST_PREFIXES = 64
+_USUAL = ("module.", "model.", "net.", "backbone.")
 
 
 class Array(NamedTuple):
@@ -82,8 +89,10 @@ class Translated(Mapping[str, np.ndarray]):
     def __init__(
         self, module: nnx.Module, layout: TorchLayout, state_dict: Mapping[str, Any], origin: str
     ) -> None:
-        self._origin, self._layout, self._tensors = origin, layout, unwrapped(state_dict, origin)
+        self._origin, self._layout = origin, layout
         self._expected = _places(module, layout)
+        every = float_tensors(state_dict, origin)
+        self._tensors, self.ignored_keys = self._network(every)
         self._keys: dict[str, str] = {}
         surplus = []
         for key in self._tensors:
@@ -97,9 +106,40 @@ class Translated(Mapping[str, np.ndarray]):
         check_names(origin, missing, surplus, len(self._expected), len(self._tensors))
         self._places = {place.name: torch_key for torch_key, place in self._expected.items()}
 
+    def _network(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+        """The tensors of the net, without the prefix under which it is whole, and what lies beside it."""
+        counts: Counter[str] = Counter()
+        for key in tensors:
+            parts = key.split(".")
+            counts.update(".".join(parts[:n]) + "." for n in range(1, len(parts)))
+        prefixes = [prefix for prefix, n in counts.items() if n >= len(self._expected)][:_MOST_PREFIXES]
+        prefixes = [prefix for prefix in ("", *prefixes) if self._is_whole(tensors, prefix)]
+        averaged = [prefix for prefix in prefixes if _AVERAGED.search(prefix)]
+        prefixes = averaged or prefixes
+        if len(prefixes) > 1:
+            raise CheckpointError(
+                f"{self._origin} holds the net more than once, under {', '.join(map(repr, prefixes[:4]))}; "
+                "save one of them"
+            )
+        prefix = prefixes[0] if prefixes else _common_prefix(tensors)
+        inside = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
+        ignored = [key for key in tensors if not key.startswith(prefix)]
+        records = [key for key in inside if _RECORDS.search(key.split(".")[0]) and not self._expects(key)]
+        ignored += [prefix + key for key in records]
+        return {key: tensor for key, tensor in inside.items() if key not in records}, ignored
+
+    def _expects(self, key: str) -> bool:
+        return self._layout.map_key(key) in self._expected
+
+    def _is_whole(self, tensors: Mapping[str, Any], prefix: str) -> bool:
+        keys = {self._layout.map_key(key[len(prefix) :]) for key in tensors if key.startswith(prefix)}
+        return keys >= self._expected.keys()
+
     def __getitem__(self, name: str) -> np.ndarray:
         torch_key = self._places[name]
         key, place = self._keys[torch_key], self._expected[torch_key]
+        if isinstance(self._tensors[key], UnsupportedTensor):
+            raise CheckpointError(f"{self._origin}: {key!r} is {self._tensors[key].what}")
         shape = tuple(getattr(self._tensors[key], "shape", place.shape))
         if math.prod(shape) != math.prod(place.shape):  # before anything of that size is read
             raise self._misfit(key, shape, place)
@@ -107,6 +147,8 @@ class Translated(Mapping[str, np.ndarray]):
             array = np.asarray(self._tensors[key])
         except (TypeError, RuntimeError, ValueError) as error:  # foreign tensors that NumPy cannot read
             raise CheckpointError(f"{self._origin}: {key!r} is not an array of numbers ({error})") from None
+        if is_small_float(array.dtype):
+            array = array.astype(np.float32)
         if array.dtype.kind != "f":
             raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, must be floating point")
         ours = place.turn(array) if place.rank is None or array.ndim in place.rank else array
@@ -159,25 +201,31 @@ def _unflatten(maps: tuple[int, int, int], array: np.ndarray) -> np.ndarray:
     return array.reshape(-1, *maps).transpose(2, 3, 1, 0).reshape(-1, array.shape[0])
 
 
-def unwrapped(state_dict: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """Return the floating point tensors of a state dict, without the prefixes of wrappers.
+def float_tensors(state_dict: Mapping[str, Any], origin: str) -> dict[str, Any]:
+    """Return the floating point tensors of a state dict, without the marks of `torch.compile` and its like.
 
     Raises:
         CheckpointError: not a dictionary of named tensors.
     """
     if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
         raise CheckpointError(f"{origin}: must be a state dict, a dictionary of named tensors")
-    tensors = {key: tensor for key, tensor in state_dict.items() if not _counts(tensor)}
-    ema_tensors = {key: tensor for key, tensor in tensors.items() if key.startswith(_AVERAGED)}
-    if ema_tensors:
-        tensors = {key.removeprefix(_AVERAGED): tensor for key, tensor in ema_tensors.items()}
-    while tensors and (prefix := _prefix(tensors)):
-        tensors = {key.removeprefix(prefix): tensor for key, tensor in tensors.items()}
+    tensors = {}
+    for key, tensor in state_dict.items():
+        for mark in _INNER_WRAPPERS:
+            key = key.replace(mark, "")
+        if not _counts(tensor):
+            tensors[key] = tensor
     return tensors
 
 
-def _prefix(tensors: Mapping[str, Any]) -> str:
-    return next((word for word in _WRAPPERS if all(key.startswith(word) for key in tensors)), "")
+def _common_prefix(tensors: Mapping[str, Any]) -> str:
+    """Return the longest of the usual prefixes that all keys have; for messages about what is missing."""
+    prefix = ""
+    while tensors and (
+        word := next((w for w in _USUAL if all(key.startswith(prefix + w) for key in tensors)), "")
+    ):
+        prefix += word
+    return prefix
 
 
 def _counts(tensor: Any) -> bool:

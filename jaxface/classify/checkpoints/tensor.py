@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 
 from jaxface.core.errors import CheckpointError
-from jaxface.core.unpickle import UnsafePickle, one_line
+from jaxface.core.unpickle import UnsafePickle, short_line
 
 _PIECE = 1 << 22  # bytes read at a time for a checksum
-_BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+_MOST_AXES = 64  # NumPy's
 
 
 @contextlib.contextmanager
@@ -29,9 +28,9 @@ def reading(path: Path, kind: str) -> Iterator[None]:
     except CheckpointError:
         raise
     except UnsafePickle as error:
-        raise CheckpointError(f"{path}: {one_line(error)}") from None
+        raise CheckpointError(f"{path}: {short_line(error)}") from None
     except Exception as error:  # a broken file may raise anything; there is no closed list
-        reason = one_line(error) or type(error).__name__
+        reason = short_line(error) or type(error).__name__
         raise CheckpointError(f"{path} is not a {kind} ({reason}); fetch it again") from None
 
 
@@ -39,7 +38,7 @@ class Storage:
     """A range of a file that one or several tensors share; `place` sets it."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = self.path = path
         self._start = self._size = 0
         self._checksum: int | None = None
 
@@ -104,16 +103,19 @@ class FileTensor:
         self._storage, self._strides, self._offset = storage, tuple(strides), offset
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        if math.prod(self.shape) == 0 and math.prod(n for n in self.shape if n) >= 2**48:
+            raise CheckpointError(f"{self._storage.path}: a tensor claims the shape {self.shape}")
         if math.prod(self.shape) == 0:
             return np.zeros(self.shape, dtype or self.dtype)
         steps = zip(self.shape, self._strides, strict=True)
         reach = 1 + sum((length - 1) * stride for length, stride in steps)
         size = self.dtype.itemsize
-        data = self._storage.read(self._offset * size, reach * size).view(self.dtype)
+        data = self._storage.read(self._offset * size, reach * size)
+        data = data.view(f"u{size}")  # NumPy cannot stride over types that it lacks
         array = np.lib.stride_tricks.as_strided(
             data, self.shape, tuple(stride * size for stride in self._strides), writeable=False
-        )
-        if self.dtype == _BFLOAT16:
+        ).view(self.dtype)
+        if is_small_float(self.dtype):
             array = array.astype(np.float32)
         return array if dtype is None else array.astype(dtype, copy=False)
 
@@ -121,7 +123,30 @@ class FileTensor:
         raise UnsafePickle("it changes a tensor")
 
 
+class UnsupportedTensor:
+    """A tensor of a kind that is not read (sparse, quantised, of a rare type); `what` says which."""
+
+    shape: tuple[int, ...] = ()
+    dtype = "unsupported"
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        raise CheckpointError(f"a tensor is {self.what}")
+
+    def __setstate__(self, _: Any) -> None:
+        pass
+
+
 def _are_counts(numbers: Any) -> bool:
-    return isinstance(numbers, tuple | list) and all(
-        isinstance(number, int) and 0 <= number < 2**48 for number in numbers
+    return (
+        isinstance(numbers, tuple | list)
+        and len(numbers) <= _MOST_AXES
+        and all(type(number) is int and 0 <= number < 2**48 for number in numbers)
     )
+
+
+def is_small_float(dtype: Any) -> bool:
+    """Return whether a type is a floating point one that NumPy lacks: bfloat16, float8."""
+    return isinstance(dtype, np.dtype) and dtype.name.startswith(("bfloat", "float8"))

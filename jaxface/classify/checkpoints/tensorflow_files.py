@@ -3,7 +3,6 @@
 The latter, as in face-api, are a manifest in JSON and shards of bytes, some quantised.
 """
 
-import json
 import math
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from jaxface.classify.checkpoints.tensor import reading
+from jaxface.core import files
 from jaxface.core.errors import CheckpointError
 
-_LARGEST = 1 << 31  # bytes that the arrays of a file may claim together
+_LARGEST = 1 << 28  # bytes that the arrays of a file may claim together
 _TYPES = {name: np.dtype(name) for name in ("float32", "int32", "uint8", "uint16", "float16")}
 
 
@@ -39,7 +39,7 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
 
         root.visititems(collect)  # hard links alone, each once
         if sum(dataset.nbytes for dataset in datasets.values()) > _LARGEST:
-            raise ValueError("arrays that claim more than 2 GB")
+            raise ValueError("arrays that claim more than 256 MB")
         return {name: np.asarray(dataset[()]) for name, dataset in datasets.items()}
 
 
@@ -57,7 +57,7 @@ def read_manifest(path: Path) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     with reading(path, "manifest of weights"):
-        for group in json.loads(path.read_text(encoding="utf-8")):
+        for group in files.read_json(path, CheckpointError, what="manifest of weights"):
             arrays |= _group(path, group)
     return arrays
 
@@ -83,6 +83,8 @@ def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
             )
         numbers = data[first:end].view(dtype)
         if quantization and "scale" in quantization:
+            if not (math.isfinite(quantization["scale"]) and math.isfinite(quantization["min"])):
+                raise CheckpointError(f"{path}: {weight['name']!r} has a scale that is not finite")
             numbers = numbers * quantization["scale"] + quantization["min"]
         out[weight["name"]] = numbers.reshape(weight["shape"]).astype(np.float32)
         first = end

@@ -4,6 +4,7 @@ Training scripts wrap the state dict in dictionaries, or save the module: `find_
 """
 
 import io
+import math
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,11 +17,13 @@ from jaxface.classify.checkpoints.torch_pickle import StandIn, read_pickle
 from jaxface.core.errors import CheckpointError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-_LARGEST_PICKLE = 1 << 28
+_LARGEST_PICKLE = 1 << 26
 _LOCAL_HEADER = 30  # bytes of a zip entry's own header before its name
 _LAYERS_MOST = 10_000
 _LONGEST_PATH = 1000  # characters; a module that holds itself has no end
 _DEEPEST = 3  # containers inside containers
+
+_BYTEORDER = 16  # bytes of that entry at most
 
 _NAMES = ("ema", "model_ema", "model_state_dict", "state_dict", "net", "model")
 """In the order of preference: authors test the averaged copy (EMA), where there is one."""
@@ -42,15 +45,19 @@ def _read_zip(path: Path) -> Any:
         entries = {entry.filename: entry for entry in archive.infolist()}
         pickles = [name for name in entries if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
-            raise CheckpointError("a zip archive without PyTorch's data.pkl")
+            inner = [
+                name for name in entries if name.endswith((".pth", ".pt", ".ckpt", ".safetensors", ".npz"))
+            ]
+            hint = f"; unpack it first, it holds {inner[0][:60]!r}" if inner else ""
+            raise CheckpointError(f"a zip archive without PyTorch's data.pkl{hint}")
         root = pickles[0].removesuffix("data.pkl")
         if f"{root}constants.pkl" in entries:
             raise CheckpointError(
                 "a TorchScript archive; run it in PyTorch, wrapped by classify.from_function(..., on_host=True)"
             )
-        if entries[pickles[0]].file_size > _LARGEST_PICKLE:
-            raise CheckpointError(f"its index claims {entries[pickles[0]].file_size} bytes")
-        order = archive.read(f"{root}byteorder") if f"{root}byteorder" in entries else b"little"
+        order = b"little"
+        if f"{root}byteorder" in entries:
+            order = _read_entry(archive, entries[f"{root}byteorder"], _BYTEORDER)
         storages: dict[str, Storage] = {}
 
         def open_storage(key: str, dtype: np.dtype, count: int) -> Storage:
@@ -63,7 +70,16 @@ def _read_zip(path: Path) -> Any:
 
         if order != b"little":
             raise CheckpointError("written on a big-endian machine; save it again on another")
-        return read_pickle(io.BytesIO(archive.read(pickles[0])), open_storage)
+        return read_pickle(io.BytesIO(_read_entry(archive, entries[pickles[0]], _LARGEST_PICKLE)), open_storage)
+
+
+def _read_entry(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, largest: int) -> bytes:
+    """Read an entry of at most `largest` bytes, whatever its directory claims."""
+    with archive.open(entry) as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise CheckpointError(f"{entry.filename!r} holds more than {largest:,} bytes")
+    return content
 
 
 def _place(file: IO[bytes], path: Path, entry: zipfile.ZipInfo, length: int) -> Storage:
@@ -145,7 +161,12 @@ def _search(content: Any, depth: int) -> dict[str, Any]:
     for name in _NAMES if depth else ():
         if name in content and (tensors := _search(content[name], depth - 1)):
             return tensors
-    return {key: value for key, value in content.items() if isinstance(key, str) and hasattr(value, "shape")}
+    tensors = {key: value for key, value in content.items() if isinstance(key, str) and hasattr(value, "shape")}
+    # scores of a training beside dictionaries of tensors are no state dict
+    if tensors and all(math.prod(tensor.shape) == 1 for tensor in tensors.values()):
+        inner = [value for value in content.values() if isinstance(value, Mapping) and _search(value, 0)]
+        return {} if inner else tensors
+    return tensors
 
 
 def _parameters(module: StandIn) -> dict[str, Any]:

@@ -4,7 +4,6 @@ Tensors become `FileTensor`s. Everything else in a checkpoint (optimizers, recor
 becomes an inert stand-in that keeps its state.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from types import MappingProxyType
@@ -13,8 +12,8 @@ from typing import IO, Any
 import ml_dtypes
 import numpy as np
 
-from jaxface.classify.checkpoints.tensor import FileTensor, Storage
-from jaxface.core import unpickle
+from jaxface.classify.checkpoints.tensor import FileTensor, Storage, UnsupportedTensor
+from jaxface.core import pickle_names, unpickle
 from jaxface.core.unpickle import Allowed, StatefulInert, UnsafePickle, as_tuple
 
 OpenStorage = Callable[[str, np.dtype, int], Storage]
@@ -31,6 +30,13 @@ _STORAGES = {
     "int8": "Char",
     "uint8": "Byte",
     "bool": "Bool",
+    "uint16": "UInt16",
+    "uint32": "UInt32",
+    "uint64": "UInt64",
+    "float8_e4m3fn": "Float8_e4m3fn",
+    "float8_e5m2": "Float8_e5m2",
+    "float8_e4m3fnuz": "Float8_e4m3fnuz",
+    "float8_e5m2fnuz": "Float8_e5m2fnuz",
 }
 """Of a tensor's type, the class of its storage."""
 
@@ -39,15 +45,6 @@ _ELEMENTS = {
     for name, storage in _STORAGES.items()
     for alias in (name, f"{storage}Storage")
 }
-# Names of the standard library in real checkpoints; all of them become stand-ins.
-_HARMLESS = frozenset(
-    {"__main__", "_codecs", "argparse", "collections", "copyreg", "copy_reg", "datetime", "enum"}
-)
-_HARMLESS |= {"functools", "numbers", "pathlib", "types"}
-_HARMLESS_BUILTINS = frozenset(
-    {"bytearray", "bytes", "complex", "dict", "float", "frozenset", "getattr", "int"}
-)
-_HARMLESS_BUILTINS |= {"list", "object", "range", "set", "slice", "str", "tuple"}
 
 
 def read_pickle(stream: IO[bytes], open_storage: OpenStorage) -> Any:
@@ -100,14 +97,14 @@ def _resolve(module: str, name: str) -> Any:
             return Allowed(as_tuple)
         return type(name, (_Element,), {"dtype": _ELEMENTS.get(name)})
     if module == "torch._utils" and name.startswith("_rebuild"):
-        return Allowed(_REBUILD[name]) if name in _REBUILD else _kind(module, name)
+        return Allowed(_REBUILD.get(name, partial(_unsupported, name)))
     if module == "torch._tensor" and name == "_rebuild_from_type_v2":
         return Allowed(_rebuild_from_type)
     if module == "collections" and name in ("OrderedDict", "defaultdict"):
         return _Dict
     if module in ("copyreg", "copy_reg") and name == "_reconstructor":
         return Allowed(_instance)
-    if not _is_harmless(module, name):
+    if pickle_names.could_run(module, name):
         raise UnsafePickle(f"it asks for {module}.{name}, which no checkpoint needs; do not trust this file")
     return _kind(module, name)
 
@@ -122,6 +119,8 @@ def _load_storage(open_storage: OpenStorage, pid: Any) -> Any:
     if not (isinstance(key, str | int) and isinstance(count, int) and count >= 0):
         raise UnsafePickle("it refers to a storage without a name or a size")
     dtype = getattr(kind, "dtype", None)
+    if getattr(kind, "__name__", "") == "UntypedStorage":
+        dtype = np.dtype(np.uint8)  # `_rebuild_tensor_v3` brings the type
     if not isinstance(dtype, np.dtype):
         return StandIn()  # complex or quantised numbers: not a parameter of our nets
     view = pid[5] if len(pid) == 6 else None
@@ -143,19 +142,26 @@ def _kind(module: str, name: str) -> type[StandIn]:
     return type(name, (StandIn,), {"__module__": module})
 
 
-def _is_harmless(module: str, name: str) -> bool:
-    """Whether a stand-in may take its place. Nothing runs in any case; other names are not of a checkpoint."""
-    root = module.split(".")[0]
-    if root in ("builtins", "__builtin__"):
-        return name in _HARMLESS_BUILTINS
-    return root in _HARMLESS or not (root in sys.stdlib_module_names or root in ("posix", "nt"))
-
-
 def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> Any:
     if not isinstance(storage, _TypedStorage):
-        return StandIn()
+        return UnsupportedTensor("of a type that is not read (complex or quantised numbers)")
     start = offset + storage.first if isinstance(offset, int) else offset
     return FileTensor(storage.storage, storage.dtype, shape, strides, start)
+
+
+def _tensor_of_type(storage: Any, offset: Any, shape: Any, strides: Any, *rest: Any) -> Any:
+    """A tensor whose storage has bytes; its type is the third of the rest."""
+    dtype = getattr(rest[2], "dtype", None) if len(rest) > 2 else None
+    if not isinstance(storage, _TypedStorage) or not isinstance(dtype, np.dtype):
+        name = getattr(rest[2], "__name__", "unknown") if len(rest) > 2 else "unknown"
+        return UnsupportedTensor(f"of the type {name[:30]}, which is not read")
+    return FileTensor(storage.storage, dtype, shape, strides, offset)
+
+
+def _unsupported(name: str, *_: Any) -> UnsupportedTensor:
+    kinds = {"sparse": "a sparse tensor", "qtensor": "a quantised tensor", "meta": "a tensor without numbers"}
+    kind = next((kind for word, kind in kinds.items() if word in name), f"a tensor of {name[:60]}")
+    return UnsupportedTensor(f"{kind}, which is not read; save it as a plain one")
 
 
 def _first(*arguments: Any) -> Any:
@@ -177,6 +183,7 @@ _REBUILD: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "_rebuild_tensor": _tensor,
         "_rebuild_tensor_v2": _tensor,
+        "_rebuild_tensor_v3": _tensor_of_type,
         "_rebuild_parameter": _first,
         "_rebuild_parameter_with_state": _first,
     }

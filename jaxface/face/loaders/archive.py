@@ -1,5 +1,7 @@
 """Read .npz archives from untrusted sources."""
 
+import lzma
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterable
@@ -9,9 +11,25 @@ import numpy as np
 from numpy.lib import format as npy
 
 from jaxface.core.errors import ModelFileError, suggestion
+from jaxface.core.files import require_regular_file
 
 # What zipfile and NumPy raise for damaged archives and headers.
-_BROKEN = (ValueError, KeyError, OSError, EOFError, RuntimeError, MemoryError, zipfile.BadZipFile, zlib.error)
+_BROKEN = (
+    *(
+        ValueError,
+        KeyError,
+        OSError,
+        EOFError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+        TypeError,
+        SyntaxError,
+    ),
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, tokenize.TokenError),
+)
+LARGEST = 1 << 31
+"""Bytes of an array; texture spaces have 1.25 thousand million."""
 
 
 def names(path: Path) -> tuple[str, ...]:
@@ -20,6 +38,7 @@ def names(path: Path) -> tuple[str, ...]:
     Raises:
         ModelFileError: the file is no whole zip archive.
     """
+    require_regular_file(path, ModelFileError, what="face model's .npz")
     try:
         with zipfile.ZipFile(path) as archive:
             return tuple(entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy"))
@@ -27,7 +46,9 @@ def names(path: Path) -> tuple[str, ...]:
         raise ModelFileError(f"{path} is no complete .npz archive ({error}); download it again") from None
 
 
-def read(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
+def read(
+    path: Path, required: Iterable[str], optional: Iterable[str] = (), largest: int = LARGEST
+) -> dict[str, np.ndarray]:
     """Read the required arrays, and the optional ones that exist. Pickled objects are refused.
 
     Raises:
@@ -40,10 +61,10 @@ def read(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> d
         raise ModelFileError(f"{path} has no array {missing[0]!r}{suggestion(missing[0], present)}")
     selection = [*required, *(name for name in optional if name in present)]
     with zipfile.ZipFile(path) as archive:
-        return {name: _array(path, archive, name) for name in selection}
+        return {name: _array(path, archive, name, largest) for name in selection}
 
 
-def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
+def _array(path: Path, archive: zipfile.ZipFile, name: str, largest: int) -> np.ndarray:
     try:
         entry = archive.getinfo(f"{name}.npy")
         with archive.open(entry) as file:
@@ -57,6 +78,8 @@ def _array(path: Path, archive: zipfile.ZipFile, name: str) -> np.ndarray:
         size = int(np.prod([1, *shape], dtype=object)) * dtype.itemsize
         if size > min(entry.file_size, 1032 * path.stat().st_size):
             raise ModelFileError(f"{path}: {name} claims {size} bytes, more than the file can hold")
+        if size > largest:
+            raise ModelFileError(f"{path}: {name} has {size:,} bytes, at most {largest:,} are read")
         with archive.open(entry) as file:
             return npy.read_array(file, allow_pickle=False)
     except _BROKEN as error:

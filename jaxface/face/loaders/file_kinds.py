@@ -1,9 +1,11 @@
 """Find out what a path is, by its content and never by its name."""
 
+import os
 from pathlib import Path
 from typing import Literal
 
 from jaxface.core.errors import ModelFileError
+from jaxface.core.files import require_regular_file
 from jaxface.face.loaders import archive
 from jaxface.face.loaders.ict_files import NEUTRAL
 
@@ -24,8 +26,8 @@ _EXPECTED = "give a FLAME .pkl or .npz or their folder, an ICT-FaceKit folder or
 def model_file(path: str | Path) -> Path:
     """Return the FLAME file in a folder that holds one; any other path as it is."""
     path = Path(path)
-    files = [path / name for name in FLAME_FILES if (path / name).is_file()]
-    return files[0] if files and not (path / NEUTRAL).is_file() else path
+    files = [path / name for name in FLAME_FILES if os.path.isfile(path / name)]
+    return files[0] if files and not os.path.isfile(path / NEUTRAL) else path
 
 
 def sniff(path: str | Path) -> Kind:
@@ -35,24 +37,25 @@ def sniff(path: str | Path) -> Kind:
         ModelFileError: no file, or another kind of file; the message says what it looks like.
     """
     path = Path(path)
-    if path.is_dir():
+    if os.path.isdir(path):
         if (path / NEUTRAL).is_file():
             return "ict-folder"
         raise ModelFileError(
             f"{path} is a folder without {NEUTRAL} or a FLAME file; for ICT-FaceKit give its FaceXModel folder"
         )
+    if not os.path.lexists(path) and "\0" not in str(path):
+        raise ModelFileError(f"no face model at {path}; {_EXPECTED}, or the name 'bundled'")
+    require_regular_file(path, ModelFileError, what="face model")
     try:
         with path.open("rb") as file:
             start = file.read(64)
-    except FileNotFoundError:
-        raise ModelFileError(f"no face model at {path}; {_EXPECTED}, or the name 'bundled'") from None
     except OSError as error:
         raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
     if start.startswith(b"PK\x03\x04"):
         return _sniff_archive(path)
     # Pickle protocols 2 to 5 begin with 0x80 and their number, 0 and 1 with a dictionary's or list's opcodes.
     if (start[:1] == b"\x80" and len(start) > 1 and 2 <= start[1] <= 5) or start.startswith(
-        (b"(dp", b"(lp", b"}q")
+        (b"(dp", b"(lp", b"}q", b"ccollections")
     ):
         return "flame-pickle"
     raise ModelFileError(f"{path} is {_looks_like(start)}; {_EXPECTED}")
@@ -66,6 +69,8 @@ def _sniff_archive(path: Path) -> Kind:
         return "flame-npz"
     if {"mean", "tex_dir"} <= names or {"MU", "PC"} <= names:
         raise ModelFileError(f"{path} is FLAME's texture, not its shape; give it as texture=")
+    if not names:
+        raise ModelFileError(f"{path} is a zip archive, not an .npz; unpack it and give its folder or file")
     raise ModelFileError(f"{path} is an .npz of {sorted(names)[:6]}, no face model; {_EXPECTED}")
 
 

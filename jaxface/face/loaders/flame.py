@@ -21,6 +21,7 @@ from jaxface.face.population import standard_normal_prior
 
 KEYS = ("v_template", "f", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table")
 SHAPES, FIRST_EXPRESSION, JOINTS = 400, 300, 5
+_LARGEST_VALUE = 1e9  # far beyond metres, and squares of it fit float32
 IDENTITY_COMPONENTS, EXPRESSION_COMPONENTS = 100, 50
 
 
@@ -94,6 +95,7 @@ def load_flame(
             names=tuple(f"component {index}" for index in range(size)),
         ),
         population=standard_normal_prior(identity_components + albedo_size(look.appearance)),
+        expression_moves_joints=True,
         parents=_parents(path, parts["kintree_table"]),
         name="flame",
         licence="FLAME model licence (see its terms; not to be passed on)",
@@ -103,7 +105,7 @@ def load_flame(
 
 def _read(path: Path, is_pickle: bool) -> dict[str, np.ndarray]:
     if not is_pickle:
-        return archive.read(path, KEYS)
+        return archive.read(path, KEYS, largest=unpickle.LARGEST)
     content = unpickle.read_pickle(path)
     missing = [key for key in KEYS if key not in content]
     if missing:
@@ -133,6 +135,11 @@ def _check(path: Path, parts: Mapping[str, np.ndarray]) -> None:
             raise ModelFileError(f"{path}: {name} is {array.dtype.name} {array.shape}, FLAME has {shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelFileError(f"{path}: {name} holds values that are not finite")
+        if array.dtype.kind == "f" and np.abs(array).max() > _LARGEST_VALUE:
+            raise ModelFileError(f"{path}: {name} holds values beyond {_LARGEST_VALUE:g}")
+    for name in ("f", "kintree_table"):
+        if parts[name].dtype.kind == "f" and (parts[name] % 1 != 0).any():
+            raise ModelFileError(f"{path}: {name} holds fractions, must be whole numbers")
     if parts["f"].min() < 0 or parts["f"].max() >= vertices:
         raise ModelFileError(f"{path}: f names vertices outside 0..{vertices - 1}")
     if np.abs(parts["weights"].sum(1) - 1).max() > 1e-3:

@@ -89,7 +89,7 @@ def _picture(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     edge = round((values.size / 3) ** 0.5)
     if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
         raise ModelFileError(f"{path}: {name} does not hold finite numbers")
-    if values.ndim == 3 and values.shape[2] == 3 and values.size:
+    if values.ndim == 3 and values.shape[2] == 3 and min(values.shape) > 0:
         return values
     if not values.size or 3 * edge * edge != values.size or values.ndim > 2:
         raise ModelFileError(f"{path}: {name} {values.shape} is no square picture of three channels")
@@ -156,6 +156,8 @@ def _check_layout(path: Path, layout: Layout, faces: int) -> None:
     uv, uv_faces = layout.uv, layout.uv_faces
     if uv.ndim != 2 or uv_faces.shape != (faces, 3):
         raise ModelFileError(f"{path}: ft is {uv_faces.shape}, the model has {faces} triangles")
+    if uv.shape[1] < 2 or uv.dtype.kind != "f" or not np.isfinite(uv).all() or uv_faces.dtype.kind not in "iu":
+        raise ModelFileError(f"{path}: vt must be two finite numbers a corner, and ft whole numbers")
     if uv_faces.min() < 0 or uv_faces.max() >= len(uv):
         raise ModelFileError(f"{path}: ft names texture coordinates outside 0..{len(uv) - 1}")
 

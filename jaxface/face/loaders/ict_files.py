@@ -78,7 +78,7 @@ def read_npz(path: Path, identity_components: int | None, shape_names: Sequence[
     Raises:
         ModelFileError: an array is missing, damaged or does not match the others.
     """
-    parts = archive.read(path, _NPZ_ARRAYS)
+    parts = archive.read(path, _NPZ_ARRAYS, largest=1 << 28)
     vertices = len(parts["v_template"])
     available = parts["shapedirs_identity_q"].shape[-1]
     names = tuple(str(name) for name in parts["expression_names"])

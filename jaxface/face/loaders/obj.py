@@ -5,7 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxface.core import files
 from jaxface.core.errors import ModelFileError
+
+_LARGEST = 1 << 27  # bytes; ICT-FaceKit's meshes have two millions
 
 
 class Mesh(NamedTuple):
@@ -32,6 +35,8 @@ def read_mesh(path: Path) -> Mesh:
             try:
                 position_index += _fan([int(corner[0]) - 1 for corner in corners])
                 uv_index += _fan([int(corner[1]) - 1 for corner in corners])
+                if max(map(abs, (*position_index[-3:], *uv_index[-3:]))) >= 2**31:
+                    raise ValueError("an index beyond every mesh")
             except (ValueError, IndexError):
                 text = line[:40].decode("latin1")
                 raise ModelFileError(f"{path}: {text!r} is no polygon with texture coordinates") from None
@@ -56,10 +61,7 @@ def read_positions(path: Path, vertices: int) -> np.ndarray:
 
 
 def _lines(path: Path) -> list[bytes]:
-    try:
-        return path.read_bytes().split(b"\n")
-    except OSError as error:
-        raise ModelFileError(f"{path} cannot be read: {error.strerror or error}") from None
+    return files.read_bytes(path, ModelFileError, what="mesh (.obj)", largest=_LARGEST).split(b"\n")
 
 
 def _columns(path: Path, lines: list[bytes], start: bytes, width: int) -> np.ndarray:

@@ -5,7 +5,7 @@ A pickle is a program: it may name any function on the machine and call it. This
 FLAME's arrays (NumPy, scipy.sparse, chumpy), and replaces each by an inert stand-in that stores
 what the file says. Reading has two steps:
 
-1. `read_pickle` checks the opcodes (`core.unpickle.check_program`), then runs the program on
+1. `read_pickle` checks the opcodes (`core.pickle_budgets`), then runs the program on
 stand-ins. 2. `array` checks what a stand-in stores (element type, shape against the number of
 bytes, sparse indices against the
    shape) before NumPy sees any of it.
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxface.core import files
 from jaxface.core.errors import ModelFileError
 from jaxface.core.unpickle import (
     Allowed,
@@ -29,10 +30,12 @@ from jaxface.core.unpickle import (
     UnsafePickle,
     as_tuple,
     load,
-    one_line,
+    short_line,
 )
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+LARGEST = 1 << 28
+"""Bytes of a pickle; FLAME's have 50 to 100 million."""
 _MAX_DENSE = 50_000_000  # elements of a sparse matrix made dense: 400 MB
 
 
@@ -43,14 +46,16 @@ def read_pickle(path: Path) -> dict[str, Any]:
         ModelFileError: the file is truncated, holds no dictionary, or names anything outside the
             allow-list.
     """
-    content = path.read_bytes()
+    content = files.read_bytes(path, ModelFileError, what="pickle of a face model", largest=LARGEST)
     try:
+        if content[:2] in (b"(d", b"(l") and b"\r\n" in content[:4096]:  # protocol 0 is text
+            content = content.replace(b"\r\n", b"\n")
         model = load(io.BytesIO(content), _resolve)
     except (ModelFileError, UnsafePickle) as error:
-        raise ModelFileError(f"{path}: {one_line(error)}") from None
+        raise ModelFileError(f"{path}: {short_line(error)}") from None
     except Exception as error:
         # A broken program can raise anything: every error means that this is no model file.
-        text = one_line(error) or type(error).__name__
+        text = short_line(error) or type(error).__name__
         raise ModelFileError(f"{path} is no complete pickle ({text}); download it again") from None
     if not isinstance(model, dict):
         raise ModelFileError(f"{path} holds a {type(model).__name__}, a face model is a dictionary of arrays")
@@ -63,6 +68,13 @@ def array(value: Any, name: str) -> np.ndarray:
     Raises:
         ModelFileError: no array of numbers, or a shape that does not match the bytes.
     """
+    try:
+        return _array(value, name)
+    except (ValueError, TypeError, OverflowError, IndexError, MemoryError) as error:  # numbers that lie
+        raise ModelFileError(f"{name} is not an array of numbers ({short_line(error)})") from None
+
+
+def _array(value: Any, name: str) -> np.ndarray:
     if isinstance(value, _Array | _Scalar):
         return value.numbers(name)
     if isinstance(value, _Sparse):
@@ -86,7 +98,24 @@ def _resolve(module: str, name: str) -> Any:
         if name == allowed_name and module in modules:
             # A plain function could be altered by the pickle's BUILD opcode; `Allowed` cannot.
             return stand_in if isinstance(stand_in, type) else Allowed(stand_in)
+    if module == "collections" and name in ("OrderedDict", "defaultdict"):
+        return _Dict
+    if module in _HARMLESS:
+        return type(name, (StatefulInert,), {})
     raise ModelFileError(f"it asks for {module}.{name}, which no face model needs; do not trust this file")
+
+
+class _Dict(dict):
+    """An ordered dictionary; its arguments and its state in a file are dropped."""
+
+    def __init__(self, *arguments: Any) -> None:
+        super().__init__()
+        for argument in arguments:
+            if isinstance(argument, dict | list | tuple):
+                self.update(argument)
+
+    def __setstate__(self, _: Any) -> None:
+        pass
 
 
 class _Dtype(Inert):
@@ -119,7 +148,11 @@ class _Array(Inert):
         if not (isinstance(self.state, tuple) and len(self.state) == 5):
             raise ModelFileError(f"{name} is an array without contents")
         _, shape, dtype, fortran, data = self.state
-        if not (isinstance(shape, tuple) and all(isinstance(n, int) and n >= 0 for n in shape)):
+        if not (
+            isinstance(shape, tuple)
+            and len(shape) <= 32
+            and all(isinstance(n, int) and 0 <= n < 2**48 for n in shape)
+        ):
             raise ModelFileError(f"{name} has no shape")
         if not isinstance(dtype, _Dtype):
             raise ModelFileError(f"{name} has no element type")
@@ -182,7 +215,8 @@ class _Sparse(StatefulInert):
         ):
             raise ModelFileError(f"{name} is a sparse matrix with indices outside its shape {rows} x {columns}")
         dense = np.zeros((major, minor))
-        np.add.at(dense, (np.repeat(np.arange(major), np.diff(indptr)), indices), data)
+        lengths = np.diff(indptr.astype(np.int64)).astype(np.int64)
+        np.add.at(dense, (np.repeat(np.arange(major), lengths), indices), data)
         return dense if self.axis == 0 else dense.T
 
 
@@ -217,6 +251,8 @@ def _encode(text: Any, encoding: Any = "latin1") -> bytes:
     return text.encode("latin1")
 
 
+_HARMLESS = frozenset({"datetime", "pathlib", "uuid", "decimal", "fractions", "typing", "enum", "types"})
+"""Modules whose classes a file may hold beside the model: dates, paths."""
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 _BUILTINS = ("__builtin__", "builtins")
 _ALLOWED: tuple[tuple[tuple[str, ...], str, type | Callable[..., Any]], ...] = (
