@@ -2,9 +2,9 @@
 
     nice python -m benchmarks.fuzz --out benchmarks/results
 
-Every case is a valid folder (`fuzz_seeds`) with one file spoilt (`fuzz_mutations`), read in a worker process that is
-replaced after a hang or a crash. A row for each group counts `refused` (a JaxfaceError of one line), `accepted` and the
-faults; a row for each fault has what repeats it: `--only GROUP --case NUMBER`.
+Every case is a valid folder (`fuzz_seeds`) with one file spoilt (`fuzz_mutations`), read in a worker process
+that is replaced after a hang or a crash. A row for each group counts `refused` (a JaxfaceError of one line),
+`accepted` and the faults; a row for each fault has what repeats it: `--only GROUP --case NUMBER`.
 """
 
 import contextlib
@@ -164,7 +164,9 @@ class Worker:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def run_seed(seed: Seed, folder: Path, numbers: list[int], settings: Settings, canary: Path) -> Iterator[dict[str, Any]]:
+def run_seed(
+    seed: Seed, folder: Path, numbers: list[int], settings: Settings, canary: Path
+) -> Iterator[dict[str, Any]]:
     """Yield a row for each case of a seed."""
     paths = sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
     worker = Worker(seed, folder, settings)

@@ -33,11 +33,32 @@ _EXTREME_BYTES = (
 )
 _EXTREME_TEXT = (
     *("nan", "inf", "-inf", "1e400", "-1", "0", "999999999999", "9" * 30, "9" * 6000, "0x" + "f" * 300),
-    *("true", '""', '"' + "x" * 10_000 + '"', "[]", "{}", "[[[[1]]]]", "null", "\x00", "\x1b[2J", "../../etc/passwd"),
+    *(
+        "true",
+        '""',
+        '"' + "x" * 10_000 + '"',
+        "[]",
+        "{}",
+        "[[[[1]]]]",
+        "null",
+        "\x00",
+        "\x1b[2J",
+        "../../etc/passwd",
+    ),
 )
 _EXTREME_VALUES: tuple[Any, ...] = (
     *(-1, 0, 2**31, 2**63 - 1, 1e300, float("nan"), float("inf"), True, "", "x" * 10_000, "a\nb", "\x1b[2J"),
-    *("../../../etc/passwd", "/dev/zero", [], {}, [[]], [None] * 3, {"a": {"b": 1}}, [2**62] * 4, list(range(3000))),
+    *(
+        "../../../etc/passwd",
+        "/dev/zero",
+        [],
+        {},
+        [[]],
+        [None] * 3,
+        {"a": {"b": 1}},
+        [2**62] * 4,
+        list(range(3000)),
+    ),
 )
 
 
@@ -65,7 +86,9 @@ def double_chunk(content: bytes, random: Random) -> bytes:
 
 def insert(content: bytes, random: Random) -> bytes:
     place = int(random.integers(0, len(content) + 1))
-    junk = [b"\0", b"\0" * 300, b"\xff" * 16, random.bytes(40), b"\xef\xbb\xbf", b"\r\n", b"(" * 300][random.integers(7)]
+    junk = [b"\0", b"\0" * 300, b"\xff" * 16, random.bytes(40), b"\xef\xbb\xbf", b"\r\n", b"(" * 300][
+        random.integers(7)
+    ]
     return content[:place] + junk + content[place:]
 
 
@@ -112,7 +135,13 @@ def spoil_lines(content: bytes, random: Random) -> bytes:
 
 def nest(content: bytes, random: Random) -> bytes:
     depth = int(random.choice([100, 5000, 100_000]))
-    texts = [b"[" * depth, b'{"a":' * depth, b"a = " + b"[" * depth, b"a." * depth + b"b = 1", b"[" + b"a." * depth + b"b]"]
+    texts = [
+        b"[" * depth,
+        b'{"a":' * depth,
+        b"a = " + b"[" * depth,
+        b"a." * depth + b"b = 1",
+        b"[" + b"a." * depth + b"b]",
+    ]
     texts += [b"a = " + b"{a=" * depth, b"[" * depth + b"]" * depth, b"a = '''" + b"'" * depth]
     return texts[random.integers(len(texts))] + (b"\n" + content if random.integers(2) else b"")
 
@@ -130,7 +159,13 @@ def tree(content: bytes, random: Random) -> bytes:
     level = [table]
     while level:
         parent = level.pop()
-        pairs = parent.items() if isinstance(parent, dict) else enumerate(parent) if isinstance(parent, list) else ()
+        pairs = (
+            parent.items()
+            if isinstance(parent, dict)
+            else enumerate(parent)
+            if isinstance(parent, list)
+            else ()
+        )
         for key, value in pairs:
             items.append((parent, key))
             level.append(value)
@@ -195,7 +230,7 @@ def traps() -> list[bytes]:
     command = f"touch {os.environ.get(CANARY, '/dev/null')}".encode()
     call = b"(S'" + command + b"'\ntR."
     system = [b"\x80\x02c" + module + b"\nsystem\n" + call for module in (b"os", b"posix", b"nt")]
-    evaluate = b"c__builtin__\neval\n(S'__import__(\"os\").system(\"" + command + b"\")'\ntR."
+    evaluate = b'c__builtin__\neval\n(S\'__import__("os").system("' + command + b"\")'\ntR."
     objects = npy((1,), "|O") + b"cos\nsystem\n" + call
     postscript = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\nshowpage\n"
     deep = b"\x80\x02})" + b"\x85" * 10**6 + b"Ns."
@@ -212,7 +247,20 @@ def traps() -> list[bytes]:
     bomb = b"\x80\x02]" + b"(" * 100_000 + b"l" * 100_000 + b"."
     page = b"<!DOCTYPE html><html>Sign in</html>"
     pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
-    return [*system, evaluate, objects, postscript, deep, zipped, buffer.getvalue(), many, bomb, page, pointer, b""]
+    return [
+        *system,
+        evaluate,
+        objects,
+        postscript,
+        deep,
+        zipped,
+        buffer.getvalue(),
+        many,
+        bomb,
+        page,
+        pointer,
+        b"",
+    ]
 
 
 BYTES: tuple[Mutation, ...] = (flip_bits, truncate, remove_chunk, double_chunk, insert, extreme_bytes)

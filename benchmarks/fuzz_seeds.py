@@ -122,7 +122,8 @@ def _textures() -> list[Seed]:
             name,
             with_flame(write),
             lambda folder, option=option: face.load(
-                folder / ".flame.npz", **{option: folder / {"texture": "texture.npz", "masks": "masks.pkl"}[option]}
+                folder / ".flame.npz",
+                **{option: folder / {"texture": "texture.npz", "masks": "masks.pkl"}[option]},
             ),
         )
         for name, (write, option) in rows.items()
@@ -323,7 +324,10 @@ def _data_sets() -> list[Seed]:
         Seed("data readers", title, tree.build, read(name, tree.options), share=0.6)
         for title, (name, tree) in data_trees.TREES.items()
     ]
-    return [*trees, Seed("rendered set", "rendered", test_data_hostile.rendered_set, read("rendered", {}), share=4)]
+    return [
+        *trees,
+        Seed("rendered set", "rendered", test_data_hostile.rendered_set, read("rendered", {}), share=4),
+    ]
 
 
 def _runs() -> list[Seed]:
@@ -345,7 +349,6 @@ def _runs() -> list[Seed]:
         return digest.hexdigest()
 
     def training(folder: Path) -> None:
-        import tempfile
 
         from tests.test_frameworks_fit import examples, train
 
