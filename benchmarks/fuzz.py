@@ -249,7 +249,9 @@ def main(settings: Settings) -> int:
     counts: dict[str, Counter[str]] = {}
     faults = []
     with tempfile.TemporaryDirectory() as base:
-        for row in run(settings, Path(base)):
+        for number, row in enumerate(run(settings, Path(base)), 1):
+            if number % 100 == 0:
+                print(number, row["group"], file=sys.stderr, flush=True)
             counts.setdefault(row["group"], Counter())[row["class"]] += 1
             if row["class"] in FAULTS:
                 faults.append({"name": "fault", **row})

@@ -2,10 +2,8 @@
 
 import dataclasses
 import hashlib
-import io
 import json
 import pickle
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -261,25 +259,26 @@ def _classifiers() -> list[Seed]:
 def _pictures() -> list[Seed]:
     from PIL import Image
 
+    from jaxface.core.errors import DataError
     from jaxface.data import sources
 
     pixels = np.random.default_rng(0).integers(0, 256, (20, 24, 3), np.uint8)
 
-    def read(folder: Path) -> Any:
-        from jaxface.core.errors import DataError
+    def read(ending: str) -> Callable[[Path], Any]:
+        def check_and_decode(folder: Path) -> np.ndarray:
+            path = folder / f"a.{ending}"
+            if fault := sources.find_fault(path, "full"):
+                raise DataError(fault)
+            return sources.decode(path)
 
-        (path,) = folder.glob("a.*")
-        if fault := sources.find_fault(path, "full"):
-            raise DataError(fault)
-        return sources.decode(path)
+        return check_and_decode
 
     def write(ending: str) -> Callable[[Path], Any]:
-        grey = ending in ("tif", "png16.png")
-        image = Image.fromarray(256 * pixels[..., 0].astype(np.uint16) if grey else pixels)
+        image = Image.fromarray(256 * pixels[..., 0].astype(np.uint16) if ending == "tif" else pixels)
         return lambda folder: image.save(folder / f"a.{ending}")
 
     endings = ("jpg", "png", "bmp", "webp", "gif", "tif", "ppm")
-    return [Seed("pictures", ending, write(ending), read, share=0.7) for ending in endings]
+    return [Seed("pictures", ending, write(ending), read(ending), share=0.7) for ending in endings]
 
 
 def _tables() -> list[Seed]:
@@ -369,12 +368,3 @@ def _runs() -> list[Seed]:
         Seed("run folder", "audit", lambda folder: runs.finished_run(folder, config), read_run, True, 6),
         Seed("training folder", "toy", training, read_training, True, 3),
     ]
-
-
-def npy_in_zip(content: bytes) -> dict[str, bytes]:
-    """Return the members of a zip archive; {} if it is none."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            return {name: archive.read(name) for name in archive.namelist()}
-    except zipfile.BadZipFile:
-        return {}
