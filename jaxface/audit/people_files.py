@@ -53,13 +53,13 @@ def _read_npz(path: Path) -> CodeTable:
 
 
 def _read_npy(path: Path) -> CodeTable:
-    content = files.read_bytes(path, ConfigError, what=_WHAT, largest=_LARGEST)
-    return of_arrays(path, {"codes": npy_files.read_array(content, path, ConfigError, what=_WHAT)})
+    content = files.read_bytes(path, ModelFileError, what=_WHAT, largest=_LARGEST)
+    return of_arrays(path, {"codes": npy_files.read_array(content, path, ModelFileError, what=_WHAT)})
 
 
 def _read_json(path: Path) -> CodeTable:
     """Read lists by name, a list of people, or people by name."""
-    content = files.read_json(path, ConfigError, what=_WHAT)
+    content = files.read_json(path, ModelFileError, what=_WHAT)
     names: tuple[str, ...] | None = None
     if isinstance(content, dict) and content and all(isinstance(one, dict) for one in content.values()):
         names, content = tuple(content), list(content.values())
@@ -75,7 +75,7 @@ def _read_json(path: Path) -> CodeTable:
 
 def _read_csv(path: Path) -> CodeTable:
     """Read a row for each person: shape_0, shape_1, ..., tex_0, ...; a name and a group if there are any."""
-    text = files.read_text(path, ConfigError, what=_WHAT)
+    text = files.read_text(path, ModelFileError, what=_WHAT)
     rows = list(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True))
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     header = [name.strip() for name in rows[0]] if rows else []
