@@ -1,9 +1,11 @@
 """Valid files of every kind that jaxface reads, and how each is read: what `fuzz` spoils."""
 
 import dataclasses
+import gzip
 import hashlib
 import json
 import pickle
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -284,6 +286,8 @@ def _pictures() -> list[Seed]:
 def _tables() -> list[Seed]:
     from jaxface.audit.observe.table import read_table
     from jaxface.audit.people_files import read_people
+    from jaxface.frameworks.causal_affect.graphs import files as graph_files
+    from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
 
     people = [{"shape": [0.1, 0.2, 0.3], "tex": [0.0, 1.0]}, {"shape": [0.3, -0.2, 0.1], "tex": [0.5, 0.5]}]
     arrays = {"shape": np.ones((3, 5)), "tex": np.zeros((3, 4))}
@@ -293,7 +297,18 @@ def _tables() -> list[Seed]:
         ("codes.json", lambda folder: (folder / "codes.json").write_text(json.dumps(people))),
         ("codes.csv", lambda folder: (folder / "codes.csv").write_text("shape_0,shape_1\n0.1,0.2\n0.3,0.4\n")),
     ]
+    graph = SignedGraph((1, 2), ("happiness",), np.array([[0, 0.5], [0, 0]]), np.array([[1.0], [-0.25]]))
+    graphs = [
+        Seed(
+            "signed graph",
+            name,
+            lambda folder, name=name: graph_files.write(graph, folder / name),
+            lambda folder, name=name: graph_files.read(folder / name),
+        )
+        for name in ("graph.json", "graph.graphml")
+    ]
     return [
+        *graphs,
         Seed(
             "observe table",
             "table.csv",
@@ -322,6 +337,23 @@ def _data_sets() -> list[Seed]:
     trees = [
         Seed("data readers", title, tree.build, read(name, tree.options), share=0.6)
         for title, (name, tree) in data_trees.TREES.items()
+    ]
+    digits = {
+        "t10k-images-idx3-ubyte.gz": struct.pack(">4I", 0x803, 3, 28, 28) + bytes(3 * 784),
+        "t10k-labels-idx1-ubyte.gz": struct.pack(">2I", 0x801, 3) + bytes(3),
+    }
+
+    def mnist(folder: Path) -> None:
+        for name, content in digits.items():
+            (folder / name).write_bytes(gzip.compress(content))
+
+    def dsprites(folder: Path) -> None:
+        arrays = {"imgs": np.ones((3, 64, 64), np.uint8), "latents_classes": np.zeros((3, 6), np.int64)}
+        np.savez_compressed(folder / "dsprites_ndarray.npz", **arrays)
+
+    trees += [
+        Seed("data readers", "mnist", mnist, read("mnist", {"split": "test"})),
+        Seed("data readers", "dsprites", dsprites, read("dsprites", {})),
     ]
     return [
         *trees,
