@@ -9,7 +9,6 @@ Rows `kills`: a run is killed (SIGKILL) at moments drawn over the time of a whol
     without it. Rows `flipped bits`: one bit in every file of a finished audit; loading must name the file.
 """
 
-import itertools
 import shutil
 import sys
 import tempfile
@@ -33,6 +32,9 @@ class Settings:
 
     kills: tuple[int, ...] = (100, 50, 20, 20)
     """Of an audit, a training, a retargeting, an observation."""
+
+    kinds: tuple[str, ...] = KINDS
+    """Which runs; flipped bits need the audit."""
 
     each: int = 4
     """Kills of one run at most, before it may end."""
@@ -171,23 +173,24 @@ def flipped_bits(whole: Reference, random: np.random.Generator) -> Row:
 def measure(settings: Settings, base: Path) -> Iterator[Row]:
     """Yield all rows, those of the kinds in turn, so that a part of them has all kinds."""
     random = np.random.default_rng(settings.seed)
-    wholes = [reference(kind, base) for kind in KINDS]
     streams: list[tuple[str, str, Iterator[Row]]] = []
-    for whole, kills in zip(wholes, settings.kills, strict=True):
+    wholes = {kind: reference(kind, base) for kind in settings.kinds}
+    for whole in wholes.values():
         rounds = {
             "writers": two_writers(whole, settings.pairs),
             "full disk": full_disk(whole, settings.limits, random),
-            "kills": kill_rounds(whole, kills, settings.each, random),
+            "kills": kill_rounds(whole, settings.kills[KINDS.index(whole.kind)], settings.each, random),
         }
         streams += [(name, whole.kind, rows) for name, rows in rounds.items() if name in settings.only]
-    for rows in itertools.zip_longest(*(_labelled(*stream) for stream in streams)):
-        yield from (row for row in rows if row)
+    while streams:
+        for stream in list(streams):
+            name, kind, rows = stream
+            if row := next(rows, None):
+                yield {"name": name, "kind": kind, **row}
+            else:
+                streams.remove(stream)
     if "flipped bits" in settings.only:  # last: it starts a device, and a fork of it would hang
-        yield {"name": "flipped bits", "kind": "audit", **flipped_bits(wholes[0], random)}
-
-
-def _labelled(name: str, kind: str, rows: Iterator[Row]) -> Iterator[Row]:
-    return ({"name": name, "kind": kind, **row} for row in rows)
+        yield {"name": "flipped bits", "kind": "audit", **flipped_bits(wholes["audit"], random)}
 
 
 def main(settings: Settings) -> int:
