@@ -298,6 +298,12 @@ def _tables() -> list[Seed]:
         ("codes.csv", lambda folder: (folder / "codes.csv").write_text("shape_0,shape_1\n0.1,0.2\n0.3,0.4\n")),
     ]
     graph = SignedGraph((1, 2), ("happiness",), np.array([[0, 0.5], [0, 0]]), np.array([[1.0], [-0.25]]))
+
+    def table(folder: Path) -> None:
+        photographs.write_table(folder, 4)
+        for path in folder.glob("*.png"):  # which are read later
+            path.unlink()
+
     graphs = [
         Seed(
             "signed graph",
@@ -312,7 +318,7 @@ def _tables() -> list[Seed]:
         Seed(
             "observe table",
             "table.csv",
-            lambda folder: photographs.write_table(folder, 4),
+            table,
             lambda folder: read_table(folder / "table.csv"),
             share=2,
         ),
