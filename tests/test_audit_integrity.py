@@ -58,6 +58,7 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "lost": (Path.unlink, "is missing"),
     "empty": (lambda path: os.truncate(path, 0), "is empty"),
     "folder": (swap, "is no file"),
+    "enormous": (lambda path: os.truncate(path, 2**40), "has changed"),
 }
 
 

@@ -1,5 +1,6 @@
 """Signed graphs: what they refuse, what they keep, and their files."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +88,21 @@ def test_what_is_no_graph_is_refused(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(DataError, match=r"holds no signed graph|cannot be read"):
             graphs.read(path)
+
+
+def test_a_file_that_asks_for_more_than_a_graph_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "graph.json"
+    os.mkfifo(path)
+    with pytest.raises(DataError, match="is a pipe"):
+        graphs.read(path)
+    path.unlink()
+    path.write_text("[" * 100_000)
+    with pytest.raises(DataError, match="nested too deep"):
+        graphs.read(path)
+    graphs.write(GRAPH, tmp_path / "graph.graphml")
+    text = (tmp_path / "graph.graphml").read_text()
+    (tmp_path / "graph.graphml").write_text(
+        text.replace("<graphml", '<!DOCTYPE a [<!ENTITY b "c">]><graphml', 1)
+    )
+    with pytest.raises(DataError, match="type of document"):
+        graphs.read(tmp_path / "graph.graphml")

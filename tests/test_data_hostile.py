@@ -15,6 +15,7 @@ import pytest
 from numpy.lib import format as npy
 
 from jaxface import data
+from jaxface.core import npy_files
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data.rendered.causal_world import CausalWorld
 from jaxface.data.rendered.config import RenderedDatasetConfig
@@ -193,3 +194,12 @@ def test_no_strength_of_a_causal_world_may_be_infinite(number: float) -> None:
     for changes in ({"edge": number}, {"weight": number}, {"threshold": number}):
         with pytest.raises(ConfigError, match="finite"):
             world(**changes)
+
+
+@pytest.mark.parametrize("order", "<>")
+def test_an_impossible_letter_in_an_array_of_text_is_told(tmp_path: Path, order: str) -> None:
+    letters = np.array(["ab", "c"], f"{order}U2")
+    path, whole = tmp_path / "text.npy", npy_bytes((2,), f"{order}U2", letters.tobytes())
+    assert npy_files.read_array(whole, path, DataError, what="text").tolist() == ["ab", "c"]
+    with pytest.raises(DataError, match=r"damaged text: it has a letter of the number 4,294,967,295"):
+        npy_files.read_array(whole[:-4] + b"\xff" * 4, path, DataError, what="text")

@@ -147,6 +147,13 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> 
         train(tmp_path, dataset)
 
 
+def test_a_damaged_description_of_a_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> None:
+    train(tmp_path, dataset)
+    (tmp_path / "checkpoints/6/_CHECKPOINT_METADATA").write_text("[1]")
+    with pytest.raises(TrainingError, match=r"checkpoints in .* cannot be read \(Metadata dict must"):
+        train(tmp_path, dataset)
+
+
 FULL = """
 import resource, sys
 from pathlib import Path

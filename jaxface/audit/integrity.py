@@ -20,12 +20,16 @@ from jaxface.core.errors import StoreError
 
 SUMS = "sums.json"
 _CHECKSUM_BYTES = 4
+_LARGEST_CHUNK = 2**30
 
 
 def write_sums(folder: Path, names: tuple[str, ...]) -> None:
     """Write `sums.json` for files and folders of a run."""
-    sums = {name: io.sha256(path) for name, path in _files(folder, names)}
-    io.write_text(folder / SUMS, json.dumps({"names": names, "sha256": sums}, indent=0) + "\n")
+    paths = dict(_files(folder, names))
+    sums = {name: io.sha256(path) for name, path in paths.items()}
+    sizes = {name: path.stat().st_size for name, path in paths.items()}
+    text = json.dumps({"names": names, "bytes": sizes, "sha256": sums}, indent=0)
+    io.write_text(folder / SUMS, text + "\n")
 
 
 def damages(folder: Path) -> dict[str, str]:
@@ -34,17 +38,18 @@ def damages(folder: Path) -> dict[str, str]:
     Raises:
         StoreError: `sums.json` is missing or damaged itself.
     """
-    sums, names = _read_sums(folder)
+    sums, sizes, names = _read_sums(folder)
     present = dict(_files(folder, names))
     reasons = {
-        name: _difference(folder / name, sums.get(name)) for name in sorted(sums.keys() | present.keys())
+        name: _difference(folder / name, sums.get(name), sizes.get(name))
+        for name in sorted(sums.keys() | present.keys())
     }
     return {name: reason for name, reason in reasons.items() if reason}
 
 
 def is_sound(chunk: Path) -> bool:
     """Return whether a chunk's file is there and ends in the CRC-32C of the rest."""
-    if not _is_regular(chunk):
+    if not _is_regular(chunk) or chunk.stat().st_size > _LARGEST_CHUNK:
         return False
     content = chunk.read_bytes()
     body, checksum = content[:-_CHECKSUM_BYTES], content[-_CHECKSUM_BYTES:]
@@ -77,7 +82,7 @@ def _files(folder: Path, names: tuple[str, ...]) -> Iterator[tuple[str, Path]]:
                     yield path.relative_to(folder).as_posix(), path
 
 
-def _difference(path: Path, sha256: str | None) -> str:
+def _difference(path: Path, sha256: str | None, size: int | None) -> str:
     """Describe how a file differs from its sum; "" where it does not."""
     if sha256 is None:
         return "was not there"
@@ -87,6 +92,8 @@ def _difference(path: Path, sha256: str | None) -> str:
         return "is no file"
     if path.stat().st_size == 0:
         return "is empty"
+    if path.stat().st_size != size:  # before it is read: it may be enormous
+        return "has changed"
     return "" if io.sha256(path) == sha256 else "has changed"
 
 
@@ -97,13 +104,13 @@ def _is_regular(path: Path) -> bool:
         return False
 
 
-def _read_sums(folder: Path) -> tuple[dict[str, str], tuple[str, ...]]:
+def _read_sums(folder: Path) -> tuple[dict[str, str], dict[str, int], tuple[str, ...]]:
     path = folder / SUMS
     content: Any = files.read_json(path, StoreError, what="list of sums")
     try:
-        sums, names = dict(content["sha256"]), tuple(content["names"])
-        if all(isinstance(text, str) for text in (*sums, *sums.values(), *names)):
-            return sums, names
+        sums, sizes, names = dict(content["sha256"]), dict(content["bytes"]), tuple(content["names"])
+        if sums.keys() == sizes.keys() and all(isinstance(text, str) for text in (*sums.values(), *names)):
+            return sums, sizes, names
     except (KeyError, TypeError, ValueError):
         pass
     raise StoreError(f"{path} is damaged; remove it, and audit again with this --out to check the run")

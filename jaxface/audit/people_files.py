@@ -1,16 +1,19 @@
 """Read people from files: arrays, tables, folders."""
 
 import csv
-import json
+import io
 import re
 from pathlib import Path
 
 import numpy as np
 
 from jaxface.audit.people_codes import ALBEDO, IDENTITY, NAMES, CodeTable, of_arrays, plain
+from jaxface.core import files, npy_files
 from jaxface.core.errors import ConfigError, ModelFileError
 from jaxface.face.loaders import archive
 
+_WHAT = "file of people"
+_LARGEST = 2**29  # bytes of an array
 _NUMBERED = re.compile(r"(.*?)[\s_.\-\[(]*(\d+)[\])]?")
 
 
@@ -33,9 +36,7 @@ def read_people(path: str | Path) -> CodeTable:
                 "of an .npz"
             )
         return readers[path.suffix.lower()](path)
-    except (OSError, ValueError, ModelFileError) as error:
-        if isinstance(error, ConfigError):
-            raise
+    except (OSError, ValueError, OverflowError, csv.Error, ModelFileError) as error:
         raise ConfigError(f"people: {path} cannot be read: {' '.join(str(error).split())[:200]}") from None
 
 
@@ -52,12 +53,13 @@ def _read_npz(path: Path) -> CodeTable:
 
 
 def _read_npy(path: Path) -> CodeTable:
-    return of_arrays(path, {"codes": np.load(path, allow_pickle=False)})
+    content = files.read_bytes(path, ModelFileError, what=_WHAT, largest=_LARGEST)
+    return of_arrays(path, {"codes": npy_files.read_array(content, path, ModelFileError, what=_WHAT)})
 
 
 def _read_json(path: Path) -> CodeTable:
     """Read lists by name, a list of people, or people by name."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = files.read_json(path, ModelFileError, what=_WHAT)
     names: tuple[str, ...] | None = None
     if isinstance(content, dict) and content and all(isinstance(one, dict) for one in content.values()):
         names, content = tuple(content), list(content.values())
@@ -73,8 +75,8 @@ def _read_json(path: Path) -> CodeTable:
 
 def _read_csv(path: Path) -> CodeTable:
     """Read a row for each person: shape_0, shape_1, ..., tex_0, ...; a name and a group if there are any."""
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(file, skipinitialspace=True))
+    text = files.read_text(path, ModelFileError, what=_WHAT)
+    rows = list(csv.reader(io.StringIO(text, newline=""), skipinitialspace=True))
     rows = [row for row in rows if any(cell.strip() for cell in row)]
     header = [name.strip() for name in rows[0]] if rows else []
     for line, row in enumerate(rows[1:], 2):
@@ -100,13 +102,13 @@ def _read_csv(path: Path) -> CodeTable:
 
 
 def _read_folder(path: Path) -> CodeTable:
-    files = sorted(file for file in path.iterdir() if file.suffix.lower() in (".npz", ".json"))
-    if not files:
+    paths = sorted(file for file in path.iterdir() if file.suffix.lower() in (".npz", ".json"))
+    if not paths:
         raise ConfigError(f"people: {path} holds no .npz and no .json file")
-    tables = [read_people(file) for file in files]
+    tables = [read_people(file) for file in paths]
     names = [
         file.stem if len(table) == 1 and table.names is None else name
-        for file, table in zip(files, tables, strict=True)
+        for file, table in zip(paths, tables, strict=True)
         for name in table.names or [f"{file.stem} {row}" for row in range(len(table))]
     ]
 
@@ -119,7 +121,7 @@ def _read_folder(path: Path) -> CodeTable:
         return np.concatenate(parts)
 
     return CodeTable(
-        note=f"{path.name}: {len(files)} files such as {tables[0].note}",
+        note=f"{path.name}: {len(paths)} files such as {tables[0].note}",
         identity=concatenate("identity"),
         albedo=concatenate("albedo"),
         codes=concatenate("codes"),

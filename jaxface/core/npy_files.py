@@ -1,6 +1,7 @@
 """NumPy's files from untrusted sources: what a header claims is checked before memory is taken."""
 
 import io
+import sys
 import zipfile
 from collections.abc import Collection
 from pathlib import Path
@@ -35,7 +36,7 @@ def map_array(path: Path, error: type[JaxfaceError], *, what: str) -> np.ndarray
         with path.open("rb") as file:
             size = _claim(file) + file.tell()
         if path.stat().st_size >= size:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            return _checked(np.load(path, mmap_mode="r", allow_pickle=False))
         problem = f"it claims {size:,} bytes and has {path.stat().st_size:,}"
     except Exception as exception:  # NumPy parses a header as Python: it raises all kinds of errors
         problem = _words(exception)
@@ -52,7 +53,7 @@ def read_array(content: bytes, path: Path, error: type[JaxfaceError], *, what: s
         file = io.BytesIO(content)
         size = _claim(file) + file.tell()
         if len(content) >= size:
-            return npy.read_array(io.BytesIO(content), allow_pickle=False)
+            return _checked(npy.read_array(io.BytesIO(content), allow_pickle=False))
         problem = f"it claims {size:,} bytes and has {len(content):,}"
     except Exception as exception:
         problem = _words(exception)
@@ -92,7 +93,7 @@ def read_arrays(
                 if left < 0:
                     raise ValueError(f"its arrays are larger than {largest:,} bytes, or than it can hold")
                 with archive.open(entries[name]) as file:
-                    arrays[name] = npy.read_array(file, allow_pickle=False)
+                    arrays[name] = _checked(npy.read_array(file, allow_pickle=False))
     except Exception as exception:  # zipfile, zlib, lzma and NumPy each raise errors of their own
         raise error(f"{path} is a damaged {what}: {_words(exception)}") from None
     return arrays
@@ -108,6 +109,17 @@ def _claim(file: IO[bytes]) -> int:
     if len(shape) > _MOST_AXES or not all(0 <= length < 2**48 for length in shape):
         raise ValueError(f"no array has the shape {shape}")
     return int(np.prod([1, *shape], dtype=object)) * dtype.itemsize  # dtype=object: no overflow
+
+
+def _checked(array: np.ndarray) -> np.ndarray:
+    """Return an array of text only if all of it is: NumPy fails when it looks at an impossible letter."""
+    if array.dtype.kind == "U" and array.dtype.itemsize:
+        letters = np.ascontiguousarray(array).reshape(-1).view(np.uint32)
+        if array.dtype.byteorder == (">" if sys.byteorder == "little" else "<"):
+            letters = letters.byteswap()
+        if letters.size and letters.max() > sys.maxunicode:
+            raise ValueError(f"it has a letter of the number {letters.max():,}")
+    return array
 
 
 def _words(exception: Exception) -> str:

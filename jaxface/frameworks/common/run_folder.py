@@ -81,6 +81,9 @@ class Checkpoints:
     Args:
         keep: how many.
         clean: remove what killed processes left behind; for the process that holds the folder.
+
+    Raises:
+        TrainingError: the description of a checkpoint is damaged.
     """
 
     def __init__(self, folder: Path, keep: int = 2, *, clean: bool = False) -> None:
@@ -90,7 +93,15 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             max_to_keep=keep, enable_async_checkpointing=False, create=True, cleanup_tmp_directories=clean
         )
-        self._manager = ocp.CheckpointManager(self.folder, options=options)
+        try:
+            self._manager = ocp.CheckpointManager(self.folder, options=options)
+        except OSError:
+            raise
+        except Exception as error:  # Orbax reads the descriptions of all checkpoints
+            raise TrainingError(
+                f"the checkpoints in {self.folder} cannot be read ({one_line(error, 200)}); remove the "
+                "damaged one's folder, or name another --out"
+            ) from None
 
     def steps(self) -> list[int]:
         """Return the steps of which there are checkpoints, the oldest first."""

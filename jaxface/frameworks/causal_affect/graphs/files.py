@@ -6,6 +6,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
+from jaxface.core import files
 from jaxface.core.errors import ConfigError, DataError, JaxfaceError
 from jaxface.core.io import write_text
 from jaxface.frameworks.causal_affect.graphs.signed import SignedGraph
@@ -29,14 +30,15 @@ def read(path: str | Path) -> SignedGraph:
         DataError: no such file, or one that holds no signed graph.
     """
     suffix, path = _suffix(path), Path(path)
+    text = files.read_text(path, DataError, what="file of a signed graph")
     try:
-        text = path.read_text("utf-8")
-        return from_json(text) if suffix == ".json" else from_graphml(text)
-    except FileNotFoundError:
-        raise DataError(f"no file {path}, wanted a signed graph") from None
-    except (OSError, UnicodeDecodeError, ElementTree.ParseError) as error:
+        if suffix == ".json":
+            files.parse_json(text, path, DataError, what="signed graph")  # depth and numbers
+            return from_json(text)
+        return from_graphml(text)
+    except ElementTree.ParseError as error:
         raise DataError(f"{path} cannot be read ({type(error).__name__}: {error})") from None
-    except (KeyError, TypeError, ValueError, AttributeError, JaxfaceError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, JaxfaceError) as error:
         raise DataError(f"{path} holds no signed graph ({type(error).__name__}: {error})") from None
 
 
@@ -78,6 +80,8 @@ def as_graphml(graph: SignedGraph) -> str:
 
 def from_graphml(text: str) -> SignedGraph:
     """Parse the text of `as_graphml`."""
+    if "<!DOCTYPE" in text:  # entities, with which a small file may grow large
+        raise DataError("it declares a type of document, which no graph needs")
     root = ElementTree.fromstring(text)
     nodes = {
         node.attrib["id"]: (_value(node, "kind"), _value(node, "name"))
