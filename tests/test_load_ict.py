@@ -161,7 +161,7 @@ def test_unfit_archives_are_named(
 
 def test_a_folder_that_lacks_a_shape_names_it(small: SmallIct, tmp_path: Path) -> None:
     folder = write_folder(tmp_path / "FaceXModel", small, leave_out=["mouthSmile_R"])
-    with pytest.raises(ModelFileError, match=r"mouthSmile_R\.obj cannot be read: No such file"):
+    with pytest.raises(ModelFileError, match=r"no mesh \(\.obj\) at .*mouthSmile_R\.obj"):
         load(folder)
     cut = (folder / "identity001.obj").read_bytes()[:100_000]
     (folder / "identity001.obj").write_bytes(cut)
