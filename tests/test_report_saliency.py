@@ -9,6 +9,7 @@ import pytest
 
 from jaxface import classify, face, render
 from jaxface.audit import AuditResult
+from jaxface.audit.fingerprints import classifier_facts
 from jaxface.classify.probability import log_odds_all
 from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress
@@ -110,9 +111,9 @@ def test_overlay_is_red_for_and_blue_against() -> None:
 def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
     run = finished_run(tmp_path_factory.mktemp("runs") / "finished")
     two = classify.from_function(corner, LABELS, name="two")
-    return dataclasses.replace(
-        run, config=dataclasses.replace(run.config, head=toy_head(), classifiers=(CORNER, two))
-    )
+    facts = {one.name: classifier_facts(one, run.config.render.size) for one in (CORNER, two)}
+    config = dataclasses.replace(run.config, head=toy_head(), classifiers=(CORNER, two))
+    return dataclasses.replace(run, config=config, data=run.data.assign_attrs(classifiers=facts))
 
 
 def test_a_run_is_explained(result: AuditResult) -> None:
