@@ -40,6 +40,7 @@ def head_facts(head: FaceModel) -> dict[str, Any]:
         "source": head.source,
         "joints": len(head.parents),
         "identity_names": list(head.identity_names),
+        "expression_moves_joints": head.expression_moves_joints,
         "sha256": array_hash(head),
     }
 
