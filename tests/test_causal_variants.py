@@ -75,7 +75,7 @@ def folder(path: Path, count: int, units: tuple[int, ...]) -> Path:
     who = np.arange(count, dtype=np.int32) // 2
     label = draw.integers(0, 2, count).astype(np.int32)
     np.savez(path / "columns.npz", units=states, units_known=states >= 0, identity=who, label=label)
-    about = {"name": path.name, "labels": ["anger", "happiness"], "units": units}
+    about = {"name": path.name, "seed": 0, "labels": ["anger", "happiness"], "units": units}
     (path / "about.json").write_text(json.dumps(about))
     return path
 

@@ -45,9 +45,10 @@ from jaxface.face import FaceModel, FaceParams, HeadConfig, texture
 from jaxface.face.population import standard_normal_prior
 from jaxface.face.requirements import require_units
 from jaxface.render import RenderConfig
-from jaxface.render.camera import project
+from jaxface.render.camera import Screen
 from jaxface.render.light import irradiance
 from jaxface.render.rasterizer import Fragments
+from jaxface.render.scenes import Look
 from jaxface.render.vertex import vertex_normals
 from jaxface.report import slider_faces
 from jaxface.search import SearchConfig, Status
@@ -228,13 +229,21 @@ def sketches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(photograph, "_shade", sketch_photograph)
 
 
-def sketch(head: FaceModel, vertices: Array, lines: Array, prepared: Any, scene: jf.render.Scene) -> Array:
-    """In place of `render.image._linear`: each sample has the light, line, colour and place of some vertex."""
+def sketch(
+    head: FaceModel,
+    vertices: Array,
+    wrinkles: Array,
+    screen: Screen,
+    triangle: Array,
+    look: Look,
+    scene: jf.render.Scene,
+) -> Array:
+    """In place of `render._image._linear`: each sample has the light, line, colour and place of some vertex."""
     size = scene.size * scene.supersample
-    light = irradiance(scene.light, vertex_normals(vertices, head.faces))
-    place = 0.5 + 0.5 * jnp.sin(project(prepared.camera, vertices, size).xy.sum(-1))
-    skin = prepared.texture[..., :3].mean((0, 1))
-    return jnp.resize(light * (place * (1.0 - 0.5 * lines))[:, None] * skin[None], (size, size, 3))
+    light = irradiance(look.light, vertex_normals(vertices, head.faces))
+    place = 0.5 + 0.5 * jnp.sin(screen.xy.sum(-1))
+    skin = look.texture[..., :3].mean((0, 1))
+    return jnp.resize(light * (place * (1.0 - 0.5 * wrinkles))[:, None] * skin[None], (size, size, 3))
 
 
 def sketch_fragments(vertices: Array, corners: Array, camera: Any, size: int) -> Fragments:
