@@ -1,7 +1,8 @@
 """Audits: do the answers of classifiers depend on one thing about a face?
 
 Four rooms: `inputs` loads what a config names, `evaluation` turns work items into outputs, `store` keeps them,
-and `statistics` makes the summary that every report formats; `runner` calls them in this order.
+and `statistics` makes the summary that every report formats; `runner` calls them in this order. `surveys` runs
+several interventions, one audit each, and `contrasts` sets their effects side by side.
 
 The config is imported at once, the rest when it is first used: a command line that only needs its flags does
 not wait for xarray and zarr.
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from jaxface.audit.result import AuditResult, load
     from jaxface.audit.runner import run
     from jaxface.audit.summary import Summary
+    from jaxface.audit.survey_result import SurveyResult, load_survey
+    from jaxface.audit.surveys import survey
 
 __all__ = [
     "AuditConfig",
@@ -26,11 +29,14 @@ __all__ = [
     "AuditResult",
     "CellStatus",
     "Summary",
+    "SurveyResult",
     "gates",
     "load",
     "load_inputs",
+    "load_survey",
     "observe",
     "run",
+    "survey",
 ]
 
 _HOMES = {
@@ -38,9 +44,12 @@ _HOMES = {
     "AuditResult": "result",
     "CellStatus": "layout",
     "Summary": "summary",
+    "SurveyResult": "survey_result",
     "load": "result",
     "load_inputs": "inputs",
+    "load_survey": "survey_result",
     "run": "runner",
+    "survey": "surveys",
 }
 _SUBPACKAGES = ("gates", "observe")
 

@@ -49,13 +49,18 @@ class AuditConfig(HeadConfig):
     expressions: tuple[str, ...] = BASE_EXPRESSIONS
     """Outputs that are audited; a classifier that has no such output is left out there."""
 
-    intervention: InterventionLike = "symmetry"
+    expression_from: str | None = None
+    """Folder of a finished audit of the same people, head and classifiers: its full expressions are shown
+    again, and none is searched. None = searched on the unchanged face."""
+
+    intervention: InterventionLike | tuple[InterventionLike, ...] = "symmetry"
     """What is changed about the face: "symmetry" freezes the expression of one side. docs/interventions.md
-    has the others, such as "palsy", "skin_tone", "yaw", "light", "blur" and "null"."""
+    has the others, such as "palsy", "skin_tone", "yaw", "light", "blur" and "null". Several are run one by one
+    on the same people and expressions; "symmetry x skin_tone" crosses two."""
 
     intervention_settings: dict[str, bool | int | float | str] = field(default_factory=dict)
     """Settings of the intervention by name, such as steps = 7 or largest = 20: a table in a file, pairs as a
-    flag (`--intervention-settings steps 7`)."""
+    flag (`--intervention-settings steps 7`). Of several: "steps" for all that have it, "yaw.steps" for one."""
 
     side: Literal["left", "right"] = "left"
     """The side that is changed, where one is: the subject's own left or right."""
@@ -108,6 +113,8 @@ class AuditConfig(HeadConfig):
         object.__setattr__(self, "expressions", _expressions(self.expressions))
         object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
         object.__setattr__(self, "people_rows", tuple(self.people_rows))
+        if isinstance(self.intervention, tuple | list):
+            object.__setattr__(self, "intervention", _several("intervention", self.intervention))
         require(
             not self.people_rows or self.people is not None,
             "people_rows",

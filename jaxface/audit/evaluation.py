@@ -1,19 +1,18 @@
-"""Work items to outputs: sample people, search their expressions, and ask the classifiers. Knows no files."""
+"""Work items to outputs: sample people, take their expressions, and ask the classifiers. Knows no files."""
 
 import dataclasses
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxface.audit import plan
+from jaxface.audit.expressions import IDENTITIES_PER_DEVICE, PREFIX, ExpressionSource
 from jaxface.audit.inputs import AuditInputs
 from jaxface.audit.layout import CELLS, SURFACES, CellStatus, GroupOutput
 from jaxface.audit.plan import WorkItem
-from jaxface.audit.surfaces import SurfaceRenderer, merge_axes, predict, split_axis, take_rows
-from jaxface.classify import Classifier
+from jaxface.audit.surfaces import SurfaceRenderer, predict, take_rows
 from jaxface.core.clock import Clock
 from jaxface.core.sharding import CaseSharding, all_devices
 from jaxface.core.types import Array
@@ -21,33 +20,13 @@ from jaxface.face import FaceModel, FaceParams
 from jaxface.face.population import balanced_groups, sample_person
 from jaxface.search import SearchResult, Status
 
-IDENTITIES_PER_DEVICE = 4
-"""People of a block for each device: enough that no device waits long for the last search of the others."""
-
-
-class Searcher(Protocol):
-    """Searches the expressions of many faces: `search.Searcher`, or one with the same method."""
-
-    def run(self, key: Array, params: FaceParams, targets: np.ndarray) -> SearchResult:
-        """Search n cases.
-
-        Args:
-            key: (n,) keys.
-            params: fields with a leading axis n; expressions are not read.
-            targets: (n,) indices into the classifier's labels.
-        """
-
-
-SearcherFactory = Callable[..., Searcher]
-"""`search.build`, or a function of the same arguments: classifier, head, scene, config and sharding."""
-
 
 class Evaluator:
     """Evaluates work items on all devices of this process.
 
     Args:
-        clock: measures search, render and classify.
-        searcher_factory: makes the searcher of each classifier.
+        clock: measures render and classify.
+        source: of the full expressions.
         sharding: the devices, one face on each at a time; None = all of this process.
     """
 
@@ -55,13 +34,11 @@ class Evaluator:
         self,
         inputs: AuditInputs,
         clock: Clock,
-        searcher_factory: SearcherFactory,
+        source: ExpressionSource,
         sharding: CaseSharding | None = None,
     ) -> None:
-        self.inputs, self.clock = inputs, clock
+        self.inputs, self.source = inputs, source
         self.sharding = sharding or all_devices(1)
-        self._searcher_factory = searcher_factory
-        self._searchers: dict[str, Searcher] = {}
         root = plan.population_root(inputs.config.seed)
         self._groups = balanced_groups(root, inputs.head, inputs.config.identities)
         self._renderer = SurfaceRenderer(inputs, self.sharding, clock)
@@ -78,12 +55,12 @@ class Evaluator:
         """Evaluate a block of n items of one classifier, each with the same X expressions."""
         classifier, expressions = self.inputs.classifier(block[0].classifier), block[0].expressions
         targets = np.array([classifier.index(name) for name in expressions])
-        people = [self._person(item.identity) for item in block]
+        people = [self.person(item.identity) for item in block]
         params = jax.tree.map(  # (n, X, ...)
             lambda *leaves: np.repeat(np.stack(leaves)[:, None], len(expressions), axis=1),
             *(person for person, _ in people),
         )
-        result = self._search(classifier, block, params, targets)
+        result = self.source.expressions(classifier, block, params, targets)
         params = dataclasses.replace(params, expression=result.expression)
         for start in range(0, len(block), self.sharding.capacity):
             rows = slice(start, min(start + self.sharding.capacity, len(block)))
@@ -104,37 +81,12 @@ class Evaluator:
                 }
                 yield GroupOutput(item, _with_status(cells), _person_variables(*person))
 
-    def _person(self, identity: int) -> tuple[FaceParams, Array]:
+    def person(self, identity: int) -> tuple[FaceParams, Array]:
         """Return the neutral face of a person and the position of their group."""
         inputs = self.inputs
         if inputs.people is not None:
             return inputs.people.person(inputs.head, identity)
         return _sample(plan.population_key(inputs.config.seed, identity), inputs.head, self._groups[identity])
-
-    def _search(
-        self, classifier: Classifier, block: Sequence[WorkItem], params: FaceParams, targets: np.ndarray
-    ) -> SearchResult:
-        """Search every case of a block; all fields of the result are (n, X, ...)."""
-        count, expressions = len(block), len(targets)
-        cells = list(itertools.product([item.identity for item in block], range(expressions)))
-        keys = plan.search_keys(self.inputs.config.seed, classifier.name, cells)
-        searcher = self._searcher(classifier, expressions)
-        with self.clock.during("search"):
-            result = searcher.run(keys, merge_axes(params), np.tile(targets, count))
-        shape = count, expressions
-        return SearchResult(
-            **{name: split_axis(np.asarray(leaf), shape) for name, leaf in vars(result).items()}
-        )
-
-    def _searcher(self, classifier: Classifier, expressions: int) -> Searcher:
-        if classifier.name not in self._searchers:
-            inputs = self.inputs
-            sharding = all_devices(IDENTITIES_PER_DEVICE * expressions)
-            searcher = self._searcher_factory(
-                classifier, inputs.head, inputs.scene, inputs.config.search, sharding
-            )
-            self._searchers = {classifier.name: searcher}  # the programs of the last one are freed
-        return self._searchers[classifier.name]
 
     def _answer_cells(self, item: WorkItem, logits: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Return the answers at the probe levels, and those of every classifier for the unchanged face.
@@ -162,8 +114,8 @@ class Evaluator:
 
 def _search_cells(result: SearchResult, row: int) -> dict[str, np.ndarray]:
     """Return the variables `search_*` of one item."""
-    names = [name for name in CELLS if name.startswith("search_")]
-    return {name: getattr(result, name.removeprefix("search_"))[row] for name in names}
+    names = [name for name in CELLS if name.startswith(PREFIX)]
+    return {name: getattr(result, name.removeprefix(PREFIX))[row] for name in names}
 
 
 def _with_status(cells: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -3,11 +3,12 @@
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from jaxface import classify, face, interventions
-from jaxface.audit import fingerprints
+from jaxface.audit import designs, fingerprints
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout, answer_names
 from jaxface.audit.people import People, load_people
@@ -17,7 +18,7 @@ from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.config import HeadConfig
-from jaxface.face.requirements import require_expressions, require_eyes
+from jaxface.face.requirements import prototype_rows, require_expressions, require_eyes
 from jaxface.interventions import Intervention
 from jaxface.render import Scene, scene
 from jaxface.stats.score import column_weights
@@ -83,6 +84,9 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
     if config.render.camera is None:
         require_eyes(head)
     require_expressions(head)
+    if config.search.method == "prototype" and config.expression_from is None:
+        for expression in config.expressions:
+            prototype_rows(head, expression, "search for it, or leave it out of the expressions")
     intervention.require(head, scene(config.render))
     if isinstance(config.people, str):
         _refuse_object("people", config.people)
@@ -159,9 +163,11 @@ def build_intervention(config: AuditConfig) -> Intervention:
         ConfigError: there is none of this name, or it cannot be audited as the config asks.
     """
     intervention = config.intervention
+    if isinstance(intervention, tuple) or designs.is_survey(config):
+        raise ConfigError(f"intervention = {intervention!r}: several; run them with jaxface.audit.survey")
     if isinstance(intervention, str):
-        kind = interventions.REGISTRY.get(intervention)
-        fields = getattr(kind, "__dataclass_fields__", {})
+        parts = interventions.parts(intervention)
+        fields = {name for part in parts for name in interventions.setting_names(part)}
         settings = {name: getattr(config, name) for name in INTERVENTION_SETTINGS if name in fields}
         intervention = interventions.build(intervention, **{**settings, **config.intervention_settings})
     elif config.intervention_settings:
@@ -178,7 +184,6 @@ def serializable_config(config: AuditConfig) -> AuditConfig:
 
     An object that is not what its name loads is written as "python:NAME", which loads nothing.
     """
-    intervention = config.intervention
     return dataclasses.replace(
         config,
         head=_name_of_head(config.head) if isinstance(config.head, FaceModel) else config.head,
@@ -186,11 +191,17 @@ def serializable_config(config: AuditConfig) -> AuditConfig:
             _name_of_classifier(c, config.render.size) if isinstance(c, Classifier) else c
             for c in config.classifiers
         ),
-        intervention=intervention if isinstance(intervention, str) else intervention.name,
+        intervention=_name_of_intervention(config.intervention),
         people=OBJECT + fingerprints.array_hash(config.people)
         if isinstance(config.people, FaceParams)
         else config.people,
     )
+
+
+def _name_of_intervention(intervention: Any) -> Any:
+    if isinstance(intervention, tuple):
+        return tuple(_name_of_intervention(each) for each in intervention)
+    return intervention if isinstance(intervention, str) else intervention.name
 
 
 def _name_of_head(head: FaceModel) -> str:

@@ -12,8 +12,7 @@ from jaxface.audit.config import AuditConfig
 from jaxface.audit.inputs import AuditInputs
 from jaxface.audit.layout import CellStatus, InterventionRecord
 from jaxface.audit.summary import Summary
-from jaxface.core.errors import ConfigError, StoreError, suggestion
-from jaxface.core.run_folder import SETTINGS
+from jaxface.core.errors import ConfigError, suggestion
 from jaxface.face import FaceParams
 
 
@@ -144,16 +143,7 @@ def load(folder: str | Path) -> AuditResult:
         ConfigError: its configuration is not one of this version.
     """
     folder = Path(folder)
-    if not (folder / SETTINGS).is_file():
-        raise StoreError(f"{folder} holds no {SETTINGS}; name the folder of a run (its --out)")
-    store.read_attributes(folder)  # first: another schema may have other settings, too
-    if not store.is_complete(folder):
-        done = store.read(folder)["done"]
-        raise StoreError(
-            f"{folder} is not finished: {int(done.sum())} of {done.size} cells; "
-            f"`jaxface audit --config {folder / SETTINGS} --out {folder}` goes on"
-        )
-    store.require_undamaged(folder)
+    store.require_complete(folder)
     return open_result(folder, store.read_config(folder))
 
 

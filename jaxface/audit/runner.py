@@ -1,15 +1,16 @@
 """An audit, end to end: inputs, evaluation, store, statistics; resumable at any moment."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import jax
 
 from jaxface import search
-from jaxface.audit import plan, repair, result, statistics, store, summarizing, tables, timing
+from jaxface.audit import expressions, plan, repair, result, statistics, store, summarizing, tables, timing
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.evaluation import Evaluator, SearcherFactory
+from jaxface.audit.evaluation import Evaluator
+from jaxface.audit.expressions import RunExpressions, SearchedExpressions, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
 from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
@@ -54,7 +55,7 @@ def run(
     """
     progress = progress or NullProgress()
     folder = Path(out)
-    inputs = processes.run_on_all(lambda: load_inputs(config), "load what is audited")
+    inputs = processes.run_on_all(lambda: expressions.with_origin(load_inputs(config)), "load what is audited")
     with run_folder.hold(folder, "audit"):
         return _resume(folder, inputs, progress, searcher_factory)
 
@@ -73,7 +74,7 @@ def _resume(
     try:
         with Clock() as clock:
             session = timing.Session(folder, clock)
-            for output in Evaluator(inputs, clock, searcher_factory).run(pending) if pending else ():
+            for output in _evaluate(inputs, clock, searcher_factory, pending):
                 run_store.write(output)
                 count = len(output.item.expressions)
                 left -= count
@@ -98,6 +99,21 @@ def _resume(
     finally:
         progress.close()
     return result.open_result(folder, inputs.config, inputs)
+
+
+def _evaluate(
+    inputs: AuditInputs, clock: Clock, searcher_factory: SearcherFactory, items: Sequence[plan.WorkItem]
+) -> Iterator[GroupOutput]:
+    """Yield the output of each item; of none, without compiling anything."""
+    if not items:
+        return
+    folder = inputs.config.expression_from
+    source = SearchedExpressions(inputs, clock, searcher_factory) if folder is None else RunExpressions(folder)
+    evaluator = Evaluator(inputs, clock, source)
+    if folder is not None:
+        people = [evaluator.person(identity)[0] for identity in range(inputs.config.identities)]
+        expressions.require_same_cells(Path(folder), inputs, people)
+    yield from evaluator.run(items)
 
 
 def _finish(run_store: store.RunStore, inputs: AuditInputs) -> bool:

@@ -42,6 +42,8 @@ TABLES = (
 """Names of the CSV files, without their ending."""
 SUMMARY = "summary.json"
 _PATIENCE = 60.0  # seconds in which another process may create the store
+EXPRESSIONS_FROM = "expressions"
+"""Attribute of a store whose expressions are those of another run."""
 _COMPLETE = "statistics"  # attribute of the store: scores, p-values and the summary are there
 
 
@@ -157,6 +159,24 @@ def read_attributes(folder: Path) -> dict[str, Any]:
             f"{SCHEMA}); audit again in another folder"
         )
     return attributes
+
+
+def require_complete(folder: Path) -> None:
+    """Check that a run is there, finished and undamaged.
+
+    Raises:
+        StoreError: it is not, or another version of jaxface wrote it.
+    """
+    if not (folder / run_folder.SETTINGS).is_file():
+        raise StoreError(f"{folder} holds no {run_folder.SETTINGS}; name the folder of a run (its --out)")
+    read_attributes(folder)  # first: another schema may have other settings, too
+    if not is_complete(folder):
+        done = read(folder)["done"]
+        raise StoreError(
+            f"{folder} is not finished: {int(done.sum())} of {done.size} cells; "
+            f"`jaxface audit --config {folder / run_folder.SETTINGS} --out {folder}` goes on"
+        )
+    require_undamaged(folder)
 
 
 def require_undamaged(folder: Path) -> None:
@@ -279,8 +299,11 @@ def _require_same(folder: Path, config: AuditConfig, layout: Layout) -> None:
     """Check that a store is of this configuration and layout."""
     # before run.toml: with another schema, it has other keys, too
     attributes = identifying_attributes(read_attributes(folder))
-    run_folder.check(folder, to_dict(config), "audit", defaults=to_dict(AuditConfig()))
-    for name, value in identifying_attributes(layout.all_attributes).items():
+    # A run that gives expressions may have moved: what it holds is compared instead.
+    settings = to_dict(config) | {"expression_from": None}
+    run_folder.check(folder, settings, "audit", defaults=to_dict(AuditConfig()), ignored=("expression_from",))
+    wanted = {EXPRESSIONS_FROM: None, **identifying_attributes(layout.all_attributes)}
+    for name, value in wanted.items():
         if changes := content_difference(name, attributes.get(name), value):
             raise StoreError(f"{folder} was begun with another {name}: {changes}; name another folder")
 

@@ -11,6 +11,7 @@ from jaxface.audit.layout import CellStatus
 from jaxface.audit.result import AuditResult
 from jaxface.audit.store import TABLES
 from jaxface.audit.summary import Effect
+from jaxface.audit.survey_result import SurveyResult
 from jaxface.core import io
 
 _KEYS = ["classifier", "expression"]
@@ -38,15 +39,21 @@ def write_tables(result: AuditResult) -> list[Path]:
         "comparisons": _effects(summary.comparisons),
         "groups": _effects(summary.groups),
     }
-    paths = []
-    for name in TABLES:
-        frame = frames[name]
-        text = frame.select_dtypes(exclude=["number", "bool"])
-        frame = frame.assign(**{column: text[column].map(_cell) for column in text})
-        frame = frame.astype({column: np.float32 for column in _FLOAT32 if column in frame})
-        paths.append(result.folder / f"{name}.csv")
-        io.write_text(paths[-1], frame.to_csv(index=False, lineterminator="\n"))
-    return paths
+    return [_write(frames[name], result.folder / f"{name}.csv") for name in TABLES]
+
+
+def write_survey_tables(result: SurveyResult) -> list[Path]:
+    """Write `interventions`, `levels` and `interactions` into a survey's folder as CSV."""
+    tables = {"interventions": result.effects, "levels": result.levels, "interactions": result.interactions}
+    return [_write(_effects(rows), result.folder / f"{name}.csv") for name, rows in tables.items() if rows]
+
+
+def _write(frame: pandas.DataFrame, path: Path) -> Path:
+    text = frame.select_dtypes(exclude=["number", "bool"])
+    frame = frame.assign(**{column: text[column].map(_cell) for column in text})
+    frame = frame.astype({column: np.float32 for column in _FLOAT32 if column in frame})
+    io.write_text(path, frame.to_csv(index=False, lineterminator="\n"))
+    return path
 
 
 def _cell(value: Any) -> Any:
@@ -54,12 +61,15 @@ def _cell(value: Any) -> Any:
 
 
 def _effects(rows: Sequence[Any]) -> pandas.DataFrame:
-    """Return a data frame in which the fields of an effect are columns."""
+    """Return a data frame in which the fields of effects are columns, with a prefix where a row has several."""
     plain = []
     for row in rows:
-        nested = [value for value in row if isinstance(value, Effect)]
-        own = {name: value for name, value in row._asdict().items() if value not in nested}
-        plain.append(own | nested[0]._asdict())
+        nested = {name: value for name, value in row._asdict().items() if isinstance(value, Effect)}
+        own = {name: value for name, value in row._asdict().items() if name not in nested}
+        for name, effect in nested.items():
+            prefix = f"{name}_" if len(nested) > 1 else ""
+            own |= {prefix + field: value for field, value in effect._asdict().items()}
+        plain.append(own)
     return pandas.DataFrame(plain)
 
 

@@ -90,7 +90,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if not isinstance(value, dict):
             raise ConfigError(f"{where} = {value!r}: must be a table [{where}]")
         kind = typing.get_args(hint)[1]
-        return {str(key): _convert(kind, item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _convert(kind, item, f"{where}.{key}") for key, item in _dotted(value).items()}
     if dataclasses.is_dataclass(hint):
         if not isinstance(value, dict):
             raise ConfigError(f"{where} = {value!r}: must be a table [{where}]")
@@ -104,6 +104,15 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if isinstance(hint, type) and not isinstance(value, hint):
         raise ConfigError(f"{where} = {value!r}: must be {hint.__name__}")
     return value
+
+
+def _dotted(table: dict[str, Any]) -> dict[str, Any]:
+    """Return a nested table as one with dots in its keys, as TOML writes them."""
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        inner = _dotted(value) if isinstance(value, dict) else {"": value}
+        flat |= {f"{key}.{name}" if name else str(key): item for name, item in inner.items()}
+    return flat
 
 
 def _convert_union(hint: Any, value: Any, where: str) -> Any:

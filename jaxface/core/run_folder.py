@@ -9,7 +9,7 @@ import datetime
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -110,10 +110,12 @@ def check(
     kind: str,
     file: str = SETTINGS,
     defaults: Mapping[str, Any] = MappingProxyType({}),
+    ignored: Sequence[str] = (),
 ) -> None:
     """Check that a folder is free, or belongs to a run of the same settings; write nothing.
 
     Args:
+        ignored: settings of the file that are not compared.
         defaults: of settings that the file does not name, since an earlier version wrote it.
 
     Raises:
@@ -124,6 +126,7 @@ def check(
     if not (folder / file).is_file():
         return
     before = {**_flatten(_without_none(defaults)), **_flatten(read_settings(folder, kind, file))}
+    before = {name: value for name, value in before.items() if name not in ignored}
     changes = difference(before, _without_none(settings))
     if changes:
         raise StoreError(f"{folder} belongs to another {kind} ({changes}); name another folder or remove it")

@@ -1,6 +1,7 @@
 """What most interventions share: settings, axes, and how a picture of a moment is made.
 
     Change    one picture at a time; its vertices move
+    Held      a face can be held at a level, while another intervention changes it (`given`)
     Recolour  a texture, light or background in place of another: visibility is shared
     Sensor    what happens to a picture after it was taken: pictures are shared
 
@@ -24,6 +25,7 @@ from jaxface.render import Deformation, Look, Prepared, Scene, map_pictures, ren
 
 T = TypeVar("T")
 Levels = tuple[Array, Array]
+Setting = tuple[Prepared, FaceParams, Scene]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,38 @@ class Change:
         return {"name": self.name, **dataclasses.asdict(self)}
 
 
-class Recolour(Change):
+class Held(Change):
+    """Base of interventions that say what a face is like at a level, before any expression.
+
+    The same level may be held while another intervention changes the face: the second factor of a cross.
+    """
+
+    def setting(
+        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, dose: Array
+    ) -> Setting:
+        """Return person, parameters and scene at a () dose; those that came at the unchanged one."""
+        return person, params, scene
+
+    def develop(
+        self,
+        head: FaceModel,
+        person: Prepared,
+        params: FaceParams,
+        scene: Scene,
+        picture: Array,
+        levels: Levels,
+    ) -> Array:
+        """Return a finished picture (size, size, 3) as it is at () dose and () time."""
+        return picture
+
+    def image(
+        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: Levels
+    ) -> Array:
+        """Return the picture of a face at () dose and () time, (size, size, 3) display values."""
+        return plain_image(head, *self.setting(head, person, params, scene, levels[0]), levels[1])
+
+
+class Recolour(Held):
     """Base of interventions that change colours and move no vertex."""
 
     def look(self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, dose: Array) -> Look:
@@ -101,14 +134,13 @@ class Recolour(Change):
         own = own_look(person, scene)
         return unless(dose == self.dose.unchanged, own, self.look(head, person, params, scene, dose))
 
-    def image(
-        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: Levels
-    ) -> Array:
-        """Return the picture of a face at () dose and () time, (size, size, 3) display values."""
-        look = self.look_at(head, person, params, scene, levels[0])
+    def setting(
+        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, dose: Array
+    ) -> Setting:
+        """Return person and scene with the look of a () dose."""
+        look = self.look_at(head, person, params, scene, dose)
         person = dataclasses.replace(person, texture=look.texture)
-        scene = dataclasses.replace(scene, light=look.light, background=look.background)
-        return plain_image(head, person, params, scene, levels[1])
+        return person, params, dataclasses.replace(scene, light=look.light, background=look.background)
 
     def grid(
         self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: Levels
@@ -122,7 +154,7 @@ class Recolour(Change):
         return jnp.swapaxes(jax.lax.map(moment, levels[1]), 0, 1)
 
 
-class Sensor(Change):
+class Sensor(Held):
     """Base of interventions on the finished picture."""
 
     def process(
@@ -142,7 +174,7 @@ class Sensor(Change):
     ) -> Array:
         """Return the picture of a face at () dose and () time, (size, size, 3) display values."""
         picture = plain_image(head, person, params, scene, levels[1])
-        return self._processed(head, person, params, scene, picture, levels)
+        return self.develop(head, person, params, scene, picture, levels)
 
     def grid(
         self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: Levels
@@ -153,13 +185,13 @@ class Sensor(Change):
             picture = plain_image(head, person, params, scene, time)
 
             def one(dose: Array) -> Array:
-                return self._processed(head, person, params, scene, picture, (dose, time))
+                return self.develop(head, person, params, scene, picture, (dose, time))
 
             return map_pictures(one, levels[0])
 
         return jnp.swapaxes(jax.lax.map(moment, levels[1]), 0, 1)
 
-    def _processed(
+    def develop(
         self,
         head: FaceModel,
         person: Prepared,
@@ -168,6 +200,7 @@ class Sensor(Change):
         picture: Array,
         levels: Levels,
     ) -> Array:
+        """Return a picture as it is at () dose and () time: bit for bit the same at the unchanged one."""
         result = self.process(head, person, params, scene, picture, levels)
         result = jnp.where(jnp.isfinite(picture), jnp.clip(result, 0.0, 1.0), jnp.nan)
         return unless(levels[0] == self.dose.unchanged, picture, result)

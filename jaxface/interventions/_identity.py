@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams, geometry
-from jaxface.interventions._base import Change, Levels, plain_image, unless
+from jaxface.interventions._base import Held, Setting, unless
 from jaxface.render import Prepared, Scene, frame
 
 DEVIATIONS = 2.0
@@ -22,7 +22,7 @@ def between(own: Array, low: Array, high: Array, share: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class IdentityDirection(Change):
+class IdentityDirection(Held):
     """Move one named identity coefficient between the ends of the head's population.
 
     -1 and 1 are the same two values for every person of a head, 0 is the person's own value.
@@ -47,15 +47,15 @@ class IdentityDirection(Change):
         mean, deviation = (each[:, index] for each in (head.population.mean, head.population.deviation))
         return (mean - DEVIATIONS * deviation).min(), (mean + DEVIATIONS * deviation).max()
 
-    def image(
-        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, levels: Levels
-    ) -> Array:
-        """Return the picture of a face at () share and () time, (size, size, 3) display values."""
+    def setting(
+        self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene, dose: Array
+    ) -> Setting:
+        """Return the person with the coefficient at a () share."""
         index = head.identity_names.index(self.coefficient)
-        value = between(params.identity[index], *self.ends_of(head), levels[0])
+        value = between(params.identity[index], *self.ends_of(head), dose)
         identity = params.identity.at[index].set(value)
         neutral = geometry.shape(head, identity)
         camera = frame(head, identity, scene.framing) if scene.camera is None else scene.camera
         other = Prepared(camera, person.texture, neutral, geometry.joints(head, neutral))
-        person = unless(levels[0] == self.dose.unchanged, person, other)
-        return plain_image(head, person, dataclasses.replace(params, identity=identity), scene, levels[1])
+        person = unless(dose == self.dose.unchanged, person, other)
+        return person, dataclasses.replace(params, identity=identity), scene

@@ -126,9 +126,21 @@ def grid(
     Args:
         dose: (L,); time: (T,).
     """
-    person = prepare(head, params, scene)
-    dose, time = _levels(dose), _levels(time)
     check_params(head, expression=params.expression, pose=params.pose)
+    person = prepare(head, params, scene)
+    return prepared_grid(intervention, head, person, params, scene, _levels(dose), _levels(time))
+
+
+def prepared_grid(
+    intervention: Intervention,
+    head: FaceModel,
+    person: Prepared,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> Array:
+    """Return `grid` of a prepared person; identity and albedo are not read again."""
     affine = jax.eval_shape(intervention.affine_fields, head, params) is not None
     fast = affine and affine_pays(head, scene, dose.shape[0] * time.shape[0])
     return (_grid_fast if fast else _grid_exact)(intervention, head, person, params, scene, dose, time)

@@ -60,8 +60,11 @@ class Batch:
         self._shared = sharding.replicate(SearchShared(problem.space, config))
 
     def search(self) -> SearchResult:
-        """Search all cases by the method of the config; a classifier on the host is always evolved."""
+        """Search all cases by the method of the config; a classifier on the host is never descended."""
         config, tracker = self.config, self.tracker
+        if config.method == "prototype":
+            self._show_prototypes()
+            return self._result()
         needs_evolution = np.ones(self.count, bool)
         if self.device_scorer is not None and config.method != "differential-evolution":
             self._descend(self.device_scorer)
@@ -72,6 +75,13 @@ class Batch:
         if needs_evolution.any():
             self._evolve(needs_evolution)
         return self._result()
+
+    def _show_prototypes(self) -> None:
+        """Score the first hand-set expression of each case, and keep it."""
+        every = np.ones(self.count, bool)
+        first = np.asarray(self.space.prototypes)[self.cases.targets, :1]
+        self.tracker.update(first, self.scorer.scores(first, every), every, forward=1)
+        self.tracker.finish(every)
 
     def _descend(self, scorer: DeviceScorer) -> None:
         """Score the prototypes, then descend from the most promising ones and from random expressions."""

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from jaxface.core.checks import Ge, Gt, Interval, MinLen, check, require
 
-Method = Literal["hybrid", "gradient", "differential-evolution"]
+Method = Literal["hybrid", "gradient", "differential-evolution", "prototype"]
 Initialization = Literal["prototypes", "sparse", "uniform"]
 
 
@@ -19,7 +19,8 @@ class SearchConfig:
 
     method: Method = "hybrid"
     """differential-evolution: as in the paper. gradient: Adam through the renderer. hybrid: the gradient
-    first, then differential evolution for the cases that it leaves below `fallback_below`."""
+    first, then differential evolution for the cases that it leaves below `fallback_below`. prototype: no
+    search; every person shows the head's first hand-set expression."""
 
     fallback_below: Annotated[float, Interval(ge=0, le=1)] = 0.9
     """A hybrid search falls back on differential evolution for cases whose probability is not above this

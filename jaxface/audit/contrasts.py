@@ -1,0 +1,329 @@
+"""Effects of several interventions on the same people: what a survey says, from the answers of its runs.
+
+All numbers are of the full expression, as changes of the target's probability from the unchanged level, within
+people. `docs/interventions.md` explains them.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxface.audit.config import AuditConfig
+from jaxface.audit.designs import Cross
+from jaxface.audit.layout import CellStatus
+from jaxface.audit.plan import statistics_key
+from jaxface.audit.result import AuditResult
+from jaxface.audit.summary import Effect
+from jaxface.interventions import Axis
+from jaxface.stats import holm, mean_test
+
+ALL = "all"
+"""In place of an expression: each person's mean over the measurable ones."""
+FLOOR = "null"
+"""The intervention whose changes must not matter."""
+
+
+class LevelEffect(NamedTuple):
+    """The change at one level.
+
+    Attributes:
+        level: of the intervention's dose.
+        effect: probability at the level minus that of the unchanged face, mean over people.
+        flipped: share of the people whom the target was reached for, whose top class is another at the level.
+    """
+
+    intervention: str
+    classifier: str
+    expression: str
+    level: float
+    effect: Effect
+    flipped: float
+
+
+class InterventionEffect(NamedTuple):
+    """The change at the end of the levels where it is larger.
+
+    Attributes:
+        end: words for this end, such as "oldest".
+        level, effect, flipped: as of `LevelEffect`.
+        adjusted_p: of the effect, corrected (Holm) for all interventions, ends and expressions of a classifier.
+        size: mean over people of the change without its sign.
+        times_floor: `size` as a multiple of that of the null intervention; NaN without one.
+        trend: how the mean answer goes along the levels: "rises", "falls", "peaks", "dips", "varies" or "flat";
+            only steps that a test over people finds count.
+    """
+
+    intervention: str
+    classifier: str
+    expression: str
+    end: str
+    level: float
+    effect: Effect
+    adjusted_p: float
+    flipped: float
+    size: float
+    times_floor: float
+    trend: str
+
+
+class Interaction(NamedTuple):
+    """How the effect of one intervention depends on another.
+
+    Attributes:
+        first: the one whose effect it is, at the end where it is larger while the second is unchanged.
+        second, level: what is held, and where.
+        unchanged, held: effect of `first` with `second` unchanged, and at the level.
+        contrast: `held` minus `unchanged`, within people.
+        main: effect of `second` itself at the level, mean over the levels of `first`.
+        adjusted_p: of the contrast, corrected (Holm) for all levels and expressions of a classifier.
+    """
+
+    first: str
+    second: str
+    level: float
+    classifier: str
+    expression: str
+    unchanged: Effect
+    held: Effect
+    contrast: Effect
+    main: Effect
+    adjusted_p: float
+
+
+class Effects:
+    """Effects of (C, X, N, L) changes over people: `effects[classifier, expression, level]`."""
+
+    def __init__(self, change: np.ndarray, config: AuditConfig) -> None:
+        values = np.moveaxis(change, 2, -1)
+        self._test = mean_test(values, statistics_key(config.seed), config.permutations, 1 - config.alpha)
+        self._count = np.isfinite(values).sum(-1)
+
+    def __getitem__(self, where: tuple[int, int, int]) -> Effect:
+        mean, low, high, p_value = (float(values[where]) for values in self._test)
+        return Effect(mean, low, high, p_value, identities=int(self._count[where]), steps=1)
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The answers of one run to the full expression.
+
+    Attributes:
+        expressions: those of the run, then `ALL`.
+        probability: (C, X + 1, N, L) of the target; NaN where it is not measurable.
+        flipped: (C, X + 1, N, L) whether another class is the top one, of people whom the target was reached
+            for; else NaN. Of `ALL`, the share of expressions.
+        unchanged: position of the unchanged level.
+    """
+
+    classifiers: tuple[str, ...]
+    expressions: tuple[str, ...]
+    axis: Axis
+    probability: np.ndarray
+    flipped: np.ndarray
+    unchanged: int
+    config: AuditConfig
+
+    @classmethod
+    def of(cls, result: AuditResult) -> "Answers":
+        """Return the answers of a run."""
+        record, data = result.intervention, result.data
+        dose, time = record.axes
+        full = data[["probability", "top_class", "status"]].isel({time.name: -1})
+        order = ("classifier", "expression", "identity", dose.name)
+        classifiers, expressions, answers = (
+            tuple(str(name) for name in data[key].values) for key in ("classifier", "expression", "answer")
+        )
+        targets = np.array([answers.index(name) for name in expressions])[:, None, None]
+        is_done = (full["status"].transpose(*order[:3]).values == CellStatus.DONE)[..., None]
+        measurable = np.array(
+            [[result.summary.cell(row, column).measurable for column in expressions] for row in classifiers]
+        )
+        valid = is_done & measurable[..., None, None]
+        probability = np.where(valid, full["probability"].transpose(*order).values, np.nan).astype(np.float64)
+        is_target = full["top_class"].transpose(*order).values == targets
+        unchanged = record.unchanged_dose
+        reached = is_target[..., unchanged] & (probability[..., unchanged] >= result.config.reached_probability)
+        flipped = np.where(reached[..., None] & valid, ~is_target, np.nan)
+        return cls(
+            classifiers,
+            (*expressions, ALL),
+            dose,
+            _with_mean(probability, measurable, skip_missing=False),
+            _with_mean(flipped, measurable, skip_missing=True),
+            unchanged,
+            result.config,
+        )
+
+    @property
+    def change(self) -> np.ndarray:
+        """(C, X + 1, N, L) probability minus that of the unchanged face."""
+        return self.probability - self.probability[..., [self.unchanged]]
+
+    @cached_property
+    def effects(self) -> "Effects":
+        """The change at each level, over people."""
+        return Effects(self.change, self.config)
+
+    @property
+    def ends(self) -> tuple[int, ...]:
+        """Positions of the first and the last level, without the unchanged one."""
+        return tuple(index for index in (0, len(self.axis.levels) - 1) if index != self.unchanged)
+
+
+def level_effects(answers: Mapping[str, Answers]) -> tuple[LevelEffect, ...]:
+    """Return the change at every level but the unchanged one, of every intervention, by its name."""
+    rows = []
+    for name, one in answers.items():
+        flips = _finite_mean(one.flipped)
+        for row, column, classifier, expression in _labels(one):
+            rows += [
+                LevelEffect(
+                    name,
+                    classifier,
+                    expression,
+                    float(level),
+                    one.effects[row, column, index],
+                    float(flips[row, column, index]),
+                )
+                for index, level in enumerate(one.axis.levels)
+                if index != one.unchanged
+            ]
+    return tuple(rows)
+
+
+def intervention_effects(answers: Mapping[str, Answers]) -> tuple[InterventionEffect, ...]:
+    """Return the effect of every intervention, by its name, on every classifier and expression."""
+    floor = _sizes(answers[FLOOR]) if FLOOR in answers else None
+    rows, adjusted = [], _adjusted_ends(answers)
+    for name, one in answers.items():
+        sizes, flips, trends = _sizes(one), _finite_mean(one.flipped), _trends(one)
+        for row, column, classifier, expression in _labels(one):
+            index = _far_end(one, row, column)
+            level = one.axis.levels[index]
+            size = float(sizes[row, column, index])
+            lowest = np.nan if floor is None else floor[row, column].max()
+            rows.append(
+                InterventionEffect(
+                    name,
+                    classifier,
+                    expression,
+                    one.axis.ends[0 if index == 0 else 1],
+                    float(level),
+                    one.effects[row, column, index],
+                    adjusted[name, row, column, index],
+                    float(flips[row, column, index]),
+                    size,
+                    float(size / lowest) if lowest > 0 else float("nan"),
+                    trends[row][column],
+                )
+            )
+    return tuple(rows)
+
+
+def interactions(crosses: Sequence[Cross], answers: Mapping[str, Answers]) -> tuple[Interaction, ...]:
+    """Return how the effect of each cross' first intervention depends on its second."""
+    rows = []
+    for cross in crosses:
+        base, *others = (answers[run] for run in cross.runs)
+        for level, other in zip(cross.levels[1:], others, strict=True):
+            contrast = Effects(other.change - base.change, base.config)
+            main = Effects((other.probability - base.probability).mean(-1, keepdims=True), base.config)
+            for row, column, classifier, expression in _labels(base):
+                where = row, column, _far_end(base, row, column)
+                rows.append(
+                    Interaction(
+                        first=cross.first,
+                        second=cross.second,
+                        level=level,
+                        classifier=classifier,
+                        expression=expression,
+                        unchanged=base.effects[where],
+                        held=other.effects[where],
+                        contrast=contrast[where],
+                        main=main[row, column, 0],
+                        adjusted_p=float("nan"),
+                    )
+                )
+    return _with_adjusted_p(rows)
+
+
+def _far_end(one: Answers, row: int, column: int) -> int:
+    """Return the position of the end of the levels with the larger mean change."""
+    return max(one.ends, key=lambda end: abs(np.nan_to_num(one.effects[row, column, end].mean)))
+
+
+def _adjusted_ends(answers: Mapping[str, Answers]) -> dict[tuple[str, int, int, int], float]:
+    """Return the corrected p-values of all ends: of the means over expressions, and of the expressions."""
+    families: dict[tuple[int, bool], list[tuple[tuple[str, int, int, int], float]]] = {}
+    for name, one in answers.items():
+        for row, column, _, expression in _labels(one):
+            family = families.setdefault((row, expression == ALL), [])
+            family += [((name, row, column, end), one.effects[row, column, end].p_value) for end in one.ends]
+    return {
+        key: float(p_value)
+        for family in families.values()
+        for (key, _), p_value in zip(family, holm(np.array([p for _, p in family])), strict=True)
+    }
+
+
+def _with_adjusted_p(rows: list[Interaction]) -> tuple[Interaction, ...]:
+    families: dict[tuple[str, bool], list[int]] = {}
+    for index, row in enumerate(rows):
+        families.setdefault((row.classifier, row.expression == ALL), []).append(index)
+    for family in families.values():
+        adjusted = holm(np.array([rows[index].contrast.p_value for index in family]))
+        for index, p_value in zip(family, adjusted, strict=True):
+            rows[index] = rows[index]._replace(adjusted_p=float(p_value))
+    return tuple(rows)
+
+
+def _trends(one: Answers) -> list[list[str]]:
+    """Return how the mean answer goes along the levels, (C)(X + 1)."""
+    steps = np.moveaxis(np.diff(one.probability, axis=-1), -1, -2)  # (C, X + 1, L - 1, N)
+    config = one.config
+    test = mean_test(steps, statistics_key(config.seed), config.permutations, 1 - config.alpha)
+    signs = (test.low > 0).astype(int) - (test.high < 0).astype(int)
+    return [[_trend(signs[row, column]) for column in range(signs.shape[1])] for row in range(len(signs))]
+
+
+def _trend(signs: np.ndarray) -> str:
+    """Return a word for a row of steps up (1) and down (-1); 0 is no step."""
+    moves = signs[signs != 0]
+    turns = [moves[0], *moves[1:][moves[1:] != moves[:-1]]] if len(moves) else []
+    words = {(): "flat", (1,): "rises", (-1,): "falls", (1, -1): "peaks", (-1, 1): "dips"}
+    return words.get(tuple(int(turn) for turn in turns), "varies")
+
+
+def _with_mean(values: np.ndarray, measurable: np.ndarray, skip_missing: bool) -> np.ndarray:
+    """Append the mean over the measurable expressions to (C, X, N, L) values."""
+    means = []
+    for row, mask in zip(values, measurable, strict=True):
+        own = row[mask]
+        if not len(own):
+            means.append(np.full(row.shape[1:], np.nan))
+        elif skip_missing:
+            means.append(_finite_mean(np.moveaxis(own, 0, -2)))
+        else:
+            means.append(own.mean(0))
+    return np.concatenate([values, np.stack(means)[:, None]], axis=1)
+
+
+def _finite_mean(values: np.ndarray) -> np.ndarray:
+    """Return the mean over the last axis but one of what is finite; NaN where nothing is."""
+    finite = np.isfinite(values)
+    total = np.where(finite, values, 0.0).sum(-2)
+    return np.where(finite.any(-2), total / np.maximum(finite.sum(-2), 1), np.nan)
+
+
+def _sizes(one: Answers) -> np.ndarray:
+    """Return (C, X + 1, L) mean changes without their sign."""
+    return _finite_mean(np.abs(one.change))
+
+
+def _labels(one: Answers) -> Iterator[tuple[int, int, str, str]]:
+    for row, classifier in enumerate(one.classifiers):
+        for column, expression in enumerate(one.expressions):
+            yield row, column, classifier, expression
