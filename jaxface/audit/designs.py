@@ -53,6 +53,11 @@ class Design:
     alone: tuple[str, ...]
     crosses: tuple[Cross, ...]
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Interventions that have an effect of their own: those alone, and the first of each cross."""
+        return tuple(dict.fromkeys((*self.alone, *(cross.first for cross in self.crosses))))
+
 
 def is_survey(config: AuditConfig) -> bool:
     """Return whether a config asks for more than one intervention."""

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from jaxface.audit.changes import Change, ClassifierChange
+from jaxface.audit.contrasts import InterventionEffect
 from jaxface.audit.summary import CellSummary, Summary
 from jaxface.core.errors import ConfigError, suggestion
 
@@ -62,6 +63,16 @@ CHANGES: dict[str, Callable[[Change], float]] = {
 }
 """What can be limited between two runs, within people; "accuracy drop" is on changed faces."""
 
+SURVEY_SUFFIXES: dict[str, Callable[[InterventionEffect], float]] = {
+    "": lambda row: max(row.effect.low, -row.effect.high),
+    " high": lambda row: max(abs(row.effect.low), abs(row.effect.high)),
+    " mean": lambda row: abs(row.effect.mean),
+    " flips": lambda row: row.flipped,
+}
+"""What can be limited in a survey, after the name of an intervention: the change of the probability at the far
+end, in either direction. "skin_tone" is exceeded where a test over people says so; "skin_tone high" where the
+interval reaches beyond the limit; "skin_tone flips" is the share of people whose first answer changes."""
+
 
 def parse(text: str, measures: Sequence[str] = tuple(MEASURES)) -> Limit:
     """Return `score>0.01`, or `happiness: score>0.01`, as a limit.
@@ -69,7 +80,7 @@ def parse(text: str, measures: Sequence[str] = tuple(MEASURES)) -> Limit:
     Raises:
         ConfigError: it is none of these measures.
     """
-    match = re.fullmatch(r"\s*(?:([^:<>]+):)?\s*([a-z ]+?)\s*([<>])\s*([-+.0-9eE]+)\s*", text)
+    match = re.fullmatch(r"\s*(?:([^:<>]+):)?\s*([a-z_ ]+?)\s*([<>])\s*([-+.0-9eE]+)\s*", text)
     try:
         if match is None:
             raise ValueError
@@ -120,6 +131,29 @@ def check_changes(
         values = [Value(f"{name}, {row.expression}", row.expression, measure(row)) for name, row in rows]
         lines += violations(limit, values, allow_unmeasured)
     return lines
+
+
+def survey_measures(interventions: Sequence[str]) -> tuple[str, ...]:
+    """Return all measures of a survey of these interventions."""
+    return tuple(name + suffix for name in interventions for suffix in SURVEY_SUFFIXES)
+
+
+def check_survey(
+    limits: Sequence[Limit], rows: Sequence[InterventionEffect], allow_unmeasured: bool = False
+) -> list[str]:
+    """Return a line for every limit that an intervention exceeds; expression "all" is the mean over them."""
+    lines = []
+    for limit in limits:
+        name = next(row.intervention for row in rows if _is_measure_of(limit.measure, row.intervention))
+        measure = SURVEY_SUFFIXES[limit.measure.removeprefix(name)]
+        own = [row for row in rows if row.intervention == name]
+        values = [Value(f"{row.classifier}, {row.expression}", row.expression, measure(row)) for row in own]
+        lines += violations(limit, values, allow_unmeasured)
+    return lines
+
+
+def _is_measure_of(measure: str, intervention: str) -> bool:
+    return measure.startswith(intervention) and measure.removeprefix(intervention) in SURVEY_SUFFIXES
 
 
 def violations(limit: Limit, values: Sequence[Value], allow_unmeasured: bool) -> list[str]:

@@ -139,6 +139,18 @@ class SurfaceRenderer:
             name: Answers(logits.reshape(*shape, -1), failure) for name, (logits, failure) in answers.items()
         }
 
+    def doses(self, params: FaceParams) -> np.ndarray:
+        """Return pictures (S, size, size, 3) of one face at full expression and every dose.
+
+        Args:
+            params: fields (1, 1, ...). The program is that of `surfaces`.
+        """
+        assignment, slots = self._scatter(merge_axes(params))
+        chunk, last = divmod(self._time_steps - 1, self._setup.times.shape[1])
+        shared = self._setup, self.sharding.replicate(np.int32(chunk))
+        images = self.sharding.gather(self._render(_render_grid, shared, slots), assignment)[0]
+        return images.reshape(len(self._setup.dose), -1, *images.shape[1:])[:, last]
+
     def _case_logits(self, classifier: Classifier, params: FaceParams) -> Answers:
         """Return the logits (m, S, T, K) of m faces, at most one a device."""
         assignment, slots = self._scatter(params)

@@ -53,8 +53,7 @@ class SurveyResult:
 
     @property
     def _alone(self) -> dict[str, Answers]:
-        firsts = (cross.first for cross in self.design.crosses)
-        return {name: self.answers[name] for name in dict.fromkeys((*self.design.alone, *firsts))}
+        return {name: self.answers[name] for name in self.design.names}
 
 
 def is_survey_folder(folder: Path) -> bool:

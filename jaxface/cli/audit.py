@@ -10,6 +10,7 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
+from jaxface.audit.designs import design, folder_name, is_survey
 from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
 from jaxface.audit.people import count_people
 from jaxface.cli import options
@@ -38,7 +39,9 @@ class Audit(options.Quiet):
     fail_on: tuple[str, ...] = ()
     """Exit with 1 when a classifier and expression exceeds a limit: "score>0.01", where a test over people says
     so; "score high>0.01" unless the test rules it out; also "score mean", "significant" (share of people),
-    "accuracy drop", "activation<0.9", "failures". "happiness: score>0.01" checks one expression."""
+    "accuracy drop", "activation<0.9", "failures". "happiness: score>0.01" checks one expression. Of several
+    interventions: "skin_tone>0.05", the change of the probability at its far end; also "skin_tone high",
+    "skin_tone mean", "skin_tone flips"."""
 
     allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
@@ -62,10 +65,14 @@ class Audit(options.Quiet):
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Audit(), "audit", argv)
-    limits = [gates.parse(text) for text in command.fail_on]
+    several = is_survey(command.settings)
+    measures = tuple(gates.MEASURES)
+    if several:
+        measures = gates.survey_measures(design(command.settings).names)
+    limits = [gates.parse(text, measures) for text in command.fail_on]
     folder = command.out or options.run_folder(command.config, "audit")
     if command.dry_run:
-        print(work(command.settings, folder))
+        print(survey_work(command.settings, folder) if several else work(command.settings, folder))
         return 0
     runtime.use_all_cores()
     runtime.enable_compile_cache()
@@ -73,6 +80,12 @@ def main(argv: Sequence[str]) -> int:
     if command.distributed or cluster != (None, None, None):
         processes.initialize_distributed(*cluster)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
+    violations = (_survey if several else _audit)(command, folder, limits, meter)
+    return options.exit_code(violations) if limits else 0
+
+
+def _audit(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
+    """Run one audit, print and report it; return what exceeds the limits."""
     result = jf.audit.run(command.settings, out=folder, progress=meter)
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
@@ -80,9 +93,26 @@ def main(argv: Sequence[str]) -> int:
         if people := result.data.attrs.get("people"):
             print(f"\npeople: {people['note']}")
         print(f"\n{timing.line(folder)}\nreport: {report}")
-    if not limits:
-        return 0
-    return options.exit_code(gates.check(limits, result.summary, command.allow_unmeasured))
+    return gates.check(limits, result.summary, command.allow_unmeasured) if limits else []
+
+
+def _survey(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
+    """Run several audits, print and report them; return what exceeds the limits."""
+    result = jf.audit.survey(command.settings, out=folder, progress=meter)
+    if jax.process_index() == 0:
+        report = jf.report.write_survey(result, progress=meter)
+        print(jf.report.survey_table(result))
+        print(f"\nreport: {report}")
+    return gates.check_survey(limits, result.effects, command.allow_unmeasured) if limits else []
+
+
+def survey_work(config: AuditConfig, folder: Path) -> str:
+    """Return the amount of work of a survey, as lines of text; errors as of `work`."""
+    runs = design(config).configs
+    parts = [f"{name}\n{work(own, folder / folder_name(name))}" for name, own in runs.items()]
+    return f"{len(runs)} audits; the first one searches, the others show the same faces\n\n" + "\n\n".join(
+        parts
+    )
 
 
 def work(config: AuditConfig, folder: Path) -> str:
@@ -101,7 +131,9 @@ def work(config: AuditConfig, folder: Path) -> str:
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two float32 answers and the int8 top class
     facts = {
         "cells": f"{cells:,} (classifier x expression x person)",
-        "searches": f"{cells:,}, each of at most {config.search.max_evaluations:,} renders",
+        "searches": "none: as in " + config.expression_from
+        if config.expression_from
+        else f"{cells:,}, each of at most {config.search.max_evaluations:,} renders",
         "surfaces": f"{cells * surface:,} renders ({doses} x {times} a cell)",
         "store": f"{megabytes:,.1f} MB before compression",
         "folder": str(folder),

@@ -10,6 +10,7 @@ import tyro
 import jaxface as jf
 from jaxface.audit import gates
 from jaxface.audit.changes import changes_between
+from jaxface.audit.survey_result import is_survey_folder
 from jaxface.cli import options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
@@ -49,6 +50,8 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
+    if len(command.runs) == 1 and is_survey_folder(command.runs[0]):
+        return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
     limits = [gates.parse(text, tuple(known)) for text in command.fail_on]
     results = [jf.audit.load(folder) for folder in command.runs]
@@ -74,3 +77,19 @@ def main(argv: Sequence[str]) -> int:
     else:
         violations = gates.check_changes(limits, changes_between(*results), command.allow_unmeasured)
     return options.exit_code(violations)
+
+
+def _report_survey(command: Report) -> int:
+    """Write the page of a survey, print its table, and return the exit code."""
+    result = jf.audit.load_survey(command.runs[0])
+    limits = [gates.parse(text, gates.survey_measures(result.design.names)) for text in command.fail_on]
+    runtime.enable_compile_cache()
+    out = command.out
+    if out is not None and out.suffix.lower() not in (".html", ".htm"):
+        out = out / "report.html"
+    path = jf.report.write_survey(result, out, progress.for_terminal(command.quiet))
+    print(jf.report.survey_table(result))
+    print(f"\nreport: {path}")
+    return (
+        options.exit_code(gates.check_survey(limits, result.effects, command.allow_unmeasured)) if limits else 0
+    )

@@ -4,6 +4,8 @@ from jaxface.report.compare_page import comparison_page, write_comparison
 from jaxface.report.compare_runs import comparison_table
 from jaxface.report.html import page, write
 from jaxface.report.observation import write_observation
+from jaxface.report.survey_page import survey_page, write_survey
+from jaxface.report.survey_text import survey_table
 from jaxface.report.tables import ScoreRow, score_rows, score_table
 
 __all__ = [
@@ -13,7 +15,10 @@ __all__ = [
     "page",
     "score_rows",
     "score_table",
+    "survey_page",
+    "survey_table",
     "write",
     "write_comparison",
     "write_observation",
+    "write_survey",
 ]

@@ -1,0 +1,178 @@
+"""The page of a survey: which intervention changes the answers of which classifier."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from jaxface import __version__
+from jaxface.audit import SurveyResult
+from jaxface.audit.contrasts import ALL, FLOOR, Answers, InterventionEffect
+from jaxface.audit.designs import Cross, folder_name
+from jaxface.core.io import write_text
+from jaxface.core.progress import NullProgress, Progress
+from jaxface.report import figures, survey_strips, survey_text
+from jaxface.report.figures import Line, colour
+from jaxface.report.html import FILTERS
+from jaxface.report.matrix import Cell, Matrix
+from jaxface.report.prose import procedure
+from jaxface.report.template import read, render
+from jaxface.report.text import p_value, percent, points
+
+_MARGIN = 3.0  # points beyond the largest change
+
+
+def write_survey(
+    result: SurveyResult, path: str | Path | None = None, progress: Progress | None = None
+) -> Path:
+    """Write the page of a survey as one HTML file, atomically, and return its path.
+
+    Args:
+        path: the file; None = report.html in the survey's folder.
+        progress: advances with each intervention.
+    """
+    path = result.folder / "report.html" if path is None else Path(path)
+    write_text(path, survey_page(result, progress))
+    return path
+
+
+def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
+    """Return the page of a survey as HTML text."""
+    progress = progress or NullProgress()
+    limits = _limits(result)
+    sections = []
+    progress.start("report", len(result.answers))
+    names = list(dict.fromkeys(row.intervention for row in result.effects))
+    for name in names:
+        sections.append(_section(result, name, limits))
+        progress.advance(1, name)
+    progress.close()
+    classifiers = next(iter(result.answers.values())).classifiers
+    return render(
+        "survey",
+        FILTERS | {"points": points},
+        script=read("survey.js"),
+        version=__version__,
+        headline=survey_text.headline(result),
+        sentences=survey_text.sentences(result),
+        classifiers=classifiers,
+        colours={name: colour(index) for index, name in enumerate(classifiers)},
+        matrix=matrix(result),
+        sections=sections,
+        crosses=[_cross_section(result, cross, limits) for cross in result.design.crosses],
+        floor=FLOOR in names,
+        people=next(iter(result.runs.values())).data.sizes["identity"],
+        config=result.config,
+        all=ALL,
+    )
+
+
+def matrix(result: SurveyResult) -> Matrix:
+    """Return interventions by classifiers: the change at the far end, mean over expressions."""
+    rows = [row for row in result.effects if row.expression == ALL]
+    largest = max((abs(row.effect.mean) for row in rows if row.effect.is_valid), default=0.0) or 1.0
+    classifiers = tuple(dict.fromkeys(row.classifier for row in rows))
+    names = sorted(
+        dict.fromkeys(row.intervention for row in rows),
+        key=lambda name: -max(np.nan_to_num(abs(row.effect.mean)) for row in rows if row.intervention == name),
+    )
+    by_key = {(row.intervention, row.classifier): row for row in rows}
+
+    def cell(row: InterventionEffect) -> Cell:
+        if not row.effect.is_valid:
+            return Cell("n. m.", description="no expression is measurable")
+        significant = row.adjusted_p <= result.config.alpha
+        interval = (
+            f"{points(row.effect.low)} to {points(row.effect.high)}"
+            if row.effect.has_enough_people
+            else "too few people to tell"
+        )
+        description = (
+            f"{row.end}: {interval}; p = {p_value(row.adjusted_p)} after the correction; "
+            f"{percent(row.flipped)} change their first answer"
+        )
+        return Cell(
+            points(row.effect.mean),
+            f"{row.end} · {percent(row.flipped)}",
+            row.effect.mean / largest,
+            significant,
+            description,
+        )
+
+    return Matrix(
+        classifiers, tuple((name, tuple(cell(by_key[name, one]) for one in classifiers)) for name in names)
+    )
+
+
+def _section(result: SurveyResult, name: str, limits: tuple[float, float]) -> dict[str, object]:
+    """Return what the page shows of one intervention."""
+    run, answers = result.runs[name], result.answers[name]
+    rows = [row for row in result.effects if row.intervention == name]
+    panels = [
+        (classifier, _expression_lines(answers, index)) for index, classifier in enumerate(answers.classifiers)
+    ]
+    figure = figures.dose_panels(answers.axis, panels, limits)
+    single = [row for row in rows if row.expression != ALL and row.effect.is_valid]
+    strongest = max(single, key=lambda row: abs(row.effect.mean), default=None)
+    return {
+        "name": name,
+        "anchor": folder_name(name),
+        "description": procedure(run).rstrip("."),
+        "rows": rows,
+        "figure": figures.svg(figure, f"doses-{folder_name(name)}", f"{name}: change over its levels"),
+        "strip": None
+        if strongest is None
+        else survey_strips.strip(run, strongest.classifier, strongest.expression),
+        "dose": answers.axis,
+        "folder": folder_name(name),
+    }
+
+
+def _cross_section(result: SurveyResult, cross: Cross, limits: tuple[float, float]) -> dict[str, object]:
+    answers = [result.answers[run] for run in cross.runs]
+    panels = []
+    for index, classifier in enumerate(answers[0].classifiers):
+        lines = [
+            Line(f"{cross.second} {level:g}", *_mean_and_band(one, index), accent=colour(number))
+            for number, (level, one) in enumerate(zip(cross.levels, answers, strict=True))
+        ]
+        panels.append((classifier, lines))
+    figure = figures.dose_panels(answers[0].axis, panels, limits)
+    return {
+        "name": cross.name,
+        "cross": cross,
+        "figure": figures.svg(figure, f"cross-{folder_name(cross.name)}", f"{cross.name}: change over levels"),
+        "rows": [row for row in result.interactions if (row.first, row.second) == (cross.first, cross.second)],
+    }
+
+
+def _expression_lines(answers: Answers, classifier: int) -> list[Line]:
+    """Return a thin line for each measurable expression, and the mean with its interval."""
+    lines = []
+    for column, expression in enumerate(answers.expressions[:-1]):
+        mean, _ = _mean_and_band(answers, classifier, column)
+        if np.isfinite(mean).all():
+            lines.append(Line(expression, mean, None, colour(column)))
+    return [*lines, Line("mean", *_mean_and_band(answers, classifier), accent=figures.INK)]
+
+
+def _mean_and_band(answers: Answers, classifier: int, column: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean change (L,) and its interval (2, L), percentage points."""
+    column %= len(answers.expressions)
+    each = [answers.effects[classifier, column, index] for index in range(len(answers.axis.levels))]
+    return (
+        100 * np.array([one.mean for one in each]),
+        100 * np.array([[one.low for one in each], [one.high for one in each]]),
+    )
+
+
+def _limits(result: SurveyResult) -> tuple[float, float]:
+    """Return limits of all changes on the page, percentage points."""
+    means = [100 * row.effect.mean for row in result.levels if row.effect.is_valid]
+    for run in result.answers.values():
+        means += [100 * float(value) for value in _finite(np.nanmean(run.change[:, -1], axis=1))]
+    return min([*means, 0.0]) - _MARGIN, max([*means, 0.0]) + _MARGIN
+
+
+def _finite(values: np.ndarray) -> Sequence[float]:
+    return [float(value) for value in values.ravel() if np.isfinite(value)]

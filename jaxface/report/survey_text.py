@@ -1,0 +1,93 @@
+"""What a survey says, in words and as a table for a terminal."""
+
+from jaxface.audit import SurveyResult
+from jaxface.audit.contrasts import ALL, FLOOR, InterventionEffect
+from jaxface.report.tables import text_table
+from jaxface.report.text import fixed, p_value, percent, points
+from jaxface.report.verdict import TOO_FEW
+
+
+def headline(result: SurveyResult) -> str:
+    """Return the first line of the page: what changes the answers most."""
+    rows = [row for row in result.effects if row.expression == ALL and row.effect.is_valid]
+    if not rows:
+        return "No classifier is measurable"
+    clear = [row for row in rows if _is_clear(row, result) and row.intervention != FLOOR]
+    if not clear:
+        return "No intervention was found to change an answer"
+    most = max(clear, key=lambda row: abs(row.effect.mean))
+    return (
+        f"{most.intervention.replace('_', ' ').capitalize()} changes the answers most: "
+        f"{points(most.effect.mean)} points for {most.classifier}"
+    )
+
+
+def sentences(result: SurveyResult) -> list[str]:
+    """Return a sentence for each classifier: what changes its answers, and what was not found to."""
+    rows = [row for row in result.effects if row.expression == ALL and row.intervention != FLOOR]
+    lines = []
+    for classifier in dict.fromkeys(row.classifier for row in rows):
+        own = sorted(
+            (row for row in rows if row.classifier == classifier and row.effect.is_valid),
+            key=lambda row: -abs(row.effect.mean),
+        )
+        if not own:
+            lines.append(f"{classifier}: no expression is measurable.")
+        elif not any(row.effect.has_enough_people for row in own):
+            lines.append(f"{classifier}: {TOO_FEW}.")
+        else:
+            clear = [f"{_name(row)} {points(row.effect.mean)}" for row in own if _is_clear(row, result)]
+            rest = [_name(row) for row in own if not _is_clear(row, result)]
+            found = f"points of probability: {', '.join(clear)}" if clear else "no change was found"
+            lines.append(f"{classifier}: {found}{'; not found for ' + ', '.join(rest) if rest else ''}.")
+    return lines
+
+
+def survey_table(result: SurveyResult) -> str:
+    """Return the means over expressions for a terminal, then the interactions."""
+    columns = ["intervention", "classifier", "far end", "points", "interval", "p", "flips", "x floor", "trend"]
+    lines = [
+        [
+            row.intervention,
+            row.classifier,
+            row.end,
+            points(row.effect.mean),
+            _interval(row.effect.low, row.effect.high),
+            p_value(row.adjusted_p),
+            percent(row.flipped),
+            fixed(row.times_floor),
+            row.trend,
+        ]
+        for row in result.effects
+        if row.expression == ALL
+    ]
+    text = text_table(columns, lines)
+    crossed = [
+        [
+            f"{row.first} at {row.second} {row.level:g}",
+            row.classifier,
+            points(row.unchanged.mean),
+            points(row.held.mean),
+            points(row.contrast.mean),
+            _interval(row.contrast.low, row.contrast.high),
+            p_value(row.adjusted_p),
+        ]
+        for row in result.interactions
+        if row.expression == ALL
+    ]
+    if crossed:
+        columns = ["cross", "classifier", "unchanged", "there", "difference", "interval", "p"]
+        text += "\n\n" + text_table(columns, crossed)
+    return text
+
+
+def _is_clear(row: InterventionEffect, result: SurveyResult) -> bool:
+    return row.effect.has_enough_people and row.adjusted_p <= result.config.alpha
+
+
+def _name(row: InterventionEffect) -> str:
+    return f"{row.intervention} ({row.end})"
+
+
+def _interval(low: float, high: float) -> str:
+    return "too few people" if low != low else f"{points(low)} .. {points(high)}"
