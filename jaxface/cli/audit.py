@@ -10,7 +10,7 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
-from jaxface.audit.designs import design, folder_name, is_survey
+from jaxface.audit.designs import design, is_survey
 from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
 from jaxface.audit.people import count_people
 from jaxface.cli import options
@@ -107,12 +107,11 @@ def _survey(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: 
 
 
 def survey_work(config: AuditConfig, folder: Path) -> str:
-    """Return the amount of work of a survey, as lines of text; errors as of `work`."""
-    runs = design(config).configs
-    parts = [f"{name}\n{work(own, folder / folder_name(name))}" for name, own in runs.items()]
-    return f"{len(runs)} audits; the first one searches, the others show the same faces\n\n" + "\n\n".join(
-        parts
-    )
+    """Return the amount of work of a survey, a line for each of its audits; errors as of `work`."""
+    facts = {name: _facts(own, folder) for name, own in design(config).configs.items()}
+    lines = [f"{name:28}{each['surfaces']}" for name, each in facts.items()]
+    searches = next(iter(facts.values()))["searches"]
+    return "\n".join([f"{len(lines)} audits of the same faces in {folder}; searches: {searches}", *lines])
 
 
 def work(config: AuditConfig, folder: Path) -> str:
@@ -121,6 +120,10 @@ def work(config: AuditConfig, folder: Path) -> str:
     Raises:
         ConfigError: the audit itself would be refused.
     """
+    return "\n".join(f"{name:10}{value}" for name, value in _facts(config, folder).items())
+
+
+def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
     classifiers = load_classifiers(config.classifiers)
     check_classifiers(classifiers, config)
     config = replace(config, identities=count_people(config))
@@ -129,7 +132,7 @@ def work(config: AuditConfig, folder: Path) -> str:
     doses, times = (len(axis.levels) for axis in build_intervention(config).axes)
     surface = doses * times
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two float32 answers and the int8 top class
-    facts = {
+    return {
         "cells": f"{cells:,} (classifier x expression x person)",
         "searches": "none: as in " + config.expression_from
         if config.expression_from
@@ -138,4 +141,3 @@ def work(config: AuditConfig, folder: Path) -> str:
         "store": f"{megabytes:,.1f} MB before compression",
         "folder": str(folder),
     }
-    return "\n".join(f"{name:10}{value}" for name, value in facts.items())
