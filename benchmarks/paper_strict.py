@@ -82,6 +82,9 @@ class Settings(HeadConfig):
     deviations: tuple[str, ...] = tuple(DEVIATIONS)
     """Which are switched back, one at a time; `--deviations` alone = none."""
 
+    expression_from: str | None = None
+    """Folder of a strict run of the same people, whose expressions are shown where the search is strict."""
+
     runs: Path = Path("runs/paper-strict")
     """Folder of the runs."""
 
@@ -113,6 +116,7 @@ def strict_config(settings: Settings) -> AuditConfig:
         symmetry_steps=settings.symmetry_steps,
         time_steps=settings.time_steps,
         search=search,
+        expression_from=settings.expression_from,
     )
 
 
@@ -125,6 +129,8 @@ def deviate(config: AuditConfig, name: str) -> AuditConfig:
     if name not in DEVIATIONS:
         raise ConfigError(f"no deviation {name!r}; there are {', '.join(DEVIATIONS)}")
     for table, changes in DEVIATIONS[name].items():
+        if table == "search":
+            config = dataclasses.replace(config, expression_from=None)
         if table:
             changes = {table: dataclasses.replace(getattr(config, table), **changes)}
         config = dataclasses.replace(config, **changes)

@@ -14,6 +14,7 @@ from jaxface.audit.layout import CELLS
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.surfaces import merge_axes, split_axis
 from jaxface.classify import Classifier
+from jaxface.core import run_folder
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
 from jaxface.core.sharding import all_devices
@@ -157,7 +158,12 @@ def require_same_cells(folder: Path, inputs: AuditInputs, people: Sequence[FaceP
         present = [str(name) for name in data[dimension].values]
         if missing := [name for name in names if name not in present]:
             raise refuse(f"that run has no {dimension} {', '.join(missing)} (it has: {', '.join(present)})")
-    if changes := store.content_difference("head", data.attrs["head"], layout.attributes["head"]):
+    # Not its arrays: a jaw that is split moves otherwise, by the same coefficients.
+    heads = [
+        {key: facts[key] for key in ("name", "source")}
+        for facts in (data.attrs["head"], layout.attributes["head"])
+    ]
+    if changes := run_folder.difference(*heads):
         raise refuse(f"that run has another head: {changes}")
     for name, facts in layout.attributes["classifiers"].items():
         if changes := fingerprints.difference(data.attrs["classifiers"][name], facts):
