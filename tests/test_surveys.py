@@ -103,6 +103,8 @@ def test_a_survey_is_resumed_loaded_and_reported(survey: audit.SurveyResult, tmp
     assert "Brightness changes the answers most" in page and ">nan" not in page
     for name in ("interventions", "levels", "interactions"):
         assert (survey.folder / f"{name}.csv").read_text().count("\n") > 2
+    assert repr(survey).count("\n") == 0 and len(repr(survey)) < 300
+    assert "grey" in repr(survey.runs["grey"]) and len(repr(survey.runs["grey"])) < 300
     table = jf.report.survey_table(survey)
     assert "brightness at noise" in table and "x floor" in table
 

@@ -37,8 +37,10 @@ def main(path: str) -> None:
     names = head.expressions.unit_names
     columns = []
     for activations in MOVEMENTS.values():
-        expression = jnp.zeros(len(names)).at[jnp.array([names.index(unit) for unit in activations], int)].set(
-            jnp.array(list(activations.values()), jnp.float32)
+        expression = (
+            jnp.zeros(len(names))
+            .at[jnp.array([names.index(unit) for unit in activations], int)]
+            .set(jnp.array(list(activations.values()), jnp.float32))
         )
         face = dataclasses.replace(person, expression=expression)
         pictures = interventions.grid(palsy, head, face, scene, jnp.asarray(grades), jnp.ones(1))

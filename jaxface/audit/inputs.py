@@ -52,6 +52,10 @@ class AuditInputs:
     layout: Layout
     people: People | None = None
 
+    def __repr__(self) -> str:
+        names = ", ".join(one.name for one in self.classifiers)
+        return f"AuditInputs({self.head.name}, {self.intervention.name}, {names})"
+
     @property
     def work_items(self) -> tuple[WorkItem, ...]:
         """All work of the audit."""

@@ -35,6 +35,11 @@ class AuditResult:
     summary: Summary
     inputs: AuditInputs | None = None
 
+    def __repr__(self) -> str:
+        counts = " x ".join(f"{self.data.sizes[name]} {name}s" for name in ("classifier", "expression"))
+        people = f"{self.data.sizes['identity']} people"
+        return f"AuditResult('{self.folder}', {self.intervention.name}, {counts} x {people})"
+
     @cached_property
     def intervention(self) -> InterventionRecord:
         """The intervention as the store keeps it: axes, probe levels, wording and settings."""

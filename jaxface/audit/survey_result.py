@@ -31,6 +31,9 @@ class SurveyResult:
     design: Design
     runs: dict[str, AuditResult]
 
+    def __repr__(self) -> str:
+        return f"SurveyResult('{self.folder}', {', '.join(self.runs)})"
+
     @cached_property
     def answers(self) -> dict[str, Answers]:
         """The answers of each run to the full expression."""

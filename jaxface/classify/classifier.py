@@ -66,6 +66,14 @@ class Classifier:
     card: Card = static()
     host_fn: Callable[[np.ndarray], np.ndarray] | None = static(default=None)
 
+    def __call__(self, images: Array | np.ndarray) -> Array:
+        """Return `probabilities(images)`."""
+        return self.probabilities(images)
+
+    def __repr__(self) -> str:
+        place = "on the host" if self.on_host else self.card.architecture
+        return f"Classifier({self.name!r}, {place}, answers: {', '.join(self.labels)})"
+
     @property
     def name(self) -> str:
         return self.card.name

@@ -7,6 +7,8 @@ import jax
 
 T = TypeVar("T")
 
+_LONGEST = 80  # letters of one field
+
 
 def static(**options: Any) -> Any:
     """A dataclass field that is part of the structure: hashable, fixed under `jit`, never traced."""
@@ -16,6 +18,8 @@ def static(**options: Any) -> Any:
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field, static))
 def pytree(cls: type[T]) -> type[T]:
     """Decorator: a frozen dataclass registered as a JAX pytree; `static()` fields are its structure."""
+    if "__repr__" not in vars(cls):
+        cls.__repr__ = describe  # type: ignore[method-assign]
     data_class = dataclasses.dataclass(frozen=True)(cls)
     fields = dataclasses.fields(data_class)  # type: ignore[arg-type]
     return jax.tree_util.register_dataclass(
@@ -23,3 +27,18 @@ def pytree(cls: type[T]) -> type[T]:
         data_fields=[field.name for field in fields if not field.metadata.get("static")],
         meta_fields=[field.name for field in fields if field.metadata.get("static")],
     )
+
+
+def describe(tree: Any) -> str:
+    """Return a dataclass as text, arrays by type and shape: `FaceParams(identity=float32[40], ...)`."""
+    fields = dataclasses.fields(tree)
+    return (
+        f"{type(tree).__name__}({', '.join(f'{one.name}={_short(getattr(tree, one.name))}' for one in fields)})"
+    )
+
+
+def _short(value: Any) -> str:
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        return f"{value.dtype}{list(value.shape)}"
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."

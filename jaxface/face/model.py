@@ -118,6 +118,10 @@ class FaceModel:
     licence: str = static(default="unknown")
     source: str = static(default="unknown")
 
+    def __repr__(self) -> str:
+        counts = f"{self.template.shape[0]} vertices, {self.identity_basis.shape[-1]} identity and "
+        return f"FaceModel({self.name!r}, {counts}{self.expression_basis.shape[-1]} expression coefficients)"
+
 
 def check_params(head: FaceModel, **fields: Array) -> None:
     """Check that fields of `FaceParams` are of one face of this head; ShapeError if not."""

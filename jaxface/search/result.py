@@ -5,6 +5,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from jaxface.core.pytrees import describe
+
 
 class Status(IntEnum):
     """How the search of a case ended."""
@@ -51,6 +53,9 @@ class SearchResult:
     status: np.ndarray
     cpu_seconds: np.ndarray
     failure: np.ndarray
+
+    def __repr__(self) -> str:
+        return describe(self)
 
     def success(self, level: float) -> np.ndarray:
         """Return which cases exceed a probability such as .9 or .99, (n,) bool."""
