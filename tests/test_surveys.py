@@ -98,7 +98,12 @@ def test_a_survey_is_resumed_loaded_and_reported(survey: audit.SurveyResult, tmp
     assert again.effects == survey.effects
     loaded = audit.load_survey(survey.folder)
     assert loaded.effects == survey.effects and loaded.interactions == survey.interactions
-    page = jf.report.write_survey(survey, tmp_path / "page.html").read_text()
+    page = jf.report.write_survey(survey, tmp_path / "page.html", figures="paper").read_text()
+    table = (tmp_path / "figures" / "interventions-all.tex").read_text()
+    assert "brightness & " in table and "toprule" in table
+    assert {"doses-grey.svg", "cross-brightness-x-noise.png"} <= {
+        path.name for path in (tmp_path / "figures").iterdir()
+    }
     assert page.count('class="levels"') == 3 and "brightness x noise" in page
     assert "Brightness changes the answers most" in page and ">nan" not in page
     for name in ("interventions", "levels", "interactions"):

@@ -87,7 +87,7 @@ def _report_survey(command: Report) -> int:
     out = command.out
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
         out = out / "report.html"
-    path = jf.report.write_survey(result, out, progress.for_terminal(command.quiet))
+    path = jf.report.write_survey(result, out, progress.for_terminal(command.quiet), command.figures)
     print(jf.report.survey_table(result))
     print(f"\nreport: {path}")
     return (

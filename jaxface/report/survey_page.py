@@ -1,37 +1,41 @@
 """The page of a survey: which intervention changes the answers of which classifier."""
 
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
 from jaxface import __version__
 from jaxface.audit import SurveyResult
-from jaxface.audit.contrasts import ALL, FLOOR, Answers, InterventionEffect
+from jaxface.audit.contrasts import ALL, FLOOR, InterventionEffect
 from jaxface.audit.designs import Cross, folder_name
 from jaxface.core.io import write_text
 from jaxface.core.progress import NullProgress, Progress
-from jaxface.report import figures, survey_strips, survey_text
-from jaxface.report.figures import Line, colour
+from jaxface.report import figures, survey_figures, survey_strips, survey_text
+from jaxface.report.figures import colour
 from jaxface.report.html import FILTERS
 from jaxface.report.matrix import Cell, Matrix
 from jaxface.report.prose import procedure
 from jaxface.report.template import read, render
 from jaxface.report.text import p_value, percent, points
 
-_MARGIN = 3.0  # points beyond the largest change
-
 
 def write_survey(
-    result: SurveyResult, path: str | Path | None = None, progress: Progress | None = None
+    result: SurveyResult,
+    path: str | Path | None = None,
+    progress: Progress | None = None,
+    figures: Literal["none", "paper"] = "none",
 ) -> Path:
     """Write the page of a survey as one HTML file, atomically, and return its path.
 
     Args:
         path: the file; None = report.html in the survey's folder.
         progress: advances with each intervention.
+        figures: "paper" also writes every figure and table as files, into `figures` beside the page.
     """
     path = result.folder / "report.html" if path is None else Path(path)
+    if figures == "paper":
+        survey_figures.export_survey(result, path.parent / "figures", progress)
     write_text(path, survey_page(result, progress))
     return path
 
@@ -39,12 +43,11 @@ def write_survey(
 def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
     """Return the page of a survey as HTML text."""
     progress = progress or NullProgress()
-    limits = _limits(result)
     sections = []
     progress.start("report", len(result.answers))
     names = list(dict.fromkeys(row.intervention for row in result.effects))
     for name in names:
-        sections.append(_section(result, name, limits))
+        sections.append(_section(result, name))
         progress.advance(1, name)
     progress.close()
     classifiers = next(iter(result.answers.values())).classifiers
@@ -59,7 +62,7 @@ def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
         colours={name: colour(index) for index, name in enumerate(classifiers)},
         matrix=matrix(result),
         sections=sections,
-        crosses=[_cross_section(result, cross, limits) for cross in result.design.crosses],
+        crosses=[_cross_section(result, cross) for cross in result.design.crosses],
         floor=FLOOR in names,
         people=next(iter(result.runs.values())).data.sizes["identity"],
         config=result.config,
@@ -104,14 +107,11 @@ def matrix(result: SurveyResult) -> Matrix:
     )
 
 
-def _section(result: SurveyResult, name: str, limits: tuple[float, float]) -> dict[str, object]:
+def _section(result: SurveyResult, name: str) -> dict[str, object]:
     """Return what the page shows of one intervention."""
     run, answers = result.runs[name], result.answers[name]
     rows = [row for row in result.effects if row.intervention == name]
-    panels = [
-        (classifier, _expression_lines(answers, index)) for index, classifier in enumerate(answers.classifiers)
-    ]
-    figure = figures.dose_panels(answers.axis, panels, limits)
+    figure = survey_figures.dose_figure(result, name)
     single = [row for row in rows if row.expression != ALL and row.effect.is_valid]
     strongest = max(single, key=lambda row: abs(row.effect.mean), default=None)
     return {
@@ -128,51 +128,11 @@ def _section(result: SurveyResult, name: str, limits: tuple[float, float]) -> di
     }
 
 
-def _cross_section(result: SurveyResult, cross: Cross, limits: tuple[float, float]) -> dict[str, object]:
-    answers = [result.answers[run] for run in cross.runs]
-    panels = []
-    for index, classifier in enumerate(answers[0].classifiers):
-        lines = [
-            Line(f"{cross.second} {level:g}", *_mean_and_band(one, index), accent=colour(number))
-            for number, (level, one) in enumerate(zip(cross.levels, answers, strict=True))
-        ]
-        panels.append((classifier, lines))
-    figure = figures.dose_panels(answers[0].axis, panels, limits)
+def _cross_section(result: SurveyResult, cross: Cross) -> dict[str, object]:
+    figure = survey_figures.cross_figure(result, cross)
     return {
         "name": cross.name,
         "cross": cross,
         "figure": figures.svg(figure, f"cross-{folder_name(cross.name)}", f"{cross.name}: change over levels"),
         "rows": [row for row in result.interactions if (row.first, row.second) == (cross.first, cross.second)],
     }
-
-
-def _expression_lines(answers: Answers, classifier: int) -> list[Line]:
-    """Return a thin line for each measurable expression, and the mean with its interval."""
-    lines = []
-    for column, expression in enumerate(answers.expressions[:-1]):
-        mean, _ = _mean_and_band(answers, classifier, column)
-        if np.isfinite(mean).all():
-            lines.append(Line(expression, mean, None, colour(column)))
-    return [*lines, Line("mean", *_mean_and_band(answers, classifier), accent=figures.INK)]
-
-
-def _mean_and_band(answers: Answers, classifier: int, column: int = -1) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean change (L,) and its interval (2, L), percentage points."""
-    column %= len(answers.expressions)
-    each = [answers.effects[classifier, column, index] for index in range(len(answers.axis.levels))]
-    return (
-        100 * np.array([one.mean for one in each]),
-        100 * np.array([[one.low for one in each], [one.high for one in each]]),
-    )
-
-
-def _limits(result: SurveyResult) -> tuple[float, float]:
-    """Return limits of all changes on the page, percentage points."""
-    means = [100 * row.effect.mean for row in result.levels if row.effect.is_valid]
-    for run in result.answers.values():
-        means += [100 * float(value) for value in _finite(np.nanmean(run.change[:, -1], axis=1))]
-    return min([*means, 0.0]) - _MARGIN, max([*means, 0.0]) + _MARGIN
-
-
-def _finite(values: np.ndarray) -> Sequence[float]:
-    return [float(value) for value in values.ravel() if np.isfinite(value)]
