@@ -32,6 +32,14 @@ SEARCHED = dataclasses.replace(
 )
 """With a search by gradient: on two devices one after another, on eight side by side."""
 
+SURVEY = dataclasses.replace(
+    fake_audit.CONFIG,
+    identities=3,
+    intervention=("grey", "null"),
+    intervention_settings={"steps": 2},
+    time_steps=2,
+)
+
 SEARCHES = """
 import sys
 from jaxface import audit
@@ -59,8 +67,11 @@ if len(sys.argv) > 2:
         print(error)
 result = audit.run(config, sys.argv[1], searcher_factory=fake_audit.build)
 assert result.data["done"].all()
+if len(sys.argv) > 2:
+    from tests.test_audit_devices import SURVEY
+    audit.survey(SURVEY, sys.argv[1] + "-survey", searcher_factory=fake_audit.build)
 """
-"""Without a search; as one of two processes, which differ at first."""
+"""Without a search; as one of two processes, which differ at first and then run a survey."""
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +163,13 @@ def test_two_processes_write_one_store_and_all_refuse_where_one_must(
     same(whole, audit.load(out))
     cells = [session(out / name)["cells"] for name in ("timing.json", "timing-1.json")]
     assert cells == [PEOPLE, PEOPLE]  # half of the people each, two expressions
+    alone = audit.survey(SURVEY, tmp_path / "alone", searcher_factory=fake_audit.build)
+    shared = audit.load_survey(tmp_path / "together-survey")
+    for name, result in alone.runs.items():
+        same(result, shared.runs[name])
+    assert (shared.folder / "interventions.csv").read_bytes() == (
+        alone.folder / "interventions.csv"
+    ).read_bytes()
 
 
 def groups_done(folder: Path) -> int:
