@@ -281,6 +281,8 @@ def test_other_archives(tmp_path: Path) -> None:
     assert "without PyTorch's data.pkl" in refused(archive(word__document_xml=b"x"))
     assert "a TorchScript archive" in refused(archive(m__data_pkl=b"x", m__constants_pkl=b"x"))
     assert "big-endian" in refused(archive(m__data_pkl=b"x", m__byteorder=b"big"))
+    two = refused(archive(best__net_pth=b"x", last_ckpt=b"x", read_me=b"x"))
+    assert "unpack it first, it holds 'best/net.pth', 'last.ckpt'" in two
 
 
 def test_storages_that_are_missing_or_compressed(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import re
+import warnings
 import zipfile
 from collections import OrderedDict
 from datetime import datetime
@@ -146,6 +148,37 @@ def test_masks_with_the_line_ends_of_windows(tmp_path: Path) -> None:
     path = tmp_path / "masks.pkl"
     path.write_bytes(pickle.dumps(masks, 0).replace(b"\n", b"\r\n"))
     np.testing.assert_array_equal(read_masks(path, files.VERTICES)["lips"], np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texture", "masks"),
+    [
+        (
+            "texture.npy",
+            b"\x93NUMPY\x01\0",
+            r"is a single array \(\.npy\), must be an \.npz",
+            "must be a pickle",
+        ),
+        ("texture.png", b"\x89PNG\r\n\x1a\n", "is an image, must be an .npz", "is an image, must be a pickle"),
+        ("masks.pkl", b"\x80\x02}.", "is a pickle, must be an .npz", "masks"),
+        ("page.html", b"<!DOCTYPE html>", "is a web page", "is a web page"),
+        ("empty", b"", "is empty", "is empty"),
+    ],
+)
+def test_a_file_in_the_place_of_another_is_said_to_be_one(
+    name: str, content: bytes, texture: str, masks: str, tmp_path: Path, flame: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert re.search(texture, refused(flame, texture=path)) and re.search(masks, refused(flame, masks=path))
+    assert "download it again" not in refused(flame, texture=path)
+
+
+def test_half_precision_is_read_without_a_warning(tmp_path: Path) -> None:
+    arrays = flame_arrays() | {"shapedirs": flame_arrays()["shapedirs"].astype(np.float16)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(write_flame_npz(tmp_path / "half.npz", arrays))
 
 
 def test_a_zip_of_a_model_is_no_npz(tmp_path: Path) -> None:

@@ -33,6 +33,14 @@ _LITERALS = re.compile(
 _DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
 
 
+def expand_home(path: str | Path) -> Path:
+    """Return a path with `~` as the user's home folder; as it is where there is no such user or home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
+
+
 def require_regular_file(
     path: str | Path, error: type[JaxfaceError], *, what: str = "file", largest: int | None = None
 ) -> Path:

@@ -1,9 +1,11 @@
-"""Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`."""
+"""Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`; the content of a pytree."""
 
 import dataclasses
+import hashlib
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 
 T = TypeVar("T")
 
@@ -23,3 +25,13 @@ def pytree(cls: type[T]) -> type[T]:
         data_fields=[field.name for field in fields if not field.metadata.get("static")],
         meta_fields=[field.name for field in fields if field.metadata.get("static")],
     )
+
+
+def array_hash(tree: Any) -> str:
+    """Return the SHA-256 over the arrays of a pytree, their types and shapes."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        array = np.asarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -12,6 +12,7 @@ from numpy.lib import format as npy
 
 from jaxface.core.errors import ModelFileError, suggestion
 from jaxface.core.files import require_regular_file
+from jaxface.face.loaders.foreign_files import looks_like
 
 # What zipfile and NumPy raise for damaged archives and headers.
 _BROKEN = (
@@ -36,10 +37,14 @@ def names(path: Path) -> tuple[str, ...]:
     """Return the names of the arrays, without reading them.
 
     Raises:
-        ModelFileError: the file is no whole zip archive.
+        ModelFileError: the file is no whole zip archive; the message says what it looks like.
     """
     require_regular_file(path, ModelFileError, what="face model's .npz")
     try:
+        with path.open("rb") as file:
+            start = file.read(64)
+        if not start.startswith(b"PK"):
+            raise ModelFileError(f"{path} is {looks_like(start)}, must be an .npz archive")
         with zipfile.ZipFile(path) as archive:
             return tuple(entry.removesuffix(".npy") for entry in archive.namelist() if entry.endswith(".npy"))
     except _BROKEN as error:

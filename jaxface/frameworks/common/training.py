@@ -9,14 +9,17 @@ from flax import nnx
 from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
-from jaxface.core.errors import LabelError, StoreError
+from jaxface.core.errors import LabelError, StoreError, TrainingError
 from jaxface.core.progress import Progress
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
+from jaxface.core.sums import SUMS, require_undamaged, write_sums
 from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, LOG, Checkpoints
+
+_REMEDY = f"train in another folder, or remove its {SUMS} to go on with what is there"
 
 
 @dataclass(frozen=True)
@@ -59,15 +62,18 @@ def train(
         ConfigError: an unknown framework or recipe, or settings that do not go together.
         DataError: the data set is missing, or lacks the labels to learn.
         StoreError: `out` belongs to another training, or another process trains there.
-        TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
+        TrainingError: numbers that are not finite, a checkpoint that cannot be read, or a file of a finished
+            training that has changed.
     """
     framework = frameworks.load(framework) if isinstance(framework, str) else framework
     model = framework.config() if model is None else model
     train_config = framework.defaults if train_config is None else train_config
     data = framework.data() if data is None else data
     inputs = framework.open_inputs(model, data, train_config, seed)
-    task, settings = inputs.task, {**to_dict(data), "examples": inputs.examples}
+    task = inputs.task
+    settings = {**to_dict(data), "examples": inputs.examples, "content": inputs.content}
     with hold(Path(out), "training"):
+        require_undamaged(Path(out), TrainingError, _REMEDY)
         result = fit(
             framework,
             model,
@@ -84,6 +90,8 @@ def train(
         if not reason:
             name = Path(out).resolve().name
             classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
+        # The card may be edited, and has the sum of its weights.
+        write_sums(Path(out), (SETTINGS, LOG, CHECKPOINTS, BEST))
     return TrainRun(result, classifier, reason, inputs.notes)
 
 
@@ -169,8 +177,9 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
 
     Raises:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
-        TrainingError: the checkpoint cannot be read.
+        TrainingError: the checkpoint cannot be read, or has changed since the training ended.
     """
+    require_undamaged(folder, TrainingError, _REMEDY)
     settings = _read_tables(folder)
     name = settings["framework"]
     if framework is None:
