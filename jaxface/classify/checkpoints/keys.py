@@ -1,6 +1,5 @@
 """The keys of state dicts: what wraps a net's own names, and what is no parameter."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -54,8 +53,9 @@ def common_prefixes(tensors: Mapping[str, Any], count: int) -> list[str]:
         parts = key.split(".")
         counts.update(".".join(parts[:n]) + "." for n in range(1, len(parts)))
     prefixes = [prefix for prefix, n in counts.items() if n >= count][:_MOST_PREFIXES]
-    start = os.path.commonprefix(list(tensors))[:_MOST_PREFIXES]
-    return prefixes + [start[:n] for n in range(1, len(start) + 1) if start[n - 1] in "/_:"]
+    first, last = min(tensors, default=""), max(tensors, default="")
+    ends = [n for n, letter in enumerate(first[:_MOST_PREFIXES], 1) if letter in "/_:"]
+    return prefixes + [first[:n] for n in ends if first[:n] == last[:n]]  # so have all keys between
 
 
 def without_modules(tensors: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """An unfinished folder: arrays are written row by row, and a stopped run continues where it was.
 
 A run finishes in this order: the progress notes every row, the images get their final name, the folder gets its
-description and its sums, and only then do the unfinished files go. Killed in between, it goes on from the files there are.
+description and its sums, and only then do the unfinished files go. Killed in between, it goes on from the files
+there are.
 """
 
 import json
