@@ -400,6 +400,26 @@ def test_manifests_that_lie(change: dict[str, Any], message: str, tmp_path: Path
     assert message in refused(path)
 
 
+def test_shards_of_gigabytes_are_not_read(tmp_path: Path) -> None:
+    group = {"weights": [{"name": "a", "shape": [2**30], "dtype": "uint8"}], "paths": ["shard"]}
+    (tmp_path / "shard").touch()
+    os.truncate(tmp_path / "shard", 2**30)
+    (tmp_path / "manifest.json").write_text(json.dumps([group]))
+    assert "its shards have 1,073,741,824 bytes, at most 67,108,864 are read" in refused(
+        tmp_path / "manifest.json"
+    )
+
+
+@pytest.mark.parametrize("scale", [2, 2.0])
+def test_a_whole_scale_is_no_arithmetic_of_bytes(scale: float, tmp_path: Path) -> None:
+    quantization = {"dtype": "uint8", "scale": scale, "min": -0.5}
+    group = {"weights": [{"name": "a", "shape": [3], "dtype": "float32", "quantization": quantization}]}
+    (tmp_path / "shard").write_bytes(bytes([0, 100, 200]))
+    (tmp_path / "manifest.json").write_text(json.dumps([group | {"paths": ["shard"]}]))
+    read = checkpoints.read(tmp_path / "manifest.json")
+    np.testing.assert_array_equal(read["a"], np.float32([-0.5, 199.5, 399.5]))
+
+
 def test_without_h5py_the_message_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "h5py", None)
     path = tmp_path / "model.hdf5"
