@@ -9,17 +9,14 @@ from flax import nnx
 from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
-from jaxface.core.errors import LabelError, StoreError, TrainingError
+from jaxface.core.errors import LabelError, StoreError
 from jaxface.core.progress import Progress
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
-from jaxface.core.sums import SUMS, require_undamaged, write_sums
 from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, LOG, Checkpoints
-
-_REMEDY = f"train in another folder, or remove its {SUMS} to go on with what is there"
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, require_same_files
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,6 @@ def train(
     task = inputs.task
     settings = {**to_dict(data), "examples": inputs.examples, "content": inputs.content}
     with hold(Path(out), "training"):
-        require_undamaged(Path(out), TrainingError, _REMEDY)
         result = fit(
             framework,
             model,
@@ -90,8 +86,6 @@ def train(
         if not reason:
             name = Path(out).resolve().name
             classifier = export(framework, model, task, result.graphdef, result.state, out, name, inputs.name)
-        # The card may be edited, and has the sum of its weights.
-        write_sums(Path(out), (SETTINGS, LOG, CHECKPOINTS, BEST))
     return TrainRun(result, classifier, reason, inputs.notes)
 
 
@@ -179,7 +173,7 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
         TrainingError: the checkpoint cannot be read, or has changed since the training ended.
     """
-    require_undamaged(folder, TrainingError, _REMEDY)
+    require_same_files(folder)
     settings = _read_tables(folder)
     name = settings["framework"]
     if framework is None:
