@@ -6,13 +6,14 @@ Rows `kills`: a run is killed (SIGKILL) at moments drawn over the time of a whol
     again, up to `each` times; then it must end, and every file on which a result rests must have the bits of an
     uninterrupted run. `after_writing` counts the kills that came when the folder had files. Rows `writers`: two
     processes start in one folder. Rows `full disk`: a limit on the size of files, then the same command
-    without it. Rows `flipped bits`: one bit in every file of a finished audit; loading must name the file.
+    without it. Rows `flipped bits`: one bit in every file of a finished run; loading must name the file.
 """
 
+import json
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ class Settings:
     """Of an audit, a training, a retargeting, an observation."""
 
     kinds: tuple[str, ...] = KINDS
-    """Which runs; flipped bits need the audit."""
+    """Which runs; bits are flipped in all but trainings, which `tests/test_frameworks_damage.py` does."""
 
     each: int = 4
     """Kills of one run at most, before it may end."""
@@ -145,17 +146,24 @@ def full_disk(whole: Reference, limits: int, random: np.random.Generator) -> Ite
 
 
 def flipped_bits(whole: Reference, random: np.random.Generator) -> Row:
-    """Flip one bit in each file of a finished audit's store, and load the run."""
-    from jaxface.audit import load
+    """Flip one bit in each file of a finished run that its sums list, and load the run."""
+    from jaxface import audit, data
+    from jaxface.core import sums
     from jaxface.core.errors import JaxfaceError
+    from jaxface.report.tables_of_paper import observed_accuracy
 
-    folder = whole.folder
-    paths = sorted(path for path in (folder / "surfaces.zarr").rglob("*") if path.is_file())
+    readers: dict[str, Callable[[Path], object]] = {
+        "audit": audit.load,
+        "retargeting": lambda folder: data.open("rendered", folder),
+        "observation": observed_accuracy,
+    }
+    folder, load = whole.folder, readers[whole.kind]
+    names = json.loads((folder / sums.SUMS).read_text())["bytes"]
     unnamed = []
-    for path in [*paths, folder / "run.toml", folder / "summary.json"]:
-        content = bytearray(path.read_bytes())
-        content[random.integers(len(content))] ^= 1 << int(random.integers(8))
+    for path in (folder / name for name in names):
         original = path.read_bytes()
+        content = bytearray(original)
+        content[random.integers(len(content))] ^= 1 << int(random.integers(8))
         path.write_bytes(content)
         try:
             load(folder)
@@ -167,7 +175,7 @@ def flipped_bits(whole: Reference, random: np.random.Generator) -> Row:
         finally:
             path.write_bytes(original)
     load(folder)
-    return {"files": len(paths) + 2, "named": len(paths) + 2 - len(unnamed), "not_named": unnamed}
+    return {"files": len(names), "named": len(names) - len(unnamed), "not_named": unnamed}
 
 
 def measure(settings: Settings, base: Path) -> Iterator[Row]:
@@ -189,8 +197,13 @@ def measure(settings: Settings, base: Path) -> Iterator[Row]:
                 yield {"name": name, "kind": kind, **row}
             else:
                 streams.remove(stream)
-    if "flipped bits" in settings.only:  # last: it starts a device, and a fork of it would hang
-        yield {"name": "flipped bits", "kind": "audit", **flipped_bits(wholes["audit"], random)}
+    for kind in (
+        "audit",
+        "retargeting",
+        "observation",
+    ):  # last: it starts a device, and a fork of it would hang
+        if "flipped bits" in settings.only and kind in wholes:
+            yield {"name": "flipped bits", "kind": kind, **flipped_bits(wholes[kind], random)}
 
 
 def main(settings: Settings) -> int:

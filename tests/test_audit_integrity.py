@@ -13,7 +13,8 @@ import xarray
 import zarr
 
 from jaxface import audit
-from jaxface.audit import integrity, load, store
+from jaxface.audit import load, repair, store
+from jaxface.core import sums
 from jaxface.core.errors import StoreError
 from tests import fake_audit
 from tests.fake_audit import CLASSIFIER, CONFIG
@@ -113,7 +114,7 @@ def test_the_same_command_computes_damage_again(
     folder = tmp_path / "run"
     shutil.copytree(whole, folder)
     if not is_finished:
-        (folder / integrity.SUMS).unlink()
+        (folder / sums.SUMS).unlink()
     damage, _ = DAMAGES[name]
     arrays = folder / "surfaces.zarr"
     for file in ("probability/c/0/0/1/0/0", "status/c/0/0/0", "identity_parameters/c/1/0", "done/c/0/0/0"):
@@ -125,7 +126,7 @@ def test_the_same_command_computes_damage_again(
     run(folder)
     after = contents(folder)
     assert after == before
-    assert not integrity.damages(folder)
+    assert not sums.damages(folder, StoreError, repair.AGAIN)
 
 
 def test_only_what_is_damaged_is_computed_again(

@@ -3,6 +3,7 @@
 import json
 import sys
 import tracemalloc
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,7 @@ from jaxface import classify
 from jaxface.classify import checkpoints
 from jaxface.classify.nets import face_api, mini_xception
 from jaxface.classify.weights import flat_arrays
+from jaxface.core.errors import CheckpointError
 from tests import torch_files
 from tests.torch_files import Stored, Tensor, save_legacy, save_zip, tensor, tensors
 
@@ -129,6 +131,17 @@ def test_npz_by_any_name(tmp_path: Path) -> None:
     read = checkpoints.read((tmp_path / "x.npz").rename(tmp_path / "model.pth"))
     for key, array in ARRAYS.items():
         np.testing.assert_array_equal(read[key], array)
+
+
+def test_an_archive_is_told_by_its_directory(tmp_path: Path) -> None:
+    path = tmp_path / "model.npz"
+    arrays = {"a" * 600: np.ones(3, np.float32), **ARRAYS}
+    np.savez(path, **arrays)
+    assert set(checkpoints.read(path)) == set(arrays)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("notes.txt", "not an array")
+    with pytest.raises(CheckpointError, match=r"a zip archive without PyTorch's data\.pkl"):
+        checkpoints.read(path)
 
 
 def test_keras_file_of_fer(tmp_path: Path) -> None:

@@ -281,6 +281,8 @@ def test_other_archives(tmp_path: Path) -> None:
     assert "without PyTorch's data.pkl" in refused(archive(word__document_xml=b"x"))
     assert "a TorchScript archive" in refused(archive(m__data_pkl=b"x", m__constants_pkl=b"x"))
     assert "big-endian" in refused(archive(m__data_pkl=b"x", m__byteorder=b"big"))
+    two = refused(archive(best__net_pth=b"x", last_ckpt=b"x", read_me=b"x"))
+    assert "unpack it first, it holds 'best/net.pth', 'last.ckpt'" in two
 
 
 def test_storages_that_are_missing_or_compressed(tmp_path: Path) -> None:
@@ -396,6 +398,26 @@ def test_manifests_that_lie(change: dict[str, Any], message: str, tmp_path: Path
     path = tmp_path / "manifest.json"
     path.write_text(json.dumps([group | change]))
     assert message in refused(path)
+
+
+def test_shards_of_gigabytes_are_not_read(tmp_path: Path) -> None:
+    group = {"weights": [{"name": "a", "shape": [2**30], "dtype": "uint8"}], "paths": ["shard"]}
+    (tmp_path / "shard").touch()
+    os.truncate(tmp_path / "shard", 2**30)
+    (tmp_path / "manifest.json").write_text(json.dumps([group]))
+    assert "its shards have 1,073,741,824 bytes, at most 67,108,864 are read" in refused(
+        tmp_path / "manifest.json"
+    )
+
+
+@pytest.mark.parametrize("scale", [2, 2.0])
+def test_a_whole_scale_is_no_arithmetic_of_bytes(scale: float, tmp_path: Path) -> None:
+    quantization = {"dtype": "uint8", "scale": scale, "min": -0.5}
+    group = {"weights": [{"name": "a", "shape": [3], "dtype": "float32", "quantization": quantization}]}
+    (tmp_path / "shard").write_bytes(bytes([0, 100, 200]))
+    (tmp_path / "manifest.json").write_text(json.dumps([group | {"paths": ["shard"]}]))
+    read = checkpoints.read(tmp_path / "manifest.json")
+    np.testing.assert_array_equal(read["a"], np.float32([-0.5, 199.5, 399.5]))
 
 
 def test_without_h5py_the_message_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

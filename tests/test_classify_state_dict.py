@@ -136,10 +136,20 @@ def torch_logits(images: np.ndarray, w: dict[str, Any]) -> np.ndarray:
         lambda d: {key.replace("features.", "features._orig_mod."): value for key, value in d.items()},
         lambda d: {f"my.own_name.{key}": value for key, value in d.items()} | {"other.head": np.ones((9, 9))},
         lambda d: d | {"criterion.pos_weight": np.ones(3), "best_acc": np.ones(())},
+        lambda d: {key.replace("features.", "features.module."): value for key, value in d.items()},
+        lambda d: {f"net/{key}": value for key, value in d.items()},
+        lambda d: {f"net_{key}": value for key, value in d.items()},
+        lambda d: {key: np.asarray(value, np.float32) for key, value in d.items() if key != "index"},
+        lambda d: {key: value for key, value in d.items() if "num_batches" not in key and key != "index"},
+        lambda d: d | {"total_ops": np.zeros(1), "features.stem.total_params": np.zeros(1)},
+        lambda d: {f"module.{key}": value for key, value in d.items()} | {"n_averaged": np.ones(())},
+        lambda d: d | {"dw.attn_mask": np.zeros((4, 9, 9)), "dw.relative_coords_table": np.zeros((1, 3, 2))},
     ],
     ids=[
         *("plain", "parallel", "wrapped twice", "averaged", "double"),
         *("compiled", "compiled and wrapped", "compiled inside", "of another name", "beside a criterion"),
+        *("parallel inside", "with slashes", "with underscores", "counters of floats", "without counters"),
+        *("profiled", "averaged by PyTorch", "tables that modules compute"),
     ],
 )
 def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) -> None:
@@ -166,6 +176,8 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
         ({"gamma": np.full((1, 2), np.nan)}, "'scale' holds NaN"),
         ({"gamma": np.full((1, 2), 1e300)}, "'scale' holds NaN or infinite"),
         ({"gamma": "x"}, "'gamma' has type"),
+        ({"gamma": np.ones((1, 2), np.int8)}, "'gamma' has type int8, must be floating point"),
+        ({"features.norm.running_mean": None}, "missing 'norm.running_mean'"),
         ({"gamma": np.array([object(), None])}, "'gamma' has type object"),
     ],
 )

@@ -90,6 +90,16 @@ def test_numbers_that_json_writes_are_read_and_giants_refused(tmp_path: Path) ->
         files.read_json(path, DataError)
 
 
+@pytest.mark.parametrize("text", ["[" + "[]," * 1_000_001 + "0]", "[" + "0," * 4_000_001 + "0]"])
+def test_a_json_of_more_values_than_any_file_needs_is_refused_at_once(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    path.write_text(text)
+    begin = time.process_time()
+    with pytest.raises(DataError, match=r"more than 4,000,000 values or 1,000,000 lists: no list of sums"):
+        files.read_json(path, DataError, what="list of sums")
+    assert time.process_time() - begin < 1.0
+
+
 def test_a_message_is_one_line_without_control_characters() -> None:
     error = ConfigError("evil\x1b[2J\x07 name\n\n  on   lines \u202e \ud800 é 笑")
     assert str(error) == r"evil\x1b[2J\x07 name on lines \u202e \ud800 é 笑"

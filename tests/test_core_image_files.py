@@ -4,6 +4,7 @@ import os
 import struct
 import subprocess
 import sys
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from jaxface.data.sources import decode, find_fault
 from tests.shared import shared_file
 
 GREY = np.linspace(0, 255, 24 * 20).round().astype(np.uint8).reshape(24, 20)
-TIFF_PHOTOMETRIC, TIFF_SAMPLE_FORMAT = 262, 339
+TIFF_BITS, TIFF_PHOTOMETRIC, TIFF_SAMPLE_FORMAT = 258, 262, 339
 
 
 def decoded(path: Path) -> np.ndarray:
@@ -147,6 +148,46 @@ def test_what_follows_a_whole_picture_does_not_make_it_truncated(tmp_path: Path)
     with (tmp_path / "a.png").open("ab") as file:
         file.write(bytes(9000))
     assert find_fault(tmp_path / "a.png", "quick") is None
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.gif", "a.webp", "a.bmp", "a.tif", "a.ppm", "mpo.jpg"])
+def test_every_container_may_be_followed_by_bytes_and_not_be_cut(name: str, tmp_path: Path) -> None:
+    path, rows = tmp_path / name, np.random.default_rng(0).integers(0, 256, (64, 48), np.uint8)
+    extra = {"format": "MPO", "save_all": True, "append_images": [Image.fromarray(rows)]}
+    Image.fromarray(rows).save(path, **(extra if name == "mpo.jpg" else {}))
+    whole, pixels = path.read_bytes(), decoded(path)
+    for rest in (bytes(9000), b"MotionPhoto_Data" + bytes(range(200)) * 50):
+        path.write_bytes(whole + rest)
+        assert find_fault(path, "quick") is find_fault(path, "full") is None
+        np.testing.assert_array_equal(decoded(path), pixels)
+    path.write_bytes(whole[: len(whole) // 3])
+    for check in ("quick", "full"):
+        assert find_fault(path, check) in ("truncated", "unreadable")
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGB", "RGBA"])
+def test_png_of_16_bits_in_colour(mode: str, tmp_path: Path) -> None:
+    kind = {"LA": 4, "RGB": 2, "RGBA": 6}[mode]
+    deep = np.full((*GREY.shape, len(mode)), 65535, np.uint16)
+    deep[..., : len(mode.rstrip("A"))] = GREY[..., None].astype(np.uint16) * 257
+    lines = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep)
+    header = struct.pack(">IIBBBBB", GREY.shape[1], GREY.shape[0], 16, kind, 0, 0, 0)
+    content = b"\x89PNG\r\n\x1a\n"
+    for name, data in ((b"IHDR", header), (b"IDAT", zlib.compress(lines)), (b"IEND", b"")):
+        content += struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+    (tmp_path / "a.png").write_bytes(content)
+    np.testing.assert_array_equal(decoded(tmp_path / "a.png"), np.repeat(GREY[..., None], 3, 2))
+
+
+def test_tiffs_of_other_pixels_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(GREY).save(path, tiffinfo={TIFF_SAMPLE_FORMAT: 1})
+    set_tag(path, TIFF_SAMPLE_FORMAT, 2)
+    assert find_fault(path, "quick") == "signed bytes without a known white"
+    Image.fromarray(GREY / np.float32(255)).save(path)
+    set_tag(path, TIFF_BITS, 64)
+    with pytest.raises(ImageFileError, match="a TIFF that is damaged, or whose kind of pixels is not read"):
+        decoded(path)
 
 
 def test_postscript_starts_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

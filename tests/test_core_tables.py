@@ -61,6 +61,11 @@ def test_missing_cells_are_told_from_numbers_and_words() -> None:
         "<NA>",
         "1.#QNAN",
         "#DIV/0!",
+        "#NAME?",
+        "(null)",
+        "\\N",
+        "NA_real_",
+        "n.d.",
     ):
         assert tables.is_missing(text) and math.isnan(tables.number_of(text))
     for text in ("0", "-1", "nancy", "nah"):

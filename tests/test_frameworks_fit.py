@@ -143,6 +143,9 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> 
     for path in (tmp_path / "checkpoints/8/state").rglob("*"):
         if path.is_file():
             path.write_bytes(b"?")
+    with pytest.raises(TrainingError, match="has changed"):
+        train(tmp_path, dataset)
+    (tmp_path / "sums.json").unlink()  # as where a training was killed
     with pytest.raises(TrainingError, match=r"checkpoint of step 8 in .* cannot be read"):
         train(tmp_path, dataset)
 
@@ -150,6 +153,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> 
 def test_a_damaged_description_of_a_checkpoint_is_told(tmp_path: Path, dataset: data.Dataset) -> None:
     train(tmp_path, dataset)
     (tmp_path / "checkpoints/6/_CHECKPOINT_METADATA").write_text("[1]")
+    (tmp_path / "sums.json").unlink()
     with pytest.raises(TrainingError, match=r"checkpoints in .* cannot be read \(Metadata dict must"):
         train(tmp_path, dataset)
 

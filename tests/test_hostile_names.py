@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from matplotlib.figure import Figure
 
-from jaxface import classify, report
+from jaxface import classify, data, report
 from jaxface.audit.inputs import load_classifiers
 from jaxface.core import io, progress, runtime
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, DataError
 from jaxface.report import exporting
 from jaxface.report.figures import style
 from tests.runs import CONFIG, finished_run
@@ -77,6 +77,9 @@ def test_without_a_home_nothing_is_kept_and_all_works(monkeypatch: pytest.Monkey
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
     monkeypatch.setattr(Path, "expanduser", homeless)
     assert runtime.enable_compile_cache() is None
+    for root in ("~/faces", "~nobody/faces"):
+        with pytest.raises(DataError, match=f"no file or folder at {root}"):
+            data.open("folder", root)
 
 
 def test_a_platform_that_is_not_there_is_one_line() -> None:

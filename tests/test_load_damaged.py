@@ -2,11 +2,15 @@
 
 import os
 import pickle
+import re
+import subprocess
+import sys
+import warnings
 import zipfile
 from collections import OrderedDict
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from scipy import sparse
 
 from jaxface.core.errors import ModelFileError
 from jaxface.face import load
-from jaxface.face.loaders import describe, obj
+from jaxface.face.loaders import archive, describe, obj
 from jaxface.face.loaders.flame_appearance import read_masks
 from tests import flame_files as files
 from tests.flame_files import flame_arrays, write_flame_npz
@@ -90,6 +94,59 @@ def test_textures_that_cannot_be_shown(name: str, value: np.ndarray, tmp_path: P
     refused(flame, texture=tmp_path / "texture.npz")
 
 
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("kind", ["f8", ">f4", "f2", "i2"])
+def test_the_first_entries_of_an_array_are_read_alone(
+    order: Literal["C", "F"], kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archive, "_BLOCK", 40)
+    values = np.random.default_rng(0).integers(-99, 99, (5, 7, 3, 9)).astype(kind)
+    np.savez_compressed(tmp_path / "a.npz", basis=np.asarray(values, order=order))
+    assert archive.read_shape(tmp_path / "a.npz", "basis") == values.shape
+    for count in (1, 4, 9):
+        first = archive.read_first(tmp_path / "a.npz", "basis", count)
+        np.testing.assert_array_equal(first, values[..., :count].astype(np.float32))
+    with pytest.raises(ModelFileError, match="has no array 'bases'"):
+        archive.read_first(tmp_path / "a.npz", "bases", 1)
+
+
+def test_a_flipped_bit_in_what_is_not_kept_is_noticed(tmp_path: Path) -> None:
+    np.savez(path := tmp_path / "a.npz", basis=np.ones((9, 9, 3, 8)))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ModelFileError, match=r"basis cannot be read .*CRC"):
+        archive.read_first(path, "basis", 2)
+
+
+def test_a_texture_of_a_gigabyte_takes_a_third_of_it(tmp_path: Path, flame: Path) -> None:
+    path = tmp_path / "texture.npz"
+    shapes = {
+        "mean": (512, 512, 3),
+        "tex_dir": (512, 512, 3, 170),
+        "vt": (4, 2),
+        "ft": flame_arrays()["f"].shape,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, shape in shapes.items():
+            kind = "<i8" if name == "ft" else "<f8"
+            with file.open(f"{name}.npy", "w") as entry:
+                header = {"descr": kind, "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(entry, header)
+                for _ in range(shape[0]):
+                    entry.write(bytes(8 * int(np.prod(shape[1:]))))
+    program = """
+import resource, sys
+from jaxface.face import load
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+load(sys.argv[1], texture=sys.argv[2])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    command = [sys.executable, "-c", program, str(flame), str(path)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert int(output) < 500_000  # kilobytes
+
+
 def test_archives_that_lie(tmp_path: Path, flame: Path) -> None:
     bomb = tmp_path / "bomb.npz"
     zeros = np.lib.format.header_data_from_array_1_0(np.zeros((1, 3)))
@@ -146,6 +203,37 @@ def test_masks_with_the_line_ends_of_windows(tmp_path: Path) -> None:
     path = tmp_path / "masks.pkl"
     path.write_bytes(pickle.dumps(masks, 0).replace(b"\n", b"\r\n"))
     np.testing.assert_array_equal(read_masks(path, files.VERTICES)["lips"], np.arange(3))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "texture", "masks"),
+    [
+        (
+            "texture.npy",
+            b"\x93NUMPY\x01\0",
+            r"is a single array \(\.npy\), must be an \.npz",
+            "must be a pickle",
+        ),
+        ("texture.png", b"\x89PNG\r\n\x1a\n", "is an image, must be an .npz", "is an image, must be a pickle"),
+        ("masks.pkl", b"\x80\x02}.", "is a pickle, must be an .npz", "masks"),
+        ("page.html", b"<!DOCTYPE html>", "is a web page", "is a web page"),
+        ("empty", b"", "is empty", "is empty"),
+    ],
+)
+def test_a_file_in_the_place_of_another_is_said_to_be_one(
+    name: str, content: bytes, texture: str, masks: str, tmp_path: Path, flame: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(content)
+    assert re.search(texture, refused(flame, texture=path)) and re.search(masks, refused(flame, masks=path))
+    assert "download it again" not in refused(flame, texture=path)
+
+
+def test_half_precision_is_read_without_a_warning(tmp_path: Path) -> None:
+    arrays = flame_arrays() | {"shapedirs": flame_arrays()["shapedirs"].astype(np.float16)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load(write_flame_npz(tmp_path / "half.npz", arrays))
 
 
 def test_a_zip_of_a_model_is_no_npz(tmp_path: Path) -> None:

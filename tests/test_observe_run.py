@@ -17,6 +17,7 @@ from jaxface.audit.observe.analysis import test_independence as independence_row
 from jaxface.audit.observe.sampling import Samples
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.report import observation_tables, write_observation
+from jaxface.report.tables_of_paper import observed_accuracy
 from jaxface.stats import chsic
 from jaxface.stats.independence._chsic import Form
 from tests.holding import held_by_another
@@ -137,6 +138,33 @@ def test_a_folder_of_other_photographs_is_refused(tmp_path: Path) -> None:
         observe.run(config, tmp_path / "out")
 
 
+def test_another_classifier_of_the_same_name_is_refused(tmp_path: Path) -> None:
+    config = dataclasses.replace(write_table(tmp_path, 24), tests=("kci",))
+    observe.run(config, tmp_path / "out")
+
+    def other(images: jax.Array) -> jax.Array:
+        return jax.numpy.stack([3.0 - images.mean((1, 2, 3)), images.max((1, 2, 3))], axis=-1)
+
+    impostor = classify.from_function(other, labels=CLASSIFIER.labels, name=CLASSIFIER.name)
+    with pytest.raises(StoreError, match=f"another observation .{CLASSIFIER.name}: it answers otherwise"):
+        observe.run(dataclasses.replace(config, classifiers=(impostor,)), tmp_path / "out")
+
+
+def test_a_flipped_bit_of_a_finished_observation_is_named_or_measured_again(tmp_path: Path) -> None:
+    config, out = dataclasses.replace(write_table(tmp_path, 24), tests=("kci",)), tmp_path / "out"
+    observe.run(config, out)
+    accuracy = observed_accuracy(out)
+    for name in ("accuracy.csv", "measured/00000000.npz", "inputs.toml"):
+        content = bytearray((out / name).read_bytes())
+        content[len(content) // 2] ^= 1
+        (out / name).write_bytes(content)
+        with pytest.raises(StoreError, match=f"{out / name} has changed; observe again"):
+            observed_accuracy(out)
+        if name != "inputs.toml":  # whose photographs are of a classifier that nobody knows
+            observe.run(config, out)
+            assert observed_accuracy(out) == accuracy
+
+
 def test_people_are_the_samples_where_that_is_asked(tmp_path: Path) -> None:
     config = dataclasses.replace(write_table(tmp_path, 40, 4), unit="person", tests=("kci",))
     result = observe.run(config, tmp_path / "out")
@@ -177,7 +205,7 @@ def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> N
     large = classify.from_function(notes, ["happy", "sad"], name="large", size=40, on_host=True)
     config = dataclasses.replace(write_table(tmp_path, 4), classifiers=(large,), tests=("kci",))
     observe.run(config, tmp_path / "out")
-    assert shapes == [(measurements.CHUNK, 40, 40, 3)]
+    assert shapes[-1] == (measurements.CHUNK, 40, 40, 3) and {shape[1:] for shape in shapes} == {(40, 40, 3)}
     assert config.crop.size_for(40) == 40 and config.crop.size_for(None) == config.crop.size_for(8) == SIZE
 
 

@@ -204,6 +204,16 @@ def test_columns_without_a_name_are_not_read(tmp_path: Path, header: str) -> Non
     assert list(result.columns) == ["g"] and not result.ignored and result.path == ("a.png",)
 
 
+@pytest.mark.parametrize("name", ["index", "X", "row.names", "rownames", "level_0", "Unnamed: 0.1", "id"])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_column_that_counts_the_rows_is_no_feature(tmp_path: Path, name: str, first: int) -> None:
+    rows = "".join(f"{row + first},{row}.png,happy,{7 - row}\n" for row in range(3))
+    assert list(table(tmp_path, f"{name},path,label,grade\n{rows}").columns) == ["grade"]
+    if not name.startswith("Unnamed"):  # it says something
+        columns = table(tmp_path, f"{name},path,label,grade\n{rows}9,9.png,happy,1\n").columns
+        assert list(columns) == [name, "grade"]
+
+
 def test_lost_points_at_zero_are_missing(tmp_path: Path) -> None:
     names = landmarks.numbered_columns()
     rows = [["a", "happy", *map(str, range(1, 137))], ["b", "happy", *["0"] * 136]]

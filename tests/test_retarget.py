@@ -15,7 +15,7 @@ from PIL import Image
 from jaxface import data
 from jaxface.cli.main import run
 from jaxface.core import io
-from jaxface.core.config import load_toml
+from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import NullProgress
 from jaxface.data import ArraySource, Dataset, rendered
@@ -166,6 +166,47 @@ def test_a_finished_folder_with_litter_is_finished(folder: Path, tmp_path: Path)
     (out / "shown.part.npy").write_bytes(b"x")
     assert retarget(SMALL, out).rendered == 0
     assert {path.name for path in out.iterdir()} == {path.name for path in folder.iterdir()}
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 4
+    path.write_bytes(content)
+
+
+def test_a_flipped_bit_of_a_finished_folder_is_named(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, out := tmp_path / "pairs")
+    for name in ("images.npy", "columns.npz", "about.json", "recipe.toml", "retarget.toml", "content.json"):
+        content = (out / name).read_bytes()
+        flip(out / name)
+        with pytest.raises(DataError, match=rf"{name} has changed; render it again"):
+            data.open("rendered", out)
+        (out / name).write_bytes(content)
+    assert len(data.open("rendered", out)) == 20
+    (out / "images.npy").unlink()
+    with pytest.raises(DataError, match=r"images\.npy is missing"):
+        retarget(SMALL, out)
+
+
+def test_killed_before_its_sums_it_is_finished_with_them(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, out := tmp_path / "pairs")
+    (out / "sums.json").unlink()
+    with pytest.raises(StoreError, match="belongs to another retargeting"):
+        retarget(dataclasses.replace(SMALL, batch=5), out)
+    assert retarget(SMALL, out).rendered == 20  # nothing says how many rows are sound
+    assert (out / "images.npy").read_bytes() == (folder / "images.npy").read_bytes()
+    assert (out / "sums.json").is_file()
+
+
+def test_a_folder_of_other_content_under_the_same_path_is_refused(tmp_path: Path) -> None:
+    recipe = tmp_path / "mine.toml"
+    recipe.write_text(dump_toml(rendered.load_recipe("wild")))
+    config = dataclasses.replace(SMALL, root=recipe, images=4)
+    retarget(config, out := tmp_path / "out")
+    assert retarget(config, out).rendered == 0
+    recipe.write_text(recipe.read_text().replace('name = "wild"', 'name = "tame"'))
+    with pytest.raises(StoreError, match="another retargeting: its source had another content"):
+        retarget(config, out)
 
 
 def test_a_disk_too_small_is_told_before_anything_is_rendered(tmp_path: Path) -> None:

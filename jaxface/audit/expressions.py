@@ -17,6 +17,7 @@ from jaxface.classify import Classifier
 from jaxface.core import run_folder
 from jaxface.core.clock import Clock
 from jaxface.core.errors import ConfigError
+from jaxface.core.pytrees import array_hash
 from jaxface.core.sharding import all_devices
 from jaxface.core.types import Array
 from jaxface.face import FaceParams
@@ -138,7 +139,7 @@ def with_origin(inputs: AuditInputs) -> AuditInputs:
     folder = Path(inputs.config.expression_from)
     store.require_complete(folder)
     parameters = store.read(folder)["expression_parameters"].values
-    facts = {store.EXPRESSIONS_FROM: {"sha256": fingerprints.array_hash(parameters)}}
+    facts = {store.EXPRESSIONS_FROM: {"sha256": array_hash(parameters)}}
     layout = dataclasses.replace(inputs.layout, attributes=inputs.layout.attributes | facts)
     return dataclasses.replace(inputs, layout=layout)
 

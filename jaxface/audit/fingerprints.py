@@ -3,7 +3,6 @@
 Fingerprints are stored with a run and compared whenever the run is resumed, reported or compared.
 """
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
@@ -15,21 +14,12 @@ import numpy as np
 from jaxface.classify import Classifier
 from jaxface.classify.classifier import FlaxNetwork
 from jaxface.core import run_folder
+from jaxface.core.pytrees import array_hash
 from jaxface.face import FaceModel
 
 _PROBES = 3
 _ANSWERS = "answers"
 _TOLERANCE = 1e-3  # of a function's answers: other machines and versions of JAX round differently
-
-
-def array_hash(tree: Any) -> str:
-    """Return the SHA-256 over the arrays of a pytree, their types and shapes."""
-    digest = hashlib.sha256()
-    for leaf in jax.tree.leaves(tree):
-        array = np.asarray(leaf)
-        digest.update(f"{array.dtype}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def head_facts(head: FaceModel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError
+from jaxface.core.pytrees import array_hash
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.config import HeadConfig
 from jaxface.face.requirements import prototype_rows, require_expressions, require_eyes
@@ -196,9 +197,7 @@ def serializable_config(config: AuditConfig) -> AuditConfig:
             for c in config.classifiers
         ),
         intervention=_name_of_intervention(config.intervention),
-        people=OBJECT + fingerprints.array_hash(config.people)
-        if isinstance(config.people, FaceParams)
-        else config.people,
+        people=OBJECT + array_hash(config.people) if isinstance(config.people, FaceParams) else config.people,
     )
 
 

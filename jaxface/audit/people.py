@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from jaxface.audit import fingerprints
 from jaxface.audit.config import AuditConfig, PeopleLike
 from jaxface.audit.people_codes import CodeTable
 from jaxface.audit.people_files import read_people
 from jaxface.core.errors import ConfigError
+from jaxface.core.pytrees import array_hash
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.appearance import albedo_size
@@ -47,7 +47,7 @@ class People:
 
     def attributes(self) -> dict[str, Any]:
         """Return what a run's store says of them, JSON-ready."""
-        digest = fingerprints.array_hash((self.identity, self.albedo))
+        digest = array_hash((self.identity, self.albedo))
         return {"note": self.note, "sha256": digest, "names": list(self.names or ())}
 
 

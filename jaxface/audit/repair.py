@@ -2,7 +2,6 @@
 
 import contextlib
 import itertools
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ import numpy as np
 from jaxface.audit import integrity, new_store
 from jaxface.audit.layout import CELLS, PEOPLE, STATISTICS, SURFACES, VARIABLES, CellStatus, Layout
 from jaxface.audit.new_store import SURFACES_FOLDER
-from jaxface.core import files, io, run_folder
+from jaxface.core import files, io, run_folder, sums
 from jaxface.core.errors import StoreError
 
 ROOT = f"{SURFACES_FOLDER}/zarr.json"
 """Without it, nothing says of which classifiers a store is."""
+AGAIN = "audit again with this --out to check the run"
+"""What to do where `sums.json` itself is damaged."""
 
 
 def remove_orphans(folder: Path) -> None:
@@ -28,8 +29,8 @@ def remove_orphans(folder: Path) -> None:
 
 def remove_damage(folder: Path, layout: Layout) -> None:
     """Remove damaged files, and mark what rested on them as not done; for the process that holds the run."""
-    path, has_sums = folder / SURFACES_FOLDER, os.path.lexists(folder / integrity.SUMS)
-    names = integrity.damages(folder) if has_sums else _unreadable_metadata(path)
+    path, has_sums = folder / SURFACES_FOLDER, sums.has_sums(folder)
+    names = sums.damages(folder, StoreError, AGAIN) if has_sums else _unreadable_metadata(path)
     if has_sums and not names:
         return
     if ROOT in names:
@@ -46,7 +47,7 @@ def remove_damage(folder: Path, layout: Layout) -> None:
                 io.write_bytes(folder / name, source.read_bytes())
         shutil.rmtree(fresh)
     _mark_as_not_done(path, layout)
-    (folder / integrity.SUMS).unlink(missing_ok=True)
+    (folder / sums.SUMS).unlink(missing_ok=True)
 
 
 def _unreadable_metadata(path: Path) -> dict[str, str]:

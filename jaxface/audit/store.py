@@ -2,7 +2,7 @@
 
 The store is plain Zarr with named dimensions, which xarray opens. Each file in it is replaced whole, and
 `done` is written after all else of a work item, so that a run which is killed at any moment can go on: what is
-not done is computed again. Damage is found by checksums (`integrity`) and computed again, too.
+not done is computed again. Damage is found by checksums (`core.sums`, `integrity`) and computed again, too.
 """
 
 import warnings
@@ -14,7 +14,7 @@ import numpy as np
 import xarray
 import zarr
 
-from jaxface.audit import fingerprints, integrity, new_store, repair
+from jaxface.audit import fingerprints, new_store, repair
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.layout import (
     CELLS,
@@ -31,7 +31,7 @@ from jaxface.audit.layout import (
 from jaxface.audit.new_store import SURFACES_FOLDER
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.summary import Summary
-from jaxface.core import files, io, processes, run_folder
+from jaxface.core import files, io, processes, run_folder, sums
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError
 
@@ -110,7 +110,7 @@ class RunStore:
         with warnings.catch_warnings():  # zarr: the metadata are not part of the specification yet
             warnings.simplefilter("ignore")
             zarr.consolidate_metadata(str(self.folder / SURFACES_FOLDER))
-        integrity.write_sums(self.folder, (SURFACES_FOLDER, SUMMARY, run_folder.SETTINGS))
+        sums.write_sums(self.folder, (SURFACES_FOLDER, SUMMARY, run_folder.SETTINGS))
 
     def read(self) -> xarray.Dataset:
         """Return the store as it is now; arrays are read from disk when they are used."""
@@ -185,7 +185,7 @@ def require_undamaged(folder: Path) -> None:
     Raises:
         StoreError: one is lost, has changed or was not there; the message names it.
     """
-    damages = integrity.damages(folder)
+    damages = sums.damages(folder, StoreError, repair.AGAIN)
     for name, reason in damages.items():
         others = f" (and {len(damages) - 1} more)" if len(damages) > 1 else ""
         is_lost = name in (repair.ROOT, run_folder.SETTINGS)
@@ -215,7 +215,7 @@ def read_summary(folder: Path) -> Summary:
 
 def is_complete(folder: Path) -> bool:
     """Return whether a run has its statistics, its summary and its sums."""
-    has_files = all((folder / name).is_file() for name in (SUMMARY, integrity.SUMS))
+    has_files = all((folder / name).is_file() for name in (SUMMARY, sums.SUMS))
     return has_files and bool(read_attributes(folder).get(_COMPLETE, False))
 
 

@@ -9,7 +9,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from jaxface.core.errors import JaxfaceError
 
 LARGEST_TOML = 2**20
 LARGEST_TEXT = 64 * 2**20
+_MOST_VALUES, _MOST_CONTAINERS = 4 * 10**6, 10**6  # of JSON; empty lists take thirty times their text
 DEEPEST = 32
 """Levels of tables and lists in a TOML or JSON file."""
 
@@ -31,6 +32,14 @@ _LITERALS = re.compile(
     r'"""(?:\\.|[^\\])*?"""|' r"'''.*?'''|" r'"(?:\\.|[^"\\\n])*"|' r"'[^'\n]*'|" r"#[^\n]*", re.DOTALL
 )
 _DOTTED = re.compile(rf"(?<![\w-])(?:[\w-]++[ \t]*+\.[ \t]*+){{{DEEPEST}}}")
+
+
+def expand_home(path: str | Path) -> Path:
+    """Return a path with `~` as the user's home folder; as it is where there is no such user or home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def require_regular_file(
@@ -139,6 +148,8 @@ def parse_json(text: str, path: str | Path, error: type[JaxfaceError], *, what: 
     Raises:
         error: as `read_json`.
     """
+    if text.count("[") + text.count("{") > _MOST_CONTAINERS or text.count(",") > _MOST_VALUES:
+        raise error(f"{path} has more than {_MOST_VALUES:,} values or {_MOST_CONTAINERS:,} lists: no {what}")
     try:
         content = json.loads(text)
     except RecursionError:
@@ -159,14 +170,11 @@ def _require_plain(content: Any, path: str | Path, error: type[JaxfaceError], wh
                 bits = value.bit_length()
                 raise error(f"{path}: {key or 'it'} is a number of {bits:,} bits; at most 64 are read")
             if isinstance(value, Mapping):
-                deeper += ((f"{key}.{name}" if key else str(name), item) for name, item in value.items())
+                named = ((f"{key}.{name}" if key else str(name), item) for name, item in value.items())
+                deeper += (pair for pair in named if isinstance(pair[1], int | list | Mapping))
             elif isinstance(value, list):
-                deeper += _items(key, value)
+                deeper += ((key, item) for item in value if isinstance(item, int | list | Mapping))
         if not deeper:
             return
         level = deeper
     raise error(f"{path} is nested too deep: a {what} has at most {DEEPEST} levels")
-
-
-def _items(key: str, values: Iterable[Any]) -> Iterable[tuple[str, Any]]:
-    return ((key, value) for value in values)

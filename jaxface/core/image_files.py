@@ -40,6 +40,7 @@ _ORIENTATION, _BITS, _PHOTOMETRIC, _SAMPLE_FORMAT = 274, 258, 262, 339  # tags o
 _SIGNED = 2
 _DEEP = ("I;16", "I;16B", "I;16L", "I;16N", "I", "F")  # Pillow's modes of more than 8 bits
 _STRIP = 2**22
+_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 class ImageFileError(JaxfaceError):
@@ -113,6 +114,14 @@ def read_header(path: str | Path) -> tuple[str, bool]:
         return image.format or "", image.mode in _DEEP
 
 
+def _unidentified(path: str | Path) -> str:
+    """Say why Pillow opens no image here: of a TIFF, it does not tell damage from pixels that it lacks."""
+    with open(path, "rb") as file:
+        if file.read(4) in _TIFF:
+            return "a TIFF that is damaged, or whose kind of pixels is not read; save it in 8 bits"
+    return f"it is none of {', '.join(FORMATS)}"
+
+
 @contextlib.contextmanager
 def _opened(path: str | Path) -> Iterator[Image.Image]:
     if not os.path.exists(path):  # False for impossible names, too
@@ -121,13 +130,13 @@ def _opened(path: str | Path) -> Iterator[Image.Image]:
         require_regular_file(path, JaxfaceError, what="image file", largest=_LARGEST_FILE)
         image = Image.open(path, formats=FORMATS)
     except UnidentifiedImageError:
-        raise ImageFileError("unreadable", f"it is none of {', '.join(FORMATS)}") from None
+        raise ImageFileError("unreadable", _unidentified(path)) from None
     except Image.DecompressionBombError:
         raise ImageFileError(_TOO_LARGE) from None
     except (
         Exception
     ) as error:  # no regular file; and Pillow's plugins raise all kinds of errors on damaged headers
-        raise ImageFileError("unreadable", str(error)) from None
+        raise ImageFileError(_reason(error), str(error)) from None
     with image:
         if image.width * image.height > LARGEST_IMAGE:
             raise ImageFileError(_TOO_LARGE, f"{image.width} x {image.height}")
@@ -150,8 +159,11 @@ def _decode(image: Image.Image) -> Image.Image:
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise all kinds of errors on damaged files
-        reason = "truncated" if "truncated" in str(error) else "unreadable"
-        raise ImageFileError(reason, str(error)) from None
+        raise ImageFileError(_reason(error), str(error)) from None
+
+
+def _reason(error: Exception) -> str:
+    return "truncated" if "truncated" in str(error).lower() else "unreadable"
 
 
 def _orientation(image: Image.Image) -> int:
@@ -163,6 +175,8 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _as_rgb(image: Image.Image) -> Image.Image:
+    if _has_signed_bytes(image):
+        raise ImageFileError("signed bytes without a known white", "save it in unsigned ones")
     if image.mode in _DEEP:
         image = _as_grey(image)
     if image.mode == "RGB" and "transparency" not in image.info:
@@ -173,6 +187,13 @@ def _as_rgb(image: Image.Image) -> Image.Image:
     paper = Image.new("RGB", image.size, "white")
     paper.paste(image, mask=image.getchannel("A"))  # in place: no third picture in memory
     return paper
+
+
+def _has_signed_bytes(image: Image.Image) -> bool:
+    """Return whether a TIFF says that its 8 bits have a sign, which Pillow does not mind."""
+    if image.mode in _DEEP or not isinstance(image, TiffImagePlugin.TiffImageFile):
+        return False
+    return bool(image.tag_v2.get(_SAMPLE_FORMAT, (1,))[0] == _SIGNED)
 
 
 def _as_grey(image: Image.Image) -> Image.Image:

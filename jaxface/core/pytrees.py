@@ -1,9 +1,11 @@
-"""Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`."""
+"""Frozen dataclasses that JAX can carry through `jit`, `vmap` and `grad`; the content of a pytree."""
 
 import dataclasses
+import hashlib
 from typing import Any, TypeVar, dataclass_transform
 
 import jax
+import numpy as np
 
 T = TypeVar("T")
 
@@ -42,3 +44,13 @@ def _short(value: Any) -> str:
         return f"{value.dtype}{list(value.shape)}"
     text = repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def array_hash(tree: Any) -> str:
+    """Return the SHA-256 over the arrays of a pytree, their types and shapes."""
+    digest = hashlib.sha256()
+    for leaf in jax.tree.leaves(tree):
+        array = np.asarray(leaf)
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()

@@ -21,7 +21,8 @@ LONGEST_LINE: Final = 2**22
 _MISSING = re.compile(
     r"""
     | n\.?/?a\.? | <na> | \#n/?a(\ n/a)? | [+-]?nan(\(\w+\))? | -?1\.\#(ind|qnan) | none | null | nil | nat
-    | \#(null!|div/0!|value!|ref!|num!) | \. | --? | \? | missing | unknown
+    | \#(null!|div/0!|value!|ref!|num!|name\?) | na_(integer|real|character)_ | \(null\) | \\n
+    | n\.d\. | \. | --? | \? | missing | unknown
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxface.core.errors import ConfigError, DataError, suggestion
+from jaxface.core.files import expand_home
 from jaxface.data import dsprites, mnist
 from jaxface.data.dataset import Dataset
 from jaxface.data.readers import affectnet, affwild2, emotionet, fer2013, photographs, subjects
@@ -65,9 +66,10 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
         if root is None:
             raise DataError(f"{name} needs the path of a folder of yours ({description})")
         option_names.remove("root")
-        if not os.path.exists(Path(root).expanduser()):  # False for impossible names, too
+        root = expand_home(root)
+        if not os.path.exists(root):  # False for impossible names, too
             raise DataError(f"no file or folder at {root} ({description})")
-        arguments.append(Path(root).expanduser())
+        arguments.append(root)
     for option in options:
         if option not in option_names:
             raise DataError(f"{name} has no option {option!r}{suggestion(option, option_names)}")

@@ -94,9 +94,9 @@ def find_fault(path: Path, check: Check) -> str | None:
 
     Args:
         check: "quick" reads the header and looks for JPEG's or PNG's end marker, which a truncated
-            file lacks; only where it is not near the end, as in motion photographs, and where pixels
-            are not of 8 bits, the file is decoded. "full" decodes; "none" checks only that a regular
-            file is there.
+            file lacks; where it is not near the end, as in motion photographs, where pixels are not
+            of 8 bits, and of other formats, the file is decoded. "full" decodes; "none" checks only
+            that a regular file is there.
     """
     try:
         if check == "none":
@@ -111,7 +111,7 @@ def find_fault(path: Path, check: Check) -> str | None:
 
 def _is_doubtful(path: Path) -> bool:
     kind, pixels_decide = read_header(path)
-    return pixels_decide or not _has_end_marker(path, _ENDS.get(kind, b""))
+    return pixels_decide or kind not in _ENDS or not _has_end_marker(path, _ENDS[kind])
 
 
 def _is_filled_up(path: Path) -> bool:

@@ -13,6 +13,7 @@ from jaxface.audit.effects import finite_mean
 from jaxface.core import files
 from jaxface.core.errors import StoreError
 from jaxface.core.io import spreadsheet_cell
+from jaxface.core.sums import require_undamaged
 from jaxface.report import tables
 from jaxface.report.prose import correction
 from jaxface.report.tables import ScoreRow, names
@@ -204,9 +205,10 @@ def observed_accuracy(folder: Path) -> dict[str, dict[tuple[str, str], float]]:
     """Return by group of people, then by classifier and label, the accuracy that an observation measured.
 
     Raises:
-        StoreError: the folder holds no observation.
+        StoreError: the folder holds no observation, or one of its files has changed.
     """
     path = folder / "accuracy.csv"
+    require_undamaged(folder, StoreError, "observe again with this --out")
     try:
         text = files.read_text(path, StoreError, what="table of an observation")
         rows = list(csv.DictReader(text.splitlines()))

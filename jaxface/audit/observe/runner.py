@@ -3,20 +3,23 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from jaxface.audit.fingerprints import classifier_facts, difference
 from jaxface.audit.inputs import load_classifiers
 from jaxface.audit.observe import analysis, features, sampling, tables
 from jaxface.audit.observe.analysis import Curve, IndependenceRow
-from jaxface.audit.observe.config import ObserveConfig
+from jaxface.audit.observe.config import CropConfig, ObserveConfig
+from jaxface.audit.observe.measurements import FOLDER as MEASURED
 from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.result import ObserveResult
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
-from jaxface.core import io, run_folder
+from jaxface.core import io, run_folder, sums
 from jaxface.core.config import to_dict
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import NullProgress, Progress
 
 INPUTS = "inputs.toml"
@@ -30,8 +33,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     measures only photographs whose files have changed.
 
     Args:
-        out: a folder, made if need be. It gets run.toml, inputs.toml, environment.json, measured/, and the
-            tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
+        out: a folder, made if need be. It gets run.toml, inputs.toml, environment.json, sums.json, measured/,
+            and the tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
         progress: counts photographs, then tests.
 
     Raises:
@@ -76,6 +79,8 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
             skipped=tuple(missing_pairs),
         )
         tables.write(result, {c.name: c.labels for c in classifiers}, values)
+        names = (INPUTS, run_folder.SETTINGS, MEASURED, *(f"{name}.csv" for name in tables.TABLES))
+        sums.write_sums(folder, names)
         return result
 
 
@@ -124,17 +129,39 @@ def _begin(
     Raises:
         StoreError: it is of others, or the folder cannot be written.
     """
+    facts = {c.name: classifier_facts(c, CropConfig().size) for c in classifiers}
     inputs = {
         "table": io.sha256(str(config.table)),
         "labels": list(config.labels),
         "crop": to_dict(config.crop),
         "features": list(image_features),
         "alexnet": io.sha256(config.alexnet) if "lpips" in image_features and config.alexnet else None,
-        "classifiers": {c.name: to_dict(c.card) for c in classifiers},
+        "classifiers": _require_same(folder, facts),
     }
     run_folder.claim(folder, inputs, "observation", INPUTS)
+    (folder / sums.SUMS).unlink(missing_ok=True)  # until all is written again
     run_folder.write_settings(folder, to_dict(serializable_config(config)))
     run_folder.note_environment(folder)
+
+
+def _require_same(folder: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return facts of classifiers as the folder has them, if any: answers differ in rounding.
+
+    Raises:
+        StoreError: what was measured is of other classifiers of the same names.
+    """
+    if not (folder / INPUTS).is_file():
+        return facts
+    before = run_folder.read_settings(folder, "observation", INPUTS).get("classifiers")
+    old_facts = {
+        name: old for name, old in dict(before or {}).items() if name in facts and isinstance(old, dict)
+    }
+    for name, old in old_facts.items():
+        if change := difference(old, facts[name]):
+            raise StoreError(
+                f"{folder} belongs to another observation ({name}: {change}); name another folder or remove it"
+            )
+    return {**facts, **old_facts}
 
 
 def serializable_config(config: ObserveConfig) -> ObserveConfig:

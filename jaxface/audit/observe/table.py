@@ -16,7 +16,11 @@ from jaxface.core.types import expression_name
 
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 _OWN = ("path", "label", "group", "person", *BOX)
-_INDEX = re.compile(r"(?:unnamed: \d+)?", re.IGNORECASE)  # pandas' and R's names of a column of row numbers
+_NAMELESS = re.compile(r"(?:unnamed: \d+(?:\.\d+)*)?", re.IGNORECASE)  # pandas' names of an index
+_ROW_NUMBERS = re.compile(
+    r"index|level_\d+|rows?|row[ _.]?(?:names?|numbers?|ids?)|x(?:\.\d+)?|id", re.IGNORECASE
+)
+"""Names that pandas, R and people give to the numbers of rows."""
 _LARGEST, _MOST_ROWS, _MOST_CELLS = 2**26, 10**6, 4 * 10**6
 _MOST_COLUMNS = 2000
 ALL = "all"
@@ -87,7 +91,8 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     `group`, `person` may be. `box_left`, `box_top`, `box_right`, `box_bottom`: the face, pixels.
     `left_eye_x`, `left_eye_y`, `right_eye_x`, ...: landmarks, named by the person's own sides, with `middle_`
     for the midline; or `x_0` ... `y_67`, the 68 points of iBUG 300-W; points at (0, 0) are missing, as trackers
-    write them. Columns without a name, such as pandas' index, are not read. Every other column of numbers is a
+    write them. Columns without a name, such as pandas' index, are not read, nor are `index`, `X`, `id`
+    and the like where they count the rows. Every other column of numbers is a
     feature, and so is one of House-Brackmann grades: III, HB III and grade 3/6 are all 3.
 
     Args:
@@ -114,7 +119,7 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     others = [
         name
         for name in names
-        if name not in _OWN and name not in landmark_columns and not _INDEX.fullmatch(name)
+        if name not in _OWN and name not in landmark_columns and not _is_index(name, rows)
     ]
     numbers = {name: values for name in others if (values := numbers_of(selection, name, grade_of)) is not None}
     ignored = tuple(name for name in others if name not in numbers)
@@ -132,6 +137,16 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
         words={name: first_word(selection, name) for name in ignored},
         notes=_notes(len(rows) - len(with_label), group, person, points),
     )
+
+
+def _is_index(name: str, rows: Sequence[tuple[int, dict[str, str]]]) -> bool:
+    """Return whether a column numbers the rows: in a table sorted by group it would be the group."""
+    if _NAMELESS.fullmatch(name):
+        return True
+    if not _ROW_NUMBERS.fullmatch(name) or len(rows) < 2:
+        return False
+    cells = [row[name] for _, row in rows]
+    return any(cells == [str(first + row) for row in range(len(rows))] for first in (0, 1))
 
 
 def _notes(

@@ -3,6 +3,7 @@
 `read(path)` recognises the format by the file's first bytes, not by its name.
 """
 
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,12 +64,22 @@ def read(path: Path) -> Mapping[str, Any]:
     return tensors
 
 
+def _holds_arrays(path: Path, head: bytes) -> bool:
+    """Return whether a zip archive is an .npz, by its directory; by its first entry where that is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return b".npy" in head
+    return bool(names) and all(name.endswith(".npy") for name in names)
+
+
 def _reader(path: Path, head: bytes, size: int) -> Callable[[Path], Mapping[str, Any]]:
     if head.startswith(b"\x89HDF\r\n\x1a\n"):
         return read_hdf5
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < size:
         return read_safetensors
-    if head.startswith(b"PK") and b".npy" in head:
+    if head.startswith(b"PK") and _holds_arrays(path, head):
         return read_npz
     if head.lstrip()[:1] in (b"[", b"{"):
         return read_manifest

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
@@ -12,6 +11,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from flax import nnx
 
+from jaxface.classify.checkpoints.keys import (
+    common_prefixes,
+    float_tensors,
+    has_integers,
+    is_constant,
+    usual_prefix,
+    without_modules,
+)
 from jaxface.classify.checkpoints.tensor import UnsupportedTensor, is_small_float
 from jaxface.classify.nets import layers
 from jaxface.classify.nets.torch_layout import TorchLayout
@@ -20,12 +27,9 @@ from jaxface.core.errors import CheckpointError
 
 Turn = Callable[[np.ndarray], np.ndarray]
 
-_INNER_WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")  # at any depth
 _AVERAGED = re.compile(r"(^|[._])ema([._]|$)")  # the averaged copy is preferred to the one that was trained
 _RECORDS = re.compile(r"(criterion|loss|metric|best|acc|accuracy|epoch|optimizer|scheduler)", re.IGNORECASE)
 """What training scripts keep beside a net; its first name alone is looked at."""
-_MOST_PREFIXES = 64
-_USUAL = ("module.", "model.", "net.", "backbone.")
 
 
 class Array(NamedTuple):
@@ -103,17 +107,18 @@ class Translated(Mapping[str, np.ndarray]):
                 surplus.append(key)
             self._keys.setdefault(torch_key, key)
         missing = sorted(self._expected.keys() - self._keys.keys())
+        self._require_floats(state_dict, missing)
         check_names(origin, missing, surplus, len(self._expected), len(self._tensors))
         self._places = {place.name: torch_key for torch_key, place in self._expected.items()}
 
     def _network(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The tensors of the net, without the prefix under which it is whole, and what lies beside it."""
-        counts: Counter[str] = Counter()
-        for key in tensors:
-            parts = key.split(".")
-            counts.update(".".join(parts[:n]) + "." for n in range(1, len(parts)))
-        prefixes = [prefix for prefix, n in counts.items() if n >= len(self._expected)][:_MOST_PREFIXES]
-        prefixes = [prefix for prefix in ("", *prefixes) if self._is_whole(tensors, prefix)]
+        tensors = {key: tensor for key, tensor in tensors.items() if self._expects(key) or not is_constant(key)}
+        prefixes = self._whole_prefixes(tensors)
+        if not prefixes:
+            inner = without_modules(tensors)
+            if prefixes := self._whole_prefixes(inner):
+                tensors = inner
         averaged = [prefix for prefix in prefixes if _AVERAGED.search(prefix)]
         prefixes = averaged or prefixes
         if len(prefixes) > 1:
@@ -121,12 +126,16 @@ class Translated(Mapping[str, np.ndarray]):
                 f"{self._origin} holds the net more than once, under {', '.join(map(repr, prefixes[:4]))}; "
                 "save one of them"
             )
-        prefix = prefixes[0] if prefixes else _common_prefix(tensors)
+        prefix = prefixes[0] if prefixes else usual_prefix(tensors)
         inside = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         ignored = [key for key in tensors if not key.startswith(prefix)]
         records = [key for key in inside if _RECORDS.search(key.split(".")[0]) and not self._expects(key)]
         ignored += [prefix + key for key in records]
         return {key: tensor for key, tensor in inside.items() if key not in records}, ignored
+
+    def _whole_prefixes(self, tensors: Mapping[str, Any]) -> list[str]:
+        candidates = ("", *common_prefixes(tensors, len(self._expected)))
+        return [prefix for prefix in candidates if self._is_whole(tensors, prefix)]
 
     def _expects(self, key: str) -> bool:
         return self._layout.map_key(key) in self._expected
@@ -134,6 +143,17 @@ class Translated(Mapping[str, np.ndarray]):
     def _is_whole(self, tensors: Mapping[str, Any], prefix: str) -> bool:
         keys = {self._layout.map_key(key[len(prefix) :]) for key in tensors if key.startswith(prefix)}
         return keys >= self._expected.keys()
+
+    def _require_floats(self, state_dict: Mapping[str, Any], missing: list[str]) -> None:
+        """Check that nothing of what is missing is there as whole numbers, which are never parameters."""
+        for key, tensor in state_dict.items() if missing else ():
+            parts = key.split(".")
+            inner = (self._layout.map_key(".".join(parts[n:])) for n in range(len(parts)))
+            if has_integers(tensor) and any(name in missing for name in inner):
+                raise self._no_float(key, tensor.dtype)
+
+    def _no_float(self, key: str, dtype: Any) -> CheckpointError:
+        return CheckpointError(f"{self._origin}: {key!r} has type {dtype}, must be floating point")
 
     def __getitem__(self, name: str) -> np.ndarray:
         torch_key = self._places[name]
@@ -150,7 +170,7 @@ class Translated(Mapping[str, np.ndarray]):
         if is_small_float(array.dtype):
             array = array.astype(np.float32)
         if array.dtype.kind != "f":
-            raise CheckpointError(f"{self._origin}: {key!r} has type {array.dtype}, must be floating point")
+            raise self._no_float(key, array.dtype)
         ours = place.turn(array) if place.rank is None or array.ndim in place.rank else array
         if ours.shape != place.shape:
             raise self._misfit(key, array.shape, place)
@@ -199,36 +219,3 @@ def _unflatten(maps: tuple[int, int, int], array: np.ndarray) -> np.ndarray:
     if array.shape[1:] != (math.prod(maps),):
         return array.T
     return array.reshape(-1, *maps).transpose(2, 3, 1, 0).reshape(-1, array.shape[0])
-
-
-def float_tensors(state_dict: Mapping[str, Any], origin: str) -> dict[str, Any]:
-    """Return the floating point tensors of a state dict, without the marks of `torch.compile` and its like.
-
-    Raises:
-        CheckpointError: not a dictionary of named tensors.
-    """
-    if not isinstance(state_dict, Mapping) or not all(isinstance(key, str) for key in state_dict):
-        raise CheckpointError(f"{origin}: must be a state dict, a dictionary of named tensors")
-    tensors = {}
-    for key, tensor in state_dict.items():
-        for mark in _INNER_WRAPPERS:
-            key = key.replace(mark, "")
-        if not _counts(tensor):
-            tensors[key] = tensor
-    return tensors
-
-
-def _common_prefix(tensors: Mapping[str, Any]) -> str:
-    """Return the longest of the usual prefixes that all keys have; for messages about what is missing."""
-    prefix = ""
-    while tensors and (
-        word := next((w for w in _USUAL if all(key.startswith(prefix + w) for key in tensors)), "")
-    ):
-        prefix += word
-    return prefix
-
-
-def _counts(tensor: Any) -> bool:
-    """Whether it contains integers: a counter or an index table, never a parameter."""
-    dtype = str(getattr(tensor, "dtype", ""))
-    return "int" in dtype or "bool" in dtype

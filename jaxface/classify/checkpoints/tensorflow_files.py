@@ -14,6 +14,7 @@ from jaxface.core import files
 from jaxface.core.errors import CheckpointError
 
 _LARGEST = 1 << 28  # bytes that the arrays of a file may claim together
+_LARGEST_SHARDS = 1 << 26  # bytes of quantised weights, which take twelve times as much on the way
 _TYPES = {name: np.dtype(name) for name in ("float32", "int32", "uint8", "uint16", "float16")}
 
 
@@ -57,19 +58,29 @@ def read_manifest(path: Path) -> dict[str, np.ndarray]:
     """
     arrays: dict[str, np.ndarray] = {}
     with reading(path, "manifest of weights"):
-        for group in files.read_json(path, CheckpointError, what="manifest of weights"):
-            arrays |= _group(path, group)
+        groups = files.read_json(path, CheckpointError, what="manifest of weights")
+        shards = [_shards(path, group["paths"]) for group in groups]
+        size = sum(shard.stat().st_size for each in shards for shard in each)
+        if size > _LARGEST_SHARDS:
+            raise CheckpointError(f"its shards have {size:,} bytes, at most {_LARGEST_SHARDS:,} are read")
+        for group, each in zip(groups, shards, strict=True):
+            arrays |= _group(path, group, each)
     return arrays
 
 
-def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
-    names = group["paths"]
+def _shards(path: Path, names: list[str]) -> list[Path]:
+    """Return the shards of a group, which must be regular files beside the manifest."""
     if any(name != Path(name).name for name in names):
         raise CheckpointError(f"{path}: its shards ({names}) must be files beside it")
     shards = [path.parent / name for name in names]
     for shard in shards:
         if not shard.is_file():
             raise CheckpointError(f"{path}: its shard {shard.name} is not beside it")
+    return shards
+
+
+def _group(path: Path, group: dict[str, Any], shards: list[Path]) -> dict[str, np.ndarray]:
+    names = group["paths"]
     data = np.concatenate([np.fromfile(shard, np.uint8) for shard in shards])
     out, first = {}, 0
     for weight in group["weights"]:
@@ -85,7 +96,8 @@ def _group(path: Path, group: dict[str, Any]) -> dict[str, np.ndarray]:
         if quantization and "scale" in quantization:
             if not (math.isfinite(quantization["scale"]) and math.isfinite(quantization["min"])):
                 raise CheckpointError(f"{path}: {weight['name']!r} has a scale that is not finite")
-            numbers = numbers * quantization["scale"] + quantization["min"]
+            numbers = numbers * float(quantization["scale"])  # whole numbers would stay in eight bits
+            numbers += float(quantization["min"])
         out[weight["name"]] = numbers.reshape(weight["shape"]).astype(np.float32)
         first = end
     if first != len(data):

@@ -48,7 +48,8 @@ def _read_zip(path: Path) -> Any:
             inner = [
                 name for name in entries if name.endswith((".pth", ".pt", ".ckpt", ".safetensors", ".npz"))
             ]
-            hint = f"; unpack it first, it holds {inner[0][:60]!r}" if inner else ""
+            names = ", ".join(repr(name[:60]) for name in inner[:3])
+            hint = f"; unpack it first, it holds {names}" if inner else ""
             raise CheckpointError(f"a zip archive without PyTorch's data.pkl{hint}")
         root = pickles[0].removesuffix("data.pkl")
         if f"{root}constants.pkl" in entries:

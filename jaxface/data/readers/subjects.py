@@ -139,10 +139,12 @@ def read_gft(
     units: tuple[int, ...] = GFT_UNITS,
     check: Check = "quick",
 ) -> Dataset:
-    """Read GFT (Girard et al. 2017), from memory: no public reader of it was found, so compare a
-    few frames first. Tables `AUcoding/001A.csv`, whose first line names a column for the frame and
-    then action units (`AU1`, ...), with 0, 1 and anything else = unknown; frames in `Images/001A/`,
-    file names with the frames' numbers as their last digits. The publishers' partition is read from
+    """Read GFT. The layout is from its publication (Girard et al. 2017) alone: no public reader of it
+    was found, so compare a few frames first.
+
+    Tables `AUcoding/001A.csv`, whose first line names a column for the frame and then action units
+    (`AU1`, ...), with 0, 1 and anything else = unknown; frames in `Images/001A/`, file names with
+    the frames' numbers as their last digits. The publishers' partition is read from
     `train.txt`, `val.txt` and `test.txt`, a subject a line; the sexes from `sex.csv`, as DISFA's.
 
     Raises:

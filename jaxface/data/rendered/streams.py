@@ -17,6 +17,7 @@ from jaxface.core.files import read_json
 from jaxface.core.io import atomic_path, write_text
 from jaxface.core.npy_files import map_array, read_arrays
 from jaxface.core.sharding import CaseSharding, compile_program, sharding_for
+from jaxface.core.sums import SUMS, require_undamaged, write_sums
 from jaxface.core.types import Array
 from jaxface.data.dataset import Dataset, ReadReport
 from jaxface.data.rendered.assets import SceneAssets, build_assets
@@ -115,8 +116,8 @@ def dataset(
 def render_dataset(recipe: Recipe, n: int, out: str | Path, seed: int = 0, *, batch: int = 64) -> Dataset:
     """Render the first n examples of a stream into a folder, for `data.open("rendered", out)`.
 
-    The folder gets `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json` and
-    `recipe.toml`; files with these names are replaced.
+    The folder gets `images.npy` (n, size, size, 3) uint8, `columns.npz`, `about.json`, `recipe.toml`
+    and `sums.json`; files with these names are replaced.
     """
     assets, out = _assets_of(recipe), Path(out)
     out.mkdir(parents=True, exist_ok=True)
@@ -143,22 +144,33 @@ def finish(
     seed: int,
     labels: tuple[str, ...],
     units: tuple[int, ...],
+    also: tuple[str, ...] = (),
 ) -> Dataset:
-    """Write all but the images into a folder, `about.json` last, and read the folder."""
+    """Write all but the images into a folder, their sums last, and read the folder.
+
+    Args:
+        also: names of other files in the folder that belong to the data set.
+    """
     with atomic_path(out / COLUMNS) as path:
         np.savez(path, **columns)  # type: ignore[arg-type]
     write_text(out / RECIPE, dump_toml(recipe))
     about = {"name": name, "seed": seed, "labels": labels, "units": units}
     write_text(out / ABOUT, json.dumps(about) + "\n")
-    return read_rendered(out)
+    write_sums(out, (IMAGES, COLUMNS, RECIPE, ABOUT, *also))
+    return _read(out)
 
 
 def read_rendered(root: Path) -> Dataset:
     """Read a folder that `render_dataset` or `retarget` wrote; images stay on disk, memory-mapped.
 
     Raises:
-        DataError: a file is missing or damaged.
+        DataError: a file is missing, damaged, or no longer that of `sums.json`.
     """
+    require_undamaged(root, DataError, f"render it again; to read it as it is now, remove {root / SUMS}")
+    return _read(root)
+
+
+def _read(root: Path) -> Dataset:
     for name in (IMAGES, COLUMNS, ABOUT):
         if not (root / name).exists():
             raise DataError(f"no file {root / name}; a folder that render_dataset or retarget wrote has one")

@@ -1,7 +1,8 @@
 """An unfinished folder: arrays are written row by row, and a stopped run continues where it was.
 
 A run finishes in this order: the progress notes every row, the images get their final name, the folder gets its
-description, and only then do the unfinished files go. Killed in between, it goes on from the files there are.
+description and its sums, and only then do the unfinished files go. Killed in between, it goes on from the files
+there are.
 """
 
 import json
@@ -11,35 +12,55 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxface.core import files, io
+from jaxface.core import files, io, sums
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import StoreError
 from jaxface.data.rendered.streams import ABOUT, IMAGES
 from jaxface.data.retarget.config import RetargetConfig
 
-CONFIG, PROGRESS = "retarget.toml", "progress.json"
+CONFIG, CONTENT, PROGRESS = "retarget.toml", "content.json", "progress.json"
 FINAL_NAMES = {"image": IMAGES}
 """Names in a finished folder of the arrays that it keeps."""
 
 
-def is_finished(out: Path, config: RetargetConfig) -> bool:
-    """Return whether this config's folder is complete; StoreError if it holds something else."""
+def is_finished(out: Path, config: RetargetConfig, content: Mapping[str, str]) -> bool:
+    """Return whether a folder is complete.
+
+    Args:
+        content: by name, sums of what the config names: images, labels, recipe, head.
+
+    Raises:
+        StoreError: the folder is of another config, of other content, or of something else.
+    """
     file = out / CONFIG
     if file.is_file():
         if load_toml(RetargetConfig, file) != config:
             raise StoreError(
                 f"{out} belongs to another retargeting, see {file}; give another folder, or remove it"
             )
-        return (out / ABOUT).is_file()
+        _require_same_content(out, content)
+        return (out / ABOUT).is_file() and sums.has_sums(out)
     if (out / ABOUT).is_file():
         raise StoreError(f"{out} holds a data set that no retargeting wrote; give another folder")
     return False
 
 
-def claim(out: Path, config: RetargetConfig) -> None:
+def _require_same_content(out: Path, content: Mapping[str, str]) -> None:
+    path = out / CONTENT
+    before = files.read_json(path, StoreError, what="record of a retargeting's content")
+    names = [name for name in content if not isinstance(before, dict) or before.get(name) != content[name]]
+    if names:
+        raise StoreError(
+            f"{out} belongs to another retargeting: its {' and '.join(names)} had another content; give "
+            "another folder, or remove it"
+        )
+
+
+def claim(out: Path, config: RetargetConfig, content: Mapping[str, str]) -> None:
     """Create this config's folder, after `is_finished` has checked that it may."""
     out.mkdir(parents=True, exist_ok=True)
     if not (out / CONFIG).is_file():
+        io.write_text(out / CONTENT, json.dumps(dict(content), indent=0) + "\n")
         io.write_text(out / CONFIG, dump_toml(config))
 
 

@@ -10,9 +10,11 @@ import numpy as np
 
 from jaxface.core import run_folder
 from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.pytrees import array_hash
 from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
 from jaxface.data.dataset import Dataset
+from jaxface.data.fingerprints import fingerprint
 from jaxface.data.joining import align_units
 from jaxface.data.rendered.streams import finish, read_rendered, sharding_for_batch
 from jaxface.data.retarget import progress_file
@@ -58,15 +60,16 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
         StoreError: the folder belongs to something else, or another process works there.
     """
     out, meter = Path(out), progress or NullProgress()
-    if progress_file.is_finished(out, config):
-        return _read_finished(out)
     recipe = recipe_assets(config)
     source = open_source(config)
     assets = avatar_assets(recipe, source)
+    content = content_of(source, assets)
+    if progress_file.is_finished(out, config, content):
+        return _read_finished(out)
     if config.expression == "fit" and (source.landmarks is not None or "landmarks" in source.dataset.columns):
         landmarks(assets.head)  # raises here, before any work, if the head has none
     with run_folder.hold(out, "retargeting"):
-        return _render_pairs(config, out, source, assets, meter)
+        return _render_pairs(config, out, source, assets, content, meter)
 
 
 def _render_pairs(
@@ -74,12 +77,13 @@ def _render_pairs(
     out: Path,
     source: RetargetSource,
     assets: rendered.SceneAssets,
+    content: dict[str, str],
     meter: Progress,
 ) -> RetargetResult:
     """Render what is left of a folder that this process holds."""
-    if progress_file.is_finished(out, config):  # by another process, a moment ago
+    if progress_file.is_finished(out, config, content):  # by another process, a moment ago
         return _read_finished(out)
-    progress_file.claim(out, config)
+    progress_file.claim(out, config, content)
     transfer, transfer_shared = transfer_for(config, source)
     sharding = sharding_for_batch(config.batch)
     shared = sharding.replicate((assets, jax.random.key(config.seed), transfer_shared))
@@ -93,7 +97,7 @@ def _render_pairs(
 
     outputs = jax.eval_shape(program, shared, *arguments(0))
     like = {name: (each.shape[1:], each.dtype) for name, each in outputs.items()}
-    writer = progress_file.ArrayWriter(out, 2 * count, like, fingerprint(source))
+    writer = progress_file.ArrayWriter(out, 2 * count, like, content["source"])
     start = writer.written // 2
     meter.start("pairs", count, start)
     try:
@@ -109,8 +113,9 @@ def _render_pairs(
     labels = source.dataset.labels if "label" in columns else ()
     writer.finish()
     name = f"{source.dataset.name}, retargeted"
-    # The description comes last: a folder that has it is finished.
-    dataset = finish(out, columns, assets.recipe, name, config.seed, labels, units)
+    # The sums come last: a folder that has them is finished.
+    also = (progress_file.CONFIG, progress_file.CONTENT)
+    dataset = finish(out, columns, assets.recipe, name, config.seed, labels, units, also)
     progress_file.remove_unfinished(out)
     return RetargetResult(dataset, notes_of(dataset), 2 * (count - start))
 
@@ -143,14 +148,13 @@ def avatar_assets(assets: rendered.SceneAssets, source: RetargetSource) -> rende
     return rendered.build_assets(recipe, assets.head)
 
 
-def fingerprint(source: RetargetSource) -> str:
-    """Return a text that changes with the source's name, images or labels."""
-    digest = hashlib.sha256()
-    for name in ("units", "intensity", "label"):
-        if name in source.dataset.columns:
-            digest.update(np.ascontiguousarray(source.dataset.columns[name]).tobytes())
-    digest.update(source.numbers.tobytes())
-    return f"{source.dataset.name}, {len(source.numbers)} images, {digest.hexdigest()[:12]}"
+def content_of(source: RetargetSource, assets: rendered.SceneAssets) -> dict[str, str]:
+    """Return by name sums of what a retargeting reads: its source, and its avatars' recipe and head."""
+    images = source.dataset if source.stream is None else source.stream[0]
+    table = [] if source.landmarks is None else [source.landmarks]
+    chosen = array_hash((source.numbers, source.subject, table))
+    parts = (source.dataset.name, fingerprint(images), chosen)
+    return {"source": hashlib.sha256(repr(parts).encode()).hexdigest(), "recipe": fingerprint(assets)}
 
 
 def pair_columns(

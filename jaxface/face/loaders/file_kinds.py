@@ -7,6 +7,7 @@ from typing import Literal
 from jaxface.core.errors import ModelFileError
 from jaxface.core.files import require_regular_file
 from jaxface.face.loaders import archive
+from jaxface.face.loaders.foreign_files import looks_like
 from jaxface.face.loaders.ict_files import NEUTRAL
 
 Kind = Literal["flame-pickle", "flame-npz", "ict-npz", "ict-folder"]
@@ -58,7 +59,7 @@ def sniff(path: str | Path) -> Kind:
         (b"(dp", b"(lp", b"}q", b"ccollections")
     ):
         return "flame-pickle"
-    raise ModelFileError(f"{path} is {_looks_like(start)}; {_EXPECTED}")
+    raise ModelFileError(f"{path} is {looks_like(start)}; {_EXPECTED}")
 
 
 def _sniff_archive(path: Path) -> Kind:
@@ -72,22 +73,3 @@ def _sniff_archive(path: Path) -> Kind:
     if not names:
         raise ModelFileError(f"{path} is a zip archive, not an .npz; unpack it and give its folder or file")
     raise ModelFileError(f"{path} is an .npz of {sorted(names)[:6]}, no face model; {_EXPECTED}")
-
-
-def _looks_like(start: bytes) -> str:
-    text = start.lstrip().lower()
-    if not start:
-        return "empty"
-    if text.startswith(b"version https://git-lfs"):
-        return "a Git LFS pointer, the file itself is missing (git lfs pull)"
-    if text.startswith((b"<!doctype", b"<html")):
-        return "a web page, probably a login form instead of the download"
-    if start.startswith(b"\x89HDF"):
-        return "HDF5"
-    if start.startswith((b"\x89PNG", b"\xff\xd8")):
-        return "an image"
-    if start.startswith(b"\x1f\x8b"):
-        return "compressed by gzip; decompress it first"
-    if text.startswith((b"v ", b"#", b"mtllib", b"o ")):
-        return "a single OBJ mesh without shapes; give its folder"
-    return "no face model"

@@ -135,7 +135,7 @@ def _check(path: Path, parts: Mapping[str, np.ndarray]) -> None:
             raise ModelFileError(f"{path}: {name} is {array.dtype.name} {array.shape}, FLAME has {shape}")
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise ModelFileError(f"{path}: {name} holds values that are not finite")
-        if array.dtype.kind == "f" and np.abs(array).max() > _LARGEST_VALUE:
+        if array.dtype.kind == "f" and float(np.abs(array).max()) > _LARGEST_VALUE:
             raise ModelFileError(f"{path}: {name} holds values beyond {_LARGEST_VALUE:g}")
     for name in ("f", "kintree_table"):
         if parts[name].dtype.kind == "f" and (parts[name] % 1 != 0).any():

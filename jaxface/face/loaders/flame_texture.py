@@ -5,6 +5,7 @@ All have the same layout of texture coordinates. FLAME's own and AlbedoMM bring 
 file beside it.
 """
 
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,8 @@ LAYOUTS = ("FLAME_texture.npz", "head_template.obj", "head_template_mesh.obj", "
 """Files that hold the layout; the meshes are DECA's and its relatives'."""
 
 TEXTURE_SIZE = 256
+
+_LARGEST_SMALL = 1 << 26  # bytes of a mean picture and a layout
 
 
 class Layout(NamedTuple):
@@ -60,10 +63,10 @@ def read_texture(
     names = archive.names(path)
     is_basel = {"MU", "PC"} <= set(names) and "mean" not in names
     mean_name, basis_name = ("MU", "PC") if is_basel else ("mean", "tex_dir")
-    parts = archive.read(path, (mean_name, basis_name), ("vt", "ft"))
+    parts = archive.read(path, (mean_name,), ("vt", "ft"), largest=_LARGEST_SMALL)
     mean = _picture(path, mean_name, parts[mean_name])
-    available = parts[basis_name].shape[-1:]
-    basis = _basis(path, basis_name, parts.pop(basis_name), mean.shape, components)
+    available = archive.read_shape(path, basis_name)[-1:]
+    basis = _basis(path, basis_name, mean.shape, components)
     scale = 255.0 if mean.max() > 2.0 else 1.0
     mean, basis = _shrink(mean)[:, :, ::-1] / scale, _shrink(basis)[:, :, ::-1] / scale
     kind = "FLAME's texture space"
@@ -96,18 +99,16 @@ def _picture(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     return values.reshape(edge, edge, 3)
 
 
-def _basis(
-    path: Path, name: str, values: np.ndarray, shape: tuple[int, ...], components: int | None
-) -> np.ndarray:
+def _basis(path: Path, name: str, shape: tuple[int, ...], components: int | None) -> np.ndarray:
     """Return the first components of a basis, (H, W, 3, A)."""
-    pixels = int(np.prod(shape))
-    if values.ndim < 2 or values.size != pixels * values.shape[-1] or values.dtype.kind not in "fiu":
-        raise ModelFileError(f"{path}: {name} {values.shape} is no texture space of pictures {shape}")
-    available = values.shape[-1]
+    whole = archive.read_shape(path, name)
+    if len(whole) < 2 or math.prod(whole[:-1]) != math.prod(shape) or not whole[-1]:
+        raise ModelFileError(f"{path}: {name} {whole} is no texture space of pictures {shape}")
+    available = whole[-1]
     number = min(COMPONENTS, available) if components is None else components
     if not 1 <= number <= available:
         raise ModelFileError(f"{path} has {available} texture components, not {number}")
-    selection = values.reshape(pixels, available)[:, :number].astype(np.float32)
+    selection = archive.read_first(path, name, number)
     if not np.isfinite(selection).all():
         raise ModelFileError(f"{path}: {name} does not hold finite numbers")
     return selection.reshape(*shape, number)
@@ -133,7 +134,7 @@ def _layout_beside(path: Path, faces: np.ndarray, folders: Iterable[Path]) -> La
 
 def _read_layout(path: Path, faces: np.ndarray) -> Layout:
     if path.suffix == ".npz":
-        parts = archive.read(path, ("vt", "ft"))
+        parts = archive.read(path, ("vt", "ft"), largest=_LARGEST_SMALL)
         return Layout(parts["vt"], parts["ft"], path.name)
     mesh = obj.read_mesh(path)
     return Layout(mesh.uv, _uv_faces_of(path, mesh, faces), path.name)

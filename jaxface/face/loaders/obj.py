@@ -8,7 +8,7 @@ import numpy as np
 from jaxface.core import files
 from jaxface.core.errors import ModelFileError
 
-_LARGEST = 1 << 27  # bytes; ICT-FaceKit's meshes have two millions
+_LARGEST = 1 << 24  # bytes; ICT-FaceKit's meshes have two millions, and each takes some twenty in memory
 
 
 class Mesh(NamedTuple):

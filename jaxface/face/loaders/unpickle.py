@@ -32,8 +32,10 @@ from jaxface.core.unpickle import (
     load,
     short_line,
 )
+from jaxface.face.loaders.foreign_files import NO_MODEL, looks_like
 
 _ELEMENTS = frozenset({"f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "b1"})
+_STARTS = (b"\x80", b"(", b"}", b"c", b"]")
 LARGEST = 1 << 28
 """Bytes of a pickle; FLAME's have 50 to 100 million."""
 _MAX_DENSE = 50_000_000  # elements of a sparse matrix made dense: 400 MB
@@ -47,6 +49,8 @@ def read_pickle(path: Path) -> dict[str, Any]:
             allow-list.
     """
     content = files.read_bytes(path, ModelFileError, what="pickle of a face model", largest=LARGEST)
+    if not content.startswith(_STARTS) and (kind := looks_like(content[:64])) != NO_MODEL:
+        raise ModelFileError(f"{path} is {kind}, must be a pickle")
     try:
         if content[:2] in (b"(d", b"(l") and b"\r\n" in content[:4096]:  # protocol 0 is text
             content = content.replace(b"\r\n", b"\n")

@@ -12,6 +12,7 @@ from jaxface import data
 from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
+from jaxface.data.fingerprints import fingerprint
 from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import Task
 from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
@@ -58,6 +59,7 @@ class Part(NamedTuple):
     stream: Callable[[int], Stream]  # examples a batch -> the batches, from their beginning
     validation: Dataset | None  # None where nothing is held out
     examples: int  # to train on; 0 = endless
+    content: str  # a sum that changes with it
 
 
 @functools.cache
@@ -110,7 +112,8 @@ def open_mixture(config: MixedConfig, batch: int, size: int, seed: int) -> Train
     mixture = joining.concat(samples, labels, units)
     examples = sum(part.examples for part in parts) if all(part.examples for part in parts) else 0
     notes = tuple(str(mixture.report).splitlines()[1:])
-    return TrainInputs(stream, validation, Task(labels, units, size), mixture.name, examples, notes)
+    content = " ".join(part.content for part in parts)
+    return TrainInputs(stream, validation, Task(labels, units, size), mixture.name, examples, notes, content)
 
 
 def open_published(entry: PublishedSet, config: MixedConfig, size: int, seed: int) -> Part:
@@ -141,11 +144,12 @@ def open_part(text: str, config: MixedConfig, size: int, seed: int, index: int) 
     validation = None
     if config.validation_images:
         validation = restrict(rendered.dataset(assets, config.validation_images, first + 1))
-    return Part(sample, functools.partial(rendered.rendered_stream, assets, seed=first), validation, 0)
+    stream = functools.partial(rendered.rendered_stream, assets, seed=first)
+    return Part(sample, stream, validation, 0, fingerprint(assets))
 
 
 def _part(train: Dataset, validation: Dataset | None, config: MixedConfig, size: int, seed: int) -> Part:
     def stream(batch: int) -> Stream:
         return data.batches(train, batch, seed, size=size, workers=config.workers)
 
-    return Part(train, stream, validation, len(train))
+    return Part(train, stream, validation, len(train), fingerprint(train, validation))

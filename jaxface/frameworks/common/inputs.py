@@ -11,6 +11,7 @@ from jaxface import data
 from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
+from jaxface.data.fingerprints import fingerprint
 from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import OutputKind, Task
 
@@ -59,6 +60,7 @@ class TrainInputs(NamedTuple):
     name: str  # of the data set, for the card
     examples: int  # how many there are to train on; 0 = endless
     notes: tuple[str, ...] = ()  # what a reader left out and why, a line each
+    content: str = ""  # a sum that changes with the examples; a training belongs to it
 
 
 def open_inputs(config: DataConfig, batch: int, size: int | None, output: OutputKind, seed: int) -> TrainInputs:
@@ -76,7 +78,7 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
     if config.data == RECIPE:
         return _open_recipe(config, batch, size, output, seed)
     train = data.open(config.data, config.root, **parse_options(config.options))
-    notes, validation = tuple(str(train.report).splitlines()), None
+    notes, validation, everything = tuple(str(train.report).splitlines()), None, train
     if config.validation:
         validation = data.open(config.data, config.root, **parse_options(config.validation))
         if validation.labels != train.labels and validation.labels:
@@ -87,7 +89,8 @@ def open_inputs(config: DataConfig, batch: int, size: int | None, output: Output
     if output == "labels":
         _require_two_classes(train)
     stream = data.batches(train, batch, seed, size=task.size, workers=config.workers)
-    return TrainInputs(stream, validation, task, train.name, len(train), notes)
+    content = fingerprint(everything, validation if config.validation else None)
+    return TrainInputs(stream, validation, task, train.name, len(train), notes, content)
 
 
 def _require_two_classes(dataset: Dataset) -> None:
@@ -119,7 +122,8 @@ def _open_recipe(
     if config.validation_images:
         validation = rendered.dataset(assets, config.validation_images, 2 * seed + _VALIDATION_STREAM)
     task = task_of(validation or rendered.dataset(assets, 1), None, output)
-    return TrainInputs(stream, validation, task, f"rendered faces, recipe {recipe.name}", 0)
+    name = f"rendered faces, recipe {recipe.name}"
+    return TrainInputs(stream, validation, task, name, 0, content=fingerprint(assets))
 
 
 def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:

@@ -23,7 +23,14 @@ from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
-from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, Log
+from jaxface.frameworks.common.run_folder import (
+    BEST,
+    CHECKPOINTS,
+    Checkpoints,
+    Log,
+    require_same_files,
+    write_sums,
+)
 
 SMALLER_IS_BETTER = ("loss", "calibration_error", "parity_difference")
 """Metrics of which less is better; of all others more is."""
@@ -103,7 +110,8 @@ def fit(
     Raises:
         ConfigError: an unknown metric in `train.monitor`.
         StoreError: `out` belongs to another training, or another process trains there.
-        TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
+        TrainingError: numbers that are not finite, a checkpoint that cannot be read, or a file of a finished
+            training that has changed.
         OSError: the disk is full; the same call goes on.
         KeyboardInterrupt: stopped by the user or SIGTERM, with a checkpoint; the message says how far it came.
     """
@@ -120,11 +128,14 @@ def fit(
         "task": to_dict(task),
     }
     with run_folder.hold(folder, "training"):
+        require_same_files(folder)
         run_folder.claim(folder, all_settings, "training")
         run_folder.note_environment(folder)
         mesh = mesh_for(train.batch // train.accumulate, devices)
         fns = programs(framework, config, task, train)
-        return _run_steps(framework, fns, train, task, stream, validation, folder, seed, progress, mesh)
+        result = _run_steps(framework, fns, train, task, stream, validation, folder, seed, progress, mesh)
+        write_sums(folder)
+        return result
 
 
 def _run_steps(

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import jax
 import orbax.checkpoint as ocp
 
-from jaxface.core import files, io
+from jaxface.core import files, io, run_folder, sums
 from jaxface.core.errors import StoreError, TrainingError, one_line
 
 LOG, CHECKPOINTS, BEST = "log.jsonl", "checkpoints", "best"
@@ -19,6 +19,21 @@ LOG, CHECKPOINTS, BEST = "log.jsonl", "checkpoints", "best"
 _SPARE = 2**16  # bytes of a checkpoint beside its arrays
 
 State = TypeVar("State")
+
+
+def require_same_files(folder: Path) -> None:
+    """Check that a finished training's files are as it left them.
+
+    Raises:
+        TrainingError: one is lost, has changed or was not there.
+    """
+    remedy = f"train in another folder, or remove its {sums.SUMS} to go on with what is there"
+    sums.require_undamaged(folder, TrainingError, remedy)
+
+
+def write_sums(folder: Path) -> None:
+    """Sum up a finished training. A card may be edited, and has the sum of its weights."""
+    sums.write_sums(folder, (run_folder.SETTINGS, LOG, CHECKPOINTS, BEST))
 
 
 class Log:

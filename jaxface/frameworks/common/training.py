@@ -16,7 +16,7 @@ from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
-from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints
+from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, require_same_files
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,16 @@ def train(
         ConfigError: an unknown framework or recipe, or settings that do not go together.
         DataError: the data set is missing, or lacks the labels to learn.
         StoreError: `out` belongs to another training, or another process trains there.
-        TrainingError: numbers that are not finite, or a checkpoint that cannot be read.
+        TrainingError: numbers that are not finite, a checkpoint that cannot be read, or a file of a finished
+            training that has changed.
     """
     framework = frameworks.load(framework) if isinstance(framework, str) else framework
     model = framework.config() if model is None else model
     train_config = framework.defaults if train_config is None else train_config
     data = framework.data() if data is None else data
     inputs = framework.open_inputs(model, data, train_config, seed)
-    task, settings = inputs.task, {**to_dict(data), "examples": inputs.examples}
+    task = inputs.task
+    settings = {**to_dict(data), "examples": inputs.examples, "content": inputs.content}
     with hold(Path(out), "training"):
         result = fit(
             framework,
@@ -169,8 +171,9 @@ def restore(folder: Path, framework: Framework | None = None) -> RestoredRun:
 
     Raises:
         StoreError: the folder of another framework, of another version, or without a checkpoint.
-        TrainingError: the checkpoint cannot be read.
+        TrainingError: the checkpoint cannot be read, or has changed since the training ended.
     """
+    require_same_files(folder)
     settings = _read_tables(folder)
     name = settings["framework"]
     if framework is None:

@@ -10,6 +10,7 @@ from jaxface import data
 from jaxface.core.checks import Ge
 from jaxface.core.errors import ConfigError, DataError
 from jaxface.data import Dataset, Stream, rendered
+from jaxface.data.fingerprints import fingerprint
 from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import TrainConfig
 from jaxface.frameworks.common.inputs import (
@@ -152,7 +153,13 @@ def open_domains(model: Pm2Config, settings: Pm2Data, train: TrainConfig, seed: 
     notes = () if from_recipe else tuple(str(source.report).splitlines())
     name = source.name if target is None else f"{source.name} -> {target.name}"
     examples = 0 if from_recipe else len(source)
-    return TrainInputs(DomainStream(streams), validation, task_of(source, size, "units"), name, examples, notes)
+    task = task_of(source, size, "units")
+    content = fingerprint(
+        *(each.assets for each in streams.values() if isinstance(each, rendered.RenderedStream)),
+        *(() if from_recipe else (source, validation)),
+        target if isinstance(target, Dataset) else None,
+    )
+    return TrainInputs(DomainStream(streams), validation, task, name, examples, notes, content)
 
 
 _Source = tuple[Dataset, Dataset | None, dict[str, Stream]]

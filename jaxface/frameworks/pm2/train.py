@@ -120,7 +120,7 @@ def evaluate_folds(folders: Sequence[str | Path]) -> dict[str, float]:
     task: Task | None = None
     for folder in map(Path, folders):
         run, settings = restore(folder, FRAMEWORK), read_settings(folder, "training")
-        table = {name: value for name, value in settings["data"].items() if name != "examples"}
+        table = {name: value for name, value in settings["data"].items() if name not in ("examples", "content")}
         data = from_dict(Pm2Data, table)
         validation = FRAMEWORK.open_inputs(run.model, data, run.train, settings["seed"]).validation
         if validation is None:
