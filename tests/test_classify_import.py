@@ -23,6 +23,7 @@ from tests.heads import toy_head
 
 IMPORTED = {"dan-rafdb": 0, "dan-affectnet8": 1, "hsemotion-b0-affectnet7": 2}
 """Name -> seed of its generated weights: those that XLA compiles soonest."""
+AUDITED = "hsemotion-b0-affectnet7"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_other_classes_than_the_card_has(folder: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_audit_over_three_of_them_runs_by_config(
+def test_an_audit_of_an_imported_one_runs_by_config(
     folder: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -90,20 +91,20 @@ def test_an_audit_over_three_of_them_runs_by_config(
     config = dataclasses.replace(
         fake_audit.CONFIG,
         head="bundled",
-        classifiers=tuple(str(folder / name) for name in IMPORTED),
+        classifiers=(str(folder / AUDITED),),
         identities=1,
         expressions=("happiness", "surprise"),
         symmetry_steps=3,
         time_steps=2,  # as many pictures as two expressions are checked with: one program for both
         permutations=19,
     )
-    (tmp_path / "three.toml").write_text(dump_toml(config), encoding="utf-8")
+    (tmp_path / "one.toml").write_text(dump_toml(config), encoding="utf-8")
     code = main.run(
-        ["audit", "--config", str(tmp_path / "three.toml"), "--out", str(tmp_path / "run"), "--quiet"]
+        ["audit", "--config", str(tmp_path / "one.toml"), "--out", str(tmp_path / "run"), "--quiet"]
     )
     assert code == 0, capsys.readouterr().err
     result = audit.load(tmp_path / "run")
-    assert list(result.surfaces.classifier.values) == list(IMPORTED)
+    assert list(result.surfaces.classifier.values) == [AUDITED]
     values = np.asarray(result.surfaces)
     assert np.isfinite(values).all() and ((values >= 0) & (values <= 1)).all()
 
