@@ -18,6 +18,29 @@ import pytest
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
 
+THOROUGH = (
+    *(
+        f"test_frameworks_contract.py::test_one_device_and_eight_give_the_same_numbers[{name}]"
+        for name in ("classifier", "grefel", "causal_affect")
+    ),
+    *(f"test_goldens.py::test_numbers_are_the_references[{name}]" for name in ("training", "audit", "search")),
+    "test_search.py::test_a_strict_search_knows_nothing_of_the_prototypes[differential-evolution]",
+    "test_paper_strict.py::test_a_strict_audit_goes_from_people_to_scores[bundled]",
+    "test_frameworks_grefel_networks.py::test_a_study_from_training_to_its_row",
+    "test_interventions_audit.py::test_an_audit_recovers_what_was_planted_and_nothing_else[palsy]",
+    "test_interventions_audit.py::test_an_audit_recovers_what_was_planted_and_nothing_else[yaw]",
+)
+"""Tests of minutes of compiling, whose neighbours hold the same: `pytest -m thorough` runs them."""
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of `THOROUGH`, which a plain `pytest` leaves out."""
+    for item in items:
+        if item.nodeid.endswith(THOROUGH):
+            item.add_marker("thorough")
+
+
 _MAPS = Path("/proc/self/maps")
 _MANY = 16_000  # a quarter of what Linux gives a process
 
