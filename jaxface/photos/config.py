@@ -1,0 +1,50 @@
+"""How faces are looked for."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from jaxface.core.checks import Ge, Interval, check, require
+from jaxface.core.errors import ConfigError
+
+Which = Literal["largest", "all", "one"]
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """How faces and their landmarks are found.
+
+    Attributes:
+        sizes: edges of the detector's input, pixels, multiples of 32. Small ones find large faces and are fast; a
+            picture without a face at one size is tried at the next.
+        score: smallest score of a face.
+        overlap: two boxes that share more than this part of their union are one face.
+        which: of several faces in a picture take the "largest" or "all", or leave the picture out with an error
+            if there is more than "one".
+        landmarks: net for the 68 points, "landmarks" or "landmarks-small".
+        passes: times that the points are measured, each time in a square about the last ones, upright; at least 1.
+        copies: squares of the last pass, shifted, scaled and mirrored; an even number, or 1 as it is. The points are
+            the mean. Mirrored copies make them treat both sides alike.
+        resampling: "smooth", or "package": pixel by pixel as face-api does to tensors (its nets' answers then
+            equal the package's own; passes and copies must be 1).
+    """
+
+    sizes: tuple[Annotated[int, Ge(64)], ...] = (224, 416, 800)
+    score: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    overlap: Annotated[float, Interval(ge=0, le=1)] = 0.4
+    which: Which = "largest"
+    landmarks: Literal["landmarks", "landmarks-small"] = "landmarks"
+    passes: Annotated[int, Ge(1)] = 2
+    copies: Annotated[int, Ge(1)] = 4
+    resampling: Literal["smooth", "package"] = "smooth"
+
+    def __post_init__(self) -> None:
+        check(self, "detect")
+        if not self.sizes:
+            raise ConfigError("detect.sizes is empty; name at least one")
+        for size in self.sizes:
+            require(size % 32 == 0, "detect.sizes", size, "multiples of 32")
+        require(self.copies == 1 or self.copies % 2 == 0, "detect.copies", self.copies, "1 or an even number")
+        if self.resampling == "package" and (self.passes, self.copies) != (1, 1):
+            raise ConfigError(
+                'detect.resampling = "package" looks once, as the package: set passes and copies to 1'
+            )
