@@ -1,17 +1,17 @@
 // Run the npm package @vladmandic/face-api itself on raw pictures, and write what its nets answer.
 //
-//   node tools/face_api_goldens.mjs PACKAGE FOLDER
+//   node tools/face_api_goldens.mjs PACKAGE FOLDER [AGE]
 //
 // PACKAGE: the unpacked package (`npm pack @vladmandic/face-api@1.7.15`). It carries TensorFlow.js in pure
 // JavaScript; nothing native is needed, since pictures are tensors.
 // FOLDER: with NAME.rgb (height * width * 3 bytes) and pictures.json: [{"name", "height", "width", "size"}], where
-// `size` is the detector's input. Writes answers.json beside them. `tools/face_api_goldens.py` does the rest.
+// `size` is the detector's input. AGE: another folder with the weights of the net for age and sex. Writes answers.json beside them. `tools/face_api_goldens.py` does the rest.
 
 import fs from 'node:fs';
 import path from 'node:path';
 import url from 'node:url';
 
-const [root, folder] = process.argv.slice(2);
+const [root, folder, ageFolder] = process.argv.slice(2);
 
 // The bundle takes Node for a browser's module loader and fails; without `process` it asks for no platform.
 const { process: node } = globalThis;
@@ -31,8 +31,8 @@ tf.env().setPlatform('plain', {
 await tf.setBackend('cpu');
 await tf.ready();
 
-function load(net, name) {
-  const stem = path.join(root, 'model', `${name}_model`);
+function load(net, name, place = path.join(root, 'model')) {
+  const stem = path.join(place, `${name}_model`);
   const [group] = JSON.parse(fs.readFileSync(`${stem}-weights_manifest.json`));
   const bytes = new Uint8Array(fs.readFileSync(`${stem}.bin`));
   net.loadFromWeightMap(tf.io.decodeWeights(bytes.buffer, group.weights));
@@ -40,7 +40,7 @@ function load(net, name) {
 load(nets.tinyFaceDetector, 'tiny_face_detector');
 load(nets.faceLandmark68Net, 'face_landmark_68');
 load(nets.faceLandmark68TinyNet, 'face_landmark_68_tiny');
-load(nets.ageGenderNet, 'age_gender');
+load(nets.ageGenderNet, 'age_gender', ageFolder);
 load(nets.faceExpressionNet, 'face_expression');
 
 const points = (landmarks) => landmarks.positions.map((point) => [point.x, point.y]);

@@ -27,7 +27,7 @@ def face(image: Image.Image, box: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     width = max(int(min(right - left, image.width - left)), 1)
     height = max(int(min(bottom - top, image.height - top)), 1)
     corner = np.array([int(left), int(top)])
-    part = np.asarray(image.crop((*corner.tolist(), *(corner + [width, height]).tolist())))
+    part = np.asarray(image.crop((*corner.tolist(), corner[0] + width, corner[1] + height)))
     edge, missing = max(width, height), abs(width - height)
     square = np.zeros((edge, edge, 3), np.uint8)
     before = missing // 2

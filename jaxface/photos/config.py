@@ -14,18 +14,18 @@ class DetectConfig:
     """How faces and their landmarks are found.
 
     Attributes:
-        sizes: edges of the detector's input, pixels, multiples of 32. Small ones find large faces and are fast; a
-            picture without a face at one size is tried at the next.
+        sizes: edges of the detector's input, pixels, multiples of 32. Small ones find large faces
+            and are fast; a picture without a face at one size is tried at the next.
         score: smallest score of a face.
         overlap: two boxes that share more than this part of their union are one face.
-        which: of several faces in a picture take the "largest" or "all", or leave the picture out with an error
+        which: of several faces in a picture take the "largest" or "all", or leave the picture out
             if there is more than "one".
         landmarks: net for the 68 points, "landmarks" or "landmarks-small".
-        passes: times that the points are measured, each time in a square about the last ones, upright; at least 1.
-        copies: squares of the last pass, shifted, scaled and mirrored; an even number, or 1 as it is. The points are
-            the mean. Mirrored copies make them treat both sides alike.
-        resampling: "smooth", or "package": pixel by pixel as face-api does to tensors (its nets' answers then
-            equal the package's own; passes and copies must be 1).
+        passes: how often the points are measured, each time in an upright square about the last ones.
+        copies: squares of the last pass, shifted, scaled and mirrored; 1, or an even number. The points
+            are their mean. Mirrored copies make them treat both sides alike.
+        resampling: "smooth", or "package": pixel by pixel as face-api does to tensors. The answers
+            then equal the package's own; passes and copies must be 1.
     """
 
     sizes: tuple[Annotated[int, Ge(64)], ...] = (224, 416, 800)

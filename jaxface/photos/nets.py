@@ -4,6 +4,7 @@ Written from the layout of their published weights, as the expression net (`clas
 Images are (B, H, W, 3) float32 in 0..255, RGB; each net subtracts its mean and divides by 255.
 """
 
+import itertools
 import re
 
 import jax
@@ -47,7 +48,7 @@ class Detector(nnx.Module):
         widths = _DETECTOR_WIDTHS
         self.stem = Convolution(3, widths[0], rngs=rngs)
         self.blocks = nnx.List(
-            [Separable(inputs, outputs, rngs=rngs) for inputs, outputs in zip(widths, widths[1:], strict=False)]
+            [Separable(inputs, outputs, rngs=rngs) for inputs, outputs in itertools.pairwise(widths)]
         )
         self.head = Pointwise(widths[-1], 5 * len(ANCHORS), rngs=rngs)
 

@@ -1,7 +1,7 @@
 """From a picture to the squares that nets look at.
 
-A matrix (2, 3) takes pixels of a square to pixels of the picture; both count from the upper left corner, so that
-the middle of the first pixel is (.5, .5).
+A matrix (2, 3) takes pixels of a square to pixels of the picture. Both count from the upper left
+corner, so that the middle of the first pixel is (.5, .5).
 """
 
 import numpy as np
@@ -66,7 +66,7 @@ def contain(image: Image.Image, size: int, margin: float = 0.0) -> tuple[np.ndar
 def corner_bilinear(image: np.ndarray, size: int) -> np.ndarray:
     """Return (H, W, 3) resized to (size, size, 3) float32 as TensorFlow.js does by default.
 
-    The corners of pixels are aligned, not their centres, and nothing is averaged: what face-api does to tensors.
+    The corners of pixels are aligned, not their centres, and nothing is averaged.
     """
     rows, columns = (_corner_weights(edge, size) for edge in image.shape[:2])
     return (rows @ image.astype(np.float32).transpose(2, 0, 1) @ columns.T).transpose(1, 2, 0)

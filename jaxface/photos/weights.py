@@ -96,6 +96,19 @@ def load(name: str, file: str | Path | None = None) -> Net:
         )
 
 
+def published_shapes(entry: Entry) -> dict[str, tuple[int, ...]]:
+    """Return name and shape of every array of a net, as its manifest has them."""
+    out = {}
+    for name, shape in array_shapes(_abstract(entry)[1]).items():
+        kernel = name.rpartition("/")[2]
+        tail = {"depthwise": (*shape, 1), "pointwise": (1, 1, *shape)}.get(kernel, shape)
+        is_dense = "fc/" in entry.published_name(name)
+        if kernel == "kernel" and len(shape) == 2 and not is_dense:
+            tail = (1, 1, *shape)
+        out[entry.published_name(name)] = tail
+    return out
+
+
 def dequantised(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the arrays of a bundled file by their published names, float32."""
     names = sorted(arrays.keys() - {RANGES})
@@ -105,10 +118,14 @@ def dequantised(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
-def _filled(entry: Entry, tensors: Mapping[str, Any], origin: str) -> Net:
+def _abstract(entry: Entry) -> tuple[Any, Any]:
     # Shapes alone need no random numbers, so one key serves all.
     key = SimpleNamespace(params=lambda: jax.random.key(0))
-    structure, state = nnx.split(nnx.eval_shape(lambda: entry.net(rngs=key)))
+    return nnx.split(nnx.eval_shape(lambda: entry.net(rngs=key)))
+
+
+def _filled(entry: Entry, tensors: Mapping[str, Any], origin: str) -> Net:
+    structure, state = _abstract(entry)
     shapes = array_shapes(state)
     arrays = {}
     by_published_name = {entry.published_name(name): name for name in shapes}
