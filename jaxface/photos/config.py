@@ -15,11 +15,15 @@ class DetectConfig:
 
     Attributes:
         sizes: edges of the detector's input, pixels, multiples of 32. Small ones find large faces
-            and are fast; a picture without a face at one size is tried at the next.
+            and are fast. A picture is looked at in one size after another until a face has the
+            score `sure`; for all faces ("all", "one") in every size.
+        margin: black on all sides of the picture, share of its longer edge: faces that fill a
+            picture are found with one.
         score: smallest score of a face.
+        sure: a score that needs no other size.
         overlap: two boxes that share more than this part of their union are one face.
-        which: of several faces in a picture take the "largest" or "all", or leave the picture out
-            if there is more than "one".
+        which: of several faces in a picture take the "largest" (of those that score at least three
+            quarters of the best) or "all", or leave the picture out if there is more than "one".
         landmarks: net for the 68 points, "landmarks" or "landmarks-small".
         passes: how often the points are measured, each time in an upright square about the last ones.
         copies: squares of the last pass, shifted, scaled and mirrored; 1, or an even number. The points
@@ -28,8 +32,10 @@ class DetectConfig:
             then equal the package's own; passes and copies must be 1.
     """
 
-    sizes: tuple[Annotated[int, Ge(64)], ...] = (224, 416, 800)
+    sizes: tuple[Annotated[int, Ge(64)], ...] = (224, 128, 320, 512)
+    margin: Annotated[float, Interval(ge=0, le=1)] = 0.15
     score: Annotated[float, Interval(gt=0, lt=1)] = 0.5
+    sure: Annotated[float, Interval(gt=0, le=1)] = 0.75
     overlap: Annotated[float, Interval(ge=0, le=1)] = 0.4
     which: Which = "largest"
     landmarks: Literal["landmarks", "landmarks-small"] = "landmarks"

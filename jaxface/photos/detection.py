@@ -100,22 +100,30 @@ Boxes = tuple[np.ndarray, np.ndarray]
 
 
 def _find(images: Sequence[Image.Image], config: DetectConfig, net: weights.Net, pool: Executor) -> list[Boxes]:
-    """Return the boxes of each picture; who has none at one size is tried at the next."""
+    """Return the boxes of each picture, best first, from as many sizes as it needs."""
     whole: list[Boxes] = [(np.zeros((0, 4)), np.zeros(0)) for _ in images]
     rows = list(range(len(images)))
-    contain = as_package.whole if config.resampling == "package" else resampling.contain
     for size in config.sizes:
-        pairs = list(pool.map(lambda row, size=size: contain(images[row], size), rows))
+        pairs = list(pool.map(lambda row, size=size: _fit(images[row], size, config), rows))
         grids = apply_net(net, [square for square, _ in pairs])
         for row, grid, (_, matrix) in zip(rows, grids, pairs, strict=True):
             shares, scores = boxes.decode(grid, config.score)
-            order = boxes.suppress(shares, scores, config.overlap)
-            corners = _to_picture(shares[order].reshape(-1, 2) * size, matrix)
-            whole[row] = (corners.reshape(-1, 4), scores[order])
-        rows = [row for row in rows if not len(whole[row][1])]
+            corners = _to_picture(shares.reshape(-1, 2) * size, matrix)
+            edges = np.concatenate([whole[row][0], corners.reshape(-1, 4)])
+            scores = np.concatenate([whole[row][1], scores])
+            order = boxes.suppress(edges, scores, config.overlap)
+            whole[row] = edges[order], scores[order]
+        if config.which == "largest":
+            rows = [row for row in rows if whole[row][1].max(initial=0.0) < config.sure]
         if not rows:
             break
     return whole
+
+
+def _fit(image: Image.Image, size: int, config: DetectConfig) -> tuple[np.ndarray, np.ndarray]:
+    if config.resampling == "package":
+        return as_package.whole(image, size)
+    return resampling.contain(image, size, config.margin)
 
 
 def _measure(

@@ -45,7 +45,7 @@ class Faces:
         return Faces(*(getattr(self, each.name)[rows] for each in fields(self)))
 
     def choose(self, which: Which) -> "Faces":
-        """Return the largest face, or all.
+        """Return the largest face, or all. See `DetectConfig.which`.
 
         Raises:
             FaceError: no face; or several where one is wanted.
@@ -57,6 +57,7 @@ class Faces:
         if which == "all":
             return self
         areas = np.prod(self.boxes[:, 2:] - self.boxes[:, :2], axis=-1)
+        areas = np.where(self.scores >= 0.75 * self.scores.max(), areas, 0.0)
         return self.take(np.array([int(areas.argmax())]))
 
 
