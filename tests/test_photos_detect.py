@@ -55,8 +55,8 @@ def test_both_faces_are_found_with_eyes_on_the_persons_own_sides() -> None:
 
 def test_a_mirrored_picture_has_mirrored_points() -> None:
     face = photos.detect(one_person(), ALL, nets()).choose("largest")
-    mirrored = photos.detect(np.ascontiguousarray(one_person()[:, ::-1]), ALL, nets()).choose("largest")
-    points = mirrored.points[:, mirror_order()] * [-1.0, 1.0] + [one_person().shape[1], 0.0]
+    reflection = photos.detect(np.ascontiguousarray(one_person()[:, ::-1]), ALL, nets()).choose("largest")
+    points = reflection.points[:, mirror_order()] * [-1.0, 1.0] + [one_person().shape[1], 0.0]
     assert np.abs(points - face.points).max() < 0.06 * interocular(face)
 
 
@@ -85,15 +85,15 @@ def test_orientation_tags_are_honoured(tmp_path: Path, orientation: int) -> None
     exif = Image.Exif()
     exif[274] = orientation
     (image if turn is None else image.transpose(turn)).save(tmp_path / "turned.png", exif=exif)
-    found = photos.detect(tmp_path / "turned.png", ALL, nets())
-    np.testing.assert_allclose(found.points, faces().points, atol=1e-3)
+    upright = photos.detect(tmp_path / "turned.png", ALL, nets())
+    np.testing.assert_allclose(upright.points, faces().points, atol=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["L", "CMYK", "P", "RGBA", "I;16", "float"])
 def test_every_kind_of_picture_is_read(tmp_path: Path, mode: str) -> None:
     image = Image.fromarray(picture())
     if mode == "float":
-        found = photos.detect(picture() / np.float32(255.0), ALL, nets())
+        others = photos.detect(picture() / np.float32(255.0), ALL, nets())
     else:
         path = tmp_path / ("picture.tif" if mode in ("CMYK", "I;16") else "picture.png")
         if mode == "I;16":
@@ -105,21 +105,21 @@ def test_every_kind_of_picture_is_read(tmp_path: Path, mode: str) -> None:
         else:
             image = image.convert(mode)
         image.save(path)
-        found = photos.detect(path, ALL, nets())
-    assert len(found) == 2
+        others = photos.detect(path, ALL, nets())
+    assert len(others) == 2
     tolerance = 1e-3 if mode in ("float", "RGBA", "CMYK") else 3.0  # colour, or a palette's colours, are lost
-    order = np.argsort(found.boxes[:, 0])
+    order = np.argsort(others.boxes[:, 0])
     np.testing.assert_allclose(
-        found.points[order], faces().points[np.argsort(faces().boxes[:, 0])], atol=tolerance
+        others.points[order], faces().points[np.argsort(faces().boxes[:, 0])], atol=tolerance
     )
 
 
 def test_programs_are_compiled_once_for_pictures_of_all_sizes() -> None:
     photos.detect(picture(), ALL, nets())
-    compiled = detection._apply._cache_size()
+    n_programs = detection._apply._cache_size()
     for height, width in ((150, 330), (64, 64), (190, 200), (1, 1)):
         photos.detect(picture()[:height, :width], ALL, nets())
-    assert detection._apply._cache_size() == compiled
+    assert detection._apply._cache_size() == n_programs
 
 
 def test_batches_and_single_pictures_agree() -> None:

@@ -36,5 +36,5 @@ def quantised(manifest: Path) -> dict[str, np.ndarray]:
 
 if __name__ == "__main__":
     for name, entry in weights.ENTRIES.items():
-        if entry.bundled:
+        if entry.is_bundled:
             write_weights(ASSETS / f"{name}.npz", quantised(Path(sys.argv[1]) / entry.manifest))

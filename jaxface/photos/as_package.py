@@ -15,8 +15,8 @@ def whole(image: Image.Image, size: int) -> tuple[np.ndarray, np.ndarray]:
     """Return a square with the whole picture, and the matrix from its pixels to the picture's."""
     square = np.zeros((max(image.size), max(image.size), 3), np.uint8)
     square[: image.height, : image.width] = np.asarray(image)
-    rounded = [np.floor(edge * size / max(image.size) + 0.5) for edge in image.size]
-    matrix = np.diag(np.array(image.size) / rounded)  # so it takes boxes back, not quite as it took pixels
+    edges = [np.floor(edge * size / max(image.size) + 0.5) for edge in image.size]
+    matrix = np.diag(np.array(image.size) / edges)  # so it takes boxes back, not quite as it took pixels
     return corner_bilinear(square, size), np.column_stack([matrix, np.zeros(2)])
 
 

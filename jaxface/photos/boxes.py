@@ -33,11 +33,11 @@ def suppress(boxes: np.ndarray, scores: np.ndarray, overlap: float) -> np.ndarra
         overlap: largest intersection over union.
     """
     rest = np.argsort(-scores, kind="stable")
-    kept = []
+    best = []
     while len(rest):
-        kept.append(rest[0])
+        best.append(rest[0])
         rest = rest[1:][shared(boxes[rest[0]], boxes[rest[1:]]) <= overlap]
-    return np.array(kept, int)
+    return np.array(best, int)
 
 
 def shared(box: np.ndarray, others: np.ndarray) -> np.ndarray:

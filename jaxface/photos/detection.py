@@ -3,7 +3,8 @@
 The nets see batches of one size, so that each is compiled once, whatever the pictures' sizes are.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,15 @@ from jaxface.classify.nets.convolutions import on_cpu
 from jaxface.core.errors import ShapeError
 from jaxface.core.image_files import open_image
 from jaxface.core.types import Array
-from jaxface.photos import as_package, boxes, resampling, squares, weights
+from jaxface.photos import as_package, boxes, quality, resampling, squares, weights
 from jaxface.photos.config import DetectConfig
 from jaxface.photos.faces import Faces, no_faces
 
 BATCH = 16
 """Squares in one call of a net; a single picture is a batch of one."""
+
+LARGEST_EDGE = 1600
+"""Pixels. Faces are looked for in pictures no larger than that, so that many fit into memory."""
 
 Picture = str | Path | Image.Image | np.ndarray
 
@@ -65,15 +69,37 @@ def detect(picture: Picture, config: DetectConfig | None = None, nets: Nets | No
 
 
 def detect_many(
-    pictures: Iterable[Picture], config: DetectConfig | None = None, nets: Nets | None = None
+    pictures: Sequence[Picture], config: DetectConfig | None = None, nets: Nets | None = None
 ) -> list[Faces]:
-    """Return the faces of each picture. All are in memory at once; see `detect`."""
+    """Return the faces of each picture; see `detect`.
+
+    All pictures are in memory at once, none with more than `LARGEST_EDGE` pixels along an edge.
+    """
     config = config or DetectConfig()
     nets = nets or load_nets(config)
-    images = [as_image(picture) for picture in pictures]
-    with ThreadPoolExecutor(4) as pool:
+    if not len(pictures):
+        return []
+    with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
+        images, factors = zip(*pool.map(bounded, pictures), strict=True)
         whole = _find(images, config, nets.detector, pool)
-        return _measure(images, whole, config, nets.landmarks, pool)
+        faces = _measure(images, whole, config, nets.landmarks, pool)
+    return [each.scaled(factor) for each, factor in zip(faces, factors, strict=True)]
+
+
+def bounded(picture: Picture) -> tuple[Image.Image, float]:
+    """Return a picture with at most `LARGEST_EDGE` pixels along an edge, and how much larger it was."""
+    if isinstance(picture, str | Path):
+        with open_image(picture) as image:
+            return _bounded(image)
+    return _bounded(as_image(picture))
+
+
+def _bounded(image: Image.Image) -> tuple[Image.Image, float]:
+    factor = max(image.size) / LARGEST_EDGE
+    if factor <= 1.0:
+        return image.copy(), 1.0
+    size = tuple(max(1, round(edge / factor)) for edge in image.size)
+    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), factor
 
 
 def as_image(picture: Picture) -> Image.Image:
@@ -137,28 +163,37 @@ def _measure(
     owners = np.repeat(np.arange(len(images)), [len(scores) for _, scores in whole])
     if not len(owners):
         return [no_faces() for _ in images]
-    faces = list(
-        zip([images[owner] for owner in owners], np.concatenate([rows for rows, _ in whole]), strict=True)
-    )
+    face_images = [images[owner] for owner in owners.tolist()]
+    cases = list(zip(face_images, np.concatenate([rows for rows, _ in whole]), strict=True))
     if config.resampling == "package":
-        points = _points(net, list(pool.map(lambda case: as_package.face(*case), faces)))[:, None]
+        cuts = list(pool.map(lambda case: as_package.face(*case), cases))
+        copies = _points(net, cuts)[:, None]
     else:
-        cases = [(image, squares.around_box(box)) for image, box in faces]
-        for _ in range(config.passes - 1):
-            once = _points(net, list(pool.map(_cut, cases)))
-            cases = [(image, squares.around_points(each)) for (image, _), each in zip(cases, once, strict=True)]
-        copies = range(config.copies)
-        cases = [
-            (image, squares.jittered(matrix, copy, config.copies)) for image, matrix in cases for copy in copies
-        ]
-        points = _points(net, list(pool.map(_cut, cases))).reshape(len(faces), -1, 68, 2)
-        points = squares.by_side(points)
-    mean = points.mean(1)
-    spread = squares.spread(points, mean)
+        cuts = _copies(cases, config, net, pool)
+        copies = squares.by_side(_points(net, cuts).reshape(len(owners), -1, 68, 2))
+    points = copies.mean(1)
+    first_cuts = [cuts[row][0] for row in range(0, len(cuts), copies.shape[1])]
+    sharpness = np.array([quality.sharpness(cut) for cut in first_cuts])
     return [
-        Faces(rows, scores, mean[owners == index], spread[owners == index])
+        Faces(rows, scores, points[owners == index], copies[owners == index], sharpness[owners == index])
         for index, (rows, scores) in enumerate(whole)
     ]
+
+
+def _copies(
+    cases: Sequence[tuple[Image.Image, np.ndarray]], config: DetectConfig, net: weights.Net, pool: Executor
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the squares of the last pass about each face, copy by copy, from pictures and boxes."""
+    whole = [(image, squares.around_box(box)) for image, box in cases]
+    for _ in range(config.passes - 1):
+        points = _points(net, list(pool.map(_cut, whole)))
+        whole = [(image, squares.around_points(each)) for (image, _), each in zip(whole, points, strict=True)]
+    copies = [
+        (image, squares.jittered(matrix, copy, config.copies))
+        for image, matrix in whole
+        for copy in range(config.copies)
+    ]
+    return list(pool.map(_cut, copies))
 
 
 def _cut(case: tuple[Image.Image, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -183,9 +218,9 @@ def apply_net(net: weights.Net, images: Sequence[np.ndarray]) -> np.ndarray:
     answers = []
     for start in range(0, len(images), batch):
         part = np.stack(images[start : start + batch])
-        padded = np.zeros((batch, *part.shape[1:]), part.dtype)
-        padded[: len(part)] = part
-        answers.append(np.asarray(_apply(net, jnp.asarray(padded)))[: len(part)])
+        full = np.zeros((batch, *part.shape[1:]), part.dtype)
+        full[: len(part)] = part
+        answers.append(np.asarray(_apply(net, jnp.asarray(full)))[: len(part)])
     return np.concatenate(answers)
 
 

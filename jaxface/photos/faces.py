@@ -23,14 +23,15 @@ class Faces:
         boxes: (F, 4) left, top, right, bottom, pixels; they may reach out of the picture.
         scores: (F,) in (0, 1).
         points: (F, 68, 2) pixels, in the order of iBUG 300-W: the person's right comes first.
-        spread: (F,) root mean square deviation of a point over the shifted and mirrored copies, interocular
-            distances; NaN for a single copy.
+        copies: (F, copies, 68, 2) the same in shifted, scaled and mirrored squares; `points` are the mean.
+        sharpness: (F,) of `quality.sharpness`.
     """
 
     boxes: np.ndarray
     scores: np.ndarray
     points: np.ndarray
-    spread: np.ndarray
+    copies: np.ndarray
+    sharpness: np.ndarray
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -39,6 +40,21 @@ class Faces:
     def eyes(self) -> np.ndarray:
         """(F, 2, 2) centres of the person's left and right eye, pixels."""
         return np.stack([self.points[:, LEFT_EYE].mean(1), self.points[:, RIGHT_EYE].mean(1)], axis=1)
+
+    @property
+    def spread(self) -> np.ndarray:
+        """(F,) root mean square deviation of a point over copies, interocular distances; NaN for one copy."""
+        if self.copies.shape[1] < 2:
+            return np.full(len(self), np.nan)
+        deviation = self.copies - self.points[:, None]
+        squares = (deviation**2).sum((1, 2, 3)) / (68.0 * (self.copies.shape[1] - 1))
+        across = np.linalg.norm(self.eyes[:, 0] - self.eyes[:, 1], axis=-1)
+        return np.sqrt(squares) / np.maximum(across, 1e-9)
+
+    def scaled(self, factor: float) -> "Faces":
+        """Return the faces of the picture in another size."""
+        enlarged = (self.boxes * factor, self.scores, self.points * factor, self.copies * factor)
+        return Faces(*enlarged, self.sharpness)
 
     def take(self, rows: np.ndarray | slice) -> "Faces":
         """Return some of the faces."""
@@ -63,4 +79,5 @@ class Faces:
 
 def no_faces() -> Faces:
     """Return the faces of a picture without any."""
-    return Faces(np.zeros((0, 4)), np.zeros(0), np.zeros((0, 68, 2)), np.zeros(0))
+    points = np.zeros((0, 1, 68, 2))
+    return Faces(np.zeros((0, 4)), np.zeros(0), points[:, 0], points, np.zeros(0))

@@ -57,16 +57,6 @@ def by_side(points: np.ndarray) -> np.ndarray:
     return points
 
 
-def spread(points: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return (F,) root mean square deviation over copies and points, interocular distances."""
-    copies = points.shape[1]
-    if copies == 1:
-        return np.full(len(points), np.nan)
-    squares = ((points - mean[:, None]) ** 2).sum((1, 2, 3)) / (68.0 * (copies - 1))
-    across = np.linalg.norm(mean[:, LEFT_EYE].mean(1) - mean[:, RIGHT_EYE].mean(1), axis=-1)
-    return np.sqrt(squares) / np.maximum(across, 1e-9)
-
-
 def face(image: Image.Image, matrix: np.ndarray) -> np.ndarray:
     """Return the square (FACE_SIZE, FACE_SIZE, 3) uint8 that a matrix takes from a picture."""
     return resample(image, matrix, FACE_SIZE, method=Image.Resampling.BILINEAR)

@@ -31,13 +31,13 @@ class Entry:
         net: `net(rngs=...)`.
         published_name: our name of an array -> its name in the manifest.
         manifest: file name of the manifest in the package's folder `model`.
-        bundled: whether its weights come with jaxface.
+        is_bundled: whether its weights come with jaxface.
     """
 
     net: Callable[..., nnx.Module]
     published_name: Callable[[str], str]
     manifest: str
-    bundled: bool
+    is_bundled: bool
 
 
 ENTRIES = {
@@ -86,7 +86,7 @@ def load(name: str, file: str | Path | None = None) -> Net:
         path = Path(file)
         path = path / entry.manifest if path.is_dir() else path
         return _filled(entry, checkpoints.read(path), str(path))
-    if not entry.bundled:
+    if not entry.is_bundled:
         raise ConfigError(
             f"the weights of {name!r} do not come with jaxface; give the folder that holds {entry.manifest}"
         )
@@ -129,8 +129,8 @@ def _filled(entry: Entry, tensors: Mapping[str, Any], origin: str) -> Net:
     shapes = array_shapes(state)
     arrays = {}
     by_published_name = {entry.published_name(name): name for name in shapes}
-    for published, tensor in tensors.items():
-        name = by_published_name.get(published, published)
+    for key, tensor in tensors.items():
+        name = by_published_name.get(key, key)
         shape = tuple(tensor.shape)
         fits = name in shapes and [n for n in shape if n > 1] == [n for n in shapes[name] if n > 1]
         arrays[name] = np.asarray(tensor).reshape(shapes[name]) if fits else tensor
