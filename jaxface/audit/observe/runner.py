@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxface.audit.inputs import load_classifiers
-from jaxface.audit.observe import analysis, features, sampling, tables
+from jaxface.audit.observe import analysis, faces, features, folders, sampling, tables
 from jaxface.audit.observe.analysis import Curve, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements, measure
@@ -20,6 +20,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.progress import NullProgress, Progress
 
 INPUTS = "inputs.toml"
+FACES = "faces.toml"
 
 
 def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> ObserveResult:
@@ -42,20 +43,24 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         CheckpointError: a classifier cannot be read.
     """
     progress, folder = progress or NullProgress(), Path(out)
-    if config.table is None:
-        raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
-    photographs = read_table(config.table, config.labels)
+    photographs = _photographs(config)
     classifiers, missing_pairs = _classifiers(config)
-    names = sampling.feature_names(config, photographs)
-    table_columns = sampling.table_features(photographs)
-    image_features = [features.build(name, config, classifiers) for name in names if name not in table_columns]
     with run_folder.hold(folder, "observation"):
-        _begin(folder, config, classifiers, [feature.name for feature in image_features])
         try:
+            if _detects(config, photographs):
+                _claim_faces(folder, config, photographs)
+                photographs = faces.find(photographs, config.detect, folder, progress)
+            names = sampling.feature_names(config, photographs)
+            table_columns = sampling.table_features(photographs)
+            image_features = [
+                features.build(name, config, classifiers) for name in names if name not in table_columns
+            ]
+            _begin(folder, config, photographs, classifiers, [feature.name for feature in image_features])
             measurements = measure(photographs, classifiers, image_features, config.crop, folder, progress)
             if not measurements.used.any():
+                place = config.table or config.photos
                 raise ConfigError(
-                    f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
+                    f"none of the {len(photographs)} photographs of {place} can be used; the first, "
                     f"{photographs.path[0]}: {measurements.reason[0]}"
                 )
             values = {name: (table_columns | measurements.features)[name] for name in names}
@@ -77,6 +82,27 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         )
         tables.write(result, {c.name: c.labels for c in classifiers}, values)
         return result
+
+
+def _photographs(config: ObserveConfig) -> Photographs:
+    if config.table is not None:
+        return read_table(config.table, config.labels, config.photos)
+    if config.photos is not None:
+        return folders.read_folder(config.photos, config.labels)
+    raise ConfigError(
+        "no photographs; give a folder (jaxface observe photos/) or --table FILE.csv (path,label,group), or "
+        "try --demo"
+    )
+
+
+def _detects(config: ObserveConfig, photographs: Photographs) -> bool:
+    return config.faces == "detect" and bool(photographs.without_frame.any())
+
+
+def _claim_faces(folder: Path, config: ObserveConfig, photographs: Photographs) -> None:
+    """Claim the folder for the faces of these photographs, found in this way. Errors as `_begin`."""
+    settings = {"photographs": folders.digest(photographs), "detect": to_dict(config.detect)}
+    run_folder.claim(folder, settings, "observation", FACES)
 
 
 def _test_all(
@@ -115,7 +141,11 @@ def _classifiers(config: ObserveConfig) -> tuple[tuple[Classifier, ...], list[tu
 
 
 def _begin(
-    folder: Path, config: ObserveConfig, classifiers: Sequence[Classifier], image_features: Sequence[str]
+    folder: Path,
+    config: ObserveConfig,
+    photographs: Photographs,
+    classifiers: Sequence[Classifier],
+    image_features: Sequence[str],
 ) -> None:
     """Claim the folder: what was measured there is of this table and these classifiers, crops and features.
 
@@ -125,7 +155,7 @@ def _begin(
         StoreError: it is of others, or the folder cannot be written.
     """
     inputs = {
-        "table": io.sha256(str(config.table)),
+        "table": folders.digest(photographs) if config.table is None else io.sha256(config.table),
         "labels": list(config.labels),
         "crop": to_dict(config.crop),
         "features": list(image_features),
