@@ -11,7 +11,8 @@ from PIL import Image
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig, ObserveResult, faces, folders
 from jaxface.core.errors import ConfigError, LabelError, StoreError
-from jaxface.photos import DetectConfig
+from jaxface.photos import DetectConfig, asymmetry
+from jaxface.report import observation_faces, write_observation
 from tests.photographs import CLASSIFIER
 
 FAST = DetectConfig(sizes=(224,), passes=1, copies=2)
@@ -208,3 +209,27 @@ def test_a_spoilt_faces_csv_says_what_to_do(result: ObserveResult, tmp_path: Pat
             observe.run(config, result.folder)
     finally:
         table.write_text(text)
+
+
+def test_doubtful_faces_and_sides_are_told(result: ObserveResult) -> None:
+    names = [row.measure for row in result.sides]
+    assert names == list(asymmetry.MEASURES) and all(row.photographs == 16 for row in result.sides)
+    assert all(row.within > 0 and row.between > 0 for row in result.sides)
+    assert "corner-angle" in observation_faces.sides_text(result)
+    assert observation_faces.doubts_text(result) == ""
+    quality = {name: values.copy() for name, values in result.photographs.quality.items()}
+    row = int(np.flatnonzero(result.measurements.used)[0])
+    quality["yaw"][row], quality["interocular"][row] = -33.0, 12.0
+    doubtful = dataclasses.replace(result, photographs=dataclasses.replace(result.photographs, quality=quality))
+    text = observation_faces.doubts_text(doubtful)
+    assert "turned by -33°, 12 pixels between the eyes" in text and result.photographs.path[row] in text
+
+
+def test_the_page_shows_landmarks_only_if_asked(result: ObserveResult) -> None:
+    page = write_observation(result).read_text()
+    assert "Faces that were found" in page and "data:image/png" not in page
+    with_pictures = dataclasses.replace(result, config=dataclasses.replace(result.config, pictures=True))
+    crops = observation_faces.marked_crops(with_pictures)
+    assert len(crops) == 16
+    plain = [np.asarray(crop) for _, crop in crops]
+    assert all((crop == [40, 220, 120]).all(-1).sum() > 68 for crop in plain)

@@ -13,7 +13,7 @@ from jaxface.audit.observe import ObserveConfig
 from jaxface.cli import options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
-from jaxface.report import observation_tables, write_observation
+from jaxface.report import observation_faces, observation_tables, write_observation
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def show(result: observe.ObserveResult) -> None:
         observation_tables.left_out_text(result),
         observation_tables.significance_text(result),
         observation_tables.accuracy_text(result),
+        observation_faces.sides_text(result),
+        observation_faces.doubts_text(result),
         f"report: {page}",
     ]
     print("\n\n".join(text for text in texts if text))

@@ -98,8 +98,8 @@ def _bounded(image: Image.Image) -> tuple[Image.Image, float]:
     factor = max(image.size) / LARGEST_EDGE
     if factor <= 1.0:
         return image.copy(), 1.0
-    size = tuple(max(1, round(edge / factor)) for edge in image.size)
-    return image.resize(size, Image.Resampling.BILINEAR, reducing_gap=2.0), factor
+    width, height = (max(1, round(edge / factor)) for edge in image.size)
+    return image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0), factor
 
 
 def as_image(picture: Picture) -> Image.Image:

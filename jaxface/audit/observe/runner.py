@@ -12,6 +12,7 @@ from jaxface.audit.observe.analysis import Curve, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.result import ObserveResult
+from jaxface.audit.observe.sides import side_rows
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
 from jaxface.core import io, run_folder
@@ -79,6 +80,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
             distributions=tuple(analysis.distributions(photographs, measurements, classifiers, config)),
             curves=tuple(curves),
             skipped=tuple(missing_pairs),
+            sides=side_rows(photographs, measurements),
         )
         tables.write(result, {c.name: c.labels for c in classifiers}, values)
         return result
