@@ -4,7 +4,17 @@
 """
 
 from jaxface.photos.config import DetectConfig
-from jaxface.photos.detection import Nets, as_image, detect, detect_many, load_nets
+from jaxface.photos.detection import Nets, as_image, bounded, detect, detect_many, load_nets
 from jaxface.photos.faces import FaceError, Faces
 
-__all__ = ["DetectConfig", "FaceError", "Faces", "Nets", "as_image", "detect", "detect_many", "load_nets"]
+__all__ = [
+    "DetectConfig",
+    "FaceError",
+    "Faces",
+    "Nets",
+    "as_image",
+    "bounded",
+    "detect",
+    "detect_many",
+    "load_nets",
+]

@@ -84,9 +84,14 @@ def repeatability(copies: np.ndarray) -> dict[str, np.ndarray]:
     return {name: values.std(1, ddof=1) for name, values in balance(copies).items()}
 
 
-def level(points: np.ndarray) -> np.ndarray:
-    """Turn and scale points (..., 68, 2): eyes level, one interocular distance apart, their middle at 0."""
-    left, right = points[..., LEFT_EYE, :].mean(-2), points[..., RIGHT_EYE, :].mean(-2)
+def level(points: np.ndarray, left: np.ndarray | None = None, right: np.ndarray | None = None) -> np.ndarray:
+    """Turn and scale points (..., n, 2): eyes level, one interocular distance apart, their middle at 0.
+
+    Args:
+        left, right: (..., 2) centres of the eyes; None = of the 68 points themselves.
+    """
+    if left is None or right is None:
+        left, right = points[..., LEFT_EYE, :].mean(-2), points[..., RIGHT_EYE, :].mean(-2)
     across = (left - right)[..., None, :]
     offset = points - 0.5 * (left + right)[..., None, :]
     with np.errstate(invalid="ignore", divide="ignore"):
