@@ -9,11 +9,14 @@ import jax
 import tyro
 
 import jaxface as jf
-from jaxface.audit import AuditConfig, gates, plan, timing
+from jaxface.audit import AuditConfig, gates, likeness, likeness_files, plan, timing
 from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
+from jaxface.audit.likeness import LikeConfig
 from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
+from jaxface.core.errors import ConfigError
+from jaxface.report.likeness import summary_text, write_likenesses
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,16 @@ class Audit(options.Quiet):
     distributed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Find the other processes by JAX's environment variables or the cluster: Slurm, MPI, Kubernetes, TPU."""
 
+    like: tuple[Path, ...] = ()
+    """Photographs: audit heads that are fitted to them, instead of sampled people. The fits are in
+    OUT/likeness.html, with what would be said if one side moved as the other does."""
+
+    fit: LikeConfig = field(default_factory=LikeConfig)
+    """How heads are fitted to --like."""
+
+    pictures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Show the photographs of --like in likeness.html."""
+
     saliency: Literal["none", "occlusion", "full"] = "occlusion"
     """Saliency maps in the report: none, occlusion, or full, with gradients on the head."""
 
@@ -67,13 +80,18 @@ def main(argv: Sequence[str]) -> int:
     if command.dry_run:
         print(work(command.settings, folder))
         return 0
+    settings = command.settings
+    if command.like:
+        check_like(command)
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     cluster = command.coordinator, command.processes, command.process
     if command.distributed or cluster != (None, None, None):
         processes.initialize_distributed(*cluster)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
-    result = jf.audit.run(command.settings, out=folder, progress=meter)
+    if command.like:
+        settings = fit_people(command, folder, meter)
+    result = jf.audit.run(settings, out=folder, progress=meter)
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
@@ -83,6 +101,36 @@ def main(argv: Sequence[str]) -> int:
     if not limits:
         return 0
     return options.exit_code(gates.check(limits, result.summary, command.allow_unmeasured))
+
+
+def check_like(command: Audit) -> None:
+    """Check that people can be fitted.
+
+    Raises:
+        ConfigError: people are given besides, another head, or several processes.
+    """
+    if command.settings.people is not None:
+        raise ConfigError("--like and --people both say who is audited; give one of them")
+    if command.settings.head != "bundled":
+        raise ConfigError(
+            "--like fits the bundled head; for a head in FLAME's format read the codes of DECA, EMOCA or SMIRK "
+            "(jf.face.read_codes)"
+        )
+    if command.distributed or command.processes is not None:
+        raise ConfigError("--like fits on one process; audit OUT/people.npz with --people on several")
+
+
+def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditConfig:
+    """Fit heads to the photographs, write what was found, and return the audit of these people."""
+    if not likeness_files.claim(folder, command.like, command.fit):
+        classifiers = load_classifiers(command.settings.classifiers)
+        fits = likeness.fit_photographs(command.like, classifiers, command.fit, meter)
+        print(summary_text(fits, command.fit))
+        page = write_likenesses(folder, fits, classifiers, command.fit, command.pictures)
+        print(f"fits: {page}\n")
+        likeness_files.write(folder, fits, classifiers, command.fit)
+    people = str(folder / likeness_files.PEOPLE)
+    return replace(command.settings, people=people, identities=max(len(command.like), 1))
 
 
 def work(config: AuditConfig, folder: Path) -> str:

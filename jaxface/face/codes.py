@@ -10,10 +10,12 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core import files, npy_files
 from jaxface.core.errors import ConfigError, ModelFileError
+from jaxface.core.types import Array
 from jaxface.face.appearance import albedo_size
 from jaxface.face.loaders import archive, unpickle
 from jaxface.face.model import FaceModel, FaceParams
@@ -56,7 +58,7 @@ class Codes:
     @property
     def people(self) -> FaceParams:
         """The people without expression and pose: `AuditConfig(people=codes.people)`."""
-        zeros = {name: np.zeros_like(getattr(self.params, name)) for name in ("expression", "pose")}
+        zeros = {name: jnp.zeros_like(getattr(self.params, name)) for name in ("expression", "pose")}
         return dataclasses.replace(self.params, **zeros)
 
 
@@ -84,7 +86,8 @@ def read_codes(path: str | Path, head: FaceModel) -> Codes:
 
 
 def _of_arrays(path: Path, arrays: dict[str, np.ndarray], head: FaceModel) -> Codes:
-    tables, origin = {}, {}
+    tables: dict[str, np.ndarray] = {}
+    origin: dict[str, str] = {}
     for key, array in arrays.items():
         kind = next((kind for kind, names in _NAMES.items() if _plain(key) in names), None)
         if kind is None or array.dtype.kind not in "fiu":
@@ -113,11 +116,11 @@ def _of_arrays(path: Path, arrays: dict[str, np.ndarray], head: FaceModel) -> Co
             sizes["expression"],
         ),
         pose=_pose(path, head, tables, count),
-        albedo=np.tile(np.asarray(base.albedo, np.float32), (count, 1)),
+        albedo=jnp.tile(base.albedo[None], (count, 1)),
     )
     notes = [f"{kind} from {origin[kind]!r} {arrays[origin[kind]].shape}" for kind in tables]
     if "albedo" in tables and tables["albedo"].shape[1] == albedo_size(head.appearance) > 0:
-        params = dataclasses.replace(params, albedo=tables["albedo"])
+        params = dataclasses.replace(params, albedo=jnp.asarray(tables["albedo"]))
     elif "albedo" in tables:
         notes.append(f"{origin['albedo']!r} is not of the head's texture and not used")
     rest = [key for key in arrays if key not in origin.values()]
@@ -132,7 +135,7 @@ def _of_arrays(path: Path, arrays: dict[str, np.ndarray], head: FaceModel) -> Co
     )
 
 
-def _pose(path: Path, head: FaceModel, tables: dict[str, np.ndarray], count: int) -> np.ndarray:
+def _pose(path: Path, head: FaceModel, tables: dict[str, np.ndarray], count: int) -> Array:
     """Return (n, J, 3): the head's rotation at the root, the jaw's at the jaw.
 
     DECA and EMOCA have both in `pose` (n, 6); SMIRK has `pose_params` (n, 3) and `jaw_params` (n, 3).
@@ -151,10 +154,10 @@ def _pose(path: Path, head: FaceModel, tables: dict[str, np.ndarray], count: int
             raise ConfigError(f"codes: {path}: the {name} has {turn.shape[1]} numbers, not 3 (axis and angle)")
         if name in head.joint_names:
             pose[:, head.joint_names.index(name)] = turn
-    return pose
+    return jnp.asarray(pose)
 
 
-def _filled(path: Path, head: FaceModel, option: str, table: np.ndarray, size: int) -> np.ndarray:
+def _filled(path: Path, head: FaceModel, option: str, table: np.ndarray, size: int) -> Array:
     """Return (n, size): a table completed by zeros."""
     if table.shape[1] > size:
         raise ConfigError(
@@ -163,7 +166,7 @@ def _filled(path: Path, head: FaceModel, option: str, table: np.ndarray, size: i
         )
     out = np.zeros((len(table), size), np.float32)
     out[:, : table.shape[1]] = table
-    return out
+    return jnp.asarray(out)
 
 
 def _table(path: Path, key: str, array: np.ndarray) -> np.ndarray:
