@@ -13,12 +13,12 @@ from PIL import Image
 
 from jaxface import classify, face
 from jaxface.audit import AuditConfig, likeness, likeness_files
-from jaxface.audit.likeness import LikeConfig, Likeness, LikenessError
+from jaxface.audit.like_config import LikeConfig
+from jaxface.audit.likeness import Likeness, LikenessError
 from jaxface.audit.people import load_people
 from jaxface.cli import audit as command
 from jaxface.core.errors import ConfigError, StoreError
 from jaxface.data import rendered
-from jaxface.data.rendered.fitting import FitConfig
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import default_scene
 from jaxface.face import landmarks
@@ -30,7 +30,7 @@ CONFIG = LikeConfig(
     size=32,
     pixel_steps=0,
     levels=3,
-    landmarks=FitConfig(steps=120, landmark_error=0.01, contour_error=0.03, balance=0.3),
+    landmark_steps=120,
     detect=DetectConfig(sizes=(224,), copies=2),
 )
 

@@ -6,20 +6,20 @@ classifier would say if one side moved as the other does. A fit that does not ex
 
 import dataclasses
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import as_file, files
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface import photos
+from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.observe.crops import eye_transform
 from jaxface.classify import Classifier
-from jaxface.core.checks import Ge, Gt, Interval, check
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.npy_files import read_arrays
 from jaxface.core.progress import NullProgress, Progress
@@ -32,37 +32,6 @@ from jaxface.render.scenes import EYE_LINE, HEIGHT
 
 class LikenessError(JaxfaceError):
     """A photograph that no head can be fitted to."""
-
-
-@dataclass(frozen=True)
-class LikeConfig:
-    """How a head is fitted to a photograph, and when the fit is good enough."""
-
-    size: Annotated[int, Ge(32)] = 64
-    """Pixels along an edge of the crop whose pixels are fitted."""
-
-    pixel_steps: Annotated[int, Ge(0)] = 150
-    """Steps by landmarks and pixels, after those by landmarks; 0 = landmarks alone."""
-
-    landmarks: FitConfig = field(
-        default_factory=lambda: FitConfig(landmark_error=0.01, contour_error=0.03, balance=0.3)
-    )
-    """How landmarks are fitted; for the pixels its `steps` are `pixel_steps`."""
-
-    levels: Annotated[int, Ge(2)] = 6
-    """Degrees of symmetry of the counterfactual strip, from a frozen side to both alike."""
-
-    largest_landmark_error: Annotated[float, Gt(0)] = 0.08
-    """Interocular distances, root mean square; a fit beyond it is poor."""
-
-    largest_difference: Annotated[float, Interval(gt=0, le=1)] = 0.3
-    """Total variation between a classifier's answers to photograph and fit; beyond it nothing is concluded."""
-
-    detect: photos.DetectConfig = field(default_factory=lambda: photos.DetectConfig(copies=10))
-    """How the face is found."""
-
-    def __post_init__(self) -> None:
-        check(self, "like")
 
 
 @dataclass(frozen=True)
@@ -175,10 +144,17 @@ def _assets(size: int) -> rendered.SceneAssets:
 @partial(jax.jit, static_argnames="config")
 def _fit(assets: rendered.SceneAssets, crop: Array, points: Array, config: LikeConfig) -> FitResult:
     """Fit by landmarks, then go on by landmarks and pixels."""
+    settings = FitConfig(
+        steps=config.pixel_steps or config.landmark_steps,
+        landmark_error=config.landmark_error / HEIGHT,
+        contour_error=config.contour_error / HEIGHT,
+        pixels=config.pixels,
+        sparsity=config.sparsity,
+        balance=config.balance,
+    )
     if not config.pixel_steps:
-        return fit_image(assets, None, points, config.landmarks)
-    settings = dataclasses.replace(config.landmarks, steps=config.pixel_steps)
-    return fit_image(assets, crop, points, settings, landmark_steps=config.landmarks.steps)
+        return fit_image(assets, None, points, settings)
+    return fit_image(assets, crop, points, settings, landmark_steps=config.landmark_steps)
 
 
 def _likeness(

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from jaxface.audit.likeness import LikeConfig, Likeness, LikenessError
+from jaxface.audit.like_config import LikeConfig
+from jaxface.audit.likeness import Likeness, LikenessError
 from jaxface.audit.observe.tables import write_csv
 from jaxface.classify import Classifier
 from jaxface.core import io, run_folder

@@ -9,14 +9,13 @@ import jax
 import tyro
 
 import jaxface as jf
-from jaxface.audit import AuditConfig, gates, likeness, likeness_files, plan, timing
+from jaxface.audit import AuditConfig, gates, plan, timing
 from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
-from jaxface.audit.likeness import LikeConfig
+from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
 from jaxface.core.errors import ConfigError
-from jaxface.report.likeness import summary_text, write_likenesses
 
 
 @dataclass(frozen=True)
@@ -122,6 +121,9 @@ def check_like(command: Audit) -> None:
 
 def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditConfig:
     """Fit heads to the photographs, write what was found, and return the audit of these people."""
+    from jaxface.audit import likeness, likeness_files  # the renderer of photographs is slow to import
+    from jaxface.report.likeness import summary_text, write_likenesses
+
     if not likeness_files.claim(folder, command.like, command.fit):
         classifiers = load_classifiers(command.settings.classifiers)
         fits = likeness.fit_photographs(command.like, classifiers, command.fit, meter)

@@ -1,11 +1,17 @@
 """Photographs: find the faces in them, and their landmarks.
 
-`detect` takes one picture, `detect_many` several; `load_nets` loads the nets once for many calls.
+`detect` takes one picture, `detect_many` several; `load_nets` loads the nets once for many calls. What needs
+the nets is imported when first touched.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from jaxface.photos.config import DetectConfig
-from jaxface.photos.detection import Nets, as_image, bounded, detect, detect_many, load_nets
-from jaxface.photos.faces import FaceError, Faces
+
+if TYPE_CHECKING:
+    from jaxface.photos.detection import Nets, as_image, bounded, detect, detect_many, load_nets
+    from jaxface.photos.faces import FaceError, Faces
 
 __all__ = [
     "DetectConfig",
@@ -18,3 +24,15 @@ __all__ = [
     "detect_many",
     "load_nets",
 ]
+
+_HOMES = {"FaceError": "faces", "Faces": "faces"}
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return getattr(importlib.import_module(f"jaxface.photos.{_HOMES.get(name, 'detection')}"), name)
+    raise AttributeError(f"module 'jaxface.photos' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxface import __version__
-from jaxface.audit.likeness import LikeConfig, Likeness
+from jaxface.audit.like_config import LikeConfig
+from jaxface.audit.likeness import Likeness
 from jaxface.classify import Classifier
 from jaxface.core.io import write_text
 from jaxface.report import image_encoding
