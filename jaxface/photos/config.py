@@ -35,7 +35,7 @@ class DetectConfig:
     sizes: tuple[Annotated[int, Ge(64)], ...] = (224, 128, 320, 512)
     margin: Annotated[float, Interval(ge=0, le=1)] = 0.15
     score: Annotated[float, Interval(gt=0, lt=1)] = 0.5
-    sure: Annotated[float, Interval(gt=0, le=1)] = 0.75
+    sure: Annotated[float, Interval(gt=0, le=1)] = 0.7
     overlap: Annotated[float, Interval(ge=0, le=1)] = 0.4
     which: Which = "largest"
     landmarks: Literal["landmarks", "landmarks-small"] = "landmarks"

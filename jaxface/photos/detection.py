@@ -24,7 +24,7 @@ from jaxface.photos import as_package, boxes, quality, resampling, squares, weig
 from jaxface.photos.config import DetectConfig
 from jaxface.photos.faces import Faces, no_faces
 
-BATCH = 16
+BATCH = 8
 """Squares in one call of a net; a single picture is a batch of one."""
 
 LARGEST_EDGE = 1600
@@ -131,7 +131,7 @@ def _find(images: Sequence[Image.Image], config: DetectConfig, net: weights.Net,
     rows = list(range(len(images)))
     for size in config.sizes:
         pairs = list(pool.map(lambda row, size=size: _fit(images[row], size, config), rows))
-        grids = apply_net(net, [square for square, _ in pairs])
+        grids = apply_net(net, [square for square, _ in pairs], pool)
         for row, grid, (_, matrix) in zip(rows, grids, pairs, strict=True):
             shares, scores = boxes.decode(grid, config.score)
             corners = _to_picture(shares.reshape(-1, 2) * size, matrix)
@@ -167,10 +167,10 @@ def _measure(
     cases = list(zip(face_images, np.concatenate([rows for rows, _ in whole]), strict=True))
     if config.resampling == "package":
         cuts = list(pool.map(lambda case: as_package.face(*case), cases))
-        copies = _points(net, cuts)[:, None]
+        copies = _points(net, cuts, pool)[:, None]
     else:
         cuts = _copies(cases, config, net, pool)
-        copies = squares.by_side(_points(net, cuts).reshape(len(owners), -1, 68, 2))
+        copies = squares.by_side(_points(net, cuts, pool).reshape(len(owners), -1, 68, 2))
     points = copies.mean(1)
     first_cuts = [cuts[row][0] for row in range(0, len(cuts), copies.shape[1])]
     sharpness = np.array([quality.sharpness(cut) for cut in first_cuts])
@@ -186,7 +186,7 @@ def _copies(
     """Return the squares of the last pass about each face, copy by copy, from pictures and boxes."""
     whole = [(image, squares.around_box(box)) for image, box in cases]
     for _ in range(config.passes - 1):
-        points = _points(net, list(pool.map(_cut, whole)))
+        points = _points(net, list(pool.map(_cut, whole)), pool)
         whole = [(image, squares.around_points(each)) for (image, _), each in zip(whole, points, strict=True)]
     copies = [
         (image, squares.jittered(matrix, copy, config.copies))
@@ -201,9 +201,9 @@ def _cut(case: tuple[Image.Image, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return squares.face(*case), case[1]
 
 
-def _points(net: weights.Net, cases: Sequence[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+def _points(net: weights.Net, cases: Sequence[tuple[np.ndarray, np.ndarray]], pool: Executor) -> np.ndarray:
     """Return landmarks (B, 68, 2) in pixels of the pictures, from squares and their matrices."""
-    shares = apply_net(net, [square for square, _ in cases]).astype(np.float64)
+    shares = apply_net(net, [square for square, _ in cases], pool).astype(np.float64)
     pairs = zip(shares, cases, strict=True)
     return np.stack([_to_picture(each * squares.FACE_SIZE, matrix) for each, (_, matrix) in pairs])
 
@@ -212,16 +212,22 @@ def _to_picture(points: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def apply_net(net: weights.Net, images: Sequence[np.ndarray]) -> np.ndarray:
-    """Return a net's answers to squares of one size, 0..255, in batches of `BATCH` or of one."""
+def apply_net(net: weights.Net, images: Sequence[np.ndarray], pool: Executor | None = None) -> np.ndarray:
+    """Return a net's answers to squares of one size, 0..255, in batches of `BATCH` or of one.
+
+    Args:
+        pool: works on several batches at once: on the CPU one batch keeps one core busy.
+    """
     batch = 1 if len(images) == 1 else BATCH
-    answers = []
-    for start in range(0, len(images), batch):
+
+    def answer(start: int) -> np.ndarray:
         part = np.stack(images[start : start + batch])
         full = np.zeros((batch, *part.shape[1:]), part.dtype)
         full[: len(part)] = part
-        answers.append(np.asarray(_apply(net, jnp.asarray(full)))[: len(part)])
-    return np.concatenate(answers)
+        return np.asarray(_apply(net, jnp.asarray(full)))[: len(part)]
+
+    starts = range(0, len(images), batch)
+    return np.concatenate(list(map(answer, starts) if pool is None else pool.map(answer, starts)))
 
 
 @jax.jit

@@ -36,7 +36,7 @@ _REPEAT = tuple(f"deviation {name}" for name in asymmetry.MEASURES)
 _EYES = ("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y")
 _NUMBERS = (*QUALITY, *_REPEAT, *_EYES, *BOX, *landmarks.numbered_columns())
 _HEADER = ("path", "file", "faces", "use", "reason", *_NUMBERS)
-_CHUNK = 16
+_CHUNK = 32
 
 Row = dict[str, str]
 
