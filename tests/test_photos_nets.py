@@ -66,6 +66,16 @@ def test_age_sex_and_expressions_are_the_packages(tmp_path: Path) -> None:
     np.testing.assert_allclose(expressions, answers()["416 expressions"][:, 0], atol=1e-4)
 
 
+def test_age_and_sex_of_the_faces_of_a_picture(tmp_path: Path) -> None:
+    write_age_net(tmp_path)
+    net = photos.load_age_net(tmp_path)
+    faces = photos.detect(answers()["picture"], config(224), nets())
+    age, male = photos.age_and_sex(answers()["picture"], faces, net)
+    assert age.shape == male.shape == (2,) and np.isfinite(age).all()
+    assert ((male > 0) & (male < 1)).all() and age[0] != age[1]
+    assert photos.age_and_sex(answers()["picture"], faces.take(slice(0)), net)[0].shape == (0,)
+
+
 @pytest.mark.parametrize("name", ["detector", "landmarks", "landmarks-small"])
 def test_bundled_weights_are_bytes_under_the_published_names(name: str) -> None:
     path = Path(weights.__file__).parent / f"assets/{name}.npz"

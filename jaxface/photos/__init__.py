@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jaxface.photos.config import DetectConfig
 
 if TYPE_CHECKING:
+    from jaxface.photos.age_sex import age_and_sex, load_age_net
     from jaxface.photos.detection import Nets, as_image, bounded, detect, detect_many, load_nets
     from jaxface.photos.faces import FaceError, Faces
 
@@ -18,14 +19,16 @@ __all__ = [
     "FaceError",
     "Faces",
     "Nets",
+    "age_and_sex",
     "as_image",
     "bounded",
     "detect",
     "detect_many",
+    "load_age_net",
     "load_nets",
 ]
 
-_HOMES = {"FaceError": "faces", "Faces": "faces"}
+_HOMES = {"FaceError": "faces", "Faces": "faces", "age_and_sex": "age_sex", "load_age_net": "age_sex"}
 
 
 def __getattr__(name: str) -> Any:
