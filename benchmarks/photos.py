@@ -7,6 +7,8 @@ Rows `faces`: recall and errors of landmarks for rendered people by skin tone, p
     distances; `centred` the same without each point's own mean offset from the head's mark (the net and the
     head do not mean quite the same places); `eyes` the error of the eyes' centres.
 Rows `speed`: a folder of JPEG photographs through `observe`, without its tests.
+Rows `like`: heads fitted to rendered portraits of known expressions, by detected landmarks, and by pixels
+    too: mean error of the action units' intensities, in [0, 1]; `spread` is that of one constant answer.
 Rows `power`: in how many cohorts `observe` rejects independence, with the true points and with found ones.
 """
 
@@ -19,17 +21,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import jax.numpy as jnp
 import numpy as np
 import tyro
 from PIL import Image
 
 from benchmarks.rows import write_rows
 from jaxface import face, photos
-from jaxface.audit import observe
+from jaxface.audit import likeness, observe
+from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.observe import cohort, demo
 from jaxface.core.progress import NullProgress
 from jaxface.data import rendered
 from jaxface.photos import quality
+from jaxface.render.scenes import HEIGHT
 
 SIZE = 256
 LOOSE = {"height": (4.0, 7.0), "eye_line": (0.35, 0.55), "shift": 0.15}
@@ -59,7 +64,7 @@ CONDITIONS: dict[str, dict[str, dict[str, Any]]] = {
 class Settings:
     """What is measured."""
 
-    what: tuple[Literal["faces", "speed", "power"], ...] = ("faces", "speed", "power")
+    what: tuple[Literal["faces", "speed", "like", "power"], ...] = ("faces", "speed", "like", "power")
     """Kinds of rows."""
 
     faces: int = 96
@@ -67,6 +72,9 @@ class Settings:
 
     pictures: int = 1000
     """Photographs of the folder, 512 pixels."""
+
+    portraits: int = 16
+    """Portraits that a head is fitted to."""
 
     repeats: int = 5
     """Cohorts with palsy and without."""
@@ -165,6 +173,35 @@ def _load() -> tuple[float, ...]:
         return tuple(float(word) for word in file.read().split()[:3])
 
 
+def like(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield a row for landmarks alone, and one with pixels."""
+    recipe = rendered.load_recipe("expressions")
+    camera = dataclasses.replace(recipe.camera, height=(3.4, 4.5), eye_line=(0.36, 0.48), shift=0.08)
+    recipe = dataclasses.replace(recipe, size=192, camera=camera)
+    dataset = rendered.dataset(recipe, settings.portraits, seed=77, batch=16)
+    images, labels = dataset.rows(range(settings.portraits))["image"], dataset.columns["intensity"]
+    for steps in (0, LikeConfig().pixel_steps):
+        config = LikeConfig(pixel_steps=steps, balance=0.0)
+        assets, nets = likeness._assets(config.size), photos.load_nets()
+        marks, results = likeness.load_marks(), []
+        began = time.process_time()
+        for image in images:
+            crop, points = likeness.look(photos.as_image(image), config, nets, marks)
+            results.append(likeness._fit(assets, jnp.asarray(crop), jnp.asarray(points, jnp.float32), config))
+        intensity = np.stack([rendered.intensities(assets, one.face.activations) for one in results])
+        intensity = intensity[:, np.asarray(assets.unit_indices)]
+        yield {
+            "name": "like",
+            "by": "landmarks and pixels" if steps else "landmarks",
+            "portraits": settings.portraits,
+            "unit_error": float(np.abs(intensity - labels).mean()),
+            "spread": float(np.abs(labels - labels.mean(0)).mean()),
+            "landmark_error": float(np.mean([one.landmark_error for one in results])) * HEIGHT,
+            "pixel_error": float(np.mean([one.pixel_error for one in results])),
+            "cpu_s_with_compiling": time.process_time() - began,
+        }
+
+
 def power(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each way to know the points, cohort, classifier and feature."""
     head = face.load("bundled")
@@ -203,7 +240,7 @@ def _without_points(table: Path) -> Path:
 
 def main(settings: Settings) -> None:
     """Measure, print and append the rows."""
-    kinds = {"faces": faces, "speed": speed, "power": power}
+    kinds = {"faces": faces, "speed": speed, "like": like, "power": power}
     for what in settings.what:
         write_rows(kinds[what](settings), "photos", settings.out)
 

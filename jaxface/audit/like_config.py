@@ -26,7 +26,7 @@ class LikeConfig:
     contour_error: Annotated[float, Gt(0)] = 0.09
     """The same for the 17 points of the contour."""
 
-    pixels: Annotated[float, Ge(0)] = 400.0
+    pixels: Annotated[float, Ge(0)] = 1600.0
     """Number of independent measurements that the pixels of a face are worth."""
 
     sparsity: Annotated[float, Ge(0)] = 4.0
@@ -38,7 +38,7 @@ class LikeConfig:
     levels: Annotated[int, Ge(2)] = 6
     """Degrees of symmetry of the counterfactual strip, from a frozen side to both alike."""
 
-    largest_landmark_error: Annotated[float, Gt(0)] = 0.08
+    largest_landmark_error: Annotated[float, Gt(0)] = 0.05
     """Interocular distances, root mean square; a fit beyond it is poor."""
 
     largest_difference: Annotated[float, Interval(gt=0, le=1)] = 0.3
