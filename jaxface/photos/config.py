@@ -28,6 +28,9 @@ class DetectConfig:
         passes: how often the points are measured, each time in an upright square about the last ones.
         copies: squares of the last pass, shifted, scaled and mirrored; 1, or an even number. The points
             are their mean. Mirrored copies make them treat both sides alike.
+        halves: measure the mouth in two faces made of one half and its mirror image each. The net takes
+            faces for symmetric and draws the corners of a crooked mouth alike; these faces are
+            symmetric. Only with several copies, and where the head is hardly turned.
         resampling: "smooth", or "package": pixel by pixel as face-api does to tensors. The answers
             then equal the package's own; passes and copies must be 1.
     """
@@ -41,6 +44,7 @@ class DetectConfig:
     landmarks: Literal["landmarks", "landmarks-small"] = "landmarks"
     passes: Annotated[int, Ge(1)] = 2
     copies: Annotated[int, Ge(1)] = 4
+    halves: bool = True
     resampling: Literal["smooth", "package"] = "smooth"
 
     def __post_init__(self) -> None:

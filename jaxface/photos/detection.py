@@ -20,12 +20,16 @@ from jaxface.classify.nets.convolutions import on_cpu
 from jaxface.core.errors import ShapeError
 from jaxface.core.image_files import open_image
 from jaxface.core.types import Array
+from jaxface.face._landmarks import mirror_order
 from jaxface.photos import as_package, boxes, quality, resampling, squares, weights
 from jaxface.photos.config import DetectConfig
 from jaxface.photos.faces import Faces, no_faces
 
 BATCH = 8
 """Squares in one call of a net; a single picture is a batch of one."""
+
+MOST_TURNED = 15.0
+"""Degrees of yaw up to which one half of a face and its mirror image make a face."""
 
 LARGEST_EDGE = 1600
 """Pixels. Faces are looked for in pictures no larger than that, so that many fit into memory."""
@@ -171,6 +175,8 @@ def _measure(
     else:
         cuts = _copies(cases, config, net, pool)
         copies = squares.by_side(_points(net, cuts, pool).reshape(len(owners), -1, 68, 2))
+        if config.halves and config.copies > 1:
+            copies = _with_mouths(face_images, copies, net, pool)
     points = copies.mean(1)
     first_cuts = [cuts[row][0] for row in range(0, len(cuts), copies.shape[1])]
     sharpness = np.array([quality.sharpness(cut) for cut in first_cuts])
@@ -194,6 +200,44 @@ def _copies(
         for copy in range(config.copies)
     ]
     return list(pool.map(_cut, copies))
+
+
+def _with_mouths(
+    images: Sequence[Image.Image], copies: np.ndarray, net: weights.Net, pool: Executor
+) -> np.ndarray:
+    """Return the copies with mouths of faces that are made of one half each, where heads face the camera."""
+    points = copies.mean(1)
+    rows = np.flatnonzero(np.abs(quality.yaw(points)) < MOST_TURNED)
+    pairs = copies.shape[1] // 2
+    cases = [
+        (
+            images[row],
+            squares.jittered(
+                squares.about_midline(squares.around_points(points[row]), points[row]),
+                2 * pair,
+                2 * pairs,
+                aside=0.0,
+            ),
+        )
+        for row in rows.tolist()
+        for pair in range(pairs)
+    ]
+    if not cases:
+        return copies
+    cuts = list(pool.map(_cut, cases))
+    halves = [(half, matrix) for square, matrix in cuts for half in squares.chimeras(square)]
+    shares = apply_net(net, [square for square, _ in halves], pool).astype(np.float64)
+    mirrored = shares[:, mirror_order()] * [-1.0, 1.0] + [1.0, 0.0]
+    both = np.stack([shares, mirrored], 1)  # a symmetric face is its own mirrored copy
+    matrices = np.stack([matrix for _, matrix in halves])[:, None]
+    pixels = both * squares.FACE_SIZE @ matrices[..., :2].swapaxes(-1, -2) + matrices[:, :, None, :, 2]
+    # (faces, pairs, halves, copies) -> (faces, copies, halves)
+    pixels = (
+        pixels.reshape(len(rows), pairs, 2, 2, 68, 2).swapaxes(2, 3).reshape(len(rows), 2 * pairs, 2, 68, 2)
+    )
+    out = copies.copy()
+    out[rows] = squares.with_mouths(copies[rows], pixels)
+    return out
 
 
 def _cut(case: tuple[Image.Image, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

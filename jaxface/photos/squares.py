@@ -10,6 +10,10 @@ from jaxface.photos.resampling import resample
 FACE_SIZE = 112
 """Of the landmark net's input."""
 
+_BRIDGE = slice(27, 31)
+_MOUTH = slice(48, 68)
+_LEFT_MOUTH = (52, 53, 54, 55, 56, 63, 64, 65)
+
 _SHIFTS = (
     (0.0, 0.0, 1.0),
     (0.02, -0.015, 1.03),
@@ -40,14 +44,49 @@ def around_points(points: np.ndarray, margin: float = 0.08) -> np.ndarray:
     return np.column_stack([turn * edge / FACE_SIZE, corner])
 
 
-def jittered(matrix: np.ndarray, copy: int, copies: int) -> np.ndarray:
-    """Return the matrix of a copy: the odd ones are mirrored, pair by pair otherwise shifted and scaled."""
+def jittered(matrix: np.ndarray, copy: int, copies: int, aside: float = 1.0) -> np.ndarray:
+    """Return the matrix of a copy: the odd ones are mirrored, pair by pair otherwise shifted and scaled.
+
+    Args:
+        aside: factor on the shift to the right.
+    """
     right, down, scale = _SHIFTS[(copy // 2) % len(_SHIFTS)] if copies > 2 else _SHIFTS[0]
     centre = 0.5 * FACE_SIZE
     side = -1.0 if copy % 2 else 1.0
-    offset = centre + FACE_SIZE * np.array([right, down]) - scale * np.array([side, 1.0]) * centre
+    offset = centre + FACE_SIZE * np.array([aside * right, down]) - scale * np.array([side, 1.0]) * centre
     inner = np.column_stack([np.diag([side * scale, scale]), offset])
     return np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
+
+
+def about_midline(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the matrix moved along the line of the eyes until the face's midline is in the middle."""
+    inside = (points - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T
+    eyes = 0.5 * (inside[LEFT_EYE, 0].mean() + inside[RIGHT_EYE, 0].mean())
+    middle = 0.5 * (inside[_BRIDGE, 0].mean() + eyes)
+    shift = matrix[:, :2] @ np.array([middle - 0.5 * FACE_SIZE, 0.0])
+    return np.column_stack([matrix[:, :2], matrix[:, 2] + shift])
+
+
+def chimeras(square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return two symmetric faces: the person's right half with its mirror image, and their left half."""
+    middle = square.shape[1] // 2
+    right, left = square[:, :middle], square[:, middle:]
+    return np.hstack([right, right[:, ::-1]]), np.hstack([left[:, ::-1], left])
+
+
+def with_mouths(copies: np.ndarray, halves: np.ndarray) -> np.ndarray:
+    """Return the points with the mouths that were seen in faces of one half each.
+
+    Args:
+        copies: (F, copies, 68, 2) pixels, of pairs of a square and its mirror image.
+        halves: (F, copies, 2, 68, 2): the same, each for the person's right half and for their left.
+    """
+    order = mirror_order()
+    own = np.where(order == np.arange(68), 0.5, np.isin(np.arange(68), _LEFT_MOUTH))  # weight of the left half
+    mouths = (1.0 - own)[:, None] * halves[:, :, 0] + own[:, None] * halves[:, :, 1]
+    out = copies.copy()
+    out[:, :, _MOUTH] = mouths[:, :, _MOUTH]
+    return out
 
 
 def by_side(points: np.ndarray) -> np.ndarray:
