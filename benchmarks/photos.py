@@ -9,9 +9,12 @@ Rows `faces`: recall and errors of landmarks for rendered people by skin tone, p
 Rows `speed`: a folder of JPEG photographs through `observe`, without its tests.
 Rows `like`: heads fitted to rendered portraits of known expressions, by detected landmarks, and by pixels
     too: mean error of the action units' intensities, in [0, 1]; `spread` is that of one constant answer.
+Rows `sides`: rank correlation of each clinicians' measure, left against right, with how much less one side truly
+    moves, in a cohort with palsy; with mouths from whole faces and from faces of one half each.
 Rows `power`: in how many cohorts `observe` rejects independence, with the true points and with found ones.
 """
 
+import csv
 import dataclasses
 import resource
 import tempfile
@@ -33,7 +36,7 @@ from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.observe import cohort, demo
 from jaxface.core.progress import NullProgress
 from jaxface.data import rendered
-from jaxface.photos import quality
+from jaxface.photos import asymmetry, quality
 from jaxface.render.scenes import HEIGHT
 
 SIZE = 256
@@ -64,7 +67,13 @@ CONDITIONS: dict[str, dict[str, dict[str, Any]]] = {
 class Settings:
     """What is measured."""
 
-    what: tuple[Literal["faces", "speed", "like", "power"], ...] = ("faces", "speed", "like", "power")
+    what: tuple[Literal["faces", "speed", "like", "sides", "power"], ...] = (
+        "faces",
+        "speed",
+        "like",
+        "sides",
+        "power",
+    )
     """Kinds of rows."""
 
     faces: int = 96
@@ -202,6 +211,44 @@ def like(settings: Settings) -> Iterator[dict[str, Any]]:
         }
 
 
+def sides(settings: Settings) -> Iterator[dict[str, Any]]:
+    """Yield a row for each measure and way to see the mouth."""
+    from scipy.stats import spearmanr
+
+    with tempfile.TemporaryDirectory() as name:
+        people = observe.CohortConfig(people=200, expressions=("happiness",))
+        cohort.make(people, face.load("bundled"), Path(name), 0, NullProgress())
+        with (Path(name) / cohort.TRUTH).open() as file:
+            truth = list(csv.DictReader(file))
+        paths = [Path(name) / row["path"] for row in truth]
+        lacking = np.array(
+            [
+                (1.0 - float(row["symmetry"])) * float(row["strength"]) * (1 if row["side"] == "right" else -1)
+                for row in truth
+            ]
+        )
+        for halves in (False, True):
+            config, nets = photos.DetectConfig(halves=halves), photos.load_nets()
+            results = []
+            for start in range(0, len(paths), 32):
+                results += photos.detect_many(paths[start : start + 32], config, nets)
+            mask = np.array([len(one) > 0 for one in results])
+            points = np.stack([one.choose("largest").points[0] for one in results if len(one)])
+            copies = np.concatenate([one.choose("largest").copies for one in results if len(one)])
+            within = asymmetry.repeatability(copies)
+            for measure, values in asymmetry.balance(points).items():
+                yield {
+                    "name": "sides",
+                    "mouth": "halves" if halves else "whole",
+                    "measure": measure,
+                    "photographs": int(mask.sum()),
+                    "signed": float(spearmanr(values, lacking[mask])[0]),
+                    "absolute": float(spearmanr(np.abs(values), np.abs(lacking[mask]))[0]),
+                    "between": float(values.std(ddof=1)),
+                    "within": float(np.sqrt((within[measure] ** 2).mean())),
+                }
+
+
 def power(settings: Settings) -> Iterator[dict[str, Any]]:
     """Yield a row for each way to know the points, cohort, classifier and feature."""
     head = face.load("bundled")
@@ -240,7 +287,7 @@ def _without_points(table: Path) -> Path:
 
 def main(settings: Settings) -> None:
     """Measure, print and append the rows."""
-    kinds = {"faces": faces, "speed": speed, "like": like, "power": power}
+    kinds = {"faces": faces, "speed": speed, "like": like, "sides": sides, "power": power}
     for what in settings.what:
         write_rows(kinds[what](settings), "photos", settings.out)
 
