@@ -9,8 +9,8 @@ Rows `faces`: recall and errors of landmarks for rendered people by skin tone, p
 Rows `speed`: a folder of JPEG photographs through `observe`, without its tests.
 Rows `like`: heads fitted to rendered portraits of known expressions, by detected landmarks, and by pixels
     too: mean error of the action units' intensities, in [0, 1]; `spread` is that of one constant answer.
-Rows `sides`: rank correlation of each clinicians' measure, left against right, with how much less one side truly
-    moves, in a cohort with palsy; with mouths from whole faces and from faces of one half each.
+Rows `sides`: rank correlation of each clinicians' measure, left against right, with how much less one side
+    truly moves, in a cohort with palsy; with mouths from whole faces and from faces of one half each.
 Rows `power`: in how many cohorts `observe` rejects independence, with the true points and with found ones.
 """
 
