@@ -3,14 +3,26 @@
 The rooms are imported when first touched, so that `import jaxface` starts no JAX backend:
 `face` builds heads, `interventions` change them, `render` draws them, `classify` asks, `search` finds
 expressions, `audit` runs the grid, `stats` tests it, `report` shows it; `frameworks` train networks on what
-`data` reads and draws.
+`data` reads and draws; `photos` finds faces in photographs.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxface import audit, classify, data, face, frameworks, interventions, render, report, search, stats
+    from jaxface import (
+        audit,
+        classify,
+        data,
+        face,
+        frameworks,
+        interventions,
+        photos,
+        render,
+        report,
+        search,
+        stats,
+    )
 
 __version__ = "0.1.0"
 __all__ = [
@@ -21,6 +33,7 @@ __all__ = [
     "face",
     "frameworks",
     "interventions",
+    "photos",
     "render",
     "report",
     "search",

@@ -48,4 +48,5 @@ def write_table(folder: Path, people: int = 40, each: int = 1, effect: float = 0
         tests=("chsic", "kci"),
         alpha=0.02,
         crop=CropConfig(size=SIZE),
+        faces="centre",
     )

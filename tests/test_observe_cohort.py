@@ -152,7 +152,8 @@ def test_the_command_observes_a_table(
     config = write_table(tmp_path / "in", 44)
     monkeypatch.setattr(jf.classify, "load", lambda name: config.classifiers[0])
     (tmp_path / "in" / "001-0.png").unlink()
-    flags = "--table in/table.csv --classifiers brightness --features group pixel --tests kci --crop.size 16"
+    flags = "--table in/table.csv --classifiers brightness --features group pixel --tests kci"
+    flags += " --crop.size 16 --faces centre"
     assert command([*flags.split(), "--quiet"], monkeypatch, tmp_path) == 0
     output = capsys.readouterr()
     assert "1 of 44 photographs left out:\n  001-0.png: missing" in output.out and output.err == ""
@@ -166,7 +167,7 @@ def test_the_command_observes_a_table(
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
-        ("", "observe needs --table FILE.csv"),
+        ("", "observe needs a folder of photographs"),
         ("--table absent.csv", "no table of photographs at absent.csv"),
         ("--table absent.csv --demo", "demo simulates its own photographs"),
         ("--demo --cohort.people 7", "cohort.people = 7"),

@@ -215,7 +215,7 @@ def test_a_classifier_with_a_larger_input_gets_larger_crops(tmp_path: Path) -> N
         ({"features": ("column:grad",)}, "no column of numbers 'grad', did you mean 'grade'"),
         ({"features": ("landmarks",)}, "two pairs or more, got 0"),
         ({"classifiers": (CLASSIFIER, CLASSIFIER)}, "two classifiers are called 'brightness'"),
-        ({"table": None}, "no table of photographs"),
+        ({"table": None}, "no photographs"),
     ],
 )
 def test_what_cannot_be_observed_is_told(tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -155,7 +155,7 @@ def test_a_missing_cell_costs_one_value_not_the_column(tmp_path: Path, cell: str
     np.testing.assert_array_equal(result.columns["grade"], [1, np.nan, 3])
     np.testing.assert_array_equal(result.landmarks["left_eye"], [[60, 40], [np.nan] * 2, [60, 40]])
     assert np.isnan(result.boxes).any(1).tolist() == [False, True, True]
-    assert result.notes == ("1 photographs have no eyes and are cropped by their box or centre",)
+    assert result.notes == ("1 photographs have no eyes in the table",)
 
 
 @pytest.mark.parametrize("cell", MISSING)

@@ -12,9 +12,11 @@ import jaxface as jf
 from jaxface.audit import AuditConfig, gates, plan, timing
 from jaxface.audit.designs import design, is_survey
 from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
+from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.people import count_people
 from jaxface.cli import options
 from jaxface.core import processes, progress, runtime
+from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,16 @@ class Audit(options.Quiet):
     distributed: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
     """Find the other processes by JAX's environment variables or the cluster: Slurm, MPI, Kubernetes, TPU."""
 
+    like: tuple[Path, ...] = ()
+    """Photographs: audit heads that are fitted to them, instead of sampled people. The fits are in
+    OUT/likeness.html, with what would be said if one side moved as the other does."""
+
+    fit: LikeConfig = field(default_factory=LikeConfig)
+    """How heads are fitted to --like."""
+
+    pictures: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Show the photographs of --like in likeness.html."""
+
     saliency: Literal["none", "occlusion", "full"] = "occlusion"
     """Saliency maps in the report: none, occlusion, or full, with gradients on the head."""
 
@@ -74,6 +86,8 @@ def main(argv: Sequence[str]) -> int:
     if command.dry_run:
         print(survey_work(command.settings, folder) if several else work(command.settings, folder))
         return 0
+    if command.like:
+        check_like(command)
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     cluster = command.coordinator, command.processes, command.process
@@ -86,7 +100,8 @@ def main(argv: Sequence[str]) -> int:
 
 def _audit(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
     """Run one audit, print and report it; return what exceeds the limits."""
-    result = jf.audit.run(command.settings, out=folder, progress=meter)
+    settings = fit_people(command, folder, meter) if command.like else command.settings
+    result = jf.audit.run(settings, out=folder, progress=meter)
     if jax.process_index() == 0:
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
@@ -112,6 +127,41 @@ def survey_work(config: AuditConfig, folder: Path) -> str:
     lines = [f"{name:28}{each['surfaces']}" for name, each in facts.items()]
     searches = next(iter(facts.values()))["searches"]
     return "\n".join([f"{len(lines)} audits of the same faces in {folder}; searches: {searches}", *lines])
+
+
+def check_like(command: Audit) -> None:
+    """Check that people can be fitted.
+
+    Raises:
+        ConfigError: people are given besides, another head, or several processes.
+    """
+    if is_survey(command.settings):
+        raise ConfigError("--like audits one intervention; give its people.npz to a survey as --people")
+    if command.settings.people is not None:
+        raise ConfigError("--like and --people both say who is audited; give one of them")
+    if command.settings.head != "bundled":
+        raise ConfigError(
+            "--like fits the bundled head; for a head in FLAME's format read the codes of DECA, EMOCA or SMIRK "
+            "(jf.face.read_codes)"
+        )
+    if command.distributed or command.processes is not None:
+        raise ConfigError("--like fits on one process; audit OUT/people.npz with --people on several")
+
+
+def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditConfig:
+    """Fit heads to the photographs, write what was found, and return the audit of these people."""
+    from jaxface.audit import likeness, likeness_files  # the renderer of photographs is slow to import
+    from jaxface.report.likeness import summary_text, write_likenesses
+
+    if not likeness_files.claim(folder, command.like, command.fit):
+        classifiers = load_classifiers(command.settings.classifiers)
+        fits = likeness.fit_photographs(command.like, classifiers, command.fit, meter)
+        print(summary_text(fits, command.fit))
+        page = write_likenesses(folder, fits, classifiers, command.fit, command.pictures)
+        print(f"fits: {page}\n")
+        likeness_files.write(folder, fits, classifiers, command.fit)
+    people = str(folder / likeness_files.PEOPLE)
+    return replace(command.settings, people=people, identities=max(len(command.like), 1))
 
 
 def work(config: AuditConfig, folder: Path) -> str:

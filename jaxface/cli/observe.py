@@ -1,5 +1,6 @@
 """`jaxface observe`: from a table of photographs to tests of independence and a report."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,18 +13,22 @@ from jaxface.audit.observe import ObserveConfig
 from jaxface.cli import options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
-from jaxface.report import observation_tables, write_observation
+from jaxface.report import observation_faces, observation_tables, write_observation
 
 
 @dataclass(frozen=True)
 class Observe(options.Quiet):
     """Do classifiers answer people with asymmetric faces differently?
 
-    Reads a CSV table of photographs (path, label, group) and tests for each classifier whether the logit of an
-    expression is independent of symmetry features. Prints the results and the accuracy by group, and writes
-    OUT/observe.html, the tables as CSV and figures/. The same command resumes a run that was stopped.
-    There is no face detector: put eyes or boxes into the table, or use photographs that are face crops.
+    Reads a folder of photographs (PHOTOS/[GROUP/]EXPRESSION/*.jpg, or with a CSV table of path, label, group)
+    and tests for each classifier whether the logit of an expression is independent of symmetry features. Prints
+    the results and the accuracy by group, and writes OUT/observe.html, the tables as CSV and figures/. The same
+    command resumes a run that was stopped. Faces are found unless the table gives eyes or boxes; correct them
+    in OUT/faces.csv and run again.
     """
+
+    folder: tyro.conf.Positional[Path | None] = None
+    """Folder of photographs; the same as --photos."""
 
     settings: Annotated[ObserveConfig, tyro.conf.arg(name="")] = field(default_factory=ObserveConfig)
 
@@ -37,9 +42,11 @@ class Observe(options.Quiet):
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Observe(), "observe", argv)
-    config = command.settings
-    if config.table is None and not config.demo:
-        raise ConfigError("observe needs --table FILE.csv (columns path, label, group), or --demo")
+    config = with_folder(command.settings, command.folder)
+    if config.table is None and config.photos is None and not config.demo:
+        raise ConfigError(
+            "observe needs a folder of photographs, --table FILE.csv (columns path, label, group), or --demo"
+        )
     folder = command.out or options.run_folder(command.config, "observe")
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet)
@@ -58,6 +65,11 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def with_folder(config: ObserveConfig, folder: Path | None) -> ObserveConfig:
+    """Return the settings with a folder of photographs."""
+    return config if folder is None else dataclasses.replace(config, photos=str(folder), demo=False)
+
+
 def show(result: observe.ObserveResult) -> None:
     """Write the report of an observation, and print its tables."""
     page = write_observation(result)
@@ -66,6 +78,8 @@ def show(result: observe.ObserveResult) -> None:
         observation_tables.left_out_text(result),
         observation_tables.significance_text(result),
         observation_tables.accuracy_text(result),
+        observation_faces.sides_text(result),
+        observation_faces.doubts_text(result),
         f"report: {page}",
     ]
     print("\n\n".join(text for text in texts if text))

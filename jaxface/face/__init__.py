@@ -2,6 +2,7 @@
 
 from jaxface.face._landmarks import Landmarks, landmarks
 from jaxface.face.appearance import Appearance, Wrinkles, texture
+from jaxface.face.codes import Codes, read_codes
 from jaxface.face.config import HeadConfig
 from jaxface.face.geometry import vertices
 from jaxface.face.loaders import load
@@ -10,6 +11,7 @@ from jaxface.face.population import neutral, sample_population
 
 __all__ = [
     "Appearance",
+    "Codes",
     "ExpressionSpace",
     "FaceModel",
     "FaceParams",
@@ -20,6 +22,7 @@ __all__ = [
     "landmarks",
     "load",
     "neutral",
+    "read_codes",
     "sample_population",
     "texture",
     "vertices",

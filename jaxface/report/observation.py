@@ -7,13 +7,19 @@ import numpy as np
 from markupsafe import Markup
 
 from jaxface import __version__
-from jaxface.audit.observe import ObserveResult, crops
+from jaxface.audit.observe import ObserveResult, crops, sides
 from jaxface.audit.observe.analysis import Curve
 from jaxface.audit.observe.runner import serializable_config
 from jaxface.audit.observe.sampling import groups
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_bytes, write_text
-from jaxface.report import image_encoding, observation_figures, observation_tables, prose
+from jaxface.report import (
+    image_encoding,
+    observation_faces,
+    observation_figures,
+    observation_tables,
+    prose,
+)
 from jaxface.report.figures import colour, png, standalone
 from jaxface.report.observation_tables import feature_words, mark, subset_words
 from jaxface.report.template import render
@@ -100,6 +106,7 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
         if sheet is None
         else [(name, [image_encoding.png_uri(one) for one in row]) for row, name in zip(*sheet, strict=True)]
     )
+    marked = observation_faces.marked_crops(result) if config.pictures else []
     people = len(set(table.people)) if table.people is not None else None
     return render(
         "observe",
@@ -124,6 +131,11 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
         curves=curves,
         faces=faces,
         left_out=result.left_out,
+        located=int(np.isfinite(table.quality["score"]).sum()) if table.quality else 0,
+        sides=result.sides,
+        number=observation_faces.number,
+        doubts=[(table.path[row], words) for row, words in sides.doubts(table, result.measurements)],
+        marked=[(words, image_encoding.png_uri(crop / np.float32(255))) for words, crop in marked],
         photographs=len(table),
         people=people,
         repeated=people is not None and people < len(table),

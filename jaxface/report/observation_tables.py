@@ -68,6 +68,10 @@ def feature_words(name: str) -> str:
         "lpips": "LPIPS of the halves",
         "maps": f"feature distance of the halves, {rest}",
         "column": f"{rest} (from the table)",
+        "eye-opening": "opening of the eyes, side against side",
+        "brow-height": "height of the brows, side against side",
+        "corner-excursion": "excursion of the mouth's corners, side against side",
+        "corner-angle": "angle of the mouth's corners, side against side",
     }
     return words.get(kind, name)
 
@@ -120,8 +124,8 @@ def framing_text(result: ObserveResult) -> str:
         f"WARNING: {unframed} of {len(result.photographs)} photographs have neither eyes nor a box. The "
         "square in their middle was taken for the face: where it is not, every number below is wrong, and a "
         "difference between groups may even be reversed. Add the columns left_eye_x, left_eye_y, "
-        "right_eye_x, right_eye_y, or box_left, box_top, box_right, box_bottom; look at the crops with "
-        "--pictures."
+        "right_eye_x, right_eye_y, or box_left, box_top, box_right, box_bottom, or have the faces found "
+        "(--faces detect); look at the crops with --pictures."
     )
 
 

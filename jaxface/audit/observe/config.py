@@ -8,6 +8,7 @@ from jaxface.core.checks import Ge, Gt, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
+from jaxface.photos import DetectConfig
 from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
 from jaxface.stats.independence import TESTS, VOTERS
 from jaxface.stats.independence._chsic import Form
@@ -97,6 +98,16 @@ class ObserveConfig:
     table: str | None = None
     """CSV of the photographs: path, label, group; optionally person, box, landmarks, numbers of your own."""
 
+    photos: str | None = None
+    """Folder of photographs, in folders named after expressions and perhaps groups; with a table, where its
+    relative paths start."""
+
+    faces: Literal["detect", "centre"] = "detect"
+    """Photographs without eyes or a box in the table: "detect" the face, or take the "centre" for it."""
+
+    detect: DetectConfig = field(default_factory=DetectConfig)
+    """How faces are found."""
+
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
     """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
 
@@ -104,15 +115,16 @@ class ObserveConfig:
     """Whose logit is tested; a classifier without one of them skips it."""
 
     labels: tuple[str, ...] = ()
-    """Use only photographs with these labels; none = all."""
+    """Use only photographs with these labels; none = all. One name that ends in .csv is the table."""
 
     subset: tuple[Subset, ...] = ("matching", "all")
     """Photographs that test an expression's logit: the "matching" ones, unconditionally (the paper's), or
     "all", conditioned on the label."""
 
     features: tuple[str, ...] = ()
-    """Features tested against the logit: group, pixel, landmarks, lpips, maps:CLASSIFIER[:MAP], column:NAME;
-    none = all in the table, pixel, maps:face-api, and lpips with --alexnet."""
+    """Features tested against the logit: group, pixel, landmarks, eye-opening, brow-height, corner-excursion,
+    corner-angle, lpips, maps:CLASSIFIER[:MAP], column:NAME; none = all in the table, the landmarks', pixel,
+    maps:face-api, and lpips with --alexnet."""
 
     alexnet: str | None = None
     """Torchvision's AlexNet weights, for the feature lpips."""
@@ -153,8 +165,10 @@ class ObserveConfig:
     """The simulated cohort."""
 
     def __post_init__(self) -> None:
-        if self.demo and self.table is not None:
-            raise ConfigError("demo simulates its own photographs; leave table out, or demo")
+        if self.demo and (self.table is not None or self.photos is not None):
+            raise ConfigError("demo simulates its own photographs; leave table and photos out, or demo")
+        if self.detect.which == "all":
+            raise ConfigError('detect.which = "all": an observation wants one face of each photograph')
         for name in ("classifiers", "expressions", "labels", "subset", "features", "tests"):
             values = getattr(self, name)
             if isinstance(values, str):
@@ -163,8 +177,19 @@ class ObserveConfig:
                 raise ConfigError(f"{name} is empty; name at least one")
             object.__setattr__(self, name, tuple(values))
         check(self)
+        self._take_table()
         for name in ("expressions", "labels"):
             try:
                 object.__setattr__(self, name, expression_names(getattr(self, name)))
             except LabelError as error:
                 raise ConfigError(f"{name}: {error}") from None
+
+    def _take_table(self) -> None:
+        """`labels` may be the table that holds them."""
+        tables = [name for name in self.labels if name.lower().endswith((".csv", ".tsv"))]
+        if not tables:
+            return
+        if len(self.labels) > 1 or self.table is not None:
+            raise ConfigError(f"labels = {tables[0]!r} is a table; give no other labels or table beside it")
+        object.__setattr__(self, "table", tables[0])
+        object.__setattr__(self, "labels", ())

@@ -45,6 +45,17 @@ def from_numbered(points: np.ndarray) -> dict[str, np.ndarray]:
     return points_by_name | {f"middle_{index}": points[:, index] for index in layout["middle"]}
 
 
+def to_numbered(points: Mapping[str, np.ndarray]) -> np.ndarray | None:
+    """The 68 numbered points (n, 68, 2) of named ones, the inverse of `from_numbered`; None if one lacks."""
+    layout = tomllib.loads((files("jaxface.face") / "landmarks.toml").read_text(encoding="utf-8"))
+    names = {index: f"middle_{index}" for index in layout["middle"]}
+    for right, left in layout["pairs"]:
+        names |= {right: f"right_{right}", left: f"left_{right}"}
+    if not set(names.values()) <= points.keys():
+        return None
+    return np.stack([points[names[index]] for index in range(_NUMBERED)], axis=1)
+
+
 def mirror_order(names: Sequence[str]) -> np.ndarray:
     """For each named point the position of its mirror image, (L,) int.
 

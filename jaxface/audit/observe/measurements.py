@@ -94,15 +94,26 @@ def measure(
 
 
 def _stamps(photographs: Photographs, rows: range) -> list[str]:
-    """Size and time of the files of some photographs."""
-    stamps = []
-    for row in rows:
-        try:
-            facts = (photographs.folder / photographs.path[row]).stat()
-            stamps.append(f"{facts.st_size} {facts.st_mtime_ns}")
-        except OSError:
-            stamps.append("missing")
-    return stamps
+    """Size and time of the files of some photographs, and where their faces were found."""
+    return [file_stamp(photographs.folder / photographs.path[row]) + _frame(photographs, row) for row in rows]
+
+
+def file_stamp(path: Path) -> str:
+    """Return size and time of a file, "missing" without one."""
+    try:
+        facts = path.stat()
+        return f"{facts.st_size} {facts.st_mtime_ns}"
+    except OSError:
+        return "missing"
+
+
+def _frame(photographs: Photographs, row: int) -> str:
+    """Eyes and box as `faces.find` gave them: a person may have corrected them since; "" without it."""
+    if not photographs.reason:
+        return ""
+    eyes = photographs.eyes(row)
+    numbers = [*photographs.boxes[row], *(() if eyes is None else eyes.ravel())]
+    return f" {[f'{number:.7g}' for number in numbers]} {photographs.reason[row]}"
 
 
 def _kept(file: Path, names: Sequence[str], stamps: list[str]) -> dict[str, np.ndarray] | None:
@@ -152,6 +163,8 @@ def _crops(
 ) -> tuple[str, dict[int, np.ndarray]]:
     """Why a photograph cannot be used, or "" and its crops by size."""
     eyes = photographs.eyes(row)
+    if photographs.reason and photographs.reason[row]:
+        return photographs.reason[row], {}
     try:
         with open_photograph(photographs.folder / photographs.path[row]) as image:
             return "", {size: crop(image, config, eyes, photographs.boxes[row], size) for size in sizes}

@@ -6,6 +6,7 @@ from pathlib import Path
 from jaxface.audit.observe.analysis import AccuracyRow, Curve, Distribution, IndependenceRow
 from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements
+from jaxface.audit.observe.sides import SideRow
 from jaxface.audit.observe.table import Photographs
 
 
@@ -22,6 +23,7 @@ class ObserveResult:
         accuracy: Table 4.
         distributions: Fig. 7.
         curves: Fig. 8, for continuous features.
+        sides: left against right of the faces, by clinicians' measures; () without the 68 landmarks.
         skipped: classifier and expression pairs that were left out: no such output.
     """
 
@@ -34,6 +36,7 @@ class ObserveResult:
     distributions: tuple[Distribution, ...]
     curves: tuple[Curve, ...]
     skipped: tuple[tuple[str, str], ...]
+    sides: tuple[SideRow, ...] = ()
 
     @property
     def left_out(self) -> list[tuple[str, str]]:

@@ -9,12 +9,13 @@ import numpy as np
 
 from jaxface.audit.fingerprints import classifier_facts, difference
 from jaxface.audit.inputs import load_classifiers
-from jaxface.audit.observe import analysis, features, sampling, tables
+from jaxface.audit.observe import analysis, faces, features, folders, sampling, tables
 from jaxface.audit.observe.analysis import Curve, IndependenceRow
 from jaxface.audit.observe.config import CropConfig, ObserveConfig
 from jaxface.audit.observe.measurements import FOLDER as MEASURED
 from jaxface.audit.observe.measurements import Measurements, measure
 from jaxface.audit.observe.result import ObserveResult
+from jaxface.audit.observe.sides import side_rows
 from jaxface.audit.observe.table import Photographs, read_table
 from jaxface.classify import Classifier
 from jaxface.core import io, run_folder, sums
@@ -23,6 +24,7 @@ from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import NullProgress, Progress
 
 INPUTS = "inputs.toml"
+FACES = "faces.toml"
 
 
 def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> ObserveResult:
@@ -45,20 +47,24 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
         CheckpointError: a classifier cannot be read.
     """
     progress, folder = progress or NullProgress(), Path(out)
-    if config.table is None:
-        raise ConfigError("no table of photographs; give --table FILE.csv (path,label,group), or try --demo")
-    photographs = read_table(config.table, config.labels)
+    photographs = _photographs(config)
     classifiers, missing_pairs = _classifiers(config)
-    names = sampling.feature_names(config, photographs)
-    table_columns = sampling.table_features(photographs)
-    image_features = [features.build(name, config, classifiers) for name in names if name not in table_columns]
     with run_folder.hold(folder, "observation"):
-        _begin(folder, config, classifiers, [feature.name for feature in image_features])
         try:
+            if _detects(config, photographs):
+                _claim_faces(folder, config, photographs)
+                photographs = faces.find(photographs, config.detect, folder, progress)
+            names = sampling.feature_names(config, photographs)
+            table_columns = sampling.table_features(photographs)
+            image_features = [
+                features.build(name, config, classifiers) for name in names if name not in table_columns
+            ]
+            _begin(folder, config, photographs, classifiers, [feature.name for feature in image_features])
             measurements = measure(photographs, classifiers, image_features, config.crop, folder, progress)
             if not measurements.used.any():
+                place = config.table or config.photos
                 raise ConfigError(
-                    f"none of the {len(photographs)} photographs of {config.table} can be used; the first, "
+                    f"none of the {len(photographs)} photographs of {place} can be used; the first, "
                     f"{photographs.path[0]}: {measurements.reason[0]}"
                 )
             values = {name: (table_columns | measurements.features)[name] for name in names}
@@ -77,11 +83,33 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
             distributions=tuple(analysis.distributions(photographs, measurements, classifiers, config)),
             curves=tuple(curves),
             skipped=tuple(missing_pairs),
+            sides=side_rows(photographs, measurements),
         )
         tables.write(result, {c.name: c.labels for c in classifiers}, values)
         names = (INPUTS, run_folder.SETTINGS, MEASURED, *(f"{name}.csv" for name in tables.TABLES))
         sums.write_sums(folder, names)
         return result
+
+
+def _photographs(config: ObserveConfig) -> Photographs:
+    if config.table is not None:
+        return read_table(config.table, config.labels, config.photos)
+    if config.photos is not None:
+        return folders.read_folder(config.photos, config.labels)
+    raise ConfigError(
+        "no photographs; give a folder (jaxface observe photos/) or --table FILE.csv (path,label,group), or "
+        "try --demo"
+    )
+
+
+def _detects(config: ObserveConfig, photographs: Photographs) -> bool:
+    return config.faces == "detect" and bool(photographs.without_frame.any())
+
+
+def _claim_faces(folder: Path, config: ObserveConfig, photographs: Photographs) -> None:
+    """Claim the folder for the faces of these photographs, found in this way. Errors as `_begin`."""
+    settings = {"photographs": folders.digest(photographs), "detect": to_dict(config.detect)}
+    run_folder.claim(folder, settings, "observation", FACES)
 
 
 def _test_all(
@@ -120,7 +148,11 @@ def _classifiers(config: ObserveConfig) -> tuple[tuple[Classifier, ...], list[tu
 
 
 def _begin(
-    folder: Path, config: ObserveConfig, classifiers: Sequence[Classifier], image_features: Sequence[str]
+    folder: Path,
+    config: ObserveConfig,
+    photographs: Photographs,
+    classifiers: Sequence[Classifier],
+    image_features: Sequence[str],
 ) -> None:
     """Claim the folder: what was measured there is of this table and these classifiers, crops and features.
 
@@ -131,7 +163,7 @@ def _begin(
     """
     facts = {c.name: classifier_facts(c, CropConfig().size) for c in classifiers}
     inputs = {
-        "table": io.sha256(str(config.table)),
+        "table": folders.digest(photographs) if config.table is None else io.sha256(config.table),
         "labels": list(config.labels),
         "crop": to_dict(config.crop),
         "features": list(image_features),

@@ -9,6 +9,7 @@ from jaxface.audit.observe.config import ObserveConfig
 from jaxface.audit.observe.measurements import Measurements
 from jaxface.audit.observe.table import Photographs
 from jaxface.core.errors import ConfigError, suggestion
+from jaxface.photos import asymmetry
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ def table_features(photographs: Photographs) -> dict[str, np.ndarray]:
     if sum(name.startswith("left_") for name in photographs.landmarks) >= 2:
         order = landmarks.mirror_order(list(photographs.landmarks))
         columns["landmarks"] = landmarks.asymmetry(landmarks.stacked(photographs.landmarks), order)
+    if photographs.points is not None:
+        columns |= {name: np.abs(values) for name, values in asymmetry.balance(photographs.points).items()}
     return columns | {f"column:{name}": values for name, values in photographs.columns.items()}
 
 
@@ -59,6 +62,10 @@ def feature_names(config: ObserveConfig, photographs: Photographs) -> tuple[str,
             raise ConfigError("feature 'group': all photographs are of one group; the table wants two")
         if name == "landmarks" and name not in table_columns:
             landmarks.mirror_order(list(photographs.landmarks))  # says what is missing
+        if name in asymmetry.MEASURES and name not in table_columns:
+            raise ConfigError(
+                f"feature {name!r} wants the 68 landmarks: columns x_0 ... y_67, or faces = 'detect'"
+            )
         if name.startswith("column:") and name not in table_columns:
             has = [column.removeprefix("column:") for column in _columns(table_columns)]
             column = name.removeprefix("column:")

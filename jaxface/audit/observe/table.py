@@ -43,6 +43,8 @@ class Photographs:
         ignored: other columns, which hold no numbers.
         words: the first cell of each ignored column that is no number; "" = all are missing.
         notes: sentences on what is missing.
+        reason: why a photograph has no face to look at, "" where it has one; () = nobody looked.
+        quality: by name (n,), of `faces.find`; NaN where the table gives the face.
     """
 
     folder: Path
@@ -56,6 +58,8 @@ class Photographs:
     ignored: tuple[str, ...] = ()
     words: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    reason: tuple[str, ...] = ()
+    quality: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.path)
@@ -74,15 +78,25 @@ class Photographs:
         return None
 
     @property
-    def unframed(self) -> int:
-        """How many photographs have neither eyes nor a box, so that their middle is taken for the face."""
+    def without_frame(self) -> np.ndarray:
+        """(n,) bool: photographs with neither eyes nor a box."""
         has_box = np.isfinite(self.boxes).all(-1)
         eyes = [self.eyes(row) for row in range(len(self))]
         has_eyes = np.array([one is not None and bool(np.isfinite(one).all()) for one in eyes], bool)
-        return int((~has_box & ~has_eyes).sum())
+        return ~has_box & ~has_eyes
+
+    @property
+    def unframed(self) -> int:
+        """How many photographs have neither eyes nor a box, so that their middle is taken for the face."""
+        return 0 if self.reason else int(self.without_frame.sum())
+
+    @property
+    def points(self) -> np.ndarray | None:
+        """The 68 points of iBUG 300-W, (n, 68, 2) pixels; None where they are not all named."""
+        return landmarks.to_numbered(self.landmarks)
 
 
-def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
+def read_table(path: str | Path, labels: Sequence[str] = (), folder: str | Path | None = None) -> Photographs:
     """The photographs that a CSV names.
 
     Encoding, separator and quotes may be any that spreadsheets write. Cells such as NA, #N/A, -nan(ind), None
@@ -97,6 +111,7 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
 
     Args:
         labels: expressions whose photographs are kept; none = all.
+        folder: where relative paths start; None = the table's own.
 
     Raises:
         ConfigError: no such file, no CSV, a missing column, no rows.
@@ -123,10 +138,11 @@ def read_table(path: str | Path, labels: Sequence[str] = ()) -> Photographs:
     ]
     numbers = {name: values for name in others if (values := numbers_of(selection, name, grade_of)) is not None}
     ignored = tuple(name for name in others if name not in numbers)
+    base = path.parent if folder is None else Path(folder)
     group, person = words_of(selection, "group"), words_of(selection, "person")
     return Photographs(
-        folder=path.parent,
-        path=tuple(local_path(path.parent, row["path"]) for row in selection),
+        folder=base,
+        path=tuple(local_path(base, row["path"]) for row in selection),
         label=tuple(name for name in labels_by_row if not labels or name in labels),
         group=group or (ALL,) * len(selection),
         person=person,
@@ -161,7 +177,7 @@ def _notes(
         (without_label, "have no label and are left out"),
         (group.count("") if group else 0, "have no group and enter no comparison of groups"),
         (person.count("") if person else 0, "have no person; each counts as a person of its own"),
-        (0 if blind.all() else int(blind.sum()), "have no eyes and are cropped by their box or centre"),
+        (0 if blind.all() else int(blind.sum()), "have no eyes in the table"),
     )
     return tuple(f"{count} photographs {words}" for count, words in counts if count)
 

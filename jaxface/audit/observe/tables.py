@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxface.core import io
+from jaxface.photos import asymmetry
 
 if TYPE_CHECKING:
     from jaxface.audit.observe.result import ObserveResult
 
 TABLES = ("photographs", "left_out", "independence", "accuracy", "distributions", "regression")
+ASYMMETRY = "asymmetry"
+"""Both sides of each face, where the 68 landmarks are known."""
+
 _QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -36,6 +40,8 @@ def write(
         "distributions": _distributions(result),
         "regression": _regression(result),
     }
+    if result.photographs.points is not None:
+        write_csv(result.folder / f"{ASYMMETRY}.csv", _asymmetry(result))
     return [write_csv(result.folder / f"{name}.csv", rows[name]) for name in TABLES]
 
 
@@ -70,10 +76,27 @@ def _photographs(
         for expression in result.config.expressions:
             if expression in labels[name]:
                 columns[f"logit {name} {expression}"] = logits[:, labels[name].index(expression)].tolist()
+    columns |= {f"face {name}": values.tolist() for name, values in table.quality.items()}
     for name, feature in values.items():
         if name != "group":
             columns[f"feature {name}"] = feature.tolist()
     return [list(columns), *map(list, zip(*columns.values(), strict=True))]
+
+
+def _asymmetry(result: ObserveResult) -> list[list[Any]]:
+    """What clinicians compare, one row for each photograph and measure."""
+    table, points = result.photographs, result.photographs.points
+    rows: list[list[Any]] = [["path", "measure", "left", "right", "balance", "deviation"]]
+    if points is None:
+        return rows
+    sides, balance = asymmetry.sides(points), asymmetry.balance(points)
+    for row in np.flatnonzero(result.measurements.used & np.isfinite(points).all((1, 2))).tolist():
+        for name in asymmetry.MEASURES:
+            deviation = table.quality.get(f"deviation {name}")
+            values = [*(side[row] for side in sides[name]), balance[name][row]]
+            repeat = None if deviation is None else float(deviation[row])
+            rows.append([table.path[row], name, *map(float, values), repeat])
+    return rows
 
 
 def _independence(result: ObserveResult) -> list[list[Any]]:

@@ -7,6 +7,8 @@ units at rest unless the image shows them. One image cannot tell a face at rest 
 expression, so weak activations are less certain than strong ones.
 """
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
@@ -50,6 +52,7 @@ class FitConfig:
         turn: Standard deviation of the angles of the head, degrees; half of it for the gaze.
         height: Of an image without landmarks, in interocular distances, with some error.
         eye_line: Fraction of such an image above the eyes, with some error.
+        balance: Deviation of how much less one side moves than the other; 0 = both move alike.
     """
 
     steps: Annotated[int, Ge(1)] = 300
@@ -62,6 +65,7 @@ class FitConfig:
     turn: Positive = 15.0
     height: Positive = 2.9
     eye_line: float = 0.39
+    balance: NonNegative = 0.0
 
     def __post_init__(self) -> None:
         check(self, "fit")
@@ -97,7 +101,7 @@ def fit(
     """Return the most probable faces of B images. Call it under `jit`; `fit_image` fits one image.
 
     Args:
-        assets: their head and camera are the prior; faces are assumed symmetric.
+        assets: their head and camera are the prior; faces are symmetric unless `config.balance` is set.
         images: (B, size, size, 3) in [0, 1], of the recipe's size; used only without landmarks.
         landmarks: (B, 68, 2) in widths of the image, x right, y down, as the column `landmarks`.
 
@@ -117,12 +121,32 @@ def fit(
 
 
 def fit_image(
-    assets: SceneAssets, image: Array | None, landmarks: Array | None, config: FitConfig
+    assets: SceneAssets,
+    image: Array | None,
+    landmarks: Array | None,
+    config: FitConfig,
+    landmark_steps: int = 0,
 ) -> FitResult:
-    """Return `fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both."""
-    start, frame = _initial_params(assets), _frame(config, landmarks)
+    """Return `fit` of one image (size, size, 3), by its landmarks (68, 2), its pixels, or both.
+
+    Args:
+        landmark_steps: steps by landmarks alone that come first, so that the pixels start near the face.
+    """
+    start, frame = _initial_params(assets, config), _frame(config, landmarks)
+    params = start
+    if landmark_steps and landmarks is not None:
+        first = dataclasses.replace(config, steps=landmark_steps)
+        params, _ = _descend(partial(_loss, assets, first, frame, None, landmarks), params, first)
+    params, errors = _descend(partial(_loss, assets, config, frame, image, landmarks), params, config)
+    return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
+
+
+def _descend(
+    loss: Callable[[_FitParams], tuple[Array, tuple[Array, Array]]], start: _FitParams, config: FitConfig
+) -> tuple[_FitParams, tuple[Array, Array]]:
+    """Adam from `start`. Returns the parameters and the errors of every step."""
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
-    grad_fn = jax.grad(partial(_loss, assets, config, frame, image, landmarks), has_aux=True)
+    grad_fn = jax.grad(loss, has_aux=True)
 
     def train_step(
         state: tuple[_FitParams, optax.OptState], _: None
@@ -137,14 +161,16 @@ def fit_image(
         return (params, opt_state), errors
 
     (params, _), errors = jax.lax.scan(train_step, (start, optimizer.init(start)), None, length=config.steps)
-    return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
+    return params, errors
 
 
-def _initial_params(assets: SceneAssets) -> _FitParams:
+def _initial_params(assets: SceneAssets, config: FitConfig) -> _FitParams:
     """The mean person, looking into the camera, with a trace of every unit: each has a gradient."""
     size, colours = assets.head.identity_basis.shape[-1], assets.head.population.mean.shape[1]
     sizes = {"identity": size, "albedo": colours - size, "turn": 3, "gaze": 2, "frame": 3, "light": (9, 3)}
     start = {name: jnp.zeros(each) for name, each in sizes.items()}
+    if config.balance:
+        start["balance"] = jnp.full((), 0.02)  # at 0 neither side has a gradient
     return start | {"activations": jnp.full(assets.rest_units.shape[0], 0.05, jnp.float32)}
 
 
@@ -167,14 +193,15 @@ def _face_and_scene(
     second_moment = assets.group_weights @ (prior.deviation**2 + prior.mean**2)
     deviation = jnp.sqrt(jnp.maximum(second_moment - mean**2, 0.0))
     angle = jnp.deg2rad(config.turn)
+    balance = config.balance * params["balance"] if config.balance else jnp.zeros(())
     face = Face(
         identity=mean[:size] + deviation[:size] * params["identity"],
         albedo=mean[size:] + deviation[size:] * params["albedo"],
         activations=params["activations"],
         turn=angle * params["turn"],
         gaze=0.5 * angle * params["gaze"],
-        symmetry=jnp.ones(()),
-        frozen_left=jnp.zeros((), bool),
+        symmetry=1.0 - jnp.minimum(jnp.abs(balance), 1.0),
+        frozen_left=balance < 0.0,
     )
     # The error of the height is relative, those of the eye line and the shift are absolute.
     scale = jnp.asarray(_FRAME_SCALE, jnp.float32) * jnp.concatenate([frame[:1], jnp.ones(2)])
@@ -193,6 +220,8 @@ def _loss(
     face, scene = _face_and_scene(assets, config, frame, params)
     normal = [params[name] for name in ("identity", "albedo", "turn", "gaze", "frame", "light")]
     loss = 0.5 * sum(jnp.sum(each * each) for each in normal)
+    if config.balance:
+        loss += 0.5 * params["balance"] ** 2
     loss += config.sparsity * jnp.sum(params["activations"])
     landmark_error = pixel_error = jnp.zeros(())
     if landmarks is not None:

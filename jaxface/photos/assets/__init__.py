@@ -1,0 +1,1 @@
+"""Weights of the bundled nets, quantised as their authors publish them, and the licence."""
