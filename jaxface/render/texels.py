@@ -103,7 +103,8 @@ def by_windows(texture: Array) -> Fetch:
 
         left = (hit & jnp.isfinite(u + v)).reshape(count, -1)
         empty = jnp.zeros((channels, *left.shape), jnp.float32)
-        samples = jax.lax.while_loop(more, take, (left, empty))[1]
+        with jax.named_scope("windows"):
+            samples = jax.lax.while_loop(more, take, (left, empty))[1]
         return [samples[k].reshape(shape) + middle[k] for k in range(channels)]
 
     return fetch

@@ -130,7 +130,8 @@ def _nearest(lists: TileLists, table: _Table, tiles: Array, grid: Grid, perspect
         pairs = zip((nearness, *values), best, strict=True)
         return first + _SLOTS, tuple(jnp.where(closer, new, old) for new, old in pairs)
 
-    return jax.lax.while_loop(more, step, (jnp.int32(0), empty))[1]
+    with jax.named_scope("candidates"):
+        return jax.lax.while_loop(more, step, (jnp.int32(0), empty))[1]
 
 
 def _nearer(a: tuple[Array, ...], b: tuple[Array, ...]) -> tuple[Array, ...]:
