@@ -18,12 +18,15 @@ from jaxface.audit.inputs import build_intervention
 from jaxface.audit.observe import features
 from jaxface.core.config import from_dict
 from jaxface.core.sharding import compile_program
+from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import programs as training_programs
 from jaxface.search import evaluate
 
 _GRID_ROUNDS = {"candidates": 1.8, "windows": 1.2}
 """Of a tile's loops in the paper's grid, in the mean over chunks of tiles (measured on the bundled head)."""
+
+_SIZE = 64  # pixels along an edge of the images of networks that take any
 
 
 class Program(NamedTuple):
@@ -140,10 +143,10 @@ def training() -> Iterator[Program]:
     for name in frameworks.REGISTRY:
         framework = frameworks.load(name)
         config, train = framework.config(), TrainConfig()
-        task = _task(name, framework.image_size(config))
+        task = _task(name, framework.image_size(config) or _SIZE)
         steps = training_programs(framework, config, task, train)
         batch = _batch(name, task, train.batch)
-        state = jax.eval_shape(steps.init, 0)
+        state = steps.state_shapes()
         key = jax.eval_shape(lambda: jax.random.key(0))
         yield Program(f"train {name}", steps.update, (state, batch, key), images=train.batch)
 
@@ -155,7 +158,7 @@ def observing(classifier: classify.Classifier, scene: render.Scene) -> Iterator[
 
 
 def _task(name: str, size: int) -> Task:
-    labels = () if name == "pm2" else classify.BASE_EXPRESSIONS
+    labels = () if name == "pm2" else BASE_EXPRESSIONS
     units = (1, 2, 4, 6, 12) if name in ("pm2", "causal_affect") else ()
     return Task(labels=labels, units=units, size=size)
 

@@ -10,8 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.face import geometry
+from jaxface.face.appearance import wrinkle_weights
 from jaxface.face.model import FaceModel
-from jaxface.render.motion import AffineFrames, affine_motion, normals_at, positions_at, wrinkles_at
+from jaxface.render.motion import AffineFrames
 from jaxface.render.scenes import Prepared, Scene
 from jaxface.render.tiled import render_group
 from jaxface.render.tiles import corner_columns
@@ -30,14 +32,7 @@ def render_posed(head: FaceModel, person: Prepared, vertices: Array, wrinkles: A
         vertices: (N, V, 3) metres.
         wrinkles: (N, V) as in `Deformation`.
     """
-
-    def pictures(group: tuple[Array, Array]) -> Array:
-        vertices, wrinkles = group
-        position = each_axis(lambda axis: vertices[:, :, axis].T)
-        normal = _normal_sums(position, head.faces)
-        return _pictures(head, person, position, normal, wrinkles.T, scene)
-
-    return in_groups(pictures, (vertices, wrinkles))
+    return in_groups(lambda group: _pictures(head, person, *group, scene), (vertices, wrinkles))
 
 
 def render_moving(head: FaceModel, person: Prepared, pose: Array, scene: Scene, frames: AffineFrames) -> Array:
@@ -46,13 +41,16 @@ def render_moving(head: FaceModel, person: Prepared, pose: Array, scene: Scene, 
     Args:
         pose: (J, 3) of all frames.
     """
-    motion = affine_motion(head, person.neutral, person.joints, frames.fields, pose)
 
-    def pictures(coefficients: tuple[Array, Array]) -> Array:
-        position, normal = positions_at(motion, coefficients), normals_at(motion, coefficients)
-        return _pictures(head, person, position, normal, wrinkles_at(head, motion, coefficients), scene)
+    def posed(weights: Array) -> tuple[Array, Array]:
+        displacement = jnp.tensordot(weights, frames.fields, 1)
+        vertices = geometry.skin_displaced(head, person.neutral, person.joints, displacement, pose)
+        return vertices, wrinkle_weights(head.appearance.wrinkles, displacement)
 
-    return in_groups(pictures, frames.coefficients)
+    def pictures(weights: Array) -> Array:
+        return _pictures(head, person, *jax.vmap(posed)(weights), scene)
+
+    return in_groups(pictures, jnp.stack(frames.coefficients, axis=-1))
 
 
 def in_groups(pictures: Callable[[T], Array], frames: T) -> Array:
@@ -75,16 +73,16 @@ def in_groups(pictures: Callable[[T], Array], frames: T) -> Array:
     return every.reshape(groups * size, *every.shape[2:])[:count]
 
 
-def _pictures(
-    head: FaceModel, person: Prepared, position: Planes, normal: Planes, wrinkle: Array | None, scene: Scene
-) -> Array:
-    """Pictures of a group, from planes (V, G)."""
-    samples = scene.size * scene.supersample
-    light = tuple(scene.light.T)
+def _pictures(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Array, scene: Scene) -> Array:
+    """`render_posed` of one group."""
+    position = each_axis(lambda axis: vertices[:, :, axis].T)
+    normal = _normal_sums(position, head.faces)
+    wrinkle = None if head.appearance.wrinkles is None else wrinkles.T
+    samples, light = scene.size * scene.supersample, tuple(scene.light.T)
     buffers = vertex_buffers(person.camera, light, position, normal, wrinkle, samples)
     pictures = render_group(head, buffers, person.texture, scene)
     # A vertex that is not finite covers no pixel: the picture would be a finite background.
-    finite = jnp.all(jnp.isfinite(jnp.stack(position)), axis=(0, 1))
+    finite = jnp.all(jnp.isfinite(vertices), axis=(1, 2))
     return jnp.where(finite[:, None, None, None], pictures, jnp.nan)
 
 

@@ -8,12 +8,14 @@ from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.core import target
 from jaxface.core.types import Array
+from jaxface.render.indexing import take
 
-Fetch = Callable[[Array, Array, Array], list[Array]]
-"""(hit, u, v), each (C, S, G) -> one array for each channel; any numbers where not hit."""
+Fetch = Callable[[Array, Array, Array], Array]
+"""(hit, u, v), each (C, S, G) -> (channels, C, S, G); any numbers where not hit."""
 
 _ROWS = 32  # of a window; with four channels they fill a TPU's matrix unit
 _COLUMNS = 128  # of a window: a register's lanes
@@ -41,16 +43,16 @@ def by_gather(texture: Array) -> Fetch:
     below = jnp.concatenate([pair[1:], pair[-1:]])
     quads = jnp.concatenate([pair, below], axis=-1).reshape(height * width, 4 * channels)
 
-    def fetch(hit: Array, u: Array, v: Array) -> list[Array]:
+    def fetch(hit: Array, u: Array, v: Array) -> Array:
         x, y = _place(texture, u, v)
         x0, y0 = jnp.floor(x), jnp.floor(y)
-        texels = quads[y0.astype(jnp.int32) * width + x0.astype(jnp.int32)]
+        texels = take(quads, y0.astype(jnp.int32) * width + x0.astype(jnp.int32))
         samples = []
         for channel in range(channels):
             a, b, c, d = (texels[..., channel + channels * corner] for corner in range(4))
             upper, lower = a + (x - x0) * (b - a), c + (x - x0) * (d - c)
             samples.append(upper + (y - y0) * (lower - upper))
-        return samples
+        return jnp.stack(samples)
 
     return fetch
 
@@ -66,10 +68,10 @@ def by_windows(texture: Array) -> Fetch:
     texels = (texture - middle[None, None]).astype(jnp.bfloat16).transpose(0, 2, 1)
     starts = [min(start, width - columns) for start in range(0, max(width - columns + _STRIDE, 1), _STRIDE)]
     strips = jnp.concatenate([texels[:, :, start : start + columns] for start in starts])
-    row_of = (jnp.arange(rows * channels) // channels).astype(jnp.float32)
-    sum_rows = jnp.arange(channels)[:, None] == jnp.arange(rows * channels)[None] % channels
+    row_of, channel = (jnp.asarray(each) for each in np.divmod(np.arange(rows * channels), channels))
+    sum_rows = jnp.arange(channels)[:, None] == channel[None]
 
-    def fetch(hit: Array, u: Array, v: Array) -> list[Array]:
+    def fetch(hit: Array, u: Array, v: Array) -> Array:
         shape, count = hit.shape, len(hit)
         # Places that bfloat16 represents, and so does one minus what is beyond a texel.
         x, y = ((jnp.round(each * _STEPS) / _STEPS).reshape(count, -1) for each in _place(texture, u, v))
@@ -77,22 +79,22 @@ def by_windows(texture: Array) -> Fetch:
         def more(state: tuple[Array, Array]) -> Array:
             return jnp.any(state[0])
 
-        def take(state: tuple[Array, Array]) -> tuple[Array, Array]:
+        def next_window(state: tuple[Array, Array]) -> tuple[Array, Array]:
             left, samples = state
             top = jnp.min(jnp.where(left, jnp.floor(y), height), axis=1)
             top = jnp.clip(top, 0, height - rows)[:, None]
             band = left & (y <= top + (rows - 1))
             least = jnp.min(jnp.where(band, jnp.floor(x), width), axis=1)
-            strip = jnp.clip(least.astype(jnp.int32) // _STRIDE, 0, len(starts) - 1)
-            first = jnp.asarray(starts, jnp.float32)[strip][:, None]
+            strip = jnp.clip(jax.lax.div(least.astype(jnp.int32), _STRIDE), 0, len(starts) - 1)
+            first = take(jnp.asarray(starts, jnp.float32), strip)[:, None]
             inside = band & (x <= first + (columns - 1))
             line = height * strip[:, None] + top.astype(jnp.int32) + jnp.arange(rows)[None]
-            window = strips[line].reshape(count, rows * channels, columns)
+            window = take(strips, line).reshape(count, rows * channels, columns)
             across = _hat((x - first)[:, None] - jnp.arange(columns, dtype=jnp.float32)[None, :, None])
             by_row = jnp.einsum(
                 "tnc,tcm->tnm", window, across.astype(jnp.bfloat16), preferred_element_type=jnp.float32
             )
-            down = _hat((y - top)[:, None] - row_of[None, :, None])
+            down = _hat((y - top)[:, None] - row_of.astype(jnp.float32)[None, :, None])
             values = jnp.einsum(
                 "kn,tnm->ktm",
                 sum_rows.astype(jnp.bfloat16),
@@ -104,8 +106,8 @@ def by_windows(texture: Array) -> Fetch:
         left = (hit & jnp.isfinite(u + v)).reshape(count, -1)
         empty = jnp.zeros((channels, *left.shape), jnp.float32)
         with jax.named_scope("windows"):
-            samples = jax.lax.while_loop(more, take, (left, empty))[1]
-        return [samples[k].reshape(shape) + middle[k] for k in range(channels)]
+            samples = jax.lax.while_loop(more, next_window, (left, empty))[1]
+        return (samples + middle[:, None, None]).reshape(channels, *shape)
 
     return fetch
 

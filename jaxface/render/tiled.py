@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 from jaxface.render.camera import Screen
+from jaxface.render.indexing import take
 from jaxface.render.scenes import Scene
 from jaxface.render.shading import display
 from jaxface.render.texels import Fetch, sampler
@@ -62,7 +63,7 @@ def render_group(head: FaceModel, buffers: VertexBuffers, texture: Array, scene:
     grid = grid_of(scene.size, scene.supersample)
     ahead = jnp.isfinite(buffers.x) if buffers.inverse_w is None else buffers.inverse_w > 0.0
     lists = tile_lists(buffers.x, buffers.y, ahead, head.faces, grid)
-    uv = head.uv[head.uv_faces].reshape(len(head.faces), 6)
+    uv = take(head.uv, head.uv_faces).reshape(len(head.faces), 6)
     wrinkle = () if buffers.wrinkle is None else (buffers.wrinkle,)
     nearness = jnp.where(ahead, buffers.inverse_depth, jnp.nan)
     table = _table(head.faces, uv, buffers.x, buffers.y, nearness, (*buffers.light, *wrinkle))
@@ -102,7 +103,7 @@ def _each_tile(function: Callable[[Array], Array], lists: TileLists, grid: Grid,
     missing = -len(tiles) % at_once
     tiles = jnp.concatenate([tiles, jnp.broadcast_to(tiles[-1:], (missing,))])
     results = jax.lax.map(function, tiles.reshape(-1, at_once))
-    return results.reshape(-1, *results.shape[2:])[jnp.argsort(lists.order)]
+    return take(results.reshape(-1, *results.shape[2:]), jnp.argsort(lists.order))
 
 
 def _table(faces: Array, uv: Array, x: Array, y: Array, nearness: Array, columns: tuple[Array, ...]) -> _Table:
@@ -116,7 +117,7 @@ def _nearest(lists: TileLists, table: _Table, tiles: Array, grid: Grid, perspect
     columns = table.columns  # u and v in place of x and y
     shape = (len(tiles), grid.edge**2, table.frames)
     empty = (jnp.full(shape, -jnp.inf), *(jnp.zeros(shape),) * (columns - 1))
-    most = jnp.max(lists.count[tiles])
+    most = jnp.max(take(lists.count, tiles))
 
     def more(state: tuple[Array, tuple[Array, ...]]) -> Array:
         return state[0] < most
@@ -144,9 +145,9 @@ def _test(table: _Table, triangle: Array, tiles: Array, grid: Grid, perspective:
     """All candidates (C, K) at all samples of their tiles: (C, K, edge^2, G) each, as `_nearest`."""
     last, frames = len(table.triangles) - 1, table.frames
     triangle = jnp.minimum(triangle, last)
-    corner, uv = jnp.split(table.triangles[triangle], (3,), axis=-1)
+    corner, uv = jnp.split(take(table.triangles, triangle), (3,), axis=-1)
     corner = corner.astype(jnp.int32)  # (C, K, 3)
-    rows = [table.vertices[corner[:, :, i]] for i in range(3)]  # (C, K, A G)
+    rows = [take(table.vertices, corner[:, :, i]) for i in range(3)]  # (C, K, A G)
 
     def column(number: int) -> list[Array]:
         return [jax.lax.slice_in_dim(row, frames * number, frames * (number + 1), axis=2) for row in rows]
@@ -154,21 +155,16 @@ def _test(table: _Table, triangle: Array, tiles: Array, grid: Grid, perspective:
     xs, ys, near = column(0), column(1), column(2)
     area = (ys[1] - ys[0]) * (xs[2] - xs[0]) - (xs[1] - xs[0]) * (ys[2] - ys[0])
     mask = (triangle < last)[:, :, None] & (area > 0.0) & ~jnp.isnan(near[0] + near[1] + near[2])
-    origin = [
-        (at * grid.edge).astype(jnp.float32)[:, None, None] + 0.5
-        for at in (tiles % grid.row, tiles // grid.row)
-    ]
-    step = jnp.arange(grid.edge**2, dtype=jnp.int32)
-    dx, dy = (each.astype(jnp.float32)[None, None, :, None] for each in (step % grid.edge, step // grid.edge))
+    origin = take(jnp.asarray(grid.origins + 0.5), tiles)
+    left, top = origin[:, 0, None, None], origin[:, 1, None, None]
+    dx, dy = (jnp.asarray(offset)[None, None, :, None] for offset in grid.offsets)
 
     def per_sample(value: Array) -> Array:
         return value[:, :, None, :]
 
-    edges = []
-    for opposite in range(3):
-        at, across, down = _edge(opposite, corner, xs, ys, origin)
-        at, across, down = jnp.where(mask, at, -1.0), jnp.where(mask, across, 0.0), jnp.where(mask, down, 0.0)
-        edges.append(per_sample(at) + (per_sample(across) * dy - per_sample(down) * dx))
+    at, across, down = _edges(corner, xs, ys, left, top)
+    at = jnp.where(mask[None], at, -jnp.inf)
+    edges = [per_sample(at[i]) + (per_sample(across[i]) * dy - per_sample(down[i]) * dx) for i in range(3)]
     inside = jnp.minimum(jnp.minimum(edges[0], edges[1]), edges[2]) >= 0.0
     inverse = per_sample(1.0 / jnp.where(mask, area, 1.0))
     second, third = edges[1] * inverse, edges[2] * inverse
@@ -177,31 +173,39 @@ def _test(table: _Table, triangle: Array, tiles: Array, grid: Grid, perspective:
         base, *others = corners
         return per_sample(base) + second * per_sample(others[0] - base) + third * per_sample(others[1] - base)
 
-    further = [[uv[:, :, 2 * i + axis, None] for i in range(3)] for axis in range(2)]
+    further = [
+        [jnp.broadcast_to(uv[:, :, 2 * i + axis, None], area.shape) for i in range(3)] for axis in (0, 1)
+    ]
     further += [column(number) for number in range(3, table.columns)]
     if perspective:  # what is linear on the screen is a value over the distance
         further = [[value * w for value, w in zip(values, near, strict=True)] for values in further]
     nearness = jnp.where(inside, interpolate(near), -jnp.inf)
     ids = jnp.broadcast_to(triangle[:, :, None, None], nearness.shape)
-    values = [jnp.broadcast_to(interpolate(values), nearness.shape) for values in further]
-    return (nearness, ids, *values)
+    return (nearness, ids, *(interpolate(values) for values in further))
 
 
-def _edge(
-    opposite: int, corner: Array, xs: list[Array], ys: list[Array], origin: list[Array]
+def _edges(
+    corner: Array, xs: list[Array], ys: list[Array], left: Array, top: Array
 ) -> tuple[Array, Array, Array]:
-    """The edge opposite a corner: its function at the origin, and its direction; inside is positive.
+    """The edges opposite the corners: their functions at (left, top), and directions; inside is positive.
 
-    As in `rasterizer`, it starts at its corner of lower index, so that both triangles of an edge
+    As in `rasterizer`, an edge starts at its corner of lower index, so that both of its triangles
     compute the same number with opposite signs. Relative to the tile, for small numbers round less.
+
+    Returns:
+        (3, C, K, G) each.
     """
-    i, j = (opposite + 1) % 3, (opposite + 2) % 3
-    swap = (corner[:, :, i] > corner[:, :, j])[:, :, None]
-    x0, y0 = jnp.where(swap, xs[j], xs[i]), jnp.where(swap, ys[j], ys[i])
-    x1, y1 = jnp.where(swap, xs[i], xs[j]), jnp.where(swap, ys[i], ys[j])
+    first, second = [1, 2, 0], [2, 0, 1]
+    ids = [corner[:, :, i] for i in range(3)]
+    swap = jnp.stack([ids[i] > ids[j] for i, j in zip(first, second, strict=True)])[..., None]
+    (x0, x1), (y0, y1) = (
+        [jnp.stack([values[i] for i in side]) for side in (first, second)] for values in (xs, ys)
+    )
+    x0, x1 = jnp.where(swap, x1, x0), jnp.where(swap, x0, x1)
+    y0, y1 = jnp.where(swap, y1, y0), jnp.where(swap, y0, y1)
     sign = jnp.where(swap, 1.0, -1.0)
     across, down = sign * (x1 - x0), sign * (y1 - y0)
-    return (origin[1] - y0) * across - (origin[0] - x0) * down, across, down
+    return (top[None] - y0) * across - (left[None] - x0) * down, across, down
 
 
 def _pixels(
@@ -220,18 +224,16 @@ def _pixels(
         values = [value * distance for value in values]
     u, v, *light = values
     wrinkle = light[channels] if len(light) > channels else 0.0
-    *albedo, depth = fetch(hit, u, v)
-    skin = 1.0 - depth * wrinkle
+    samples = fetch(hit, u, v)
+    skin = 1.0 - samples[3] * wrinkle
+    linear = samples[:3] * jnp.stack([channel * skin for channel in light[:channels]])
     background = scene.background**scene.gamma
-    light = light[:channels] * (3 // channels)
-    linear = jnp.stack(
-        [jnp.where(hit, albedo[k] * (light[k] * skin), background[k]) for k in range(3)],
-        axis=1,
-    )
+    linear = jnp.where(hit[None], linear, background[:, None, None, None])
     fine = scene.supersample
-    count, pixels, frames = len(linear), grid.edge // fine, linear.shape[-1]
-    blocks = linear.reshape(count, 3, pixels, fine, pixels, fine, frames)
-    return display(jnp.mean(blocks, axis=(3, 5)), scene.gamma)
+    _, count, _, frames = linear.shape
+    pixels = grid.edge // fine
+    blocks = linear.reshape(3, count, pixels, fine, pixels, fine, frames)
+    return display(jnp.mean(blocks, axis=(3, 5)), scene.gamma).swapaxes(0, 1)
 
 
 def _assemble(pixels: Array, grid: Grid, scene: Scene) -> Array:

@@ -8,10 +8,12 @@ once. Nothing is scattered or cut off, so no list can overflow.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.core.types import Array
-from jaxface.render.indexing import Corners
+from jaxface.render.indexing import Corners, take
 
 _ROW = 128
 
@@ -28,6 +30,23 @@ class Grid(NamedTuple):
     samples: int
     edge: int
     row: int
+
+    @property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """(tiles,) column and line of each tile."""
+        lines, columns = np.divmod(np.arange(self.row**2, dtype=np.int32), np.int32(self.row))
+        return columns, lines
+
+    @property
+    def origins(self) -> np.ndarray:
+        """(tiles, 2) float32 x and y of each tile's first sample."""
+        return self.edge * np.stack(self.places, axis=-1).astype(np.float32)
+
+    @property
+    def offsets(self) -> tuple[np.ndarray, np.ndarray]:
+        """(edge^2,) float32 x and y of a tile's samples, from the first one."""
+        y, x = np.divmod(np.arange(self.edge**2, dtype=np.float32), np.float32(self.edge))
+        return x, y
 
 
 class TileLists(NamedTuple):
@@ -57,7 +76,7 @@ def grid_of(size: int, supersample: int) -> Grid:
 
 def corner_columns(ids: Corners, column: Array) -> Corners:
     """Return one column (V, G) at the corners (F,), (F, G) each."""
-    return column[ids[0]], column[ids[1]], column[ids[2]]
+    return take(column, ids[0]), take(column, ids[1]), take(column, ids[2])
 
 
 def tile_lists(x: Array, y: Array, ahead: Array, faces: Array, grid: Grid) -> TileLists:
@@ -69,11 +88,11 @@ def tile_lists(x: Array, y: Array, ahead: Array, faces: Array, grid: Grid) -> Ti
         faces: (F, 3) int32.
     """
     ids = (faces[:, 0], faces[:, 1], faces[:, 2])
-    xs, ys, aheads = (corner_columns(ids, column) for column in (x, y, ahead))
-    front = facing_front(xs, ys) & aheads[0] & aheads[1] & aheads[2]
+    x = jnp.where(ahead, x, jnp.nan)  # no comparison with it is true
+    xs, ys = (corner_columns(ids, column) for column in (x, y))
+    front = facing_front(xs, ys)
     across, down = (_in_rows(_tile_range(corners, front, grid)) for corners in (xs, ys))
-    tile = jnp.arange(grid.row * grid.row, dtype=jnp.int32)[:, None, None]
-    column, line = tile % grid.row, tile // grid.row
+    column, line = (jnp.asarray(place)[:, None, None] for place in grid.places)
     overlap = (across[0][None] <= column) & (column <= across[1][None])
     overlap &= (down[0][None] <= line) & (line <= down[1][None])
     # By a matrix product of zeros and ones, which is exact in any precision of the factors.
@@ -95,11 +114,13 @@ def candidates(lists: TileLists, tiles: Array, first: Array, number: int) -> Arr
         first: () the first slot.
     """
     slot = (first + jnp.arange(number, dtype=jnp.int32))[None]
-    through = lists.through[tiles]
+    through = take(lists.through, tiles)
     passed = through[:, None] <= slot[..., None]  # (C, number, rows)
     row = jnp.sum(passed, axis=-1, dtype=jnp.int32)
     earlier = jnp.max(jnp.where(passed, through[:, None], 0), axis=-1)
-    within = lists.within[tiles[:, None], jnp.minimum(row, through.shape[1] - 1)]
+    rows = through.shape[1]
+    place = rows * tiles[:, None] + jnp.minimum(row, rows - 1)
+    within = take(lists.within.reshape(-1, _ROW), place)
     rest = (slot - earlier).astype(within.dtype)
     return row * _ROW + jnp.sum(within <= rest[..., None], axis=-1, dtype=jnp.int32)
 
@@ -112,8 +133,8 @@ def _tile_range(corners: Corners, front: Array, grid: Grid) -> tuple[Array, Arra
     high = jnp.max(jnp.where(front, high, -jnp.inf), axis=1)
     first = jnp.clip(jnp.ceil(low - 0.5), 0.0, grid.samples)
     last = jnp.clip(jnp.floor(high - 0.5), -1.0, grid.samples - 1.0)
-    tile_first = first.astype(jnp.int32) // grid.edge
-    tile_last = jnp.where(first <= last, last.astype(jnp.int32) // grid.edge, -1)
+    tile_first = jax.lax.div(first.astype(jnp.int32), grid.edge)
+    tile_last = jnp.where(first <= last, jax.lax.div(last.astype(jnp.int32), grid.edge), -1)
     return tile_first, tile_last
 
 
