@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxface import audit, classify, data, face, frameworks, interventions, render, report, search, stats
+    from jaxface.core.runtime import enable_compile_cache
 
 __version__ = "0.1.0"
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "audit",
     "classify",
     "data",
+    "enable_compile_cache",
     "face",
     "frameworks",
     "interventions",
@@ -29,6 +31,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "enable_compile_cache":
+        return importlib.import_module("jaxface.core.runtime").enable_compile_cache
     if name in __all__:
         return importlib.import_module(f"jaxface.{name}")
     raise AttributeError(f"module 'jaxface' has no attribute {name!r}")

@@ -2,19 +2,21 @@
 
 import dataclasses
 from collections.abc import Iterator
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxface import interventions, render
+from jaxface import audit, interventions, render
 from jaxface.core import target
 from jaxface.core.errors import ConfigError
 from jaxface.face import FaceModel, FaceParams, load, neutral, sample_population, vertices
 from jaxface.face.geometry import rotation_matrices
 from jaxface.interventions import Symmetry
 from jaxface.render import Framing, Orthographic, Perspective, Scene, frame, project, texels, tiled, tiles
+from tests import fake_audit
 from tests.heads import toy_head
 from tests.test_render_rasterize import ORTHOGRAPHIC, PINHOLE, brute_force
 
@@ -153,7 +155,9 @@ def test_more_frames_than_a_group_are_drawn_in_groups(layout: str, monkeypatch: 
     at_once = interventions.grid(*arguments)
     monkeypatch.setattr(render.frames, "FRAMES", 5)
     jax.clear_caches()
-    np.testing.assert_allclose(interventions.grid(*arguments), at_once, atol=1e-5)
+    # A texel's place is rounded on a TPU: a last bit of a vertex may move it by one step.
+    tolerance = LEVEL if layout == "tpu" else 1e-5
+    np.testing.assert_allclose(interventions.grid(*arguments), at_once, atol=tolerance)
 
 
 def test_the_gradient_is_that_of_the_exact_path(layout: str) -> None:
@@ -182,6 +186,17 @@ def test_what_is_not_finite_gives_pictures_that_are_not(layout: str, name: str) 
     pictures = np.isnan(np.asarray(interventions.grid(Symmetry(), head, face, SCENE, SYMMETRY, time)))
     assert pictures[:, 1].all() if name != "albedo" else pictures[:, 1].mean() > 0.2
     assert name != "time" or not pictures[:, 0].any()
+
+
+def test_an_audit_through_the_accelerator_path_has_the_same_scores(layout: str, tmp_path: Path) -> None:
+    def scores(folder: str) -> np.ndarray:
+        run = audit.run(fake_audit.CONFIG, tmp_path / folder, searcher_factory=fake_audit.build)
+        return np.asarray(run.scores)
+
+    with target.use_layout("cpu"):
+        expected = scores("cpu")
+    assert np.abs(expected).max() > 1e-3
+    np.testing.assert_allclose(scores(layout), expected, atol=1e-4)
 
 
 def test_an_unknown_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
