@@ -16,7 +16,7 @@ from jaxface.face.model import FaceModel
 from jaxface.render.motion import AffineFrames
 from jaxface.render.scenes import Prepared, Scene
 from jaxface.render.tiled import render_group
-from jaxface.render.tiles import corner_columns
+from jaxface.render.tiles import at_corners
 from jaxface.render.vertex import Planes, each_axis, triangle_normals, vertex_buffers
 
 T = TypeVar("T")
@@ -88,11 +88,9 @@ def _pictures(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Arra
 
 def _normal_sums(position: Planes, faces: Array) -> Planes:
     """Sums of the adjacent triangles' normals, (V, G) each: rows of all frames are added at once."""
-    ids = (faces[:, 0], faces[:, 1], faces[:, 2])
-    corners = [corner_columns(ids, plane) for plane in position]  # corners of each axis
-    a, b, c = ((corners[0][i], corners[1][i], corners[2][i]) for i in range(3))
+    a, b, c = zip(*at_corners(faces, *position), strict=True)
     rows = jnp.concatenate(triangle_normals(a, b, c), axis=1)
     total = jnp.zeros((len(position[0]), rows.shape[1]), rows.dtype)
-    total = total.at[jnp.concatenate(ids)].add(jnp.tile(rows, (3, 1)), mode="promise_in_bounds")
+    total = total.at[faces.T.reshape(-1)].add(jnp.tile(rows, (3, 1)), mode="promise_in_bounds")
     x, y, z = jnp.split(total, 3, axis=1)
     return x, y, z

@@ -74,9 +74,14 @@ def grid_of(size: int, supersample: int) -> Grid:
     return Grid(size * supersample, edge, -(-size * supersample // edge))
 
 
-def corner_columns(ids: Corners, column: Array) -> Corners:
-    """Return one column (V, G) at the corners (F,), (F, G) each."""
-    return take(column, ids[0]), take(column, ids[1]), take(column, ids[2])
+def at_corners(faces: Array, *columns: Array) -> list[Corners]:
+    """Return columns (V, G) at the corners of triangles (F, 3): for each column three, (F, G) each.
+
+    All columns are fetched as one row: what a fetch costs does not depend on its length.
+    """
+    table = jnp.concatenate(columns, axis=1)
+    corners = [jnp.split(take(table, faces[:, i]), len(columns), axis=1) for i in range(3)]
+    return list(zip(*corners, strict=True))
 
 
 def tile_lists(x: Array, y: Array, ahead: Array, faces: Array, grid: Grid) -> TileLists:
@@ -87,9 +92,8 @@ def tile_lists(x: Array, y: Array, ahead: Array, faces: Array, grid: Grid) -> Ti
         ahead: (V, G) bool, in front of the camera.
         faces: (F, 3) int32.
     """
-    ids = (faces[:, 0], faces[:, 1], faces[:, 2])
     x = jnp.where(ahead, x, jnp.nan)  # no comparison with it is true
-    xs, ys = (corner_columns(ids, column) for column in (x, y))
+    xs, ys = at_corners(faces, x, y)
     front = facing_front(xs, ys)
     across, down = (_in_rows(_tile_range(corners, front, grid)) for corners in (xs, ys))
     column, line = (jnp.asarray(place)[:, None, None] for place in grid.places)

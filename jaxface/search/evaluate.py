@@ -130,9 +130,11 @@ def _all_scores(problem: SearchProblem, cases: Cases, candidates: Array, active:
 
     images = jax.lax.map(draw, (active, cases, candidates))  # (n, P, views, H, W, 3)
     pictures = images.reshape(-1, *images.shape[3:])
-    logits = jax.lax.map(
-        lambda image: _logits(problem, image[None])[0], pictures, batch_size=min(_AT_ONCE, len(pictures))
-    ).reshape(*images.shape[:3], -1)
+    batches = -(-len(pictures) // _AT_ONCE)
+    missing = -len(pictures) % batches  # batches of one size: a net is compiled once
+    pictures = jnp.concatenate([pictures, jnp.zeros((missing, *pictures.shape[1:]), pictures.dtype)])
+    logits = jax.lax.map(partial(_logits, problem), pictures.reshape(batches, -1, *pictures.shape[1:]))
+    logits = logits.reshape(len(pictures), -1)[: len(pictures) - missing].reshape(*images.shape[:3], -1)
     scores = jax.vmap(partial(_scores, problem))(cases.targets, candidates, logits)
     return Scores(
         *(
