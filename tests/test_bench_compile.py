@@ -103,6 +103,7 @@ def test_cycles_of_a_loop_count_as_often_as_it_runs() -> None:
     assert hlo.cycles(module, {}) == 7 + 5 * 100 + 100
     assert hlo.cycles(module, {"windows": 1.5}) == 7 + 5 * 100 + 150
     assert hlo.kernels(module) == 3
+    assert hlo.traffic(module, {}) == 32 + 6 * 32  # what is not defined here has no size
     assert hlo.collectives(module) == [("all-reduce", True)] * 2
 
 

@@ -8,6 +8,7 @@ OPERATION = re.compile(r"(?<![#!\w])(?:stablehlo|chlo)\.[a-z_]+")
 _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) .*\{\s*$")
 _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 _KERNEL = re.compile(r" (fusion|custom-call|copy|convolution|dot|gather|scatter|sort|reduce)\(")
+_RESULT = re.compile(r"\s+(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ")
 _COLLECTIVE = re.compile(r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute)(?:-start)?\(")
 
 
@@ -66,6 +67,30 @@ def cycles(module: Module, rounds: Mapping[str, float]) -> float:
     """
     parts = _reached(module, module.entry, 1.0, rounds)
     return sum(times * sum(map(float, _CYCLES.findall("\n".join(lines)))) for lines, times in parts)
+
+
+def traffic(module: Module, rounds: Mapping[str, float]) -> float:
+    """Return the bytes that kernels read and write if no cache helps, with `rounds` as for `cycles`."""
+    total = 0.0
+    for lines, times in _reached(module, module.entry, 1.0, rounds):
+        sizes = {head.group(1): _bytes(head.group(2)) for line in lines if (head := _RESULT.match(line))}
+        for line in lines:
+            head = _RESULT.match(line)
+            if head and (kernel := _KERNEL.search(line)):
+                arguments = re.findall(r"%([\w.\-]+)", line[kernel.end() :].split("), ")[0])
+                total += times * (sizes[head.group(1)] + sum(sizes.get(name, 0.0) for name in arguments))
+    return total
+
+
+def _bytes(shape: str) -> float:
+    """Bytes of a type such as `f32[8,128]{1,0}`, or of all parts of a tuple."""
+    total = 0.0
+    for bits, sides in re.findall(r"\b(?:pred|[a-z]+?)(\d*)(?:e\dm\d\w*)?\[([\d,]*)\]", shape):
+        count = 1.0
+        for side in filter(None, sides.split(",")):
+            count *= int(side)
+        total += count * max(int(bits or 8) // 8, 1)
+    return total
 
 
 def _reached(

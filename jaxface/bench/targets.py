@@ -24,7 +24,6 @@ class Target:
     Attributes:
         layout: of the programs, as in `core.target`.
         topology: its name for the compiler; "" for the CPU of this machine.
-        flops: a second, at the precision that a float32 product takes by default.
         bandwidth: bytes a second, of the device's memory.
         memory: bytes.
         clock: cycles a second; 0 where the compiler counts none.
@@ -32,21 +31,17 @@ class Target:
 
     layout: str
     topology: str = ""
-    flops: float = 0.0
     bandwidth: float = 0.0
     memory: float = 0.0
     clock: float = 0.0
 
 
 TARGETS = {
-    "v5e": Target("tpu", "v5e:2x2", flops=197e12, bandwidth=819e9, memory=16e9, clock=1.5e9),
-    "v5p": Target("tpu", "v5p:2x2x1", flops=459e12, bandwidth=2765e9, memory=95e9, clock=1.75e9),
-    "h100": Target("gpu", "h100", flops=494e12, bandwidth=3352e9, memory=80e9),
+    "v5e": Target("tpu", "v5e:2x2", bandwidth=819e9, memory=16e9, clock=1.5e9),
+    "v5p": Target("tpu", "v5p:2x2x1", bandwidth=2765e9, memory=95e9, clock=1.75e9),
+    "h100": Target("gpu", "h100", bandwidth=3352e9, memory=80e9),
     "cpu": Target("cpu"),
 }
-"""H100: TensorFloat-32 without sparsity."""
-
-V5E_16 = "v5e:4x4"
 
 
 def devices(name: str, topology: str = "") -> list[Any]:
