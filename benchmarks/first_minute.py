@@ -66,10 +66,10 @@ def audit(checkout: Path, config: str, cache: Path, out: Path) -> dict[str, Any]
     arguments = json.dumps(["audit", "--config", config, "--out", str(out), "--quiet"])
     start = time.perf_counter()
     command = [sys.executable, "-c", _CHILD, arguments]
-    done = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
-    lines = [line for line in done.stdout.splitlines() if line.startswith("RESULT")]
+    process = subprocess.run(command, cwd=checkout, env=environment, capture_output=True, text=True)
+    lines = [line for line in process.stdout.splitlines() if line.startswith("RESULT")]
     if not lines:
-        raise SystemExit(done.stderr)
+        raise SystemExit(process.stderr)
     return {**json.loads(lines[0].removeprefix("RESULT")), "wall_s": time.perf_counter() - start}
 
 

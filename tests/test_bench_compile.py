@@ -68,10 +68,10 @@ with target.use_layout("tpu"):
 @pytest.mark.slow
 def test_cases_on_eight_devices_exchange_nothing() -> None:
     environment = {**os.environ, "XLA_FLAGS": xla_flags(8)}
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", SHARDED], env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stdout.splitlines() == ["8 True []"] * 2
+    assert process.stdout.splitlines() == ["8 True []"] * 2
 
 
 TEXT = """HloModule jit_f

@@ -54,20 +54,20 @@ def row(program: Program, mesh: Mesh, name: str) -> dict[str, Any]:
     common = {"name": program.name, "target": name, "chips": mesh.size, "images": program.images}
     try:
         start = time.process_time()
-        lowered = program.lower(mesh)
+        lowering = program.lower(mesh)
         lower_s, start = time.process_time() - start, time.process_time()
-        compiled = lowered.compile()
+        executable = lowering.compile()
         compile_s = time.process_time() - start
     except JaxfaceError:
         raise
     except Exception as error:  # the compiler's own
         return {**common, "failure": str(error).splitlines()[0]}
-    module, memory = hlo.parse(compiled.as_text()), compiled.memory_analysis()
+    module, memory = hlo.parse(executable.as_text()), executable.memory_analysis()
     peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
     exchanges = hlo.collectives(module)
     return {
         **common,
-        "operations": hlo.operations(lowered.as_text()),
+        "operations": hlo.operations(lowering.as_text()),
         "kernels": hlo.kernels(module),
         "lower_cpu_s": lower_s,
         "compile_cpu_s": compile_s,

@@ -53,10 +53,10 @@ def kernels(module: Module) -> int:
 
 def collectives(module: Module) -> list[tuple[str, bool]]:
     """Return each exchange between devices, and whether it is in a loop."""
-    found = []
+    exchanges = []
     for lines, times in _reached(module, module.entry, 1.0, {}, loop_factor=2.0):
-        found += [(name, times > 1.0) for name in _COLLECTIVE.findall("\n".join(lines))]
-    return found
+        exchanges += [(name, times > 1.0) for name in _COLLECTIVE.findall("\n".join(lines))]
+    return exchanges
 
 
 def cycles(module: Module, rounds: Mapping[str, float]) -> float:
@@ -119,16 +119,16 @@ def _loops(module: Module, line: str) -> list[Loop]:
     if head is None:
         return []
     name = re.search(r'op_name="([^"]*)"', line)
-    known = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
+    annotation = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
     condition = "\n".join(module.computations.get(head.group(1), []))
     limits = re.findall(r"= s32\[\][^=]* constant\((\d+)\)", condition)
     is_counted = len(limits) == 1 and "direction=LT" in condition
-    count = int(known.group(1)) if known else int(limits[0]) if is_counted else None
+    count = int(annotation.group(1)) if annotation else int(limits[0]) if is_counted else None
     return [Loop(head.group(2), count, name.group(1) if name else "")]
 
 
 def _branches(line: str) -> list[str]:
     names = re.findall(r"(?:true_computation|false_computation)=%?([\w.\-]+)", line)
-    if several := re.search(r"branch_computations=\{([^}]*)\}", line):
-        names += several.group(1).replace("%", "").split(", ")
+    if list_of_names := re.search(r"branch_computations=\{([^}]*)\}", line):
+        names += list_of_names.group(1).replace("%", "").split(", ")
     return names

@@ -42,13 +42,13 @@ def render_moving(head: FaceModel, person: Prepared, pose: Array, scene: Scene, 
         pose: (J, 3) of all frames.
     """
 
-    def posed(weights: Array) -> tuple[Array, Array]:
+    def pose_frame(weights: Array) -> tuple[Array, Array]:
         displacement = jnp.tensordot(weights, frames.fields, 1)
         vertices = geometry.skin_displaced(head, person.neutral, person.joints, displacement, pose)
         return vertices, wrinkle_weights(head.appearance.wrinkles, displacement)
 
     def pictures(weights: Array) -> Array:
-        return _pictures(head, person, *jax.vmap(posed)(weights), scene)
+        return _pictures(head, person, *jax.vmap(pose_frame)(weights), scene)
 
     return in_groups(pictures, jnp.stack(frames.coefficients, axis=-1))
 

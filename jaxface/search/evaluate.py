@@ -192,7 +192,8 @@ def shifted_images(problem: SearchProblem, params: FaceParams, expression: Array
         view = dataclasses.replace(prepared_face, camera=camera)
         return render(problem.head, view, face, params.pose, problem.scene)
 
-    return map_cases(render_shifted, jnp.asarray(SHIFTS))
+    # One after another on any device: cases are side by side already.
+    return jax.lax.map(render_shifted, jnp.asarray(SHIFTS))
 
 
 @jax.jit
