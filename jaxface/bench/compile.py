@@ -80,7 +80,7 @@ def row(program: Program, mesh: Mesh, name: str) -> dict[str, Any]:
     }
 
 
-def _estimate(compiled: Any, module: hlo.Module, program: Program, target: targets.Target) -> dict[str, Any]:
+def _estimate(module: hlo.Module, program: Program, target: targets.Target) -> dict[str, Any]:
     """Milliseconds that a call may take, and where the number is from."""
     cycles = hlo.cycles(module, program.rounds)
     if cycles and target.clock:
