@@ -195,8 +195,8 @@ def test_an_audit_through_the_accelerator_path_has_the_same_scores(layout: str, 
 
     with target.use_layout("cpu"):
         expected = scores("cpu")
-    assert np.abs(expected).max() > 1e-3
-    np.testing.assert_allclose(scores(layout), expected, atol=1e-4)
+    assert np.abs(expected).max() > 2e-4  # a classifier of brightness hardly sees a toy's smile
+    np.testing.assert_allclose(scores(layout), expected, atol=1e-5)
 
 
 def test_an_unknown_layout_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
