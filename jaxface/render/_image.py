@@ -157,6 +157,7 @@ def _visible(head: FaceModel, vertices: Array, person: Prepared, scene: Scene) -
     """The vertices on the screen, and the triangle of each sample, (n size, n size)."""
     size = scene.size * scene.supersample
     screen = project(person.camera, vertices, size)
+    search: Callable[[Screen, Array, int], Array]
     search = tiled.visible if for_accelerators() else rasterizer.visible
     return screen, search(screen, head.faces, size)
 

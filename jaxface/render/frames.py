@@ -88,9 +88,10 @@ def _pictures(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Arra
 
 def _normal_sums(position: Planes, faces: Array) -> Planes:
     """Sums of the adjacent triangles' normals, (V, G) each: rows of all frames are added at once."""
-    a, b, c = zip(*at_corners(faces, *position), strict=True)
+    x, y, z = at_corners(faces, *position)
+    a, b, c = ((x[i], y[i], z[i]) for i in range(3))
     rows = jnp.concatenate(triangle_normals(a, b, c), axis=1)
     total = jnp.zeros((len(position[0]), rows.shape[1]), rows.dtype)
     total = total.at[faces.T.reshape(-1)].add(jnp.tile(rows, (3, 1)), mode="promise_in_bounds")
-    x, y, z = jnp.split(total, 3, axis=1)
-    return x, y, z
+    sums = jnp.split(total, 3, axis=1)
+    return sums[0], sums[1], sums[2]

@@ -81,7 +81,7 @@ def at_corners(faces: Array, *columns: Array) -> list[Corners]:
     """
     table = jnp.concatenate(columns, axis=1)
     corners = [jnp.split(take(table, faces[:, i]), len(columns), axis=1) for i in range(3)]
-    return list(zip(*corners, strict=True))
+    return [(corners[0][k], corners[1][k], corners[2][k]) for k in range(len(columns))]
 
 
 def tile_lists(x: Array, y: Array, ahead: Array, faces: Array, grid: Grid) -> TileLists:
