@@ -20,7 +20,7 @@ BOUNDS = {
     "search generation": 3000,
     "search shifted": 3000,
     "render probes": 4000,
-    "train causal_affect": 26000,
+    "train": 30000,
 }
 """StableHLO operations, by the first words of a program's name; all others:"""
 OTHERS = 9000

@@ -87,7 +87,7 @@ def test_lists_hold_every_triangle_that_any_frame_shows() -> None:
     for tile in range(grid.row**2):
         candidates = tiles.candidates(lists, jnp.array([tile]), jnp.int32(0), 40)[0]
         listed = set(np.asarray(candidates[candidates < 30]).tolist())
-        assert len(listed) == int(lists.count[tile]) == int((candidates < 30).sum())
+        assert len(listed) == int(lists.lengths[tile]) == int((candidates < 30).sum())
         row, column = divmod(tile, grid.row)
         low, high = np.array([column, row]) * grid.edge, np.array([column + 1, row + 1]) * grid.edge
         for triangle in range(30):

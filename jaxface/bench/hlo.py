@@ -16,7 +16,7 @@ class Loop(NamedTuple):
     """A loop: the computation of its body, how often it runs (None = as the data decide), and its name."""
 
     body: str
-    count: int | None
+    trips: int | None
     name: str
 
 
@@ -101,11 +101,11 @@ def _reached(
     result = [(lines, times)]
     for line in lines:
         for loop in _loops(module, line):
-            count = loop.count
+            trips = loop.trips
             if loop_factor:
                 factor = loop_factor
-            elif count is not None:
-                factor = float(count)
+            elif trips is not None:
+                factor = float(trips)
             else:
                 factor = next((each for part, each in rounds.items() if part in loop.name), 1.0)
             result += _reached(module, loop.body, times * factor, rounds, loop_factor)

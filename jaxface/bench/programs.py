@@ -110,7 +110,8 @@ def searching(
     problem = search.build(classifier, head, scene, config.search).problem
     slots = IDENTITIES_PER_DEVICE * len(config.expressions)
     params = _slots(face.neutral(head), slots)
-    cases = evaluate.Cases(params, jax.ShapeDtypeStruct((slots,), jnp.int32))
+    targets: Any = jax.ShapeDtypeStruct((slots,), jnp.int32)
+    cases = evaluate.Cases(params, targets)
     size, members = len(problem.space.lower), config.search.population
     active = jax.ShapeDtypeStruct((slots,), jnp.bool_)
     common = _shapes(problem)

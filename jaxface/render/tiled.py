@@ -117,7 +117,7 @@ def _nearest(lists: TileLists, table: _Table, tiles: Array, grid: Grid, perspect
     columns = table.columns  # u and v in place of x and y
     shape = (len(tiles), grid.edge**2, table.frames)
     empty = (jnp.full(shape, -jnp.inf), *(jnp.zeros(shape),) * (columns - 1))
-    most = jnp.max(take(lists.count, tiles))
+    most = jnp.max(take(lists.lengths, tiles))
 
     def more(state: tuple[Array, tuple[Array, ...]]) -> Array:
         return state[0] < most

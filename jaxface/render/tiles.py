@@ -63,7 +63,7 @@ class TileLists(NamedTuple):
     order: Array
 
     @property
-    def count(self) -> Array:
+    def lengths(self) -> Array:
         """(tiles,) int32 candidates of each tile."""
         return self.through[:, -1]
 
