@@ -1,5 +1,6 @@
 """Every program that an audit, a search, a training step and an observation run, as shapes."""
 
+import dataclasses
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -21,6 +22,7 @@ from jaxface.core.sharding import compile_program
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import programs as training_programs
+from jaxface.frameworks.thin.config import UNTRAINED
 from jaxface.search import evaluate
 
 _GRID_ROUNDS = {"candidates": 1.8, "windows": 1.2}
@@ -144,7 +146,10 @@ def training() -> Iterator[Program]:
     for name in frameworks.REGISTRY:
         framework = frameworks.load(name)
         config, train = framework.config(), TrainConfig()
-        task = _task(name, framework.image_size(config) or _SIZE)
+        extras = getattr(config, "exogenous", ())
+        if extras:  # trained networks of these variables have the same shapes
+            config = dataclasses.replace(config, exogenous_weights=(UNTRAINED,) * len(extras))
+        task = _task(name, framework.image_size(config) or _SIZE, extras)
         steps = training_programs(framework, config, task, train)
         batch = _batch(name, task, train.batch)
         state = steps.state_shapes()
@@ -158,10 +163,10 @@ def observing(classifier: classify.Classifier, scene: render.Scene) -> Iterator[
     yield Program("observe pixels", features.pixel_distance, (crops,), images=256)
 
 
-def _task(name: str, size: int) -> Task:
+def _task(name: str, size: int, extras: tuple[str, ...]) -> Task:
     labels = () if name == "pm2" else BASE_EXPRESSIONS
     units = (1, 2, 4, 6, 12) if name in ("pm2", "causal_affect") else ()
-    return Task(labels=labels, units=units, size=size)
+    return Task(labels=labels, units=units, size=size, extras=tuple((column, 8) for column in extras))
 
 
 def _batch(name: str, task: Task, count: int) -> dict[str, Any]:
@@ -173,7 +178,7 @@ def _batch(name: str, task: Task, count: int) -> dict[str, Any]:
     if name == "pm2":
         images = dict.fromkeys(("image", "female", "male", "target"), image)
         return {**images, "units": units, "units_known": known, "sex": label}
-    batch = {"image": image, "label": label}
+    batch = {"image": image, "label": label} | {column: label for column, _ in task.extras}
     return batch | {"units": units, "units_known": known} if task.units else batch
 
 
