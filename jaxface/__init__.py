@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         search,
         stats,
     )
+    from jaxface.core.runtime import enable_compile_cache
 
 __version__ = "0.1.0"
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "audit",
     "classify",
     "data",
+    "enable_compile_cache",
     "face",
     "frameworks",
     "interventions",
@@ -42,6 +44,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "enable_compile_cache":
+        return importlib.import_module("jaxface.core.runtime").enable_compile_cache
     if name in __all__:
         return importlib.import_module(f"jaxface.{name}")
     raise AttributeError(f"module 'jaxface' has no attribute {name!r}")

@@ -130,7 +130,7 @@ def test_expressions_and_units_are_measured_where_they_are_known() -> None:
 
     task = Task(both.labels, both.units, 4)
 
-    fns = Programs(*3 * (None,), classes, units)
+    fns = Programs(*4 * (None,), classes, units)
 
     def ask(dataset: data.Dataset) -> dict[str, float]:
         return evaluate_dataset(fns, None, dataset, task, "labels", 4, mesh_for(4))

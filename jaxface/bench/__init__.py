@@ -17,6 +17,7 @@ SUITES: dict[str, str] = {
     "classify": "logits, and value with gradient, of each classifier",
     "train": "a training step, beside the same step in a plain Flax and optax loop",
     "search": "renders and CPU time until a search succeeds",
+    "compile": "programs compiled for a TPU or GPU that is not here: size, seconds, memory, estimate",
     "audit": "whole audits: cost by the number of people, memory, share of the classifiers, bfloat16",
     "calibration": "false alarms and power of every test of the score, under named kinds of noise",
     "permutation": "the permutation test, beside Algorithm 1 as a NumPy loop",

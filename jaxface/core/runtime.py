@@ -18,7 +18,8 @@ _LIBRARIES = (
 def enable_compile_cache() -> Path | None:
     """Keep all compiled programs on disk, so that a second run compiles nothing.
 
-    The command line calls this; the library never does. `JAX_COMPILATION_CACHE_DIR` names another folder.
+    The command line calls this, programs call `jaxface.enable_compile_cache()` first, the library never does.
+    `JAX_COMPILATION_CACHE_DIR` names another folder.
 
     Returns:
         The folder; None where this user has no home, so that nothing is kept.

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 
 _AXIS = "batch"
@@ -171,7 +172,7 @@ def map_cases(fn: Callable[..., Any], *cases: Any, active: Array | None = None, 
     Returns:
         the results with a leading axis n.
     """
-    one_by_one = jax.default_backend() == "cpu"
+    one_by_one = not for_accelerators()
     if active is None:
         return jax.lax.map(lambda case: fn(*case), cases) if one_by_one else jax.vmap(fn)(*cases)
 

@@ -15,7 +15,9 @@ from jaxface.render._image import (
     render_vertices,
 )
 from jaxface.render.camera import Screen, frame, project
-from jaxface.render.frame_batch import AffineFrames, affine_pays, render_affine
+from jaxface.render.frame_batch import affine_pays, render_affine
+from jaxface.render.frames import render_posed
+from jaxface.render.motion import AffineFrames
 from jaxface.render.rasterizer import Fragments, rasterize
 from jaxface.render.scenes import (
     Camera,
@@ -58,6 +60,7 @@ __all__ = [
     "render_expression",
     "render_looks",
     "render_many",
+    "render_posed",
     "render_vertices",
     "scene",
 ]

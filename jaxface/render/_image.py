@@ -7,21 +7,23 @@ from typing import TypeVar
 import jax
 import jax.numpy as jnp
 
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 from jaxface.face import geometry
 from jaxface.face.appearance import texture, wrinkle_weights
 from jaxface.face.model import FaceModel, FaceParams, check_params, check_shape
+from jaxface.render import rasterizer, tiled
 from jaxface.render.attributes import Mesh, surface
 from jaxface.render.barriers import materialize, skip_unless
 from jaxface.render.camera import Screen, frame, project
+from jaxface.render.frames import render_posed
 from jaxface.render.light import irradiance
-from jaxface.render.rasterizer import visible
 from jaxface.render.scenes import Deformation, Look, Prepared, Scene
 from jaxface.render.shading import average, display, fetch, move_silhouettes
 from jaxface.render.vertex import vertex_normals
 
 T = TypeVar("T")
-_AT_ONCE = 64  # on accelerators; a CPU draws faster image by image, out of its cache
+_AT_ONCE = 16  # on accelerators; a CPU draws faster image by image, out of its cache
 
 
 @jax.jit
@@ -67,9 +69,23 @@ def render_vertices(head: FaceModel, person: Prepared, vertices: Array, wrinkles
         vertices: (V, 3) metres, as from `geometry.skin`.
         wrinkles: (V,) as in `Deformation`.
     """
+    picture = _tiled if for_accelerators() else _exact
+    return picture(head, person, vertices, wrinkles, scene)
+
+
+def _exact(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Array, scene: Scene) -> Array:
     screen, triangle = _visible(head, vertices, person, scene)
     look = Look(person.texture, scene.light, scene.background)
     return _picture(head, vertices, wrinkles, screen, triangle, look, scene)
+
+
+@jax.custom_vjp
+def _tiled(head: FaceModel, person: Prepared, vertices: Array, wrinkles: Array, scene: Scene) -> Array:
+    return render_posed(head, person, vertices[None], wrinkles[None], scene)[0]
+
+
+# Whoever wants a gradient gets the exact picture, too.
+_tiled.defvjp(lambda *arguments: jax.vjp(_exact, *arguments), lambda back, cotangent: back(cotangent))
 
 
 @jax.jit
@@ -134,14 +150,16 @@ def images(head: FaceModel, params: FaceParams, scene: Scene) -> Array:
 
 def map_pictures(picture: Callable[[T], Array], cases: T) -> Array:
     """Return `picture` of every case, a pytree with a leading axis B; one after another on a CPU."""
-    return jax.lax.map(picture, cases, batch_size=None if jax.default_backend() == "cpu" else _AT_ONCE)
+    return jax.lax.map(picture, cases, batch_size=_AT_ONCE if for_accelerators() else None)
 
 
 def _visible(head: FaceModel, vertices: Array, person: Prepared, scene: Scene) -> tuple[Screen, Array]:
     """The vertices on the screen, and the triangle of each sample, (n size, n size)."""
     size = scene.size * scene.supersample
     screen = project(person.camera, vertices, size)
-    return screen, visible(screen, head.faces, size)
+    search: Callable[[Screen, Array, int], Array]
+    search = tiled.visible if for_accelerators() else rasterizer.visible
+    return screen, search(screen, head.faces, size)
 
 
 def _picture(

@@ -5,6 +5,8 @@ then computed five times, and its gathers too; through several stages, and their
 multiplies (measured at 112 pixels: five times as long, sixteen times with the gradient).
 `jax.lax.optimization_barrier` is gone before fusion. A branch that is taken at run time is not: its
 results are written to memory.
+
+Programs for accelerators have no such barriers: their compilers fuse well, and a branch is dear.
 """
 
 from collections.abc import Callable
@@ -14,6 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 
 T = TypeVar("T")
@@ -26,7 +29,7 @@ def materialize(function: Callable[..., T], *arguments: object) -> T:
         arguments: pytrees. The first number in them that is traced must depend on what a program is
             called with: a constant would be folded, and the barrier with it.
     """
-    active = _true_at_run_time(arguments)
+    active = None if for_accelerators() else _true_at_run_time(arguments)
     return function(*arguments) if active is None else skip_unless(active, function, *arguments)
 
 
@@ -36,6 +39,8 @@ def skip_unless(active: Array, function: Callable[..., T], *arguments: object) -
     Args:
         active: () bool, known at run time only; False where zeros are the right result.
     """
+    if for_accelerators():  # a branch stops an accelerator for longer than both sides take
+        return jax.tree.map(lambda leaf: jnp.where(active, leaf, 0), function(*arguments))
     shapes = jax.eval_shape(function, *arguments)
     zeros = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes)
     return jax.lax.cond(active, function, lambda *_: zeros, *arguments)

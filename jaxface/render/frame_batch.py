@@ -14,14 +14,17 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.pytrees import pytree
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
 from jaxface.render import deferred
 from jaxface.render.barriers import materialize
 from jaxface.render.camera import project
 from jaxface.render.candidates import TIERS, CandidateLists, build_candidate_lists, facing, fits
+from jaxface.render.frames import render_moving
 from jaxface.render.indexing import fetch_rows
 from jaxface.render.motion import (
+    AffineFrames,
     Motion,
     affine_motion,
     hull_vertices,
@@ -36,20 +39,6 @@ _HARMONIC_BOUND = (0.2821, *[0.4887] * 3, *[0.5463] * 2, 0.6308, 0.5463, 0.5463)
 """The largest value of each spherical harmonic on the sphere, rounded up."""
 
 _PASS = 8  # slots of a long list that are tested at once
-
-
-class AffineFrames(NamedTuple):
-    """N frames of one person whose displacement is affine in two coefficients (a, b).
-
-    Attributes:
-        fields: (2, V, 3) metres: a frame displaces the unposed head by a fields[0] + b fields[1].
-        coefficients: a and b of each frame, (N,) each.
-        corners: a and b, (K,) each, whose convex hull holds those of every frame.
-    """
-
-    fields: Array
-    coefficients: tuple[Array, Array]
-    corners: tuple[Array, Array]
 
 
 @pytree
@@ -92,6 +81,8 @@ def render_affine(
         exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called where the lists do
             not fit, and for frames that are not finite.
     """
+    if for_accelerators():
+        return render_moving(head, person, pose, scene, frames)
     batch = prepare_frames(head, person, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
     fits_words = batch.lists.valid & _all_finite(batch.motion, person, scene)
@@ -120,6 +111,8 @@ def _all_finite(*trees: Any) -> Array:
 
 def affine_pays(head: FaceModel, scene: Scene, count: int) -> bool:
     """Return whether `render_affine` can render `count` frames, and sooner than one after another."""
+    if for_accelerators():
+        return count > 1
     if count < 2 * LANES:  # what lists save is not worth compiling them
         return False
     return fits(scene.size * scene.supersample, head.faces.shape[0])

@@ -21,6 +21,11 @@ def fetch_rows(table: Array, index: Array) -> Array:
     return table.at[index].get(mode="promise_in_bounds")
 
 
+def take(table: Array, index: Array) -> Array:
+    """Return `fetch_rows` at indices that are not negative either: four operations less in a program."""
+    return table.at[index].get(mode="promise_in_bounds", wrap_negative_indices=False)
+
+
 def at_corners(ids: Corners, column: Array) -> Corners:
     """Return one column at the three corners."""
     return column[ids[0]], column[ids[1]], column[ids[2]]

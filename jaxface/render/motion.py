@@ -7,6 +7,7 @@ is the one shortcut above the vertex stage (`vertex`): it displaces and poses al
 """
 
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,20 @@ from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.model import FaceModel
 from jaxface.render.barriers import materialize
 from jaxface.render.vertex import Planes, cross, each_axis, subtract
+
+
+class AffineFrames(NamedTuple):
+    """N frames of one person whose displacement is affine in two coefficients (a, b).
+
+    Attributes:
+        fields: (2, V, 3) metres: a frame displaces the unposed head by a fields[0] + b fields[1].
+        coefficients: a and b of each frame, (N,) each.
+        corners: a and b, (K,) each, whose convex hull holds those of every frame.
+    """
+
+    fields: Array
+    coefficients: tuple[Array, Array]
+    corners: tuple[Array, Array]
 
 
 @pytree

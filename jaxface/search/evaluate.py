@@ -15,10 +15,12 @@ from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import map_cases
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
+from jaxface.face import geometry
 from jaxface.face.appearance import wrinkle_map_weights
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams
-from jaxface.render import Deformation, Prepared, prepare, render
+from jaxface.render import Deformation, Prepared, prepare, render, render_posed
 from jaxface.render.scenes import Camera, Orthographic, Scene
 from jaxface.search.augmentation import augmented_views
 from jaxface.search.objective import Scores, ValueAndGrad, gradient_objective, score
@@ -28,6 +30,8 @@ _UNUSED = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  
 
 _NO_SCORES = Scores(loss=jnp.inf, probability=0.0)  # type: ignore[arg-type]  # fill values
 _NO_GRADIENT = ValueAndGrad(_NO_SCORES, gradient=0.0)  # type: ignore[arg-type]
+
+_AT_ONCE = 512  # pictures in one batch of the classifier on an accelerator
 
 SHIFTS = ((0.33, 0.0), (-0.33, 0.0), (0.0, 0.33), (0.0, -0.33))
 """Pixels by which the result is moved to see whether its score is due to a lucky pixel."""
@@ -86,6 +90,8 @@ def build_problem(
 @jax.jit
 def population_scores(problem: SearchProblem, cases: Cases, candidates: Array, active: Array) -> Scores:
     """Return scores (n, P) of candidates (n, P, E); infinite, and free, where `active` (n,) is False."""
+    if for_accelerators():
+        return _all_scores(problem, cases, candidates, active)
     members = candidates.shape[1]
     chunk = min(problem.chunk, members)
 
@@ -108,6 +114,34 @@ def population_scores(problem: SearchProblem, cases: Cases, candidates: Array, a
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
     return map_cases(score_population, cases, candidates, active=active, default=_NO_SCORES)
+
+
+def _all_scores(problem: SearchProblem, cases: Cases, candidates: Array, active: Array) -> Scores:
+    """`population_scores` for accelerators: a population's pictures at once, then all cases' logits."""
+
+    def draw(row: tuple[Array, Cases, Array]) -> Array:
+        def views(case: Cases, population: Array) -> Array:
+            prepared_face = prepare(problem.head, case.params, problem.scene)
+            return _views(problem, prepared_face, case.params.pose, _deform(problem, population))
+
+        is_active, *arguments = row
+        shape = jax.eval_shape(views, *arguments)
+        return jax.lax.cond(is_active, views, lambda *_: jnp.zeros(shape.shape, shape.dtype), *arguments)
+
+    images = jax.lax.map(draw, (active, cases, candidates))  # (n, P, views, H, W, 3)
+    pictures = images.reshape(-1, *images.shape[3:])
+    batches = -(-len(pictures) // _AT_ONCE)
+    missing = -len(pictures) % batches  # batches of one size: a net is compiled once
+    pictures = jnp.concatenate([pictures, jnp.zeros((missing, *pictures.shape[1:]), pictures.dtype)])
+    logits = jax.lax.map(partial(_logits, problem), pictures.reshape(batches, -1, *pictures.shape[1:]))
+    logits = logits.reshape(len(pictures), -1)[: len(pictures) - missing].reshape(*images.shape[:3], -1)
+    scores = jax.vmap(partial(_scores, problem))(cases.targets, candidates, logits)
+    return Scores(
+        *(
+            jnp.where(active[:, None], field, fill)
+            for field, fill in zip(jax.tree.leaves(scores), jax.tree.leaves(_NO_SCORES), strict=True)
+        )
+    )
 
 
 @jax.jit
@@ -158,7 +192,8 @@ def shifted_images(problem: SearchProblem, params: FaceParams, expression: Array
         view = dataclasses.replace(prepared_face, camera=camera)
         return render(problem.head, view, face, params.pose, problem.scene)
 
-    return map_cases(render_shifted, jnp.asarray(SHIFTS))
+    # One after another on any device: cases are side by side already.
+    return jax.lax.map(render_shifted, jnp.asarray(SHIFTS))
 
 
 @jax.jit
@@ -208,9 +243,15 @@ def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
 
 def _views(problem: SearchProblem, prepared_face: Prepared, pose: Array, deformation: Deformation) -> Array:
     """(P, views, H, W, 3) of P candidates; one after another on a CPU, whose cache holds one picture."""
+    augment = partial(augmented_views, kind=problem.views)
+    if for_accelerators() and len(deformation.wrinkles) > 1:
+        pose_head = partial(geometry.skin_displaced, problem.head, prepared_face.neutral, prepared_face.joints)
+        vertices = jax.vmap(partial(pose_head, pose=pose))(deformation.displacement)
+        images = render_posed(problem.head, prepared_face, vertices, deformation.wrinkles, problem.scene)
+        return jax.vmap(augment)(images)
 
     def render_views(member: Deformation) -> Array:
         image = render(problem.head, prepared_face, member, pose, problem.scene)
-        return augmented_views(image, problem.views)
+        return augment(image)
 
     return map_cases(render_views, deformation)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxface.classify.nets import winograd
+from jaxface.core.target import layout
 from jaxface.core.types import Array
 
 Padding = Literal["SAME", "VALID"] | int | Sequence[tuple[int, int]]
@@ -27,7 +28,7 @@ _MOST_COPIES = 9  # if a pixel lies in no more than so many of them
 def on_cpu() -> bool:
     """Return whether the program that is traced now will run on the CPU: the default device."""
     device: Any = jax.config.values["jax_default_device"]
-    return (getattr(device, "platform", device) or jax.default_backend()) == "cpu"
+    return (getattr(device, "platform", device) or layout()) == "cpu"
 
 
 def pad_pairs(padding: Padding, sizes: Sequence[int], kernel: Sequence[int], stride: int) -> Pairs:

@@ -124,6 +124,7 @@ class Programs(NamedTuple):
 
     Attributes:
         init: seed -> the state before the first step, a pure function of it.
+        state_shapes: () -> the shapes of that state, without its numbers.
         update: (state, batch, root key) -> (state, info): one step, with a key folded from the step's number.
             The state passed in is donated.
         predict: (state of the networks, images (B, H, W, C) uint8 or in [0, 1]) -> logits.
@@ -132,6 +133,7 @@ class Programs(NamedTuple):
 
     graphdef: nnx.GraphDef
     init: Callable[[int], TrainState]
+    state_shapes: Callable[[], TrainState]
     update: Callable[[TrainState, Batch, Array], tuple[TrainState, Info]]
     predict: Callable[[nnx.State, Array], Array]
     predict_units: Callable[[nnx.State, Array], Array] | None = None
@@ -162,12 +164,16 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
     def init(seed: int) -> TrainState:
         return step.init(framework.initialize(config, task, build_jit(jax.random.key(seed))))
 
+    def state_shapes() -> TrainState:
+        return jax.eval_shape(lambda: step.init(framework.initialize(config, task, build(jax.random.key(0)))))
+
     def update(state: TrainState, batch: Batch, root: Array) -> tuple[TrainState, Info]:
         return step.update(state, batch, jax.random.fold_in(root, state.step))
 
     return Programs(
         graphdef,
         init,
+        state_shapes,
         jax.jit(update, donate_argnums=0),
         predictor(framework.predict),
         predictor(framework.predict_units) if framework.predicts_units else None,
