@@ -11,8 +11,8 @@ import pytest
 import jaxface as jf
 from jaxface import audit, classify
 from jaxface.audit import AuditConfig, gates
-from jaxface.audit.contrasts import ALL
 from jaxface.audit.designs import design, is_survey
+from jaxface.audit.full_expression import ALL
 from jaxface.cli.main import run
 from jaxface.core.config import dump_toml, from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from jaxface.audit import contrasts, designs
 from jaxface.audit.config import AuditConfig
-from jaxface.audit.contrasts import Answers, Interaction, InterventionEffect, LevelEffect
+from jaxface.audit.contrasts import Interaction, InterventionEffect, LevelEffect
 from jaxface.audit.designs import Design, folder_name
+from jaxface.audit.full_expression import Answers
 from jaxface.audit.result import AuditResult, load
 from jaxface.core import run_folder
 from jaxface.core.config import from_dict

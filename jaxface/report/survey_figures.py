@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from jaxface.audit import SurveyResult
-from jaxface.audit.contrasts import ALL, Answers
 from jaxface.audit.designs import Cross
+from jaxface.audit.full_expression import ALL, Answers
 from jaxface.audit.summary import Effect
 from jaxface.core.io import write_bytes, write_text
 from jaxface.core.progress import NullProgress, Progress

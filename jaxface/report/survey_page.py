@@ -7,8 +7,9 @@ import numpy as np
 
 from jaxface import __version__
 from jaxface.audit import SurveyResult
-from jaxface.audit.contrasts import ALL, FLOOR, InterventionEffect
+from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.designs import Cross, folder_name
+from jaxface.audit.full_expression import ALL
 from jaxface.core.io import write_text
 from jaxface.core.progress import NullProgress, Progress
 from jaxface.report import figures, survey_figures, survey_strips, survey_text

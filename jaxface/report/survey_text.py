@@ -1,7 +1,8 @@
 """What a survey says, in words and as a table for a terminal."""
 
 from jaxface.audit import SurveyResult
-from jaxface.audit.contrasts import ALL, FLOOR, InterventionEffect
+from jaxface.audit.contrasts import FLOOR, InterventionEffect
+from jaxface.audit.full_expression import ALL
 from jaxface.report.tables import text_table
 from jaxface.report.text import fixed, p_value, percent, points
 from jaxface.report.verdict import TOO_FEW
