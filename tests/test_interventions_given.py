@@ -58,7 +58,7 @@ def test_what_is_held_has_a_name_that_builds_it_again() -> None:
     )
     assert isinstance(built, Given) and built.name == "symmetry at skin_tone -0.5"
     assert built.description()["side"] == "right"
-    assert built.description()["held"]["intervention"]["dark"] == -20
+    assert built.description()["condition"]["intervention"]["dark"] == -20
     assert built.axes == built.change.axes and "skin tone at -0.5" in built.wording.description
 
 

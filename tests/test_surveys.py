@@ -85,9 +85,9 @@ def test_the_planted_effect_is_recovered_and_the_others_are_null(survey: audit.S
 def test_an_interaction_is_found_where_there_is_one(survey: audit.SurveyResult) -> None:
     contrast = {row.classifier: row for row in survey.interactions if row.expression == ALL}
     assert set(contrast) == {"additive", "product"}
-    held, row = contrast["product"].level, contrast["product"]
+    level, row = contrast["product"].level, contrast["product"]
     law = (
-        0.8 * held * effect(survey, "brightness", "product").level / 4
+        0.8 * level * effect(survey, "brightness", "product").level / 4
     )  # of the logit, a quarter in probability
     assert row.adjusted_p <= 0.05 and row.contrast.mean == pytest.approx(law, rel=0.25)
     assert abs(contrast["additive"].contrast.mean) < 0.1 * abs(law)

@@ -25,7 +25,7 @@ class LevelEffect(NamedTuple):
     Attributes:
         level: of the intervention's dose.
         effect: probability at the level minus that of the unchanged face, mean over people.
-        flipped: share of the people whom the target was reached for, whose top class is another at the level.
+        flip_share: share of the people whom the target was reached for, whose top class is another there.
     """
 
     intervention: str
@@ -33,7 +33,7 @@ class LevelEffect(NamedTuple):
     expression: str
     level: float
     effect: Effect
-    flipped: float
+    flip_share: float
 
 
 class InterventionEffect(NamedTuple):
@@ -41,7 +41,7 @@ class InterventionEffect(NamedTuple):
 
     Attributes:
         end: words for this end, such as "oldest".
-        level, effect, flipped: as of `LevelEffect`.
+        level, effect, flip_share: as of `LevelEffect`.
         adjusted_p: of the effect, corrected (Holm) for all interventions, ends and expressions of a classifier.
         size: mean over people of the change without its sign.
         times_floor: `size` as a multiple of that of the null intervention; NaN without one.
@@ -56,7 +56,7 @@ class InterventionEffect(NamedTuple):
     level: float
     effect: Effect
     adjusted_p: float
-    flipped: float
+    flip_share: float
     size: float
     times_floor: float
     trend: str
@@ -68,8 +68,8 @@ class Interaction(NamedTuple):
     Attributes:
         first: the one whose effect it is, at the end where it is larger while the second is unchanged.
         second, level: what is held, and where.
-        unchanged, held: effect of `first` with `second` unchanged, and at the level.
-        contrast: `held` minus `unchanged`, within people.
+        base_effect, held_effect: effect of `first` with `second` unchanged, and at the level.
+        contrast: `held_effect` minus `base_effect`, within people.
         main: effect of `second` itself at the level, mean over the levels of `first`.
         adjusted_p: of the contrast, corrected (Holm) for all levels and expressions of a classifier.
     """
@@ -79,8 +79,8 @@ class Interaction(NamedTuple):
     level: float
     classifier: str
     expression: str
-    unchanged: Effect
-    held: Effect
+    base_effect: Effect
+    held_effect: Effect
     contrast: Effect
     main: Effect
     adjusted_p: float
@@ -90,7 +90,7 @@ def level_effects(answers: Mapping[str, Answers]) -> tuple[LevelEffect, ...]:
     """Return the change at every level but the unchanged one, of every intervention, by its name."""
     rows = []
     for name, one in answers.items():
-        flips = finite_mean(one.flipped)
+        flip_shares = finite_mean(one.flips)
         for row, column, classifier, expression in _labels(one):
             rows += [
                 LevelEffect(
@@ -99,10 +99,10 @@ def level_effects(answers: Mapping[str, Answers]) -> tuple[LevelEffect, ...]:
                     expression,
                     float(level),
                     one.effects[row, column, index],
-                    float(flips[row, column, index]),
+                    float(flip_shares[row, column, index]),
                 )
                 for index, level in enumerate(one.axis.levels)
-                if index != one.unchanged
+                if index != one.unchanged_index
             ]
     return tuple(rows)
 
@@ -110,9 +110,9 @@ def level_effects(answers: Mapping[str, Answers]) -> tuple[LevelEffect, ...]:
 def intervention_effects(answers: Mapping[str, Answers]) -> tuple[InterventionEffect, ...]:
     """Return the effect of every intervention, by its name, on every classifier and expression."""
     floor = _sizes(answers[FLOOR]) if FLOOR in answers else None
-    rows, adjusted = [], _adjusted_ends(answers)
+    rows, adjusted_p = [], _adjusted_ends(answers)
     for name, one in answers.items():
-        sizes, flips, trends = _sizes(one), finite_mean(one.flipped), _trends(one)
+        sizes, flip_shares, trends = _sizes(one), finite_mean(one.flips), _trends(one)
         for row, column, classifier, expression in _labels(one):
             index = _far_end(one, row, column)
             level = one.axis.levels[index]
@@ -126,8 +126,8 @@ def intervention_effects(answers: Mapping[str, Answers]) -> tuple[InterventionEf
                     one.axis.ends[0 if index == 0 else 1],
                     float(level),
                     one.effects[row, column, index],
-                    adjusted[name, row, column, index],
-                    float(flips[row, column, index]),
+                    adjusted_p[name, row, column, index],
+                    float(flip_shares[row, column, index]),
                     size,
                     float(size / lowest) if lowest > 0 else float("nan"),
                     trends[row][column],
@@ -153,8 +153,8 @@ def interactions(crosses: Sequence[Cross], answers: Mapping[str, Answers]) -> tu
                         level=level,
                         classifier=classifier,
                         expression=expression,
-                        unchanged=base.effects[where],
-                        held=other.effects[where],
+                        base_effect=base.effects[where],
+                        held_effect=other.effects[where],
                         contrast=contrast[where],
                         main=main[row, column, 0],
                         adjusted_p=float("nan"),
@@ -187,8 +187,8 @@ def _with_adjusted_p(rows: list[Interaction]) -> tuple[Interaction, ...]:
     for index, row in enumerate(rows):
         families.setdefault((row.classifier, row.expression == ALL), []).append(index)
     for family in families.values():
-        adjusted = holm(np.array([rows[index].contrast.p_value for index in family]))
-        for index, p_value in zip(family, adjusted, strict=True):
+        p_values = holm(np.array([rows[index].contrast.p_value for index in family]))
+        for index, p_value in zip(family, p_values, strict=True):
             rows[index] = rows[index]._replace(adjusted_p=float(p_value))
     return tuple(rows)
 

@@ -132,8 +132,8 @@ def _cross(entry: str, config: AuditConfig, names: Sequence[str]) -> Cross:
     if len(factors) != 2:
         raise ConfigError(f"intervention = {entry!r}: a cross has two factors, as in 'symmetry x skin_tone'")
     first, second = factors
-    held = interventions.build(second, **own_settings(second, config, names))
-    if not isinstance(held, Held):
+    condition = interventions.build(second, **own_settings(second, config, names))
+    if not isinstance(condition, Held):
         raise ConfigError(f"intervention = {entry!r}: {second} cannot be held at a level; write it first")
-    levels = [level for level in held.probe_levels if level != held.dose.unchanged]
-    return Cross(first, second, (held.dose.unchanged, *levels))
+    levels = [level for level in condition.probe_levels if level != condition.dose.unchanged]
+    return Cross(first, second, (condition.dose.unchanged, *levels))

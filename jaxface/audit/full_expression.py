@@ -37,17 +37,17 @@ class Answers:
     Attributes:
         expressions: those of the run, then `ALL`.
         probability: (C, X + 1, N, L) of the target; NaN where it is not measurable.
-        flipped: (C, X + 1, N, L) whether another class is the top one, of people whom the target was reached
+        flips: (C, X + 1, N, L) whether another class is the top one, of people whom the target was reached
             for; else NaN. Of `ALL`, the share of expressions.
-        unchanged: position of the unchanged level.
+        unchanged_index: position of the unchanged level.
     """
 
     classifiers: tuple[str, ...]
     expressions: tuple[str, ...]
     axis: Axis
     probability: np.ndarray
-    flipped: np.ndarray
-    unchanged: int
+    flips: np.ndarray
+    unchanged_index: int
     config: AuditConfig
 
     @classmethod
@@ -68,23 +68,25 @@ class Answers:
         valid = is_done & measurable[..., None, None]
         probability = np.where(valid, full["probability"].transpose(*order).values, np.nan).astype(np.float64)
         is_target = full["top_class"].transpose(*order).values == targets
-        unchanged = record.unchanged_dose
-        reached = is_target[..., unchanged] & (probability[..., unchanged] >= result.config.reached_probability)
-        flipped = np.where(reached[..., None] & valid, ~is_target, np.nan)
+        unchanged_index = record.unchanged_dose
+        is_reached = is_target[..., unchanged_index] & (
+            probability[..., unchanged_index] >= result.config.reached_probability
+        )
+        flips = np.where(is_reached[..., None] & valid, ~is_target, np.nan)
         return cls(
             classifiers,
             (*expressions, ALL),
             dose,
             _with_mean(probability, measurable, skip_missing=False),
-            _with_mean(flipped, measurable, skip_missing=True),
-            unchanged,
+            _with_mean(flips, measurable, skip_missing=True),
+            unchanged_index,
             result.config,
         )
 
     @property
     def change(self) -> np.ndarray:
         """(C, X + 1, N, L) probability minus that of the unchanged face."""
-        return self.probability - self.probability[..., [self.unchanged]]
+        return self.probability - self.probability[..., [self.unchanged_index]]
 
     @cached_property
     def effects(self) -> Effects:
@@ -94,7 +96,7 @@ class Answers:
     @property
     def ends(self) -> tuple[int, ...]:
         """Positions of the first and the last level, without the unchanged one."""
-        return tuple(index for index in (0, len(self.axis.levels) - 1) if index != self.unchanged)
+        return tuple(index for index in (0, len(self.axis.levels) - 1) if index != self.unchanged_index)
 
 
 def _with_mean(values: np.ndarray, measurable: np.ndarray, skip_missing: bool) -> np.ndarray:

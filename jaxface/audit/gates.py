@@ -67,7 +67,7 @@ SURVEY_SUFFIXES: dict[str, Callable[[InterventionEffect], float]] = {
     "": lambda row: max(row.effect.low, -row.effect.high),
     " high": lambda row: max(abs(row.effect.low), abs(row.effect.high)),
     " mean": lambda row: abs(row.effect.mean),
-    " flips": lambda row: row.flipped,
+    " flips": lambda row: row.flip_share,
 }
 """What can be limited in a survey, after the name of an intervention: the change of the probability at the far
 end, in either direction. "skin_tone" is exceeded where a test over people says so; "skin_tone high" where the

@@ -80,8 +80,8 @@ def build(name: str, **settings: Any) -> Intervention:
         except ValueError:
             raise ConfigError(f"intervention = {name!r}: {match[3]!r} is not a level") from None
         names = parts(name)
-        change, held = (build(part, **own_settings(part, settings, names)) for part in names)
-        return Given(change, cast(Held, held), level)
+        change, condition = (build(part, **own_settings(part, settings, names)) for part in names)
+        return Given(change, cast(Held, condition), level)
     if name not in REGISTRY:
         raise ConfigError(f"intervention = {name!r}{suggestion(name, REGISTRY)}")
     kind = REGISTRY[name]

@@ -26,29 +26,29 @@ class Given:
 
     Attributes:
         change: varies along its own dose.
-        held: what else is not as it was; any intervention but symmetry, palsy and null.
-        level: of the held one, within its levels.
+        condition: what else is not as it was; any intervention but symmetry, palsy and null.
+        level: of the condition, within its levels.
     """
 
     change: Intervention
-    held: Held
+    condition: Held
     level: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.held, Held):
+        if not isinstance(self.condition, Held):
             raise ConfigError(
-                f"{self.held.name} cannot be held at a level; let it be the change, as in "
-                f"{self.held.name!r} at a level of another"
+                f"{self.condition.name} cannot be held at a level; let it be the change, as in "
+                f"{self.condition.name!r} at a level of another"
             )
-        levels = self.held.dose.levels
+        levels = self.condition.dose.levels
         rule = f"in [{levels[0]:g}, {levels[-1]:g}]"
-        require(levels[0] <= self.level <= levels[-1], f"level of {self.held.name}", self.level, rule)
-        require(self.change.name != self.held.name, "intervention", self.name, "two different ones")
+        require(levels[0] <= self.level <= levels[-1], f"level of {self.condition.name}", self.level, rule)
+        require(self.change.name != self.condition.name, "intervention", self.name, "two different ones")
 
     @property
     def name(self) -> str:
         """Such as "symmetry at skin_tone -1"."""
-        return f"{self.change.name} at {self.held.name} {self.level:g}"
+        return f"{self.change.name} at {self.condition.name} {self.level:g}"
 
     @property
     def axes(self) -> tuple[Axis, Axis]:
@@ -63,16 +63,16 @@ class Given:
     @property
     def wording(self) -> Wording:
         """The words of the change, and what is held."""
-        own, held = self.change.wording, f"{self.held.wording.noun} at {self.level:g}"
+        own, condition = self.change.wording, f"{self.condition.wording.noun} at {self.level:g}"
         return dataclasses.replace(
             own,
-            description=f"{own.description}, with {held}",
-            methods_text=f"{own.methods_text}, with {held}",
+            description=f"{own.description}, with {condition}",
+            methods_text=f"{own.methods_text}, with {condition}",
         )
 
     def require(self, head: FaceModel, scene: Scene) -> None:
         """Check that this head and scene have what both need; ConfigError in one line if not."""
-        self.held.require(head, scene)
+        self.condition.require(head, scene)
         self.change.require(head, scene)
 
     def image(
@@ -104,15 +104,15 @@ class Given:
 
     def description(self) -> Mapping[str, Any]:
         """Return the settings of the change, and what is held with its own settings."""
-        held = {"intervention": dict(self.held.description()), "level": self.level}
-        return {**self.change.description(), "name": self.name, "held": held}
+        condition = {"intervention": dict(self.condition.description()), "level": self.level}
+        return {**self.change.description(), "name": self.name, "condition": condition}
 
     def _setting(
         self, head: FaceModel, person: Prepared, params: FaceParams, scene: Scene
     ) -> tuple[Prepared, FaceParams, Scene]:
-        return self.held.setting(head, person, params, scene, jnp.asarray(self.level))
+        return self.condition.setting(head, person, params, scene, jnp.asarray(self.level))
 
     def _develop(
         self, head: FaceModel, setting: tuple[Prepared, FaceParams, Scene], picture: Array, time: Array
     ) -> Array:
-        return self.held.develop(head, *setting, picture, (jnp.asarray(self.level), time))
+        return self.condition.develop(head, *setting, picture, (jnp.asarray(self.level), time))

@@ -4,7 +4,7 @@ from jaxface.report.compare_page import comparison_page, write_comparison
 from jaxface.report.compare_runs import comparison_table
 from jaxface.report.html import page, write
 from jaxface.report.observation import write_observation
-from jaxface.report.survey_page import survey_page, write_survey
+from jaxface.report.survey_html import survey_page, write_survey
 from jaxface.report.survey_text import survey_table
 from jaxface.report.tables import ScoreRow, score_rows, score_table
 

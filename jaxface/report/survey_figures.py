@@ -79,7 +79,7 @@ def survey_tables(result: SurveyResult) -> Iterator[Table]:
             cells = [
                 cell
                 for row in own
-                for cell in (_effect_text(row.effect, row.adjusted_p, result), percent(row.flipped))
+                for cell in (_effect_text(row.effect, row.adjusted_p, result), percent(row.flip_share))
             ]
             rows.append((name, ends, *cells))
         caption = (
@@ -93,8 +93,8 @@ def survey_tables(result: SurveyResult) -> Iterator[Table]:
             (
                 f"{row.first} at {row.second} {row.level:g}",
                 row.classifier,
-                points(row.unchanged.mean),
-                points(row.held.mean),
+                points(row.base_effect.mean),
+                points(row.held_effect.mean),
                 _effect_text(row.contrast, row.adjusted_p, result),
                 p_value(row.adjusted_p),
             )

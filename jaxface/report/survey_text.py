@@ -39,8 +39,8 @@ def sentences(result: SurveyResult) -> list[str]:
         else:
             clear = [f"{_name(row)} {points(row.effect.mean)}" for row in own if _is_clear(row, result)]
             rest = [_name(row) for row in own if not _is_clear(row, result)]
-            found = f"points of probability: {', '.join(clear)}" if clear else "no change was found"
-            lines.append(f"{classifier}: {found}{'; not found for ' + ', '.join(rest) if rest else ''}.")
+            summary = f"points of probability: {', '.join(clear)}" if clear else "no change was found"
+            lines.append(f"{classifier}: {summary}{'; not found for ' + ', '.join(rest) if rest else ''}.")
     return lines
 
 
@@ -55,7 +55,7 @@ def survey_table(result: SurveyResult) -> str:
             points(row.effect.mean),
             _interval(row.effect.low, row.effect.high),
             p_value(row.adjusted_p),
-            percent(row.flipped),
+            percent(row.flip_share),
             fixed(row.times_floor),
             row.trend,
         ]
@@ -63,12 +63,12 @@ def survey_table(result: SurveyResult) -> str:
         if row.expression == ALL
     ]
     text = text_table(columns, lines)
-    crossed = [
+    cross_rows = [
         [
             f"{row.first} at {row.second} {row.level:g}",
             row.classifier,
-            points(row.unchanged.mean),
-            points(row.held.mean),
+            points(row.base_effect.mean),
+            points(row.held_effect.mean),
             points(row.contrast.mean),
             _interval(row.contrast.low, row.contrast.high),
             p_value(row.adjusted_p),
@@ -76,9 +76,9 @@ def survey_table(result: SurveyResult) -> str:
         for row in result.interactions
         if row.expression == ALL
     ]
-    if crossed:
+    if cross_rows:
         columns = ["cross", "classifier", "unchanged", "there", "difference", "interval", "p"]
-        text += "\n\n" + text_table(columns, crossed)
+        text += "\n\n" + text_table(columns, cross_rows)
     return text
 
 

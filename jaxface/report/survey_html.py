@@ -93,11 +93,11 @@ def matrix(result: SurveyResult) -> Matrix:
         )
         description = (
             f"{row.end}: {interval}; p = {p_value(row.adjusted_p)} after the correction; "
-            f"{percent(row.flipped)} change their first answer"
+            f"{percent(row.flip_share)} change their first answer"
         )
         return Cell(
             points(row.effect.mean),
-            f"{row.end} · {percent(row.flipped)}",
+            f"{row.end} · {percent(row.flip_share)}",
             row.effect.mean / largest,
             significant,
             description,
