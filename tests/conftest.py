@@ -24,6 +24,8 @@ THOROUGH = (
         for name in ("classifier", "grefel", "causal_affect")
     ),
     *(f"test_goldens.py::test_numbers_are_the_references[{name}]" for name in ("training", "audit", "search")),
+    "test_bench_compile.py::test_a_training_step_of_every_framework_lowers_and_is_bounded[gpu]",
+    "test_bench_compile.py::test_a_training_step_of_every_framework_lowers_and_is_bounded[tpu]",
     "test_search.py::test_a_strict_search_knows_nothing_of_the_prototypes[differential-evolution]",
     "test_paper_strict.py::test_a_strict_audit_goes_from_people_to_scores[bundled]",
     "test_frameworks_grefel_networks.py::test_a_study_from_training_to_its_row",

@@ -12,7 +12,7 @@ from jaxface.core.errors import ShapeError
 from jaxface.face import FaceParams, geometry, neutral, sample_population, texture
 from jaxface.face.appearance import wrinkle_weights
 from jaxface.interventions import Symmetry, _pictures, grid, image, images, render_many
-from jaxface.render import Scene, _image, frame, prepare, rasterize
+from jaxface.render import Scene, frame, prepare, rasterize, rasterizer
 from jaxface.render.light import environment, irradiance
 from jaxface.render.vertex import vertex_normals
 from tests.heads import toy_head
@@ -123,7 +123,7 @@ def test_gradients_match_finite_differences_while_pixels_keep_their_triangle(
     head, params = toy_head(), dataclasses.replace(smiling(), pose=jnp.full((5, 3), 0.05))
     points = geometry.vertices(head, params, 0.6, 0.9)
     triangle = rasterize(points, head.faces, frame(head, params.identity, SCENE.framing), 24).triangle
-    monkeypatch.setattr(_image, "visible", lambda *_: triangle)
+    monkeypatch.setattr(rasterizer, "visible", lambda *_: triangle)
     with jax.enable_x64(True):
         head, params, scene = jax.tree.map(
             lambda x: jnp.asarray(np.asarray(x), jnp.float64) if jnp.issubdtype(x.dtype, jnp.floating) else x,
