@@ -181,6 +181,7 @@ def _observation(folder: Path, inputs: Path) -> str:
         classifiers=(CLASSIFIER,),
         features=("group", "pixel"),
         tests=("chsic",),
+        faces="centre",
         crop=observe.CropConfig(size=SIZE),
     )
     observe.run(config, folder)
