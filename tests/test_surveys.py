@@ -16,6 +16,8 @@ from jaxface.audit.full_expression import ALL
 from jaxface.cli.main import run
 from jaxface.core.config import dump_toml, from_dict, to_dict
 from jaxface.core.errors import ConfigError, StoreError
+from jaxface.core.progress import NullProgress
+from jaxface.report import survey_text
 from tests import fake_audit
 from tests.planted import RENDER, corner_noise, named_head, stops
 
@@ -112,6 +114,31 @@ def test_a_survey_is_resumed_loaded_and_reported(survey: audit.SurveyResult, tmp
     assert "grey" in repr(survey.runs["grey"]) and len(repr(survey.runs["grey"])) < 300
     table = jf.report.survey_table(survey)
     assert "brightness at noise" in table and "x floor" in table
+
+
+def test_a_survey_that_is_stopped_says_where_it_goes_on(survey: audit.SurveyResult, tmp_path: Path) -> None:
+    class Stopped(NullProgress):
+        def start(self, stage: str, total: int, initial: int = 0) -> None:
+            if stage.startswith("null"):
+                raise KeyboardInterrupt("stopped")
+
+    config = dataclasses.replace(survey.config, expression_from=str(survey.runs["brightness"].folder))
+    config = dataclasses.replace(config, intervention=("grey", "null"), intervention_settings={"steps": 3})
+    with pytest.raises(
+        KeyboardInterrupt, match=r"stopped in null \(2 of 2\); the same command goes on in .*/out$"
+    ):
+        audit.survey(config, tmp_path / "out", Stopped())
+    assert list(audit.survey(config, tmp_path / "out").runs) == ["grey", "null"]
+
+
+def test_a_few_people_are_too_few_to_tell(tmp_path: Path) -> None:
+    config = dataclasses.replace(
+        BASE, identities=3, intervention=("grey", "null"), classifiers=(planted("few", 0.0),)
+    )
+    config = dataclasses.replace(config, intervention_settings={"steps": 3})
+    few = audit.survey(config, tmp_path / "out", searcher_factory=fake_audit.build)
+    assert survey_text.headline(few) == "Too few people to tell any effect from chance"
+    assert survey_text.sentences(few) == ["few: too few people to tell."]
 
 
 def test_gates_are_of_an_intervention(survey: audit.SurveyResult) -> None:

@@ -34,6 +34,7 @@ def survey(
     Raises:
         ConfigError: an intervention that the head or the config cannot take; nothing is run.
         StoreError: `out` belongs to another survey.
+        KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
     folder, progress = Path(out), progress or NullProgress()
     design = designs.design(config)
@@ -47,7 +48,10 @@ def survey(
             stage = f"{name} ({number} of {len(design.configs)})"
             own = dataclasses.replace(own, expression_from=origin)
             part = folder / folder_name(name)
-            runs[name] = runner.run(own, part, _Stage(progress, stage), searcher_factory=searcher_factory)
+            try:
+                runs[name] = runner.run(own, part, _Stage(progress, stage), searcher_factory=searcher_factory)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt(f"stopped in {stage}; the same command goes on in {folder}") from None
             origin = origin or str(part)
     result = SurveyResult(folder, config, design, runs)
     if processes.is_first():

@@ -4,7 +4,7 @@ from jaxface.audit import SurveyResult
 from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.full_expression import ALL
 from jaxface.report.tables import text_table
-from jaxface.report.text import fixed, p_value, percent, points
+from jaxface.report.text import capitalized, fixed, p_value, percent, points
 from jaxface.report.verdict import TOO_FEW
 
 
@@ -13,6 +13,8 @@ def headline(result: SurveyResult) -> str:
     rows = [row for row in result.effects if row.expression == ALL and row.effect.is_valid]
     if not rows:
         return "No classifier is measurable"
+    if not any(row.effect.has_enough_people for row in rows):
+        return f"{capitalized(TOO_FEW)} any effect from chance"
     clear = [row for row in rows if _is_clear(row, result) and row.intervention != FLOOR]
     if not clear:
         return "No intervention was found to change an answer"
