@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxface as jf
+from jaxface.classify import registry
 from jaxface.cli import options
 from jaxface.core.errors import ConfigError
 
@@ -62,10 +63,10 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
+def cards(name: str, checkpoint: str | None) -> "list[jf.classify.Card]":
     """Return the card of a classifier as it loads; without weights, as it comes with the package."""
     if checkpoint is None:
-        package_cards = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
+        package_cards = [jf.classify.read_card(folder) for folder in registry.folders(name)]
         if not package_cards[0].weights:
             return package_cards
     return [jf.classify.load(name, checkpoint=checkpoint).card]
@@ -85,7 +86,7 @@ def table() -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def card_text(card: jf.classify.Card) -> str:
+def card_text(card: "jf.classify.Card") -> str:
     """Return a card as text, one field a line."""
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
     width = max(map(len, values)) + 2

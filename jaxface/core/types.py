@@ -7,12 +7,12 @@ B a batch, H and W image height and width.
 
 import re
 from collections.abc import Sequence
-
-import jax
+from typing import TYPE_CHECKING, Any
 
 from jaxface.core.errors import LabelError, suggestion
 
-Array = jax.Array
+if TYPE_CHECKING:
+    from jax import Array as Array
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), as OpenCV and Pillow use them."""
@@ -64,3 +64,11 @@ def expression_names(labels: Sequence[str]) -> tuple[str, ...]:
     if len(set(names)) != len(names):
         raise LabelError(f"labels {list(labels)} have an expression twice: {list(names)}")
     return names
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Array":  # configs need the vocabularies alone, and do not wait for JAX
+        from jax import Array
+
+        return Array
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
