@@ -11,6 +11,7 @@ import pytest
 
 import jaxface as jf
 from jaxface import audit, classify
+from jaxface.classify import preprocess, registry
 from jaxface.classify.weights import flat_arrays
 from jaxface.cli import main
 from jaxface.core import runtime
@@ -43,7 +44,7 @@ def test_round_trip_through_import_and_card(name: str, folder: Path) -> None:
     for key, array in random_weights.arrays(name, IMPORTED[name]).items():
         np.testing.assert_array_equal(arrays[key], array, err_msg=key)
     card = classify.read_card(folder / name)
-    original = classify.read_card(classify.registry.ASSETS / name)
+    original = classify.read_card(registry.ASSETS / name)
     assert classifier.card == card
     assert card == dataclasses.replace(
         original, weights="weights.safetensors", sha256=sha256(folder / name / "weights.safetensors")
@@ -157,7 +158,7 @@ def test_onnx_runs_on_the_host(size: int | str, batch: int | str, tmp_path: Path
     assert classifier.on_host and classifier.card.weights == "weights.onnx"
     images = np.random.default_rng(0).random((3, 40, 40, 3), np.float32)
     card = classifier.card
-    inputs = np.asarray(jax.jit(lambda images: classify.preprocess.prepare(images, card))(images))
+    inputs = np.asarray(jax.jit(lambda images: preprocess.prepare(images, card))(images))
     logits = inputs.mean((1, 2)) @ np.arange(24, dtype=np.float32).reshape(3, 8)
     np.testing.assert_allclose(classifier.logits(images), logits, rtol=1e-4, atol=1e-4)
     assert classify.load(tmp_path / "mine").labels == classifier.labels

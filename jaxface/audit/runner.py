@@ -16,7 +16,7 @@ from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
 from jaxface.core import processes, run_folder
 from jaxface.core.clock import Clock
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 
 _POLL_SECONDS = 1.0
 
@@ -24,7 +24,7 @@ _POLL_SECONDS = 1.0
 def run(
     config: AuditConfig,
     out: str | Path,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     *,
     searcher_factory: SearcherFactory = search.build,
 ) -> AuditResult:
@@ -42,7 +42,7 @@ def run(
 
     Args:
         out: a folder, made if need be; `audit.store` says what is in it.
-        progress: advances with every finished cell.
+        progress: advances with every finished cell; None = a bar where somebody watches.
         searcher_factory: makes the searcher of each classifier: `search.build`, or a function like it.
 
     Raises:
@@ -53,7 +53,7 @@ def run(
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
-    progress = progress or NullProgress()
+    progress = choose(progress)
     folder = Path(out)
     inputs = processes.run_on_all(lambda: expressions.with_origin(load_inputs(config)), "load what is audited")
     with run_folder.hold(folder, "audit"):
