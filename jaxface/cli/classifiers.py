@@ -10,10 +10,12 @@ import tyro
 
 import jaxface as jf
 from jaxface.classify import registry
-from jaxface.cli import options
+from jaxface.cli import columns, options
 from jaxface.core.errors import ConfigError
 
-_COLUMNS = ("name", "dataset", "input", "classes", "parameters", "licence", "weights", "file", "source")
+LEGEND = """\
+weights: bundled = in this package; download = from its authors, by hand;
+train = its authors publish none. `jaxface classifiers show NAME` says where."""
 
 
 @dataclass(frozen=True)
@@ -72,18 +74,29 @@ def cards(name: str, checkpoint: str | None) -> "list[jf.classify.Card]":
     return [jf.classify.load(name, checkpoint=checkpoint).card]
 
 
-def table() -> str:
-    """Return a line for each classifier, in columns."""
-    rows: list[tuple[str, ...]] = [_COLUMNS]
-    for row in jf.classify.describe():
-        row |= {
-            "classes": len(row["labels"]),
-            "parameters": f"{row['parameters']:,}",
-            "file": row["file"] or "-",
-        }
-        rows.append(tuple(str(row[column]) for column in _COLUMNS))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+def table(width: int | None = None) -> str:
+    """Return a line for each classifier in columns of `width` letters, by default the terminal's; then what
+    the words of one of them mean."""
+    rows = jf.classify.describe()
+
+    def column(name: str, key: str, least: int = 0) -> columns.Column:
+        return columns.Column(name, [str(row[key]) for row in rows], least)
+
+    text = columns.table(
+        [
+            column("name", "name"),
+            column("weights", "weights"),
+            columns.Column("labels", [str(len(row["labels"])) for row in rows], right=True),
+            column("input", "input"),
+            columns.Column("size", [f"{row['parameters'] / 1e6:.2f} M" for row in rows], right=True),
+            column("dataset", "dataset", 11),
+            column("licence", "licence", 28),
+            column("file", "file", 28),
+            column("source", "source", 28),
+        ],
+        columns.terminal_width() if width is None else width,
+    )
+    return f"{text}\n\n{LEGEND}"
 
 
 def card_text(card: "jf.classify.Card") -> str:
