@@ -153,7 +153,7 @@ def fixed_sets(hint: Any) -> Iterator[tuple[str, ...]]:
 def test_help_shows_every_fixed_set_of_choices(
     line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "2000")
+    monkeypatch.setenv("COLUMNS", "100")
     with pytest.raises(SystemExit):
         main.run([*line.split(), "--help"])
     text = re.sub(r"[\s│]", "", capsys.readouterr().out)  # long lists are broken into lines

@@ -177,6 +177,7 @@ def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -
     assert "cells     12 " in out  # 2 classifiers x 2 expressions x 3 people
     assert "surfaces  144 renders (3 x 4 a cell)" in out
     assert "folder    runs/smoke" in out
+    assert re.search(r"time      .* seconds on \d+ cores?, .* \(estimated from measurements", out)
     assert not Path("runs").exists()
 
 
@@ -186,7 +187,7 @@ def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -
         ("--identites 3", "did you mean --identities?"),
         ("--identities 0", "identities = 0: must be at least 1"),
         ("--expressions hapiness", "did you mean 'happiness'?"),
-        ("--search.method hybird", "invalid choice 'hybird'"),
+        ("--search.method hybird", "--search.method 'hybird', did you mean 'hybrid'?"),
         ("--classifiers face-appi", "did you mean 'face-api'?"),
         ("--config absent.toml", "no config file at absent.toml"),
         ("--fail-on nonsense", "is no limit"),

@@ -331,7 +331,7 @@ def test_a_drawn_folder_tells_its_expressions_and_others_do_not(folder: Path, tm
         ("--pose source", "labels do not contain the pose"),
         ("--data raf-db", "did you mean 'rafdb'"),
         ("--subjects -1", "retarget.subjects = -1: must be at least 0"),
-        ("--expression tracker", "invalid choice"),
+        ("--expression tracker", "--expression 'tracker'; known: fit, labels, rendered"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(

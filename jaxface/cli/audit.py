@@ -1,9 +1,10 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import tyro
 
@@ -14,6 +15,9 @@ from jaxface.audit.like_config import LikeConfig
 from jaxface.cli import options, preflight
 from jaxface.core import processes, progress, runtime
 from jaxface.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jaxface.audit import costs
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Audit(options.Quiet):
     """Folder of the run; none = runs/ and the config's name."""
 
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the amount of work, and do nothing."""
+    """Print the amount of work and an estimate of its time, and do nothing."""
 
     fail_on: tuple[str, ...] = ()
     """Exit with 1 when a classifier and expression exceeds a limit: "score>0.01", where a test over people says
@@ -123,10 +127,20 @@ def _survey(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: 
 
 def survey_work(config: AuditConfig, folder: Path) -> str:
     """Return the amount of work of a survey, a line for each of its audits; errors as of `work`."""
-    facts = {name: _facts(own, folder) for name, own in design(config).configs.items()}
-    lines = [f"{name:28}{each['surfaces']}" for name, each in facts.items()]
-    searches = next(iter(facts.values()))["searches"]
-    return "\n".join([f"{len(lines)} audits of the same faces in {folder}; searches: {searches}", *lines])
+    from jaxface.audit import costs
+
+    configs = design(config).configs
+    facts = {name: _facts(own, folder, searches=not index) for index, (name, own) in enumerate(configs.items())}
+    lines = [f"{name:28}{each['surfaces']}" for name, (each, _) in facts.items()]
+    searches = next(iter(facts.values()))[0]["searches"]
+    cost = costs.total([each for _, each in facts.values()])
+    return "\n".join(
+        [
+            f"{len(lines)} audits of the same faces in {folder}; searches: {searches}",
+            *lines,
+            f"{'time':28}{costs.in_words(cost)}",
+        ]
+    )
 
 
 def check_like(command: Audit) -> None:
@@ -171,11 +185,16 @@ def work(config: AuditConfig, folder: Path) -> str:
     Raises:
         ConfigError: the audit itself would be refused.
     """
-    return "\n".join(f"{name:10}{value}" for name, value in _facts(config, folder).items())
+    from jaxface.audit import costs
+
+    facts, cost = _facts(config, folder)
+    facts["time"] = costs.in_words(cost)
+    return "\n".join(f"{name:10}{value}" for name, value in facts.items())
 
 
-def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
-    from jaxface.audit import plan
+def _facts(config: AuditConfig, folder: Path, searches: bool = True) -> "tuple[dict[str, str], costs.Estimate]":
+    """Return the amount of work of one audit as texts by name, and its estimated cost."""
+    from jaxface.audit import costs, plan
     from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
     from jaxface.audit.people import count_people
 
@@ -184,10 +203,19 @@ def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
     config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
     cells = sum(len(item.expressions) for item in items)
-    doses, times = (len(axis.levels) for axis in build_intervention(config).axes)
+    intervention = build_intervention(config)
+    doses, times = (len(axis.levels) for axis in intervention.axes)
     surface = doses * times
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two float32 answers and the int8 top class
-    return {
+    is_searched = searches and config.expression_from is None
+    counts = Counter({classifier.name: 0 for classifier in classifiers})
+    for item in items:
+        counts[item.classifier] += len(item.expressions)
+    works = [
+        costs.Work(each.card, counts[each.name] if is_searched else 0, counts[each.name], surface)
+        for each in classifiers
+    ]
+    facts = {
         "cells": f"{cells:,} (classifier x expression x person)",
         "searches": "none: as in " + config.expression_from
         if config.expression_from
@@ -196,3 +224,4 @@ def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
         "store": f"{megabytes:,.1f} MB before compression",
         "folder": str(folder),
     }
+    return facts, costs.estimate(config, intervention, works)
