@@ -1,6 +1,8 @@
 """What an audit is: one frozen dataclass, the same in Python, TOML and on the command line."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
@@ -111,7 +113,7 @@ class AuditConfig(HeadConfig):
     def __post_init__(self) -> None:
         check(self)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
-        object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
+        object.__setattr__(self, "classifiers", _classifiers(self.classifiers))
         object.__setattr__(self, "people_rows", tuple(self.people_rows))
         if isinstance(self.intervention, tuple | list):
             object.__setattr__(self, "intervention", _several("intervention", self.intervention))
@@ -128,12 +130,26 @@ class AuditConfig(HeadConfig):
 def _several(name: str, values: Any) -> tuple[Any, ...]:
     if isinstance(values, str):
         raise ConfigError(f"{name} = {values!r}: must be a list; write {name} = ({values!r},)")
+    if not isinstance(values, Iterable):
+        raise ConfigError(f"{name}: got one {type(values).__name__}, must be a list; write {name}=[...]")
     values = tuple(values)
     if not values:
         raise ConfigError(f"{name} = (): must name at least one")
     for index, value in enumerate(values):
         if any(value is other or (isinstance(value, str) and value == other) for other in values[:index]):
             raise ConfigError(f"{name} holds {value!r} twice")
+    return values
+
+
+def _classifiers(values: Any) -> tuple[Any, ...]:
+    if isinstance(values, Path) or (callable(values) and not hasattr(values, "card")):
+        values = (values,)
+    values = tuple(str(one) if isinstance(one, Path) else one for one in _several("classifiers", values))
+    for one in values:
+        if not (isinstance(one, str) or hasattr(one, "card")):
+            from jaxface.classify.registry import no_classifier  # slow to import, and seldom needed
+
+            raise no_classifier(one)
     return values
 
 

@@ -96,8 +96,8 @@ def read(card: Card, folder: Path, tensors: Mapping[str, Any]) -> Classifier:
         raise CheckpointError(
             f"{origin} takes images of shape {input_shape}, its card has {(card.size, card.size, card.depth)}"
         )
-    if len(outputs) != 1 or outputs[0].shape[1:] != (len(card.labels),):
-        raise CheckpointError(f"{origin} does not return one score for each of {len(card.labels)} labels")
+    if len(outputs) != 1 or outputs[0].shape[1:] != (card.outputs,):
+        raise CheckpointError(f"{origin} does not return one score for each of {card.outputs} labels")
     state = load_arrays(shapes, tensors, str(origin))
     parameters = sum(leaf.size for leaf in state.values())
     return Classifier(state=state, network=network, card=dataclasses.replace(card, parameters=parameters))

@@ -216,4 +216,4 @@ def abstract_module(card: Card) -> nnx.Module:
     net = ARCHITECTURES[card.architecture].net
     # Shapes alone need no random numbers, so one key serves all; `nnx.Rngs` costs seconds for many layers.
     key = SimpleNamespace(params=lambda: jax.random.key(0))
-    return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=key))
+    return nnx.eval_shape(lambda: net(card.outputs, rngs=key))

@@ -88,7 +88,7 @@ def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
 
 def _scores_output(outputs: Sequence[Any], card: Card, path: Path) -> Any:
     """The output that holds a score for each label, wherever it stands among others (features, maps)."""
-    classes = len(card.native_labels)
+    classes = card.outputs
     matrices = [one for one in outputs if "float" in one.type and len(one.shape or ()) == 2]
     candidates = [one for one in matrices if one.shape[-1] == classes]
     candidates = candidates or [one for one in matrices if not isinstance(one.shape[-1], int)]

@@ -88,6 +88,8 @@ def table() -> str:
 def card_text(card: jf.classify.Card) -> str:
     """Return a card as text, one field a line."""
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
+    values["answers"] = card.labels
+    values |= {"of the labels": "; ".join(card.label_notes)} if card.label_notes else {}
     width = max(map(len, values)) + 2
     return "\n".join(f"{name:{width}}{plain(value)}" for name, value in values.items()) + "\n"
 
