@@ -13,7 +13,7 @@ from jaxface.audit import AuditConfig
 from jaxface.audit.layout import VARIABLES, answer_names
 from jaxface.cli.classifiers import card_text
 from jaxface.core.errors import ConfigError, FunctionError
-from jaxface.data import Dataset
+from jaxface.data import ArraySource, Dataset
 from tests import fake_audit
 
 IMAGES = np.random.default_rng(2).random((3, 20, 20, 3), np.float32)
@@ -120,11 +120,13 @@ def test_evaluation_matches_classes_by_name() -> None:
     """Images of "calm" and "joyful" folders: the first is an answer, the second is left out."""
     images = np.zeros((4, 20, 20, 3), np.uint8)
     columns = {"label": np.array([0, 1, 2, 1], np.int32)}
-    dataset = Dataset("moods", images, columns, ("Joy", "Calm", "tired"), ())
+    dataset = Dataset("moods", ArraySource(images), columns, ("Joy", "Calm", "tired"), ())
     metrics = frameworks.evaluate(toy(False), dataset)
     assert metrics["images"] == 3 and metrics["left_out"] == 1
     with pytest.raises(Exception, match="moods has images of none of happiness"):
-        frameworks.evaluate(toy(False), Dataset("moods", images, columns, ("tired", "bored", "sad"), ()))
+        frameworks.evaluate(
+            toy(False), Dataset("moods", ArraySource(images), columns, ("tired", "bored", "sad"), ())
+        )
 
 
 @pytest.mark.parametrize("use", [classify.load, lambda fn: AuditConfig(classifiers=(fn,))])

@@ -163,7 +163,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays expected"),
+        ({"up.bias": None, "pw.bias": None}, "missing 'pw.bias', 'up.bias'; 17 arrays expected"),
         ({"up.extra": np.ones(3)}, "unknown 'up.extra'"),
         ({"blocks.0.weight": np.ones((4, 1, 3, 3))}, "unknown 'blocks.0.weight'"),  # beside dw.weight
         (
@@ -177,7 +177,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
         ({"gamma": np.full((1, 2), 1e300)}, "'scale' holds NaN or infinite"),
         ({"gamma": "x"}, "'gamma' has type"),
         ({"gamma": np.ones((1, 2), np.int8)}, "'gamma' has type int8, must be floating point"),
-        ({"features.norm.running_mean": None}, "missing 'norm.running_mean'"),
+        ({"features.norm.running_mean": None}, "missing 'features.norm.running_mean'"),
         ({"gamma": np.array([object(), None])}, "'gamma' has type object"),
     ],
 )

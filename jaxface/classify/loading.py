@@ -171,12 +171,13 @@ def _load_into(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: 
     shapes = array_shapes(abstract)
     arrays: Mapping[str, Any] = tensors
     ignored: list[str] = []
+    name_of: Callable[[str], str] = str
     if entry.array_key is not None and shapes.keys().isdisjoint(tensors):
-        arrays = _rename_keys(entry.array_key, shapes, tensors)
+        arrays, name_of = _rename_keys(entry.array_key, shapes, tensors), entry.array_key
     elif entry.torch is not None and (from_torch or shapes.keys().isdisjoint(tensors)):
         arrays = Translated(module, entry.torch, tensors, origin)
         ignored = arrays.ignored_keys
-    state = fill(abstract, arrays, origin)
+    state = fill(abstract, arrays, origin, name_of)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state))
     return Classifier(
         state=state,
