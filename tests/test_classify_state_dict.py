@@ -221,6 +221,6 @@ def test_a_name_or_labels_that_are_not_known() -> None:
 @pytest.mark.parametrize("name", sorted(architectures.ARCHITECTURES))
 def test_layout_names_modules_that_are_there(name: str) -> None:
     layout = architectures.ARCHITECTURES[name].torch
-    module = abstract_module(classify.Card(name, name, LABELS))
+    module = abstract_module(classify.Card(name=name, architecture=name, native_labels=LABELS))
     paths = {".".join(map(str, path)) for path, _ in nnx.iter_modules(module)}
     assert layout is None or set(layout.flatten_shapes) <= paths

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
-from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
+from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name, split_labels
 from jaxface.face.config import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
@@ -36,7 +36,11 @@ class AuditConfig(HeadConfig):
     """
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
-    """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
+    """Names (`jaxface classifiers` lists them), folders with a card.toml, hf:OWNER/NAME, or .onnx files."""
+
+    labels: tuple[str, ...] = ()
+    """Of an .onnx file among the classifiers: a label for each output, in order, such as
+    happiness,sadness,other."""
 
     identities: Annotated[int, Ge(1)] = 200
     """How many people are sampled from the head's population, or taken of `people` if it has more."""
@@ -114,6 +118,11 @@ class AuditConfig(HeadConfig):
         check(self)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
         object.__setattr__(self, "classifiers", _classifiers(self.classifiers))
+        object.__setattr__(self, "labels", split_labels(self.labels))
+        has_onnx = any(str(one).lower().endswith(".onnx") for one in self.classifiers if isinstance(one, str))
+        require(
+            has_onnx or not self.labels, "labels", self.labels, "() without an .onnx file among classifiers"
+        )
         object.__setattr__(self, "people_rows", tuple(self.people_rows))
         if isinstance(self.intervention, tuple | list):
             object.__setattr__(self, "intervention", _several("intervention", self.intervention))

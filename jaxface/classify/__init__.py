@@ -2,7 +2,7 @@
 
 from jaxface.classify.card import Card, read_card, write_card
 from jaxface.classify.classifier import Classifier
-from jaxface.classify.loading import from_state_dict, import_checkpoint, load
+from jaxface.classify.loading import from_state_dict, import_checkpoint, import_onnx, load
 from jaxface.classify.precision import in_bfloat16
 from jaxface.classify.registry import describe, names
 from jaxface.classify.user_functions import from_function
@@ -14,6 +14,7 @@ __all__ = [
     "from_function",
     "from_state_dict",
     "import_checkpoint",
+    "import_onnx",
     "in_bfloat16",
     "load",
     "names",

@@ -70,10 +70,11 @@ class Card(Preprocessing):
 
     Attributes:
         name: its name in commands and results.
-        architecture: a key of `registry.ARCHITECTURES`, or "custom".
         native_labels: a class for each output, in order, spelled as its authors do; or action units, "AU12",
             whose outputs are independent of each other. Classes beyond the vocabulary ("calm") stay in the
             softmax and are not examined; two classes of one expression ("happy", "joy") are one answer.
+        architecture: a key of `architectures.ARCHITECTURES`; "stablehlo" for what `jaxface train` writes; an
+            ONNX file needs none.
         dataset: the training data.
         licence, source: of the weights; the source is where their authors publish them.
         published_file: its name there; empty = unknown, or not published.
@@ -84,8 +85,8 @@ class Card(Preprocessing):
     """
 
     name: str
-    architecture: str
     native_labels: tuple[str, ...]
+    architecture: str = "custom"
     dataset: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"

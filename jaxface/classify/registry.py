@@ -55,6 +55,10 @@ def folders(name_or_folder: str | Path) -> tuple[Path, ...]:
     folder = Path(name_or_folder)
     if folder.is_dir():
         return (folder,)
+    if folder.is_file():
+        raise CheckpointError(
+            f"{folder} is a file, no classifier's folder; to make one: jaxface classifiers import NAME {folder}"
+        )
     if isinstance(name_or_folder, Path) or len(folder.parts) > 1:
         raise CheckpointError(
             f"no classifier's folder at {folder}; it must contain {CARD_FILE} and its weights"

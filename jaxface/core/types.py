@@ -92,3 +92,9 @@ def answer_name(label: str) -> str:
 def is_examined(name: str) -> bool:
     """Return whether an answer's name is an expression or action unit, which can be audited."""
     return name in EXPRESSIONS or action_unit(name) is not None
+
+
+def split_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
+    """Return labels one by one: "happiness,sadness" is two, as a flag has them."""
+    texts = (labels,) if isinstance(labels, str) else tuple(labels)
+    return tuple(label.strip() for text in texts for label in text.split(",") if label.strip())

@@ -35,15 +35,15 @@ def original_name(name: str, rename: Rename, map_key: Callable[[str], str | None
     return max(certain, key=lambda key: (_common_parts(key, keys), candidates[key]), default=name)
 
 
-def _common_parts(key: str, keys: Iterable[str]) -> int:
-    """Return how many of the first parts of a key one of the others has, too."""
+def _common_parts(key: str, keys: Iterable[str]) -> float:
+    """Return the share of a key's parts with which one of the others begins, too."""
     parts = key.split(".")
 
     def common(other: str) -> int:
         pairs = zip(parts, other.split("."), strict=False)
         return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
-    return max(map(common, keys), default=0)
+    return max(map(common, keys), default=0) / len(parts)
 
 
 def _inverses(pattern: str, replacement: str) -> list[tuple[str, str]]:
