@@ -5,6 +5,7 @@ from jaxface.classify.classifier import Classifier
 from jaxface.classify.loading import from_state_dict, import_checkpoint, import_onnx, load
 from jaxface.classify.precision import in_bfloat16
 from jaxface.classify.registry import describe, names
+from jaxface.classify.torch_modules import from_torch
 from jaxface.classify.user_functions import from_function
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "describe",
     "from_function",
     "from_state_dict",
+    "from_torch",
     "import_checkpoint",
     "import_onnx",
     "in_bfloat16",

@@ -79,7 +79,7 @@ def _open(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each kind of error
         raise CheckpointError(
-            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again, with what lies beside it"
+            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again, whole"
         ) from None
 
 
