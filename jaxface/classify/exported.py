@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from jaxface.classify.card import Card, write_card
+from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.weights import load_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import sha256, write_bytes
@@ -66,7 +67,7 @@ def write(folder: Path, card: Card, forward: Forward, weights: Mapping[str, Any]
     card = dataclasses.replace(
         card, architecture=ARCHITECTURE, weights=WEIGHTS_FILE, sha256=sha256(path), parameters=parameters
     )
-    write_card(card, folder)
+    write_cards(card, folder)
     return card
 
 

@@ -13,9 +13,10 @@ from flax import nnx
 
 from jaxface.classify import checkpoints, exported, onnx_host
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.classify.card import CARD_FILE, Card, read_card, write_card
+from jaxface.classify.card import CARD_FILE, Card, read_card
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import Classifier, FlaxNetwork
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.registry import folders, names
 from jaxface.classify.weights import array_shapes, fill, flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
@@ -100,7 +101,7 @@ def from_state_dict(
 
 
 def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Classifier:
-    """Convert a published checkpoint to a folder: `weights.safetensors` and `card.toml`.
+    """Convert a published checkpoint to a folder: `weights.safetensors`, `card.toml` and a README.md.
 
     An `.onnx` is copied as it is.
 
@@ -119,12 +120,12 @@ def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Cla
             shutil.copyfile(checkpoint, temporary)
     else:
         write_safetensors(path, flat_arrays(classifier.state))
-    write_card(dataclasses.replace(classifier.card, weights=path.name, sha256=sha256(path)), folder)
+    write_cards(dataclasses.replace(classifier.card, weights=path.name, sha256=sha256(path)), folder)
     return load(folder)
 
 
 def import_onnx(path: str | Path, labels: Sequence[str], out: str | Path, **preprocessing: Any) -> Classifier:
-    """Write an ONNX file of one's own as a folder: a copy and `card.toml`. Return it, loaded from there.
+    """Write an ONNX file of one's own as a folder: a copy, `card.toml`, README.md. Return it as loaded.
 
     Args:
         labels: a class for each output, in order.
@@ -145,7 +146,7 @@ def import_onnx(path: str | Path, labels: Sequence[str], out: str | Path, **prep
     onnx_host.classifier(card, path)  # refuses what does not fit before anything is written
     with atomic_path(folder / card.weights) as temporary:
         shutil.copyfile(path, temporary)
-    write_card(card, folder)
+    write_cards(card, folder)
     return load(folder)
 
 

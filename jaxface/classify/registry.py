@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxface.classify.card import CARD_FILE, Card, read_card
+from jaxface.classify.hub import download, is_hub_name
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
 
 ASSETS = Path(__file__).parent / "assets"
@@ -49,6 +50,8 @@ def folders(name_or_folder: str | Path) -> tuple[Path, ...]:
     """
     if not isinstance(name_or_folder, str | Path):
         raise no_classifier(name_or_folder)
+    if is_hub_name(name_or_folder):
+        return (download(str(name_or_folder)),)
     all_names = names()
     if isinstance(name_or_folder, str) and name_or_folder in all_names:
         return tuple(ASSETS / name for name in _FAMILIES.get(name_or_folder, (name_or_folder,)))

@@ -1,4 +1,4 @@
-"""A PyTorch module, or a model of Hugging Face, as a classifier on the host. PyTorch itself is never imported."""
+"""A PyTorch module, or a model of Hugging Face, as a classifier on the host; PyTorch is never imported."""
 
 import dataclasses
 import sys

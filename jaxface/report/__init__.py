@@ -3,6 +3,7 @@
 from jaxface.report.compare_page import comparison_page, write_comparison
 from jaxface.report.compare_runs import comparison_table
 from jaxface.report.html import page, write
+from jaxface.report.model_index import write_model_index
 from jaxface.report.observation import write_observation
 from jaxface.report.survey_html import survey_page, write_survey
 from jaxface.report.survey_text import survey_table
@@ -19,6 +20,7 @@ __all__ = [
     "survey_table",
     "write",
     "write_comparison",
+    "write_model_index",
     "write_observation",
     "write_survey",
 ]
