@@ -42,8 +42,8 @@ def from_torch(
         ConfigError: the module cannot be called.
         LabelError: labels that are nowhere, or of which none is an expression.
     """
-    if hasattr(module, "model") and hasattr(module, "image_processor"):  # a pipeline
-        module, processor = module.model, processor or module.image_processor
+    processor = processor or getattr(module, "image_processor", None)  # of a pipeline
+    module = getattr(module, "model", module) if hasattr(module, "image_processor") else module
     if not callable(module):
         raise ConfigError(f"from_torch needs a module or pipeline, got a {type(module).__name__}")
     config = getattr(module, "config", None)
@@ -90,10 +90,10 @@ class TorchModule:
             pictures = list(np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8))
             kind = "np" if torch is None else "pt"
             return self.processor(images=pictures, return_tensors=kind)["pixel_values"]
-        pictures = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
+        array = np.ascontiguousarray(images.transpose(0, 3, 1, 2), np.float32)
         if torch is None:
-            return pictures if self.processor is None else np.stack([self.processor(one) for one in pictures])
-        tensor = torch.from_numpy(pictures)
+            return array if self.processor is None else np.stack([self.processor(one) for one in array])
+        tensor = torch.from_numpy(array)
         return tensor if self.processor is None else torch.stack([self.processor(one) for one in tensor])
 
 
