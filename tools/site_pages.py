@@ -1,7 +1,7 @@
 """Hooks of mkdocs: pages that lie beside `docs/`, and links that leave it.
 
-README, CONTRIBUTING and CHANGELOG are pages of the site, read from where they are. A link to another file of the
-repository becomes plain text, since the site does not hold it.
+README, CONTRIBUTING and CHANGELOG are pages of the site, read from where they are. A link to another file of
+the repository becomes plain text, since the site does not hold it.
 """
 
 import posixpath
