@@ -10,18 +10,24 @@ ROOT = Path(__file__).parent.parent
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS]
 
-_FENCE = re.compile(r'^```(\w+)?(?: title="([^"]+)")?[^\n]*\n(.*?)^```', re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r'^(<!-- not run: [^\n]*-->\n)?```(\w+)?(?: title="([^"]+)")?[^\n]*\n(.*?)^```', re.MULTILINE | re.DOTALL
+)
 _INDENTED = re.compile(r"^    (jaxface .*(?:\\\n.*)*)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Block:
-    """A block of code: its language, the file that it is to be saved as ("" = none), and its text."""
+    """A block of code: its language, the file that it is to be saved as ("" = none), and its text.
+
+    `runs` is whether it can be run here: a comment "not run: needs ..." before it says why not.
+    """
 
     page: Path
     language: str
     title: str
     text: str
+    runs: bool = True
 
     @property
     def commands(self) -> list[str]:
@@ -35,7 +41,7 @@ def blocks(page: Path) -> list[Block]:
     """The fenced blocks of a page, and the lines of `jaxface` in indented ones, in order."""
     text = page.read_text()
     fenced = [
-        (match.start(), Block(page, match[1] or "", match[2] or "", match[3]))
+        (match.start(), Block(page, match[2] or "", match[3] or "", match[4], runs=match[1] is None))
         for match in _FENCE.finditer(text)
     ]
     outside = _FENCE.sub(lambda match: "\n" * len(match[0]), text)

@@ -87,11 +87,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.thorough
 def test_the_readme_runs_in_order(folder: Path, environment: dict[str, str]) -> None:
     walk(blocks(ROOT / "README.md"), folder, environment)
     assert (folder / "runs" / "quick" / "report.html").is_file()
 
 
+def test_the_first_command_of_the_readme_ends_in_a_report(folder: Path, environment: dict[str, str]) -> None:
+    first = next(block for block in blocks(ROOT / "README.md") if block.language == "bash")
+    walk([first], folder, environment)
+    assert (folder / "runs" / "quick" / "report.html").is_file()
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_runs_in_order(page: Path, folder: Path, environment: dict[str, str]) -> None:
     walk(blocks(page), folder, environment)
@@ -100,7 +108,7 @@ def test_a_tutorial_runs_in_order(page: Path, folder: Path, environment: dict[st
 def walk(blocks: list[Block], folder: Path, environment: dict[str, str]) -> None:
     """Run the blocks of a page in order; Python blocks of a page are one session."""
     session = ""
-    for block in blocks:
+    for block in filter(lambda block: block.runs, blocks):
         if block.title:
             (folder / block.title).write_text(block.text)
         elif block.language == "bash":
