@@ -1,6 +1,6 @@
 """README and tutorials, run from top to bottom in an empty folder by an installed wheel, as a newcomer would.
 
-The documents are the source. Fewer people, levels and training steps take the place of theirs, and nothing else.
+The documents are the source. Fewer people, levels and training steps take the place of theirs, nothing else.
 """
 
 import os
