@@ -58,7 +58,7 @@ def test_the_search_that_is_named_searches_all_alike(tmp_path: Path) -> None:
 def test_a_run_without_a_search_has_a_methods_paragraph(tmp_path: Path) -> None:
     result = run("prototype", tmp_path)
     assert "searched differently" not in report.score_table(result)
-    assert "Each person showed the head's first hand-set form" in methods.paragraph(result)
+    assert "Each person showed the head's first hand-set expression of each name" in methods.paragraph(result)
 
 
 def test_the_flag_is_one_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:

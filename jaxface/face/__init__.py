@@ -8,6 +8,7 @@ from jaxface.face.geometry import vertices
 from jaxface.face.loaders import load
 from jaxface.face.model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from jaxface.face.population import neutral, sample_population
+from jaxface.face.prototypes import with_prototype
 
 __all__ = [
     "Appearance",
@@ -26,4 +27,5 @@ __all__ = [
     "sample_population",
     "texture",
     "vertices",
+    "with_prototype",
 ]

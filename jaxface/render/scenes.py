@@ -40,6 +40,7 @@ class Perspective:
 
 
 Camera = Orthographic | Perspective
+"""What a scene looks through: parallel rays, or a pinhole."""
 
 HEIGHT = 2.9
 EYE_LINE = 0.39

@@ -69,9 +69,9 @@ def citations(result: AuditResult) -> str:
     config = result.config
     keys = ["buechner-facing-asymmetry", "jaxface", "jax", "hartigan1969", "hall1992", "zeiler2014"]
     keys.append(CORRECTIONS[config.correction].citation)
-    if config.search.method != "gradient":
+    if config.search.method in ("differential-evolution", "hybrid"):
         keys.append("storn1997")
-    if config.search.method != "differential-evolution":
+    if config.search.method in ("gradient", "hybrid"):
         keys.append("kingma2015adam")
     entries = read("citations.bib").strip().split("\n\n")
     matches = [re.match(r"@\w+\{([^,]+),", entry) for entry in entries]

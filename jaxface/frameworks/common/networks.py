@@ -54,7 +54,7 @@ def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64
         batch: images of one call.
 
     Raises:
-        as `load_network`.
+        JaxfaceError: the network cannot be loaded (`load_network`).
         DataError: the network and the data set have no class or action unit in common.
     """
     network = load_network(network) if isinstance(network, str | Path) else network
