@@ -175,7 +175,7 @@ def _likeness(
     faces = dataclasses.replace(cases[0], symmetry=degrees)
     pictures = np.asarray(_render(assets, faces, cases[1]), np.float32) / 255.0
     images = np.concatenate([crop[None], pictures])
-    answers = {c.name: np.asarray(c.probabilities(images), np.float64) for c in classifiers}
+    answers = {c.name: np.asarray(c.probabilities(images, allow_nan=True), np.float64) for c in classifiers}
     return Likeness(
         path=path,
         crop=crop,

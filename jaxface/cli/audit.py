@@ -169,7 +169,7 @@ def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditC
     from jaxface.report.likeness import summary_text, write_likenesses
 
     if not likeness_files.claim(folder, command.like, command.fit):
-        classifiers = load_classifiers(command.settings.classifiers)
+        classifiers = load_classifiers(command.settings.classifiers, command.settings.labels)
         fits = likeness.fit_photographs(command.like, classifiers, command.fit, meter)
         print(summary_text(fits, command.fit))
         page = write_likenesses(folder, fits, classifiers, command.fit, command.pictures)
@@ -198,7 +198,7 @@ def _facts(config: AuditConfig, folder: Path, searches: bool = True) -> "tuple[d
     from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
     from jaxface.audit.people import count_people
 
-    classifiers = load_classifiers(config.classifiers)
+    classifiers = load_classifiers(config.classifiers, config.labels)
     check_classifiers(classifiers, config)
     config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})

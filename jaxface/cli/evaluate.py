@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from jaxface import data, frameworks
-from jaxface.classify import registry
-from jaxface.cli import options
+from jaxface.cli import options, preflight
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError
 from jaxface.data import rendered
@@ -63,7 +62,7 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse(Evaluate(), "evaluate", argv)
     if not command.network:
         raise ConfigError("name what to evaluate: the folder of a training or of a classifier, or a name")
-    registry.folders(command.network)
+    preflight.check_classifiers([command.network])
     if command.settings.data != RECIPE:
         require_reader(command.settings.data)
     runtime.use_all_cores()

@@ -7,6 +7,7 @@ from jaxface import interventions
 from jaxface.audit.config import AuditConfig
 from jaxface.audit.designs import intervention_names
 from jaxface.classify import registry
+from jaxface.classify.hub import is_hub_name
 from jaxface.core.errors import ConfigError
 from jaxface.face.loaders.file_kinds import require_model
 
@@ -25,9 +26,13 @@ def check_audit(config: AuditConfig) -> None:
 
 
 def check_classifiers(names: Iterable[object]) -> None:
-    """Check that classifiers are known names, or folders; errors as of `registry.folders`."""
-    for name in names:
-        registry.folders(str(name))
+    """Check that classifiers are known names, or folders; errors as of `registry.folders`.
+
+    A name of the Hugging Face Hub is looked up when it is loaded, and so is an ONNX file.
+    """
+    for name in map(str, names):
+        if not is_hub_name(name) and not name.lower().endswith(".onnx"):
+            registry.folders(name)
 
 
 def check_interventions(names: Iterable[str]) -> None:

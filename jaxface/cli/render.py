@@ -153,7 +153,7 @@ def render_sheet(
     if settings.identities > 1:
         seeds = list(range(settings.seed or 0, (settings.seed or 0) + settings.identities))
     params = [
-        head_options.with_prototype(head, head_options.person(head, seed), label, settings.prototype)
+        jf.face.with_prototype(head, head_options.person(head, seed), label, settings.prototype)
         for seed in seeds
         for label in settings.expression
     ]

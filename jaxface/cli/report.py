@@ -34,6 +34,10 @@ class Report(options.Quiet):
     observation: Path | None = None
     """Folder of `jaxface observe` on photographs: the other half of Table 4 (--figures paper)."""
 
+    model_card: Path | None = None
+    """Folder of a classifier of the run: put its results into its README.md, as the Hugging Face Hub shows
+    them (model-index)."""
+
     fail_on: tuple[str, ...] = ()
     """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
     "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
@@ -49,6 +53,8 @@ def main(argv: Sequence[str]) -> int:
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
     surveys = [(folder / run_folder.SURVEY_SETTINGS).is_file() for folder in command.runs]
+    if command.model_card is not None and (len(surveys) == 2 or any(surveys)):
+        raise ConfigError("--model-card takes the results of one run: name the folder of an audit")
     if surveys == [True]:
         return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
@@ -68,6 +74,8 @@ def main(argv: Sequence[str]) -> int:
         meter = progress.for_terminal(command.quiet)
         path = jf.report.write(results[0], out, meter, command.saliency, command.figures, command.observation)
         print(jf.report.score_table(results[0]))
+        if command.model_card is not None:
+            print(f"\nmodel card: {jf.report.write_model_index(results[0], command.model_card)}")
         if command.figures == "paper":
             print(f"\nfigures: {path.parent / 'figures'}")
     print(f"\nreport: {path}")

@@ -6,6 +6,7 @@ from .geometry import vertices
 from .loaders import load
 from .model import ExpressionSpace, FaceModel, FaceParams, PopulationPrior
 from .population import neutral, sample_population
+from .prototypes import with_prototype
 
 __all__ = [
     "Appearance",
@@ -24,4 +25,5 @@ __all__ = [
     "sample_population",
     "texture",
     "vertices",
+    "with_prototype",
 ]

@@ -40,6 +40,7 @@ class Perspective:
 
 
 Camera = Orthographic | Perspective
+"""What a scene looks through: parallel rays, or a pinhole."""
 
 
 def _number(value: float) -> Array:

@@ -1,6 +1,7 @@
 from .compare_page import comparison_page, write_comparison
 from .compare_runs import comparison_table
 from .html import page, write
+from .model_index import write_model_index
 from .observation import write_observation
 from .survey_html import survey_page, write_survey
 from .survey_text import survey_table
@@ -17,6 +18,7 @@ __all__ = [
     "survey_table",
     "write",
     "write_comparison",
+    "write_model_index",
     "write_observation",
     "write_survey",
 ]

@@ -63,6 +63,7 @@ def survey_page(result: SurveyResult, progress: ProgressLike = None) -> str:
         colours={name: colour(index) for index, name in enumerate(classifiers)},
         matrix=matrix(result),
         sections=sections,
+        notes=survey_text.survey_notes(result),
         crosses=[_cross_section(result, cross) for cross in result.design.crosses],
         floor=FLOOR in names,
         people=next(iter(result.runs.values())).data.sizes["identity"],

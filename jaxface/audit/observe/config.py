@@ -108,7 +108,7 @@ class ObserveConfig:
     """How faces are found."""
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
-    """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
+    """Names (`jaxface classifiers` lists them), folders with a card.toml, or hf:OWNER/NAME."""
 
     expressions: tuple[str, ...] = ("happiness",)
     """Whose logit is tested; a classifier without one of them skips it."""

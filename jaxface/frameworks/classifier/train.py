@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from jaxface.classify import Card, write_card
+from jaxface.classify import Card
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.preprocess import prepare
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.io import sha256
@@ -87,7 +88,7 @@ class ClassifierFramework(Framework):
             sha256=sha256(path),
             parameters=sum(array.size for array in arrays.values()),
         )
-        write_card(full_card, folder)
+        write_cards(full_card, folder)
 
 
 def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:

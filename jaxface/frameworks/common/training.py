@@ -9,10 +9,9 @@ from flax import nnx
 from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
-from jaxface.core.errors import LabelError, StoreError
+from jaxface.core.errors import ConfigError, LabelError, StoreError
 from jaxface.core.progress import ProgressLike
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
-from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.loop import TrainResult, fit
@@ -96,8 +95,8 @@ def export_obstacle(framework: Framework, task: Task) -> str:
     if not task.labels:
         return "its data have no expressions"
     try:
-        expression_names(task.labels)
-    except LabelError as error:
+        Card(name=framework.name, architecture=exported.ARCHITECTURE, native_labels=task.labels)
+    except (LabelError, ConfigError) as error:
         return str(error)
     return ""
 

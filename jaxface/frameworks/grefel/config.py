@@ -74,9 +74,9 @@ class BalanceConfig(Checked, table="model.balance"):
     """How the weight of correction and anchors' losses grows: with the steps, or full at once."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
-    """What is predicted: the distribution corrected as in training (`full`), without the attentive
-    part, or not at all, as in the published code; our small network's primary predictions end near
-    chance."""
+    """What is predicted. full: the distribution corrected as in training; our small network's primary
+    predictions end near chance. geometric: corrected without attention, which the published code does with a
+    flag. off: the primary distribution, that code's default."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
