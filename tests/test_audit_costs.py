@@ -46,12 +46,12 @@ def test_the_estimate_follows_the_work() -> None:
     assert two.least == pytest.approx(2 * one.least) and two.most == pytest.approx(2 * one.most)
     assert one.least < one.most
     assert costs.estimate(CONFIG, yaw, [face_api(10, 900)]).least > one.least  # picture by picture
-    known = costs.estimate(CONFIG, symmetry, [face_api(10, 900, searches=0)])
-    assert known.least == known.most < one.least
+    no_search = costs.estimate(CONFIG, symmetry, [face_api(10, 900, searches=0)])
+    assert no_search.least == no_search.most < one.least
     config = dataclasses.replace(CONFIG, search=SearchConfig(method="prototype"))
-    assert costs.estimate(config, symmetry, [face_api(10, 900)]).most == known.most
-    both = costs.total([one, known])
-    assert both.least == one.least + known.least and math.isnan(both.compiling)
+    assert costs.estimate(config, symmetry, [face_api(10, 900)]).most == no_search.most
+    both = costs.total([one, no_search])
+    assert both.least == one.least + no_search.least and math.isnan(both.compiling)
 
 
 def test_a_classifier_of_unknown_cost_is_named() -> None:

@@ -158,13 +158,13 @@ def test_help_shows_every_fixed_set_of_choices(
         main.run([*line.split(), "--help"])
     text = re.sub(r"[\s│]", "", capsys.readouterr().out)  # long lists are broken into lines
 
-    def stop(command: Any, name: str, argv: Any) -> None:
+    def take(command: Any, name: str, argv: Any) -> None:
         raise Stop(type(command))
 
-    monkeypatch.setattr(options, "parse_flags", stop)
-    with pytest.raises(Stop) as stopped:
+    monkeypatch.setattr(options, "parse_flags", take)
+    with pytest.raises(Stop) as stop:
         main.run(line.split())
-    for names in fixed_sets(stopped.value.args[0]):
+    for names in fixed_sets(stop.value.args[0]):
         assert ",".join(names) + "}" in text, names
 
 

@@ -40,11 +40,11 @@ def test_lines_tell_the_stage_and_the_end(capsys: pytest.CaptureFixture[str]) ->
         meter.advance(note=note)
     meter.close()
     out, err = capsys.readouterr()
-    written = err.splitlines()
+    messages = err.splitlines()
     assert out == ""
-    assert written[0] == "cells: 1/4"
-    assert written[1].startswith("cells: 4/4 (") and written[1].endswith("/s, c)")
-    assert len(written) == 2
+    assert messages[0] == "cells: 1/4"
+    assert messages[1].startswith("cells: 4/4 (") and messages[1].endswith("/s, c)")
+    assert len(messages) == 2
 
 
 @pytest.mark.usefixtures("lines")
@@ -159,17 +159,17 @@ def test_the_time_left_leaves_compiling_out(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_jax_tells_when_it_compiles() -> None:
     """The events on which this rests: JAX's own, of a program that is compiled now."""
-    seen = []
+    compiling = []
     with Clock() as clock:
 
         def watch(event: str, seconds: float, **_: str | int) -> None:
             if event == LOWERED:
-                seen.append(clock.compiling_for > 0.0)
+                compiling.append(clock.compiling_for > 0.0)
 
         jax.monitoring.register_event_duration_secs_listener(watch)
         jax.jit(lambda x: jnp.sin(x) * 3.0 + 17.25)(jnp.ones(5))
         jax.monitoring.unregister_event_duration_listener(watch)
-    assert seen and all(seen)
+    assert compiling and all(compiling)
     assert clock.compiling_for == 0.0 and clock.programs >= 1 and clock.seconds["compile"] > 0.0
 
 

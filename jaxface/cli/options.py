@@ -73,8 +73,8 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            parsed: T = flags.parse(default, f"jaxface {name}", argv)
-            return parsed
+            command: T = flags.parse(default, f"jaxface {name}", argv)
+            return command
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
