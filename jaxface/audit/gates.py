@@ -5,12 +5,14 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxface.audit.changes import Change, ClassifierChange
-from jaxface.audit.contrasts import InterventionEffect
-from jaxface.audit.summary import CellSummary, Summary
 from jaxface.core.errors import ConfigError, suggestion
+
+if TYPE_CHECKING:
+    from jaxface.audit.changes import Change, ClassifierChange
+    from jaxface.audit.contrasts import InterventionEffect
+    from jaxface.audit.summary import CellSummary, Summary
 
 UNMEASURED = "not measurable"
 
@@ -42,7 +44,7 @@ class Limit(NamedTuple):
     sign: int
 
 
-MEASURES: dict[str, Callable[[CellSummary], float]] = {
+MEASURES: dict[str, Callable[["CellSummary"], float]] = {
     "score": lambda cell: cell.low,
     "score high": lambda cell: cell.high,
     "score mean": lambda cell: cell.score,
@@ -54,7 +56,7 @@ MEASURES: dict[str, Callable[[CellSummary], float]] = {
 """What can be limited in one run. "score" is exceeded where a test over people says so: by the low end of the
 interval; "score high" where the interval reaches beyond the limit."""
 
-CHANGES: dict[str, Callable[[Change], float]] = {
+CHANGES: dict[str, Callable[["Change"], float]] = {
     "score increase": lambda change: change.difference.low,
     "score increase high": lambda change: change.difference.high,
     "score increase mean": lambda change: change.difference.mean,
@@ -63,7 +65,7 @@ CHANGES: dict[str, Callable[[Change], float]] = {
 }
 """What can be limited between two runs, within people; "accuracy drop" is on changed faces."""
 
-SURVEY_SUFFIXES: dict[str, Callable[[InterventionEffect], float]] = {
+SURVEY_SUFFIXES: dict[str, Callable[["InterventionEffect"], float]] = {
     "": lambda row: max(row.effect.low, -row.effect.high),
     " high": lambda row: max(abs(row.effect.low), abs(row.effect.high)),
     " mean": lambda row: abs(row.effect.mean),
@@ -96,7 +98,7 @@ def parse(text: str, measures: Sequence[str] = tuple(MEASURES)) -> Limit:
     return limit
 
 
-def check(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = False) -> list[str]:
+def check(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[str]:
     """Return a line for every limit that a classifier and expression exceeds; empty if the audit passes.
 
     A cell that cannot be judged fails, too: one without a score, one that is not measurable, and one with too
@@ -121,7 +123,7 @@ def check(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = Fa
 
 
 def check_changes(
-    limits: Sequence[Limit], changes: Sequence[ClassifierChange], allow_unmeasured: bool = False
+    limits: Sequence[Limit], changes: "Sequence[ClassifierChange]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that a change between two runs exceeds; expression "all" is their mean."""
     rows = [(one.name, change) for one in changes for change in (*one.expressions, one.overall)]
@@ -139,7 +141,7 @@ def survey_measures(interventions: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_survey(
-    limits: Sequence[Limit], rows: Sequence[InterventionEffect], allow_unmeasured: bool = False
+    limits: Sequence[Limit], rows: "Sequence[InterventionEffect]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that an intervention exceeds; expression "all" is the mean over them."""
     lines = []
@@ -177,7 +179,7 @@ def violations(limit: Limit, values: Sequence[Value], allow_unmeasured: bool) ->
     return lines
 
 
-def _unmeasured(cell: CellSummary) -> str:
+def _unmeasured(cell: "CellSummary") -> str:
     where = f"{cell.classifier}, {cell.expression}"
     if not cell.has_score:
         return f"{where}: no score"

@@ -5,16 +5,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-import jax
 import tyro
 
 import jaxface as jf
-from jaxface.audit import AuditConfig, gates, plan, timing
+from jaxface.audit import AuditConfig, gates
 from jaxface.audit.designs import design, is_survey
-from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
 from jaxface.audit.like_config import LikeConfig
-from jaxface.audit.people import count_people
-from jaxface.cli import options
+from jaxface.cli import options, preflight
 from jaxface.core import processes, progress, runtime
 from jaxface.core.errors import ConfigError
 
@@ -77,6 +74,7 @@ class Audit(options.Quiet):
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Audit(), "audit", argv)
+    preflight.check_audit(command.settings)
     several = is_survey(command.settings)
     measures = tuple(gates.MEASURES)
     if several:
@@ -101,8 +99,10 @@ def main(argv: Sequence[str]) -> int:
 def _audit(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
     """Run one audit, print and report it; return what exceeds the limits."""
     settings = fit_people(command, folder, meter) if command.like else command.settings
+    from jaxface.audit import timing
+
     result = jf.audit.run(settings, out=folder, progress=meter)
-    if jax.process_index() == 0:
+    if processes.is_first():
         report = jf.report.write(result, progress=meter, saliency=command.saliency)
         print(jf.report.score_table(result))
         if people := result.data.attrs.get("people"):
@@ -114,7 +114,7 @@ def _audit(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: p
 def _survey(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
     """Run several audits, print and report them; return what exceeds the limits."""
     result = jf.audit.survey(command.settings, out=folder, progress=meter)
-    if jax.process_index() == 0:
+    if processes.is_first():
         report = jf.report.write_survey(result, progress=meter)
         print(jf.report.survey_table(result))
         print(f"\nreport: {report}")
@@ -150,7 +150,8 @@ def check_like(command: Audit) -> None:
 
 def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditConfig:
     """Fit heads to the photographs, write what was found, and return the audit of these people."""
-    from jaxface.audit import likeness, likeness_files  # the renderer of photographs is slow to import
+    from jaxface.audit import likeness, likeness_files
+    from jaxface.audit.inputs import load_classifiers
     from jaxface.report.likeness import summary_text, write_likenesses
 
     if not likeness_files.claim(folder, command.like, command.fit):
@@ -174,6 +175,10 @@ def work(config: AuditConfig, folder: Path) -> str:
 
 
 def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
+    from jaxface.audit import plan
+    from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
+    from jaxface.audit.people import count_people
+
     classifiers = load_classifiers(config.classifiers, config.labels)
     check_classifiers(classifiers, config)
     config = replace(config, identities=count_people(config))

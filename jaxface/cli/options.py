@@ -17,6 +17,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import tyro
 
 import jaxface
+from jaxface.cli import flags
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 
@@ -72,11 +73,13 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            return tyro.cli(type(default), prog=f"jaxface {name}", default=default, args=list(argv))
+            parsed: T = flags.parse(default, f"jaxface {name}", argv)
+            return parsed
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ConfigError(f"{box_text(stderr.getvalue())} (see jaxface {name} --help)") from None
+        message = flags.in_plain_words(box_text(stderr.getvalue()), type(default), argv)
+        raise ConfigError(f"{message} (see jaxface {name} --help)") from None
 
 
 @dataclass(frozen=True)

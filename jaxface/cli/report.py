@@ -9,10 +9,8 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import gates
-from jaxface.audit.changes import changes_between
-from jaxface.audit.survey_result import is_survey_folder
 from jaxface.cli import options
-from jaxface.core import progress, runtime
+from jaxface.core import progress, run_folder, runtime
 from jaxface.core.errors import ConfigError
 
 
@@ -54,12 +52,15 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
-    if command.model_card is not None and (len(command.runs) == 2 or is_survey_folder(command.runs[0])):
+    surveys = [(folder / run_folder.SURVEY_SETTINGS).is_file() for folder in command.runs]
+    if command.model_card is not None and (len(command.runs) == 2 or surveys == [True]):
         raise ConfigError("--model-card takes the results of one run: name the folder of an audit")
-    if len(command.runs) == 1 and is_survey_folder(command.runs[0]):
+    if surveys == [True]:
         return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
     limits = [gates.parse(text, tuple(known)) for text in command.fail_on]
+    for folder in command.runs:
+        run_folder.read_settings(folder, "run")
     results = [jf.audit.load(folder) for folder in command.runs]
     runtime.enable_compile_cache()
     name = "report.html" if len(results) == 1 else "comparison.html"
@@ -83,6 +84,8 @@ def main(argv: Sequence[str]) -> int:
     if len(results) == 1:
         violations = gates.check(limits, results[0].summary, command.allow_unmeasured)
     else:
+        from jaxface.audit.changes import changes_between
+
         violations = gates.check_changes(limits, changes_between(*results), command.allow_unmeasured)
     return options.exit_code(violations)
 

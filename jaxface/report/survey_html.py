@@ -11,7 +11,7 @@ from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.designs import Cross, folder_name
 from jaxface.audit.full_expression import ALL
 from jaxface.core.io import write_text
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import figures, survey_figures, survey_strips, survey_text
 from jaxface.report.figures import colour
 from jaxface.report.html import FILTERS
@@ -24,14 +24,14 @@ from jaxface.report.text import p_value, percent, points
 def write_survey(
     result: SurveyResult,
     path: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     figures: Literal["none", "paper"] = "none",
 ) -> Path:
     """Write the page of a survey as one HTML file, atomically, and return its path.
 
     Args:
         path: the file; None = report.html in the survey's folder.
-        progress: advances with each intervention.
+        progress: advances with each intervention; None = a bar where somebody watches.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
     """
     path = result.folder / "report.html" if path is None else Path(path)
@@ -41,9 +41,9 @@ def write_survey(
     return path
 
 
-def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
+def survey_page(result: SurveyResult, progress: ProgressLike = None) -> str:
     """Return the page of a survey as HTML text."""
-    progress = progress or NullProgress()
+    progress = choose(progress)
     sections = []
     progress.start("report", len(result.answers))
     names = list(dict.fromkeys(row.intervention for row in result.effects))

@@ -10,7 +10,7 @@ from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, LabelError, StoreError
-from jaxface.core.progress import Progress
+from jaxface.core.progress import ProgressLike
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
@@ -36,7 +36,7 @@ def train(
     *,
     out: str | Path,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
 ) -> TrainRun:
     """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
 
@@ -49,7 +49,7 @@ def train(
         data: an instance of the framework's `data`, which says what it is trained on; None = its defaults.
         out: a folder, created if need be.
         seed: of the first parameters, of every step, and of the order of the examples.
-        progress: advanced at each step.
+        progress: advanced at each step; None = a bar where somebody watches.
 
     Returns:
         The best networks with their validation metrics (`result`), and the `classifier`, if they can be one.
