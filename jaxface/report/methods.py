@@ -15,6 +15,7 @@ _SEARCHES = {
     "differential-evolution": "differential evolution",
     "gradient": "Adam through the differentiable renderer",
     "hybrid": "Adam through the renderer, then differential evolution where that had not succeeded",
+    "prototype": "nothing: they were the head's hand-set ones",
 }
 
 

@@ -2,7 +2,7 @@
 
 from jaxface.report.figures._curves import curves, paired_curves
 from jaxface.report.figures.doses import Line, dose_panels
-from jaxface.report.figures.maps import heat_maps
+from jaxface.report.figures.maps import css_gradient, heat_maps
 from jaxface.report.figures.panels import forest, null_panels, sheet, solids
 from jaxface.report.figures.style import COLOURS, INK, STYLE, colour, png, standalone, svg
 
@@ -12,6 +12,7 @@ __all__ = [
     "STYLE",
     "Line",
     "colour",
+    "css_gradient",
     "curves",
     "dose_panels",
     "forest",

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
-from jaxface.report.figures.style import STYLE, add_grid, colour, write_unknown
+from jaxface.report.figures.style import STYLE, add_grid, colour, panels_width, write_unknown
 
 
 def curves(
@@ -60,7 +60,7 @@ def _panels(dose: Axis, titles: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
     unchanged_last = abs(dose.unchanged - last) < abs(dose.unchanged - first)
     ends = (last, first) if unchanged_last else (first, last)
     ticks = (ends[0], (first + last) / 2, ends[1])
-    figure = Figure(figsize=(0.5 + 1.75 * len(titles), 1.9), layout="constrained")
+    figure = Figure(figsize=(panels_width(len(titles)), 1.9), layout="constrained")
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for panel, title in zip(panels, titles, strict=True):
         panel.set_title(title)

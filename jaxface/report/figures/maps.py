@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
-from jaxface.report.figures.style import STYLE, write_unknown
+from jaxface.report.figures.style import STYLE, panels_width, write_unknown
 
 ANSWER, IMPACT = "viridis", "RdBu_r"
 
@@ -25,7 +26,7 @@ def heat_maps(
     Args:
         dose, time: axes with S and T levels.
         surfaces: (X, S, T), NaN = no answer.
-        label: of the colours.
+        label: of the colours; empty = no scale of colours.
         largest: limit of the colours in both directions, for changes; None = probabilities in [0, 1].
     """
     count = len(expressions)
@@ -34,7 +35,7 @@ def heat_maps(
         colours = {"cmap": IMPACT, "vmin": -largest, "vmax": largest}
     ends = (time.levels[0], time.levels[-1]), (dose.levels[0], dose.levels[-1])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.2 + 1.75 * count, 1.9), layout="constrained")
+        figure = Figure(figsize=(panels_width(count) + (0.7 if label else 0), 1.9), layout="constrained")
         panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
         for index, panel in enumerate(panels):
             panel.set_title(expressions[index])
@@ -52,5 +53,13 @@ def heat_maps(
                 write_unknown(panel)
         panels[0].set_ylabel(dose.name)
         figure.supxlabel(time.name, fontsize=10)
-        figure.colorbar(image, ax=panels, label=label, pad=0.02, aspect=12).outline.set_visible(False)
+        if label:
+            scale = figure.colorbar(image, ax=panels, label=label, pad=0.02, aspect=12)
+            scale.outline.set_visible(False)
     return figure
+
+
+def css_gradient(is_change: bool) -> str:
+    """Return the colours of the maps, from the lowest to the highest value, as a CSS image."""
+    colours = matplotlib.colormaps[IMPACT if is_change else ANSWER](np.linspace(0, 1, 9))
+    return f"linear-gradient(to right, {', '.join(to_hex(colour) for colour in colours)})"

@@ -72,6 +72,11 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
     return buffer.getvalue()
 
 
+def panels_width(count: int) -> float:
+    """Return the width of a figure of small panels, inches; two alone fit side by side on a phone."""
+    return 0.5 + 1.75 * count if count > 1 else 1.85
+
+
 def add_grid(panel: Axes) -> None:
     """Draw thin lines behind the data."""
     panel.grid(alpha=0.15, color=INK, linewidth=0.6)
