@@ -74,7 +74,7 @@ def galleries(result: AuditResult, renderer: FaceRenderer, identity: int = 0) ->
 def cards(
     result: AuditResult, renderer: FaceRenderer, losses: Mapping[str, ClassifierLosses]
 ) -> dict[str, Strip]:
-    """Return for each classifier its most changed expression, on the person whose change is nearest the mean."""
+    """Return for each classifier its most changed expression, on that expression's typical person."""
     order = probe_order(result)
     probes = np.asarray(result.intervention.probe_levels)[order]
     strips = {}

@@ -4,7 +4,7 @@ A figure of a classifier has a panel for each expression, as in the paper. `spli
 panel, which a page lays out as its width allows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from jaxface.audit import AuditResult
 from jaxface.report import figures
+from jaxface.report.figures.style import FigureFactory
 from jaxface.report.tables import ScoreRow, names
 from jaxface.stats import null_scores
 
@@ -34,11 +35,14 @@ class ReportFigure(NamedTuple):
     description: str
 
 
-def forest(result: AuditResult, rows: list[ScoreRow], width: float = 6.4) -> Figure:
+def forest(
+    result: AuditResult, rows: list[ScoreRow], width: float = 6.4, create: FigureFactory = Figure
+) -> Figure:
     """Return all scores that count, with their intervals; expressions without any are left out.
 
     Args:
         width: inches.
+        create: pyplot.figure for a figure that pyplot shows.
     """
     shape = len(names(result.data, "classifier")), len(names(result.data, "expression"))
     nothing = (np.nan,) * 3
@@ -48,17 +52,29 @@ def forest(result: AuditResult, rows: list[ScoreRow], width: float = 6.4) -> Fig
     labels = [name for name, some in zip(names(result.data, "expression"), mask, strict=True) if some]
     dose, _ = result.intervention.axes
     label = f"score: change of probability per {result.config.unit} of {dose.name}"
-    return figures.forest(score[:, mask], low[:, mask], high[:, mask], labels, label, width)
+    return figures.forest(score[:, mask], low[:, mask], high[:, mask], labels, label, width, create)
 
 
-def curves(result: AuditResult, split: bool = False) -> Iterator[ReportFigure]:
-    """Yield Fig. 5 for each classifier."""
+def curves(
+    result: AuditResult,
+    split: bool = False,
+    classifiers: Sequence[str] | None = None,
+    create: FigureFactory = Figure,
+) -> Iterator[ReportFigure]:
+    """Yield Fig. 5 for each classifier.
+
+    Args:
+        classifiers: None = all of the run.
+        create: pyplot.figure for figures that pyplot shows.
+    """
     dose, time = result.intervention.axes
     indices, labels = scored_expressions(result)
     peak_data = result.surfaces.isel({time.name: -1})
     peak = peak_data.transpose("classifier", "expression", "identity", dose.name).values
     errors = error_rates(result)
     for index, name in enumerate(names(result.data, "classifier")):
+        if classifiers is not None and name not in classifiers:
+            continue
         colour = figures.colour(index)
         own = [
             [row for row in result.summary.doses if (row.classifier, row.expression) == (name, x)]
@@ -67,7 +83,9 @@ def curves(result: AuditResult, split: bool = False) -> Iterator[ReportFigure]:
         intervals = np.array([[[row.low for row in rows], [row.high for row in rows]] for rows in own])
         answers, wrong = peak[index][indices], errors[index][indices]
         for part, suffix in _parts(labels, split):
-            figure = figures.curves(dose, answers[part], wrong[part], labels[part], colour, intervals[part])
+            figure = figures.curves(
+                dose, answers[part], wrong[part], labels[part], colour, intervals[part], create
+            )
             description = f"{name}: probability of {_subject(labels[part])} at its peak over {dose.name}"
             yield ReportFigure(f"curves-{name}{suffix}", name, colour, figure, description)
 

@@ -26,15 +26,15 @@ def which_is_worse(row: LossComparison, result: AuditResult) -> str:
     if not difference.has_enough_people:
         return f"Which is worse? {capitalized(TOO_FEW)} {row.more} from {row.less} ({people})."
     corrected = ", corrected for all pairs" if len(result.summary.effects) > 2 else ""
+    low, high = (points(-end).lstrip("+") for end in (difference.high, difference.low))
     statistics = (
-        f"{interval_name(result)} {points(-difference.high).lstrip('+')} to {points(-difference.low).lstrip('+')}, "
-        f"p = {p_value(row.adjusted_p)}{corrected}, n = {people}"
+        f"{interval_name(result)} {low} to {high}, p = {p_value(row.adjusted_p)}{corrected}, n = {people}"
     )
     amount = points(-difference.mean).lstrip("+")
     if row.adjusted_p > result.config.alpha:
         return (
-            f"Which is worse? No difference between {row.more} and {row.less} was found at the full expression: "
-            f"{row.more} loses {amount} points more ({statistics})."
+            f"Which is worse? No difference between {row.more} and {row.less} was found at the full "
+            f"expression: {row.more} loses {amount} points more ({statistics})."
         )
     return f"Which is worse? {row.more} loses {amount} points more than {row.less} ({statistics})."
 

@@ -22,6 +22,7 @@ from jaxface.report.exporting import export
 from jaxface.report.figure_data import ReportFigure
 from jaxface.report.figures import css_gradient, style
 from jaxface.report.levels import changed_level
+from jaxface.report.page_key import NO_FACES, is_current, page_key
 from jaxface.report.page_text import whole_names
 from jaxface.report.saliency_maps import SaliencyLevel
 from jaxface.report.tables import names
@@ -66,6 +67,7 @@ def write(
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
     observation: Path | None = None,
+    keep: bool = False,
 ) -> Path:
     """Write the report of a run as one HTML file, atomically.
 
@@ -79,6 +81,7 @@ def write(
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
         observation: folder of an observation of photographs: the other half of Table 4, among these files.
+        keep: leave the page that is there, if it is this one.
 
     Returns:
         the path of the file.
@@ -89,6 +92,8 @@ def write(
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
+    if keep and figures == "none" and is_current(path, page_key(result, saliency)):
+        return path
     context = build_context(result, saliency, progress)
     if figures == "paper":
         export(context, path.parent / "figures", progress, observation)
@@ -126,6 +131,7 @@ def page_of(context: ReportContext) -> str:
     return render(
         "report",
         FILTERS | {"whole_names": functools.partial(whole_names, names=classifiers)},
+        key=NO_FACES if context.head_error else page_key(result, context.saliency_level),
         title=prose.title(result),
         version=__version__,
         intervention=intervention,

@@ -8,7 +8,7 @@ from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
-from jaxface.report.figures.style import STYLE, panels_width, write_unknown
+from jaxface.report.figures.style import STYLE, FigureFactory, panels_width, write_unknown
 
 ANSWER, IMPACT = "viridis", "RdBu_r"
 
@@ -20,6 +20,7 @@ def heat_maps(
     expressions: Sequence[str],
     label: str,
     largest: float | None = None,
+    create: FigureFactory = Figure,
 ) -> Figure:
     """Draw one classifier: a map for each expression, side by side; time to the right, dose upwards.
 
@@ -28,6 +29,7 @@ def heat_maps(
         surfaces: (X, S, T), NaN = no answer.
         label: of the colours; empty = no scale of colours.
         largest: limit of the colours in both directions, for changes; None = probabilities in [0, 1].
+        create: pyplot.figure for a figure that pyplot shows.
     """
     count = len(expressions)
     colours = {"cmap": ANSWER, "vmin": 0.0, "vmax": 1.0}
@@ -35,7 +37,7 @@ def heat_maps(
         colours = {"cmap": IMPACT, "vmin": -largest, "vmax": largest}
     ends = (time.levels[0], time.levels[-1]), (dose.levels[0], dose.levels[-1])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(panels_width(count) + (0.7 if label else 0), 1.9), layout="constrained")
+        figure = create(figsize=(panels_width(count) + (0.7 if label else 0), 1.9), layout="constrained")
         panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
         for index, panel in enumerate(panels):
             panel.set_title(expressions[index])

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
 from jaxface.report.figures.maps import ANSWER, IMPACT
-from jaxface.report.figures.style import INK, STYLE, add_grid, colour, panels_width
+from jaxface.report.figures.style import INK, STYLE, FigureFactory, add_grid, colour, panels_width
 
 
 def forest(
@@ -18,6 +18,7 @@ def forest(
     expressions: Sequence[str],
     label: str = "score",
     width: float = 6.4,
+    create: FigureFactory = Figure,
 ) -> Figure:
     """Draw scores with their intervals, expressions from top to bottom, classifiers below one another.
 
@@ -25,13 +26,14 @@ def forest(
         mean, low, high: (C, E), NaN = no score.
         label: of the axis of scores.
         width: inches.
+        create: pyplot.figure for a figure that pyplot shows.
 
     Returns:
         a figure without a legend.
     """
     classifiers, count = mean.shape
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(width, 0.7 + count * max(0.42, 0.16 * classifiers)), layout="constrained")
+        figure = create(figsize=(width, 0.7 + count * max(0.42, 0.16 * classifiers)), layout="constrained")
         panel = figure.subplots()
         panel.axvline(0.0, color=INK, linewidth=0.8)
         for index in range(classifiers):
@@ -112,7 +114,8 @@ def null_panels(
             panel.text(0.02, 0.98, f"p = {p:.2g}", transform=panel.transAxes, va="top", fontsize=9)
             panel.locator_params(axis="x", nbins=4)
             add_grid(panel)
-        figure.supxlabel("score of shuffled answers; line: observed score", fontsize=10)
+        label = "score of shuffled answers; line: observed score" if len(titles) > 1 else "score"
+        figure.supxlabel(label, fontsize=10)
     return figure
 
 

@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours for all kinds of colour vision. Black is left out; yellow, close to white, comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+FigureFactory = Callable[..., Figure]
 INK = "#010203"  # placeholder for the page's text colour
 
 STYLE: Any = {

@@ -161,7 +161,7 @@
       font: { family: "system-ui, sans-serif", size: 12, color: ink }, uirevision: "kept" };
     if (three) {
       layout.scene = { xaxis: axis(data.time.name, inner(data.time.levels)), yaxis: axis(data.dose.name, inner(doses)), zaxis: axis(name, changing ? { nticks: 4 } : { range: [0, 1], tickvals: [0.5, 1] }),
-        camera: { eye: innerWidth < 600 ? { x: -2.3, y: -2.3, z: 1.2 } : { x: -1.5, y: -1.5, z: 0.85 } }, aspectratio: { x: 1.1, y: 1.1, z: 0.75 }, uirevision: "kept" };
+        camera: { eye: innerWidth < 600 ? { x: -1.95, y: -1.95, z: 1 } : { x: -1.5, y: -1.5, z: 0.85 } }, aspectratio: { x: 1.1, y: 1.1, z: 0.75 }, uirevision: "kept" };
     } else {
       layout.margin = { l: 50, r: 10, t: 10, b: 45 };
       Object.assign(layout, { xaxis: axis(data.time.name), yaxis: axis(data.dose.name) });
