@@ -51,10 +51,8 @@ def group_rows(result: "AuditResult", attribute: str) -> list[GroupRow]:
     """
     groups = members(result.data)
     if attribute not in groups:
-        known = f"they are by {', '.join(groups)}" if groups else "they have no groups"
-        raise ConfigError(
-            f"the run's people are not grouped by {attribute!r}{suggestion(attribute, groups)}; {known}"
-        )
+        known = f"are grouped by {', '.join(groups)}" if groups else "have no groups"
+        raise ConfigError(f"the run's people {known}, not by {attribute!r}{suggestion(attribute, groups)}")
     answers = Answers.of(result)
     level = result.intervention.most_changed_dose
     change = answers.change[..., level]
@@ -119,16 +117,13 @@ def _effects(
     own = np.where(masks[:, None, None], values, np.nan)
     test = mean_test(own, statistics_key(config.seed), config.permutations, 1 - config.alpha)
     count = np.isfinite(own).sum(-1)
-    return [
-        [
-            [
-                Effect(*(float(part[g, c, x]) for part in test), identities=int(count[g, c, x]), steps=steps)
-                for x in range(values.shape[1])
-            ]
-            for c in range(values.shape[0])
-        ]
-        for g in range(len(masks))
-    ]
+
+    def effect(*where: int) -> Effect:
+        mean, low, high, p_value = (float(part[where]) for part in test)
+        return Effect(mean, low, high, p_value, identities=int(count[where]), steps=steps)
+
+    groups, classifiers, expressions = count.shape
+    return [[[effect(g, c, x) for x in range(expressions)] for c in range(classifiers)] for g in range(groups)]
 
 
 def _differ_p(values: np.ndarray, masks: np.ndarray, result: "AuditResult") -> np.ndarray:

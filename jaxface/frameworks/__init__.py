@@ -12,13 +12,16 @@ from jaxface.frameworks.common.config import OptimizerConfig, TrainConfig
 
 if TYPE_CHECKING:
     from jaxface.frameworks.common.framework import Framework
+    from jaxface.frameworks.common.log_writers import LogWriter, TensorBoardWriter
     from jaxface.frameworks.common.networks import evaluate, input_size, load_network
     from jaxface.frameworks.common.training import train
 
 __all__ = [
     "REGISTRY",
     "Framework",
+    "LogWriter",
     "OptimizerConfig",
+    "TensorBoardWriter",
     "TrainConfig",
     "evaluate",
     "input_size",
@@ -38,6 +41,8 @@ REGISTRY: dict[str, str] = {
 
 _MODULES = {
     "Framework": "framework",
+    "LogWriter": "log_writers",
+    "TensorBoardWriter": "log_writers",
     "evaluate": "networks",
     "input_size": "networks",
     "load_network": "networks",
