@@ -143,8 +143,8 @@ def test_a_result_is_light(tmp_path: Path) -> None:
 
     finished_run(tmp_path / "run")
     code = (
-        "import sys; from jaxface.audit import load; "
-        f"load({str(tmp_path / 'run')!r}); print([name for name in sys.modules if name.startswith('jaxface.report')])"
+        f"import sys; from jaxface.audit import load; load({str(tmp_path / 'run')!r}); "
+        "print([name for name in sys.modules if name.startswith('jaxface.report')])"
     )
     output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert output.strip() == "[]"

@@ -51,7 +51,10 @@ def machine(result: AuditResult) -> str:
     if not facts:
         return "unknown"
     versions = facts.get("versions", {})
-    parts = [f"{facts.get('cores', '?')} cores", ", ".join(sorted(set(facts.get("devices", []))))]
+    parts = [
+        f"{facts.get('cores', '?')} cores",
+        ", ".join(sorted({prose.device(name) for name in facts.get("devices", [])})),
+    ]
     parts += [f"{name} {versions[name]}" for name in ("jax", "flax") if name in versions]
     return "; ".join(part for part in parts if part)
 

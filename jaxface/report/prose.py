@@ -142,7 +142,7 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
         ("command", " ".join(facts.get("command", []))),
         (
             "devices",
-            ", ".join(f"{n} × {_device(name)}" for name, n in Counter(facts.get("devices", [])).items()),
+            ", ".join(f"{n} × {device(name)}" for name, n in Counter(facts.get("devices", [])).items()),
         ),
         ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
         ("commit", str(facts.get("commit") or "not a checkout")),
@@ -153,7 +153,7 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
     return rows
 
 
-def _device(name: str) -> str:
+def device(name: str) -> str:
     """Return a device's platform and kind, such as "gpu NVIDIA A100"; "cpu" alone where they are the same."""
     return " ".join(dict.fromkeys(name.split(":")))
 
