@@ -145,7 +145,7 @@ def failures(outcomes: Sequence[Outcome]) -> list[str]:
     return [one.message for one in outcomes if one.fails]
 
 
-def judge(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = False) -> list[Outcome]:
+def judge(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[Outcome]:
     """Return every limit held against every classifier and expression; arguments as of `check`."""
     skipped = [cell for cell in summary.cells if cell.identities == 0 and cell.failures == 0]  # no such label
     cells = [cell for cell in summary.cells if cell not in skipped]
