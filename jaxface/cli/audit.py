@@ -12,7 +12,7 @@ import jaxface as jf
 from jaxface.audit import AuditConfig, gates
 from jaxface.audit.designs import design, is_survey
 from jaxface.audit.like_config import LikeConfig
-from jaxface.cli import options, preflight
+from jaxface.cli import gate, options, preflight
 from jaxface.core import processes, progress, runtime
 from jaxface.core.errors import ConfigError
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Audit(options.Quiet):
+class Audit(gate.Gate, options.Quiet):
     """If only the symmetry of the face changes, how do these classifiers' answers change?
 
     Prints the scores and writes OUT/report.html, the tables as CSV, run.toml, environment.json and
@@ -45,9 +45,6 @@ class Audit(options.Quiet):
     "accuracy drop", "activation<0.9", "failures". "happiness: score>0.01" checks one expression. Of several
     interventions: "skin_tone>0.05", the change of the probability at its far end; also "skin_tone high",
     "skin_tone mean", "skin_tone flips"."""
-
-    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
 
     coordinator: str | None = None
     """HOST:PORT of process 0, if there are several; all of them write to the same --out."""
@@ -83,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     measures = tuple(gates.MEASURES)
     if several:
         measures = gates.survey_measures(design(command.settings).names)
-    limits = [gates.parse(text, measures) for text in command.fail_on]
+    limits = gate.parse(command, command.fail_on, measures)
     folder = command.out or options.run_folder(command.config, "audit")
     if command.dry_run:
         print(survey_work(command.settings, folder) if several else work(command.settings, folder))
@@ -96,33 +93,42 @@ def main(argv: Sequence[str]) -> int:
     if command.distributed or cluster != (None, None, None):
         processes.initialize_distributed(*cluster)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
-    violations = (_survey if several else _audit)(command, folder, limits, meter)
-    return options.exit_code(violations) if limits else 0
+    outcomes = (_survey if several else _audit)(command, folder, limits, meter)
+    if limits and processes.is_first():
+        gate.write_files(command, str(folder), limits, outcomes)
+    return gate.exit_code(outcomes)
 
 
-def _audit(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
-    """Run one audit, print and report it; return what exceeds the limits."""
+def _audit(
+    command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress
+) -> list[gates.Outcome]:
+    """Run one audit, print and report it; return the limits held against it.
+
+    The report of a run that was finished before is not drawn again, if it is there.
+    """
     settings = fit_people(command, folder, meter) if command.like else command.settings
     from jaxface.audit import timing
 
     result = jf.audit.run(settings, out=folder, progress=meter)
     if processes.is_first():
-        report = jf.report.write(result, progress=meter, saliency=command.saliency)
+        report = jf.report.write(result, progress=meter, saliency=command.saliency, keep=True)
         print(jf.report.score_table(result))
         if people := result.data.attrs.get("people"):
             print(f"\npeople: {people['note']}")
         print(f"\n{timing.line(folder)}\nreport: {report}")
-    return gates.check(limits, result.summary, command.allow_unmeasured) if limits else []
+    return gates.judge(limits, result.summary, command.allow_unmeasured) if limits else []
 
 
-def _survey(command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress) -> list[str]:
-    """Run several audits, print and report them; return what exceeds the limits."""
+def _survey(
+    command: Audit, folder: Path, limits: Sequence[gates.Limit], meter: progress.Progress
+) -> list[gates.Outcome]:
+    """Run several audits, print and report them; return the limits held against them."""
     result = jf.audit.survey(command.settings, out=folder, progress=meter)
     if processes.is_first():
         report = jf.report.write_survey(result, progress=meter)
         print(jf.report.survey_table(result))
         print(f"\nreport: {report}")
-    return gates.check_survey(limits, result.effects, command.allow_unmeasured) if limits else []
+    return gates.judge_survey(limits, result.effects, command.allow_unmeasured) if limits else []
 
 
 def survey_work(config: AuditConfig, folder: Path) -> str:

@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import dataclasses
 import io
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -190,10 +189,3 @@ def box_text(box: str) -> str:
         rows[index + 1].split()[0] for index, row in enumerate(rows[:-1]) if row.startswith("Perhaps you meant")
     ]
     return message + (f", did you mean {suggestions[0]}?" if suggestions else "")
-
-
-def exit_code(violations: Sequence[str]) -> int:
-    """Print what `--fail-on` found, and return the exit code of the command."""
-    for line in violations:
-        print(f"jaxface: gate: {line}", file=sys.stderr)
-    return 1 if violations else 0

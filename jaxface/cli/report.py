@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
 import jaxface as jf
 from jaxface.audit import gates
-from jaxface.cli import options
+from jaxface.cli import gate, options
 from jaxface.core import progress, run_folder, runtime
 from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Report(options.Quiet):
+class Report(gate.Gate, options.Quiet):
     """Write the HTML report of a finished run and print its scores, or compare two runs."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -41,10 +41,8 @@ class Report(options.Quiet):
     fail_on: tuple[str, ...] = ()
     """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
     "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
-    drop". With one run: as of `jaxface audit`. "happiness: score increase>0.005" checks one expression."""
-
-    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
+    drop". With one run: as of `jaxface audit`; a report that is there is kept. "happiness: score
+    increase>0.005" checks one expression."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -58,7 +56,7 @@ def main(argv: Sequence[str]) -> int:
     if surveys == [True]:
         return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
-    limits = [gates.parse(text, tuple(known)) for text in command.fail_on]
+    limits = gate.parse(command, command.fail_on, tuple(known))
     for folder in command.runs:
         run_folder.read_settings(folder, "run")
     results = [jf.audit.load(folder) for folder in command.runs]
@@ -72,7 +70,15 @@ def main(argv: Sequence[str]) -> int:
         print(jf.report.comparison_table(results[0], results[1]))
     else:
         meter = progress.for_terminal(command.quiet)
-        path = jf.report.write(results[0], out, meter, command.saliency, command.figures, command.observation)
+        path = jf.report.write(
+            results[0],
+            out,
+            meter,
+            command.saliency,
+            command.figures,
+            command.observation,
+            keep=bool(limits),
+        )
         print(jf.report.score_table(results[0]))
         if command.model_card is not None:
             print(f"\nmodel card: {jf.report.write_model_index(results[0], command.model_card)}")
@@ -82,18 +88,19 @@ def main(argv: Sequence[str]) -> int:
     if not limits:
         return 0
     if len(results) == 1:
-        violations = gates.check(limits, results[0].summary, command.allow_unmeasured)
+        outcomes = gates.judge(limits, results[0].summary, command.allow_unmeasured)
     else:
         from jaxface.audit.changes import changes_between
 
-        violations = gates.check_changes(limits, changes_between(*results), command.allow_unmeasured)
-    return options.exit_code(violations)
+        outcomes = gates.judge_changes(limits, changes_between(*results), command.allow_unmeasured)
+    gate.write_files(command, " and ".join(map(str, command.runs)), limits, outcomes)
+    return gate.exit_code(outcomes)
 
 
 def _report_survey(command: Report) -> int:
     """Write the page of a survey, print its table, and return the exit code."""
     result = jf.audit.load_survey(command.runs[0])
-    limits = [gates.parse(text, gates.survey_measures(result.design.names)) for text in command.fail_on]
+    limits = gate.parse(command, command.fail_on, gates.survey_measures(result.design.names))
     runtime.enable_compile_cache()
     out = command.out
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -101,6 +108,7 @@ def _report_survey(command: Report) -> int:
     path = jf.report.write_survey(result, out, progress.for_terminal(command.quiet), command.figures)
     print(jf.report.survey_table(result))
     print(f"\nreport: {path}")
-    return (
-        options.exit_code(gates.check_survey(limits, result.effects, command.allow_unmeasured)) if limits else 0
-    )
+    outcomes = gates.judge_survey(limits, result.effects, command.allow_unmeasured)
+    if limits:
+        gate.write_files(command, str(command.runs[0]), limits, outcomes)
+    return gate.exit_code(outcomes)

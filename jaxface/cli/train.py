@@ -4,7 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from jaxface import frameworks
 from jaxface.cli import options
@@ -34,6 +36,9 @@ class Train(options.Quiet):
     out: Path | None = None
     """Folder of the training; none = runs/ and the name of the config or the framework."""
 
+    tensorboard: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
+    """Also write the log as event files into OUT/tensorboard (extra tensorboard)."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
@@ -44,6 +49,7 @@ def main(argv: Sequence[str]) -> int:
     settings = command.settings
     check_names(settings.data)
     out = command.out or options.run_folder(command.config, name)
+    writers = [frameworks.TensorBoardWriter(out / "tensorboard")] if command.tensorboard else []
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet, hint="the first step is compiled and takes longer")
@@ -55,6 +61,7 @@ def main(argv: Sequence[str]) -> int:
         out=out,
         seed=settings.seed,
         progress=meter,
+        writers=writers,
     )
     for note in run.notes:
         print(printable(note))

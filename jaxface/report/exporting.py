@@ -66,8 +66,8 @@ def file_name(name: str, paths: Sequence[Path] = ()) -> str:
 def paper_figures(context: ReportContext) -> Iterator[tuple[str, Figure, str]]:
     """Yield name, figure and description of every figure."""
     yield "forest", figure_data.forest(context.result, context.rows), "scores with their intervals"
-    for several in (context.curves, context.nulls, context.surfaces, context.impacts):
-        for one in several:
+    for several in (figure_data.curves, figure_data.nulls, figure_data.surfaces, figure_data.impacts):
+        for one in several(context.result):
             yield one.name, one.figure, one.description
     yield from solids(context)
     yield from face_sheets(context)

@@ -1,5 +1,6 @@
 """A whole training: from settings to a folder with a classifier in it, and back to its networks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from jaxface.core.progress import ProgressLike
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
+from jaxface.frameworks.common.log_writers import LogWriter
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, require_same_files
 
@@ -37,6 +39,7 @@ def train(
     out: str | Path,
     seed: int = 0,
     progress: ProgressLike = None,
+    writers: Sequence[LogWriter] = (),
 ) -> TrainRun:
     """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
 
@@ -50,6 +53,7 @@ def train(
         out: a folder, created if need be.
         seed: of the first parameters, of every step, and of the order of the examples.
         progress: advanced at each step; None = a bar where somebody watches.
+        writers: get every line of the log, such as `frameworks.TensorBoardWriter(folder)`.
 
     Returns:
         The best networks with their validation metrics (`result`), and the `classifier`, if they can be one.
@@ -80,6 +84,7 @@ def train(
             seed=seed,
             settings=settings,
             progress=progress,
+            writers=writers,
         )
         reason, classifier = export_obstacle(framework, task), None
         if not reason:

@@ -1,6 +1,6 @@
 from ._curves import curves, paired_curves
 from .doses import Line, dose_panels
-from .maps import heat_maps
+from .maps import css_gradient, heat_maps
 from .panels import forest, null_panels, sheet, solids
 from .style import COLOURS, INK, STYLE, colour, png, standalone, svg
 
@@ -10,6 +10,7 @@ __all__ = [
     "STYLE",
     "Line",
     "colour",
+    "css_gradient",
     "curves",
     "dose_panels",
     "forest",

@@ -12,6 +12,7 @@ a fixed matrix against the Gram matrix of the shuffled Y, and all that is invert
 least n ridge, so that rounding stays far below the spread of the null.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple, get_args
 
@@ -159,18 +160,14 @@ def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def cluster(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """(n,) int32 which of `count` k-means clusters each of (n, d) samples is in, columns scaled alike."""
-    from scipy.spatial.distance import cdist
+    from scipy.cluster.vq import kmeans2
 
     points = values / values.std(0)
     centres = points[rng.choice(len(points), count, replace=False)]
-    nearest = np.full(len(points), -1)
-    for _ in range(100):
-        before, nearest = nearest, cdist(points, centres, "sqeuclidean").argmin(1)
-        if np.array_equal(before, nearest):
-            break
-        for label in np.unique(nearest):
-            centres[label] = points[nearest == label].mean(0)
-    return nearest.astype(np.int32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")  # it keeps its centre
+        _, nearest = kmeans2(points, centres, iter=100, minit="matrix")
+    return np.asarray(nearest, np.int32)
 
 
 @jax.jit
