@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,17 @@ import xarray
 
 import jaxface as jf
 from jaxface.audit import AuditResult
-from jaxface.report import faces, headline, losses, page_text, search_notes, tables, verdict
+from jaxface.audit.observe.analysis import AccuracyRow
+from jaxface.report import (
+    faces,
+    headline,
+    losses,
+    observation_tables,
+    page_text,
+    search_notes,
+    tables,
+    verdict,
+)
 from jaxface.report.losses import ClassifierLosses, LossComparison
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
@@ -172,3 +183,27 @@ def test_every_panel_is_a_figure_of_its_own(page: str) -> None:
     assert page.count('class="scale"') == 2 and "linear-gradient(to right, #440154" in page
     widths = [int(width) for width in re.findall(r'style="--wide:(\d+)px"', page)]
     assert max(widths) <= 470
+
+
+def test_the_report_of_photographs_leads_with_its_finding() -> None:
+    """Means over the labels that both groups have, of the classifier with the largest gap."""
+
+    def row(classifier: str, label: str, group: str, accuracy: float) -> AccuracyRow:
+        return AccuracyRow(classifier, label, group, 10, round(10 * accuracy), accuracy, 0.0, 1.0)
+
+    rows = [
+        *(row("a", "happiness", "patient", 0.5), row("a", "happiness", "proband", 0.6)),
+        *(row("b", "happiness", "patient", 0.1), row("b", "happiness", "proband", 0.7)),
+        *(
+            row("b", "fear", "patient", 0.3),
+            row("b", "fear", "proband", 0.5),
+            row("b", "anger", "patient", 1.0),
+        ),
+    ]
+    measurements = SimpleNamespace(logits=("a", "b"))
+    result = SimpleNamespace(measurements=measurements, accuracy=rows)
+    assert observation_tables.finding(result) == (  # type: ignore[arg-type]
+        "b recognises 20 % of the patient photographs, and 60 % of the proband ones"
+    )
+    alone = SimpleNamespace(measurements=measurements, accuracy=rows[:1])
+    assert observation_tables.finding(alone) == ""  # type: ignore[arg-type]

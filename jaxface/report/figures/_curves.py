@@ -70,6 +70,9 @@ def _panels(dose: Axis, titles: Sequence[str], create: FigureFactory = Figure) -
         panel.set_xticklabels([f"{tick:g}".replace("0.", ".") for tick in ticks])
         add_grid(panel)
     panels[0].set_ylabel("probability")
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(wspace=0.08)  # the last tick of a panel does not touch the next one
     figure.supxlabel(dose.name, fontsize=10)
     return figure, panels
 
