@@ -25,7 +25,9 @@ class ResultPlots:
 
         figure = figure_data.forest(self.result, tables.score_rows(self.result), create=pyplot.figure)
         (panel,) = figure.axes
-        panel.legend(panel.containers, tables.names(self.result.data, "classifier"), loc="best", fontsize=9)
+        names = tables.names(self.result.data, "classifier")
+        above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": len(names), "frameon": False}
+        panel.legend(panel.containers, names, fontsize=9, borderpad=0, **above)
         return panel
 
     def curves(self, classifier: str | None = None) -> "np.ndarray[Any, Any]":
