@@ -26,8 +26,15 @@ class ResultPlots:
         figure = figure_data.forest(self.result, tables.score_rows(self.result), create=pyplot.figure)
         (panel,) = figure.axes
         names = tables.names(self.result.data, "classifier")
-        above = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0), "ncols": len(names), "frameon": False}
-        panel.legend(panel.containers, names, fontsize=9, borderpad=0, **above)
+        panel.legend(
+            panel.containers,
+            names,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),  # above the panel
+            ncols=len(names),
+            frameon=False,
+            fontsize=9,
+        )
         return panel
 
     def curves(self, classifier: str | None = None) -> "np.ndarray[Any, Any]":
