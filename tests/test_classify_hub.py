@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxface import audit, classify, report
-from jaxface.classify import exported, model_card
+from jaxface.classify import exported, model_card, registry
 from jaxface.classify.card import Card
 from jaxface.cli import main
 from jaxface.core.errors import CheckpointError, ConfigError
@@ -153,7 +153,7 @@ def test_a_readme_of_ones_own_is_kept(tmp_path: Path) -> None:
 
 
 def test_an_import_writes_a_readme(tmp_path: Path) -> None:
-    bundled = classify.registry.ASSETS / "face-api"
+    bundled = registry.ASSETS / "face-api"
     classify.import_checkpoint("face-api", bundled / "weights.npz", tmp_path / "mine")
     assert front_matter(tmp_path / "mine")["library_name"] == "jaxface"
     assert not (bundled / "README.md").exists()

@@ -10,6 +10,7 @@ from jaxface import classify
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.checkpoints.keys import is_constant
 from jaxface.classify.checkpoints.original_names import original_name
+from jaxface.classify.weights import flat_arrays
 from jaxface.core.errors import CheckpointError
 from tests import torch_state_dicts
 from tests.shared import shared_file
@@ -58,7 +59,7 @@ def test_a_manifest_is_told_in_its_own_names(tmp_path: Path) -> None:
     card = classify.load("face-api")
     published = ARCHITECTURES["face-api"].array_key
     assert published is not None
-    arrays = classify.weights.flat_arrays(card.state)
+    arrays = flat_arrays(card.state)
     foreign = {published(name): array for name, array in arrays.items() if name != "block1/second/depthwise"}
     np.savez(tmp_path / "foreign.npz", **foreign)
     with pytest.raises(CheckpointError, match="missing 'dense1/conv1/depthwise_filter'; 49 arrays expected"):

@@ -51,7 +51,7 @@ class Toy(nnx.Module):
         return self.head(maps.reshape(len(maps), -1)), {"maps": maps}
 
 
-LAYOUT = TorchLayout(
+TORCH = TorchLayout(
     rename=((r"^features\.", ""), (r"^dw\.", "blocks.0."), (r"^pw\.", "blocks.1."), (r"^gamma$", "scale")),
     ignored_keys=(r"unused\.",),
     flatten_shapes={"head": (2, 6, 6)},
@@ -80,7 +80,7 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = architectures.Architecture(Toy, LAYOUT, Preprocessing(size=SIZE))
+    entry = architectures.Architecture(f"{__name__}:Toy", Preprocessing(size=SIZE))
     monkeypatch.setitem(architectures.ARCHITECTURES, "toy", entry)
 
 

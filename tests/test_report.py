@@ -20,7 +20,17 @@ from jaxface.audit.summarizing import summarize
 from jaxface.audit.summary import Comparison
 from jaxface.core.errors import ShapeError, StoreError
 from jaxface.interventions import Axis, Symmetry
-from jaxface.report import figure_data, figures, image_encoding, loading, methods, prose, tables, verdict
+from jaxface.report import (
+    figure_data,
+    figures,
+    headline,
+    image_encoding,
+    loading,
+    methods,
+    prose,
+    tables,
+    verdict,
+)
 from jaxface.report.context import build_context
 from jaxface.search.config import Method
 from jaxface.stats import SCHEMES
@@ -164,15 +174,15 @@ def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
     verdicts = verdict.classifier_verdicts(other)
     assert [one.name for one in verdicts] == ["one", "two"]
-    comparison = verdict.comparison(other, verdicts)
+    comparison = headline.comparison(other, verdicts)
     assert comparison is not None
     np.testing.assert_allclose(comparison.difference.mean, 0.065)
-    sentence = verdict.comparison_sentence(comparison, other)
+    sentence = headline.comparison_sentence(comparison, other)
     assert "one loses 26 points of probability more than two" in sentence
-    assert verdict.headline(verdicts, comparison, other) == "one depends on symmetry more than two"
+    assert headline.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
     difference = comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05)
     reverse = Comparison("two", "one", difference, 2, 0.03, -1)
-    assert "one loses 26 points" in verdict.comparison_sentence(reverse, other)
+    assert "one loses 26 points" in headline.comparison_sentence(reverse, other)
 
 
 def test_the_headline_says_that_all_depend_where_none_depends_more(result: AuditResult) -> None:
@@ -182,10 +192,19 @@ def test_the_headline_says_that_all_depend_where_none_depends_more(result: Audit
     data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
     other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
     verdicts = verdict.classifier_verdicts(other)
-    headline = verdict.headline(verdicts, verdict.comparison(other, verdicts), other)
-    assert headline == "one depends on symmetry, and so does two"
+    assert headline.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
+    first, second = verdicts
+    assert headline.headline([*verdicts, first], other) == "All 3 classifiers recognise half frozen faces worse"
+    neither = dataclasses.replace(second, direction=0)
+    assert headline.headline([first, neither], other) == "one recognises half frozen faces worse"
+    gains = dataclasses.replace(second, direction=-1)
     assert (
-        verdict.headline([*verdicts, verdicts[0]], None, other) == "Each of 3 classifiers depends on symmetry"
+        headline.headline([first, gains], other)
+        == "one recognises half frozen faces worse, two recognises better"
+    )
+    several = [first, gains, *[neither] * 3]
+    assert headline.headline(several, other) == (
+        "1 of 5 classifiers recognises half frozen faces worse, 1 of 5 classifiers recognises better"
     )
 
 

@@ -12,7 +12,7 @@ from jaxface.face.config import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
-from jaxface.stats.score import Unit
+from jaxface.stats.registry import Unit
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier

@@ -1,6 +1,6 @@
 """Effects over people: of a classifier, between two of them, and within groups."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +8,7 @@ import xarray
 from numpy.typing import ArrayLike
 
 from jaxface.audit.config import AuditConfig
+from jaxface.audit.groups import members
 from jaxface.audit.plan import statistics_key
 from jaxface.audit.summary import (
     CellSummary,
@@ -115,16 +116,14 @@ def comparisons(context: Context, effects: Sequence[ClassifierEffect]) -> tuple[
 
 
 def groups(context: Context, data: xarray.Dataset) -> tuple[GroupEffect, ...]:
-    """Return the effects within groups of people, and over classifiers of one data set or architecture.
-
-    A population's name, such as "female, dark", names the groups that its people belong to.
-    """
+    """Return the effects within groups of people, and over classifiers of one data set or architecture."""
     means = person_means(context.scores)
     rows = []
-    for kind, group, mask in _people(data):
-        for name, values in zip(context.classifiers, means, strict=True):
-            effect = effect_of(np.where(mask, values, np.nan), context.config, context.steps)
-            rows.append(GroupEffect(kind, group, name, effect))
+    for kind, own in members(data).items():
+        for group, mask in own.items():
+            for name, values in zip(context.classifiers, means, strict=True):
+                effect = effect_of(np.where(mask, values, np.nan), context.config, context.steps)
+                rows.append(GroupEffect(kind, group, name, effect))
     facts = data.attrs["classifiers"]
     for kind, key in (("data set", "dataset"), ("architecture", "architecture")):
         of = [str(facts.get(name, {}).get(key, "unknown")) for name in context.classifiers]
@@ -141,19 +140,3 @@ def finite_mean(values: ArrayLike) -> float:
     array = np.asarray(values, np.float64)
     finite = array[np.isfinite(values)]
     return float(finite.mean()) if finite.size else float("nan")
-
-
-def _people(data: xarray.Dataset) -> Iterator[tuple[str, str, np.ndarray]]:
-    """Yield the kind, the name and the members (N,) of every group of people that is not all of them."""
-    parts = [name.split(", ") for name in data.attrs["populations"]]
-    of = [parts[index] if index >= 0 else [] for index in data["population"].values]
-    for group in sorted({part for own in parts for part in own}):
-        mask = np.array([group in own for own in of])
-        if mask.any() and not mask.all():
-            yield "people", group, mask
-    identity_names = data.attrs["head"].get("identity_names", [])
-    if "age" in identity_names:
-        age = data["identity_parameters"].values[:, identity_names.index("age")]
-        for group, mask in (("younger half", age < np.median(age)), ("older half", age >= np.median(age))):
-            if mask.any():
-                yield "people", group, mask

@@ -5,27 +5,55 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxface.audit.changes import Change, ClassifierChange
-from jaxface.audit.contrasts import InterventionEffect
-from jaxface.audit.summary import CellSummary, Summary
 from jaxface.core.errors import ConfigError, suggestion
 
+if TYPE_CHECKING:
+    from jaxface.audit.changes import Change, ClassifierChange
+    from jaxface.audit.contrasts import InterventionEffect
+    from jaxface.audit.summary import CellSummary, Summary
+
 UNMEASURED = "not measurable"
+PASSED, FAILED, UNMEASURED_STATUS = "passed", "failed", "unmeasured"
 
 
 class Value(NamedTuple):
     """One measured number.
 
     Attributes:
-        label: the classifier and the expression.
         value: NaN where the people are too few for it.
     """
 
-    label: str
+    classifier: str
     expression: str
     value: float
+
+    @property
+    def label(self) -> str:
+        """The classifier and the expression."""
+        return f"{self.classifier}, {self.expression}"
+
+
+class Outcome(NamedTuple):
+    """One limit held against one classifier and expression.
+
+    Attributes:
+        limit: such as "score>0.01"; empty for what every limit asks: that the cell can be judged.
+        classifier, expression: empty where they are none.
+        value: NaN where it could not be measured.
+        status: "passed", "failed" or "unmeasured"; the last fails unless it is allowed.
+        message: why, in one line; empty where it passed.
+        fails: whether the gate fails by it.
+    """
+
+    limit: str
+    classifier: str
+    expression: str
+    value: float
+    status: str
+    message: str
+    fails: bool
 
 
 class Limit(NamedTuple):
@@ -41,8 +69,12 @@ class Limit(NamedTuple):
     expression: str
     sign: int
 
+    def __str__(self) -> str:
+        place = f"{self.expression}: " if self.expression else ""
+        return f"{place}{self.measure}{'>' if self.sign > 0 else '<'}{self.value:g}"
 
-MEASURES: dict[str, Callable[[CellSummary], float]] = {
+
+MEASURES: dict[str, Callable[["CellSummary"], float]] = {
     "score": lambda cell: cell.low,
     "score high": lambda cell: cell.high,
     "score mean": lambda cell: cell.score,
@@ -54,7 +86,7 @@ MEASURES: dict[str, Callable[[CellSummary], float]] = {
 """What can be limited in one run. "score" is exceeded where a test over people says so: by the low end of the
 interval; "score high" where the interval reaches beyond the limit."""
 
-CHANGES: dict[str, Callable[[Change], float]] = {
+CHANGES: dict[str, Callable[["Change"], float]] = {
     "score increase": lambda change: change.difference.low,
     "score increase high": lambda change: change.difference.high,
     "score increase mean": lambda change: change.difference.mean,
@@ -63,7 +95,7 @@ CHANGES: dict[str, Callable[[Change], float]] = {
 }
 """What can be limited between two runs, within people; "accuracy drop" is on changed faces."""
 
-SURVEY_SUFFIXES: dict[str, Callable[[InterventionEffect], float]] = {
+SURVEY_SUFFIXES: dict[str, Callable[["InterventionEffect"], float]] = {
     "": lambda row: max(row.effect.low, -row.effect.high),
     " high": lambda row: max(abs(row.effect.low), abs(row.effect.high)),
     " mean": lambda row: abs(row.effect.mean),
@@ -96,7 +128,7 @@ def parse(text: str, measures: Sequence[str] = tuple(MEASURES)) -> Limit:
     return limit
 
 
-def check(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = False) -> list[str]:
+def check(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[str]:
     """Return a line for every limit that a classifier and expression exceeds; empty if the audit passes.
 
     A cell that cannot be judged fails, too: one without a score, one that is not measurable, and one with too
@@ -105,32 +137,48 @@ def check(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = Fa
     Args:
         allow_unmeasured: let such cells pass, if at least one can be judged.
     """
+    return failures(judge(limits, summary, allow_unmeasured))
+
+
+def failures(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return the messages of what fails."""
+    return [one.message for one in outcomes if one.fails]
+
+
+def judge(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[Outcome]:
+    """Return every limit held against every classifier and expression; arguments as of `check`."""
     skipped = [cell for cell in summary.cells if cell.identities == 0 and cell.failures == 0]  # no such label
     cells = [cell for cell in summary.cells if cell not in skipped]
     judged = [cell for cell in cells if cell.has_score and cell.measurable]
     if not judged:
-        return ["no classifier and expression is measurable"]
-    lines = [] if allow_unmeasured else [_unmeasured(cell) for cell in cells if cell not in judged]
+        message = "no classifier and expression is measurable"
+        return [Outcome("", "", "", float("nan"), UNMEASURED_STATUS, message, True)]
+    outcomes = [_unmeasured(cell, not allow_unmeasured) for cell in cells if cell not in judged]
     for limit in limits:
         measure = MEASURES[limit.measure]
-        values = [
-            Value(f"{cell.classifier}, {cell.expression}", cell.expression, measure(cell)) for cell in judged
-        ]
-        lines += violations(limit, values, allow_unmeasured)
-    return lines
+        values = [Value(cell.classifier, cell.expression, measure(cell)) for cell in judged]
+        outcomes += outcomes_of(limit, values, allow_unmeasured)
+    return outcomes
 
 
 def check_changes(
-    limits: Sequence[Limit], changes: Sequence[ClassifierChange], allow_unmeasured: bool = False
+    limits: Sequence[Limit], changes: "Sequence[ClassifierChange]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that a change between two runs exceeds; expression "all" is their mean."""
+    return failures(judge_changes(limits, changes, allow_unmeasured))
+
+
+def judge_changes(
+    limits: Sequence[Limit], changes: "Sequence[ClassifierChange]", allow_unmeasured: bool = False
+) -> list[Outcome]:
+    """Return every limit held against every change between two runs."""
     rows = [(one.name, change) for one in changes for change in (*one.expressions, one.overall)]
-    lines = []
+    outcomes = []
     for limit in limits:
         measure = CHANGES[limit.measure]
-        values = [Value(f"{name}, {row.expression}", row.expression, measure(row)) for name, row in rows]
-        lines += violations(limit, values, allow_unmeasured)
-    return lines
+        values = [Value(name, row.expression, measure(row)) for name, row in rows]
+        outcomes += outcomes_of(limit, values, allow_unmeasured)
+    return outcomes
 
 
 def survey_measures(interventions: Sequence[str]) -> tuple[str, ...]:
@@ -139,25 +187,32 @@ def survey_measures(interventions: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_survey(
-    limits: Sequence[Limit], rows: Sequence[InterventionEffect], allow_unmeasured: bool = False
+    limits: Sequence[Limit], rows: "Sequence[InterventionEffect]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that an intervention exceeds; expression "all" is the mean over them."""
-    lines = []
+    return failures(judge_survey(limits, rows, allow_unmeasured))
+
+
+def judge_survey(
+    limits: Sequence[Limit], rows: "Sequence[InterventionEffect]", allow_unmeasured: bool = False
+) -> list[Outcome]:
+    """Return every limit held against every effect of its intervention."""
+    outcomes = []
     for limit in limits:
         name = next(row.intervention for row in rows if _is_measure_of(limit.measure, row.intervention))
         measure = SURVEY_SUFFIXES[limit.measure.removeprefix(name)]
         own = [row for row in rows if row.intervention == name]
-        values = [Value(f"{row.classifier}, {row.expression}", row.expression, measure(row)) for row in own]
-        lines += violations(limit, values, allow_unmeasured)
-    return lines
+        values = [Value(row.classifier, row.expression, measure(row)) for row in own]
+        outcomes += outcomes_of(limit, values, allow_unmeasured)
+    return outcomes
 
 
 def _is_measure_of(measure: str, intervention: str) -> bool:
     return measure.startswith(intervention) and measure.removeprefix(intervention) in SURVEY_SUFFIXES
 
 
-def violations(limit: Limit, values: Sequence[Value], allow_unmeasured: bool) -> list[str]:
-    """Return a line for every value that the limit is not kept by.
+def outcomes_of(limit: Limit, values: Sequence[Value], allow_unmeasured: bool) -> list[Outcome]:
+    """Return the limit held against each value.
 
     Raises:
         ConfigError: the limit is on an expression that is not there.
@@ -166,19 +221,24 @@ def violations(limit: Limit, values: Sequence[Value], allow_unmeasured: bool) ->
     if not own:
         known = [value.expression for value in values]
         raise ConfigError(f"no expression {limit.expression!r} to limit{suggestion(limit.expression, known)}")
-    lines = []
-    sign = ">" if limit.sign > 0 else "<"
-    for label, _, value in own:
-        if value != value:
-            if not allow_unmeasured:
-                lines.append(f"{label}: not measurable, or too few people for {limit.measure}")
-        elif limit.sign * value > limit.sign * limit.value:
-            lines.append(f"{label}: {limit.measure} {value:.4g} {sign} {limit.value:g}")
-    return lines
+    return [_outcome(limit, value, allow_unmeasured) for value in own]
 
 
-def _unmeasured(cell: CellSummary) -> str:
+def _outcome(limit: Limit, one: Value, allow_unmeasured: bool) -> Outcome:
+    where = str(limit), one.classifier, one.expression, one.value
+    if one.value != one.value:
+        message = f"{one.label}: not measurable, or too few people for {limit.measure}"
+        return Outcome(*where, UNMEASURED_STATUS, message, not allow_unmeasured)
+    if limit.sign * one.value > limit.sign * limit.value:
+        sign = ">" if limit.sign > 0 else "<"
+        message = f"{one.label}: {limit.measure} {one.value:.4g} {sign} {limit.value:g}"
+        return Outcome(*where, FAILED, message, True)
+    return Outcome(*where, PASSED, "", False)
+
+
+def _unmeasured(cell: "CellSummary", fails: bool) -> Outcome:
     where = f"{cell.classifier}, {cell.expression}"
+    message = f"{where}: {UNMEASURED}: the target was reached for {cell.reached} of {cell.identities} people"
     if not cell.has_score:
-        return f"{where}: no score"
-    return f"{where}: {UNMEASURED}: the target was reached for {cell.reached} of {cell.identities} people"
+        message = f"{where}: no score"
+    return Outcome("", cell.classifier, cell.expression, float("nan"), UNMEASURED_STATUS, message, fails)

@@ -206,6 +206,12 @@ class InterventionRecord:
         return int(np.argmax(np.abs(np.array(self.probe_levels) - self.axes[0].unchanged)))
 
     @property
+    def most_changed_dose(self) -> int:
+        """Position of that level, or of the one nearest to it, among the doses."""
+        level = self.probe_levels[self.most_changed_probe]
+        return int(np.argmin(np.abs(np.array(self.axes[0].levels) - level)))
+
+    @property
     def dose_range_steps(self) -> int:
         """Steps from the first dose to the last."""
         return len(self.axes[0].levels) - 1

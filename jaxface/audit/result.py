@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import xarray
@@ -14,6 +15,11 @@ from jaxface.audit.layout import CellStatus, InterventionRecord
 from jaxface.audit.summary import Summary
 from jaxface.core.errors import ConfigError, suggestion
 from jaxface.face import FaceParams
+
+if TYPE_CHECKING:
+    import pandas
+
+    from jaxface.report.plots import ResultPlots
 
 
 @dataclass(frozen=True)
@@ -39,6 +45,50 @@ class AuditResult:
         counts = " x ".join(f"{self.data.sizes[name]} {name}s" for name in ("classifier", "expression"))
         people = f"{self.data.sizes['identity']} people"
         return f"AuditResult('{self.folder}', {self.intervention.name}, {counts} x {people})"
+
+    def _repr_html_(self) -> str:
+        return self._html
+
+    @cached_property
+    def _html(self) -> str:
+        from jaxface.report.notebook import html_summary
+
+        return html_summary(self)
+
+    @property
+    def plot(self) -> "ResultPlots":
+        """Figures as matplotlib axes: `plot.forest()`, `plot.curves()`, `plot.surface()`."""
+        from jaxface.report.plots import ResultPlots
+
+        return ResultPlots(self)
+
+    def to_dataframe(self) -> "pandas.DataFrame":
+        """Return the table that `jaxface audit` prints: a row for each classifier and expression.
+
+        The score with its interval and p-value, what it starts from, how many people are significant, and the
+        accuracy at each probe level. `report.notebook.score_frame` has the columns.
+        """
+        from jaxface.report.notebook import score_frame
+
+        return score_frame(self)
+
+    def by(self, attribute: str) -> "pandas.DataFrame":
+        """Return the scores within groups of people, with intervals: "sex", "skin_tone" or "age".
+
+        A row for each group, classifier and expression ("all" is each person's mean over the measurable ones):
+        `people`; `change` of the probability at the full expression, from the unchanged to the most changed
+        face; `score`; the ends of their intervals, NaN where people are too few (fewer than six); `p_value` of
+        the score; and `differ_p`, that groups differ as much by chance (people shuffled among the groups).
+
+        Args:
+            attribute: also "group", for the groups of a file of people.
+
+        Raises:
+            ConfigError: the run's people are not grouped by it.
+        """
+        from jaxface.audit import by_group
+
+        return by_group.frame(by_group.group_rows(self, attribute))
 
     @cached_property
     def intervention(self) -> InterventionRecord:

@@ -17,7 +17,7 @@ from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
 from jaxface.core import processes, run_folder
 from jaxface.core.clock import Clock
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 
 _POLL_SECONDS = 1.0
 
@@ -25,7 +25,7 @@ _POLL_SECONDS = 1.0
 def run(
     config: AuditConfig,
     out: str | Path,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     *,
     classifiers: Sequence[ClassifierLike] | None = None,
     searcher_factory: SearcherFactory = search.build,
@@ -44,7 +44,7 @@ def run(
 
     Args:
         out: a folder, made if need be; `audit.store` says what is in it.
-        progress: advances with every finished cell.
+        progress: advances with every finished cell; None = a bar where somebody watches.
         classifiers: names, folders or objects, in place of those of the config.
         searcher_factory: makes the searcher of each classifier: `search.build`, or a function like it.
 
@@ -56,7 +56,7 @@ def run(
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
-    progress = progress or NullProgress()
+    progress = choose(progress)
     if classifiers is not None:
         config = dataclasses.replace(config, classifiers=classifiers)  # type: ignore[arg-type]
     folder = Path(out)

@@ -217,7 +217,8 @@ class GroupEffect(NamedTuple):
     """The effect within a group of people, or over a group of classifiers.
 
     Attributes:
-        kind: what the group has in common: "people", "data set" or "architecture".
+        kind: what the group has in common: of people "sex", "skin_tone", "age" or "group" (from a file); of
+            classifiers "data set" or "architecture".
         group: such as "female", or the data set's name.
         classifier: whose effect it is; empty for a group of classifiers.
         effect: mean over the group's people; for classifiers, of each person's mean over them.

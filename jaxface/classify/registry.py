@@ -37,7 +37,7 @@ def _row(name: str, card: Card) -> dict[str, Any]:
         "licence": card.licence,
         "source": card.source,
         "file": card.published_file,
-        "weights": "bundled" if card.weights else "published" if card.published_file else "not published",
+        "weights": "bundled" if card.weights else "download" if card.published_file else "train",
     }
 
 

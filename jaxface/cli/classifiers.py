@@ -9,11 +9,14 @@ from typing import Annotated, Literal
 import tyro
 
 import jaxface as jf
-from jaxface.cli import options
+from jaxface.classify import registry
+from jaxface.cli import columns, options
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import split_labels
 
-_COLUMNS = ("name", "dataset", "input", "classes", "parameters", "licence", "weights", "file", "source")
+LEGEND = """\
+weights: bundled = in this package; download = from its authors, by hand;
+train = its authors publish none. `jaxface classifiers show NAME` says where."""
 
 
 @dataclass(frozen=True)
@@ -107,30 +110,41 @@ def _import_onnx(command: Classifiers) -> int:
     return 0
 
 
-def cards(name: str, checkpoint: str | None) -> list[jf.classify.Card]:
+def cards(name: str, checkpoint: str | None) -> "list[jf.classify.Card]":
     """Return the card of a classifier as it loads; without weights, as it comes with the package."""
     if checkpoint is None:
-        package_cards = [jf.classify.read_card(folder) for folder in jf.classify.registry.folders(name)]
+        package_cards = [jf.classify.read_card(folder) for folder in registry.folders(name)]
         if not package_cards[0].weights:
             return package_cards
     return [jf.classify.load(name, checkpoint=checkpoint).card]
 
 
-def table() -> str:
-    """Return a line for each classifier, in columns."""
-    rows: list[tuple[str, ...]] = [_COLUMNS]
-    for row in jf.classify.describe():
-        row |= {
-            "classes": len(row["labels"]),
-            "parameters": f"{row['parameters']:,}",
-            "file": row["file"] or "-",
-        }
-        rows.append(tuple(str(row[column]) for column in _COLUMNS))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+def table(width: int | None = None) -> str:
+    """Return a line for each classifier in columns of `width` letters, by default the terminal's; then what
+    the words of one of them mean."""
+    rows = jf.classify.describe()
+
+    def column(name: str, key: str, least: int = 0) -> columns.Column:
+        return columns.Column(name, [str(row[key]) for row in rows], least)
+
+    text = columns.table(
+        [
+            column("name", "name"),
+            column("weights", "weights"),
+            columns.Column("labels", [str(len(row["labels"])) for row in rows], right=True),
+            column("input", "input"),
+            columns.Column("size", [f"{row['parameters'] / 1e6:.2f} M" for row in rows], right=True),
+            column("dataset", "dataset", 11),
+            column("licence", "licence", 28),
+            column("file", "file", 28),
+            column("source", "source", 28),
+        ],
+        columns.terminal_width() if width is None else width,
+    )
+    return f"{text}\n\n{LEGEND}"
 
 
-def card_text(card: jf.classify.Card) -> str:
+def card_text(card: "jf.classify.Card") -> str:
     """Return a card as text, one field a line."""
     values = {field.name: getattr(card, field.name) for field in dataclasses.fields(card)}
     values["answers"] = card.labels

@@ -8,7 +8,6 @@ import argparse
 import contextlib
 import dataclasses
 import io
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import tyro
 
 import jaxface
+from jaxface.cli import flags
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 
@@ -72,11 +72,13 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            return tyro.cli(type(default), prog=f"jaxface {name}", default=default, args=list(argv))
+            command: T = flags.parse(default, f"jaxface {name}", argv)
+            return command
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ConfigError(f"{box_text(stderr.getvalue())} (see jaxface {name} --help)") from None
+        message = flags.in_plain_words(box_text(stderr.getvalue()), type(default), argv)
+        raise ConfigError(f"{message} (see jaxface {name} --help)") from None
 
 
 @dataclass(frozen=True)
@@ -187,10 +189,3 @@ def box_text(box: str) -> str:
         rows[index + 1].split()[0] for index, row in enumerate(rows[:-1]) if row.startswith("Perhaps you meant")
     ]
     return message + (f", did you mean {suggestions[0]}?" if suggestions else "")
-
-
-def exit_code(violations: Sequence[str]) -> int:
-    """Print what `--fail-on` found, and return the exit code of the command."""
-    for line in violations:
-        print(f"jaxface: gate: {line}", file=sys.stderr)
-    return 1 if violations else 0

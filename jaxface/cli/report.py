@@ -3,21 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import tyro
 
 import jaxface as jf
 from jaxface.audit import gates
-from jaxface.audit.changes import changes_between
-from jaxface.audit.survey_result import is_survey_folder
-from jaxface.cli import options
-from jaxface.core import progress, runtime
+from jaxface.cli import gate, options
+from jaxface.core import progress, run_folder, runtime
 from jaxface.core.errors import ConfigError
 
 
 @dataclass(frozen=True)
-class Report(options.Quiet):
+class Report(gate.Gate, options.Quiet):
     """Write the HTML report of a finished run and print its scores, or compare two runs."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]] = ()
@@ -43,10 +41,8 @@ class Report(options.Quiet):
     fail_on: tuple[str, ...] = ()
     """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
     "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
-    drop". With one run: as of `jaxface audit`. "happiness: score increase>0.005" checks one expression."""
-
-    allow_unmeasured: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Let --fail-on pass over what cannot be judged: no score, not measurable, too few people."""
+    drop". With one run: as of `jaxface audit`; a report that is there is kept. "happiness: score
+    increase>0.005" checks one expression."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -54,12 +50,15 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
-    if command.model_card is not None and (len(command.runs) == 2 or is_survey_folder(command.runs[0])):
+    surveys = [(folder / run_folder.SURVEY_SETTINGS).is_file() for folder in command.runs]
+    if command.model_card is not None and (len(surveys) == 2 or any(surveys)):
         raise ConfigError("--model-card takes the results of one run: name the folder of an audit")
-    if len(command.runs) == 1 and is_survey_folder(command.runs[0]):
+    if surveys == [True]:
         return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
-    limits = [gates.parse(text, tuple(known)) for text in command.fail_on]
+    limits = gate.parse(command, command.fail_on, tuple(known))
+    for folder in command.runs:
+        run_folder.read_settings(folder, "run")
     results = [jf.audit.load(folder) for folder in command.runs]
     runtime.enable_compile_cache()
     name = "report.html" if len(results) == 1 else "comparison.html"
@@ -71,7 +70,15 @@ def main(argv: Sequence[str]) -> int:
         print(jf.report.comparison_table(results[0], results[1]))
     else:
         meter = progress.for_terminal(command.quiet)
-        path = jf.report.write(results[0], out, meter, command.saliency, command.figures, command.observation)
+        path = jf.report.write(
+            results[0],
+            out,
+            meter,
+            command.saliency,
+            command.figures,
+            command.observation,
+            keep=bool(limits),
+        )
         print(jf.report.score_table(results[0]))
         if command.model_card is not None:
             print(f"\nmodel card: {jf.report.write_model_index(results[0], command.model_card)}")
@@ -81,16 +88,19 @@ def main(argv: Sequence[str]) -> int:
     if not limits:
         return 0
     if len(results) == 1:
-        violations = gates.check(limits, results[0].summary, command.allow_unmeasured)
+        outcomes = gates.judge(limits, results[0].summary, command.allow_unmeasured)
     else:
-        violations = gates.check_changes(limits, changes_between(*results), command.allow_unmeasured)
-    return options.exit_code(violations)
+        from jaxface.audit.changes import changes_between
+
+        outcomes = gates.judge_changes(limits, changes_between(*results), command.allow_unmeasured)
+    gate.write_files(command, " and ".join(map(str, command.runs)), limits, outcomes)
+    return gate.exit_code(outcomes)
 
 
 def _report_survey(command: Report) -> int:
     """Write the page of a survey, print its table, and return the exit code."""
     result = jf.audit.load_survey(command.runs[0])
-    limits = [gates.parse(text, gates.survey_measures(result.design.names)) for text in command.fail_on]
+    limits = gate.parse(command, command.fail_on, gates.survey_measures(result.design.names))
     runtime.enable_compile_cache()
     out = command.out
     if out is not None and out.suffix.lower() not in (".html", ".htm"):
@@ -98,6 +108,7 @@ def _report_survey(command: Report) -> int:
     path = jf.report.write_survey(result, out, progress.for_terminal(command.quiet), command.figures)
     print(jf.report.survey_table(result))
     print(f"\nreport: {path}")
-    return (
-        options.exit_code(gates.check_survey(limits, result.effects, command.allow_unmeasured)) if limits else 0
-    )
+    outcomes = gates.judge_survey(limits, result.effects, command.allow_unmeasured)
+    if limits:
+        gate.write_files(command, str(command.runs[0]), limits, outcomes)
+    return gate.exit_code(outcomes)

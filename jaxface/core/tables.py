@@ -166,3 +166,12 @@ def _encoding(head: bytes) -> str:
     if pairs and len(pairs) > 2 and not any(pairs[::2]):
         return "utf-16-be"
     return "utf-8-sig"
+
+
+def csv_text(names: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table of text as CSV, the names first."""
+    import pandas  # slow to import; most commands write no table
+
+    return pandas.DataFrame(rows, columns=pandas.Index(names), dtype=object).to_csv(
+        index=False, lineterminator="\n"
+    )

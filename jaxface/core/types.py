@@ -9,12 +9,12 @@ import difflib
 import functools
 import re
 from collections.abc import Sequence
-
-import jax
+from typing import TYPE_CHECKING, Any
 
 from jaxface.core.errors import LabelError, suggestion
 
-Array = jax.Array
+if TYPE_CHECKING:
+    from jax import Array as Array
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of red, green and blue in grey (ITU-R BT.601), as OpenCV and Pillow use them."""
@@ -98,3 +98,11 @@ def split_labels(labels: str | Sequence[str]) -> tuple[str, ...]:
     """Return labels one by one: "happiness,sadness" is two, as a flag has them."""
     texts = (labels,) if isinstance(labels, str) else tuple(labels)
     return tuple(label.strip() for text in texts for label in text.split(",") if label.strip())
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Array":  # configs need the vocabularies alone, and do not wait for JAX
+        from jax import Array
+
+        return Array
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,5 +1,6 @@
 """Faces of one person for each classifier, from the unchanged face to the most changed one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,7 @@ import xarray
 from jaxface.audit import AuditResult
 from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.levels import probe_order
+from jaxface.report.losses import ClassifierLosses
 from jaxface.report.slider_faces import searched_cells
 from jaxface.report.tables import names
 
@@ -67,6 +69,24 @@ def galleries(result: AuditResult, renderer: FaceRenderer, identity: int = 0) ->
         cell = person.sel(classifier=classifier, expression=expression)
         strips.setdefault(classifier, []).append(Strip(expression, _faces(row, order, cell, expression)))
     return [Gallery(classifier, tuple(each)) for classifier, each in strips.items()]
+
+
+def cards(
+    result: AuditResult, renderer: FaceRenderer, losses: Mapping[str, ClassifierLosses]
+) -> dict[str, Strip]:
+    """Return for each classifier its most changed expression, on that expression's typical person."""
+    order = probe_order(result)
+    probes = np.asarray(result.intervention.probe_levels)[order]
+    strips = {}
+    for classifier, own in losses.items():
+        loss = own.strongest
+        if loss is None:
+            continue
+        cell = result.data.isel(identity=loss.typical).sel(classifier=classifier, expression=loss.expression)
+        face = renderer.person(loss.typical, cell["expression_parameters"].values)
+        images = renderer.render([face] * len(probes), probes)
+        strips[classifier] = Strip(loss.expression, _faces(images, order, cell, loss.expression))
+    return strips
 
 
 def _faces(images: np.ndarray, order: np.ndarray, cell: xarray.Dataset, expression: str) -> tuple[Face, ...]:

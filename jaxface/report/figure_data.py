@@ -1,6 +1,10 @@
-"""The figures of a run, made from its store: each has a name, a description and a classifier."""
+"""The figures of a run, made from its store: each has a name, a description and a classifier.
 
-from collections.abc import Iterator
+A figure of a classifier has a panel for each expression, as in the paper. `split=True` makes a figure of each
+panel, which a page lays out as its width allows.
+"""
+
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,6 +13,7 @@ from matplotlib.figure import Figure
 
 from jaxface.audit import AuditResult
 from jaxface.report import figures
+from jaxface.report.figures.style import FigureFactory
 from jaxface.report.tables import ScoreRow, names
 from jaxface.stats import null_scores
 
@@ -30,8 +35,15 @@ class ReportFigure(NamedTuple):
     description: str
 
 
-def forest(result: AuditResult, rows: list[ScoreRow]) -> Figure:
-    """Return all scores that count, with their intervals; expressions without any are left out."""
+def forest(
+    result: AuditResult, rows: list[ScoreRow], width: float = 6.4, create: FigureFactory = Figure
+) -> Figure:
+    """Return all scores that count, with their intervals; expressions without any are left out.
+
+    Args:
+        width: inches.
+        create: pyplot.figure for a figure that pyplot shows.
+    """
     shape = len(names(result.data, "classifier")), len(names(result.data, "expression"))
     nothing = (np.nan,) * 3
     ends = [(row.cell.score, row.cell.low, row.cell.high) if row.is_measurable else nothing for row in rows]
@@ -40,27 +52,42 @@ def forest(result: AuditResult, rows: list[ScoreRow]) -> Figure:
     labels = [name for name, some in zip(names(result.data, "expression"), mask, strict=True) if some]
     dose, _ = result.intervention.axes
     label = f"score: change of probability per {result.config.unit} of {dose.name}"
-    return figures.forest(score[:, mask], low[:, mask], high[:, mask], labels, label)
+    return figures.forest(score[:, mask], low[:, mask], high[:, mask], labels, label, width, create)
 
 
-def curves(result: AuditResult) -> Iterator[ReportFigure]:
-    """Yield Fig. 5 for each classifier."""
+def curves(
+    result: AuditResult,
+    split: bool = False,
+    classifiers: Sequence[str] | None = None,
+    create: FigureFactory = Figure,
+) -> Iterator[ReportFigure]:
+    """Yield Fig. 5 for each classifier.
+
+    Args:
+        classifiers: None = all of the run.
+        create: pyplot.figure for figures that pyplot shows.
+    """
     dose, time = result.intervention.axes
     indices, labels = scored_expressions(result)
     peak_data = result.surfaces.isel({time.name: -1})
     peak = peak_data.transpose("classifier", "expression", "identity", dose.name).values
     errors = error_rates(result)
     for index, name in enumerate(names(result.data, "classifier")):
+        if classifiers is not None and name not in classifiers:
+            continue
         colour = figures.colour(index)
         own = [
             [row for row in result.summary.doses if (row.classifier, row.expression) == (name, x)]
             for x in labels
         ]
         intervals = np.array([[[row.low for row in rows], [row.high for row in rows]] for rows in own])
-        answers = peak[index][indices]
-        figure = figures.curves(dose, answers, errors[index][indices], labels, colour, intervals)
-        description = f"{name}: probability of each expression at its peak over {dose.name}"
-        yield ReportFigure(f"curves-{name}", name, colour, figure, description)
+        answers, wrong = peak[index][indices], errors[index][indices]
+        for part, suffix in _parts(labels, split):
+            figure = figures.curves(
+                dose, answers[part], wrong[part], labels[part], colour, intervals[part], create
+            )
+            description = f"{name}: probability of {_subject(labels[part])} at its peak over {dose.name}"
+            yield ReportFigure(f"curves-{name}{suffix}", name, colour, figure, description)
 
 
 def error_rates(result: AuditResult) -> np.ndarray:
@@ -82,34 +109,42 @@ def mean_surfaces(result: AuditResult) -> np.ndarray:
     return np.asarray(surfaces.transpose("classifier", "expression", *axes).values)
 
 
-def surfaces(result: AuditResult) -> Iterator[ReportFigure]:
+def surfaces(result: AuditResult, split: bool = False) -> Iterator[ReportFigure]:
     """Yield Figs. 15-18 for each classifier: mean probability over dose and time."""
-    yield from _maps(result, mean_surfaces(result), "surface", "probability", None)
+    yield from _maps(result, mean_surfaces(result), "surface", "probability", None, split)
 
 
-def impacts(result: AuditResult) -> Iterator[ReportFigure]:
+def impacts(result: AuditResult, split: bool = False) -> Iterator[ReportFigure]:
     """Yield Figs. 19-22 for each classifier: the change of the mean probability per step of the dose."""
+    gradient, largest = mean_impacts(result)
+    yield from _maps(result, gradient, "impact", "change per step", largest, split)
+
+
+def mean_impacts(result: AuditResult) -> tuple[np.ndarray, float]:
+    """Return (C, X, D, T) changes of the mean probability per step of the dose, and the largest one."""
     gradient = np.gradient(mean_surfaces(result), axis=2)
-    largest = float(np.nanmax(np.abs(gradient), initial=1e-9))
-    yield from _maps(result, gradient, "impact", "change per step", largest)
+    return gradient, float(np.nanmax(np.abs(gradient), initial=1e-9))
 
 
 def _maps(
-    result: AuditResult, values: np.ndarray, kind: str, label: str, largest: float | None
+    result: AuditResult, values: np.ndarray, kind: str, label: str, largest: float | None, split: bool
 ) -> Iterator[ReportFigure]:
     dose, time = result.intervention.axes
     indices, labels = scored_expressions(result)
     for index, name in enumerate(names(result.data, "classifier")):
-        figure = figures.heat_maps(dose, time, values[index][indices], labels, label, largest)
-        description = f"{name}: {label} over {time.name} and {dose.name}"
-        yield ReportFigure(f"{kind}-{name}", name, figures.colour(index), figure, description)
+        maps = values[index][indices]
+        for part, suffix in _parts(labels, split):
+            scale = "" if split else label  # a page has one for all maps
+            figure = figures.heat_maps(dose, time, maps[part], labels[part], scale, largest)
+            description = f"{name}: {label} of {_subject(labels[part])} over {time.name} and {dose.name}"
+            yield ReportFigure(f"{kind}-{name}{suffix}", name, figures.colour(index), figure, description)
 
 
 _NULL_SHUFFLES = 10
 """Times the shuffles of the test: Fig. 6 has 100,000."""
 
 
-def nulls(result: AuditResult, identity: int = 0) -> Iterator[ReportFigure]:
+def nulls(result: AuditResult, split: bool = False, identity: int = 0) -> Iterator[ReportFigure]:
     """Yield Fig. 6 for each classifier: one person's scores among the scores of shuffled answers."""
     config = result.config
     axes = (axis.name for axis in result.intervention.axes)
@@ -126,11 +161,23 @@ def nulls(result: AuditResult, identity: int = 0) -> Iterator[ReportFigure]:
             estimator=config.estimator,
             unit=config.unit,
         )
-        figure = figures.null_panels(
-            null, cells["score"].values, cells["p_value"].values, labels, figures.colour(index)
-        )
-        description = f"{name}: observed scores among scores of shuffled answers"
-        yield ReportFigure(f"null-{name}", name, figures.colour(index), figure, description)
+        score, p_value, colour = cells["score"].values, cells["p_value"].values, figures.colour(index)
+        reach = 1.1 * np.nanmax(np.abs(np.append(null, score)), initial=1e-9)
+        for part, suffix in _parts(labels, split):
+            figure = figures.null_panels(null[part], score[part], p_value[part], labels[part], colour, reach)
+            description = f"{name}: observed score of {_subject(labels[part])} among scores of shuffled answers"
+            yield ReportFigure(f"null-{name}{suffix}", name, colour, figure, description)
+
+
+def _parts(labels: list[str], split: bool) -> list[tuple[slice, str]]:
+    """Return the panels of each figure, and what is added to its name: all panels in one, or one in each."""
+    if split or not labels:
+        return [(slice(index, index + 1), f"-{label}") for index, label in enumerate(labels)]
+    return [(slice(None), "")]
+
+
+def _subject(labels: list[str]) -> str:
+    return labels[0] if len(labels) == 1 else "each expression"
 
 
 def scored_expressions(result: AuditResult) -> tuple[list[int], list[str]]:

@@ -3,6 +3,7 @@
 import base64
 import functools
 import gzip
+import itertools
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
@@ -13,14 +14,16 @@ from jaxface.audit.claims import paper_claims
 from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
-from jaxface.core.progress import Progress
+from jaxface.core.progress import ProgressLike
 from jaxface.interventions import Axis
-from jaxface.report import explorer, figure_data, image_encoding, matrix, methods, prose, tables, text, verdict
+from jaxface.report import explorer, figure_data, headline, image_encoding, matrix, methods, prose, tables, text
 from jaxface.report.context import ReportContext, build_context
 from jaxface.report.exporting import export
 from jaxface.report.figure_data import ReportFigure
-from jaxface.report.figures import style
+from jaxface.report.figures import css_gradient, style
 from jaxface.report.levels import changed_level
+from jaxface.report.page_key import NO_FACES, is_current, page_key
+from jaxface.report.page_text import whole_names
 from jaxface.report.saliency_maps import SaliencyLevel
 from jaxface.report.tables import names
 from jaxface.report.template import read, render
@@ -31,16 +34,19 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "fixed": text.fixed,
     "percent": text.percent,
     "p_value": text.p_value,
+    "points": text.points,
     "tint": matrix.tint,
     "picture": image_encoding.webp_uri,
 }
 _FEW = 6  # classifiers: with more of them, faces in rows are stored smaller
+_FOREST = 4.8  # inches: as wide as two columns leave
 _EDGE, _SMALL_EDGE = 224, 112  # pixels
 _SECTIONS = {
     "verdict": "Verdict",
     "explore": "Explore",
     "scores": "Scores",
-    "groups": "Groups",
+    "people": "By group",
+    "groups": "Differences",
     "curves": "Curves",
     "faces": "Faces",
     "expressions": "Expressions",
@@ -57,10 +63,11 @@ _SECTIONS = {
 def write(
     result: AuditResult | str | Path,
     path: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
     observation: Path | None = None,
+    keep: bool = False,
 ) -> Path:
     """Write the report of a run as one HTML file, atomically.
 
@@ -70,10 +77,11 @@ def write(
     Args:
         result: of `audit.run`, or the run's folder.
         path: the file; None = report.html in the run's folder.
-        progress: advances with each part.
+        progress: advances with each part; None = a bar where somebody watches.
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
         observation: folder of an observation of photographs: the other half of Table 4, among these files.
+        keep: leave the page that is there, if it is this one.
 
     Returns:
         the path of the file.
@@ -84,6 +92,8 @@ def write(
     if not isinstance(result, AuditResult):
         result = load(result)
     path = result.folder / "report.html" if path is None else Path(path)
+    if keep and figures == "none" and is_current(path, page_key(result, saliency)):
+        return path
     context = build_context(result, saliency, progress)
     if figures == "paper":
         export(context, path.parent / "figures", progress, observation)
@@ -91,7 +101,7 @@ def write(
     return path
 
 
-def page(result: AuditResult, progress: Progress | None = None, saliency: SaliencyLevel = "occlusion") -> str:
+def page(result: AuditResult, progress: ProgressLike = None, saliency: SaliencyLevel = "occlusion") -> str:
     """Return the report of a run as HTML text; arguments as of `write`."""
     return page_of(build_context(result, saliency, progress))
 
@@ -101,26 +111,27 @@ def page_of(context: ReportContext) -> str:
     result = context.result
     data, config, intervention = result.data, result.config, result.intervention
     dose, time = intervention.axes
+    people_groups = tables.people_groups(result)
     classifiers = names(data, "classifier")
-    strips = {gallery.name: gallery for gallery in context.galleries}
-    cards = [
-        (one, strips[one.name].strip(one.strongest) if one.name in strips else None) for one in context.verdicts
-    ]
+    cards = [(one, context.losses[one.name], context.cards.get(one.name)) for one in context.verdicts]
     transfer = tables.transfer_rows(result) if len(classifiers) > 1 else []
     search = tables.search_rows(result)
     claims = paper_claims(result.summary, data.attrs["classifiers"]) if intervention.name == "symmetry" else []
+    class_groups = [row for row in result.summary.groups if not row.classifier]
     optional = {
         "transfer": transfer,
-        "groups": result.summary.groups or result.summary.comparisons or claims,
+        "people": people_groups,
+        "groups": class_groups or result.summary.comparisons or claims,
         "search": search,
         "expressions": context.averages,
         "saliency": context.saliency or context.saliency_errors,
     }
     comparison = context.comparison
-    forest = figure_data.forest(result, context.rows)
+    forest = figure_data.forest(result, context.rows, _FOREST)
     return render(
         "report",
-        FILTERS,
+        FILTERS | {"whole_names": functools.partial(whole_names, names=classifiers)},
+        key=NO_FACES if context.head_error else page_key(result, context.saliency_level),
         title=prose.title(result),
         version=__version__,
         intervention=intervention,
@@ -131,8 +142,10 @@ def page_of(context: ReportContext) -> str:
         grid=prose.grid(result),
         step=slider_step,
         start=slider_start(dose),
-        headline=verdict.headline(context.verdicts, comparison, result),
-        comparison=verdict.comparison_sentence(comparison, result) if comparison else "",
+        headline=headline.headline(context.verdicts, result),
+        how_bad=headline.losses_sentence(context.verdicts, context.losses),
+        which_is_worse=headline.which_is_worse(context.extremes, result) if context.extremes else "",
+        comparison=headline.comparison_sentence(comparison, result) if comparison else "",
         summary=prose.headline(result, context.rows),
         verdicts=cards,
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],
@@ -143,19 +156,24 @@ def page_of(context: ReportContext) -> str:
         colours={name: style.colour(i) for i, name in enumerate(classifiers)},
         scores=context.rows,
         notes=tables.notes(result),
+        cautions=[f"{row.classifier}, {row.expression}: {row.note}" for row in context.rows if row.note],
         matrices={
             "scores": matrix.scores(context.rows),
             "accuracy": matrix.accuracy(context.rows),
             "activation": matrix.activation(context.rows),
             "differences": matrix.differences(result),
         },
-        groups=result.summary.groups,
+        people_groups=people_groups,
+        given_people="people" in data.attrs,
+        groups=class_groups,
         claims=claims,
         forest=style.svg(forest, "forest", "scores with their intervals"),
-        curves=inline(context.curves),
-        surfaces=inline(context.surfaces),
-        impacts=inline(context.impacts),
-        nulls=inline(context.nulls),
+        curves=inline(figure_data.curves(result, split=True)),
+        surfaces=inline(figure_data.surfaces(result, split=True)),
+        impacts=inline(figure_data.impacts(result, split=True)),
+        nulls=inline(figure_data.nulls(result, split=True)),
+        gradients=[css_gradient(is_change) for is_change in (False, True)],
+        largest_impact=figure_data.mean_impacts(result)[1],
         galleries=context.galleries,
         edge=_EDGE if len(classifiers) <= _FEW else _SMALL_EDGE,
         head_error=context.head_error,
@@ -185,15 +203,16 @@ def page_of(context: ReportContext) -> str:
     )
 
 
-def inline(several: Iterable[ReportFigure]) -> list[dict[str, str]]:
-    """Return figures as elements of the page."""
+def inline(several: Iterable[ReportFigure]) -> list[dict[str, Any]]:
+    """Return the figures of each classifier as elements of the page."""
+    groups = itertools.groupby(several, key=lambda one: (one.classifier, one.colour))
     return [
         {
-            "classifier": one.classifier,
-            "colour": one.colour,
-            "svg": style.svg(one.figure, one.name, one.description),
+            "classifier": classifier,
+            "colour": colour,
+            "svgs": [style.svg(one.figure, one.name, one.description) for one in own],
         }
-        for one in several
+        for (classifier, colour), own in groups
     ]
 
 

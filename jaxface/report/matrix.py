@@ -51,12 +51,13 @@ def scores(rows: list[ScoreRow]) -> Matrix:
             f"{signed(one.low)} to {signed(one.high)}" if one.low == one.low else "too few people to tell"
         )
         return Cell(
-            signed(one.score),
+            signed(one.score) + (" ⚠" if row.note else ""),
             f"{one.significant}/{one.identities}",
             one.score / largest,
             one.ratio > 0.5,
             f"{interval}; {one.significant} of {one.identities} people significant; starts at "
-            f"{percent(one.activation)} and changes by {percent(one.share)} of it",
+            f"{percent(one.activation)} and changes by {percent(one.share)} of it"
+            + (f"; {row.note}" if row.note else ""),
         )
 
     return _matrix(rows, cell)

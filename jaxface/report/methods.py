@@ -15,6 +15,7 @@ _SEARCHES = {
     "differential-evolution": "differential evolution",
     "gradient": "Adam through the differentiable renderer",
     "hybrid": "Adam through the renderer, then differential evolution where that had not succeeded",
+    "prototype": "nothing: they were the head's hand-set ones",
 }
 
 
@@ -59,7 +60,10 @@ def machine(result: AuditResult) -> str:
     if not facts:
         return "unknown"
     versions = facts.get("versions", {})
-    parts = [f"{facts.get('cores', '?')} cores", ", ".join(sorted(set(facts.get("devices", []))))]
+    parts = [
+        f"{facts.get('cores', '?')} cores",
+        ", ".join(sorted({prose.device(name) for name in facts.get("devices", [])})),
+    ]
     parts += [f"{name} {versions[name]}" for name in ("jax", "flax") if name in versions]
     return "; ".join(part for part in parts if part)
 

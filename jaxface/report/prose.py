@@ -46,8 +46,7 @@ def headline(result: AuditResult, rows: list[ScoreRow]) -> list[str]:
         cell = strongest.cell
         sentences.append(
             f"The answer falls most for {strongest.classifier} and {strongest.expression}: "
-            f"{cell.score:+.4f} per {config.unit} of {dose.name}, {percent(cell.share)} of the "
-            f"{percent(cell.activation)} that it starts from; {cell.expression} is the top class for "
+            f"{cell.score:+.4f} per {config.unit} of {dose.name}; {cell.expression} is the top class for "
             f"{percent(cell.accuracy_changed)} of the people when the face is {wording.changed_face}, and for "
             f"{percent(cell.accuracy_unchanged)} when it is {wording.unchanged_face}."
         )
@@ -141,7 +140,10 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
         return [("unknown", "environment.json is missing")]
     rows = [
         ("command", " ".join(facts.get("command", []))),
-        ("devices", ", ".join(f"{n} x {name}" for name, n in Counter(facts.get("devices", [])).items())),
+        (
+            "devices",
+            ", ".join(f"{n} × {device(name)}" for name, n in Counter(facts.get("devices", [])).items()),
+        ),
         ("machine", f"{facts.get('platform', '?')}, {facts.get('cores', '?')} cores"),
         ("commit", str(facts.get("commit") or "not a checkout")),
         ("versions", ", ".join(f"{name} {version}" for name, version in facts.get("versions", {}).items())),
@@ -149,6 +151,11 @@ def environment(facts: dict[str, Any]) -> list[tuple[str, str]]:
     if facts.get("resumed"):
         rows.append(("resumed", f"{len(facts['resumed'])} times in another environment"))
     return rows
+
+
+def device(name: str) -> str:
+    """Return a device's platform and kind, such as "gpu NVIDIA A100"; "cpu" alone where they are the same."""
+    return " ".join(dict.fromkeys(name.split(":")))
 
 
 def read_environment(folder: Path) -> dict[str, Any]:

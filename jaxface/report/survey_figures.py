@@ -11,7 +11,7 @@ from jaxface.audit.designs import Cross
 from jaxface.audit.full_expression import ALL, Answers
 from jaxface.audit.summary import Effect
 from jaxface.core.io import write_bytes, write_text
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import figures, tables_of_paper
 from jaxface.report.exporting import file_name
 from jaxface.report.figures import Line, colour
@@ -21,20 +21,32 @@ from jaxface.report.text import p_value, percent, points
 _MARGIN = 3.0  # points beyond the largest change
 
 
-def dose_figure(result: SurveyResult, name: str) -> Figure:
-    """Return the change along the levels of one intervention, a panel for each classifier."""
+def dose_figure(result: SurveyResult, name: str, classifiers: Sequence[str] = ()) -> Figure:
+    """Return the change along the levels of one intervention, a panel for each classifier.
+
+    Args:
+        classifiers: those that are shown; none = all.
+    """
     answers = result.answers[name]
     panels = [
-        (classifier, _expression_lines(answers, index)) for index, classifier in enumerate(answers.classifiers)
+        (classifier, _expression_lines(answers, index))
+        for index, classifier in enumerate(answers.classifiers)
+        if not classifiers or classifier in classifiers
     ]
     return figures.dose_panels(answers.axis, panels, _limits(result))
 
 
-def cross_figure(result: SurveyResult, cross: Cross) -> Figure:
-    """Return the mean change along the first intervention, a line for each level of the second."""
+def cross_figure(result: SurveyResult, cross: Cross, classifiers: Sequence[str] = ()) -> Figure:
+    """Return the mean change along the first intervention, a line for each level of the second.
+
+    Args:
+        classifiers: those that are shown; none = all.
+    """
     answers = [result.answers[run] for run in cross.runs]
     panels = []
     for index, classifier in enumerate(answers[0].classifiers):
+        if classifiers and classifier not in classifiers:
+            continue
         lines = [
             Line(f"{cross.second} {level:g}", *_mean_and_band(one, index), accent=colour(number))
             for number, (level, one) in enumerate(zip(cross.levels, answers, strict=True))
@@ -43,9 +55,9 @@ def cross_figure(result: SurveyResult, cross: Cross) -> Figure:
     return figures.dose_panels(answers[0].axis, panels, _limits(result))
 
 
-def export_survey(result: SurveyResult, folder: Path, progress: Progress | None = None) -> list[Path]:
+def export_survey(result: SurveyResult, folder: Path, progress: ProgressLike = None) -> list[Path]:
     """Write figures as PNG and SVG, and tables as CSV and LaTeX; return the paths."""
-    progress = progress or NullProgress()
+    progress = choose(progress)
     paths = []
     for table in survey_tables(result):
         for ending, text in (

@@ -6,10 +6,14 @@ import numpy as np
 import xarray
 
 from jaxface.audit import AuditResult, CellStatus
+from jaxface.audit.by_group import GroupRow, group_rows
 from jaxface.audit.effects import finite_mean
+from jaxface.audit.full_expression import ALL
+from jaxface.audit.groups import members
 from jaxface.audit.summary import CellSummary, CrossPrediction
 from jaxface.core.errors import one_line, printable
 from jaxface.report.levels import loss_sign
+from jaxface.report.search_notes import search_note
 from jaxface.report.text import p_value, percent, plural
 
 REASONS = {
@@ -31,6 +35,7 @@ class ScoreRow:
         accuracy: for each probe level, how often the expression is the top class at full expression.
         scheme_counts: people whose score is significant, scheme by scheme.
         reason: why it has no score that counts; empty where it has one.
+        note: why to trust the score less: the search fell short; empty where it did not.
     """
 
     cell: CellSummary
@@ -38,6 +43,7 @@ class ScoreRow:
     accuracy: tuple[float, ...]
     scheme_counts: tuple[int, ...]
     reason: str
+    note: str
 
     @property
     def classifier(self) -> str:
@@ -91,6 +97,7 @@ def score_rows(result: AuditResult) -> list[ScoreRow]:
             accuracy=tuple(r.accuracy for r in summary.accuracies_of(cell.classifier, cell.expression)),
             scheme_counts=tuple(r.significant for r in summary.schemes_of(cell.classifier, cell.expression)),
             reason=reason(cell),
+            note=search_note(result, cell.classifier, cell.expression),
         )
         for cell in summary.cells
     ]
@@ -121,18 +128,33 @@ def transfer_rows(result: AuditResult) -> list[TransferRow]:
     return rows
 
 
+def people_groups(
+    result: AuditResult,
+) -> list[tuple[str, list[tuple[str, int]], list[tuple[str, list[GroupRow | None]]]]]:
+    """Return what people are grouped by: its name, groups with their people, and each classifier's rows."""
+    several = []
+    for attribute, groups in members(result.data).items():
+        rows = [row for row in group_rows(result, attribute) if row.expression == ALL]
+        by_key = {(row.classifier, row.group): row for row in rows}
+        classifiers = dict.fromkeys(row.classifier for row in rows)
+        lines = [(name, [by_key.get((name, group)) for group in groups]) for name in classifiers]
+        if lines:
+            several.append((attribute, [(name, int(mask.sum())) for name, mask in groups.items()], lines))
+    return several
+
+
 SEARCH_COLUMNS = (
     "classifier",
     "expression",
     "> .9",
     "> .99",
     "probability",
-    "shifted",
+    "after a shift",
     "at bound",
-    "norm",
-    "excess",
-    "forwards",
-    "gradients",
+    "distance",
+    "beyond a face",
+    "renders",
+    "with gradient",
     "CPU-s",
 )
 
@@ -207,7 +229,8 @@ def score_table(result: AuditResult) -> str:
     probes = [f"accuracy at {dose.symbol}={level:g}" for level in result.intervention.probe_levels]
     columns = ["classifier", "expression", "score", level, "p", "starts at", "significant", *probes]
     lines: list[list[str]] = []
-    for row in score_rows(result):
+    rows = score_rows(result)
+    for row in rows:
         cell = row.cell
         if row.is_measurable:
             interval = f"{cell.low:+.4f} .. {cell.high:+.4f}" if np.isfinite(cell.low) else "too few people"
@@ -216,7 +239,8 @@ def score_table(result: AuditResult) -> str:
         else:
             cells = [f"({row.reason})"]
         lines.append([row.classifier, row.expression, *cells])
-    return "\n".join([text_table(columns, lines), *notes(result)])
+    cautions = [f"{row.classifier}, {row.expression}: {row.note}" for row in rows if row.note]
+    return "\n".join([text_table(columns, lines), *cautions, *notes(result)])
 
 
 def notes(result: AuditResult) -> list[str]:

@@ -1,7 +1,6 @@
 """The paper's tables for one run, as CSV and LaTeX."""
 
 import csv
-import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from jaxface.core import files
 from jaxface.core.errors import StoreError
 from jaxface.core.io import spreadsheet_cell
 from jaxface.core.sums import require_undamaged
+from jaxface.core.tables import csv_text
 from jaxface.report import tables
 from jaxface.report.prose import correction
 from jaxface.report.tables import ScoreRow, names
@@ -226,15 +226,13 @@ def _fact(result: AuditResult, classifier: str, key: str) -> str:
 
 def _dagger(result: AuditResult, classifier: str) -> str:
     card = {row["name"]: row for row in classify.describe()}.get(classifier)
-    return NOT_PUBLISHED if card is not None and card["weights"] == "not published" else ""
+    return NOT_PUBLISHED if card is not None and card["weights"] == "train" else ""
 
 
 def as_csv(table: Table) -> str:
     """Return the table as CSV text."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([spreadsheet_cell(value) for value in row] for row in (table.columns, *table.rows))
-    return buffer.getvalue()
+    names, *rows = [[spreadsheet_cell(value) for value in row] for row in (table.columns, *table.rows)]
+    return csv_text(names, rows)
 
 
 def as_latex(table: Table) -> str:

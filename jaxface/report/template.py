@@ -7,9 +7,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from jaxface.report.page_text import label_cells
+
 
 def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:
-    """Return `templates/NAME.html` as HTML text, with the style sheet as `style`.
+    """Return `templates/NAME.html` as HTML text, with the style sheet as `style` and labels in table cells.
 
     Values are escaped, unless they are `Markup`.
     """
@@ -21,7 +23,8 @@ def render(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) 
         loader=jinja2.FunctionLoader(read),
     )
     environment.filters |= filters
-    return environment.get_template(f"{name}.html").render(style=Markup(read("report.css")), **values)
+    page = environment.get_template(f"{name}.html").render(style=Markup(read("report.css")), **values)
+    return label_cells(page)
 
 
 def render_text(name: str, filters: Mapping[str, Callable[..., Any]], **values: Any) -> str:

@@ -1,6 +1,7 @@
 """Format numbers for readers."""
 
 import math
+from collections.abc import Sequence
 
 
 def signed(value: float) -> str:
@@ -40,3 +41,8 @@ def plural(count: int, one: str, many: str = "") -> str:
 def capitalized(text: str) -> str:
     """Return text with its first letter in upper case."""
     return text[:1].upper() + text[1:]
+
+
+def listing(parts: Sequence[str]) -> str:
+    """Return parts as a list in a sentence: "a", "a and b", "a, b and c"."""
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))

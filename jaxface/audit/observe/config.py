@@ -9,9 +9,8 @@ from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
 from jaxface.photos import DetectConfig
-from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
-from jaxface.stats.independence import TESTS, VOTERS
-from jaxface.stats.independence._chsic import Form
+from jaxface.render.config import BACKGROUND, EYE_LINE, HEIGHT
+from jaxface.stats.independence.registry import TESTS, VOTERS, Form
 
 Unit = Literal["photograph", "person"]
 Subset = Literal["matching", "all"]

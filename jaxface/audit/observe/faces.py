@@ -5,9 +5,7 @@ looking again, so that eyes, boxes, points and the column `use` may be edited. A
 found anew.
 """
 
-import csv
 import dataclasses
-import io as text
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +22,7 @@ from jaxface.core import io
 from jaxface.core.errors import ConfigError
 from jaxface.core.image_files import ImageFileError
 from jaxface.core.progress import Progress
-from jaxface.core.tables import number_of, read_rows
+from jaxface.core.tables import csv_text, number_of, read_rows
 from jaxface.photos import asymmetry, quality
 from jaxface.photos.detection import bounded
 
@@ -176,10 +174,9 @@ def _read(table: Path) -> dict[str, Row]:
 
 def _write(table: Path, rows_by_path: Mapping[str, Row]) -> int:
     """Write `faces.csv` whole; return 0, the number of rows that are not saved."""
-    buffer = text.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(_HEADER)
-    for row in rows_by_path.values():
-        writer.writerow([io.spreadsheet_cell(row["path"]), *(row[name] for name in _HEADER[1:])])
-    io.write_text(table, buffer.getvalue())
+    rows = [
+        [io.spreadsheet_cell(row["path"]), *(row[name] for name in _HEADER[1:])]
+        for row in rows_by_path.values()
+    ]
+    io.write_text(table, csv_text(_HEADER, rows))
     return 0

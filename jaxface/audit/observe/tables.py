@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io as text
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxface.core import io
+from jaxface.core.tables import csv_text
 from jaxface.photos import asymmetry
 
 if TYPE_CHECKING:
@@ -47,10 +46,8 @@ def write(
 
 def write_csv(path: Path, rows: Sequence[Sequence[Any]]) -> Path:
     """Rows as CSV, the first of them the names; NaN and None become empty cells."""
-    buffer = text.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([[_cell(value) for value in row] for row in rows])
-    io.write_text(path, buffer.getvalue())
+    names, *cells = [[_cell(value) for value in row] for row in rows]
+    io.write_text(path, csv_text(names, cells))
     return path
 
 

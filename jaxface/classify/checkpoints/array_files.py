@@ -69,6 +69,9 @@ def read_npz(path: Path) -> dict[str, NpzArray]:
 def read_safetensors(path: Path) -> dict[str, FileTensor]:
     """Read the tensors of a safetensors file, by name: a JSON header, then a range of bytes for each.
 
+    The header is read here and not by the format's library, which writes: the library (0.8) fails on float8 in
+    NumPy, and it maps the file, so that one which is cut short meanwhile ends the process.
+
     Raises:
         CheckpointError: truncated, of another format, or a header that does not fit the file.
     """

@@ -15,7 +15,7 @@ from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.io import sha256
 from jaxface.core.types import Array
 from jaxface.data import augment
-from jaxface.frameworks.classifier.config import ClassifierConfig
+from jaxface.frameworks.classifier.config import TABLES, ClassifierConfig
 from jaxface.frameworks.classifier.networks import Student, card_of
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
@@ -28,7 +28,7 @@ class ClassifierFramework(Framework):
     """Any registered architecture with cross-entropy, and what the config adds to it."""
 
     name = "classifier"
-    config = ClassifierConfig
+    config, defaults, data = TABLES
     network = Student
 
     def image_size(self, config: ClassifierConfig) -> int | None:

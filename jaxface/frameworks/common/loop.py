@@ -17,12 +17,13 @@ from jax.sharding import Mesh
 from jaxface.core import run_folder
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import evaluate_dataset, metric_names
 from jaxface.frameworks.common.framework import Framework, Info, Programs, TrainState, programs
+from jaxface.frameworks.common.log_writers import LogWriter
 from jaxface.frameworks.common.run_folder import (
     BEST,
     CHECKPOINTS,
@@ -93,8 +94,9 @@ def fit(
     *,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     devices: Sequence[jax.Device] | None = None,
+    writers: Sequence[LogWriter] = (),
 ) -> TrainResult:
     """Train one framework in the folder `out`, as `training.train`, or resume what is there.
 
@@ -106,6 +108,7 @@ def fit(
         validation: evaluated every `train.evaluate_every` steps; None = the last parameters are the best.
         settings: of the data, for `run.toml`; a resumed training must have the same.
         devices: to work on; None = all local ones, or as many as divide the batch.
+        writers: get every line of the log.
 
     Raises:
         ConfigError: an unknown metric in `train.monitor`.
@@ -115,7 +118,7 @@ def fit(
         OSError: the disk is full; the same call goes on.
         KeyboardInterrupt: stopped by the user or SIGTERM, with a checkpoint; the message says how far it came.
     """
-    folder, progress = Path(out), progress or NullProgress()
+    folder, progress = Path(out), choose(progress)
     names = metric_names(task, framework.output, framework.predicts_units)
     if train.monitor and train.monitor not in names:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")
@@ -133,7 +136,9 @@ def fit(
         run_folder.note_environment(folder)
         mesh = mesh_for(train.batch // train.accumulate, devices)
         fns = programs(framework, config, task, train)
-        result = _run_steps(framework, fns, train, task, stream, validation, folder, seed, progress, mesh)
+        result = _run_steps(
+            framework, fns, train, task, stream, validation, folder, seed, progress, mesh, writers
+        )
         write_sums(folder)
         return result
 
@@ -149,6 +154,7 @@ def _run_steps(
     seed: int,
     progress: Progress,
     mesh: Mesh,
+    writers: Sequence[LogWriter],
 ) -> TrainResult:
     """Take the steps that are left in a folder that this process holds."""
     state = replicate(fns.init(seed), mesh)
@@ -159,7 +165,7 @@ def _run_steps(
         state, notes = checkpoints.restore(checkpoints.steps()[-1], state)
         loop = LoopState(**notes["loop"])
         stream.set_state(notes["input"])
-    log = Log(folder, loop.step)
+    log = Log(folder, loop.step, writers)
 
     def save_checkpoint() -> None:
         if loop.step not in checkpoints.steps():
@@ -205,6 +211,7 @@ def _run_steps(
             network, _ = best.restore(loop.best_step, network)
     finally:
         progress.close()
+        log.close()
         checkpoints.close()
         best.close()
     return TrainResult(fns.graphdef, network, loop.best_step or loop.step, loop.step, loop.best_metrics)

@@ -5,6 +5,7 @@ import errno
 import json
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,7 @@ import orbax.checkpoint as ocp
 
 from jaxface.core import files, io, run_folder, sums
 from jaxface.core.errors import StoreError, TrainingError, one_line
+from jaxface.frameworks.common.log_writers import LogWriter
 
 LOG, CHECKPOINTS, BEST = "log.jsonl", "checkpoints", "best"
 
@@ -37,12 +39,19 @@ def write_sums(folder: Path) -> None:
 
 
 class Log:
-    """`log.jsonl`: a JSON object a line, each with its `step`, none later than `begin` at first."""
+    """`log.jsonl`: a JSON object a line, each with its `step`, none later than `begin` at first.
 
-    def __init__(self, folder: Path, begin: int) -> None:
+    Args:
+        writers: get every line, too.
+    """
+
+    def __init__(self, folder: Path, begin: int, writers: Sequence[LogWriter] = ()) -> None:
         self._path = folder / LOG
         lines = [line for line in read_log(folder) if line["step"] <= begin]
         io.write_text(self._path, "".join(json.dumps(line) + "\n" for line in lines))
+        self._writers = writers
+        for writer in writers:
+            writer.begin(begin)
 
     def write(self, step: int, **values: Any) -> None:
         """Add a line.
@@ -55,6 +64,13 @@ class Log:
                 file.write(json.dumps({"step": step, **values}) + "\n")
         except OSError as error:
             raise _write_error(self._path, error) from None
+        for writer in self._writers:
+            writer.write(step, values)
+
+    def close(self) -> None:
+        """Close the writers."""
+        for writer in self._writers:
+            writer.close()
 
 
 def read_log(folder: Path) -> list[dict[str, Any]]:

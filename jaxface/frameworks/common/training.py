@@ -1,5 +1,6 @@
 """A whole training: from settings to a folder with a classifier in it, and back to its networks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
 from jaxface.core.errors import ConfigError, LabelError, StoreError
-from jaxface.core.progress import Progress
+from jaxface.core.progress import ProgressLike
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
+from jaxface.frameworks.common.log_writers import LogWriter
 from jaxface.frameworks.common.loop import TrainResult, fit
 from jaxface.frameworks.common.run_folder import BEST, CHECKPOINTS, Checkpoints, require_same_files
 
@@ -36,7 +38,8 @@ def train(
     *,
     out: str | Path,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
+    writers: Sequence[LogWriter] = (),
 ) -> TrainRun:
     """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
 
@@ -49,7 +52,8 @@ def train(
         data: an instance of the framework's `data`, which says what it is trained on; None = its defaults.
         out: a folder, created if need be.
         seed: of the first parameters, of every step, and of the order of the examples.
-        progress: advanced at each step.
+        progress: advanced at each step; None = a bar where somebody watches.
+        writers: get every line of the log, such as `frameworks.TensorBoardWriter(folder)`.
 
     Returns:
         The best networks with their validation metrics (`result`), and the `classifier`, if they can be one.
@@ -80,6 +84,7 @@ def train(
             seed=seed,
             settings=settings,
             progress=progress,
+            writers=writers,
         )
         reason, classifier = export_obstacle(framework, task), None
         if not reason:

@@ -5,7 +5,9 @@ from typing import Annotated, Literal, get_args
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError
-from jaxface.data.augmentation import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.common.config import Tables, TrainConfig
+from jaxface.frameworks.common.data_config import DataConfig
 
 Method = Literal["grefel", "cross-entropy", "poster", "scn"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -184,3 +186,6 @@ class GrefelConfig(Checked, table="model"):
         if self.start:
             return ("image", "landmark")
         return tuple(name for name in ("image", "landmark") if getattr(self, f"{name}_weights"))
+
+
+TABLES = Tables(GrefelConfig, TrainConfig(), DataConfig)

@@ -6,9 +6,10 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jaxface.interventions import Axis
-from jaxface.report.figures.style import STYLE, add_grid, colour, write_unknown
+from jaxface.report.figures.style import STYLE, FigureFactory, add_grid, colour, panels_width, write_unknown
 
 
 def curves(
@@ -18,6 +19,7 @@ def curves(
     expressions: Sequence[str],
     accent: str,
     intervals: np.ndarray | None = None,
+    create: FigureFactory = Figure,
 ) -> Figure:
     """Draw one classifier: a panel for each expression, side by side, unchanged faces on the left.
 
@@ -27,9 +29,10 @@ def curves(
         errors: (X, S) share of people whose top class is another.
         accent: colour.
         intervals: (X, 2, S) low and high ends of the mean's interval; None = draw one standard deviation.
+        create: pyplot.figure for a figure that pyplot shows.
     """
     with matplotlib.rc_context(STYLE):
-        figure, panels = _panels(dose, expressions)
+        figure, panels = _panels(dose, expressions, create)
         for index, panel in enumerate(panels):
             interval = None if intervals is None else intervals[index]
             _draw(panel, dose, answers[index], errors[index], accent, interval)
@@ -54,13 +57,13 @@ def paired_curves(dose: Axis, before: np.ndarray, after: np.ndarray, labels: Seq
     return figure
 
 
-def _panels(dose: Axis, titles: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
+def _panels(dose: Axis, titles: Sequence[str], create: FigureFactory = Figure) -> tuple[Figure, Sequence[Axes]]:
     """Return panels of probabilities over the dose, the unchanged level on the left."""
     first, last = dose.levels[0], dose.levels[-1]
     unchanged_last = abs(dose.unchanged - last) < abs(dose.unchanged - first)
     ends = (last, first) if unchanged_last else (first, last)
     ticks = (ends[0], (first + last) / 2, ends[1])
-    figure = Figure(figsize=(0.5 + 1.75 * len(titles), 1.9), layout="constrained")
+    figure = create(figsize=(panels_width(len(titles)), 1.9), layout="constrained")
     panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
     for panel, title in zip(panels, titles, strict=True):
         panel.set_title(title)
@@ -68,6 +71,9 @@ def _panels(dose: Axis, titles: Sequence[str]) -> tuple[Figure, Sequence[Axes]]:
         panel.set_xticklabels([f"{tick:g}".replace("0.", ".") for tick in ticks])
         add_grid(panel)
     panels[0].set_ylabel("probability")
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(wspace=0.08)  # the last tick of a panel does not touch the next one
     figure.supxlabel(dose.name, fontsize=10)
     return figure, panels
 

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
-from jaxface.report.figures.style import STYLE, write_unknown
+from jaxface.report.figures.style import STYLE, FigureFactory, panels_width, write_unknown
 
 ANSWER, IMPACT = "viridis", "RdBu_r"
 
@@ -19,14 +20,16 @@ def heat_maps(
     expressions: Sequence[str],
     label: str,
     largest: float | None = None,
+    create: FigureFactory = Figure,
 ) -> Figure:
     """Draw one classifier: a map for each expression, side by side; time to the right, dose upwards.
 
     Args:
         dose, time: axes with S and T levels.
         surfaces: (X, S, T), NaN = no answer.
-        label: of the colours.
+        label: of the colours; empty = no scale of colours.
         largest: limit of the colours in both directions, for changes; None = probabilities in [0, 1].
+        create: pyplot.figure for a figure that pyplot shows.
     """
     count = len(expressions)
     colours = {"cmap": ANSWER, "vmin": 0.0, "vmax": 1.0}
@@ -34,7 +37,7 @@ def heat_maps(
         colours = {"cmap": IMPACT, "vmin": -largest, "vmax": largest}
     ends = (time.levels[0], time.levels[-1]), (dose.levels[0], dose.levels[-1])
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(1.2 + 1.75 * count, 1.9), layout="constrained")
+        figure = create(figsize=(panels_width(count) + (0.7 if label else 0), 1.9), layout="constrained")
         panels = figure.subplots(1, count, sharey=True, squeeze=False)[0]
         for index, panel in enumerate(panels):
             panel.set_title(expressions[index])
@@ -52,5 +55,13 @@ def heat_maps(
                 write_unknown(panel)
         panels[0].set_ylabel(dose.name)
         figure.supxlabel(time.name, fontsize=10)
-        figure.colorbar(image, ax=panels, label=label, pad=0.02, aspect=12).outline.set_visible(False)
+        if label:
+            scale = figure.colorbar(image, ax=panels, label=label, pad=0.02, aspect=12)
+            scale.outline.set_visible(False)
     return figure
+
+
+def css_gradient(is_change: bool) -> str:
+    """Return the colours of the maps, from the lowest to the highest value, as a CSS image."""
+    colours = matplotlib.colormaps[IMPACT if is_change else ANSWER](np.linspace(0, 1, 9))
+    return f"linear-gradient(to right, {', '.join(to_hex(colour) for colour in colours)})"

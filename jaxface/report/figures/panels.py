@@ -8,24 +8,32 @@ from matplotlib.figure import Figure
 
 from jaxface.interventions import Axis
 from jaxface.report.figures.maps import ANSWER, IMPACT
-from jaxface.report.figures.style import INK, STYLE, add_grid, colour
+from jaxface.report.figures.style import INK, STYLE, FigureFactory, add_grid, colour, panels_width
 
 
 def forest(
-    mean: np.ndarray, low: np.ndarray, high: np.ndarray, expressions: Sequence[str], label: str = "score"
+    mean: np.ndarray,
+    low: np.ndarray,
+    high: np.ndarray,
+    expressions: Sequence[str],
+    label: str = "score",
+    width: float = 6.4,
+    create: FigureFactory = Figure,
 ) -> Figure:
     """Draw scores with their intervals, expressions from top to bottom, classifiers below one another.
 
     Args:
         mean, low, high: (C, E), NaN = no score.
         label: of the axis of scores.
+        width: inches.
+        create: pyplot.figure for a figure that pyplot shows.
 
     Returns:
         a figure without a legend.
     """
     classifiers, count = mean.shape
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 0.7 + count * max(0.42, 0.16 * classifiers)), layout="constrained")
+        figure = create(figsize=(width, 0.7 + count * max(0.42, 0.16 * classifiers)), layout="constrained")
         panel = figure.subplots()
         panel.axvline(0.0, color=INK, linewidth=0.8)
         for index in range(classifiers):
@@ -74,7 +82,12 @@ def sheet(
 
 
 def null_panels(
-    null: np.ndarray, scores: np.ndarray, p_values: np.ndarray, titles: Sequence[str], accent: str
+    null: np.ndarray,
+    scores: np.ndarray,
+    p_values: np.ndarray,
+    titles: Sequence[str],
+    accent: str,
+    reach: float,
 ) -> Figure:
     """Draw what the permutation test compares each score with (Facing Asymmetry, Fig. 6).
 
@@ -84,11 +97,11 @@ def null_panels(
         null: (X, K) scores of shuffles, NaN = no score.
         scores, p_values: (X,).
         accent: colour of the line.
+        reach: end of the axis of scores on both sides.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(0.5 + 1.75 * len(titles), 1.9), layout="constrained")
+        figure = Figure(figsize=(panels_width(len(titles)), 1.9), layout="constrained")
         panels = figure.subplots(1, len(titles), squeeze=False)[0]
-        reach = 1.1 * np.nanmax(np.abs(np.append(null, scores)), initial=1e-9)
         for values, score, p, title, panel in zip(null, scores, p_values, titles, panels, strict=True):
             panel.set_title(title)
             panel.set(yticks=(), xlim=(-reach, reach))
@@ -101,7 +114,8 @@ def null_panels(
             panel.text(0.02, 0.98, f"p = {p:.2g}", transform=panel.transAxes, va="top", fontsize=9)
             panel.locator_params(axis="x", nbins=4)
             add_grid(panel)
-        figure.supxlabel("score of shuffled answers; line: observed score", fontsize=10)
+        label = "score of shuffled answers; line: observed score" if len(titles) > 1 else "score"
+        figure.supxlabel(label, fontsize=10)
     return figure
 
 

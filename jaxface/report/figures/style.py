@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections.abc import Callable
 from html import escape
 from typing import Any
 
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 
 # Okabe and Ito's colours for all kinds of colour vision. Black is left out; yellow, close to white, comes last.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
+FigureFactory = Callable[..., Figure]
 INK = "#010203"  # placeholder for the page's text colour
 
 STYLE: Any = {
@@ -70,6 +72,11 @@ def png(figure: Figure, dpi: int = 200) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi, facecolor="white", metadata={"Software": None})
     return buffer.getvalue()
+
+
+def panels_width(count: int) -> float:
+    """Return the width of a figure of small panels, inches; two alone fit side by side on a phone."""
+    return 0.5 + 1.75 * count if count > 1 else 1.85
 
 
 def add_grid(panel: Axes) -> None:

@@ -146,7 +146,7 @@
     const flat = z.map(() => (changing ? z[0].map(() => 0) : z[unchangedDose]));
     const name = changing ? "change per step" : "probability";
     const hover = `${data.dose.name} %{y:.2f}, ${data.time.name} %{x:.2f}: %{z:.3f}<extra></extra>`;
-    const traces = [{ type: three ? "surface" : "heatmap", x: data.time.levels, y: doses, z, ...colours, hovertemplate: hover,
+    const traces = [{ type: three ? "surface" : "heatmap", x: data.time.levels, y: doses, z, ...colours, hovertemplate: hover, showscale: innerWidth >= 600,
       colorbar: { thickness: 10, len: 0.7, outlinewidth: 0, tickfont: { color: ink } } }];
     if (three && byId("plane").checked) {
       traces.push({ type: "surface", x: data.time.levels, y: doses, z: flat, showscale: false, opacity: 0.35, hoverinfo: "skip",
@@ -154,12 +154,14 @@
     }
     traces.push({ type: three ? "scatter3d" : "scatter", mode: "markers", ...marker(), hoverinfo: "skip",
       marker: { size: three ? 7 : 14, color: "#ff3b30", line: { color: "#fff", width: 2 } } });
+    // the ends lie in a corner that axes share, where their labels would lie on each other
+    const inner = (steps) => ({ tickvals: [0.25, 0.5, 0.75].map((part) => +(steps[0] + part * (steps[steps.length - 1] - steps[0])).toPrecision(3)) });
     const axis = (title, extra) => ({ title: { text: title }, color: ink, gridcolor: "rgba(128,128,128,.35)", zeroline: false, ...extra });
     const layout = { margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false,
       font: { family: "system-ui, sans-serif", size: 12, color: ink }, uirevision: "kept" };
     if (three) {
-      layout.scene = { xaxis: axis(data.time.name), yaxis: axis(data.dose.name), zaxis: axis(name, changing ? {} : { range: [0, 1] }),
-        camera: { eye: innerWidth < 600 ? { x: -1.8, y: -1.8, z: 1 } : { x: -1.5, y: -1.5, z: 0.85 } }, aspectratio: { x: 1.1, y: 1.1, z: 0.75 }, uirevision: "kept" };
+      layout.scene = { xaxis: axis(data.time.name, inner(data.time.levels)), yaxis: axis(data.dose.name, inner(doses)), zaxis: axis(name, changing ? { nticks: 4 } : { range: [0, 1], tickvals: [0.5, 1] }),
+        camera: { eye: innerWidth < 600 ? { x: -1.95, y: -1.95, z: 1 } : { x: -1.5, y: -1.5, z: 0.85 } }, aspectratio: { x: 1.1, y: 1.1, z: 0.75 }, uirevision: "kept" };
     } else {
       layout.margin = { l: 50, r: 10, t: 10, b: 45 };
       Object.assign(layout, { xaxis: axis(data.time.name), yaxis: axis(data.dose.name) });

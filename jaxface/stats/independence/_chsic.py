@@ -12,8 +12,9 @@ a fixed matrix against the Gram matrix of the shuffled Y, and all that is invert
 least n ridge, so that rounding stays far below the spread of the null.
 """
 
+import warnings
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -23,8 +24,7 @@ from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Samples, Values
-
-Form = Literal["hilbert-schmidt", "normalised", "residuals"]
+from jaxface.stats.independence.registry import Form
 
 _SMALL = 1e-8  # of the largest eigenvalue of the weights
 _TIE = 1e-4  # of the observed statistic: float32 sums of the same terms in another order
@@ -160,18 +160,14 @@ def _grams(data: Samples) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def cluster(values: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
     """(n,) int32 which of `count` k-means clusters each of (n, d) samples is in, columns scaled alike."""
-    from scipy.spatial.distance import cdist
+    from scipy.cluster.vq import kmeans2
 
     points = values / values.std(0)
     centres = points[rng.choice(len(points), count, replace=False)]
-    nearest = np.full(len(points), -1)
-    for _ in range(100):
-        before, nearest = nearest, cdist(points, centres, "sqeuclidean").argmin(1)
-        if np.array_equal(before, nearest):
-            break
-        for label in np.unique(nearest):
-            centres[label] = points[nearest == label].mean(0)
-    return nearest.astype(np.int32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="One of the clusters is empty")  # it keeps its centre
+        _, nearest = kmeans2(points, centres, iter=100, minit="matrix")
+    return np.asarray(nearest, np.int32)
 
 
 @jax.jit
