@@ -40,8 +40,8 @@ def test_outputs_of_one_expression_are_summed_and_others_stay(on_host: bool, are
     classifier = toy(on_host, softmax if are_probabilities else six_outputs)
     assert classifier.labels == ANSWERS and classifier.card.outputs == 6
     raw = np.asarray(softmax(jnp.asarray(IMAGES)))
-    expected = np.stack([raw[:, 0] + raw[:, 3], raw[:, 1], raw[:, 2], raw[:, 4], raw[:, 5]], axis=-1)
-    np.testing.assert_allclose(classifier.probabilities(IMAGES), expected, atol=1e-6)
+    sums = np.stack([raw[:, 0] + raw[:, 3], raw[:, 1], raw[:, 2], raw[:, 4], raw[:, 5]], axis=-1)
+    np.testing.assert_allclose(classifier.probabilities(IMAGES), sums, atol=1e-6)
     notes = (
         "its outputs 'Happy' and 'joy' are one answer, happiness: their probabilities are summed",
         "calm, happily surprised are not examined; they stay in the softmax",
