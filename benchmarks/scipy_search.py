@@ -25,12 +25,13 @@ import tyro
 from benchmarks import scipy_evolution
 from benchmarks.rows import write_rows
 from jaxface.bench import search
+from jaxface.bench.settings import SearchSettings
 from jaxface.search import Searcher, build, evaluate
 from jaxface.search.objective import FLOOR
 
 
 @dataclass(frozen=True)
-class Settings(search.Settings):
+class Settings(SearchSettings):
     """What is searched."""
 
     out: Path | None = None

@@ -12,6 +12,7 @@ import pytest
 from benchmarks import rows, torch_reference
 from jaxface import bench, classify
 from jaxface.bench import audit, harness
+from jaxface.bench.settings import AuditSettings
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.cli import main
 from jaxface.core.errors import ConfigError
@@ -107,7 +108,7 @@ def test_pytorchs_figures_are_of_nets_that_are_there() -> None:
 
 
 def test_the_line_through_two_audits_leads_to_the_paper() -> None:
-    settings = audit.Settings(classifiers=("one",), identities=(10, 20), time_steps=15, goal=100)
+    settings = AuditSettings(classifiers=("one",), identities=(10, 20), time_steps=15, goal=100)
     least = {"cells": 20, "identities": 10, "run_s": 25.0, "render_s": 4.0, "classify_s": 6.0, "search_s": 10.0}
     more = {"cells": 40, "identities": 20, "run_s": 45.0, "render_s": 8.0, "classify_s": 12.0, "search_s": 20.0}
     row = audit.extrapolate(settings, least | {"peak_mb": 500.0}, more | {"peak_mb": 510.0})

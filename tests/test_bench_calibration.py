@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from jaxface.bench import calibration, calibration_people
-from jaxface.bench.calibration import NOISES, Settings
+from jaxface.bench.calibration import NOISES
+from jaxface.bench.settings import CalibrationSettings
 
 
 def test_noises_are_what_they_are_called() -> None:
@@ -25,7 +26,9 @@ def test_noises_are_what_they_are_called() -> None:
 
 def test_false_alarms_and_power_are_counted() -> None:
     """The paper's test is fooled by offsets, exchanging curves is not; whole-row finds nothing."""
-    settings = Settings(surfaces=200, populations=0, rendered=0, effects=(0.0, 5.0), permutations=199)
+    settings = CalibrationSettings(
+        surfaces=200, populations=0, rendered=0, effects=(0.0, 5.0), permutations=199
+    )
     rows = list(calibration.run(settings))
     assert len(rows) == len(NOISES) * 2 * 4
     rate = {(row["name"], row["effect"], row["test"]): row["rate"] for row in rows}

@@ -133,7 +133,7 @@ def test_a_compiler_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPat
 
 
 def test_an_unknown_target_is_refused() -> None:
-    from jaxface.bench.compile import Settings
+    from jaxface.bench.settings import CompileSettings
 
     with pytest.raises(ConfigError, match="target"):
-        from_dict(Settings, {"target": "abacus"})
+        from_dict(CompileSettings, {"target": "abacus"})

@@ -16,7 +16,7 @@ from jaxface.classify.weights import write_safetensors
 from jaxface.core import sharding
 from jaxface.core.errors import CheckpointError, ConfigError
 
-CARD = Card("small", "", ("happy", "sad", "fear"), size=4, weights="")
+CARD = Card(name="small", native_labels=("happy", "sad", "fear"), size=4, weights="")
 WEIGHTS = {
     "kernel": np.random.default_rng(0).standard_normal((48, 3)).astype(np.float32) / 7,
     "bias": np.ones(3),

@@ -11,6 +11,7 @@ import pytest
 
 import jaxface as jf
 from jaxface import audit, classify
+from jaxface.classify import preprocess, registry
 from jaxface.classify.weights import flat_arrays
 from jaxface.cli import main
 from jaxface.core import runtime
@@ -43,7 +44,7 @@ def test_round_trip_through_import_and_card(name: str, folder: Path) -> None:
     for key, array in random_weights.arrays(name, IMPORTED[name]).items():
         np.testing.assert_array_equal(arrays[key], array, err_msg=key)
     card = classify.read_card(folder / name)
-    original = classify.read_card(classify.registry.ASSETS / name)
+    original = classify.read_card(registry.ASSETS / name)
     assert classifier.card == card
     assert card == dataclasses.replace(
         original, weights="weights.safetensors", sha256=sha256(folder / name / "weights.safetensors")
@@ -109,13 +110,16 @@ def test_an_audit_of_an_imported_one_runs_by_config(
     assert np.isfinite(values).all() and ((values >= 0) & (values <= 1)).all()
 
 
-def test_the_list_tells_where_files_are(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_list_tells_where_files_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "400")
     assert main.run(["classifiers"]) == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line}
     assert set(classify.names()) <= set(lines)
     assert "affecnet8_epoch5_acc0.6209.pth" in lines["dan-affectnet8"]
     assert "github.com/yaoing/DAN" in lines["dan-affectnet8"] and "MIT" in lines["dan-affectnet8"]
-    assert "not published" in lines["emonext-base-fer2013"]
+    assert lines["emonext-base-fer2013"].split()[1] == "train"
     assert main.run(["classifiers", "show", "hsemotion-affectnet8"]) == 0
     assert capsys.readouterr().out.count("published_file  enet_b") == 2
     assert main.run(["classifiers", "import", "dan-rafdb"]) == 2
@@ -157,7 +161,7 @@ def test_onnx_runs_on_the_host(size: int | str, batch: int | str, tmp_path: Path
     assert classifier.on_host and classifier.card.weights == "weights.onnx"
     images = np.random.default_rng(0).random((3, 40, 40, 3), np.float32)
     card = classifier.card
-    inputs = np.asarray(jax.jit(lambda images: classify.preprocess.prepare(images, card))(images))
+    inputs = np.asarray(jax.jit(lambda images: preprocess.prepare(images, card))(images))
     logits = inputs.mean((1, 2)) @ np.arange(24, dtype=np.float32).reshape(3, 8)
     np.testing.assert_allclose(classifier.logits(images), logits, rtol=1e-4, atol=1e-4)
     assert classify.load(tmp_path / "mine").labels == classifier.labels

@@ -82,5 +82,5 @@ def test_unequal_and_small_images_are_refused(
 
 
 def test_another_nets_weights_are_refused(fixture: tuple[Arrays, Arrays]) -> None:
-    with pytest.raises(CheckpointError, match=r"missing 'layers\.4\.bias'"):
+    with pytest.raises(CheckpointError, match=r"missing 'features\.10\.bias'"):
         lpips.from_state_dict({key: array for key, array in fixture[0].items() if "10.bias" not in key})

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import tomli_w
 
 from jaxface import classify
+from jaxface.classify import registry
 from jaxface.classify.checkpoints.array_files import read_npz
 from jaxface.classify.registry import ASSETS
 from jaxface.core.errors import CheckpointError, ConfigError
@@ -168,3 +170,17 @@ def test_cards_that_cannot_be_used(folder: Path, line: str, message: str) -> Non
     path.write_text(tomli_w.dumps(entries) + line + "\n", encoding="utf-8")
     with pytest.raises(CheckpointError, match=message):
         classify.load(folder)
+
+
+def test_the_docs_count_what_is_published() -> None:
+    """Of the paper's classifiers twelve can be downloaded and five have to be trained; a family is one."""
+    families = {part for parts in registry._FAMILIES.values() for part in parts}
+    rows = {row["name"]: row for row in classify.describe() if row["name"] not in families}
+    weights = Counter(row["weights"] for row in rows.values())
+    assert weights == {"bundled": 2, "download": 12, "train": 5}
+    text = " ".join((Path(__file__).parents[1] / "docs" / "classifiers.md").read_text().split())
+    assert "All seventeen networks are here" in text
+    assert "**Twelve have published weights**" in text and "**Five have none**" in text
+    for name, row in rows.items():
+        assert bool(row["file"]) == (row["weights"] == "download"), name
+        assert ("publishes no weights" in row["source"]) == (row["weights"] == "train"), name

@@ -51,7 +51,7 @@ class Toy(nnx.Module):
         return self.head(maps.reshape(len(maps), -1)), {"maps": maps}
 
 
-LAYOUT = TorchLayout(
+TORCH = TorchLayout(
     rename=((r"^features\.", ""), (r"^dw\.", "blocks.0."), (r"^pw\.", "blocks.1."), (r"^gamma$", "scale")),
     ignored_keys=(r"unused\.",),
     flatten_shapes={"head": (2, 6, 6)},
@@ -80,7 +80,7 @@ SHAPES = {
 
 @pytest.fixture(autouse=True)
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = architectures.Architecture(Toy, LAYOUT, Preprocessing(size=SIZE))
+    entry = architectures.Architecture(f"{__name__}:Toy", Preprocessing(size=SIZE))
     monkeypatch.setitem(architectures.ARCHITECTURES, "toy", entry)
 
 
@@ -163,7 +163,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"up.bias": None, "pw.bias": None}, "missing 'blocks.1.bias', 'up.bias'; 17 arrays expected"),
+        ({"up.bias": None, "pw.bias": None}, "missing 'pw.bias', 'up.bias'; 17 arrays expected"),
         ({"up.extra": np.ones(3)}, "unknown 'up.extra'"),
         ({"blocks.0.weight": np.ones((4, 1, 3, 3))}, "unknown 'blocks.0.weight'"),  # beside dw.weight
         (
@@ -177,7 +177,7 @@ def test_every_layer_computes_what_pytorch_does(wrap: Callable[[dict], dict]) ->
         ({"gamma": np.full((1, 2), 1e300)}, "'scale' holds NaN or infinite"),
         ({"gamma": "x"}, "'gamma' has type"),
         ({"gamma": np.ones((1, 2), np.int8)}, "'gamma' has type int8, must be floating point"),
-        ({"features.norm.running_mean": None}, "missing 'norm.running_mean'"),
+        ({"features.norm.running_mean": None}, "missing 'features.norm.running_mean'"),
         ({"gamma": np.array([object(), None])}, "'gamma' has type object"),
     ],
 )
@@ -221,6 +221,6 @@ def test_a_name_or_labels_that_are_not_known() -> None:
 @pytest.mark.parametrize("name", sorted(architectures.ARCHITECTURES))
 def test_layout_names_modules_that_are_there(name: str) -> None:
     layout = architectures.ARCHITECTURES[name].torch
-    module = abstract_module(classify.Card(name, name, LABELS))
+    module = abstract_module(classify.Card(name=name, architecture=name, native_labels=LABELS))
     paths = {".".join(map(str, path)) for path, _ in nnx.iter_modules(module)}
     assert layout is None or set(layout.flatten_shapes) <= paths

@@ -93,7 +93,7 @@ def test_parameters_and_outputs() -> None:
 
 
 def test_input_is_blue_green_red_less_the_mean() -> None:
-    card = Card("faces", "vgg16-face", ("happy", "sad"))
+    card = Card(name="faces", architecture="vgg16-face", native_labels=("happy", "sad"))
     card = card.with_preprocessing(ARCHITECTURES["vgg16-face"].preprocessing)
     image = np.random.default_rng(3).uniform(size=(1, 224, 224, 3)).astype(np.float32)
     pixel = 255 * image[0, 5, 7].astype(np.float64)[::-1] - (93.5940, 104.7624, 129.1863)

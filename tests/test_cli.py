@@ -1,24 +1,32 @@
 """The command line: help without JAX, typos, exit codes, config precedence."""
 
+import dataclasses
 import re
 import subprocess
 import sys
 import time
+import typing
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pytest
 import tyro
 
 import jaxface
+from jaxface import bench, frameworks
 from jaxface.cli import main, options
+from jaxface.core.checks import OneOf
 from jaxface.core.errors import ConfigError, StoreError
+
+COLOURS = {"red": 1, "green": 2}
 
 
 @dataclass(frozen=True)
 class Inner:
     population: int = 50
+    limit: float | None = None
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,13 @@ class Settings:
     """Seed of all."""
 
     names: tuple[str, ...] = ()
+    pair: tuple[float, float] = (0.0, 1.0)
+    kind: Literal["one", "two"] = "one"
+    colour: Annotated[str, OneOf(COLOURS)] = "red"
+    """Which of
+    them."""
+
+    colours: tuple[Annotated[str, OneOf(COLOURS)], ...] = ()
     inner: Inner = field(default_factory=Inner)
 
 
@@ -57,9 +72,15 @@ def test_defaults_then_file_then_flags(tmp_path: Path) -> None:
     [
         (["--sede", "3"], r"Unrecognized options: --sede, 3, did you mean --seed\? \(see jaxface toy --help\)"),
         (["--inner.populaton", "3"], "did you mean --inner.population"),
-        (["--seed", "x"], "--seed: invalid literal for int"),
-        (["--seed"], "Missing value for argument '--seed'"),
-        (["--config"], "Missing value for argument '--config'"),
+        (["--seed", "x"], r"--seed x: must be a whole number \(see jaxface toy --help\)"),
+        (["--seed=x"], "--seed x: must be a whole number"),
+        (["--seed"], "--seed: its value is missing; must be a whole number"),
+        (["--pair", "1", "b"], "--pair 1 b: must be 2 numbers"),
+        (["--inner.population", "1.5"], "--inner.population 1.5: must be a whole number"),
+        (["--inner.limit", "x"], "--inner.limit x: must be a number, or None"),
+        (["--kind", "ont"], "--kind 'ont', did you mean 'one'"),
+        (["--kind", "x"], "--kind 'x'; known: one, two"),
+        (["--config"], "--config: its value is missing; must be a word, or None"),
         (["--config", "absent.toml"], "no config file at absent.toml"),
         (
             ["--config", "."],
@@ -92,6 +113,59 @@ def test_a_file_wins_over_a_bundled_name(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     Path("quick").write_text("seed = 1\n")
     assert options.find_config("quick") == Path("quick")
+
+
+def test_help_shows_the_choices_of_a_registry(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        parse("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "--colour {red,green}" in text and "[{red,green} ...]" in text and "--kind {one,two}" in text
+    assert "Which of them." in text  # one paragraph, however its source is broken
+
+
+class Stop(Exception):
+    """A command that is not run: its dataclass."""
+
+
+def fixed_sets(hint: Any) -> Iterator[tuple[str, ...]]:
+    """Yield the names of each `OneOf` and each `Literal` in a type, and in the fields of a dataclass."""
+    if typing.get_origin(hint) is Literal:
+        yield tuple(map(str, typing.get_args(hint)))
+    for item in getattr(hint, "__metadata__", ()):
+        if isinstance(item, OneOf):
+            yield tuple(item.names)
+    for inner in typing.get_args(hint):
+        if isinstance(inner, type) or typing.get_origin(inner) is not None:
+            yield from fixed_sets(inner)
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
+        for each in typing.get_type_hints(hint, include_extras=True).values():
+            yield from fixed_sets(each)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(name for name in main.COMMANDS if name not in ("bench", "train")),
+        *(f"bench {name}" for name in bench.SUITES),
+        *(f"train {name}" for name in frameworks.REGISTRY),
+    ],
+)
+def test_help_shows_every_fixed_set_of_choices(
+    line: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        main.run([*line.split(), "--help"])
+    text = re.sub(r"[\s│]", "", capsys.readouterr().out)  # long lists are broken into lines
+
+    def take(command: Any, name: str, argv: Any) -> None:
+        raise Stop(type(command))
+
+    monkeypatch.setattr(options, "parse_flags", take)
+    with pytest.raises(Stop) as stop:
+        main.run(line.split())
+    for names in fixed_sets(stop.value.args[0]):
+        assert ",".join(names) + "}" in text, names
 
 
 def test_help_shows_config(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 import jaxface as jf
 from jaxface.audit import gates
-from jaxface.cli import head_options, main
+from jaxface.cli import columns, head_options, main
 from jaxface.core import runtime
 from tests.heads import toy_head
 from tests.runs import finished_run
@@ -115,6 +115,35 @@ def test_classifiers_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) ->
     assert run("classifiers list face-api") == 2
 
 
+@pytest.mark.parametrize("width", [60, 80, 120, 400])
+def test_the_list_of_classifiers_fits_the_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert run("classifiers") == 0
+    table, legend = capsys.readouterr().out.rstrip().split("\n\n")
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= width and max(map(len, legend.splitlines())) <= 80
+    assert all(line.startswith(name) for name, line in zip(jf.classify.names(), lines[1:], strict=True))
+    assert ("weights" in lines[0], "dataset" in lines[0], "licence" in lines[0], "source" in lines[0]) == (
+        True,
+        width >= 80,
+        width >= 120,
+        width >= 400,
+    )
+    assert ("…" in table) == (width in (80, 120))
+
+
+def test_columns_are_cut_where_they_may_be() -> None:
+    one = columns.Column("name", ["aaaaaaaaaa", "b"])
+    two = columns.Column("text", ["cccccccccc", "d"], least=4)
+    number = columns.Column("n", ["1", "22"], right=True)
+    assert columns.table([one, two, number], 40).splitlines()[1] == "aaaaaaaaaa  cccccccccc   1"
+    assert columns.table([one, two, number], 22).splitlines()[1] == "aaaaaaaaaa  ccccc…   1"
+    assert columns.table([one, two, number], 18).splitlines()[1] == "aaaaaaaaaa  ccccc…"
+    assert columns.table([one, two, number], 3).splitlines()[1] == "aaaaaaaaaa"
+
+
 def test_the_report_of_a_run_is_written_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(f"report {folder} --out here") == 0
     out = capsys.readouterr().out
@@ -148,6 +177,7 @@ def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -
     assert "cells     12 " in out  # 2 classifiers x 2 expressions x 3 people
     assert "surfaces  144 renders (3 x 4 a cell)" in out
     assert "folder    runs/smoke" in out
+    assert re.search(r"time      .* seconds on \d+ cores?, .* \(estimated from measurements", out)
     assert not Path("runs").exists()
 
 
@@ -157,7 +187,7 @@ def test_dry_run_counts_and_writes_nothing(capsys: pytest.CaptureFixture[str]) -
         ("--identites 3", "did you mean --identities?"),
         ("--identities 0", "identities = 0: must be at least 1"),
         ("--expressions hapiness", "did you mean 'happiness'?"),
-        ("--search.method hybird", "invalid choice 'hybird'"),
+        ("--search.method hybird", "--search.method 'hybird', did you mean 'hybrid'?"),
         ("--classifiers face-appi", "did you mean 'face-api'?"),
         ("--config absent.toml", "no config file at absent.toml"),
         ("--fail-on nonsense", "is no limit"),

@@ -61,9 +61,10 @@ def test_every_bundled_recipe_can_be_read(path: Path) -> None:
     text = path.read_text()
     assert text.startswith("#") and "# Expect:" in text and "# Cost:" in text
     words = next(line for line in text.splitlines() if line.startswith("# Run: jaxface train ")).split()
-    framework = frameworks.load(words[4])
     assert words[5:7] == ["--config", path.stem]
-    command = options.parse(command_of(framework), "train", ["--config", str(path), "--steps", "7"])
+    command = options.parse(
+        command_of(frameworks.load_tables(words[4])), "train", ["--config", str(path), "--steps", "7"]
+    )
     assert command.settings.train.steps == 7  # type: ignore[attr-defined]
 
 
@@ -71,7 +72,7 @@ def test_a_typo_in_a_table_is_told(tmp_path: Path) -> None:
     (tmp_path / "c.toml").write_text("[model]\narchitectur = 'dan'\n")
     with pytest.raises(ConfigError, match=r"unknown key 'model.architectur', did you mean 'architecture'"):
         options.parse(
-            command_of(frameworks.load("classifier")), "train", ["--config", str(tmp_path / "c.toml")]
+            command_of(frameworks.load_tables("classifier")), "train", ["--config", str(tmp_path / "c.toml")]
         )
 
 

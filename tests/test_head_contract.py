@@ -21,7 +21,7 @@ import jaxface as jf
 from jaxface import audit, interventions
 from jaxface.audit import AuditConfig, observe
 from jaxface.audit.expressions import IDENTITIES_PER_DEVICE
-from jaxface.bench.render import Settings as BenchSettings
+from jaxface.bench.settings import RenderSettings as BenchSettings
 from jaxface.cli import head_options, main
 from jaxface.cli.render import RenderSettings
 from jaxface.cli.search import SearchSettings

@@ -13,6 +13,7 @@ from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.inputs import select_units
 from jaxface.frameworks.pm2 import inputs, train
 from jaxface.frameworks.pm2.config import Pm2Config
+from jaxface.frameworks.pm2.data_config import DomainConfig, Pm2Data
 from jaxface.frameworks.pm2.domains import (
     PopulationBias,
     make_avatar_recipe,
@@ -21,7 +22,6 @@ from jaxface.frameworks.pm2.domains import (
     sample_pairs,
     sex_of,
 )
-from jaxface.frameworks.pm2.inputs import DomainConfig, Pm2Data
 from jaxface.frameworks.pm2.paired_data import with_pairs
 from studies.pm2 import protocol
 

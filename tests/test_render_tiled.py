@@ -15,7 +15,19 @@ from jaxface.core.errors import ConfigError
 from jaxface.face import FaceModel, FaceParams, load, neutral, sample_population, vertices
 from jaxface.face.geometry import rotation_matrices
 from jaxface.interventions import Symmetry
-from jaxface.render import Framing, Orthographic, Perspective, Scene, frame, project, texels, tiled, tiles
+from jaxface.render import (
+    Framing,
+    Orthographic,
+    Perspective,
+    Scene,
+    frame,
+    frames,
+    project,
+    shading,
+    texels,
+    tiled,
+    tiles,
+)
 from tests import fake_audit
 from tests.heads import toy_head
 from tests.test_render_rasterize import ORTHOGRAPHIC, PINHOLE, brute_force
@@ -105,7 +117,7 @@ def test_textures_are_bilinear_with_a_clamped_border(sampler) -> None:
     u, v = jax.random.uniform(jax.random.key(1), (2, 3, 16, 5), minval=-0.1, maxval=1.1)
     hit = jax.random.bernoulli(jax.random.key(2), 0.7, u.shape)
     samples = np.moveaxis(np.asarray(sampler(texture)(hit, u, v)), 0, -1)
-    expected = np.asarray(render.shading.fetch(texture, u, v))
+    expected = np.asarray(shading.fetch(texture, u, v))
     tolerance = 1e-5 if sampler is texels.by_gather else 4e-3
     np.testing.assert_allclose(samples[hit], expected[hit], atol=tolerance)
 
@@ -153,7 +165,7 @@ def test_more_frames_than_a_group_are_drawn_in_groups(layout: str, monkeypatch: 
     head = toy_head()
     arguments = Symmetry(), head, smiling(head), SCENE, SYMMETRY, TIME
     at_once = interventions.grid(*arguments)
-    monkeypatch.setattr(render.frames, "FRAMES", 5)
+    monkeypatch.setattr(frames, "FRAMES", 5)
     jax.clear_caches()
     # A texel's place is rounded on a TPU: a last bit of a vertex may move it by one step.
     tolerance = LEVEL if layout == "tpu" else 1e-5

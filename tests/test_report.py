@@ -6,6 +6,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from typing import get_args
 
 import jax.numpy as jnp
 import numpy as np
@@ -31,6 +32,7 @@ from jaxface.report import (
     verdict,
 )
 from jaxface.report.context import build_context
+from jaxface.search.config import Method
 from jaxface.stats import SCHEMES
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
@@ -231,6 +233,16 @@ def test_every_estimator_has_words(result: AuditResult, name: str) -> None:
     other = dataclasses.replace(result, config=dataclasses.replace(result.config, estimator=name))
     assert "symmetry" in prose.score(other) and "{" not in prose.score(other)
     assert prose.estimator(other) in methods.paragraph(other)
+
+
+@pytest.mark.parametrize("method", get_args(Method))
+def test_every_search_has_words(result: AuditResult, method: Method) -> None:
+    search = dataclasses.replace(result.config.search, method=method)
+    other = dataclasses.replace(result, config=dataclasses.replace(result.config, search=search))
+    text, citations = methods.paragraph(other), methods.citations(other)
+    assert ("nothing was searched" in text) == (method == "prototype")
+    assert ("kingma2015adam" in citations) == (method in ("gradient", "hybrid"))
+    assert ("storn1997" in citations) == (method in ("differential-evolution", "hybrid"))
 
 
 @pytest.mark.parametrize("name", stats.SCHEMES)

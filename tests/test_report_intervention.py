@@ -10,6 +10,7 @@ import pytest
 
 import jaxface as jf
 from jaxface.audit import AuditResult
+from jaxface.core.errors import ConfigError
 from jaxface.report import compare_runs, verdict
 from tests.test_audit_intervention import CONFIG, run
 
@@ -87,7 +88,7 @@ def test_two_of_its_runs_are_compared(result: AuditResult) -> None:
     (pair,) = compare_runs.pairs(result, result)
     assert pair.direction == 0 and "per step of yaw" in pair.sentence
     other = dataclasses.replace(result, data=result.data.assign_attrs(intervention=symmetric(result)))
-    with pytest.raises(jf.core.errors.ConfigError, match="intervention is 'turn' and 'symmetry'"):
+    with pytest.raises(ConfigError, match="intervention is 'turn' and 'symmetry'"):
         compare_runs.pairs(result, other)
 
 

@@ -18,7 +18,7 @@ from jaxface.core import io
 from jaxface.core.config import dump_toml, load_toml
 from jaxface.core.errors import ConfigError, DataError, StoreError
 from jaxface.core.progress import NullProgress
-from jaxface.data import ArraySource, Dataset, rendered
+from jaxface.data import ArraySource, Dataset, registry, rendered
 from jaxface.data.rendered.example import sample_examples
 from jaxface.data.rendered.streams import read_rendered_source, stream_key
 from jaxface.data.retarget import RetargetConfig, progress_file, retarget, sources
@@ -272,7 +272,7 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
     images, identity = np.zeros((30, 4, 4, 3), np.uint8), np.repeat(np.arange(6), 5).astype(np.int32)
     columns = {"units": np.zeros((30, 1), np.float32), "identity": identity}
     whole = Dataset("thirty", ArraySource(images), columns, units=(12,))
-    monkeypatch.setattr(data.registry, "open", lambda *_, **options: whole)
+    monkeypatch.setattr(registry, "open", lambda *_, **options: whole)
     config = RetargetConfig(data="folder", root=tmp_path, subjects=4, images=9, seed=3)
     source = sources.open_source(config)
     assert len(source.people) == 4 and len(source.numbers) == 9 and (np.diff(source.numbers) > 0).all()
@@ -284,7 +284,7 @@ def test_people_are_chosen_and_images_dealt_out(tmp_path: Path, monkeypatch: pyt
         with pytest.raises(ConfigError, match=message):
             sources.open_source(dataclasses.replace(config, **change))
     nobody = Dataset("thirty", ArraySource(images), {"units": columns["units"]}, units=(12,))
-    monkeypatch.setattr(data.registry, "open", lambda *_, **options: nobody)
+    monkeypatch.setattr(registry, "open", lambda *_, **options: nobody)
     selection = sources.open_source(dataclasses.replace(config, images=0))
     assert set(selection.subject.tolist()) == {0, 1, 2, 3} and set(selection.people.tolist()) == {-1}
     with pytest.raises(ConfigError, match="has no identities"):
@@ -331,7 +331,7 @@ def test_a_drawn_folder_tells_its_expressions_and_others_do_not(folder: Path, tm
         ("--pose source", "labels do not contain the pose"),
         ("--data raf-db", "did you mean 'rafdb'"),
         ("--subjects -1", "retarget.subjects = -1: must be at least 0"),
-        ("--expression tracker", "invalid choice"),
+        ("--expression tracker", "--expression 'tracker'; known: fit, labels, rendered"),
     ],
 )
 def test_what_cannot_be_is_told_in_one_line(

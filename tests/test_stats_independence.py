@@ -362,7 +362,7 @@ def test_simulated_truth_is_what_the_bench_says(condition: str) -> None:
 
 
 def test_bench_counts_rejections() -> None:
-    settings = independence.Settings(samples=100, sets=2, effect=3.0)
+    settings = independence.IndependenceSettings(samples=100, sets=2, effect=3.0)
     rows = {row["name"]: row for row in independence._rejection_rows("continuous", True, settings)}
     assert set(rows) == {f"rejections/{name}" for name in (*TESTS, "chsic, 10 clusters", "majority")}
     for name in ("cmiknn", "chsic", "majority"):

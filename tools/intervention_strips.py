@@ -28,7 +28,7 @@ def strip(name: str, settings: dict[str, str]) -> np.ndarray:
     """Return one row of pictures with its levels above them and its name on the left, uint8."""
     head = jf.face.load("bundled")
     person = head_options.person(head, SEED)
-    params = head_options.with_prototype(head, person, "happiness", 0)
+    params = jf.face.with_prototype(head, person, "happiness")
     intervention = interventions.build(name, **settings)
     levels = intervention.axes[0].values
     kept = np.unique(np.round(np.linspace(0, len(levels) - 1, COLUMNS)).astype(int))

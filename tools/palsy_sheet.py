@@ -14,6 +14,7 @@ import jaxface as jf
 from jaxface import interventions
 from jaxface.cli import head_options
 from jaxface.core import runtime
+from jaxface.interventions.palsy import grades as palsy_grades
 from jaxface.report import image_encoding
 
 SIZE, SEED = 150, 5
@@ -45,7 +46,7 @@ def main(path: str) -> None:
         face = dataclasses.replace(person, expression=expression)
         pictures = interventions.grid(palsy, head, face, scene, jnp.asarray(grades), jnp.ones(1))
         columns.append(np.asarray(pictures)[:, 0])
-    rows = [grade["name"] for grade in interventions.palsy.grades()]
+    rows = [grade["name"] for grade in palsy_grades()]
     sheet = image_encoding.sheet(np.stack(columns, axis=1), rows, list(MOVEMENTS))
     Image.fromarray(sheet).save(path, quality=85, optimize=True)
 

@@ -8,59 +8,6 @@ The config is imported at once, the rest when it is first used: a command line t
 not wait for xarray and zarr.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from jaxface.audit.config import AuditConfig
-
-if TYPE_CHECKING:
-    from jaxface.audit import gates, observe
-    from jaxface.audit.inputs import AuditInputs, load_inputs
-    from jaxface.audit.layout import CellStatus
-    from jaxface.audit.result import AuditResult, load
-    from jaxface.audit.runner import run
-    from jaxface.audit.summary import Summary
-    from jaxface.audit.survey_result import SurveyResult, load_survey
-    from jaxface.audit.surveys import survey
-
-__all__ = [
-    "AuditConfig",
-    "AuditInputs",
-    "AuditResult",
-    "CellStatus",
-    "Summary",
-    "SurveyResult",
-    "gates",
-    "load",
-    "load_inputs",
-    "load_survey",
-    "observe",
-    "run",
-    "survey",
-]
-
-_HOMES = {
-    "AuditInputs": "inputs",
-    "AuditResult": "result",
-    "CellStatus": "layout",
-    "Summary": "summary",
-    "SurveyResult": "survey_result",
-    "load": "result",
-    "load_inputs": "inputs",
-    "load_survey": "survey_result",
-    "run": "runner",
-    "survey": "surveys",
-}
-_SUBPACKAGES = ("gates", "observe")
-
-
-def __getattr__(name: str) -> Any:
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"jaxface.audit.{name}")
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"jaxface.audit.{_HOMES[name]}"), name)
-    raise AttributeError(f"module 'jaxface.audit' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

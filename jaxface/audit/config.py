@@ -1,16 +1,18 @@
 """What an audit is: one frozen dataclass, the same in Python, TOML and on the command line."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.errors import ConfigError, LabelError
-from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name
+from jaxface.core.types import BASE_EXPRESSIONS, EXPRESSIONS, expression_name, split_labels
 from jaxface.face.config import HeadConfig
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 from jaxface.stats import CORRECTIONS, ESTIMATORS, SCHEMES
-from jaxface.stats.score import Unit
+from jaxface.stats.registry import Unit
 
 if TYPE_CHECKING:
     from jaxface.classify import Classifier
@@ -34,7 +36,11 @@ class AuditConfig(HeadConfig):
     """
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
-    """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
+    """Names (`jaxface classifiers` lists them), folders with a card.toml, hf:OWNER/NAME, or .onnx files."""
+
+    labels: tuple[str, ...] = ()
+    """Of an .onnx file among the classifiers: a label for each output, in order, such as
+    happiness,sadness,other."""
 
     identities: Annotated[int, Ge(1)] = 200
     """How many people are sampled from the head's population, or taken of `people` if it has more."""
@@ -111,7 +117,12 @@ class AuditConfig(HeadConfig):
     def __post_init__(self) -> None:
         check(self)
         object.__setattr__(self, "expressions", _expressions(self.expressions))
-        object.__setattr__(self, "classifiers", _several("classifiers", self.classifiers))
+        object.__setattr__(self, "classifiers", _classifiers(self.classifiers))
+        object.__setattr__(self, "labels", split_labels(self.labels))
+        has_onnx = any(str(one).lower().endswith(".onnx") for one in self.classifiers if isinstance(one, str))
+        require(
+            has_onnx or not self.labels, "labels", self.labels, "() without an .onnx file among classifiers"
+        )
         object.__setattr__(self, "people_rows", tuple(self.people_rows))
         if isinstance(self.intervention, tuple | list):
             object.__setattr__(self, "intervention", _several("intervention", self.intervention))
@@ -128,12 +139,26 @@ class AuditConfig(HeadConfig):
 def _several(name: str, values: Any) -> tuple[Any, ...]:
     if isinstance(values, str):
         raise ConfigError(f"{name} = {values!r}: must be a list; write {name} = ({values!r},)")
+    if not isinstance(values, Iterable):
+        raise ConfigError(f"{name}: got one {type(values).__name__}, must be a list; write {name}=[...]")
     values = tuple(values)
     if not values:
         raise ConfigError(f"{name} = (): must name at least one")
     for index, value in enumerate(values):
         if any(value is other or (isinstance(value, str) and value == other) for other in values[:index]):
             raise ConfigError(f"{name} holds {value!r} twice")
+    return values
+
+
+def _classifiers(values: Any) -> tuple[Any, ...]:
+    if isinstance(values, Path) or (callable(values) and not hasattr(values, "card")):
+        values = (values,)
+    values = tuple(str(one) if isinstance(one, Path) else one for one in _several("classifiers", values))
+    for one in values:
+        if not (isinstance(one, str) or hasattr(one, "card")):
+            from jaxface.classify.registry import no_classifier  # slow to import, and seldom needed
+
+            raise no_classifier(one)
     return values
 
 

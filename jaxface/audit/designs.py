@@ -4,12 +4,14 @@ import dataclasses
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxface import interventions
 from jaxface.audit.config import AuditConfig
 from jaxface.core.errors import ConfigError
-from jaxface.interventions import Held, Intervention
+
+if TYPE_CHECKING:
+    from jaxface.interventions import Intervention
 
 CROSS = " x "
 """Between the names of two interventions that are crossed."""
@@ -96,6 +98,11 @@ def design(config: AuditConfig) -> Design:
     return Design(configs, tuple(dict.fromkeys(alone)), tuple(crosses))
 
 
+def intervention_names(config: AuditConfig) -> list[str]:
+    """Return the names of all interventions that a config names, those of crosses too; of objects, none."""
+    return _names(_entries(config.intervention))
+
+
 def own_settings(run: str, config: AuditConfig, names: Sequence[str]) -> dict[str, Any]:
     """Return the settings, of all that a config holds, which are meant for one run."""
     parts = interventions.parts(run)
@@ -105,7 +112,7 @@ def own_settings(run: str, config: AuditConfig, names: Sequence[str]) -> dict[st
     return {f"{part}.{name}": value for part, own in settings.items() for name, value in own.items()}
 
 
-def _entries(several: Any) -> list[str | Intervention]:
+def _entries(several: Any) -> "list[str | Intervention]":
     """Return the entries of a config's interventions; a loose "x" on a command line joins its neighbours."""
     entries: list[str | Intervention] = []
     words = list(several) if isinstance(several, tuple) else [several]
@@ -117,7 +124,7 @@ def _entries(several: Any) -> list[str | Intervention]:
     return entries
 
 
-def _names(entries: Sequence[str | Intervention]) -> list[str]:
+def _names(entries: "Sequence[str | Intervention]") -> list[str]:
     """Return the names of all interventions that take settings of the config."""
     texts = [entry for entry in entries if isinstance(entry, str)]
     return list(
@@ -133,7 +140,7 @@ def _cross(entry: str, config: AuditConfig, names: Sequence[str]) -> Cross:
         raise ConfigError(f"intervention = {entry!r}: a cross has two factors, as in 'symmetry x skin_tone'")
     first, second = factors
     condition = interventions.build(second, **own_settings(second, config, names))
-    if not isinstance(condition, Held):
+    if not isinstance(condition, interventions.Held):
         raise ConfigError(f"intervention = {entry!r}: {second} cannot be held at a level; write it first")
     levels = [level for level in condition.probe_levels if level != condition.dose.unchanged]
     return Cross(first, second, (condition.dose.unchanged, *levels))

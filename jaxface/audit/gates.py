@@ -5,12 +5,14 @@
 
 import re
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from jaxface.audit.changes import Change, ClassifierChange
-from jaxface.audit.contrasts import InterventionEffect
-from jaxface.audit.summary import CellSummary, Summary
 from jaxface.core.errors import ConfigError, suggestion
+
+if TYPE_CHECKING:
+    from jaxface.audit.changes import Change, ClassifierChange
+    from jaxface.audit.contrasts import InterventionEffect
+    from jaxface.audit.summary import CellSummary, Summary
 
 UNMEASURED = "not measurable"
 PASSED, FAILED, UNMEASURED_STATUS = "passed", "failed", "unmeasured"
@@ -72,7 +74,7 @@ class Limit(NamedTuple):
         return f"{place}{self.measure}{'>' if self.sign > 0 else '<'}{self.value:g}"
 
 
-MEASURES: dict[str, Callable[[CellSummary], float]] = {
+MEASURES: dict[str, Callable[["CellSummary"], float]] = {
     "score": lambda cell: cell.low,
     "score high": lambda cell: cell.high,
     "score mean": lambda cell: cell.score,
@@ -84,7 +86,7 @@ MEASURES: dict[str, Callable[[CellSummary], float]] = {
 """What can be limited in one run. "score" is exceeded where a test over people says so: by the low end of the
 interval; "score high" where the interval reaches beyond the limit."""
 
-CHANGES: dict[str, Callable[[Change], float]] = {
+CHANGES: dict[str, Callable[["Change"], float]] = {
     "score increase": lambda change: change.difference.low,
     "score increase high": lambda change: change.difference.high,
     "score increase mean": lambda change: change.difference.mean,
@@ -93,7 +95,7 @@ CHANGES: dict[str, Callable[[Change], float]] = {
 }
 """What can be limited between two runs, within people; "accuracy drop" is on changed faces."""
 
-SURVEY_SUFFIXES: dict[str, Callable[[InterventionEffect], float]] = {
+SURVEY_SUFFIXES: dict[str, Callable[["InterventionEffect"], float]] = {
     "": lambda row: max(row.effect.low, -row.effect.high),
     " high": lambda row: max(abs(row.effect.low), abs(row.effect.high)),
     " mean": lambda row: abs(row.effect.mean),
@@ -126,7 +128,7 @@ def parse(text: str, measures: Sequence[str] = tuple(MEASURES)) -> Limit:
     return limit
 
 
-def check(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = False) -> list[str]:
+def check(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[str]:
     """Return a line for every limit that a classifier and expression exceeds; empty if the audit passes.
 
     A cell that cannot be judged fails, too: one without a score, one that is not measurable, and one with too
@@ -143,7 +145,7 @@ def failures(outcomes: Sequence[Outcome]) -> list[str]:
     return [one.message for one in outcomes if one.fails]
 
 
-def judge(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = False) -> list[Outcome]:
+def judge(limits: Sequence[Limit], summary: "Summary", allow_unmeasured: bool = False) -> list[Outcome]:
     """Return every limit held against every classifier and expression; arguments as of `check`."""
     skipped = [cell for cell in summary.cells if cell.identities == 0 and cell.failures == 0]  # no such label
     cells = [cell for cell in summary.cells if cell not in skipped]
@@ -160,14 +162,14 @@ def judge(limits: Sequence[Limit], summary: Summary, allow_unmeasured: bool = Fa
 
 
 def check_changes(
-    limits: Sequence[Limit], changes: Sequence[ClassifierChange], allow_unmeasured: bool = False
+    limits: Sequence[Limit], changes: "Sequence[ClassifierChange]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that a change between two runs exceeds; expression "all" is their mean."""
     return failures(judge_changes(limits, changes, allow_unmeasured))
 
 
 def judge_changes(
-    limits: Sequence[Limit], changes: Sequence[ClassifierChange], allow_unmeasured: bool = False
+    limits: Sequence[Limit], changes: "Sequence[ClassifierChange]", allow_unmeasured: bool = False
 ) -> list[Outcome]:
     """Return every limit held against every change between two runs."""
     rows = [(one.name, change) for one in changes for change in (*one.expressions, one.overall)]
@@ -185,14 +187,14 @@ def survey_measures(interventions: Sequence[str]) -> tuple[str, ...]:
 
 
 def check_survey(
-    limits: Sequence[Limit], rows: Sequence[InterventionEffect], allow_unmeasured: bool = False
+    limits: Sequence[Limit], rows: "Sequence[InterventionEffect]", allow_unmeasured: bool = False
 ) -> list[str]:
     """Return a line for every limit that an intervention exceeds; expression "all" is the mean over them."""
     return failures(judge_survey(limits, rows, allow_unmeasured))
 
 
 def judge_survey(
-    limits: Sequence[Limit], rows: Sequence[InterventionEffect], allow_unmeasured: bool = False
+    limits: Sequence[Limit], rows: "Sequence[InterventionEffect]", allow_unmeasured: bool = False
 ) -> list[Outcome]:
     """Return every limit held against every effect of its intervention."""
     outcomes = []
@@ -234,7 +236,7 @@ def _outcome(limit: Limit, one: Value, allow_unmeasured: bool) -> Outcome:
     return Outcome(*where, PASSED, "", False)
 
 
-def _unmeasured(cell: CellSummary, fails: bool) -> Outcome:
+def _unmeasured(cell: "CellSummary", fails: bool) -> Outcome:
     where = f"{cell.classifier}, {cell.expression}"
     message = f"{where}: {UNMEASURED}: the target was reached for {cell.reached} of {cell.identities} people"
     if not cell.has_score:

@@ -14,6 +14,7 @@ from jaxface.audit.layout import RESERVED_DIMENSIONS, InterventionRecord, Layout
 from jaxface.audit.people import People, load_people
 from jaxface.audit.plan import WorkItem, work_items
 from jaxface.classify import Classifier
+from jaxface.classify.loading import is_own_onnx
 from jaxface.core.checks import require
 from jaxface.core.errors import ConfigError, JaxfaceError
 from jaxface.core.pytrees import array_hash
@@ -83,7 +84,7 @@ def load_inputs(config: AuditConfig) -> AuditInputs:
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
     """
     intervention = build_intervention(config)
-    classifiers = load_classifiers(config.classifiers)
+    classifiers = load_classifiers(config.classifiers, config.labels)
     check_classifiers(classifiers, config)
     head = load_head(config)
     if config.render.camera is None:
@@ -128,8 +129,13 @@ def load_head(config: HeadConfig) -> FaceModel:
     return face.load(config.head, **config.head_options)
 
 
-def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier, ...]:
+def load_classifiers(
+    classifiers: Sequence[ClassifierLike], labels: Sequence[str] = ()
+) -> tuple[Classifier, ...]:
     """Load the classifiers that are named, and take the others as they are.
+
+    Args:
+        labels: of the outputs of `.onnx` files among them.
 
     Raises:
         ConfigError: one cannot be found, or two have one name.
@@ -138,7 +144,7 @@ def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier,
     for one in classifiers:
         if isinstance(one, str):
             _refuse_object("classifier", one)
-    models = tuple(c if isinstance(c, Classifier) else classify.load(c) for c in classifiers)
+    models = tuple(c if isinstance(c, Classifier) else _load_classifier(c, labels) for c in classifiers)
     names = [model.name for model in models]
     for name in names:
         if not name.strip() or not _is_text(name):
@@ -146,6 +152,10 @@ def load_classifiers(classifiers: Sequence[ClassifierLike]) -> tuple[Classifier,
         if names.count(name) > 1:
             raise ConfigError(f"two classifiers are called {name!r}; rename one in its card")
     return models
+
+
+def _load_classifier(name: str, labels: Sequence[str]) -> Classifier:
+    return classify.load(name, labels=labels if is_own_onnx(name) else None)
 
 
 def _is_text(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxface.audit.plan import WorkItem
-from jaxface.core.types import EXPRESSIONS, action_unit
+from jaxface.core.types import EXPRESSIONS, action_unit, is_examined
 from jaxface.interventions import Axis, Intervention, Wording
 from jaxface.stats import SCHEMES
 
@@ -53,6 +53,9 @@ class Variable(NamedTuple):
     split: tuple[str, ...]
 
 
+POSITION = "position in `answer` of"
+"""How the descriptions of such variables begin."""
+
 DOSE, TIME = "<dose>", "<time>"
 _CELL = ("classifier", "expression", "identity")
 _NAN = float("nan")
@@ -77,17 +80,17 @@ def _statistic(description: str, *dimensions: str) -> Variable:
 SURFACES: dict[str, Variable] = {
     "probability": _surface("float32", _NAN, "answer for the target expression"),
     "logit": _surface("float32", _NAN, "answer before softmax or sigmoid"),
-    "top_class": _surface("int8", -1, "position in `answer` of the top class"),
+    "top_class": _surface("int8", -1, f"{POSITION} the top class"),
 }
 
 CELLS: dict[str, Variable] = {
     "expression_parameters": _cell("float32", _NAN, "result of the search", "parameter"),
     "probe_probability": _cell("float32", _NAN, "all answers at full expression", "probe", "answer"),
-    "probe_top_class": _cell("int8", -1, "position in `answer` of the top class there", "probe"),
+    "probe_top_class": _cell("int8", -1, f"{POSITION} the top class there", "probe"),
     "evaluator_probability": _cell(
         "float32", _NAN, "answer of each classifier for the target on the unchanged face", "evaluator"
     ),
-    "evaluator_top_class": _cell("int8", -1, "position in `answer` of its top class", "evaluator"),
+    "evaluator_top_class": _cell("int8", -1, f"{POSITION} its top class", "evaluator"),
     "search_probability": _cell("float32", _NAN, "target's probability as searched"),
     "search_probability_shifted": _cell("float32", _NAN, "mean under sub-pixel shifts"),
     "search_probability_shifted_min": _cell("float32", _NAN, "lowest under sub-pixel shifts"),
@@ -282,6 +285,12 @@ class Layout:
         axis_names = {DOSE: dose.name, TIME: time.name}
         return tuple(axis_names.get(name, name) for name in variable.dimensions)
 
+    def dtype(self, variable: Variable) -> np.dtype:
+        """Return the variable's type: positions among many answers need more than a byte."""
+        dtype = np.dtype(variable.dtype) if variable.dtype != "string" else np.dtypes.StringDType()
+        is_position = variable.description.startswith(POSITION)
+        return np.result_type(dtype, np.min_scalar_type(-len(self.answers))) if is_position else dtype
+
     def shape(self, variable: Variable) -> tuple[int, ...]:
         """Return the variable's full shape."""
         sizes = {name: len(values) for name, values in self.coordinates.items()}
@@ -313,7 +322,10 @@ RESERVED_DIMENSIONS = frozenset(
 def answer_names(labels: Iterable[Sequence[str]]) -> tuple[str, ...]:
     """Return all names that classifiers with these labels may answer with.
 
-    The expressions come first, then the action units that any of the classifiers detects, by number.
+    The expressions come first, then the action units that any of the classifiers detects, by number, then the
+    answers that are not examined, by name.
     """
-    units = {name for each in labels for name in each if action_unit(name) is not None}
-    return (*EXPRESSIONS, *sorted(units, key=lambda name: action_unit(name) or 0))
+    every = {name for each in labels for name in each}
+    units = [name for name in every if action_unit(name) is not None]
+    others = sorted(name for name in every if not is_examined(name))
+    return (*EXPRESSIONS, *sorted(units, key=lambda name: action_unit(name) or 0), *others)

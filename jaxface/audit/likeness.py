@@ -22,7 +22,7 @@ from jaxface.audit.observe.crops import eye_transform
 from jaxface.classify import Classifier
 from jaxface.core.errors import JaxfaceError
 from jaxface.core.npy_files import read_arrays
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.core.types import Array
 from jaxface.data import rendered
 from jaxface.data.rendered.fitting import FitConfig, FitResult, fit_image
@@ -84,7 +84,7 @@ def fit_photographs(
     paths: Sequence[str | Path],
     classifiers: Sequence[Classifier],
     config: LikeConfig | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
 ) -> list[Likeness]:
     """Fit the bundled head to the largest face of each photograph.
 
@@ -92,18 +92,20 @@ def fit_photographs(
         LikenessError: a photograph without a face.
         ImageFileError: a file that is no picture.
     """
-    config, progress = config or LikeConfig(), progress or NullProgress()
+    config, progress = config or LikeConfig(), choose(progress)
     assets = _assets(config.size)
     nets = photos.load_nets(config.detect)
     marks = load_marks()
     progress.start("likenesses", len(paths))
     out = []
-    for path in paths:
-        crop, points = look(path, config, nets, marks)
-        result = _fit(assets, jnp.asarray(crop), jnp.asarray(points, jnp.float32), config)
-        out.append(_likeness(str(path), crop, points, result, assets, classifiers, config))
-        progress.advance(1, f"{path}: landmarks to {out[-1].landmark_error:.3f} interocular distances")
-    progress.close()
+    try:
+        for path in paths:
+            crop, points = look(path, config, nets, marks)
+            result = _fit(assets, jnp.asarray(crop), jnp.asarray(points, jnp.float32), config)
+            out.append(_likeness(str(path), crop, points, result, assets, classifiers, config))
+            progress.advance(1, f"{path}: landmarks to {out[-1].landmark_error:.3f} interocular distances")
+    finally:
+        progress.close()
     return out
 
 
@@ -173,7 +175,7 @@ def _likeness(
     faces = dataclasses.replace(cases[0], symmetry=degrees)
     pictures = np.asarray(_render(assets, faces, cases[1]), np.float32) / 255.0
     images = np.concatenate([crop[None], pictures])
-    answers = {c.name: np.asarray(c.probabilities(images), np.float64) for c in classifiers}
+    answers = {c.name: np.asarray(c.probabilities(images, allow_nan=True), np.float64) for c in classifiers}
     return Likeness(
         path=path,
         crop=crop,

@@ -36,7 +36,7 @@ def create_partial(path: Path, layout: Layout) -> None:
             name,
             shape=layout.shape(variable),
             chunks=layout.chunks(variable),
-            dtype=variable.dtype,
+            dtype=layout.dtype(variable),
             fill_value=variable.fill,
             dimension_names=layout.dimensions(variable),
             attributes={"long_name": variable.description},

@@ -1,5 +1,6 @@
 """An audit, end to end: inputs, evaluation, store, statistics; resumable at any moment."""
 
+import dataclasses
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ import jax
 
 from jaxface import search
 from jaxface.audit import expressions, plan, repair, result, statistics, store, summarizing, tables, timing
-from jaxface.audit.config import AuditConfig
+from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.evaluation import Evaluator
 from jaxface.audit.expressions import RunExpressions, SearchedExpressions, SearcherFactory
 from jaxface.audit.inputs import AuditInputs, load_inputs
@@ -16,7 +17,7 @@ from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
 from jaxface.core import processes, run_folder
 from jaxface.core.clock import Clock
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 
 _POLL_SECONDS = 1.0
 
@@ -24,8 +25,9 @@ _POLL_SECONDS = 1.0
 def run(
     config: AuditConfig,
     out: str | Path,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     *,
+    classifiers: Sequence[ClassifierLike] | None = None,
     searcher_factory: SearcherFactory = search.build,
 ) -> AuditResult:
     """Do the audit that `config` describes, or what is left of it, in the folder `out`.
@@ -42,7 +44,8 @@ def run(
 
     Args:
         out: a folder, made if need be; `audit.store` says what is in it.
-        progress: advances with every finished cell.
+        progress: advances with every finished cell; None = a bar where somebody watches.
+        classifiers: names, folders or objects, in place of those of the config.
         searcher_factory: makes the searcher of each classifier: `search.build`, or a function like it.
 
     Raises:
@@ -53,7 +56,9 @@ def run(
         ModelFileError, CheckpointError: the head or a classifier cannot be read.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
-    progress = progress or NullProgress()
+    progress = choose(progress)
+    if classifiers is not None:
+        config = dataclasses.replace(config, classifiers=classifiers)  # type: ignore[arg-type]
     folder = Path(out)
     inputs = processes.run_on_all(lambda: expressions.with_origin(load_inputs(config)), "load what is audited")
     with run_folder.hold(folder, "audit"):

@@ -34,7 +34,7 @@ _LISTS = 24  # images whose rendering takes as long as making a grid's candidate
 class Surfaces(NamedTuple):
     """Answers (..., S, T): probability and logit of the target expression, float32, and the top class.
 
-    `top_class`: int8 positions among the answers, as in `Predictions`. `failure`: (...) texts, the classifier's
+    `top_class`: positions among the answers, as in `Predictions`. `failure`: (...) texts, the classifier's
     error on a face; empty where there was none.
     """
 
@@ -56,9 +56,9 @@ class Predictions(NamedTuple):
 
     Attributes:
         probability: (..., A) float32, NaN where the classifier has no such answer.
-        top_class: (...) int8 position of the top class, -1 where the answers are not finite. A detector of
-            action units has no top class; for it the target if that is present (probability above 1/2), else
-            the most probable unit that is present, else "neutral".
+        top_class: (...) position of the top class, -1 where the answers are not finite; int8, of more than 127
+            answers int16. A detector of action units has no top class; for it the target if that is present
+            (probability above 1/2), else the most probable unit that is present, else "neutral".
     """
 
     probability: np.ndarray
@@ -227,13 +227,13 @@ def predict(
         other = np.where(scores.max(-1) > 0.5, top, answers.index("neutral"))
         top = np.where(_take_last(scores, targets) > 0.5, targets, other)
     finite = np.isfinite(probability).all(-1)
-    return Predictions(full, np.where(finite, top, -1).astype(np.int8))
+    return Predictions(full, np.where(finite, top, -1).astype(np.min_scalar_type(-len(answers))))
 
 
 def _host_logits(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, str]:
     """Return the logits (B, K) of a classifier on the host; where it fails, NaN and its error."""
     try:
-        return np.asarray(classifier.logits(images), np.float32), ""
+        return np.asarray(classifier.logits(images, allow_nan=True), np.float32), ""
     except (FunctionError, ShapeError) as error:
         return np.full((len(images), len(classifier.labels)), np.nan, np.float32), str(error)
 

@@ -13,9 +13,7 @@ from jaxface.audit.result import AuditResult, load
 from jaxface.core import run_folder
 from jaxface.core.config import from_dict
 from jaxface.core.errors import ConfigError
-
-SURVEY_SETTINGS = "survey.toml"
-"""In a survey's folder, beside a folder for each of its runs."""
+from jaxface.core.run_folder import SURVEY_SETTINGS
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,14 @@ from jaxface.audit.inputs import build_intervention, load_head, serializable_con
 from jaxface.audit.survey_result import SURVEY_SETTINGS, SurveyResult
 from jaxface.core import processes, run_folder
 from jaxface.core.config import to_dict
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.render import scene
 
 
 def survey(
     config: AuditConfig,
     out: str | Path,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     *,
     searcher_factory: SearcherFactory = search.build,
 ) -> SurveyResult:
@@ -36,7 +36,7 @@ def survey(
         StoreError: `out` belongs to another survey.
         KeyboardInterrupt: stopped by the user; the message says how far it came.
     """
-    folder, progress = Path(out), progress or NullProgress()
+    folder, progress = Path(out), choose(progress)
     design = designs.design(config)
     _require_all(design, config)
     with run_folder.hold(folder, "survey"):

@@ -1,7 +1,7 @@
 """Benchmarks: the cost of rendering, classifying, searching, testing and whole audits on this machine.
 
-Each suite is a module with a frozen `Settings` and `run(settings) -> Iterator[dict]`, one row per
-case. Comparisons with other programs are in `benchmarks/`, which is no part of the package.
+Each suite is a module with `run(settings) -> Iterator[dict]`, one row per case; its settings are in
+`bench.settings`. Comparisons with other programs are in `benchmarks/`, which is no part of the package.
 """
 
 import importlib
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from jaxface.bench import settings
 from jaxface.core.errors import ConfigError, suggestion
 
 SUITES: dict[str, str] = {
@@ -45,7 +46,14 @@ def load(name: str) -> Suite:
     Raises:
         ConfigError: no such suite.
     """
+    cls = load_settings(name)
+    module = importlib.import_module(f"jaxface.bench.{name}")
+    return Suite(name, cls, module.run)
+
+
+def load_settings(name: str) -> type[Any]:
+    """Return the dataclass of a suite's settings, without the suite; errors as of `load`."""
     if name not in SUITES:
         raise ConfigError(f"no benchmark {name!r}{suggestion(name, SUITES)}")
-    module = importlib.import_module(f"jaxface.bench.{name}")
-    return Suite(name, module.Settings, module.run)
+    cls: type[Any] = getattr(settings, f"{name.capitalize()}Settings")
+    return cls

@@ -12,7 +12,7 @@ largest audit of float32.
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,44 +21,11 @@ import numpy as np
 from jaxface.audit import AuditConfig, AuditResult, timing
 from jaxface.audit import run as audit
 from jaxface.bench.harness import forget_peak, peak_memory
-from jaxface.core.checks import require
+from jaxface.bench.settings import AuditSettings
 from jaxface.core.types import BASE_EXPRESSIONS
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is audited."""
-
-    classifiers: tuple[str, ...] = ("face-api", "fer-mini-xception")
-    """Names or folders."""
-
-    identities: tuple[int, ...] = (10, 20, 40)
-    """People of each audit, rising."""
-
-    expressions: tuple[str, ...] = ("happiness", "surprise")
-    """Expressions of the audits."""
-
-    symmetry_steps: int = 10
-    """Degrees of symmetry."""
-
-    time_steps: int = 15
-    """Steps of time; 90 in the paper."""
-
-    permutations: int = 10_000
-    """Shuffles of the test."""
-
-    bfloat16: bool = True
-    """Also run the smallest audit in bfloat16, and report the differences."""
-
-    goal: int = 200
-    """People of the extrapolated audit, with six expressions and 90 steps of time."""
-
-    def __post_init__(self) -> None:
-        rising = len(self.identities) >= 2 and list(self.identities) == sorted(set(self.identities))
-        require(rising, "identities", self.identities, "at least two different numbers, rising")
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: AuditSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each audit, then the line through them, then bfloat16 against float32."""
     config = AuditConfig(
         classifiers=settings.classifiers,
@@ -117,7 +84,7 @@ def measure_audit(config: AuditConfig, folder: Path, name: str) -> tuple[dict[st
     return row, result
 
 
-def extrapolate(settings: Settings, smallest: dict[str, Any], largest: dict[str, Any]) -> dict[str, Any]:
+def extrapolate(settings: AuditSettings, smallest: dict[str, Any], largest: dict[str, Any]) -> dict[str, Any]:
     """Return the row of the straight line through two audits, at the size of the paper.
 
     The cost of the images is scaled to 90 steps of time, that of the searches is not.

@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 
 from jaxface import classify, face, interventions, render
 from jaxface.bench import calibration_people
+from jaxface.bench.settings import CalibrationSettings
 from jaxface.search.evaluate import shift_camera
 from jaxface.stats import SCHEMES, mean_test, permutation_test, symmetry_score
 
@@ -18,39 +18,7 @@ STEPS, TIMES, RENDERED_TIMES = 10, 90, 12
 PEOPLE = 10
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How many surfaces, and how they are tested."""
-
-    surfaces: int = 2000
-    """Simulated surfaces per kind of noise, 10 x 90."""
-
-    populations: int = 2000
-    """Simulated populations for each noise and number of people, for verdict, comparison, gate and intervals; 0
-    leaves them out."""
-
-    rendered: int = 60
-    """Surfaces that are rendered and classified, 10 x 12, for the classifier's own noise; 0 leaves
-    it out."""
-
-    effects: tuple[float, ...] = (0.0, 1.0, 3.0)
-    """Linear change from frozen to whole that is added, in deviations of the noise; 0 counts false
-    alarms."""
-
-    alpha: float = 0.05
-    """Nominal level."""
-
-    permutations: int = 999
-    """Shuffles of a surface."""
-
-    classifier: str = "face-api"
-    """Classifier of the rendered surfaces."""
-
-    seed: int = 0
-    """Of everything random."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: CalibrationSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each noise, effect and test: the rate of p <= alpha with its 95 % Wilson
     interval."""
     if settings.populations:
@@ -142,7 +110,9 @@ def rendered_noise(key: jax.Array, count: int, classifier: str) -> np.ndarray:
     return surfaces
 
 
-def _rates(name: str, surfaces: np.ndarray, settings: Settings, key: jax.Array) -> Iterator[dict[str, Any]]:
+def _rates(
+    name: str, surfaces: np.ndarray, settings: CalibrationSettings, key: jax.Array
+) -> Iterator[dict[str, Any]]:
     from scipy import stats
 
     deviation = (surfaces - surfaces.mean(1, keepdims=True)).std()

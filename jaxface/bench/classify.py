@@ -1,7 +1,6 @@
 """Images per second of the classifiers, preprocessing included."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -10,33 +9,12 @@ import numpy as np
 
 from jaxface import classify
 from jaxface.bench.harness import measure, per_image
+from jaxface.bench.settings import ClassifySettings
 from jaxface.classify.loading import build
 from jaxface.classify.registry import folders
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Which classifiers are timed, and on what."""
-
-    names: tuple[str, ...] = field(
-        default_factory=lambda: tuple(row["name"] for row in classify.describe() if row["weights"] == "bundled")
-    )
-    """Names (`jaxface classifiers`) or folders. A classifier without weights gets arbitrary ones."""
-
-    batches: tuple[int, ...] = (1, 50)
-    """Images per call."""
-
-    sizes: tuple[int, ...] = (112,)
-    """Pixels along an edge of the images, before the classifier's own preprocessing."""
-
-    gradient: bool = True
-    """Also time the value with its gradient."""
-
-    repeats: int = 7
-    """Calls; the fastest counts."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: ClassifySettings) -> Iterator[dict[str, Any]]:
     """Yield rows of logits, and of one logit with its gradient, for each classifier, size and
     batch."""
     functions = {"logits": logits, "value-and-gradient": value_and_grad}

@@ -8,37 +8,19 @@ the kernels' bytes take at the memory's published peak.
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from jax.sharding import Mesh
 
 from jaxface.bench import hlo, programs, targets
 from jaxface.bench.programs import Program
+from jaxface.bench.settings import CompileSettings
 from jaxface.core import target as layouts
-from jaxface.core.checks import OneOf, check
 from jaxface.core.errors import JaxfaceError
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is compiled, and for what."""
-
-    target: Annotated[str, OneOf(targets.TARGETS)] = "v5e"
-    """Kind of device: v5e, v5p (extra aot-tpu), h100 (extra aot-gpu), or cpu, this machine's."""
-
-    only: str = ""
-    """Programs whose name this regular expression finds; none = all."""
-
-    topology: str = ""
-    """Several chips instead of one, such as v5e:4x4: each with slots of its own."""
-
-    def __post_init__(self) -> None:
-        check(self, "compile")
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: CompileSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each program."""
     devices = targets.devices(settings.target, settings.topology)
     mesh = Mesh(np.array(devices if settings.topology else devices[:1]), ("batch",))

@@ -2,37 +2,17 @@
 
 import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 
 from jaxface.bench.harness import measure, per_image
+from jaxface.bench.settings import DataSettings
 from jaxface.core.runtime import use_all_cores
 from jaxface.data import AugmentConfig, augment, batches, rendered
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What is measured."""
-
-    recipes: tuple[str, ...] = ("expressions", "units")
-    """Names or files of recipes."""
-
-    sizes: tuple[int, ...] = (64,)
-    """Pixels along an edge, instead of the recipes' own."""
-
-    supersample: tuple[int, ...] = (1, 2)
-    """Rays along an edge of a pixel, instead of the recipes' own."""
-
-    batch: int = 128
-    """Images per call."""
-
-    repeats: int = 5
-    """Calls; the fastest counts."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: DataSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each recipe, size and supersampling; then augmentation and batches of the
     last images."""
     use_all_cores()
@@ -53,5 +33,5 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
     yield _row("batches", settings, measure(lambda: next(reader), repeats=settings.repeats), size=size)
 
 
-def _row(name: str, settings: Settings, timing: dict[str, float], **case: Any) -> dict[str, Any]:
+def _row(name: str, settings: DataSettings, timing: dict[str, float], **case: Any) -> dict[str, Any]:
     return {"name": name, **case, "batch": settings.batch, **per_image(settings.batch, timing)}

@@ -7,8 +7,7 @@
 `python -m benchmarks.tigramite_peer` times CMIknn beside tigramite's.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,6 +15,7 @@ import jax
 import numpy as np
 
 from jaxface.bench.harness import measure
+from jaxface.bench.settings import IndependenceSettings
 from jaxface.core.errors import ConfigError
 from jaxface.stats import chsic, cmiknn
 from jaxface.stats.independence import TESTS, VOTERS
@@ -27,30 +27,7 @@ ALPHAS = (0.05, 0.01)
 _MAX_NORMALISED = 1000  # samples; 200 Cholesky factors of more take minutes
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How much is tested."""
-
-    sizes: tuple[int, ...] = (200, 500, 1000, 2000)
-    """Samples of the timed tests."""
-
-    surrogates: int = 500
-    """Shuffles of CMIknn."""
-
-    repeats: int = 2
-    """Timed calls; the fastest counts."""
-
-    samples: int = 200
-    """Samples of each simulated data set."""
-
-    sets: int = 200
-    """Simulated data sets of each kind; 0 leaves them out."""
-
-    effect: float = 0.5
-    """Weight of X in a dependent Y, whose own noise has a standard deviation of 1 (.3 when sharp)."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: IndependenceSettings) -> Iterator[dict[str, Any]]:
     """Yield rows of times, then of rejections."""
     for size in settings.sizes:
         yield from _time_rows(size, settings)
@@ -88,9 +65,9 @@ def simulate(condition: str, dependent: bool, samples: int, effect: float, rng: 
     return np.sin(2 * z) + 0.3 * own, z**2 + 0.3 * noise + weight * 0.3 * own, z
 
 
-def _time_rows(size: int, settings: Settings) -> Iterator[dict[str, Any]]:
+def _time_rows(size: int, settings: IndependenceSettings) -> Iterator[dict[str, Any]]:
     x, y, z = simulate("continuous", False, size, settings.effect, np.random.default_rng(0))
-    tests = TESTS | {"cmiknn": partial(cmiknn, surrogates=settings.surrogates)}
+    tests: dict[str, Callable[..., Any]] = {**TESTS, "cmiknn": partial(cmiknn, surrogates=settings.surrogates)}
     if size <= _MAX_NORMALISED:
         tests["chsic, normalised"] = partial(chsic, form="normalised")
     for name, test in tests.items():
@@ -98,7 +75,9 @@ def _time_rows(size: int, settings: Settings) -> Iterator[dict[str, Any]]:
         yield {"name": f"time/{name}", "samples": size, **timing}
 
 
-def _rejection_rows(condition: str, dependent: bool, settings: Settings) -> Iterator[dict[str, Any]]:
+def _rejection_rows(
+    condition: str, dependent: bool, settings: IndependenceSettings
+) -> Iterator[dict[str, Any]]:
     from scipy.stats import binomtest
 
     tests = dict(TESTS)

@@ -2,34 +2,17 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import numpy as np
 
 from jaxface.bench.harness import measure
+from jaxface.bench.settings import PermutationSettings
 from jaxface.stats import permutation_test
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How much is tested."""
-
-    permutations: int = 10_000
-    """Shuffles of a surface."""
-
-    surfaces: int = 1200
-    """Surfaces of 10 x 90."""
-
-    loop: int = 2000
-    """Shuffles of one surface that the NumPy loop is timed on; its time is scaled up."""
-
-    repeats: int = 5
-    """Calls; the fastest counts."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: PermutationSettings) -> Iterator[dict[str, Any]]:
     """Yield one row: the time of all tests, and the scaled time of the NumPy loop."""
     surfaces = np.random.default_rng(0).normal(size=(settings.surfaces, 10, 90)).astype(np.float32)
     key = jax.random.key(0)

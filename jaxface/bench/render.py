@@ -3,7 +3,6 @@ the grid of one expression."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -12,26 +11,13 @@ import jax.numpy as jnp
 
 from jaxface import face, interventions, render
 from jaxface.bench.harness import measure, per_image
+from jaxface.bench.settings import RenderSettings
 
 SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))
 """Pixels along an edge of an image, and rays along an edge of a pixel."""
 
 SYMMETRY_STEPS, TIME_STEPS = 10, 90
 """Of the paper's grid."""
-
-
-@dataclass(frozen=True)
-class Settings(face.HeadConfig):
-    """What is drawn."""
-
-    batch: int = 32
-    """Images per call."""
-
-    repeats: int = 5
-    """Calls; the fastest counts."""
-
-    steps: int = 30
-    """Time steps of the grid's ten symmetries: the last ones of 90. An audit draws 30 at once."""
 
 
 class Case(NamedTuple):
@@ -43,7 +29,7 @@ class Case(NamedTuple):
     arguments: tuple[Any, ...]
 
 
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: RenderSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each function, size and supersampling."""
     head = face.load(str(settings.head), **settings.head_options)
     for case in cases(head, settings.batch):

@@ -22,6 +22,7 @@ import numpy as np
 
 from jaxface import classify, face
 from jaxface.bench.harness import measure
+from jaxface.bench.settings import SearchSettings
 from jaxface.core.types import BASE_EXPRESSIONS
 from jaxface.face import FaceParams
 from jaxface.render import Scene
@@ -29,20 +30,6 @@ from jaxface.search import SearchConfig, Searcher, build, evaluate
 
 GOAL = 0.99
 PAPER = SearchConfig(target=GOAL, prior_weight=0.0, plausibility_weight=0.0, projections=0)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is searched."""
-
-    classifier: str = "face-api"
-    """Name or folder of the classifier."""
-
-    identities: int = 2
-    """People; each is searched for six expressions."""
-
-    budget: int = 1500
-    """Renders of a case at most."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +51,7 @@ class Cases:
     targets: np.ndarray
 
 
-def load_cases(settings: Settings) -> Cases:
+def load_cases(settings: SearchSettings) -> Cases:
     """Load the classifier and the head, and sample the people."""
     classifier, head = classify.load(settings.classifier), face.load("bundled")
     people = face.sample_population(jax.random.key(0), head, settings.identities)
@@ -77,7 +64,7 @@ def load_cases(settings: Settings) -> Cases:
     return Cases(classifier, head, bare, Scene(), params, targets)
 
 
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: SearchSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for the calls, then one for each method and start."""
     cases = load_cases(settings)
     paper = dataclasses.replace(PAPER, max_evaluations=settings.budget)

@@ -12,8 +12,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxface.core.errors import ConfigError
 
 
@@ -54,6 +52,8 @@ def devices(name: str, topology: str = "") -> list[Any]:
     """
     target = TARGETS[name]
     if target.layout == "cpu":
+        import jax
+
         return list(jax.local_devices())
     os.environ.setdefault("JAX_PLATFORMS", "cpu")
     start = _tpu if target.layout == "tpu" else _gpu

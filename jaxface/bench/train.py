@@ -1,7 +1,6 @@
 """Cost of a training step, beside the same step in a plain Flax and optax loop."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import jax
@@ -12,6 +11,7 @@ from flax import nnx
 
 from jaxface import frameworks
 from jaxface.bench.harness import seconds
+from jaxface.bench.settings import TrainSettings
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.classify.nets.layers import BatchNorm
 from jaxface.classify.preprocess import prepare
@@ -25,27 +25,7 @@ from jaxface.frameworks.common.framework import programs
 Loop = Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Which networks are trained, and on what."""
-
-    architectures: tuple[str, ...] = ("fer-mini-xception",)
-    """Networks, by the names of `classify.architectures`."""
-
-    batch: int = 64
-    """Images per step."""
-
-    size: int = 64
-    """Pixels along an edge of the images; the networks resize them."""
-
-    steps: int = 5
-    """Steps per timing."""
-
-    repeats: int = 5
-    """Timings of each loop, in turn; the fastest counts."""
-
-
-def run(settings: Settings) -> Iterator[dict[str, Any]]:
+def run(settings: TrainSettings) -> Iterator[dict[str, Any]]:
     """Yield a row for each network and loop; "ground" is jaxface's loop, "plain" the reference.
 
     One device. Both loops get NumPy batches and fetch the loss of the last step.
@@ -97,7 +77,7 @@ def time_in_turn(loops: dict[str, Loop], repeats: int) -> dict[str, Timing]:
 
 
 def jaxface_loop(
-    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings
+    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: TrainSettings
 ) -> Loop:
     """Return the steps of `frameworks.common.fit`, without its files."""
     fns = programs(frameworks.load("classifier"), config, task, TrainConfig(batch=settings.batch))
@@ -114,7 +94,7 @@ def jaxface_loop(
 
 
 def reference_loop(
-    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: Settings
+    config: ClassifierConfig, task: Task, batch: dict[str, np.ndarray], settings: TrainSettings
 ) -> Loop:
     """Return the same steps written plainly: the network split once, one jitted function, optax's
     AdamW."""

@@ -1,22 +1,5 @@
 """Classifiers: from images to scores of expressions; bundled ones and the user's own."""
 
-from jaxface.classify.card import Card, read_card, write_card
-from jaxface.classify.classifier import Classifier
-from jaxface.classify.loading import from_state_dict, import_checkpoint, load
-from jaxface.classify.precision import in_bfloat16
-from jaxface.classify.registry import describe, names
-from jaxface.classify.user_functions import from_function
+import lazy_loader
 
-__all__ = [
-    "Card",
-    "Classifier",
-    "describe",
-    "from_function",
-    "from_state_dict",
-    "import_checkpoint",
-    "in_bfloat16",
-    "load",
-    "names",
-    "read_card",
-    "write_card",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -20,8 +20,9 @@ def as_scores(answer: Any, card: Card, count: int, are_probabilities: bool = Fal
     Raises:
         ShapeError: anything but real numbers of this shape, or no probabilities where they must be.
     """
-    expected = (count, len(card.native_labels))
-    contract = f"must be {expected}: a row for each image, a column for each of the labels {list(card.labels)}"
+    expected = (count, card.outputs)
+    labels = list(card.native_labels)
+    contract = f"must be {expected}: a row for each image, a column for each of the labels {labels}"
     start = f"classifier {card.name!r} returned"
     if hasattr(answer, "detach"):  # a PyTorch tensor that still has its graph, or is on another device
         answer = answer.detach().cpu()

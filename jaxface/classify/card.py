@@ -12,9 +12,9 @@ import tomli_w
 
 from jaxface.core.checks import Ge, Gt, check, require
 from jaxface.core.config import load_toml, to_dict
-from jaxface.core.errors import CheckpointError, ConfigError
+from jaxface.core.errors import CheckpointError, ConfigError, LabelError
 from jaxface.core.io import write_text
-from jaxface.core.types import action_unit, expression_names
+from jaxface.core.types import EXPRESSIONS, action_unit, answer_name, is_examined
 
 CARD_FILE = "card.toml"
 
@@ -70,9 +70,11 @@ class Card(Preprocessing):
 
     Attributes:
         name: its name in commands and results.
-        architecture: a key of `registry.ARCHITECTURES`, or "custom".
-        native_labels: the classes in the order of the outputs, spelled as its authors do; or action units,
-            "AU12", whose outputs are independent of each other.
+        native_labels: a class for each output, in order, spelled as its authors do; or action units, "AU12",
+            whose outputs are independent of each other. Classes beyond the vocabulary ("calm") stay in the
+            softmax and are not examined; two classes of one expression ("happy", "joy") are one answer.
+        architecture: a key of `architectures.ARCHITECTURES`; "stablehlo" for what `jaxface train` writes; an
+            ONNX file needs none.
         dataset: the training data.
         licence, source: of the weights; the source is where their authors publish them.
         published_file: its name there; empty = unknown, or not published.
@@ -83,8 +85,8 @@ class Card(Preprocessing):
     """
 
     name: str
-    architecture: str
     native_labels: tuple[str, ...]
+    architecture: str = "custom"
     dataset: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"
@@ -98,13 +100,26 @@ class Card(Preprocessing):
         super().__post_init__()
         if not self.native_labels:
             raise ConfigError(f"classifier {self.name!r} has no labels; give one for each output")
-        is_unit = [action_unit(label) is not None for label in expression_names(self.native_labels)]
-        if any(is_unit) and not all(is_unit):
+        self._check_labels()
+        is_hash = not self.sha256 or re.fullmatch("[0-9a-f]{64}", self.sha256) is not None
+        require(is_hash, "card.sha256", self.sha256, "64 hexadecimal digits")
+
+    def _check_labels(self) -> None:
+        labels, units = self.labels, [name for name in self.labels if action_unit(name) is not None]
+        if not any(map(is_examined, labels)):
+            raise LabelError(
+                f"classifier {self.name!r}: none of its labels {', '.join(labels[:8])} is an expression "
+                f"({', '.join(EXPRESSIONS)}) or an action unit (AU12)"
+            )
+        if units and any(name in EXPRESSIONS for name in labels):
             raise ConfigError(
                 f"classifier {self.name!r} has both expressions and action units for labels; use one kind"
             )
-        is_hash = not self.sha256 or re.fullmatch("[0-9a-f]{64}", self.sha256) is not None
-        require(is_hash, "card.sha256", self.sha256, "64 hexadecimal digits")
+        if units and len(labels) < len(self.native_labels):
+            raise LabelError(
+                f"classifier {self.name!r}: labels {list(self.native_labels)} have an action unit twice; the "
+                "probabilities of units cannot be summed"
+            )
 
     @property
     def preprocessing(self) -> Preprocessing:
@@ -116,14 +131,46 @@ class Card(Preprocessing):
         return replace(self, **vars(preprocessing))
 
     @property
+    def outputs(self) -> int:
+        """How many outputs the net has: at least as many as it has answers."""
+        return len(self.native_labels)
+
+    @property
     def labels(self) -> tuple[str, ...]:
-        """The classes in the vocabulary's names, in the order of the outputs."""
-        return expression_names(self.native_labels)
+        """The K answers in the vocabulary's names, in the order of their first outputs; each appears once."""
+        return tuple(dict.fromkeys(map(answer_name, self.native_labels)))
+
+    @property
+    def unexamined_labels(self) -> tuple[str, ...]:
+        """The answers that are neither an expression nor an action unit: they stay in the softmax."""
+        return tuple(name for name in self.labels if not is_examined(name))
+
+    @property
+    def output_groups(self) -> tuple[tuple[int, ...], ...]:
+        """For each of `labels`, its outputs; more than one where several mean the same."""
+        names = tuple(map(answer_name, self.native_labels))
+        return tuple(
+            tuple(index for index, name in enumerate(names) if name == label) for label in dict.fromkeys(names)
+        )
+
+    @property
+    def label_notes(self) -> tuple[str, ...]:
+        """What readers of its scores should know of the labels: a line for each fact."""
+        notes = []
+        for label, group in zip(self.labels, self.output_groups, strict=True):
+            if len(group) > 1:
+                native = " and ".join(repr(self.native_labels[index]) for index in group)
+                notes.append(f"its outputs {native} are one answer, {label}: their probabilities are summed")
+        if others := self.unexamined_labels:
+            verb = "is not examined; it stays" if len(others) == 1 else "are not examined; they stay"
+            place = "an output of its own" if self.multilabel else "in the softmax"
+            notes.append(f"{', '.join(others)} {verb} {place}")
+        return tuple(notes)
 
     @property
     def multilabel(self) -> bool:
         """Whether the outputs are action units, any number of which may be present."""
-        return action_unit(self.native_labels[0]) is not None
+        return any(action_unit(label) is not None for label in self.native_labels)
 
 
 def read_card(folder: str | Path) -> Card:
@@ -139,7 +186,7 @@ def read_card(folder: str | Path) -> Card:
         )
     try:
         return load_toml(Card, path)
-    except ConfigError as error:
+    except (ConfigError, LabelError) as error:
         raise CheckpointError(str(error)) from None
 
 

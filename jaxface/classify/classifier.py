@@ -14,9 +14,9 @@ from jaxface.classify import probability
 from jaxface.classify.card import Card
 from jaxface.classify.nets.convolutions import on_cpu
 from jaxface.classify.preprocess import prepare
-from jaxface.core.errors import ConfigError, LabelError, ShapeError, suggestion
+from jaxface.core.errors import ConfigError, FunctionError, LabelError, ShapeError, suggestion
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.types import Array, expression_name
+from jaxface.core.types import Array, answer_name
 
 HOST_BATCH = 256  # images in one call of a model on the host
 
@@ -80,7 +80,7 @@ class Classifier:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """K names of the vocabulary, in the order of the outputs."""
+        """K answers, in the order of their first outputs: names of the vocabulary, and classes beyond it."""
         return self.card.labels
 
     @property
@@ -90,17 +90,17 @@ class Classifier:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What readers of its scores should know: of its checkpoint, and what its first answers showed."""
+        """What readers of its scores should know: of its labels and checkpoint, and of its first answers."""
         notes = tuple(getattr(self.host_fn or self.network, "notes", ()))
-        return (self.card.note, *notes) if self.card.note else notes
+        return (*self.card.label_notes, *([self.card.note] if self.card.note else []), *notes)
 
     def index(self, expression: str) -> int:
-        """Return the output of an expression, given by any known synonym.
+        """Return the position of an answer: of an expression by any known synonym, or of another label.
 
         Raises:
-            LabelError: no such expression, or one that this classifier does not know.
+            LabelError: a misspelt label, or one that this classifier does not have.
         """
-        name = expression_name(expression)
+        name = answer_name(expression)
         if name not in self.labels:
             raise LabelError(
                 f"classifier {self.name!r} has no output for {name!r}{suggestion(name, self.labels)}"
@@ -109,6 +109,8 @@ class Classifier:
 
     def apply(self, state: Any, images: Array) -> Array:
         """Return logits (B, K) of images (B, H, W, 3): pure, differentiable, for use inside `jit`.
+
+        Outputs that mean the same are one answer: the logarithm of their summed exponentials.
 
         On the CPU most nets take one image after another: that is faster than a batch, and the logits of an
         image do not depend on its neighbours.
@@ -121,7 +123,7 @@ class Classifier:
         _check_shape(images)
 
         def answer(images: Array) -> Array:
-            return self._check_scores(network(state, prepare(images, self.card))[0], images)
+            return self._answers(jnp, network(state, prepare(images, self.card))[0], images)
 
         return map_batches(answer, images, network.cpu_batch)
 
@@ -130,28 +132,35 @@ class Classifier:
         network = self._network()
         _check_shape(images)
         logits, maps = network(state, prepare(images, self.card))
-        return self._check_scores(logits, images), maps
+        return self._answers(jnp, logits, images), maps
 
-    def logits(self, images: Array | np.ndarray) -> Array:
+    def logits(self, images: Array | np.ndarray, *, allow_nan: bool = False) -> Array:
         """Return scores before softmax or sigmoid, (B, K) float32.
 
         Args:
             images: (B, H, W, 3) float in [0, 1], any size.
+            allow_nan: return answers that are no probabilities, for callers who flag them.
         Raises:
             ShapeError: another shape or type, or values outside [0, 1].
+            FunctionError: the probabilities of an image are NaN.
         """
         _check_images(images)
         if self.host_fn is not None:
             inputs = np.asarray(_prepare(self.card, jnp.asarray(images)))
-            return jnp.asarray(self._apply_host(self.host_fn, inputs))
-        return _logits(self, jnp.asarray(images))
+            logits = jnp.asarray(self._apply_host(self.host_fn, inputs))
+        else:
+            logits = _logits(self, jnp.asarray(images))
+        if not (allow_nan or isinstance(logits, jax.core.Tracer)):
+            self._refuse_nan(logits)
+        return logits
 
-    def probabilities(self, images: Array | np.ndarray) -> Array:
+    def probabilities(self, images: Array | np.ndarray, *, allow_nan: bool = False) -> Array:
         """Return (B, K) float32: the softmax of the logits, or the sigmoid of each action unit's.
 
         Arguments and errors as `logits`.
         """
-        return probability.probabilities(self.logits(images), self.card.multilabel)
+        logits = self.logits(images, allow_nan=allow_nan)
+        return probability.probabilities(logits, self.card.multilabel)
 
     def _network(self) -> Network:
         if self.network is None:
@@ -161,21 +170,34 @@ class Classifier:
             )
         return self.network
 
-    def _check_scores(self, scores: Any, images: Any) -> Any:
-        full_shape, shape = (images.shape[0], len(self.labels)), tuple(np.shape(scores))
+    def _answers(self, np_or_jnp: Any, scores: Any, images: Any) -> Any:
+        """Return the logits (B, K) of the answers from the scores of all outputs, checked."""
+        self._check_shape_of(scores, images)
+        return probability.merge_outputs(np_or_jnp, scores, self.card.output_groups)
+
+    def _refuse_nan(self, logits: Array) -> None:
+        probabilities = np.asarray(probability.probabilities(logits, self.card.multilabel))
+        bad = np.flatnonzero(np.isnan(probabilities).any(axis=-1))
+        if len(bad):
+            raise FunctionError(
+                f"classifier {self.name!r} answered {len(bad)} of {len(logits)} images (the first: {bad[0]}) "
+                "with NaN or infinity; logits must be finite"
+            )
+
+    def _check_shape_of(self, scores: Any, images: Any) -> None:
+        full_shape, shape = (images.shape[0], self.card.outputs), tuple(np.shape(scores))
         if shape != full_shape:
             raise ShapeError(
                 f"classifier {self.name!r} returned scores of shape {shape} for {full_shape[0]} images; "
                 f"must be {full_shape}: a row for each image, a column for "
-                f"each of the labels {list(self.labels)}"
+                f"each of the labels {list(self.card.native_labels)}"
             )
-        return scores
 
     def _apply_host(self, fn: Callable[[np.ndarray], np.ndarray], inputs: np.ndarray) -> np.ndarray:
         out = np.empty((len(inputs), len(self.labels)), np.float32)
         for start in range(0, len(inputs), HOST_BATCH):
             images = inputs[start : start + HOST_BATCH]
-            out[start : start + HOST_BATCH] = self._check_scores(np.asarray(fn(images)), images)
+            out[start : start + HOST_BATCH] = self._answers(np, np.asarray(fn(images)), images)
         return out
 
 

@@ -15,8 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import export
 
-from jaxface.classify.card import Card, write_card
+from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.weights import load_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.io import sha256, write_bytes
@@ -66,7 +67,7 @@ def write(folder: Path, card: Card, forward: Forward, weights: Mapping[str, Any]
     card = dataclasses.replace(
         card, architecture=ARCHITECTURE, weights=WEIGHTS_FILE, sha256=sha256(path), parameters=parameters
     )
-    write_card(card, folder)
+    write_cards(card, folder)
     return card
 
 
@@ -96,8 +97,8 @@ def read(card: Card, folder: Path, tensors: Mapping[str, Any]) -> Classifier:
         raise CheckpointError(
             f"{origin} takes images of shape {input_shape}, its card has {(card.size, card.size, card.depth)}"
         )
-    if len(outputs) != 1 or outputs[0].shape[1:] != (len(card.labels),):
-        raise CheckpointError(f"{origin} does not return one score for each of {len(card.labels)} labels")
+    if len(outputs) != 1 or outputs[0].shape[1:] != (card.outputs,):
+        raise CheckpointError(f"{origin} does not return one score for each of {card.outputs} labels")
     state = load_arrays(shapes, tensors, str(origin))
     parameters = sum(leaf.size for leaf in state.values())
     return Classifier(state=state, network=network, card=dataclasses.replace(card, parameters=parameters))

@@ -13,9 +13,10 @@ from flax import nnx
 
 from jaxface.classify import checkpoints, exported, onnx_host
 from jaxface.classify.architectures import ARCHITECTURES
-from jaxface.classify.card import CARD_FILE, Card, read_card, write_card
+from jaxface.classify.card import CARD_FILE, Card, read_card
 from jaxface.classify.checkpoints.state_dict import Translated
 from jaxface.classify.classifier import Classifier, FlaxNetwork
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.registry import folders, names
 from jaxface.classify.weights import array_shapes, fill, flat_arrays, write_safetensors
 from jaxface.core.errors import CheckpointError, ConfigError, suggestion
@@ -23,18 +24,29 @@ from jaxface.core.files import require_regular_file
 from jaxface.core.io import atomic_path, sha256
 
 
-def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Classifier:
+def load(
+    name_or_folder: str | Path,
+    checkpoint: str | Path | None = None,
+    labels: Sequence[str] | None = None,
+) -> Classifier:
     """Load a classifier by its name (`names()`), or from a folder with `card.toml` and its weights.
 
     Args:
+        name_or_folder: also "hf:owner/name", a folder of the Hugging Face Hub (`hub.download`), or an `.onnx`.
         checkpoint: weights that replace those beside the card, as their authors publish them: PyTorch
             (`.pth`, `.pt`), safetensors, `.npz`, Keras' HDF5, TensorFlow.js' manifest; or an `.onnx`, which
             runs on the host.
+        labels: a class for each output of an `.onnx` of your own, in order.
     Raises:
         ConfigError: no such name; the message suggests the closest.
         CheckpointError: a card or weights that are missing, damaged, renamed or do not fit; or a name
             without weights (the message says where its authors publish them).
+        LabelError: no label is an expression or action unit.
     """
+    if is_own_onnx(name_or_folder):
+        return _load_own_onnx(Path(name_or_folder), labels)
+    if labels is not None:
+        raise ConfigError(f"labels are for an .onnx file; those of {name_or_folder} stand in its {CARD_FILE}")
     places = folders(name_or_folder)
     if checkpoint is None:
         return _load_folder(places[0])
@@ -44,6 +56,23 @@ def load(name_or_folder: str | Path, checkpoint: str | Path | None = None) -> Cl
         return _first_that_fits(cards, lambda card: onnx_host.classifier(card, path))
     tensors = checkpoints.read(path)
     return _first_that_fits(cards, lambda card: _load_into(card, tensors, str(path)))
+
+
+def is_own_onnx(name_or_folder: Any) -> bool:
+    """Return whether what stands for a classifier is an ONNX file."""
+    if not isinstance(name_or_folder, str | Path):
+        return False
+    path = Path(name_or_folder)
+    return onnx_host.is_onnx(path) and not path.is_dir()
+
+
+def _load_own_onnx(path: Path, labels: Sequence[str] | None) -> Classifier:
+    if not labels:
+        raise CheckpointError(
+            f"{path} does not say what its outputs are: give a label for each, in order, as --labels "
+            f"happiness,sadness,neutral; or import it once: jaxface classifiers import {path} --labels ..."
+        )
+    return onnx_host.classifier(onnx_host.card_of(path, labels), path)
 
 
 def from_state_dict(
@@ -72,7 +101,7 @@ def from_state_dict(
 
 
 def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Classifier:
-    """Convert a published checkpoint to a folder: `weights.safetensors` and `card.toml`.
+    """Convert a published checkpoint to a folder: `weights.safetensors`, `card.toml` and a README.md.
 
     An `.onnx` is copied as it is.
 
@@ -91,7 +120,33 @@ def import_checkpoint(name: str, checkpoint: str | Path, out: str | Path) -> Cla
             shutil.copyfile(checkpoint, temporary)
     else:
         write_safetensors(path, flat_arrays(classifier.state))
-    write_card(dataclasses.replace(classifier.card, weights=path.name, sha256=sha256(path)), folder)
+    write_cards(dataclasses.replace(classifier.card, weights=path.name, sha256=sha256(path)), folder)
+    return load(folder)
+
+
+def import_onnx(path: str | Path, labels: Sequence[str], out: str | Path, **preprocessing: Any) -> Classifier:
+    """Write an ONNX file of one's own as a folder: a copy, `card.toml`, README.md. Return it as loaded.
+
+    Args:
+        labels: a class for each output, in order.
+        out: the folder; these files in it are replaced.
+        preprocessing: fields of `Preprocessing`, such as mean and std; what is left out is read from the file.
+    Raises:
+        as `onnx_host.card_of`.
+    """
+    path, folder = Path(path), Path(out)
+    if (data := path.with_name(path.name + ".data")).exists():
+        raise CheckpointError(
+            f"{path} keeps its weights in {data.name}; save it as one file: "
+            f"onnx.save(onnx.load('{path}'), 'one.onnx')"
+        )
+    card = dataclasses.replace(
+        onnx_host.card_of(path, labels, **preprocessing), name=folder.resolve().name, weights="weights.onnx"
+    )
+    onnx_host.classifier(card, path)  # refuses what does not fit before anything is written
+    with atomic_path(folder / card.weights) as temporary:
+        shutil.copyfile(path, temporary)
+    write_cards(card, folder)
     return load(folder)
 
 
@@ -171,12 +226,13 @@ def _load_into(card: Card, tensors: Mapping[str, Any], origin: str, from_torch: 
     shapes = array_shapes(abstract)
     arrays: Mapping[str, Any] = tensors
     ignored: list[str] = []
+    name_of: Callable[[str], str] = str
     if entry.array_key is not None and shapes.keys().isdisjoint(tensors):
-        arrays = _rename_keys(entry.array_key, shapes, tensors)
+        arrays, name_of = _rename_keys(entry.array_key, shapes, tensors), entry.array_key
     elif entry.torch is not None and (from_torch or shapes.keys().isdisjoint(tensors)):
         arrays = Translated(module, entry.torch, tensors, origin)
         ignored = arrays.ignored_keys
-    state = fill(abstract, arrays, origin)
+    state = fill(abstract, arrays, origin, name_of)
     parameters = sum(leaf.size for leaf in jax.tree.leaves(state))
     return Classifier(
         state=state,
@@ -216,4 +272,4 @@ def abstract_module(card: Card) -> nnx.Module:
     net = ARCHITECTURES[card.architecture].net
     # Shapes alone need no random numbers, so one key serves all; `nnx.Rngs` costs seconds for many layers.
     key = SimpleNamespace(params=lambda: jax.random.key(0))
-    return nnx.eval_shape(lambda: net(len(card.native_labels), rngs=key))
+    return nnx.eval_shape(lambda: net(card.outputs, rngs=key))

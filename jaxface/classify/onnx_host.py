@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from jaxface.classify.card import Card
 from jaxface.classify.classifier import Classifier
 from jaxface.classify.user_functions import HostFunction
 from jaxface.core.errors import CheckpointError
+from jaxface.core.files import require_regular_file
+from jaxface.core.io import sha256
 from jaxface.core.unpickle import short_line
 
 
@@ -23,24 +25,137 @@ def classifier(card: Card, path: Path) -> Classifier:
     """Load a classifier on the host from an ONNX file: no `apply`, no gradient.
 
     Args:
-        card: labels and preprocessing.
-        path: a model of one image input (B, 3 or 1, H, W) or (B, H, W, 3 or 1); its first output of
-            shape (B, K), one that is called logits before others, is taken as logits, or as probabilities if
-            its rows sum to 1.
+        card: labels and preprocessing; a size that it leaves open is the file's own.
+        path: a model of one image input (B, 3 or 1, H, W) or (B, H, W, 3 or 1), of floats or of whole numbers
+            in 0 ... 255; its first output of shape (B, K), one that is called logits before others, is taken
+            as logits, or as probabilities if its rows sum to 1.
     Raises:
         CheckpointError: onnxruntime is not installed, the file is no model, or it does not fit the card.
     """
+    session = _open(path)
+    image = _image_input(session, path)
+    if card.size is None and image.size is not None:
+        card = dataclasses.replace(card, size=image.size)
+    _require_fit(image, card, path)
+    scores = _scores_output(session.get_outputs(), card, path)
+    return Classifier(
+        state={}, network=None, card=card, host_fn=HostFunction(OnnxModel(session, image, scores.name), card)
+    )
+
+
+def card_of(path: Path, labels: Sequence[str], **preprocessing: Any) -> Card:
+    """Return a card for an ONNX file of one's own: size, channels and type are read from its input.
+
+    Args:
+        labels: a class for each output, in order.
+        preprocessing: fields of `Preprocessing` in place of what the file says; mean and std are in no file.
+    Raises:
+        CheckpointError: as `classifier`.
+        LabelError, ConfigError: labels or preprocessing that a card cannot have.
+    """
+    image = _image_input(_open(path), path)
+    of_file: dict[str, Any] = {
+        "size": image.size,
+        "channels": "grey" if image.depth == 1 else "rgb",
+        "value_range": 1.0 if image.dtype.kind == "f" else 255.0,
+    }
+    return Card(
+        name=path.stem,
+        native_labels=tuple(labels),
+        source=path.name,
+        weights=path.name,
+        sha256=sha256(path),
+        **{**of_file, **preprocessing},
+    )
+
+
+def _open(path: Path) -> Any:
+    require_regular_file(path, CheckpointError, what="ONNX model")
     try:
         import onnxruntime
     except ImportError:
         raise CheckpointError(f"{path} is ONNX, which needs onnxruntime: pip install 'jaxface[onnx]'") from None
     try:
-        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each kind of error
         raise CheckpointError(
-            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again"
+            f"{path} is not a complete ONNX model ({short_line(error)}); fetch it again, whole"
         ) from None
-    return Classifier(state={}, network=None, card=card, host_fn=HostFunction(_fit(session, card, path), card))
+
+
+_TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+
+
+class ImageInput(NamedTuple):
+    """The input of a model, as its file describes it.
+
+    Attributes:
+        shape: (channels, H, W) or (H, W, channels); None where the file leaves a length open.
+        size: pixels along an edge; None = any.
+        depth: 3 or 1 channels.
+        one_by_one: whether a batch must be one image.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    size: int | None
+    depth: int
+    channels_first: bool
+    dtype: np.dtype
+    one_by_one: bool
+
+
+def _image_input(session: Any, path: Path) -> ImageInput:
+    """Return the image input of a model.
+
+    Raises:
+        CheckpointError: it has none, or another beside it, or takes no square images.
+    """
+    inputs = session.get_inputs()
+    if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type not in _TYPES:
+        raise CheckpointError(
+            f"{path} takes {[(one.name, one.type, one.shape) for one in inputs]}; must be one batch of images"
+        )
+    batch, *lengths = (length if isinstance(length, int) and length > 0 else None for length in inputs[0].shape)
+    if batch not in (None, 1):
+        raise CheckpointError(f"{path} takes {batch} images at once; export it with a free batch axis")
+    first, middle, last = lengths
+    channels_first = first in (1, 3) or (first is None and last not in (1, 3))  # PyTorch's order if open
+    depth, edges = (first, (middle, last)) if channels_first else (last, (first, middle))
+    fixed = {edge for edge in edges if edge is not None}
+    if depth not in (1, 3, None) or len(fixed) > 1:
+        raise CheckpointError(f"{path} takes images {lengths}; must be square, with 3 channels or 1")
+    return ImageInput(
+        name=inputs[0].name,
+        shape=tuple(lengths),
+        size=next(iter(fixed), None),
+        depth=depth or 3,
+        channels_first=channels_first,
+        dtype=np.dtype(_TYPES[inputs[0].type]),
+        one_by_one=batch == 1,
+    )
+
+
+def _require_fit(image: ImageInput, card: Card, path: Path) -> None:
+    edges = (card.size, card.size)
+    shape_of_card = (card.depth, *edges) if image.channels_first else (*edges, card.depth)
+    pairs = zip(image.shape, shape_of_card, strict=True)
+    if any(length is not None and size is not None and length != size for length, size in pairs):
+        raise CheckpointError(
+            f"{path} takes images {list(image.shape)}, but the card of {card.name!r} prepares "
+            f"{list(shape_of_card)}"
+        )
+    if image.dtype.kind != "f" and card.value_range != 255:
+        raise CheckpointError(
+            f"{path} takes {image.dtype} images in 0 ... 255; give the card of {card.name!r} value_range = 255"
+        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -48,47 +163,25 @@ class OnnxModel:
     """Prepared images (B, H, W, C) -> scores (B, K); compared by identity."""
 
     session: Any
-    input: str
+    image: ImageInput
     output: str
-    channels_first: bool
-    one_by_one: bool
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2) if self.channels_first else images)
-        step = 1 if self.one_by_one else len(images)
+        if self.image.dtype.kind != "f":
+            images = np.rint(images)
+        images = images.transpose(0, 3, 1, 2) if self.image.channels_first else images
+        images = np.ascontiguousarray(images, self.image.dtype)
+        step = 1 if self.image.one_by_one else max(len(images), 1)
         parts = [
-            self.session.run([self.output], {self.input: images[first : first + step]})[0]
+            self.session.run([self.output], {self.image.name: images[first : first + step]})[0]
             for first in range(0, len(images), step)
         ]
         return np.concatenate(parts)
 
 
-def _fit(session: Any, card: Card, path: Path) -> OnnxModel:
-    """The model with the call that its inputs and outputs describe, checked against the card."""
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    shapes = [list(one.shape) for one in inputs]
-    if len(inputs) != 1 or len(shapes[0]) != 4 or inputs[0].type != "tensor(float)":
-        raise CheckpointError(
-            f"{path} takes {[(one.name, one.type, one.shape) for one in inputs]}; "
-            "must be one batch of float images"
-        )
-    batch, *image = shapes[0]
-    channels_first = not (image[2] == card.depth and image[0] != card.depth)
-    shape_of_card = [card.depth, card.size, card.size] if channels_first else [card.size, card.size, card.depth]
-    pairs = zip(image, shape_of_card, strict=True)
-    if any(isinstance(length, int) and size and length != size for length, size in pairs):
-        raise CheckpointError(
-            f"{path} takes images {image}, but the card of {card.name!r} prepares {shape_of_card}"
-        )
-    if isinstance(batch, int) and batch != 1:
-        raise CheckpointError(f"{path} takes {batch} images at once; export it with a free batch axis")
-    scores = _scores_output(outputs, card, path)
-    return OnnxModel(session, inputs[0].name, scores.name, channels_first, batch == 1)
-
-
 def _scores_output(outputs: Sequence[Any], card: Card, path: Path) -> Any:
     """The output that holds a score for each label, wherever it stands among others (features, maps)."""
-    classes = len(card.native_labels)
+    classes = card.outputs
     matrices = [one for one in outputs if "float" in one.type and len(one.shape or ()) == 2]
     candidates = [one for one in matrices if one.shape[-1] == classes]
     candidates = candidates or [one for one in matrices if not isinstance(one.shape[-1], int)]

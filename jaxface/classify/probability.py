@@ -1,8 +1,12 @@
 """From logits to probabilities and log-odds: softmax over expressions, sigmoid of each action unit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.special
 from scipy.special import expit
 
 from jaxface.core.types import Array
@@ -21,6 +25,24 @@ def probabilities_float64(logits: np.ndarray, multilabel: bool) -> np.ndarray:
             return np.where(np.isfinite(exact), expit(exact), np.nan).astype(np.float32)
         odds = np.exp(exact - exact.max(-1, keepdims=True))
         return (odds / odds.sum(-1, keepdims=True)).astype(np.float32)
+
+
+def merge_outputs(np_or_jnp: Any, logits: Any, groups: Sequence[Sequence[int]]) -> Any:
+    """Return logits (..., K) of outputs (..., M): the probability of an answer is the sum of its group's.
+
+    Args:
+        np_or_jnp: the module that computes.
+        groups: K lists of positions among the M outputs.
+    """
+    if len(groups) == logits.shape[-1]:
+        return logits
+    logits = logits.astype(np_or_jnp.promote_types(logits.dtype, np.float32))  # bfloat16 is too coarse for sums
+    logsumexp = jax.nn.logsumexp if np_or_jnp is jnp else scipy.special.logsumexp
+    columns = [
+        logits[..., group[0]] if len(group) == 1 else logsumexp(logits[..., np.array(group)], axis=-1)
+        for group in groups
+    ]
+    return np_or_jnp.stack(columns, axis=-1)
 
 
 def log_odds(logits: Array, target: Array | int, multilabel: bool) -> Array:

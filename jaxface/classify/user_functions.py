@@ -108,7 +108,7 @@ class FunctionNetwork:
 
     def __call__(self, state: Any, images: Array) -> tuple[Array, dict[str, Array]]:
         out = self._answer(images)
-        if out.shape != (images.shape[0], len(self.card.native_labels)):
+        if out.shape != (images.shape[0], self.card.outputs):
             return out, {}  # the classifier says so
         if not self._decisions:
             self._decisions.append(self._decide(images.shape[1:]))
@@ -120,8 +120,13 @@ class FunctionNetwork:
             out = self.fn(images)
         except JaxfaceError:
             raise
+        except _NEEDS_NUMBERS as error:
+            raise FunctionError(
+                f"classifier {name!r} is no JAX function (it reads numbers of the images): {_ON_HOST}, or "
+                "write it with jax.numpy alone"
+            ) from error
         except Exception as error:
-            hint = "; a function that is not JAX needs on_host=True" if isinstance(error, TypeError) else ""
+            hint = f"; if it is no JAX function, {_ON_HOST}" if isinstance(error, _FOREIGN) else ""
             raise FunctionError(
                 f"classifier {name!r} raised {type(error).__name__}: {short_line(error)}{hint}"
             ) from error
@@ -146,6 +151,18 @@ class FunctionNetwork:
             as_scores(out, self.card, len(out), are_probabilities=True)
         return self.scores == "probabilities"
 
+
+_NEEDS_NUMBERS = (
+    jax.errors.TracerArrayConversionError,
+    jax.errors.TracerIntegerConversionError,
+    jax.errors.ConcretizationTypeError,
+)
+"""What JAX raises where a function wants the numbers of what is traced."""
+
+_FOREIGN = (TypeError, AttributeError, RuntimeError)
+"""What other libraries raise where they get what JAX traces."""
+
+_ON_HOST = "pass on_host=True to from_function"
 
 PROBABILITIES_NOTE = "its answers sum to 1 in each row: they are taken as probabilities, not as logits"
 

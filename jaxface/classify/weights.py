@@ -1,7 +1,7 @@
 """Weights of a net as a flat file of named arrays, checked one by one against the net."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from jaxface.classify.checkpoints.tensor import UnsupportedTensor, is_small_floa
 from jaxface.core.errors import CheckpointError
 from jaxface.core.io import atomic_path
 
-_SHOWN = 3
+SHOWN = 3
 _ALIGNMENT = 64  # bytes, as XLA requires
 
 
@@ -34,43 +34,59 @@ def array_shapes(state: nnx.State) -> dict[str, tuple[int, ...]]:
     return {_name(path): tuple(leaf.shape) for path, leaf in nnx.to_flat_state(state)}
 
 
-def fill(state: nnx.State, arrays: Mapping[str, Any], origin: str) -> nnx.State:
+def fill(
+    state: nnx.State, arrays: Mapping[str, Any], origin: str, name_of: Callable[[str], str] = str
+) -> nnx.State:
     """Return the net's state with the values of `arrays`, as float32 on the device; each is read once.
 
     Args:
         state: of the same structure, abstract or not.
         arrays: our names -> arrays, or tensors that are read on demand.
         origin: the file, for messages.
+        name_of: our name of an array -> the file's, for messages.
     Raises:
         CheckpointError: an array that is missing, surplus, of another shape or type, or not finite.
     """
-    values = load_arrays(array_shapes(state), arrays, origin)
+    values = load_arrays(array_shapes(state), arrays, origin, name_of)
     leaves = nnx.to_flat_state(state)
     return nnx.from_flat_state([(path, leaf.replace(values[_name(path)])) for path, leaf in leaves])
 
 
 def load_arrays(
-    shapes: Mapping[str, tuple[int, ...]], arrays: Mapping[str, Any], origin: str
+    shapes: Mapping[str, tuple[int, ...]],
+    arrays: Mapping[str, Any],
+    origin: str,
+    name_of: Callable[[str], str] = str,
 ) -> dict[str, jax.Array]:
     """Return arrays of these names and shapes, as float32 on the device. Arguments and errors as `fill`."""
     missing, surplus = sorted(shapes.keys() - arrays.keys()), sorted(arrays.keys() - shapes.keys())
-    check_names(origin, missing, surplus, len(shapes), len(arrays))
+    check_names(origin, [name_of(name) for name in missing], surplus, len(shapes), len(arrays))
     return {
-        name: jax.device_put(check_array(arrays[name], name, shape, origin)) for name, shape in shapes.items()
+        name: jax.device_put(check_array(arrays[name], name_of(name), shape, origin))
+        for name, shape in shapes.items()
     }
 
 
 def check_names(
-    origin: str, missing: Sequence[str], surplus: Sequence[str], expected: int, present: int
+    origin: str,
+    missing: Sequence[str],
+    surplus: Sequence[str],
+    expected: int,
+    present: int,
+    missing_count: int | None = None,
 ) -> None:
     """Check that a file has exactly the arrays of a net; the counts are for the message.
+
+    Args:
+        missing: as the file names them; the first ones of `missing_count`, None = all.
 
     Raises:
         CheckpointError: names the first few.
     """
     if missing or surplus:
         raise CheckpointError(
-            f"{origin} does not fit the net: {_list('missing', missing)}{_list('unknown', surplus)}"
+            f"{origin} does not fit the net: {_list('missing', missing, missing_count)}"
+            f"{_list('unknown', surplus)}"
             f"{expected} arrays expected, {present} present"
         )
 
@@ -107,8 +123,9 @@ def _name(path: tuple[Any, ...]) -> str:
     return "/".join(map(str, path))
 
 
-def _list(word: str, names: Sequence[str]) -> str:
+def _list(word: str, names: Sequence[str], count: int | None = None) -> str:
     if not names:
         return ""
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{word} {', '.join(map(repr, names[:_SHOWN]))}{more}; "
+    count = len(names) if count is None else count
+    more = f" and {count - SHOWN} more" if count > SHOWN else ""
+    return f"{word} {', '.join(map(repr, names[:SHOWN]))}{more}; "

@@ -1,22 +1,23 @@
 """`jaxface audit`: a whole run, from a config to scores and a report."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import jax
 import tyro
 
 import jaxface as jf
-from jaxface.audit import AuditConfig, gates, plan, timing
+from jaxface.audit import AuditConfig, gates
 from jaxface.audit.designs import design, is_survey
-from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
 from jaxface.audit.like_config import LikeConfig
-from jaxface.audit.people import count_people
-from jaxface.cli import gate, options
+from jaxface.cli import gate, options, preflight
 from jaxface.core import processes, progress, runtime
 from jaxface.core.errors import ConfigError
+
+if TYPE_CHECKING:
+    from jaxface.audit import costs
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Audit(gate.Gate, options.Quiet):
     """Folder of the run; none = runs/ and the config's name."""
 
     dry_run: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Print the amount of work, and do nothing."""
+    """Print the amount of work and an estimate of its time, and do nothing."""
 
     fail_on: tuple[str, ...] = ()
     """Exit with 1 when a classifier and expression exceeds a limit: "score>0.01", where a test over people says
@@ -74,6 +75,7 @@ class Audit(gate.Gate, options.Quiet):
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Audit(), "audit", argv)
+    preflight.check_audit(command.settings)
     several = is_survey(command.settings)
     measures = tuple(gates.MEASURES)
     if several:
@@ -92,7 +94,7 @@ def main(argv: Sequence[str]) -> int:
         processes.initialize_distributed(*cluster)
     meter = progress.for_terminal(command.quiet, hint="the first ones are compiled and take longer")
     outcomes = (_survey if several else _audit)(command, folder, limits, meter)
-    if limits and jax.process_index() == 0:
+    if limits and processes.is_first():
         gate.write_files(command, str(folder), limits, outcomes)
     return gate.exit_code(outcomes)
 
@@ -105,8 +107,10 @@ def _audit(
     The report of a run that was finished before is not drawn again, if it is there.
     """
     settings = fit_people(command, folder, meter) if command.like else command.settings
+    from jaxface.audit import timing
+
     result = jf.audit.run(settings, out=folder, progress=meter)
-    if jax.process_index() == 0:
+    if processes.is_first():
         report = jf.report.write(result, progress=meter, saliency=command.saliency, keep=True)
         print(jf.report.score_table(result))
         if people := result.data.attrs.get("people"):
@@ -120,7 +124,7 @@ def _survey(
 ) -> list[gates.Outcome]:
     """Run several audits, print and report them; return the limits held against them."""
     result = jf.audit.survey(command.settings, out=folder, progress=meter)
-    if jax.process_index() == 0:
+    if processes.is_first():
         report = jf.report.write_survey(result, progress=meter)
         print(jf.report.survey_table(result))
         print(f"\nreport: {report}")
@@ -129,10 +133,20 @@ def _survey(
 
 def survey_work(config: AuditConfig, folder: Path) -> str:
     """Return the amount of work of a survey, a line for each of its audits; errors as of `work`."""
-    facts = {name: _facts(own, folder) for name, own in design(config).configs.items()}
-    lines = [f"{name:28}{each['surfaces']}" for name, each in facts.items()]
-    searches = next(iter(facts.values()))["searches"]
-    return "\n".join([f"{len(lines)} audits of the same faces in {folder}; searches: {searches}", *lines])
+    from jaxface.audit import costs
+
+    configs = design(config).configs
+    facts = {name: _facts(own, folder, searches=not index) for index, (name, own) in enumerate(configs.items())}
+    lines = [f"{name:28}{each['surfaces']}" for name, (each, _) in facts.items()]
+    searches = next(iter(facts.values()))[0]["searches"]
+    cost = costs.total([each for _, each in facts.values()])
+    return "\n".join(
+        [
+            f"{len(lines)} audits of the same faces in {folder}; searches: {searches}",
+            *lines,
+            f"{'time':28}{costs.in_words(cost)}",
+        ]
+    )
 
 
 def check_like(command: Audit) -> None:
@@ -156,11 +170,12 @@ def check_like(command: Audit) -> None:
 
 def fit_people(command: Audit, folder: Path, meter: progress.Progress) -> AuditConfig:
     """Fit heads to the photographs, write what was found, and return the audit of these people."""
-    from jaxface.audit import likeness, likeness_files  # the renderer of photographs is slow to import
+    from jaxface.audit import likeness, likeness_files
+    from jaxface.audit.inputs import load_classifiers
     from jaxface.report.likeness import summary_text, write_likenesses
 
     if not likeness_files.claim(folder, command.like, command.fit):
-        classifiers = load_classifiers(command.settings.classifiers)
+        classifiers = load_classifiers(command.settings.classifiers, command.settings.labels)
         fits = likeness.fit_photographs(command.like, classifiers, command.fit, meter)
         print(summary_text(fits, command.fit))
         page = write_likenesses(folder, fits, classifiers, command.fit, command.pictures)
@@ -176,19 +191,37 @@ def work(config: AuditConfig, folder: Path) -> str:
     Raises:
         ConfigError: the audit itself would be refused.
     """
-    return "\n".join(f"{name:10}{value}" for name, value in _facts(config, folder).items())
+    from jaxface.audit import costs
+
+    facts, cost = _facts(config, folder)
+    facts["time"] = costs.in_words(cost)
+    return "\n".join(f"{name:10}{value}" for name, value in facts.items())
 
 
-def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
-    classifiers = load_classifiers(config.classifiers)
+def _facts(config: AuditConfig, folder: Path, searches: bool = True) -> "tuple[dict[str, str], costs.Estimate]":
+    """Return the amount of work of one audit as texts by name, and its estimated cost."""
+    from jaxface.audit import costs, plan
+    from jaxface.audit.inputs import build_intervention, check_classifiers, load_classifiers
+    from jaxface.audit.people import count_people
+
+    classifiers = load_classifiers(config.classifiers, config.labels)
     check_classifiers(classifiers, config)
     config = replace(config, identities=count_people(config))
     items = plan.work_items(config, {classifier.name: classifier.labels for classifier in classifiers})
     cells = sum(len(item.expressions) for item in items)
-    doses, times = (len(axis.levels) for axis in build_intervention(config).axes)
+    intervention = build_intervention(config)
+    doses, times = (len(axis.levels) for axis in intervention.axes)
     surface = doses * times
     megabytes = (2 * 4 + 1) * cells * surface / 1e6  # two float32 answers and the int8 top class
-    return {
+    is_searched = searches and config.expression_from is None
+    counts = Counter({classifier.name: 0 for classifier in classifiers})
+    for item in items:
+        counts[item.classifier] += len(item.expressions)
+    works = [
+        costs.Work(each.card, counts[each.name] if is_searched else 0, counts[each.name], surface)
+        for each in classifiers
+    ]
+    facts = {
         "cells": f"{cells:,} (classifier x expression x person)",
         "searches": "none: as in " + config.expression_from
         if config.expression_from
@@ -197,3 +230,4 @@ def _facts(config: AuditConfig, folder: Path) -> dict[str, str]:
         "store": f"{megabytes:,.1f} MB before compression",
         "folder": str(folder),
     }
+    return facts, costs.estimate(config, intervention, works)

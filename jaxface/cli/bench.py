@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from jaxface import bench
-from jaxface.bench import harness
 from jaxface.cli import options
 from jaxface.cli.options import Subcommands
 
@@ -31,8 +30,11 @@ def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     if (code := SUBCOMMANDS.print_usage(argv)) is not None:
         return code
-    suite = bench.load(argv[0])
-    command: Any = options.parse(command_of(suite), f"bench {suite.name}", argv[1:])
+    name = argv[0]
+    command: Any = options.parse(command_of(bench.load_settings(name)), f"bench {name}", argv[1:])
+    from jaxface.bench import harness
+
+    suite = bench.load(name)
     path = None if command.out is None else harness.results_file(command.out, suite.name)
     for row in suite.run(command.settings):
         record = harness.stamp(row)
@@ -46,6 +48,6 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def command_of(suite: bench.Suite) -> Any:
+def command_of(settings: type[Any]) -> Any:
     """Return `Bench` with the settings of one suite."""
-    return options.with_settings(Bench, suite.settings)
+    return options.with_settings(Bench, settings)

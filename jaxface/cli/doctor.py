@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
-import jax.numpy as jnp
 import tyro
 
 import jaxface as jf
 from jaxface.cli import options
 from jaxface.core import runtime
 from jaxface.core.errors import JaxfaceError, ModelFileError
-from jaxface.face.loaders import describe
 from jaxface.render import RenderConfig
 
 
@@ -80,6 +78,8 @@ def describe_head(source: str | Path) -> str:
     Raises:
         ModelFileError: it cannot be read.
     """
+    from jaxface.face.loaders import describe
+
     description = describe(source)
     if not description.readable:
         raise ModelFileError(description.detail)
@@ -92,6 +92,8 @@ def check_neutral(name: str) -> str:
     Raises:
         JaxfaceError: the answer should be `neutral`, and is not.
     """
+    import jax.numpy as jnp
+
     classifier = jf.classify.load(name)
     head = jf.face.load("bundled")
     image = jf.render.image(head, jf.face.neutral(head), jf.render.scene(RenderConfig()))

@@ -4,17 +4,20 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from jaxface import data, frameworks
-from jaxface.cli import options
+from jaxface.cli import options, preflight
 from jaxface.core import io, runtime
 from jaxface.core.errors import ConfigError
-from jaxface.data import Dataset, rendered
-from jaxface.data.registry import parse_options
-from jaxface.frameworks.common.inputs import RECIPE, recipe_at
+from jaxface.data import rendered
+from jaxface.data.registry import parse_options, require_reader
+from jaxface.frameworks.common.data_config import RECIPE, recipe_at
+
+if TYPE_CHECKING:
+    from jaxface.data import Dataset
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,9 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse(Evaluate(), "evaluate", argv)
     if not command.network:
         raise ConfigError("name what to evaluate: the folder of a training or of a classifier, or a name")
+    preflight.check_classifiers([command.network])
+    if command.settings.data != RECIPE:
+        require_reader(command.settings.data)
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     network = frameworks.load_network(command.network)
@@ -73,7 +79,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def open_dataset(settings: EvaluateSettings, size: int | None) -> Dataset:
+def open_dataset(settings: EvaluateSettings, size: int | None) -> "Dataset":
     """Open the data set that the settings name; a recipe is rendered at `size` pixels."""
     if settings.data != RECIPE:
         return data.open(settings.data, settings.root, **parse_options(settings.options))

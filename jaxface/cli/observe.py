@@ -10,10 +10,9 @@ import tyro
 
 from jaxface.audit import observe
 from jaxface.audit.observe import ObserveConfig
-from jaxface.cli import options
+from jaxface.cli import options, preflight
 from jaxface.core import progress, runtime
 from jaxface.core.errors import ConfigError
-from jaxface.report import observation_faces, observation_tables, write_observation
 
 
 @dataclass(frozen=True)
@@ -47,12 +46,18 @@ def main(argv: Sequence[str]) -> int:
         raise ConfigError(
             "observe needs a folder of photographs, --table FILE.csv (columns path, label, group), or --demo"
         )
+    preflight.check_classifiers(config.classifiers)
+    for path, what in ((config.photos, "folder of photographs"), (config.table, "table")):
+        if path is not None and not Path(path).exists():
+            raise ConfigError(f"no {what} at {path}")
     folder = command.out or options.run_folder(command.config, "observe")
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet)
     if not config.demo:
         show(observe.run(config, folder, meter))
         return 0
+    from jaxface.report import observation_tables, write_observation
+
     demonstration = observe.demonstrate(config, folder, meter)
     for kind, results in demonstration.results.items():
         print(f"{kind}:")
@@ -70,8 +75,10 @@ def with_folder(config: ObserveConfig, folder: Path | None) -> ObserveConfig:
     return config if folder is None else dataclasses.replace(config, photos=str(folder), demo=False)
 
 
-def show(result: observe.ObserveResult) -> None:
+def show(result: "observe.ObserveResult") -> None:
     """Write the report of an observation, and print its tables."""
+    from jaxface.report import observation_faces, observation_tables, write_observation
+
     page = write_observation(result)
     texts = [
         observation_tables.framing_text(result),

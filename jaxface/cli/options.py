@@ -16,6 +16,7 @@ from typing import Annotated, Any, Protocol, TypeVar
 import tyro
 
 import jaxface
+from jaxface.cli import flags
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
 
@@ -71,11 +72,13 @@ def parse_flags(default: T, name: str, argv: Sequence[str]) -> T:
     stderr = io.StringIO()
     try:
         with contextlib.redirect_stderr(stderr):
-            return tyro.cli(type(default), prog=f"jaxface {name}", default=default, args=list(argv))
+            command: T = flags.parse(default, f"jaxface {name}", argv)
+            return command
     except SystemExit as stop:
         if stop.code in (0, None):
             raise
-        raise ConfigError(f"{box_text(stderr.getvalue())} (see jaxface {name} --help)") from None
+        message = flags.in_plain_words(box_text(stderr.getvalue()), type(default), argv)
+        raise ConfigError(f"{message} (see jaxface {name} --help)") from None
 
 
 @dataclass(frozen=True)

@@ -4,22 +4,27 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import jax.numpy as jnp
-import numpy as np
 import tyro
 
 import jaxface as jf
 from jaxface import interventions
-from jaxface.cli import head_options, options
+from jaxface.cli import head_options, options, preflight
 from jaxface.core import progress, runtime
 from jaxface.core.checks import Ge, check
 from jaxface.core.errors import ConfigError
+from jaxface.core.types import expression_name
 from jaxface.face import HeadConfig
-from jaxface.interventions import Intervention
 from jaxface.render import RenderConfig
-from jaxface.report import image_encoding
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxface.interventions import Intervention
+
+
+SYMMETRY = "symmetry"
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class RenderSettings(HeadConfig):
         for name in ("expression", "time"):
             if not getattr(self, name):
                 raise ConfigError(f"{name} is empty; name at least one value")
-        if self.symmetry and (self.levels or self.intervention not in (None, interventions.Symmetry.name)):
+        if self.symmetry and (self.levels or self.intervention not in (None, SYMMETRY)):
             raise ConfigError("symmetry gives levels of the intervention symmetry; use it without other levels")
         if self.intervention is None and (self.levels or self.intervention_settings):
             raise ConfigError("levels and intervention_settings need an intervention; name one")
@@ -89,6 +94,9 @@ class Render(options.Configured, options.Quiet):
 def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Render(), "render", argv)
+    check_names(command.settings)
+    from jaxface.report import image_encoding
+
     intervention = build_intervention(command.settings)
     runtime.enable_compile_cache()
     picture = render_sheet(command.settings, intervention, progress.for_terminal(command.quiet))
@@ -98,27 +106,42 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def build_intervention(settings: RenderSettings) -> Intervention:
+def check_names(settings: RenderSettings) -> None:
+    """Check the names of expressions, intervention and head; a JaxfaceError if there is none of that name."""
+    for label in settings.expression:
+        expression_name(label)
+    preflight.check_interventions([settings.intervention or SYMMETRY])
+    preflight.check_head(settings.head)
+
+
+def build_intervention(settings: RenderSettings) -> "Intervention":
     """Return the intervention that the settings name.
 
     Raises:
         ConfigError: there is none of this name, or it has no such setting.
     """
-    name = settings.intervention or interventions.Symmetry.name
+    name = settings.intervention or SYMMETRY
     fields = getattr(interventions.REGISTRY.get(name), "__dataclass_fields__", {})
     side = {"side": settings.side} if "side" in fields else {}
     return interventions.build(name, **{**side, **settings.intervention_settings})
 
 
-def dose_levels(settings: RenderSettings, intervention: Intervention) -> tuple[float, ...]:
+def dose_levels(settings: RenderSettings, intervention: "Intervention") -> tuple[float, ...]:
     """Return the levels that are drawn: those of the settings, or of the intervention that they name."""
     dose = intervention.axes[0]
     own = (dose.unchanged,) if settings.intervention is None else dose.levels
     return settings.symmetry or settings.levels or own
 
 
-def render_sheet(settings: RenderSettings, intervention: Intervention, meter: progress.Progress) -> np.ndarray:
+def render_sheet(
+    settings: RenderSettings, intervention: "Intervention", meter: progress.Progress
+) -> "np.ndarray":
     """Return the picture, (H, W, 3) uint8."""
+    import jax.numpy as jnp
+    import numpy as np
+
+    from jaxface.report import image_encoding
+
     head = head_options.load_head(settings)
     config = settings.render
     if settings.size is not None:
@@ -130,7 +153,7 @@ def render_sheet(settings: RenderSettings, intervention: Intervention, meter: pr
     if settings.identities > 1:
         seeds = list(range(settings.seed or 0, (settings.seed or 0) + settings.identities))
     params = [
-        head_options.with_prototype(head, head_options.person(head, seed), label, settings.prototype)
+        jf.face.with_prototype(head, head_options.person(head, seed), label, settings.prototype)
         for seed in seeds
         for label in settings.expression
     ]
@@ -151,7 +174,7 @@ def render_sheet(settings: RenderSettings, intervention: Intervention, meter: pr
     return image_encoding.sheet(table, columns=settings.expression if len(settings.expression) > 1 else ())
 
 
-def column_names(intervention: Intervention, doses: Sequence[float], times: Sequence[float]) -> list[str]:
+def column_names(intervention: "Intervention", doses: Sequence[float], times: Sequence[float]) -> list[str]:
     """Return the names above the columns of strips: the levels that vary."""
     dose, time = intervention.axes
     names = []

@@ -9,10 +9,8 @@ import tyro
 
 import jaxface as jf
 from jaxface.audit import gates
-from jaxface.audit.changes import changes_between
-from jaxface.audit.survey_result import is_survey_folder
 from jaxface.cli import gate, options
-from jaxface.core import progress, runtime
+from jaxface.core import progress, run_folder, runtime
 from jaxface.core.errors import ConfigError
 
 
@@ -36,6 +34,10 @@ class Report(gate.Gate, options.Quiet):
     observation: Path | None = None
     """Folder of `jaxface observe` on photographs: the other half of Table 4 (--figures paper)."""
 
+    model_card: Path | None = None
+    """Folder of a classifier of the run: put its results into its README.md, as the Hugging Face Hub shows
+    them (model-index)."""
+
     fail_on: tuple[str, ...] = ()
     """With two runs: exit with 1 when the second exceeds a limit on the change within people, such as
     "score increase>0.005"; also "score increase high", "score increase mean", "accuracy drop", "activation
@@ -48,10 +50,15 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse_flags(Report(), "report", argv)
     if len(command.runs) not in (1, 2):
         raise ConfigError("report needs the folder of one run, or of two: jaxface report runs/quick")
-    if len(command.runs) == 1 and is_survey_folder(command.runs[0]):
+    surveys = [(folder / run_folder.SURVEY_SETTINGS).is_file() for folder in command.runs]
+    if command.model_card is not None and (len(surveys) == 2 or any(surveys)):
+        raise ConfigError("--model-card takes the results of one run: name the folder of an audit")
+    if surveys == [True]:
         return _report_survey(command)
     known = gates.MEASURES if len(command.runs) == 1 else gates.CHANGES
     limits = gate.parse(command, command.fail_on, tuple(known))
+    for folder in command.runs:
+        run_folder.read_settings(folder, "run")
     results = [jf.audit.load(folder) for folder in command.runs]
     runtime.enable_compile_cache()
     name = "report.html" if len(results) == 1 else "comparison.html"
@@ -73,6 +80,8 @@ def main(argv: Sequence[str]) -> int:
             keep=bool(limits),
         )
         print(jf.report.score_table(results[0]))
+        if command.model_card is not None:
+            print(f"\nmodel card: {jf.report.write_model_index(results[0], command.model_card)}")
         if command.figures == "paper":
             print(f"\nfigures: {path.parent / 'figures'}")
     print(f"\nreport: {path}")
@@ -81,6 +90,8 @@ def main(argv: Sequence[str]) -> int:
     if len(results) == 1:
         outcomes = gates.judge(limits, results[0].summary, command.allow_unmeasured)
     else:
+        from jaxface.audit.changes import changes_between
+
         outcomes = gates.judge_changes(limits, changes_between(*results), command.allow_unmeasured)
     gate.write_files(command, " and ".join(map(str, command.runs)), limits, outcomes)
     return gate.exit_code(outcomes)

@@ -11,7 +11,8 @@ import tyro
 from jaxface.cli import options
 from jaxface.core import progress, runtime
 from jaxface.core.errors import printable
-from jaxface.data.retarget import RetargetConfig, retarget
+from jaxface.data.registry import require_reader
+from jaxface.data.retarget.config import RECIPE, RetargetConfig
 
 
 @dataclass(frozen=True)
@@ -37,9 +38,13 @@ def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     command = options.parse(Retarget(), "retarget", argv)
     out = command.out or Path("sets") / (Path(command.config).stem if command.config else "retarget")
+    if command.settings.data != RECIPE:
+        require_reader(command.settings.data)
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet, hint="the first batch is compiled and takes longer")
+    from jaxface.data.retarget import retarget
+
     start = time.perf_counter()
     outcome = retarget(command.settings, out, meter)
     for note in outcome.notes:

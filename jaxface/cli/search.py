@@ -5,24 +5,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import tyro
 
 import jaxface as jf
 from jaxface import interventions
-from jaxface.classify import Classifier
-from jaxface.cli import head_options, options
+from jaxface.cli import head_options, options, preflight
 from jaxface.core import io, progress, runtime
 from jaxface.core.types import expression_name
-from jaxface.face import FaceModel, FaceParams, HeadConfig
-from jaxface.interventions import Intervention
-from jaxface.render import RenderConfig, Scene
-from jaxface.report import image_encoding
-from jaxface.search import SearchConfig, SearchResult, Status
+from jaxface.face import HeadConfig
+from jaxface.render import RenderConfig
+from jaxface.search import SearchConfig
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from jaxface.classify import Classifier
+    from jaxface.face import FaceModel, FaceParams
+    from jaxface.interventions import Intervention
+    from jaxface.render import Scene
+    from jaxface.search import SearchResult
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class SearchSettings(HeadConfig):
     evaluators: tuple[str, ...] = ()
     """Other classifiers whose answers to the resulting face are printed, too."""
 
-    intervention: str = interventions.Symmetry.name
+    intervention: str = "symmetry"
     """The intervention under which the resulting face is shown."""
 
     identity_seed: int | None = None
@@ -72,6 +75,15 @@ def main(argv: Sequence[str]) -> int:
     command = options.parse(Search(), "search", argv)
     settings = command.settings
     expression = expression_name(settings.expression)
+    preflight.check_classifiers([settings.classifier, *settings.evaluators])
+    preflight.check_interventions([settings.intervention])
+    preflight.check_head(settings.head)
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from jaxface.report import image_encoding
+
     intervention = interventions.build(settings.intervention)
     runtime.enable_compile_cache()
     classifier = jf.classify.load(settings.classifier, checkpoint=settings.checkpoint)
@@ -107,9 +119,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def strip(
-    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene
-) -> tuple[list[str], np.ndarray]:
+    intervention: "Intervention", head: "FaceModel", params: "FaceParams", scene: "Scene"
+) -> "tuple[list[str], np.ndarray]":
     """Return the neutral face, then the full expression at the probe levels: names and images."""
+    import jax.numpy as jnp
+    import numpy as np
+
     dose, time = intervention.axes
     levels = sorted(intervention.probe_levels, key=lambda level: abs(level - dose.unchanged))
     doses = jnp.asarray([dose.unchanged, *levels])
@@ -120,8 +135,12 @@ def strip(
     return ["neutral", *(f"{dose.symbol} = {level:g}" for level in levels)], np.stack(images)
 
 
-def answers(classifier: Classifier, names: Sequence[str], images: np.ndarray) -> dict[str, dict[str, float]]:
+def answers(
+    classifier: "Classifier", names: Sequence[str], images: "np.ndarray"
+) -> dict[str, dict[str, float]]:
     """Return all answers of a classifier to some images, by the image's name and the label."""
+    import numpy as np
+
     probabilities = np.asarray(classifier.probabilities(images))
     return {
         name: dict(zip(classifier.labels, map(float, row), strict=True))
@@ -129,8 +148,12 @@ def answers(classifier: Classifier, names: Sequence[str], images: np.ndarray) ->
     }
 
 
-def json_fields(result: SearchResult) -> dict[str, Any]:
+def json_fields(result: "SearchResult") -> dict[str, Any]:
     """Return the first case of a search result as JSON-ready values."""
+    import numpy as np
+
+    from jaxface.search import Status
+
     values = {
         item.name: np.asarray(getattr(result, item.name)).tolist()[0] for item in dataclasses.fields(result)
     }

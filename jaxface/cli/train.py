@@ -13,8 +13,12 @@ from jaxface.cli import options
 from jaxface.cli.options import Subcommands
 from jaxface.core import progress, runtime
 from jaxface.core.errors import printable
+from jaxface.data.registry import require_reader
+from jaxface.frameworks.common.data_config import NONE, RECIPE
 
-SUBCOMMANDS = Subcommands("train", "frameworks", frameworks.REGISTRY, "--config FILE, --out DIR and --seed N")
+SUBCOMMANDS = Subcommands(
+    "train", "frameworks", frameworks.REGISTRY.descriptions, "--config FILE, --out DIR and --seed N"
+)
 
 
 @dataclass(frozen=True)
@@ -40,16 +44,17 @@ def main(argv: Sequence[str]) -> int:
     """Run the command, and return its exit code."""
     if (code := SUBCOMMANDS.print_usage(argv)) is not None:
         return code
-    framework = frameworks.load(argv[0])
-    command: Any = options.parse(command_of(framework), f"train {framework.name}", argv[1:])
+    name = argv[0]
+    command: Any = options.parse(command_of(frameworks.load_tables(name)), f"train {name}", argv[1:])
     settings = command.settings
-    out = command.out or options.run_folder(command.config, framework.name)
+    check_names(settings.data)
+    out = command.out or options.run_folder(command.config, name)
     writers = [frameworks.TensorBoardWriter(out / "tensorboard")] if command.tensorboard else []
     runtime.use_all_cores()
     runtime.enable_compile_cache()
     meter = progress.for_terminal(command.quiet, hint="the first step is compiled and takes longer")
     run = frameworks.train(
-        framework,
+        name,
         settings.model,
         settings.train,
         settings.data,
@@ -70,13 +75,25 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def command_of(framework: "frameworks.Framework") -> Any:
+def check_names(data: Any) -> None:
+    """Check that data sets are known: of `[data]` itself, and of the domains in it; DataError if not."""
+    for table in (data, *(getattr(data, field.name) for field in dataclasses.fields(data))):
+        name = getattr(table, "data", RECIPE)
+        if name not in (RECIPE, NONE):
+            require_reader(name)
+
+
+def command_of(tables: frameworks.Tables) -> Any:
     """Return `Train` with the settings of one framework."""
-    defaults, data = framework.defaults, framework.data
-    tables: list[tuple[str, Any, Any]] = [
-        ("model", options.flat(framework.config), dataclasses.field(default_factory=framework.config)),
-        ("train", options.flat(frameworks.TrainConfig), dataclasses.field(default_factory=lambda: defaults)),
-        ("data", options.flat(data), dataclasses.field(default_factory=data)),
+    train = tables.train
+    fields: list[tuple[str, Any, Any]] = [
+        ("model", options.flat(tables.model), dataclasses.field(default_factory=tables.model)),
+        (
+            "train",
+            options.flat(frameworks.TrainConfig),
+            dataclasses.field(default_factory=lambda: train),
+        ),
+        ("data", options.flat(tables.data), dataclasses.field(default_factory=tables.data)),
         ("seed", int, 0),
     ]
-    return options.with_settings(Train, dataclasses.make_dataclass("Settings", tables, frozen=True))
+    return options.with_settings(Train, dataclasses.make_dataclass("Settings", fields, frozen=True))

@@ -1,7 +1,5 @@
 """Seconds of each stage of a run, with JAX's tracing and compiling kept apart from running."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections import defaultdict
@@ -12,6 +10,7 @@ import jax.monitoring
 _COMPILING = "/jax/core/compile/"
 _HIT = "/jax/compilation_cache/cache_hits"
 _BACKEND = "/jax/core/compile/backend_compile_duration"
+_LOWERED = "/jax/core/compile/jaxpr_to_mlir_module_duration"  # the compiler begins when it ends
 
 
 class Clock:
@@ -26,9 +25,10 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self.programs = self.compiled = 0
+        self._compiling_since: float | None = None
         self._intervals: list[tuple[float, float]] = []
 
-    def __enter__(self) -> Clock:
+    def __enter__(self) -> "Clock":
         jax.monitoring.register_event_duration_secs_listener(self._duration)
         jax.monitoring.register_event_listener(self._event)
         return self
@@ -36,6 +36,12 @@ class Clock:
     def __exit__(self, *_: object) -> None:
         jax.monitoring.unregister_event_duration_listener(self._duration)
         jax.monitoring.unregister_event_listener(self._event)
+
+    @property
+    def compiling_for(self) -> float:
+        """Seconds for which a program has been compiled now; 0 where none is."""
+        since = self._compiling_since
+        return 0.0 if since is None else time.perf_counter() - since
 
     @contextlib.contextmanager
     def during(self, stage: str) -> Iterator[None]:
@@ -51,7 +57,10 @@ class Clock:
         """Count every second once: tracing nests, since a function traces the functions that it calls."""
         if not event.startswith(_COMPILING):
             return
+        if event == _LOWERED:
+            self._compiling_since = time.perf_counter()
         if event == _BACKEND:
+            self._compiling_since = None
             self.programs += 1
             self.compiled += 1
         end = time.perf_counter()

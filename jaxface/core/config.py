@@ -43,6 +43,15 @@ def from_dict(cls: type[T], table: dict[str, Any], *, where: str = "") -> T:
         if name not in names:
             raise ConfigError(f"unknown key {where + key!r}{suggestion(name, names)}")
         values[name] = _convert(hints[name], value, where + key)
+    missing = [
+        field.name
+        for field in dataclasses.fields(cls)  # type: ignore[arg-type]
+        if field.name not in values
+        and field.default is dataclasses.MISSING
+        and field.default_factory is dataclasses.MISSING
+    ]
+    if missing:
+        raise ConfigError(f"missing {', '.join(repr(where + name) for name in missing)}")
     try:
         return cls(**values)
     except TypeError as error:

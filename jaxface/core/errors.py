@@ -42,7 +42,7 @@ class ShapeError(JaxfaceError):
 
 
 class FunctionError(JaxfaceError):
-    """A user's function that raised an error."""
+    """A user's function that raised an error, or answered NaN."""
 
 
 class ModelFileError(JaxfaceError):

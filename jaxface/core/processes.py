@@ -3,9 +3,6 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-import jax
-import numpy as np
-
 from jaxface.core.errors import ConfigError, StoreError
 
 T = TypeVar("T")
@@ -37,6 +34,8 @@ def initialize_distributed(coordinator: str | None, processes: int | None, proce
     if coordinator is not None and not coordinator.rpartition(":")[2].isdigit():
         raise ConfigError(f"coordinator = {coordinator!r}: must be HOST:PORT, such as 10.0.0.1:1234")
     try:
+        import jax
+
         jax.distributed.initialize(coordinator, processes, process)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
@@ -55,6 +54,9 @@ def run_on_all(action: Callable[[], T], what: str) -> T:
     Raises:
         StoreError: another process failed, or was lost.
     """
+    import jax
+    import numpy as np
+
     if jax.process_count() == 1:
         return action()
     from jax.experimental import multihost_utils
@@ -83,4 +85,6 @@ def run_on_all(action: Callable[[], T], what: str) -> T:
 
 def is_first() -> bool:
     """Return whether this is process 0, which does what only one process may do."""
+    import jax
+
     return jax.process_index() == 0

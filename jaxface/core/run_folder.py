@@ -21,6 +21,9 @@ from jaxface.core import files, io, processes, runtime
 from jaxface.core.errors import StoreError
 
 SETTINGS, ENVIRONMENT = "run.toml", "environment.json"
+SURVEY_SETTINGS = "survey.toml"
+"""In a survey's folder, beside a folder for each of its runs."""
+
 LOCK, OWNER = ".lock", ".owner.json"
 
 _COMPARED = ("versions", "devices", "commit")

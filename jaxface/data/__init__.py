@@ -4,28 +4,6 @@
 the device, and `rendered` renders faces on the fly or to disk.
 """
 
-from jaxface.data import rendered
-from jaxface.data.augmentation import AugmentConfig, augment, augment_points
-from jaxface.data.dataset import Dataset, LeftOut, ReadReport
-from jaxface.data.joining import MixtureStream, concat
-from jaxface.data.pipeline import Stream, batches
-from jaxface.data.registry import names, open
-from jaxface.data.sources import ArraySource, FileSource
+import lazy_loader
 
-__all__ = [
-    "ArraySource",
-    "AugmentConfig",
-    "Dataset",
-    "FileSource",
-    "LeftOut",
-    "MixtureStream",
-    "ReadReport",
-    "Stream",
-    "augment",
-    "augment_points",
-    "batches",
-    "concat",
-    "names",
-    "open",
-    "rendered",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

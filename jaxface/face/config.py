@@ -2,9 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-from jaxface.face.sides import Jaw
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from jaxface.face.model import FaceModel
@@ -12,6 +10,13 @@ if TYPE_CHECKING:
     HeadLike = str | FaceModel
 else:
     HeadLike = str  # what a TOML file and a flag can hold
+
+
+Side = Literal["left", "right"]
+"""The person's own."""
+
+Jaw = Literal["whole", "split"]
+"""Whether symmetry leaves what the jaw does whole, or splits it between the sides."""
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,12 @@
 """Left and right: the share of a vertex on the frozen side (Facing Asymmetry, Eq. 2)."""
 
 import dataclasses
-from typing import Literal
 
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.face.config import Side
 from jaxface.face.model import FaceModel
-
-Side = Literal["left", "right"]
-Jaw = Literal["whole", "split"]
 
 
 def left_weights(x: Array, width: Array | float) -> Array:

@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxface.audit import AuditResult
 from jaxface.audit.summary import Comparison
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import (
     average_faces,
     faces,
@@ -62,15 +62,15 @@ class ReportContext:
 
 
 def build_context(
-    result: AuditResult, saliency: SaliencyLevel = "occlusion", progress: Progress | None = None
+    result: AuditResult, saliency: SaliencyLevel = "occlusion", progress: ProgressLike = None
 ) -> ReportContext:
     """Return everything that the report of a run shows.
 
     Args:
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
-        progress: advances with each part.
+        progress: advances with each part; None = a bar where somebody watches.
     """
-    progress = progress or NullProgress()
+    progress = choose(progress)
     progress.start("report", 4 + (len(names(result.data, "classifier")) if saliency != "none" else 0))
     rows = tables.score_rows(result)
     verdicts = verdict.classifier_verdicts(result)

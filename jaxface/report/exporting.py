@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from jaxface.core.errors import printable
 from jaxface.core.io import write_bytes, write_text
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import figure_data, figures, methods, tables_of_paper
 from jaxface.report.context import ReportContext
 from jaxface.report.levels import unchanged_index
@@ -23,14 +23,14 @@ LONGEST_NAME = 150
 
 
 def export(
-    context: ReportContext, folder: Path, progress: Progress | None = None, observation: Path | None = None
+    context: ReportContext, folder: Path, progress: ProgressLike = None, observation: Path | None = None
 ) -> list[Path]:
     """Write figures as PNG and SVG, tables as CSV and LaTeX, and `methods.txt`; return the paths.
 
     Args:
         observation: folder of an observation of photographs, for Table 4.
     """
-    progress = progress or NullProgress()
+    progress = choose(progress)
     all_figures = list(paper_figures(context))
     tables = tables_of_paper.paper_tables(context.result, context.rows, observation)
     progress.start("figures", len(all_figures))

@@ -14,7 +14,7 @@ from jaxface.audit.claims import paper_claims
 from jaxface.audit.inputs import serializable_config
 from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
-from jaxface.core.progress import Progress
+from jaxface.core.progress import ProgressLike
 from jaxface.interventions import Axis
 from jaxface.report import (
     explorer,
@@ -73,7 +73,7 @@ _SECTIONS = {
 def write(
     result: AuditResult | str | Path,
     path: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     saliency: SaliencyLevel = "occlusion",
     figures: Literal["none", "paper"] = "none",
     observation: Path | None = None,
@@ -87,7 +87,7 @@ def write(
     Args:
         result: of `audit.run`, or the run's folder.
         path: the file; None = report.html in the run's folder.
-        progress: advances with each part.
+        progress: advances with each part; None = a bar where somebody watches.
         saliency: "none", "occlusion" maps, or "full" with gradient maps on the head.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
         observation: folder of an observation of photographs: the other half of Table 4, among these files.
@@ -111,7 +111,7 @@ def write(
     return path
 
 
-def page(result: AuditResult, progress: Progress | None = None, saliency: SaliencyLevel = "occlusion") -> str:
+def page(result: AuditResult, progress: ProgressLike = None, saliency: SaliencyLevel = "occlusion") -> str:
     """Return the report of a run as HTML text; arguments as of `write`."""
     return page_of(build_context(result, saliency, progress))
 

@@ -38,7 +38,7 @@ def load_classifiers(result: AuditResult) -> tuple[dict[str, Classifier], dict[s
     classifiers, errors = {}, {}
     for name, source in zip(names(result.data, "classifier"), result.config.classifiers, strict=True):
         try:
-            (classifier,) = inputs.load_classifiers((source,))
+            (classifier,) = inputs.load_classifiers((source,), result.config.labels)
             facts = result.data.attrs["classifiers"][name]
             if changes := difference(facts, classifier_facts(classifier, result.config.render.size)):
                 errors[name] = f"it is not the classifier that the run was made with ({changes})"

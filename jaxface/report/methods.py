@@ -6,7 +6,7 @@ from typing import Any
 from jaxface import __version__
 from jaxface.audit import AuditResult
 from jaxface.report import prose
-from jaxface.report.tables import names
+from jaxface.report.tables import names, searches
 from jaxface.report.template import read, render_text
 from jaxface.report.text import plural
 from jaxface.stats import CORRECTIONS, SCHEMES
@@ -31,7 +31,7 @@ def paragraph(result: AuditResult) -> str:
         head=result.data.attrs["head"],
         people_note=result.data.attrs.get("people", {}).get("note", ""),
         run=config,
-        search=_SEARCHES[config.search.method],
+        search=search(result),
         intervention=intervention,
         dose=intervention.axes[0],
         procedure=prose.past_procedure(result),
@@ -43,6 +43,15 @@ def paragraph(result: AuditResult) -> str:
         machine=machine(result),
     )
     return " ".join(text.split())
+
+
+def search(result: AuditResult) -> str:
+    """Return how the faces were searched; which classifiers otherwise than the others."""
+    words = _SEARCHES.get(result.config.search.method, "")
+    by_gradient, by_evolution = searches(result)
+    if by_gradient and by_evolution:
+        words += f" ({', '.join(by_evolution)}, outside of JAX: differential evolution alone)"
+    return words
 
 
 def machine(result: AuditResult) -> str:
@@ -64,9 +73,9 @@ def citations(result: AuditResult) -> str:
     config = result.config
     keys = ["buechner-facing-asymmetry", "jaxface", "jax", "hartigan1969", "hall1992", "zeiler2014"]
     keys.append(CORRECTIONS[config.correction].citation)
-    if config.search.method != "gradient":
+    if config.search.method in ("differential-evolution", "hybrid"):
         keys.append("storn1997")
-    if config.search.method != "differential-evolution":
+    if config.search.method in ("gradient", "hybrid"):
         keys.append("kingma2015adam")
     entries = read("citations.bib").strip().split("\n\n")
     matches = [re.match(r"@\w+\{([^,]+),", entry) for entry in entries]

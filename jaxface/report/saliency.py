@@ -94,7 +94,9 @@ _with_patches_jit = jax.jit(_with_patches, static_argnums=2)
 
 
 def _host_logits(classifier: Classifier, image: np.ndarray, corners: np.ndarray, patch: int) -> np.ndarray:
-    return np.asarray(classifier.logits(_with_patches_jit(jnp.asarray(image), jnp.asarray(corners), patch)))
+    return np.asarray(
+        classifier.logits(_with_patches_jit(jnp.asarray(image), jnp.asarray(corners), patch), allow_nan=True)
+    )
 
 
 def vertex_gradient(

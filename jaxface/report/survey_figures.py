@@ -11,7 +11,7 @@ from jaxface.audit.designs import Cross
 from jaxface.audit.full_expression import ALL, Answers
 from jaxface.audit.summary import Effect
 from jaxface.core.io import write_bytes, write_text
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import figures, tables_of_paper
 from jaxface.report.exporting import file_name
 from jaxface.report.figures import Line, colour
@@ -55,9 +55,9 @@ def cross_figure(result: SurveyResult, cross: Cross, classifiers: Sequence[str] 
     return figures.dose_panels(answers[0].axis, panels, _limits(result))
 
 
-def export_survey(result: SurveyResult, folder: Path, progress: Progress | None = None) -> list[Path]:
+def export_survey(result: SurveyResult, folder: Path, progress: ProgressLike = None) -> list[Path]:
     """Write figures as PNG and SVG, and tables as CSV and LaTeX; return the paths."""
-    progress = progress or NullProgress()
+    progress = choose(progress)
     paths = []
     for table in survey_tables(result):
         for ending, text in (

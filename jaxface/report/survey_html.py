@@ -12,7 +12,7 @@ from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.designs import Cross, folder_name
 from jaxface.audit.full_expression import ALL
 from jaxface.core.io import write_text
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import figures, survey_figures, survey_strips, survey_text
 from jaxface.report.figures import colour
 from jaxface.report.html import FILTERS
@@ -26,14 +26,14 @@ from jaxface.report.text import p_value, percent, points
 def write_survey(
     result: SurveyResult,
     path: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     figures: Literal["none", "paper"] = "none",
 ) -> Path:
     """Write the page of a survey as one HTML file, atomically, and return its path.
 
     Args:
         path: the file; None = report.html in the survey's folder.
-        progress: advances with each intervention.
+        progress: advances with each intervention; None = a bar where somebody watches.
         figures: "paper" also writes every figure and table as files, into `figures` beside the page.
     """
     path = result.folder / "report.html" if path is None else Path(path)
@@ -43,9 +43,9 @@ def write_survey(
     return path
 
 
-def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
+def survey_page(result: SurveyResult, progress: ProgressLike = None) -> str:
     """Return the page of a survey as HTML text."""
-    progress = progress or NullProgress()
+    progress = choose(progress)
     sections = []
     progress.start("report", len(result.answers))
     names = list(dict.fromkeys(row.intervention for row in result.effects))
@@ -65,6 +65,7 @@ def survey_page(result: SurveyResult, progress: Progress | None = None) -> str:
         colours={name: colour(index) for index, name in enumerate(classifiers)},
         matrix=matrix(result),
         sections=sections,
+        notes=survey_text.survey_notes(result),
         crosses=[_cross_section(result, cross) for cross in result.design.crosses],
         floor=FLOOR in names,
         people=next(iter(result.runs.values())).data.sizes["identity"],

@@ -3,7 +3,7 @@
 from jaxface.audit import SurveyResult
 from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.full_expression import ALL
-from jaxface.report.tables import text_table
+from jaxface.report.tables import notes, text_table
 from jaxface.report.text import capitalized, fixed, p_value, percent, points
 from jaxface.report.verdict import TOO_FEW
 
@@ -81,7 +81,12 @@ def survey_table(result: SurveyResult) -> str:
     if cross_rows:
         columns = ["cross", "classifier", "unchanged", "there", "difference", "interval", "p"]
         text += "\n\n" + text_table(columns, cross_rows)
-    return text
+    return "\n".join([text, *survey_notes(result)])
+
+
+def survey_notes(result: SurveyResult) -> list[str]:
+    """Return what readers must know of the classifiers' answers, each fact once."""
+    return list(dict.fromkeys(line for run in result.runs.values() for line in notes(run)))
 
 
 def _is_clear(row: InterventionEffect, result: SurveyResult) -> bool:

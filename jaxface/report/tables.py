@@ -246,19 +246,38 @@ def score_table(result: AuditResult) -> str:
 def notes(result: AuditResult) -> list[str]:
     """Return what readers of the scores must know of the classifiers' answers: a line for each fact.
 
-    Functions that answer by chance or with probabilities, and the errors that ended cells.
+    Labels that are not examined, functions that answer by chance or with probabilities, different searches, and
+    the errors that ended cells.
     """
     lines = [
         f"{name}: {note}"
         for name, facts in result.data.attrs["classifiers"].items()
         for note in facts.get("notes", ())
     ]
+    by_gradient, by_evolution = searches(result)
+    if by_gradient and by_evolution:
+        lines.append(
+            f"searched differently: {', '.join(by_gradient)} by gradient, {', '.join(by_evolution)} by "
+            "differential evolution, so that scores differ by the search, too; --search.method "
+            "differential-evolution searches all alike"
+        )
     failure = result.data["failure"].values
     for cells in failure:
         texts = cells[cells != ""]
         if len(texts):
             lines.append(f"{plural(len(texts), 'cell')} failed: {one_line(texts[0], 300)}")
     return lines
+
+
+def searches(result: AuditResult) -> tuple[list[str], list[str]]:
+    """Return the classifiers whose faces were searched with gradients, and those without."""
+    dimensions = ("expression", "identity")
+    gradients = result.data["search_gradient_calls"].sum(dimensions).values > 0
+    forwards = result.data["search_forward_calls"].sum(dimensions).values > 0
+    every = names(result.data, "classifier")
+    by_gradient = [name for name, has_gradient in zip(every, gradients, strict=True) if has_gradient]
+    others = zip(every, forwards & ~gradients, strict=True)
+    return by_gradient, [name for name, has_forward_alone in others if has_forward_alone]
 
 
 def interval_name(result: AuditResult) -> str:

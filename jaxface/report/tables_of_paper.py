@@ -226,7 +226,7 @@ def _fact(result: AuditResult, classifier: str, key: str) -> str:
 
 def _dagger(result: AuditResult, classifier: str) -> str:
     card = {row["name"]: row for row in classify.describe()}.get(classifier)
-    return NOT_PUBLISHED if card is not None and card["weights"] == "not published" else ""
+    return NOT_PUBLISHED if card is not None and card["weights"] == "train" else ""
 
 
 def as_csv(table: Table) -> str:

@@ -1,7 +1,5 @@
 """Search: the expression that a classifier is most confident of (Facing Asymmetry, Eq. 4)."""
 
-from jaxface.search.config import SearchConfig
-from jaxface.search.result import SearchResult, Status
-from jaxface.search.search import Searcher, build, maximise
+import lazy_loader
 
-__all__ = ["SearchConfig", "SearchResult", "Searcher", "Status", "build", "maximise"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -66,7 +66,7 @@ class HostScorer:
             case = self._case(index)
             images = evaluate.population_images(self._problem, case.params, candidates[index])
             try:
-                logits = self._problem.classifier.logits(images.reshape(-1, *images.shape[2:]))
+                logits = self._problem.classifier.logits(images.reshape(-1, *images.shape[2:]), allow_nan=True)
             except (FunctionError, ShapeError) as error:
                 self.failures[index] = str(error)
                 continue
@@ -83,7 +83,8 @@ class HostScorer:
             row = np.full(len(images), np.nan, np.float32)
             try:
                 if self.failures[index] == "":
-                    row = np.asarray(self._problem.classifier.probabilities(images))[:, case.targets]
+                    classifier = self._problem.classifier
+                    row = np.asarray(classifier.probabilities(images, allow_nan=True))[:, case.targets]
             except (FunctionError, ShapeError) as error:
                 self.failures[index] = str(error)
             rows.append(row)

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxface.classify import Classifier
 from jaxface.core.errors import ConfigError, ShapeError
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
@@ -38,7 +38,7 @@ class Searcher:
         return self.problem.classifier
 
     def run(
-        self, key: Array, params: FaceParams, targets: Array | np.ndarray, progress: Progress | None = None
+        self, key: Array, params: FaceParams, targets: Array | np.ndarray, progress: ProgressLike = False
     ) -> SearchResult:
         """Search each case: the person `params[i]`, the class index `targets[i]`, on all devices.
 
@@ -50,7 +50,7 @@ class Searcher:
             key: one for the batch, case i draws from `fold_in(key, i)`; or (n,) keys, one a case.
             params: fields with a leading axis n; expressions are not used.
             targets: (n,) indices into the classifier's labels.
-            progress: advances with every finished case.
+            progress: advances with every finished case; False = none is shown.
 
         Raises:
             ShapeError: params, targets and keys do not have the same leading axis.
@@ -62,14 +62,15 @@ class Searcher:
             key = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
         if key.shape != (count,):
             raise ShapeError(f"key {key.shape}: must be one key, or one for each of the {count} cases")
-        progress = progress or NullProgress()
+        progress = choose(progress)
         progress.start("search", count)
         sharding = self.sharding or sharding_for(count)
         keys = jax.vmap(jax.random.split)(key)
         batch = Batch(self.problem, self.config, sharding, keys, cases, progress)
-        result = batch.search()
-        progress.close()
-        return result
+        try:
+            return batch.search()
+        finally:
+            progress.close()
 
     def _cases(self, params: FaceParams, targets: Array | np.ndarray) -> Cases:
         indices = np.asarray(targets)
@@ -123,6 +124,7 @@ def maximise(
     method: Method | None = None,
     scene: Scene | None = None,
     config: SearchConfig | None = None,
+    progress: ProgressLike = None,
 ) -> SearchResult:
     """Search one face for one expression (Facing Asymmetry, Eq. 4); every field has a leading axis of 1.
 
@@ -130,6 +132,7 @@ def maximise(
         params: one person, without leading axes.
         expression: a label such as "happiness".
         method: overrides `config.method`.
+        progress: None = a bar where somebody watches.
 
     Raises:
         LabelError: the classifier has no such label.
@@ -139,4 +142,4 @@ def maximise(
         config = dataclasses.replace(config, method=method)
     batch = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], params)
     searcher = build(classifier, head, scene or Scene(), config)
-    return searcher.run(key, batch, np.array([classifier.index(expression)]))
+    return searcher.run(key, batch, np.array([classifier.index(expression)]), progress)

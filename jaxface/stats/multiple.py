@@ -10,6 +10,7 @@ import numpy as np
 
 from jaxface.core.checks import require_name
 from jaxface.core.errors import ShapeError
+from jaxface.stats.registry import CORRECTIONS
 
 
 def adjust(p_values: np.ndarray, correction: str = "holm") -> np.ndarray:
@@ -62,7 +63,7 @@ def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
 
 
 class Correction(NamedTuple):
-    """An entry of `CORRECTIONS`.
+    """An entry of `registry.CORRECTIONS`.
 
     Attributes:
         adjust: p-values (..., n) to adjusted ones.
@@ -77,13 +78,10 @@ class Correction(NamedTuple):
     citation: str
 
 
-CORRECTIONS: dict[str, Correction] = {
-    "holm": Correction(holm, "Holm", "the chance of any false alarm", "holm1979"),
-    "benjamini-hochberg": Correction(
-        benjamini_hochberg, "Benjamini-Hochberg", "the expected share of false alarms", "benjamini1995"
-    ),
-}
-"""By name, as in `AuditConfig.correction`."""
+HOLM = Correction(holm, "Holm", "the chance of any false alarm", "holm1979")
+BENJAMINI_HOCHBERG = Correction(
+    benjamini_hochberg, "Benjamini-Hochberg", "the expected share of false alarms", "benjamini1995"
+)
 
 
 def _in_order(

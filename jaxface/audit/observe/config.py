@@ -9,9 +9,8 @@ from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.types import expression_names
 from jaxface.face import HeadConfig
 from jaxface.photos import DetectConfig
-from jaxface.render.scenes import BACKGROUND, EYE_LINE, HEIGHT
-from jaxface.stats.independence import TESTS, VOTERS
-from jaxface.stats.independence._chsic import Form
+from jaxface.render.config import BACKGROUND, EYE_LINE, HEIGHT
+from jaxface.stats.independence.registry import TESTS, VOTERS, Form
 
 Unit = Literal["photograph", "person"]
 Subset = Literal["matching", "all"]
@@ -109,7 +108,7 @@ class ObserveConfig:
     """How faces are found."""
 
     classifiers: tuple[ClassifierLike, ...] = ("face-api", "fer-mini-xception")
-    """Names (`jaxface classifiers` lists them) or folders with a card.toml."""
+    """Names (`jaxface classifiers` lists them), folders with a card.toml, or hf:OWNER/NAME."""
 
     expressions: tuple[str, ...] = ("happiness",)
     """Whose logit is tested; a classifier without one of them skips it."""

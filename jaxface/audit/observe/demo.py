@@ -12,7 +12,7 @@ from jaxface.audit.observe.runner import run, serializable_config
 from jaxface.audit.observe.tables import write_csv
 from jaxface.core import io, run_folder
 from jaxface.core.config import dump_toml
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import ProgressLike, choose
 
 KINDS = ("palsy", "null")
 RATES = "rates.csv"
@@ -48,7 +48,7 @@ class Demonstration:
     rates: tuple[Rate, ...]
 
 
-def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> Demonstration:
+def demonstrate(config: ObserveConfig, out: str | Path, progress: ProgressLike = None) -> Demonstration:
     """Simulate a cohort with palsy and one without, observe both, and again for `config.repeats` seeds.
 
     `out` gets, for each kind and seed, a folder such as `palsy-0` with the cohort and its observation, and
@@ -58,7 +58,7 @@ def demonstrate(config: ObserveConfig, out: str | Path, progress: Progress | Non
         ConfigError: the head has no prototype of an expression; nothing is written then.
         StoreError: `out` holds another cohort.
     """
-    progress, folder = progress or NullProgress(), Path(out)
+    progress, folder = choose(progress), Path(out)
     head = face.load(str(config.cohort.head), **config.cohort.head_options)
     cohort.check(config.cohort, head)
     io.write_text(folder / run_folder.SETTINGS, dump_toml(serializable_config(config)))

@@ -150,7 +150,9 @@ def _chunk(
         batches[size] = jnp.asarray(batch)
     values = {"stamp": stamps, "reason": np.array([reason for reason, _ in crops], dtype=np.str_)}
     for classifier in classifiers:
-        logits = np.asarray(classifier.logits(batches[sizes_by_name[classifier.name]]), np.float64)[: len(rows)]
+        logits = np.asarray(
+            classifier.logits(batches[sizes_by_name[classifier.name]], allow_nan=True), np.float64
+        )[: len(rows)]
         values[f"logits {classifier.name}"] = np.where(usable[:, None], logits, np.nan)
     for feature in features:
         numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]

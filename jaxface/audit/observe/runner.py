@@ -21,13 +21,13 @@ from jaxface.classify import Classifier
 from jaxface.core import io, run_folder, sums
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 
 INPUTS = "inputs.toml"
 FACES = "faces.toml"
 
 
-def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None) -> ObserveResult:
+def run(config: ObserveConfig, out: str | Path, progress: ProgressLike = None) -> ObserveResult:
     """Do the observation that `config` describes, or what is left of it, in the folder `out`.
 
     Photographs that are missing or damaged are left out, named in `left_out.csv` and counted in the result.
@@ -37,7 +37,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
     Args:
         out: a folder, made if need be. It gets run.toml, inputs.toml, environment.json, sums.json, measured/,
             and the tables photographs, left_out, independence, accuracy, distributions and regression as CSV.
-        progress: counts photographs, then tests.
+        progress: counts photographs, then tests; None = a bar where somebody watches.
 
     Raises:
         ConfigError: the table, a classifier or a feature cannot be used, or no photograph can be read.
@@ -46,7 +46,7 @@ def run(config: ObserveConfig, out: str | Path, progress: Progress | None = None
             another process works there.
         CheckpointError: a classifier cannot be read.
     """
-    progress, folder = progress or NullProgress(), Path(out)
+    progress, folder = choose(progress), Path(out)
     photographs = _photographs(config)
     classifiers, missing_pairs = _classifiers(config)
     with run_folder.hold(folder, "observation"):

@@ -12,7 +12,7 @@ from jaxface.audit.observe.cells import first_word, grade_of, known_points, numb
 from jaxface.core.errors import ConfigError, LabelError
 from jaxface.core.files import require_regular_file
 from jaxface.core.tables import is_missing, local_path, read_rows
-from jaxface.core.types import expression_name
+from jaxface.core.types import answer_name
 
 BOX = ("box_left", "box_top", "box_right", "box_bottom")
 _OWN = ("path", "label", "group", "person", *BOX)
@@ -222,7 +222,7 @@ def _read(path: Path) -> tuple[list[str], list[tuple[int, dict[str, str]]]]:
 
 def _label(path: Path, line: int, text: str) -> str:
     try:
-        return expression_name(text)
+        return answer_name(text)
     except LabelError as error:
         raise LabelError(f"{path}, line {line}: {error}") from None
 

@@ -19,10 +19,11 @@ from jaxface.classify.checkpoints.keys import (
     usual_prefix,
     without_modules,
 )
+from jaxface.classify.checkpoints.original_names import original_name
 from jaxface.classify.checkpoints.tensor import UnsupportedTensor, is_small_float
 from jaxface.classify.nets import layers
 from jaxface.classify.nets.torch_layout import TorchLayout
-from jaxface.classify.weights import check_names
+from jaxface.classify.weights import SHOWN, check_names
 from jaxface.core.errors import CheckpointError
 
 Turn = Callable[[np.ndarray], np.ndarray]
@@ -96,6 +97,7 @@ class Translated(Mapping[str, np.ndarray]):
         self._origin, self._layout = origin, layout
         self._expected = _places(module, layout)
         every = float_tensors(state_dict, origin)
+        self._prefix = ""
         self._tensors, self.ignored_keys = self._network(every)
         self._keys: dict[str, str] = {}
         surplus = []
@@ -104,12 +106,21 @@ class Translated(Mapping[str, np.ndarray]):
             if torch_key is None:
                 continue
             if torch_key not in self._expected or torch_key in self._keys:
-                surplus.append(key)
+                surplus.append(self._prefix + key)
             self._keys.setdefault(torch_key, key)
         missing = sorted(self._expected.keys() - self._keys.keys())
         self._require_floats(state_dict, missing)
-        check_names(origin, missing, surplus, len(self._expected), len(self._tensors))
+        counts = len(self._expected), len(self._tensors)
+        if missing or surplus:
+            check_names(
+                origin, [self._name_in_file(key) for key in missing[:SHOWN]], surplus, *counts, len(missing)
+            )
         self._places = {place.name: torch_key for torch_key, place in self._expected.items()}
+
+    def _name_in_file(self, torch_key: str) -> str:
+        """A missing array's name as the file would have it."""
+        layout = self._layout
+        return self._prefix + original_name(torch_key, layout.rename, layout.map_key, self._tensors)
 
     def _network(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         """The tensors of the net, without the prefix under which it is whole, and what lies beside it."""
@@ -126,7 +137,7 @@ class Translated(Mapping[str, np.ndarray]):
                 f"{self._origin} holds the net more than once, under {', '.join(map(repr, prefixes[:4]))}; "
                 "save one of them"
             )
-        prefix = prefixes[0] if prefixes else usual_prefix(tensors)
+        prefix = self._prefix = prefixes[0] if prefixes else usual_prefix(tensors)
         inside = {key.removeprefix(prefix): tensor for key, tensor in tensors.items() if key.startswith(prefix)}
         ignored = [key for key in tensors if not key.startswith(prefix)]
         records = [key for key in inside if _RECORDS.search(key.split(".")[0]) and not self._expects(key)]

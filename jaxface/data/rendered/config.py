@@ -8,12 +8,15 @@ from dataclasses import dataclass, field
 from importlib.resources import as_file, files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, TypeVar
 
 from jaxface.core.checks import Ge, Interval, OneOf, check, require
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.core.types import EXPRESSIONS, Array, expression_names
+from jaxface.core.types import EXPRESSIONS, expression_names
+
+if TYPE_CHECKING:
+    from jaxface.core.types import Array
 
 T = TypeVar("T")
 
@@ -259,7 +262,7 @@ class RenderedDatasetConfig:
         require(self.lines[0] >= 0.0, "lines", list(self.lines), "at least 0")
 
 
-def lerp(fraction: Array, ends: Range) -> Array:
+def lerp(fraction: "Array", ends: Range) -> "Array":
     """Return where a fraction in [0, 1] lies between the ends."""
     return ends[0] + (ends[1] - ends[0]) * fraction
 

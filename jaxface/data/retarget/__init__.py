@@ -3,8 +3,6 @@
 `retarget` does what PM2 (Lu et al., section 4.1.2) does by hand with a tracker and a game engine.
 """
 
-from jaxface.data.retarget.config import RetargetConfig
-from jaxface.data.retarget.pairs import Expression, sample_pair
-from jaxface.data.retarget.run import RetargetResult, retarget
+import lazy_loader
 
-__all__ = ["Expression", "RetargetConfig", "RetargetResult", "retarget", "sample_pair"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from jaxface.core.checks import Ge, check
 from jaxface.core.errors import ConfigError
-from jaxface.data.rendered.fitting import FitConfig
+from jaxface.data.rendered.fitting_config import FitConfig
 
 RECIPE = "recipe"
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from jaxface.core import run_folder
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.core.pytrees import array_hash
 from jaxface.core.sharding import compile_program
 from jaxface.data import rendered
@@ -44,7 +44,7 @@ class RetargetResult(NamedTuple):
     rendered: int
 
 
-def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None = None) -> RetargetResult:
+def retarget(config: RetargetConfig, out: str | Path, progress: ProgressLike = None) -> RetargetResult:
     """Render a woman and a man with the expression of every source image, into a folder.
 
     `data.open("rendered", out)` reads the folder. An unfinished folder is continued.
@@ -59,7 +59,7 @@ def retarget(config: RetargetConfig, out: str | Path, progress: Progress | None 
         ConfigError, DataError: the source, recipe or head cannot be used; nothing is written.
         StoreError: the folder belongs to something else, or another process works there.
     """
-    out, meter = Path(out), progress or NullProgress()
+    out, meter = Path(out), choose(progress)
     recipe = recipe_assets(config)
     source = open_source(config)
     assets = avatar_assets(recipe, source)

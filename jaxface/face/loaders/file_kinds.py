@@ -4,11 +4,12 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from jaxface.core.errors import ModelFileError
+from jaxface.core.errors import ModelFileError, suggestion
 from jaxface.core.files import require_regular_file
-from jaxface.face.loaders import archive
 from jaxface.face.loaders.foreign_files import looks_like
-from jaxface.face.loaders.ict_files import NEUTRAL
+
+NEUTRAL = "generic_neutral_mesh.obj"
+"""The mesh by which a folder of ICT-FaceKit is told."""
 
 Kind = Literal["flame-pickle", "flame-npz", "ict-npz", "ict-folder"]
 FLAME_FILES = (
@@ -29,6 +30,22 @@ def model_file(path: str | Path) -> Path:
     path = Path(path)
     files = [path / name for name in FLAME_FILES if os.path.isfile(path / name)]
     return files[0] if files and not os.path.isfile(path / NEUTRAL) else path
+
+
+def require_model(source: str | Path) -> None:
+    """Check that a source is "bundled", or the path of a face model.
+
+    Raises:
+        ModelFileError: neither; a word that is no path is taken for a misspelt name.
+    """
+    if source == "bundled":
+        return
+    path = Path(source)
+    if isinstance(source, str) and not path.exists() and path.name == source and not path.suffix:
+        raise ModelFileError(
+            f"no face model {source!r}{suggestion(source, ['bundled'])}, or give the path of a file"
+        )
+    sniff(model_file(source))
 
 
 def sniff(path: str | Path) -> Kind:
@@ -63,6 +80,8 @@ def sniff(path: str | Path) -> Kind:
 
 
 def _sniff_archive(path: Path) -> Kind:
+    from jaxface.face.loaders import archive
+
     names = set(archive.names(path))
     if {"shapedirs_identity_q", "landmarks68"} <= names:
         return "ict-npz"

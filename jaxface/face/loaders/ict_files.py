@@ -15,9 +15,9 @@ import numpy as np
 
 from jaxface.core.errors import ModelFileError
 from jaxface.face.loaders import archive
+from jaxface.face.loaders.file_kinds import NEUTRAL
 from jaxface.face.loaders.obj import read_mesh, read_positions
 
-NEUTRAL = "generic_neutral_mesh.obj"
 _NPZ_ARRAYS = (
     "v_template",
     "faces",

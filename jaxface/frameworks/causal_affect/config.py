@@ -12,7 +12,9 @@ from typing import Annotated, Literal, NamedTuple
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval, MinLen
 from jaxface.core.errors import ConfigError, suggestion
-from jaxface.data.augmentation import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.causal_affect.data_config import MixedConfig
+from jaxface.frameworks.common.config import Tables, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -202,3 +204,6 @@ def row(which: int | str) -> Row:
 def variant(base: CausalAffectConfig, which: int | str) -> CausalAffectConfig:
     """Return the config with the parts of a `row`; everything else stays."""
     return dataclasses.replace(base, parts=row(which).parts)
+
+
+TABLES = Tables(CausalAffectConfig, TrainConfig(), MixedConfig)

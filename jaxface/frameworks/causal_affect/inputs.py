@@ -14,30 +14,12 @@ from jaxface.core.errors import ConfigError, suggestion
 from jaxface.data import Dataset, Stream, joining, rendered
 from jaxface.data.fingerprints import fingerprint
 from jaxface.data.registry import parse_options
+from jaxface.frameworks.causal_affect.data_config import MixedConfig
 from jaxface.frameworks.common.config import Task
-from jaxface.frameworks.common.inputs import TrainInputs, ValidationConfig, hold_out, recipe_at
+from jaxface.frameworks.common.inputs import TrainInputs, hold_out, recipe_at
 
 ALL = "all"
 _STREAMS = 1000  # more than a mixture has, so that no two seeds share a stream
-
-
-@dataclass(frozen=True)
-class MixedConfig(ValidationConfig):
-    """Which data sets are learnt from at once."""
-
-    sets: tuple[str, ...] = ("causes=units", "causes=label")
-    """Each a recipe of rendered faces (its name or its TOML file) or READER:PATH, and after an equals sign what
-    is learnt from it: units, label or both (the default). Two streams of one recipe have different seeds."""
-
-    setting: str = ""
-    """A setting of the paper's Table 1 instead: data sets of bp4d, disfa, gft, emotionet, rafdb and affectnet
-    with + between them, or all."""
-
-    root: Path = Path("sets")
-    """Folder of the setting's data sets: BP4D, DISFA, GFT, EmotioNet, RAF-DB and AffectNet."""
-
-    weights: tuple[float, ...] = ()
-    """Shares of a batch, a number for each data set; none = all alike."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from flax import nnx
 
 from jaxface.core.types import Array
 from jaxface.data.augmentation import augment
-from jaxface.frameworks.causal_affect.config import CausalAffectConfig
+from jaxface.frameworks.causal_affect.config import TABLES, CausalAffectConfig
 from jaxface.frameworks.causal_affect.encoder import CONVNEXT
 from jaxface.frameworks.causal_affect.inputs import MixedConfig, open_mixture
 from jaxface.frameworks.causal_affect.losses import total_loss
@@ -25,9 +25,8 @@ class CausalAffectFramework(Framework):
     """CausalAffect and its ablations, on the columns `units`, `units_known` and `label` (-1 = unknown)."""
 
     name = "causal_affect"
-    config = CausalAffectConfig
+    config, defaults, data = TABLES
     network = CausalAffect
-    data = MixedConfig
     predicts_units = True
 
     def image_size(self, config: CausalAffectConfig) -> int:

@@ -1,6 +1,5 @@
 """Plain classifiers: any registered architecture with cross-entropy, or with its authors' recipe."""
 
-from jaxface.frameworks.classifier.config import ClassifierConfig
-from jaxface.frameworks.classifier.train import FRAMEWORK
+import lazy_loader
 
-__all__ = ["FRAMEWORK", "ClassifierConfig"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,7 +5,9 @@ from typing import Annotated
 
 from jaxface.classify.architectures import ARCHITECTURES
 from jaxface.core.checks import Checked, Ge, Interval, OneOf
-from jaxface.data import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.common.config import Tables, TrainConfig
+from jaxface.frameworks.common.data_config import DataConfig
 
 
 @dataclass(frozen=True)
@@ -31,3 +33,6 @@ class ClassifierConfig(Checked, table="model"):
 
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     """How training images are augmented."""
+
+
+TABLES = Tables(ClassifierConfig, TrainConfig(), DataConfig)

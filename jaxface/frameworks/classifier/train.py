@@ -8,13 +8,14 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from jaxface.classify import Card, write_card
+from jaxface.classify import Card
+from jaxface.classify.model_card import write_cards
 from jaxface.classify.preprocess import prepare
 from jaxface.classify.weights import flat_arrays, write_safetensors
 from jaxface.core.io import sha256
 from jaxface.core.types import Array
 from jaxface.data import augment
-from jaxface.frameworks.classifier.config import ClassifierConfig
+from jaxface.frameworks.classifier.config import TABLES, ClassifierConfig
 from jaxface.frameworks.classifier.networks import Student, card_of
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
@@ -27,7 +28,7 @@ class ClassifierFramework(Framework):
     """Any registered architecture with cross-entropy, and what the config adds to it."""
 
     name = "classifier"
-    config = ClassifierConfig
+    config, defaults, data = TABLES
     network = Student
 
     def image_size(self, config: ClassifierConfig) -> int | None:
@@ -87,7 +88,7 @@ class ClassifierFramework(Framework):
             sha256=sha256(path),
             parameters=sum(array.size for array in arrays.values()),
         )
-        write_card(full_card, folder)
+        write_cards(full_card, folder)
 
 
 def cross_entropy(logits: Array, labels: Array, smoothing: float = 0.0) -> Array:

@@ -1,7 +1,7 @@
 """How a network is trained, and what the data ask of it: the same for all frameworks."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError, suggestion
@@ -75,6 +75,14 @@ class TrainConfig(Checked, table="train"):
             raise ConfigError(
                 f"train.batch = {self.batch}: must be divisible by train.accumulate = {self.accumulate}"
             )
+
+
+class Tables(NamedTuple):
+    """What a framework can be told, table by table of a file: the flags of `jaxface train`."""
+
+    model: type[Any]  # the frozen dataclass of `[model]`
+    train: TrainConfig  # the defaults of `[train]`
+    data: type[Any]  # the frozen dataclass of `[data]`
 
 
 OutputKind = Literal["labels", "units"]

@@ -1,54 +1,19 @@
 """From the settings of a training to its batches, its validation set and its task."""
 
 import dataclasses
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from jaxface import data
-from jaxface.core.checks import Checked, Ge, Interval
 from jaxface.core.errors import DataError
 from jaxface.data import Dataset, Stream, rendered
 from jaxface.data.fingerprints import fingerprint
 from jaxface.data.registry import parse_options
 from jaxface.frameworks.common.config import OutputKind, Task
+from jaxface.frameworks.common.data_config import RECIPE, DataConfig, recipe_at
 
-RECIPE = "recipe"
 _VALIDATION_STREAM = 1  # stream of a recipe that validation images are of, besides the training's own
-
-
-@dataclass(frozen=True, kw_only=True)
-class ValidationConfig(Checked, table="data"):
-    """What of the data is held out, for every framework."""
-
-    held_out: Annotated[float, Interval(ge=0.0, lt=1.0)] = 0.1
-    """Share of the examples that are held out for validation where none are named, of people where
-    the data set has the column `identity`; 0 = none."""
-
-    validation_images: Annotated[int, Ge(0)] = 512
-    """Images of each recipe that are rendered for validation; 0 = none."""
-
-    workers: Annotated[int, Ge(0)] = 2
-    """Threads that read images ahead, for each data set."""
-
-
-@dataclass(frozen=True)
-class DataConfig(ValidationConfig):
-    """Which examples."""
-
-    data: str = RECIPE
-    """A data set's name (folder, rendered, ...), or `recipe`: faces that are rendered during training."""
-
-    root: Path = Path("expressions")
-    """Folder or file of the data set; of a recipe, its name or its TOML file."""
-
-    options: tuple[str, ...] = ()
-    """NAME=VALUE for the data set's reader, such as split=train."""
-
-    validation: tuple[str, ...] = ()
-    """NAME=VALUE for the validation set's reader, such as split=val; none = some are held out."""
 
 
 class TrainInputs(NamedTuple):
@@ -124,16 +89,6 @@ def _open_recipe(
     task = task_of(validation or rendered.dataset(assets, 1), None, output)
     name = f"rendered faces, recipe {recipe.name}"
     return TrainInputs(stream, validation, task, name, 0, content=fingerprint(assets))
-
-
-def recipe_at(root: Path, size: int | None) -> rendered.RenderedDatasetConfig:
-    """Load a recipe by its name or file, with images of `size` pixels; None = the recipe's own.
-
-    Raises:
-        ConfigError: no such recipe.
-    """
-    recipe = rendered.load_recipe(root if root.suffix else str(root))
-    return recipe if size is None else dataclasses.replace(recipe, size=size)
 
 
 def task_of(dataset: Dataset, size: int | None, output: OutputKind) -> Task:

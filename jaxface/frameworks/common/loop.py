@@ -17,7 +17,7 @@ from jax.sharding import Mesh
 from jaxface.core import run_folder
 from jaxface.core.config import to_dict
 from jaxface.core.errors import ConfigError, TrainingError, suggestion
-from jaxface.core.progress import NullProgress, Progress
+from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.core.sharding import mesh_for, replicate, shard_batch
 from jaxface.data import Dataset, Stream
 from jaxface.frameworks.common.config import Task, TrainConfig
@@ -94,7 +94,7 @@ def fit(
     *,
     seed: int = 0,
     settings: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     devices: Sequence[jax.Device] | None = None,
     writers: Sequence[LogWriter] = (),
 ) -> TrainResult:
@@ -118,7 +118,7 @@ def fit(
         OSError: the disk is full; the same call goes on.
         KeyboardInterrupt: stopped by the user or SIGTERM, with a checkpoint; the message says how far it came.
     """
-    folder, progress = Path(out), progress or NullProgress()
+    folder, progress = Path(out), choose(progress)
     names = metric_names(task, framework.output, framework.predicts_units)
     if train.monitor and train.monitor not in names:
         raise ConfigError(f"train.monitor = {train.monitor!r}{suggestion(train.monitor, names)}")

@@ -9,10 +9,10 @@ import numpy as np
 from jaxface import classify, data
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
-from jaxface.core.errors import DataError
+from jaxface.core.errors import DataError, LabelError
 from jaxface.core.run_folder import SETTINGS
 from jaxface.core.sharding import mesh_for
-from jaxface.core.types import Array, action_unit
+from jaxface.core.types import Array, action_unit, answer_name
 from jaxface.data import Dataset
 from jaxface.frameworks.common.config import OutputKind, Task
 from jaxface.frameworks.common.evaluation import compute_metrics, evaluate_dataset, predict_dataset
@@ -54,8 +54,8 @@ def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64
         batch: images of one call.
 
     Raises:
-        as `load_network`.
-        DataError: the network and the data set have no action unit in common.
+        JaxfaceError: the network cannot be loaded (`load_network`).
+        DataError: the network and the data set have no class or action unit in common.
     """
     network = load_network(network) if isinstance(network, str | Path) else network
     if isinstance(network, RestoredRun):
@@ -93,12 +93,25 @@ _Match = tuple[Dataset, Task, OutputKind, list[int]]
 def _match_classes(classifier: Classifier, dataset: Dataset) -> _Match:
     """Match classes by name; leave out images of classes that the classifier does not have."""
     labels = classifier.labels
-    common = [name for name in dataset.labels if name in labels]
+    answers = {name: answer_of_class(name) for name in dataset.labels}
+    common = [name for name, answer in answers.items() if answer in labels]
+    if not common:
+        raise DataError(
+            f"{dataset.name} has images of none of {', '.join(labels)} (it has {', '.join(dataset.labels)})"
+        )
     subset = dataset.relabel(common)
-    label_index = np.array([labels.index(name) for name in common], np.int32)
+    label_index = np.array([labels.index(answers[name]) for name in common], np.int32)
     columns = {**subset.columns, "label": label_index[subset.columns["label"]]}
     subset = dataclasses.replace(subset, columns=columns, labels=labels)
     return subset, Task(labels=labels), "labels", list(range(len(labels)))
+
+
+def answer_of_class(name: str) -> str:
+    """Return the answer that a data set's class asks for; of no known spelling, its name."""
+    try:
+        return answer_name(name)
+    except LabelError:
+        return name
 
 
 def _match_units(classifier: Classifier, dataset: Dataset) -> _Match:

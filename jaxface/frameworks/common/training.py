@@ -10,10 +10,9 @@ from flax import nnx
 from jaxface import frameworks
 from jaxface.classify import Card, Classifier, exported, load
 from jaxface.core.config import from_dict, to_dict
-from jaxface.core.errors import LabelError, StoreError
-from jaxface.core.progress import Progress
+from jaxface.core.errors import ConfigError, LabelError, StoreError
+from jaxface.core.progress import ProgressLike
 from jaxface.core.run_folder import SETTINGS, hold, read_settings
-from jaxface.core.types import expression_names
 from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Framework, programs
 from jaxface.frameworks.common.log_writers import LogWriter
@@ -39,7 +38,7 @@ def train(
     *,
     out: str | Path,
     seed: int = 0,
-    progress: Progress | None = None,
+    progress: ProgressLike = None,
     writers: Sequence[LogWriter] = (),
 ) -> TrainRun:
     """Train in the folder `out`, or resume there; at the end it holds a classifier that can be audited.
@@ -53,7 +52,7 @@ def train(
         data: an instance of the framework's `data`, which says what it is trained on; None = its defaults.
         out: a folder, created if need be.
         seed: of the first parameters, of every step, and of the order of the examples.
-        progress: advanced at each step.
+        progress: advanced at each step; None = a bar where somebody watches.
         writers: get every line of the log, such as `frameworks.TensorBoardWriter(folder)`.
 
     Returns:
@@ -101,8 +100,8 @@ def export_obstacle(framework: Framework, task: Task) -> str:
     if not task.labels:
         return "its data have no expressions"
     try:
-        expression_names(task.labels)
-    except LabelError as error:
+        Card(name=framework.name, architecture=exported.ARCHITECTURE, native_labels=task.labels)
+    except (LabelError, ConfigError) as error:
         return str(error)
     return ""
 

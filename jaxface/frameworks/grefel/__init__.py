@@ -1,7 +1,6 @@
 """GReFEL (Wasi et al. 2024): anchors correct what the network answers. With it what it is compared with:
 cross-entropy alone, POSTER++, self-cure."""
 
-from jaxface.frameworks.grefel.config import GrefelConfig
-from jaxface.frameworks.grefel.train import FRAMEWORK
+import lazy_loader
 
-__all__ = ["FRAMEWORK", "GrefelConfig"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

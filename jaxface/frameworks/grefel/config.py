@@ -5,7 +5,9 @@ from typing import Annotated, Literal, get_args
 
 from jaxface.core.checks import Checked, Ge, Gt, Interval
 from jaxface.core.errors import ConfigError
-from jaxface.data.augmentation import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.common.config import Tables, TrainConfig
+from jaxface.frameworks.common.data_config import DataConfig
 
 Method = Literal["grefel", "cross-entropy", "poster", "scn"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -72,9 +74,9 @@ class BalanceConfig(Checked, table="model.balance"):
     """How the weight of correction and anchors' losses grows: with the steps, or full at once."""
 
     test_correction: Literal["off", "geometric", "full"] = "full"
-    """What is predicted: the distribution corrected as in training (`full`), without the attentive
-    part, or not at all, as in the published code; our small network's primary predictions end near
-    chance."""
+    """What is predicted. full: the distribution corrected as in training; our small network's primary
+    predictions end near chance. geometric: corrected without attention, which the published code does with a
+    flag. off: the primary distribution, that code's default."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -184,3 +186,6 @@ class GrefelConfig(Checked, table="model"):
         if self.start:
             return ("image", "landmark")
         return tuple(name for name in ("image", "landmark") if getattr(self, f"{name}_weights"))
+
+
+TABLES = Tables(GrefelConfig, TrainConfig(), DataConfig)

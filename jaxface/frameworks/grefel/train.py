@@ -14,7 +14,7 @@ from jaxface.frameworks.common.images import cast_like, to_rgb
 from jaxface.frameworks.common.step import Loss, supervised_step
 from jaxface.frameworks.grefel import losses
 from jaxface.frameworks.grefel.anchor_correction import confidence, mixture
-from jaxface.frameworks.grefel.config import POSTER_V2, GrefelConfig
+from jaxface.frameworks.grefel.config import POSTER_V2, TABLES, GrefelConfig
 from jaxface.frameworks.grefel.losses import class_loss, class_weights
 from jaxface.frameworks.grefel.networks import Anchors, Grefel, preprocess, shape_of
 from jaxface.frameworks.grefel.weights import load_extractor
@@ -24,7 +24,7 @@ class GrefelFramework(Framework):
     """GReFEL, and on the same extractor cross-entropy, POSTER++ and SCN."""
 
     name = "grefel"
-    config = GrefelConfig
+    config, defaults, data = TABLES
     network = Grefel
 
     def image_size(self, config: GrefelConfig) -> int:

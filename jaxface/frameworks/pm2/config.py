@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
 from jaxface.core.checks import Checked, Ge, Interval, require
-from jaxface.data.augmentation import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Tables, TrainConfig
+from jaxface.frameworks.pm2.data_config import Pm2Data
 
 Method = Literal["direct", "dan", "dann", "jan", "cdan", "mcd", "m3sda", "pm2"]
 METHODS: tuple[Method, ...] = get_args(Method)
@@ -100,3 +102,12 @@ class Pm2Config(Checked, table="model"):
     def needs_pairs(self) -> bool:
         """Whether it looks at avatars."""
         return self.method == "m3sda" or (self.method == "pm2" and self.beta > 0.0)
+
+
+TABLES = Tables(
+    Pm2Config,
+    TrainConfig(
+        steps=10_000, batch=32, optimizer=OptimizerConfig("adamw", learning_rate=1e-6, schedule="constant")
+    ),
+    Pm2Data,
+)

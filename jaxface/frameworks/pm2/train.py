@@ -13,7 +13,7 @@ from jaxface.core.errors import CheckpointError, ConfigError, DataError
 from jaxface.core.run_folder import SETTINGS, read_settings
 from jaxface.core.sharding import mesh_for
 from jaxface.core.types import Array
-from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.evaluation import compute_metrics, predict_dataset
 from jaxface.frameworks.common.framework import Framework, Step, programs
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
@@ -21,7 +21,7 @@ from jaxface.frameworks.common.init_weights import load_initial_weights
 from jaxface.frameworks.common.inputs import TrainInputs
 from jaxface.frameworks.common.training import restore
 from jaxface.frameworks.pm2 import steps
-from jaxface.frameworks.pm2.config import Pm2Config
+from jaxface.frameworks.pm2.config import TABLES, Pm2Config
 from jaxface.frameworks.pm2.inputs import Pm2Data, open_domains
 from jaxface.frameworks.pm2.networks import ENCODERS, Detector, combine_logits
 
@@ -30,13 +30,9 @@ class Pm2Framework(Framework):
     """PM2 and its baselines, on the column `units` of a source, pairs of avatars, and an unlabelled target."""
 
     name = "pm2"
-    config = Pm2Config
+    config, defaults, data = TABLES
     network = Detector
     output = "units"
-    data = Pm2Data
-    defaults = TrainConfig(
-        steps=10_000, batch=32, optimizer=OptimizerConfig("adamw", learning_rate=1e-6, schedule="constant")
-    )
 
     def image_size(self, config: Pm2Config) -> int:
         return ENCODERS[config.encoder].size

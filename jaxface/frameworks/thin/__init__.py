@@ -1,7 +1,5 @@
 """THIN: an ensemble gated by an exogenous variable, and a loss that removes it (Arnaud, Dapogny & Bailly)."""
 
-from jaxface.frameworks.thin import figures, introspect
-from jaxface.frameworks.thin.config import VARIANTS, ThinConfig
-from jaxface.frameworks.thin.train import FRAMEWORK
+import lazy_loader
 
-__all__ = ["FRAMEWORK", "VARIANTS", "ThinConfig", "figures", "introspect"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

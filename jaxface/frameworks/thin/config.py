@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from jaxface.core.checks import Checked, Ge, MinLen
 from jaxface.core.errors import ConfigError
-from jaxface.data import AugmentConfig
+from jaxface.data.augmentation_config import AugmentConfig
+from jaxface.frameworks.common.config import OptimizerConfig, Tables, TrainConfig
+from jaxface.frameworks.common.data_config import DataConfig
 
 Variant = Literal["baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin", "exogenous"]
 VARIANTS: tuple[Variant, ...] = ("baseline", "ensemble", "tree", "exogenous-tree", "oracle", "thin")
@@ -87,3 +89,12 @@ class ThinConfig(Checked, table="model"):
         if self.variant == "oracle":
             return "truth"
         return "exogenous" if self.variant in ("exogenous-tree", "thin") else "nothing"
+
+
+TABLES = Tables(
+    ThinConfig,
+    TrainConfig(
+        steps=10_000, batch=32, optimizer=OptimizerConfig("adam", learning_rate=1e-3, schedule="constant")
+    ),
+    DataConfig,
+)

@@ -14,13 +14,13 @@ from jaxface.classify.weights import fill, flat_arrays
 from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.core.types import Array
 from jaxface.data import augment
-from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
+from jaxface.frameworks.common.config import Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
 from jaxface.frameworks.common.images import cast_like, unit_range
 from jaxface.frameworks.common.init_weights import replace_subtree, subtree
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.frameworks.common.training import restore
-from jaxface.frameworks.thin.config import UNTRAINED, ThinConfig
+from jaxface.frameworks.thin.config import TABLES, UNTRAINED, ThinConfig
 from jaxface.frameworks.thin.losses import cross_entropy
 from jaxface.frameworks.thin.networks import ExogenousNetwork, Thin, ThinOutputs, exogenous_classes
 
@@ -34,10 +34,7 @@ class ThinFramework(Framework):
     """THIN and the variants of Tables 2 and 4; the variant `exogenous` learns the label of its data set."""
 
     name = "thin"
-    config = ThinConfig
-    defaults = TrainConfig(
-        steps=10_000, batch=32, optimizer=OptimizerConfig("adam", learning_rate=1e-3, schedule="constant")
-    )
+    config, defaults, data = TABLES
 
     def image_size(self, config: ThinConfig) -> int | None:
         return 224 if config.encoder == "vgg16-face" else None

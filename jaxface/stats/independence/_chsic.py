@@ -14,7 +14,7 @@ least n ridge, so that rounding stays far below the spread of the null.
 
 import warnings
 from collections.abc import Callable
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -24,8 +24,7 @@ from jaxface.core.checks import require, require_name
 from jaxface.core.types import Array
 from jaxface.stats.independence import common, shuffle
 from jaxface.stats.independence.common import IndependenceResult, Samples, Values
-
-Form = Literal["hilbert-schmidt", "normalised", "residuals"]
+from jaxface.stats.independence.registry import Form
 
 _SMALL = 1e-8  # of the largest eigenvalue of the weights
 _TIE = 1e-4  # of the observed statistic: float32 sums of the same terms in another order

@@ -1,34 +1,5 @@
 """Signed causal graphs: construction, files, scores against a known truth, figures."""
 
-from jaxface.frameworks.causal_affect.graphs.figures import face_figure, global_figure
-from jaxface.frameworks.causal_affect.graphs.files import read, write
-from jaxface.frameworks.causal_affect.graphs.scores import Agreement, EdgeScores, agreement, score
-from jaxface.frameworks.causal_affect.graphs.signed import (
-    Edge,
-    SignedGraph,
-    empty,
-    mean,
-    restrict,
-    strongest,
-    threshold_graph,
-    world_graph,
-)
+import lazy_loader
 
-__all__ = [
-    "Agreement",
-    "Edge",
-    "EdgeScores",
-    "SignedGraph",
-    "agreement",
-    "empty",
-    "face_figure",
-    "global_figure",
-    "mean",
-    "read",
-    "restrict",
-    "score",
-    "strongest",
-    "threshold_graph",
-    "world_graph",
-    "write",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

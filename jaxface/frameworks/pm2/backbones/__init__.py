@@ -1,6 +1,5 @@
 """Nets made for action units, which see the face as a grid of regions: DRML and JAA-Net."""
 
-from jaxface.frameworks.pm2.backbones.drml import Drml
-from jaxface.frameworks.pm2.backbones.jaa_net import JaaNet
+import lazy_loader
 
-__all__ = ["Drml", "JaaNet"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,59 @@
+"""What the documents show exists: every command is understood, every name in Python is there."""
+
+import ast
+from typing import Any
+
+import pytest
+
+import jaxface as jf
+from jaxface.cli import main, options
+from tests.documents import PAGES, ROOT, blocks, jaxface_commands
+
+
+class Understood(BaseException):
+    """Raised instead of running a command that was parsed."""
+
+
+@pytest.fixture
+def parse_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    parse_flags = options.parse_flags
+
+    def stop(*args: Any, **kwargs: Any) -> None:
+        parse_flags(*args, **kwargs)
+        raise Understood
+
+    monkeypatch.setattr(options, "parse_flags", stop)
+
+
+@pytest.mark.usefixtures("parse_alone")
+@pytest.mark.parametrize("words", [pytest.param(words, id=place) for place, words in jaxface_commands()])
+def test_every_command_of_the_documents_is_understood(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main.run(words)
+    except Understood:
+        return
+    assert words in (["--help"], ["--version"]), f"exit code {code}: {capsys.readouterr().err}"
+
+
+def python_blocks() -> list[Any]:
+    return [
+        pytest.param(block.text, id=f"{page.relative_to(ROOT)}-{number}")
+        for page in PAGES
+        for number, block in enumerate(blocks(page))
+        if block.language == "python"
+    ]
+
+
+@pytest.mark.parametrize("text", python_blocks())
+def test_every_name_of_jaxface_in_the_documents_exists(text: str) -> None:
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Attribute):
+            path = ast.unparse(node).split(".")
+            if path[0] == "jf" and all(part.isidentifier() for part in path):
+                value: Any = jf
+                for part in path[1:]:
+                    value = getattr(value, part)
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jaxface"):
+            exec(compile(ast.Module([node], []), "document", "exec"), {})
