@@ -14,7 +14,7 @@ from jaxface.audit import AuditResult
 from jaxface.audit.observe.analysis import AccuracyRow
 from jaxface.report import (
     faces,
-    headline,
+    first_lines,
     losses,
     observation_tables,
     page_text,
@@ -112,24 +112,24 @@ def test_which_is_worse_is_tested_within_people(larger: AuditResult) -> None:
     }
     assert row.difference.mean == pytest.approx(float((changes["one"] - changes["two"]).mean()), abs=1e-5)
     assert row.adjusted_p == 2 / 2**6 and row.difference.high < 0
-    sentence = headline.which_is_worse(row, larger)
+    sentence = first_lines.which_is_worse(row, larger)
     assert sentence.startswith("Which is worse? one loses 90 points more than two (95 % interval ")
     effect = row.difference
     close = LossComparison("one", "two", effect, 2, 0.4)
-    assert "No difference between one and two was found" in headline.which_is_worse(close, larger)
+    assert "No difference between one and two was found" in first_lines.which_is_worse(close, larger)
     few = LossComparison("one", "two", effect._replace(low=float("nan"), high=float("nan")), 2, 0.4)
-    assert headline.which_is_worse(few, larger) == (
+    assert first_lines.which_is_worse(few, larger) == (
         "Which is worse? Too few people to tell one from two (6 people)."
     )
 
 
 def test_how_bad_it_is_names_three_or_the_ends(larger: AuditResult) -> None:
     own, verdicts = losses.classifier_losses(larger), verdict.classifier_verdicts(larger)
-    sentence = headline.losses_sentence(verdicts, own)
+    sentence = first_lines.losses_sentence(verdicts, own)
     assert re.search(r"goes from \d+ % to \d+ % for \w+ and \d+ % to \d+ % for \w+\.$", sentence)
     many = [dataclasses.replace(one, name=f"{one.name}{i}") for one in verdicts for i in range(2)]
     named = {f"{name}{i}": loss for name, loss in own.items() for i in range(2)}
-    sentence = headline.losses_sentence(many, named)
+    sentence = first_lines.losses_sentence(many, named)
     assert "for one0, which loses most" in sentence and "which loses least" in sentence
 
 
