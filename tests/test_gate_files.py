@@ -82,11 +82,11 @@ def test_a_gate_does_not_draw_a_report_that_is_there(
     drawings: list[str] = []
     draw = html.build_context
 
-    def counted(*args: object, **settings: object) -> object:
+    def count_and_draw(*args: object, **settings: object) -> object:
         drawings.append("")
         return draw(*args, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(html, "build_context", counted)
+    monkeypatch.setattr(html, "build_context", count_and_draw)
     gate = ["report", str(folder), "--out", str(tmp_path), "--saliency", "none", "--fail-on", "score>1"]
     assert run(gate) == run(gate) == 0
     assert len(drawings) == 2, "there are no faces on this page"

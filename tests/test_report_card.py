@@ -58,7 +58,7 @@ def test_losses_are_those_of_the_full_expression(result: AuditResult) -> None:
 def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
     own = losses.classifier_losses(result)
     typical = dataclasses.replace(own["two"].expressions[1], typical=4)
-    moved = {"two": ClassifierLosses((typical,), None)}
+    by_name = {"two": ClassifierLosses((typical,), None)}
 
     class Renderer:
         def person(self, identity: int, expression: np.ndarray) -> int:
@@ -68,7 +68,7 @@ def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
         def render(self, people: list[int], dose: np.ndarray) -> np.ndarray:
             return np.full((len(people), 2, 2, 3), people[0], np.uint8)
 
-    strips = faces.cards(result, Renderer(), moved)  # type: ignore[arg-type]
+    strips = faces.cards(result, Renderer(), by_name)  # type: ignore[arg-type]
     assert list(strips) == ["two"] and strips["two"].expression == "surprise"
     assert strips["two"].faces[0].picture[0, 0, 0] == 4 and strips["two"].faces[0].dose == "1"
 
@@ -128,8 +128,8 @@ def test_how_bad_it_is_names_three_or_the_ends(larger: AuditResult) -> None:
     sentence = first_lines.losses_sentence(verdicts, own)
     assert re.search(r"goes from \d+ % to \d+ % for \w+ and \d+ % to \d+ % for \w+\.$", sentence)
     many = [dataclasses.replace(one, name=f"{one.name}{i}") for one in verdicts for i in range(2)]
-    named = {f"{name}{i}": loss for name, loss in own.items() for i in range(2)}
-    sentence = first_lines.losses_sentence(many, named)
+    by_name = {f"{name}{i}": loss for name, loss in own.items() for i in range(2)}
+    sentence = first_lines.losses_sentence(many, by_name)
     assert "for one0, which loses most" in sentence and "which loses least" in sentence
 
 
@@ -167,10 +167,10 @@ def test_cells_are_labelled_for_narrow_screens(page: str) -> None:
         "<table><thead><tr><th>a <b>b</b></th><th>&quot;c</th></tr></thead><tbody><tr><th>1</th><td>2</td></tr>"
     )
     table += '<tr><th>3</th><td colspan="2">4</td><td>5</td></tr></tbody></table>'
-    labelled = page_text.label_cells(f"<p>{table}</p><table><tr><td>x</td></tr></table>")
-    assert '<th data-label="a b">1</th><td data-label="&quot;c">2</td>' in labelled
-    assert '<td data-label="&quot;c" colspan="2">4</td><td data-label="">5</td>' in labelled
-    assert labelled.endswith("<table><tr><td>x</td></tr></table>")
+    text = page_text.label_cells(f"<p>{table}</p><table><tr><td>x</td></tr></table>")
+    assert '<th data-label="a b">1</th><td data-label="&quot;c">2</td>' in text
+    assert '<td data-label="&quot;c" colspan="2">4</td><td data-label="">5</td>' in text
+    assert text.endswith("<table><tr><td>x</td></tr></table>")
     assert 'data-label="significant"' in page and 'data-label="happiness"' in page
 
 
