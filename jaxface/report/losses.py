@@ -89,11 +89,15 @@ def _loss(
     own = own[np.isfinite(own).all(-1)].mean(0)
     changes = answers.change[where][:, level]
     classifier, expression = answers.classifiers[where[0]], answers.expressions[where[1]]
+    unchanged = float(own[answers.unchanged_index])
     return ExpressionLoss(
         expression=expression,
-        unchanged=float(own[answers.unchanged_index]),
+        unchanged=unchanged,
         changed=float(own[level]),
-        change=change._replace(low=np.clip(change.low, -1, 1).item(), high=np.clip(change.high, -1, 1).item()),
+        # A probability cannot fall below 0 or rise above 1, whatever a few skewed values let the interval say.
+        change=change._replace(
+            low=np.maximum(change.low, -unchanged), high=np.minimum(change.high, 1 - unchanged)
+        ),
         recognised=_recognised(result, classifier, expression),
         typical=int(np.nanargmin(np.abs(changes - change.mean))),
         note="" if expression == ALL else search_note(result, classifier, expression),
