@@ -1,12 +1,15 @@
 """The code in the documents: fenced and indented blocks of README, docs and tutorials."""
 
+import json
 import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
 TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")), *TUTORIALS]
 
@@ -49,6 +52,12 @@ def blocks(page: Path) -> list[Block]:
         (match.start(), Block(page, "bash", "", match[1] + "\n")) for match in _INDENTED.finditer(outside)
     ]
     return [block for _, block in sorted([*fenced, *indented], key=lambda item: item[0])]
+
+
+def notebook_cells(notebook: Path) -> list[dict[str, Any]]:
+    """The code cells of a notebook, with "source" as one text."""
+    cells = json.loads(notebook.read_text())["cells"]
+    return [cell | {"source": "".join(cell["source"])} for cell in cells if cell["cell_type"] == "code"]
 
 
 def jaxface_commands() -> Iterator[tuple[str, list[str]]]:

@@ -13,7 +13,7 @@ from jaxface.audit import AuditConfig, AuditResult, gates
 from jaxface.audit.changes import changes_between
 from jaxface.audit.summarizing import summarize
 from jaxface.core.errors import ConfigError, StoreError
-from jaxface.report import headline, loading, verdict
+from jaxface.report import first_lines, loading, verdict
 from tests import fake_audit, runs
 from tests.test_audit_run import PAINTED
 
@@ -70,8 +70,8 @@ def test_few_people_are_too_few_to_tell(eight: AuditResult, people: int) -> None
     few = dataclasses.replace(eight, data=data, summary=summarize(data, eight.config))
     verdicts = {one.name: one for one in verdict.classifier_verdicts(few)}
     assert verdicts["leaning"].label == "too few people to tell" and verdicts["leaning"].direction == 0
-    comparison = headline.comparison(few, list(verdicts.values()))
-    assert headline.headline(list(verdicts.values()), few).startswith("Too few people to tell")
+    comparison = first_lines.comparison(few, list(verdicts.values()))
+    assert first_lines.headline(list(verdicts.values()), few).startswith("Too few people to tell")
     assert comparison is not None and comparison.direction == 0
     lines = gates.check([gates.parse("score>0.5")], few.summary)
     assert "leaning, happiness: not measurable, or too few people for score" in lines

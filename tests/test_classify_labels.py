@@ -12,7 +12,7 @@ from jaxface import audit, classify, frameworks, report
 from jaxface.audit import AuditConfig
 from jaxface.audit.layout import VARIABLES, answer_names
 from jaxface.cli.classifiers import card_text
-from jaxface.core.errors import ConfigError, FunctionError
+from jaxface.core.errors import ConfigError, FunctionError, LabelError
 from jaxface.data import ArraySource, Dataset
 from tests import fake_audit
 
@@ -40,13 +40,43 @@ def test_outputs_of_one_expression_are_summed_and_others_stay(on_host: bool, are
     classifier = toy(on_host, softmax if are_probabilities else six_outputs)
     assert classifier.labels == ANSWERS and classifier.card.outputs == 6
     raw = np.asarray(softmax(jnp.asarray(IMAGES)))
-    expected = np.stack([raw[:, 0] + raw[:, 3], raw[:, 1], raw[:, 2], raw[:, 4], raw[:, 5]], axis=-1)
-    np.testing.assert_allclose(classifier.probabilities(IMAGES), expected, atol=1e-6)
+    sums = np.stack([raw[:, 0] + raw[:, 3], raw[:, 1], raw[:, 2], raw[:, 4], raw[:, 5]], axis=-1)
+    np.testing.assert_allclose(classifier.probabilities(IMAGES), sums, atol=1e-6)
     notes = (
         "its outputs 'Happy' and 'joy' are one answer, happiness: their probabilities are summed",
         "calm, happily surprised are not examined; they stay in the softmax",
     )
     assert classifier.notes[:2] == notes
+
+
+@pytest.mark.parametrize(
+    ("labels", "others"),
+    [
+        ("neutral happiness surprise sadness anger disgust fear contempt unknown NF", ("unknown", "nf")),
+        ("Neutral Anger Disgust Fear Happiness Sadness Surprise Other", ("other",)),
+        ("neutral calm happy sad angry fearful disgust surprised", ("calm",)),
+        ("AU1 AU12 pain", ("pain",)),
+    ],
+    ids=["FER+", "Aff-Wild2", "RAVDESS", "units"],
+)
+def test_labels_of_published_data_sets(labels: str, others: tuple[str, ...]) -> None:
+    card = classify.Card(name="net", native_labels=tuple(labels.split()))
+    assert card.unexamined_labels == others and card.multilabel == ("AU1" in labels)
+    place = "an output of its own" if card.multilabel else "in the softmax"
+    assert card.label_notes[0].startswith(", ".join(others)) and card.label_notes[0].endswith(place)
+
+
+def test_other_labels_have_a_position() -> None:
+    classifier = toy(False)
+    assert classifier.index("Calm") == 1 and classifier.index("joy") == 0
+    with pytest.raises(LabelError, match="no output for 'other'"):
+        classifier.index("other")
+
+
+def test_sums_are_exact_in_half_precision() -> None:
+    classifier = classify.in_bfloat16(toy(False))
+    sharp = np.asarray(classifier.probabilities(IMAGES))
+    np.testing.assert_allclose(sharp, toy(False).probabilities(IMAGES), atol=0.02)
 
 
 def test_the_sum_has_a_gradient() -> None:

@@ -43,7 +43,7 @@ def write(path: Path, shape: list[Any], kind: int = FLOAT) -> Path:
     return path
 
 
-def expected(means: np.ndarray) -> np.ndarray:
+def logits_of(means: np.ndarray) -> np.ndarray:
     """Logits of the answers of mean colours (B, C): happy and joy are one."""
     logits = means.astype(np.float64) @ MATRIX[: means.shape[1]]
     happiness = np.log(np.exp(logits[:, 0]) + np.exp(logits[:, 3]))
@@ -76,7 +76,7 @@ def test_the_input_is_read_from_the_file(
     pixels = np.rint(255 * colours) if scale == 255 else colours
     means = pixels.mean((1, 2)).reshape(3, -1)
     tolerance = 3e-3 if kind == HALF else 2e-5
-    np.testing.assert_allclose(classifier.logits(IMAGES), expected(means), rtol=tolerance, atol=tolerance)
+    np.testing.assert_allclose(classifier.logits(IMAGES), logits_of(means), rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_it_is_imported_on_the_command_line(tmp_path: Path, capsys: pytest.Captu
     classifier = classify.load(out)
     assert classifier.name == "mine" and classifier.card.sha256
     means = (IMAGES.mean((1, 2)) - 0.5) / 0.5
-    np.testing.assert_allclose(classifier.logits(IMAGES), expected(means), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(classifier.logits(IMAGES), logits_of(means), rtol=1e-4, atol=1e-4)
 
 
 def test_it_is_audited_by_its_file(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def test_a_missing_array_gets_its_published_name(architecture: str) -> None:
 def test_a_prefix_of_the_file_is_kept() -> None:
     arrays = torch_state_dicts.tensors(torch_state_dicts.emonext("tiny"))
     del arrays["downsample_layers.0.0.weight"]
-    wrapped = {f"module.{key}": array for key, array in arrays.items()}
+    arrays_of_module = {f"module.{key}": array for key, array in arrays.items()}
     labels = ["anger", "disgust", "fear", "happiness", "neutral", "sadness", "surprise"]
     with pytest.raises(CheckpointError, match=r"missing 'module\.downsample_layers\.0\.0\.weight'; "):
-        classify.from_state_dict("emonext-tiny", wrapped, labels=labels)
+        classify.from_state_dict("emonext-tiny", arrays_of_module, labels=labels)
 
 
 def test_a_manifest_is_told_in_its_own_names(tmp_path: Path) -> None:

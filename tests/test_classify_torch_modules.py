@@ -95,7 +95,7 @@ class Model:
         return SimpleNamespace(logits=pixel_values.mean((2, 3)))
 
 
-def processed() -> np.ndarray:
+def processor_means() -> np.ndarray:
     halves = np.rint(255 * IMAGES[:, ::2, ::2]) / 255
     return ((halves - 0.5) / 0.25).mean((1, 2))
 
@@ -104,13 +104,13 @@ def test_a_model_with_its_processor() -> None:
     classifier = classify.from_torch(Model(), Processor())
     assert classifier.labels == ("happiness", "calm", "sadness") and classifier.on_host
     assert classifier.name == "faces" and classifier.card.size is None
-    np.testing.assert_allclose(classifier.logits(IMAGES), processed(), atol=1e-5)
+    np.testing.assert_allclose(classifier.logits(IMAGES), processor_means(), atol=1e-5)
 
 
 def test_a_pipeline_brings_model_and_processor() -> None:
     pipeline = SimpleNamespace(model=Model(), image_processor=Processor(), task="image-classification")
     classifier = classify.from_torch(pipeline)  # type: ignore[arg-type]
-    np.testing.assert_allclose(classifier.logits(IMAGES), processed(), atol=1e-5)
+    np.testing.assert_allclose(classifier.logits(IMAGES), processor_means(), atol=1e-5)
 
 
 @pytest.mark.parametrize("wrap", [lambda a: a, lambda a: {"logits": a}, lambda a: (a, "maps"), lambda a: [a]])
@@ -127,7 +127,7 @@ def test_a_module_of_pytorch_gets_tensors(torch: None) -> None:
 
 def test_a_module_of_pytorch_with_a_processor_or_a_transform(torch: None) -> None:
     classifier = classify.from_torch(Module(), Processor(), LABELS)
-    np.testing.assert_allclose(classifier.logits(IMAGES), processed(), atol=2e-3)
+    np.testing.assert_allclose(classifier.logits(IMAGES), processor_means(), atol=2e-3)
     classifier = classify.from_torch(Module(), lambda image: Tensor(2 * image.array), LABELS)
     np.testing.assert_allclose(classifier.logits(IMAGES), 2 * IMAGES.mean((1, 2)), atol=2e-3)
 

@@ -1,13 +1,14 @@
 """What the documents show exists: every command is understood, every name in Python is there."""
 
 import ast
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import jaxface as jf
 from jaxface.cli import main, options
-from tests.documents import PAGES, ROOT, blocks, jaxface_commands
+from tests.documents import NOTEBOOKS, PAGES, ROOT, blocks, jaxface_commands, notebook_cells
 
 
 class Understood(BaseException):
@@ -38,12 +39,17 @@ def test_every_command_of_the_documents_is_understood(
 
 
 def python_blocks() -> list[Any]:
-    return [
+    pages = [
         pytest.param(block.text, id=f"{page.relative_to(ROOT)}-{number}")
         for page in PAGES
         for number, block in enumerate(blocks(page))
         if block.language == "python"
     ]
+    notebooks = [
+        pytest.param("\n".join(cell["source"] for cell in notebook_cells(path)), id=path.name)
+        for path in NOTEBOOKS
+    ]
+    return pages + notebooks
 
 
 @pytest.mark.parametrize("text", python_blocks())
@@ -57,3 +63,11 @@ def test_every_name_of_jaxface_in_the_documents_exists(text: str) -> None:
                     value = getattr(value, part)
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("jaxface"):
             exec(compile(ast.Module([node], []), "document", "exec"), {})
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_opens_with_its_pictures(path: Path) -> None:
+    outputs = [output for cell in notebook_cells(path) for output in cell["outputs"]]
+    assert any("image/png" in output.get("data", {}) for output in outputs)
+    assert all(output["output_type"] != "error" for output in outputs)
+    assert "/tmp/" not in path.read_text() and "/home/" not in path.read_text()

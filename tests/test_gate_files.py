@@ -9,7 +9,7 @@ import pytest
 from jaxface.audit import gate_files, gates
 from jaxface.audit.gates import Outcome
 from jaxface.cli.main import run
-from jaxface.report import html, page_key
+from jaxface.report import html, page_keys
 from tests import runs
 
 WORKFLOW = Path(__file__).parent.parent / "examples" / "ci" / "audit.yml"
@@ -82,20 +82,20 @@ def test_a_gate_does_not_draw_a_report_that_is_there(
     drawings: list[str] = []
     draw = html.build_context
 
-    def counted(*args: object, **settings: object) -> object:
+    def count_and_draw(*args: object, **settings: object) -> object:
         drawings.append("")
         return draw(*args, **settings)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(html, "build_context", counted)
+    monkeypatch.setattr(html, "build_context", count_and_draw)
     gate = ["report", str(folder), "--out", str(tmp_path), "--saliency", "none", "--fail-on", "score>1"]
     assert run(gate) == run(gate) == 0
     assert len(drawings) == 2, "there are no faces on this page"
-    monkeypatch.setattr(html, "NO_FACES", page_key.page_key(html.load(folder), "none"))
+    monkeypatch.setattr(html, "NO_FACES", page_keys.page_key(html.load(folder), "none"))
     assert run(gate) == run(gate) == 0
     assert len(drawings) == 3
     assert run(gate[:-2]) == 0 and len(drawings) == 4, "asked for without a gate"
     assert run([*gate[:5], "occlusion", *gate[6:]]) == 0 and len(drawings) == 5
-    monkeypatch.setattr(page_key, "_code", lambda: "changed")
+    monkeypatch.setattr(page_keys, "_code", lambda: "changed")
     assert run(gate) == 0 and len(drawings) == 6
 
 

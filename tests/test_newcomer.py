@@ -1,4 +1,4 @@
-"""README and tutorials, run from top to bottom in an empty folder by an installed wheel, as a newcomer would.
+"""README, tutorials and notebooks, run from top to bottom in an empty folder by an installed wheel.
 
 The documents are the source. Fewer people, levels and training steps take the place of theirs, nothing else.
 """
@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.documents import ROOT, TUTORIALS, Block, blocks
+from tests.documents import NOTEBOOKS, ROOT, TUTORIALS, Block, blocks, notebook_cells
 from tests.flame_files import flame_arrays, write_flame_pickle
 from tests.random_weights import arrays
 from tests.torch_files import save_zip, tensors
@@ -37,8 +37,10 @@ SMALL_CONFIG = {
 
 SMALL_AUDIT = "--identities 2 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
 SMALL_SEARCH = "--search.method prototype"  # compiling a search is most of a small audit
+SMALL_GRID = "symmetry_steps=3, time_steps=3"
 SMALL_PYTHON = {
-    r"identities=\d+": "identities=2, symmetry_steps=3, time_steps=3, permutations=100",
+    r"(symmetry|time)_steps=\d+": r"\1_steps=3",
+    r"identities=\d+": "identities=2, permutations=100",
     r"expressions=\([^)]*\)": 'expressions=("happiness",)',
 }
 
@@ -105,6 +107,13 @@ def test_a_tutorial_runs_in_order(page: Path, folder: Path, environment: dict[st
     walk(blocks(page), folder, environment)
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, folder: Path, environment: dict[str, str]) -> None:
+    program = "\n".join(small_python(cell["source"]) for cell in notebook_cells(path))
+    run([sys.executable, "-c", program], folder, environment | {"MPLBACKEND": "agg"})
+
+
 def walk(blocks: list[Block], folder: Path, environment: dict[str, str]) -> None:
     """Run the blocks of a page in order; Python blocks of a page are one session."""
     session = ""
@@ -135,6 +144,8 @@ def small_commands(block: Block) -> Iterator[str]:
 
 def small_python(text: str) -> str:
     """The same program, with less work."""
+    if "symmetry_steps" not in text:
+        text = text.replace("identities=", f"{SMALL_GRID}, identities=")
     for pattern, replacement in SMALL_PYTHON.items():
         text = re.sub(pattern, replacement, text)
     return text

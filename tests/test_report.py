@@ -23,7 +23,7 @@ from jaxface.interventions import Axis, Symmetry
 from jaxface.report import (
     figure_data,
     figures,
-    headline,
+    first_lines,
     image_encoding,
     loading,
     methods,
@@ -174,15 +174,15 @@ def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
     verdicts = verdict.classifier_verdicts(other)
     assert [one.name for one in verdicts] == ["one", "two"]
-    comparison = headline.comparison(other, verdicts)
+    comparison = first_lines.comparison(other, verdicts)
     assert comparison is not None
     np.testing.assert_allclose(comparison.difference.mean, 0.065)
-    sentence = headline.comparison_sentence(comparison, other)
+    sentence = first_lines.comparison_sentence(comparison, other)
     assert "one loses 26 points of probability more than two" in sentence
-    assert headline.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
+    assert first_lines.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
     difference = comparison.difference._replace(mean=-0.065, low=-0.09, high=-0.05)
     reverse = Comparison("two", "one", difference, 2, 0.03, -1)
-    assert "one loses 26 points" in headline.comparison_sentence(reverse, other)
+    assert "one loses 26 points" in first_lines.comparison_sentence(reverse, other)
 
 
 def test_the_headline_says_that_all_depend_where_none_depends_more(result: AuditResult) -> None:
@@ -192,18 +192,20 @@ def test_the_headline_says_that_all_depend_where_none_depends_more(result: Audit
     data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
     other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
     verdicts = verdict.classifier_verdicts(other)
-    assert headline.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
+    assert first_lines.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
     first, second = verdicts
-    assert headline.headline([*verdicts, first], other) == "All 3 classifiers recognise half frozen faces worse"
+    assert (
+        first_lines.headline([*verdicts, first], other) == "All 3 classifiers recognise half frozen faces worse"
+    )
     neither = dataclasses.replace(second, direction=0)
-    assert headline.headline([first, neither], other) == "one recognises half frozen faces worse"
+    assert first_lines.headline([first, neither], other) == "one recognises half frozen faces worse"
     gains = dataclasses.replace(second, direction=-1)
     assert (
-        headline.headline([first, gains], other)
+        first_lines.headline([first, gains], other)
         == "one recognises half frozen faces worse, two recognises better"
     )
     several = [first, gains, *[neither] * 3]
-    assert headline.headline(several, other) == (
+    assert first_lines.headline(several, other) == (
         "1 of 5 classifiers recognises half frozen faces worse, 1 of 5 classifiers recognises better"
     )
 

@@ -129,6 +129,35 @@ def test_a_phone_shows_it_without_scrolling_sideways(page: Any) -> None:
     try:
         wait(page, "innerWidth == 390")
         assert page.execute_script("return document.documentElement.scrollWidth") <= 390
+        page.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+        cut = page.execute_script(
+            """return [...document.querySelectorAll('main *, header *, #verdict *')].filter((one) => {
+              const style = getComputedStyle(one), box = one.getBoundingClientRect();
+              return style.display != 'none' && box.height > 1 && !one.closest('svg, #plot, thead')
+                && (box.right > 391 || (style.overflowX != 'visible' && one.scrollWidth > one.clientWidth + 1));
+            }).map((one) => one.tagName + '.' + one.className)"""
+        )
+        assert cut == []
+        label = "return getComputedStyle(document.querySelector('#scores td'), '::before').content"
+        assert page.execute_script(label) == '"happiness"', "each cell of a card names its column"
+    finally:
+        page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_a_desktop_has_two_columns_and_contents_beside_them(page: Any) -> None:
+    size = {"width": 1280, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        wait(page, "innerWidth == 1280")
+        box = """const box = (e) => { const b = e.getBoundingClientRect(); return [b.left, b.right, b.top]; };
+          return [box(document.querySelector('nav')), box(document.querySelector('main')),
+            ...['.verdict', '#curves .row'].flatMap((one) => [...document.querySelectorAll(one)].map(box))]"""
+        contents, main, first, second, left, right = page.execute_script(box)
+        assert contents[1] < main[0]
+        assert first[1] < second[0] and first[2] == second[2]
+        assert left[1] < right[0] and left[2] == right[2]
+        links = page.execute_script("return [...document.querySelectorAll('nav a')].map((a) => a.hash)")
+        assert {"#verdict", "#scores", "#curves", "#run"} <= set(links)
     finally:
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 

@@ -3,6 +3,7 @@
 import dataclasses
 import html
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,17 @@ import xarray
 
 import jaxface as jf
 from jaxface.audit import AuditResult
-from jaxface.report import faces, headline, losses, page_text, search_notes, tables, verdict
+from jaxface.audit.observe.analysis import AccuracyRow
+from jaxface.report import (
+    faces,
+    first_lines,
+    losses,
+    observation_tables,
+    page_text,
+    search_notes,
+    tables,
+    verdict,
+)
 from jaxface.report.losses import ClassifierLosses, LossComparison
 from tests.heads import toy_head
 from tests.runs import CONFIG, finished_run
@@ -47,7 +58,7 @@ def test_losses_are_those_of_the_full_expression(result: AuditResult) -> None:
 def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
     own = losses.classifier_losses(result)
     typical = dataclasses.replace(own["two"].expressions[1], typical=4)
-    moved = {"two": ClassifierLosses((typical,), None)}
+    by_name = {"two": ClassifierLosses((typical,), None)}
 
     class Renderer:
         def person(self, identity: int, expression: np.ndarray) -> int:
@@ -57,7 +68,7 @@ def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
         def render(self, people: list[int], dose: np.ndarray) -> np.ndarray:
             return np.full((len(people), 2, 2, 3), people[0], np.uint8)
 
-    strips = faces.cards(result, Renderer(), moved)  # type: ignore[arg-type]
+    strips = faces.cards(result, Renderer(), by_name)  # type: ignore[arg-type]
     assert list(strips) == ["two"] and strips["two"].expression == "surprise"
     assert strips["two"].faces[0].picture[0, 0, 0] == 4 and strips["two"].faces[0].dose == "1"
 
@@ -101,24 +112,24 @@ def test_which_is_worse_is_tested_within_people(larger: AuditResult) -> None:
     }
     assert row.difference.mean == pytest.approx(float((changes["one"] - changes["two"]).mean()), abs=1e-5)
     assert row.adjusted_p == 2 / 2**6 and row.difference.high < 0
-    sentence = headline.which_is_worse(row, larger)
+    sentence = first_lines.which_is_worse(row, larger)
     assert sentence.startswith("Which is worse? one loses 90 points more than two (95 % interval ")
     effect = row.difference
     close = LossComparison("one", "two", effect, 2, 0.4)
-    assert "No difference between one and two was found" in headline.which_is_worse(close, larger)
+    assert "No difference between one and two was found" in first_lines.which_is_worse(close, larger)
     few = LossComparison("one", "two", effect._replace(low=float("nan"), high=float("nan")), 2, 0.4)
-    assert headline.which_is_worse(few, larger) == (
+    assert first_lines.which_is_worse(few, larger) == (
         "Which is worse? Too few people to tell one from two (6 people)."
     )
 
 
 def test_how_bad_it_is_names_three_or_the_ends(larger: AuditResult) -> None:
     own, verdicts = losses.classifier_losses(larger), verdict.classifier_verdicts(larger)
-    sentence = headline.losses_sentence(verdicts, own)
+    sentence = first_lines.losses_sentence(verdicts, own)
     assert re.search(r"goes from \d+ % to \d+ % for \w+ and \d+ % to \d+ % for \w+\.$", sentence)
     many = [dataclasses.replace(one, name=f"{one.name}{i}") for one in verdicts for i in range(2)]
-    named = {f"{name}{i}": loss for name, loss in own.items() for i in range(2)}
-    sentence = headline.losses_sentence(many, named)
+    by_name = {f"{name}{i}": loss for name, loss in own.items() for i in range(2)}
+    sentence = first_lines.losses_sentence(many, by_name)
     assert "for one0, which loses most" in sentence and "which loses least" in sentence
 
 
@@ -156,10 +167,10 @@ def test_cells_are_labelled_for_narrow_screens(page: str) -> None:
         "<table><thead><tr><th>a <b>b</b></th><th>&quot;c</th></tr></thead><tbody><tr><th>1</th><td>2</td></tr>"
     )
     table += '<tr><th>3</th><td colspan="2">4</td><td>5</td></tr></tbody></table>'
-    labelled = page_text.label_cells(f"<p>{table}</p><table><tr><td>x</td></tr></table>")
-    assert '<th data-label="a b">1</th><td data-label="&quot;c">2</td>' in labelled
-    assert '<td data-label="&quot;c" colspan="2">4</td><td data-label="">5</td>' in labelled
-    assert labelled.endswith("<table><tr><td>x</td></tr></table>")
+    text = page_text.label_cells(f"<p>{table}</p><table><tr><td>x</td></tr></table>")
+    assert '<th data-label="a b">1</th><td data-label="&quot;c">2</td>' in text
+    assert '<td data-label="&quot;c" colspan="2">4</td><td data-label="">5</td>' in text
+    assert text.endswith("<table><tr><td>x</td></tr></table>")
     assert 'data-label="significant"' in page and 'data-label="happiness"' in page
 
 
@@ -172,3 +183,27 @@ def test_every_panel_is_a_figure_of_its_own(page: str) -> None:
     assert page.count('class="scale"') == 2 and "linear-gradient(to right, #440154" in page
     widths = [int(width) for width in re.findall(r'style="--wide:(\d+)px"', page)]
     assert max(widths) <= 470
+
+
+def test_the_report_of_photographs_leads_with_its_finding() -> None:
+    """Means over the labels that both groups have, of the classifier with the largest gap."""
+
+    def row(classifier: str, label: str, group: str, accuracy: float) -> AccuracyRow:
+        return AccuracyRow(classifier, label, group, 10, round(10 * accuracy), accuracy, 0.0, 1.0)
+
+    rows = [
+        *(row("a", "happiness", "patient", 0.5), row("a", "happiness", "proband", 0.6)),
+        *(row("b", "happiness", "patient", 0.1), row("b", "happiness", "proband", 0.7)),
+        *(
+            row("b", "fear", "patient", 0.3),
+            row("b", "fear", "proband", 0.5),
+            row("b", "anger", "patient", 1.0),
+        ),
+    ]
+    measurements = SimpleNamespace(logits=("a", "b"))
+    result = SimpleNamespace(measurements=measurements, accuracy=rows)
+    assert observation_tables.finding(result) == (  # type: ignore[arg-type]
+        "b recognises 20 % of the patient photographs, and 60 % of the proband ones"
+    )
+    alone = SimpleNamespace(measurements=measurements, accuracy=rows[:1])
+    assert observation_tables.finding(alone) == ""  # type: ignore[arg-type]

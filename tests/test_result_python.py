@@ -91,8 +91,8 @@ def test_what_people_are_not_grouped_by_is_refused(result: AuditResult) -> None:
     alike = dataclasses.replace(result, data=result.data.assign_attrs(populations=["all", "all"]))
     with pytest.raises(ConfigError, match="not by 'sex'"):
         alike.by("sex")
-    named = result.data.assign_attrs(populations=["patient", "control"], people={"note": "people.npz"})
-    assert set(dataclasses.replace(result, data=named).by("group")["group"]) == {"patient", "control"}
+    with_names = result.data.assign_attrs(populations=["patient", "control"], people={"note": "people.npz"})
+    assert set(dataclasses.replace(result, data=with_names).by("group")["group"]) == {"patient", "control"}
 
 
 def test_the_report_shows_groups(result: AuditResult) -> None:

@@ -140,15 +140,15 @@ def _differ_p(values: np.ndarray, masks: np.ndarray, result: "AuditResult") -> n
         sums, counts = groups @ filled, groups @ is_valid
         return np.asarray((sums**2 / np.maximum(counts, 1)).sum(-2))
 
-    grouped = masks.any(0)
-    filled, is_valid, own = filled[grouped], is_valid[grouped].astype(float), masks[:, grouped].astype(float)
-    observed = between(own)
+    in_group = masks.any(0)
+    filled, is_valid, own = filled[in_group], is_valid[in_group].astype(float), masks[:, in_group].astype(float)
+    actual = between(own)
     random = np.random.default_rng(result.config.seed)
     at_least = np.zeros(rows.shape[1])
     for start in range(0, _SHUFFLES, _BATCH):
         count = min(_BATCH, _SHUFFLES - start)
         orders = random.permuted(np.tile(np.arange(own.shape[1]), (count, 1)), axis=1)
-        at_least += (between(np.moveaxis(own[:, orders], 0, 1)) >= observed * (1 - 1e-9)).sum(0)
+        at_least += (between(np.moveaxis(own[:, orders], 0, 1)) >= actual * (1 - 1e-9)).sum(0)
     p_values = (at_least + 1) / (_SHUFFLES + 1)
     too_few = ((own @ is_valid) < 2).any(0)
     return np.where(too_few, np.nan, p_values).reshape(values.shape[:-1])

@@ -16,7 +16,7 @@ from jaxface.classify.nets.convolutions import on_cpu
 from jaxface.classify.preprocess import prepare
 from jaxface.core.errors import ConfigError, FunctionError, LabelError, ShapeError, suggestion
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.types import Array, expression_name
+from jaxface.core.types import Array, answer_name
 
 HOST_BATCH = 256  # images in one call of a model on the host
 
@@ -95,12 +95,12 @@ class Classifier:
         return (*self.card.label_notes, *([self.card.note] if self.card.note else []), *notes)
 
     def index(self, expression: str) -> int:
-        """Return the output of an expression, given by any known synonym.
+        """Return the position of an answer: of an expression by any known synonym, or of another label.
 
         Raises:
-            LabelError: no such expression, or one that this classifier does not know.
+            LabelError: a misspelt label, or one that this classifier does not have.
         """
-        name = expression_name(expression)
+        name = answer_name(expression)
         if name not in self.labels:
             raise LabelError(
                 f"classifier {self.name!r} has no output for {name!r}{suggestion(name, self.labels)}"

@@ -43,11 +43,13 @@ def readme(card: Card) -> str:
     """Return the README of a classifier: YAML front matter, then what a user must know."""
     head = [f"{key}: {_yaml(value)}" for key, value in _front_matter(card).items()]
     edge = f"{card.size} x {card.size} pixels" if card.size else "any size"
+    size = f", {card.parameters:,} parameters" if card.parameters else ""
+    network = f"{'ONNX' if card.weights.endswith('.onnx') else card.architecture}{size}"
     answers = "Action units, each by its own probability" if card.multilabel else "Expressions, by a softmax"
     facts = [
         f"- Answers: {', '.join(card.labels)}. {answers}.",
         *(f"- {note[0].upper()}{note[1:]}." for note in (*card.label_notes, card.note) if note),
-        f"- Input: {card.channels}, {edge}; {card.parameters:,} parameters ({card.architecture}).",
+        f"- Input: {card.channels}, {edge}. Network: {network}.",
         f"- Trained on: {card.dataset}. Source: {card.source}. Licence: {card.licence}.",
     ]
     usage = ["```python", "import jaxface as jf", "", 'classifier = jf.classify.load("this-folder")', "```"]

@@ -36,6 +36,7 @@ def merge_outputs(np_or_jnp: Any, logits: Any, groups: Sequence[Sequence[int]]) 
     """
     if len(groups) == logits.shape[-1]:
         return logits
+    logits = logits.astype(np_or_jnp.promote_types(logits.dtype, np.float32))  # bfloat16 is too coarse for sums
     logsumexp = jax.nn.logsumexp if np_or_jnp is jnp else scipy.special.logsumexp
     columns = [
         logits[..., group[0]] if len(group) == 1 else logsumexp(logits[..., np.array(group)], axis=-1)

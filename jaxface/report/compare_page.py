@@ -56,8 +56,8 @@ def comparison_page(first: AuditResult, second: AuditResult) -> str:
     )
 
 
-def curves(first: AuditResult, second: AuditResult, pair: Pair) -> str:
-    """Return the answers to the full expression over the dose as SVG, the first run dashed."""
+def curves(first: AuditResult, second: AuditResult, pair: Pair) -> list[str]:
+    """Return the answers to the full expression over the dose as SVGs, the first run dashed."""
     dose, time = first.intervention.axes
     labels = [change.expression for change in pair.change.expressions]
     lines = [
@@ -67,9 +67,13 @@ def curves(first: AuditResult, second: AuditResult, pair: Pair) -> str:
         .values
         for run, name in ((first, pair.change.before), (second, pair.change.after))
     ]
-    figure = figures.paired_curves(dose, lines[0], lines[1], labels)
-    description = f"{pair.change.name}: probability over {dose.name}, both runs"
-    return figures.svg(figure, f"pair-{pair.change.name}", description)
+    svgs = []
+    for index, label in enumerate(labels):
+        part = slice(index, index + 1)
+        figure = figures.paired_curves(dose, lines[0][part], lines[1][part], [label])
+        description = f"{pair.change.name}: probability of {label} over {dose.name}, both runs"
+        svgs.append(figures.svg(figure, f"pair-{pair.change.name}-{label}", description))
+    return svgs
 
 
 def average_rows(first: AuditResult, second: AuditResult) -> list[tuple[str, list[tuple[str, np.ndarray]]]]:

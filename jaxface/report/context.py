@@ -10,7 +10,7 @@ from jaxface.core.progress import ProgressLike, choose
 from jaxface.report import (
     average_faces,
     faces,
-    headline,
+    first_lines,
     loading,
     saliency_maps,
     slider_faces,
@@ -74,7 +74,7 @@ def build_context(
     progress.start("report", 4 + (len(names(result.data, "classifier")) if saliency != "none" else 0))
     rows = tables.score_rows(result)
     verdicts = verdict.classifier_verdicts(result)
-    comparison = headline.comparison(result, verdicts)
+    comparison = first_lines.comparison(result, verdicts)
     losses = classifier_losses(result)
     loss_comparison = extremes(result)
     progress.advance(1, "verdict")

@@ -16,13 +16,23 @@ from jaxface.core.config import dump_toml
 from jaxface.core.io import write_text
 from jaxface.core.progress import ProgressLike
 from jaxface.interventions import Axis
-from jaxface.report import explorer, figure_data, headline, image_encoding, matrix, methods, prose, tables, text
+from jaxface.report import (
+    explorer,
+    figure_data,
+    first_lines,
+    image_encoding,
+    matrix,
+    methods,
+    prose,
+    tables,
+    text,
+)
 from jaxface.report.context import ReportContext, build_context
 from jaxface.report.exporting import export
 from jaxface.report.figure_data import ReportFigure
 from jaxface.report.figures import css_gradient, style
 from jaxface.report.levels import changed_level
-from jaxface.report.page_key import NO_FACES, is_current, page_key
+from jaxface.report.page_keys import NO_FACES, is_current, page_key
 from jaxface.report.page_text import whole_names
 from jaxface.report.saliency_maps import SaliencyLevel
 from jaxface.report.tables import names
@@ -142,10 +152,10 @@ def page_of(context: ReportContext) -> str:
         grid=prose.grid(result),
         step=slider_step,
         start=slider_start(dose),
-        headline=headline.headline(context.verdicts, result),
-        how_bad=headline.losses_sentence(context.verdicts, context.losses),
-        which_is_worse=headline.which_is_worse(context.extremes, result) if context.extremes else "",
-        comparison=headline.comparison_sentence(comparison, result) if comparison else "",
+        headline=first_lines.headline(context.verdicts, result),
+        how_bad=first_lines.losses_sentence(context.verdicts, context.losses),
+        which_is_worse=first_lines.which_is_worse(context.extremes, result) if context.extremes else "",
+        comparison=first_lines.comparison_sentence(comparison, result) if comparison else "",
         summary=prose.headline(result, context.rows),
         verdicts=cards,
         sections=[(anchor, name) for anchor, name in _SECTIONS.items() if optional.get(anchor, True)],

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from jaxface.audit import AuditResult
-from jaxface.report import faces, headline, image_encoding, losses, tables, verdict
+from jaxface.report import faces, first_lines, image_encoding, losses, tables, verdict
 from jaxface.report.face_renderer import FaceRenderer
 from jaxface.report.loading import load_face_inputs
 from jaxface.report.template import render
@@ -59,8 +59,8 @@ def html_summary(result: AuditResult) -> str:
     return render(
         "notebook",
         {"percent": percent, "points": points, "picture": image_encoding.webp_uri},
-        headline=headline.headline(verdicts, result),
-        which_is_worse=headline.which_is_worse(extremes, result) if extremes else "",
+        headline=first_lines.headline(verdicts, result),
+        which_is_worse=first_lines.which_is_worse(extremes, result) if extremes else "",
         wording=result.intervention.wording,
         cards=[(one, own[one.name], strips.get(one.name)) for one in verdicts],
         folder=result.folder,

@@ -1,5 +1,6 @@
 """The report of an observation: figures, and one HTML file that requests nothing from the network."""
 
+import functools
 import re
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from jaxface.report import (
 )
 from jaxface.report.figures import colour, png, standalone
 from jaxface.report.observation_tables import feature_words, mark, subset_words
+from jaxface.report.page_text import whole_names
 from jaxface.report.template import render
 from jaxface.report.text import fixed, p_value, percent, signed
 
@@ -118,9 +120,11 @@ def page(result: ObserveResult, svgs: dict[str, str], sheet: tuple[np.ndarray, l
             "mark": mark,
             "feature": feature_words,
             "subset": subset_words,
+            "whole_names": functools.partial(whole_names, names=observation_tables.classifiers(result)),
         },
         version=__version__,
         title="Facial asymmetry and the answers of " + ", ".join(observation_tables.classifiers(result)),
+        finding=observation_tables.finding(result),
         headline=headline(result),
         groups=[{"name": name, "colour": colour(i)} for i, name in enumerate(groups(table))],
         classifiers=observation_tables.classifiers(result),

@@ -51,6 +51,31 @@ def accuracy(result: ObserveResult) -> list[AccuracyLine]:
     return [AccuracyLine(*key, tuple(by_key.get((*key, group)) for group in names)) for key in keys]
 
 
+def finding(result: ObserveResult) -> str:
+    """Return which group a classifier recognises less often, of the classifier with the largest gap; or "".
+
+    Shares are means over the labels that every group has.
+    """
+    gaps = []
+    for name in classifiers(result):
+        by_group: dict[str, dict[str, float]] = {}
+        for row in result.accuracy:
+            if row.classifier == name:
+                by_group.setdefault(row.group, {})[row.label] = row.accuracy
+        labels = set.intersection(*map(set, by_group.values())) if len(by_group) > 1 else set()
+        means = [
+            (sum(own[x] for x in labels) / len(labels), group) for group, own in by_group.items() if labels
+        ]
+        if means and min(means)[0] < max(means)[0]:
+            gaps.append((max(means)[0] - min(means)[0], name, min(means), max(means)))
+    if not gaps:
+        return ""
+    _, name, (low, worse), (high, better) = max(gaps)
+    return (
+        f"{name} recognises {percent(low)} of the {worse} photographs, and {percent(high)} of the {better} ones"
+    )
+
+
 def mark(row: IndependenceRow | None) -> str:
     """Return the paper's tick or cross; a dash where nothing was tested."""
     if row is None or row.dependent is None:

@@ -25,7 +25,16 @@ class ResultPlots:
 
         figure = figure_data.forest(self.result, tables.score_rows(self.result), create=pyplot.figure)
         (panel,) = figure.axes
-        panel.legend(panel.containers, tables.names(self.result.data, "classifier"), loc="best", fontsize=9)
+        names = tables.names(self.result.data, "classifier")
+        panel.legend(
+            panel.containers,
+            names,
+            loc="lower left",
+            bbox_to_anchor=(0.0, 1.0),  # above the panel
+            ncols=len(names),
+            frameon=False,
+            fontsize=9,
+        )
         return panel
 
     def curves(self, classifier: str | None = None) -> "np.ndarray[Any, Any]":

@@ -21,20 +21,32 @@ from jaxface.report.text import p_value, percent, points
 _MARGIN = 3.0  # points beyond the largest change
 
 
-def dose_figure(result: SurveyResult, name: str) -> Figure:
-    """Return the change along the levels of one intervention, a panel for each classifier."""
+def dose_figure(result: SurveyResult, name: str, classifiers: Sequence[str] = ()) -> Figure:
+    """Return the change along the levels of one intervention, a panel for each classifier.
+
+    Args:
+        classifiers: those that are shown; none = all.
+    """
     answers = result.answers[name]
     panels = [
-        (classifier, _expression_lines(answers, index)) for index, classifier in enumerate(answers.classifiers)
+        (classifier, _expression_lines(answers, index))
+        for index, classifier in enumerate(answers.classifiers)
+        if not classifiers or classifier in classifiers
     ]
     return figures.dose_panels(answers.axis, panels, _limits(result))
 
 
-def cross_figure(result: SurveyResult, cross: Cross) -> Figure:
-    """Return the mean change along the first intervention, a line for each level of the second."""
+def cross_figure(result: SurveyResult, cross: Cross, classifiers: Sequence[str] = ()) -> Figure:
+    """Return the mean change along the first intervention, a line for each level of the second.
+
+    Args:
+        classifiers: those that are shown; none = all.
+    """
     answers = [result.answers[run] for run in cross.runs]
     panels = []
     for index, classifier in enumerate(answers[0].classifiers):
+        if classifiers and classifier not in classifiers:
+            continue
         lines = [
             Line(f"{cross.second} {level:g}", *_mean_and_band(one, index), accent=colour(number))
             for number, (level, one) in enumerate(zip(cross.levels, answers, strict=True))

@@ -1,5 +1,6 @@
 """The page of a survey: which intervention changes the answers of which classifier."""
 
+import functools
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from jaxface.report import figures, survey_figures, survey_strips, survey_text
 from jaxface.report.figures import colour
 from jaxface.report.html import FILTERS
 from jaxface.report.matrix import Cell, Matrix
+from jaxface.report.page_text import whole_names
 from jaxface.report.prose import procedure
 from jaxface.report.template import read, render
 from jaxface.report.text import p_value, percent, points
@@ -54,7 +56,7 @@ def survey_page(result: SurveyResult, progress: ProgressLike = None) -> str:
     classifiers = next(iter(result.answers.values())).classifiers
     return render(
         "survey",
-        FILTERS | {"points": points},
+        FILTERS | {"points": points, "whole_names": functools.partial(whole_names, names=classifiers)},
         script=read("survey.js"),
         version=__version__,
         headline=survey_text.headline(result),
@@ -113,7 +115,6 @@ def _section(result: SurveyResult, name: str) -> dict[str, object]:
     """Return what the page shows of one intervention."""
     run, answers = result.runs[name], result.answers[name]
     rows = [row for row in result.effects if row.intervention == name]
-    figure = survey_figures.dose_figure(result, name)
     single = [row for row in rows if row.expression != ALL and row.effect.is_valid]
     strongest = max(single, key=lambda row: abs(row.effect.mean), default=None)
     return {
@@ -121,7 +122,14 @@ def _section(result: SurveyResult, name: str) -> dict[str, object]:
         "anchor": folder_name(name),
         "description": procedure(run).rstrip("."),
         "rows": rows,
-        "figure": figures.svg(figure, f"doses-{folder_name(name)}", f"{name}: change over its levels"),
+        "figures": [
+            figures.svg(
+                survey_figures.dose_figure(result, name, (one,)),
+                f"doses-{folder_name(name)}-{one}",
+                f"{one}: change over the levels of {name}",
+            )
+            for one in answers.classifiers
+        ],
         "strip": None
         if strongest is None
         else survey_strips.strip(run, strongest.classifier, strongest.expression),
@@ -131,10 +139,17 @@ def _section(result: SurveyResult, name: str) -> dict[str, object]:
 
 
 def _cross_section(result: SurveyResult, cross: Cross) -> dict[str, object]:
-    figure = survey_figures.cross_figure(result, cross)
+    classifiers = next(iter(result.answers.values())).classifiers
     return {
         "name": cross.name,
         "cross": cross,
-        "figure": figures.svg(figure, f"cross-{folder_name(cross.name)}", f"{cross.name}: change over levels"),
+        "figures": [
+            figures.svg(
+                survey_figures.cross_figure(result, cross, (one,)),
+                f"cross-{folder_name(cross.name)}-{one}",
+                f"{one}: change over levels of {cross.name}",
+            )
+            for one in classifiers
+        ],
         "rows": [row for row in result.interactions if (row.first, row.second) == (cross.first, cross.second)],
     }

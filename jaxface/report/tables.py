@@ -133,7 +133,8 @@ def people_groups(
 ) -> list[tuple[str, list[tuple[str, int]], list[tuple[str, list[GroupRow | None]]]]]:
     """Return what people are grouped by: its name, groups with their people, and each classifier's rows."""
     several = []
-    for attribute, groups in members(result.data).items():
+    narrow_first = sorted(members(result.data).items(), key=lambda item: len(item[1]))
+    for attribute, groups in narrow_first:
         rows = [row for row in group_rows(result, attribute) if row.expression == ALL]
         by_key = {(row.classifier, row.group): row for row in rows}
         classifiers = dict.fromkeys(row.classifier for row in rows)

@@ -6,6 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from jaxface.interventions import Axis
 from jaxface.report.figures.style import STYLE, FigureFactory, add_grid, colour, panels_width, write_unknown
@@ -70,6 +71,9 @@ def _panels(dose: Axis, titles: Sequence[str], create: FigureFactory = Figure) -
         panel.set_xticklabels([f"{tick:g}".replace("0.", ".") for tick in ticks])
         add_grid(panel)
     panels[0].set_ylabel("probability")
+    engine = figure.get_layout_engine()
+    if isinstance(engine, ConstrainedLayoutEngine):
+        engine.set(wspace=0.08)  # the last tick of a panel does not touch the next one
     figure.supxlabel(dose.name, fontsize=10)
     return figure, panels
 
