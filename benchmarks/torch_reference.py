@@ -63,7 +63,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
         preprocessing = ARCHITECTURES[name].preprocessing
         assert preprocessing is not None and preprocessing.size is not None  # true for the whole table
         size = preprocessing.size
-        card = classify.Card(name, name, EXPRESSIONS[:_CLASSES], weights="")
+        card = classify.Card(name=name, architecture=name, native_labels=EXPRESSIONS[:_CLASSES], weights="")
         classifier = random_classifier(card.with_preprocessing(preprocessing))
         for batch, min_calls in _MIN_CALLS.items():
             images = jax.random.uniform(jax.random.key(0), (batch, size, size, 3), jnp.float32)

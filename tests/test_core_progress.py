@@ -105,8 +105,10 @@ def test_a_caller_chooses() -> None:
 
 
 def test_the_logger_is_silent_unless_asked(
-    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(progress.LOGGER, "handlers", [])  # a command before this test may have asked
+    monkeypatch.setattr(progress.LOGGER, "level", logging.NOTSET)
     meter = progress.choose()
     meter.start("cells", 1)
     assert not caplog.records
