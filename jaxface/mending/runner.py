@@ -159,8 +159,7 @@ def _require_own_folder(folder: Path) -> None:
 
 def _settings(config: MendConfig) -> dict[str, Any]:
     """Return the config with names in place of objects, as a file holds it."""
-    names = {
-        name: value if isinstance(value, str | Path) else OBJECT + value.name
-        for name, value in (("classifier", config.classifier), ("head", config.head))
-    }
-    return to_dict(dataclasses.replace(config, **{name: str(value) for name, value in names.items()}))
+    classifier, head = (
+        value if isinstance(value, str) else OBJECT + value.name for value in (config.classifier, config.head)
+    )
+    return to_dict(dataclasses.replace(config, classifier=classifier, head=head))

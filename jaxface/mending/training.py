@@ -122,7 +122,7 @@ def train_candidate(
     columns.pop("identity")
     examples = dataclasses.replace(faces, columns=columns)
     model = ObjectiveConfig(config.methods, config.part, config.groups)
-    optimizer = OptimizerConfig("adam", learning_rate=config.learning_rate, clip=1.0)
+    optimizer = OptimizerConfig("adam", learning_rate=config.learning_rate, warmup=config.steps // 10, clip=1.0)
     train = TrainConfig(
         steps=config.steps,
         batch=config.batch,
