@@ -112,7 +112,7 @@ def test_what_is_missing_or_wrong_is_one_line(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(CheckpointError, match=r"keeps its weights in mine\.onnx\.data; save it as one file"):
         classify.import_onnx(path, LABELS, tmp_path / "out")
     monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
-    assert "pip install 'jaxface[onnx]'" in refused(path, labels=LABELS)
+    assert "pip install onnxruntime" in refused(path, labels=LABELS)
 
 
 def test_a_card_by_hand_needs_little(tmp_path: Path) -> None:

@@ -168,8 +168,8 @@ class AuditResult:
         else:
             parameters = self.data["expression_parameters"].isel(identity=identity)
             where = {
-                "classifier": self._name("classifier", classifier),
-                "expression": self._name("expression", expression),
+                "classifier": self.choose("classifier", classifier),
+                "expression": self.choose("expression", expression),
             }
             coefficients = jnp.asarray(parameters.sel(where).values)
         return FaceParams(
@@ -179,7 +179,12 @@ class AuditResult:
             albedo=jnp.asarray(person["albedo_parameters"].values),
         )
 
-    def _name(self, dimension: str, name: str | None) -> str:
+    def choose(self, dimension: str, name: str | None = None) -> str:
+        """Return the name along "classifier" or "expression"; it may be left out if the run has only one.
+
+        Raises:
+            ConfigError: no such name, or several and none is chosen.
+        """
         names = [str(label) for label in self.data[dimension].values]
         if name is None and len(names) == 1:
             return names[0]

@@ -98,5 +98,5 @@ def _package(name: str, extra: str) -> Path:
     except ModuleNotFoundError:
         spec = None
     if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(f"{name} is not installed: pip install 'jaxface[{extra}]'")
+        raise ConfigError(f"{name} is not installed; in a checkout: pip install -e '.[{extra}]'")
     return Path(next(iter(spec.submodule_search_locations)))

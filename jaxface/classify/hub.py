@@ -38,7 +38,7 @@ def download(name: str) -> Path:
         import huggingface_hub
     except ImportError:
         raise CheckpointError(
-            f"{name} is on the Hugging Face Hub, which needs huggingface_hub: pip install 'jaxface[hub]'"
+            f"{name} is on the Hugging Face Hub, which needs huggingface_hub: pip install huggingface_hub"
         ) from None
     try:
         folder = Path(

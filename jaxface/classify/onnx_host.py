@@ -74,7 +74,7 @@ def _open(path: Path) -> Any:
     try:
         import onnxruntime
     except ImportError:
-        raise CheckpointError(f"{path} is ONNX, which needs onnxruntime: pip install 'jaxface[onnx]'") from None
+        raise CheckpointError(f"{path} is ONNX, which needs onnxruntime: pip install onnxruntime") from None
     try:
         return onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own classes, one for each kind of error

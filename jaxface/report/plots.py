@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from jaxface.audit import AuditResult
-from jaxface.core.errors import ConfigError, suggestion
 from jaxface.report import figure_data, figures, tables
 
 if TYPE_CHECKING:
@@ -48,7 +47,7 @@ class ResultPlots:
         """
         from matplotlib import pyplot
 
-        name = self._name("classifier", classifier)
+        name = self.result.choose("classifier", classifier)
         (one,) = figure_data.curves(self.result, classifiers=(name,), create=pyplot.figure)
         return np.array(one.figure.axes)
 
@@ -66,7 +65,7 @@ class ResultPlots:
         """
         from matplotlib import pyplot
 
-        where = self._name("classifier", classifier), self._name("expression", expression)
+        where = self.result.choose("classifier", classifier), self.result.choose("expression", expression)
         row, column = (
             tables.names(self.result.data, dimension).index(name)
             for dimension, name in zip(("classifier", "expression"), where, strict=True)
@@ -80,13 +79,3 @@ class ResultPlots:
         surface = maps[row, column][None]
         figure = figures.heat_maps(dose, time, surface, [title], label, largest, create=pyplot.figure)
         return figure.axes[0]
-
-    def _name(self, dimension: str, name: str | None) -> str:
-        names = tables.names(self.result.data, dimension)
-        if name is None and len(names) == 1:
-            return names[0]
-        if name is None:
-            raise ConfigError(f"name one {dimension} of {', '.join(names)}")
-        if name not in names:
-            raise ConfigError(f"the run has no {dimension} {name!r}{suggestion(name, names)}")
-        return name

@@ -7,6 +7,9 @@ from jaxface.report.tables import notes, text_table
 from jaxface.report.text import capitalized, fixed, p_value, percent, points
 from jaxface.report.verdict import TOO_FEW
 
+_MOST = 6
+"""Effects that a sentence names; the table below it has them all."""
+
 
 def headline(result: SurveyResult) -> str:
     """Return the first line of the page: what changes the answers most."""
@@ -41,7 +44,9 @@ def sentences(result: SurveyResult) -> list[str]:
         else:
             clear = [f"{_name(row)} {points(row.effect.mean)}" for row in own if _is_clear(row, result)]
             rest = [_name(row) for row in own if not _is_clear(row, result)]
-            summary = f"points of probability: {', '.join(clear)}" if clear else "no change was found"
+            more = f" and {len(clear) - _MOST} more" if len(clear) > _MOST else ""
+            named = ", ".join(clear[:_MOST])
+            summary = f"points of probability: {named}{more}" if clear else "no change was found"
             lines.append(f"{classifier}: {summary}{'; not found for ' + ', '.join(rest) if rest else ''}.")
     return lines
 

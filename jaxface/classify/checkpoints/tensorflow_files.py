@@ -29,7 +29,7 @@ def read_hdf5(path: Path) -> dict[str, np.ndarray]:
     try:
         import h5py
     except ImportError:
-        raise CheckpointError(f"{path} is HDF5, which needs h5py: pip install 'jaxface[hdf5]'") from None
+        raise CheckpointError(f"{path} is HDF5, which needs h5py: pip install h5py") from None
     with reading(path, "readable HDF5 file of weights"), h5py.File(path, "r") as file:
         root = file.get("model_weights", file)
         datasets: dict[str, Any] = {}

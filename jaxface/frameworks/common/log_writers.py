@@ -33,9 +33,7 @@ class TensorBoardWriter:
         try:
             from tensorboardX import SummaryWriter
         except ImportError:
-            raise ConfigError(
-                "logs for TensorBoard need tensorboardX: pip install 'jaxface[tensorboard]'"
-            ) from None
+            raise ConfigError("logs for TensorBoard need tensorboardX: pip install tensorboardX") from None
         self._create, self._folder = SummaryWriter, Path(folder)
         self._events: Any = None
 
