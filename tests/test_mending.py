@@ -273,7 +273,7 @@ def test_a_training_moves_only_what_is_trained(
     assert faces.columns["variants"].shape == (len(faces), 1, SIZE, SIZE, 3)
     random = np.random.default_rng(0)
     teacher = random.normal(size=(len(faces), len(LABELS))).astype(np.float32)
-    candidate = train_candidate(MendFramework(classifier), config, faces, teacher, 0.5, tmp_path, QUIET)
+    candidate = train_candidate(MendFramework(classifier, part), config, faces, teacher, 0.5, tmp_path, QUIET)
     before, after = weights_of(classifier), weights_of(candidate)
     changes = {name for name in before if not np.array_equal(before[name], after[name])}
     head = {"head/kernel", "head/bias"}

@@ -83,7 +83,7 @@ def mend(
             progress.close()
         original, reference = _measurement(classifier, choosing, dataset)
         teacher = logits_of(classifier, faces.rows(range(len(faces)))["image"])
-        framework, classifiers = MendFramework(classifier), []
+        framework, classifiers = MendFramework(classifier, config.part), []
         for alpha in config.alpha:
             part = folder / CANDIDATES / f"alpha-{alpha:g}"
             classifiers.append(train_candidate(framework, config, faces, teacher, alpha, part, progress))

@@ -1,7 +1,7 @@
 """Which weights of a classifier move: from its arrays to a module, and back to a folder."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from jaxface.classify.classifier import FlaxNetwork
 from jaxface.classify.exported import FORWARD_FILE, WEIGHTS_FILE, ExportedNetwork
 from jaxface.classify.model_card import write_cards
 from jaxface.classify.nets.layers import Dense
+from jaxface.classify.preprocess import prepare
 from jaxface.classify.weights import write_safetensors
 from jaxface.core.errors import ConfigError
 from jaxface.core.io import sha256, write_bytes
@@ -85,7 +86,7 @@ def trainable_names(classifier: Classifier, part: Part) -> frozenset[str]:
     """Return the names of the arrays that are trained: of the last layer, or all parameters.
 
     Raises:
-        ConfigError: no array has one number for each output, so there is no last layer.
+        ConfigError: no layer, or not one alone, is the last one.
     """
     if isinstance(classifier.network, FlaxNetwork):
         leaves = nnx.to_flat_state(classifier.state)
@@ -95,11 +96,39 @@ def trainable_names(classifier: Classifier, part: Part) -> frozenset[str]:
     if part == "all":
         return frozenset(names)
     shapes = {name: np.shape(leaf) for name, leaf in weights_of(classifier).items()}
-    matrices = [name for name in names if len(shapes[name]) > 1 and shapes[name][-1] == classifier.card.outputs]
-    if not matrices:
+    layers: dict[str, list[str]] = {name.rpartition("/")[0]: [] for name in names}
+    for name in names:
+        layers[name.rpartition("/")[0]].append(name)
+    outputs = classifier.card.outputs
+    fitting = [
+        own
+        for own in layers.values()
+        if any(len(shapes[name]) > 1 and shapes[name][-1] == outputs for name in own)
+    ]
+    if len(fitting) > 1:
+        fitting = [own for own in fitting if _is_affine(classifier, own)]
+    if len(fitting) != 1:
         raise ConfigError(f"classifier {classifier.name!r} has no last layer of weights; part must be 'all'")
-    layer = matrices[-1].rpartition("/")[0]
-    return frozenset(name for name in names if name.rpartition("/")[0] == layer)
+    return frozenset(fitting[0])
+
+
+def _is_affine(classifier: Classifier, names: Sequence[str]) -> bool:
+    """Return whether the outputs are affine in some arrays together, as in those of the last layer alone.
+
+    An earlier layer has an activation behind it, which does not answer a change of sign by one.
+    """
+    size = classifier.card.resize_to or classifier.card.size or 64
+    images = prepare(jax.random.uniform(jax.random.key(0), (2, size, size, 3)), classifier.card)
+    weights, network = weights_of(classifier), classifier.network
+    assert network is not None
+
+    @jax.jit
+    def outputs(factor: Array) -> Array:
+        changes = {name: factor * weights[name] for name in names}
+        return network(state_with(classifier, {**weights, **changes}), images)[0]
+
+    one, minus, zero = (np.asarray(outputs(jnp.float32(factor))) for factor in (1, -1, 0))
+    return bool(np.abs(one + minus - 2 * zero).max() <= 1e-3 * np.abs([one, minus, zero]).max())
 
 
 def weights_of(classifier: Classifier) -> Weights:

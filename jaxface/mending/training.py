@@ -52,12 +52,12 @@ class MendFramework(Framework):
     name = "mend"
     config = ObjectiveConfig
 
-    def __init__(self, classifier: Classifier) -> None:
-        self.classifier = classifier
+    def __init__(self, classifier: Classifier, part: Part) -> None:
+        self.classifier, self.names = classifier, trainable_names(classifier, part)
 
     def build(self, config: ObjectiveConfig, task: Task, rngs: nnx.Rngs) -> Student:
         levels = config.groups + 1 if ADVERSARIAL in config.methods else 0
-        return Student(self.classifier, trainable_names(self.classifier, config.part), levels, rngs=rngs)
+        return Student(self.classifier, self.names, levels, rngs=rngs)
 
     def initialize(self, config: ObjectiveConfig, task: Task, state: nnx.State) -> nnx.State:
         return with_weights(state, weights_of(self.classifier))
