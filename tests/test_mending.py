@@ -256,18 +256,17 @@ class TinyNet(nnx.Module):
         return self.head(embedding), {"embedding": embedding}
 
 
-@pytest.mark.parametrize("methods", [("augmentation",), ("adversarial",)])
-@pytest.mark.parametrize("part", ["last", "all"])
+@pytest.mark.parametrize(
+    ("part", "method"), [("last", "augmentation"), ("all", "augmentation"), ("all", "adversarial")]
+)
 def test_a_training_moves_only_what_is_trained(
-    part: Any, methods: tuple[str, ...], ground: grounds.Ground, tmp_path: Path
+    part: Any, method: str, ground: grounds.Ground, tmp_path: Path
 ) -> None:
-    """Running statistics never move, whatever is trained."""
-    if part == "last" and methods == ("adversarial",):
-        pytest.skip("refused: the embedding lies before the last layer")
+    """Running statistics never move; the first layer has as many outputs as the last, and is told apart."""
     net = nnx.split(TinyNet(nnx.Rngs(0)))
     classifier = Classifier(state=net[1], network=FlaxNetwork(net[0]), card=CARD)
     config = dataclasses.replace(
-        CONFIG, part=part, steps=2, people=2, batch=4, methods=methods, learning_rate=0.01
+        CONFIG, part=part, steps=2, people=2, batch=4, methods=(method,), learning_rate=0.01
     )
     faces = grounds.training_set(ground, config.people)
     assert faces.columns["variants"].shape == (len(faces), 1, SIZE, SIZE, 3)

@@ -169,7 +169,9 @@ def pictures(
     for start in range(0, count, CHUNK):
         rows = np.minimum(np.arange(start, start + CHUNK), count - 1)
         some = jax.tree.map(lambda leaf, rows=rows: leaf[rows], params)
-        images = interventions.images(intervention, ground.head, some, ground.scene, doses[rows], 1.0)
+        images = interventions.images(
+            intervention, ground.head, some, ground.scene, jnp.asarray(doses[rows]), 1.0
+        )
         parts.append(np.rint(255.0 * np.asarray(images)).astype(np.uint8))
     return np.concatenate(parts)[:count]
 

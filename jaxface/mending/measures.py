@@ -56,7 +56,7 @@ def build_probe(ground: Ground, stream: int, people: int) -> Probe:
         ends[intervention.name] = np.stack(
             [pictures(ground, intervention, faces.params, level) for level in levels]
         )
-    is_neutral = ~np.asarray(faces.params.expression).any(-1)
+    is_neutral = np.logical_not(np.asarray(faces.params.expression).any(-1))
     return Probe(unchanged_pictures(ground, faces), ends, faces.label, is_neutral)
 
 

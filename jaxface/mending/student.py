@@ -151,7 +151,7 @@ def with_weights(state: nnx.State, weights: Mapping[str, Array]) -> nnx.State:
     arrays = {_key(name): jnp.array(leaf) for name, leaf in weights.items()}
     leaves = nnx.to_flat_state(state)
     return nnx.from_flat_state(
-        [(path, leaf.replace(arrays[path[1]]) if path[0] == "weights" else leaf) for path, leaf in leaves]
+        [(path, leaf.replace(arrays[str(path[1])]) if path[0] == "weights" else leaf) for path, leaf in leaves]
     )
 
 
