@@ -302,6 +302,7 @@ def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None
         ({"classifier": units}, ConfigError, "detects action units"),
         ({"classifier": broken}, FunctionError, "with NaN or infinity"),
         ({"classifier": net, "part": "all"}, ConfigError, "part must be 'last'"),
+        ({"classifier": "net.onnx"}, ConfigError, "net.onnx runs on the host (ONNX)"),
         ({"classifier": "nosuch"}, ConfigError, "unknown classifier 'nosuch'"),
         ({"classifier": str(tmp_path / "nosuch")}, JaxfaceError, "nosuch"),
         ({"classifier": net, "against": ("symetry",)}, ConfigError, "did you mean 'symmetry'?"),

@@ -9,10 +9,11 @@ from jaxface.audit.expressions import SearcherFactory
 from jaxface.audit.inputs import OBJECT
 from jaxface.classify import Classifier
 from jaxface.classify.card import CARD_FILE
+from jaxface.classify.loading import is_own_onnx
 from jaxface.classify.registry import no_classifier
 from jaxface.core import run_folder
 from jaxface.core.config import to_dict
-from jaxface.core.errors import StoreError
+from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.data import Dataset
 from jaxface.data.registry import parse_options
@@ -149,6 +150,11 @@ def _load(config: MendConfig) -> Classifier:
         return config.classifier
     if not isinstance(config.classifier, str):
         raise no_classifier(config.classifier)
+    if is_own_onnx(config.classifier):
+        raise ConfigError(
+            f"{config.classifier} runs on the host (ONNX): it has no gradient and cannot be mended; import the "
+            "checkpoint that it was made of as a network in JAX (jaxface classifiers import)"
+        )
     return classify.load(config.classifier)
 
 
