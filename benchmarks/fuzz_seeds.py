@@ -238,13 +238,13 @@ def _classifiers() -> list[Seed]:
             return jnp.tanh(images.reshape(images.shape[0], -1) @ weights["kernel"])
 
         kernel = np.random.default_rng(0).standard_normal((48, 3)).astype(np.float32)
-        card = Card("small", "", ("happy", "sad", "fear"), size=4, weights="")
+        card = Card("small", ("happy", "sad", "fear"), "", size=4, weights="")
         exported.write(folder, card, forward, {"kernel": kernel})
 
     def onnx(folder: Path) -> None:
         from tests.test_classify_import import onnx_model
 
-        card = Card("small", "", ("happy", "sad", "fear"), size=4, weights="weights.onnx")
+        card = Card("small", ("happy", "sad", "fear"), "", size=4, weights="weights.onnx")
         onnx_model(folder / "weights.onnx", classes=3, size=4)
         classify.card.write_card(dataclasses.replace(card, architecture="onnx"), folder)
 

@@ -29,6 +29,12 @@ THOROUGH = (
     "test_search.py::test_a_strict_search_knows_nothing_of_the_prototypes[differential-evolution]",
     "test_paper_strict.py::test_a_strict_audit_goes_from_people_to_scores[bundled]",
     "test_frameworks_grefel_networks.py::test_a_study_from_training_to_its_row",
+    "test_classify_import.py::test_an_audit_of_an_imported_one_runs_by_config",
+    "test_interventions_audit.py::test_noise_and_exposure_are_recovered_in_their_own_units",
+    "test_interventions_audit.py::test_an_audit_recovers_what_was_planted_and_nothing_else[blur]",
+    "test_stats_independence.py::test_cmiknn_p_is_the_references[indep_500]",
+    "test_render_tiled.py::test_an_audit_through_the_accelerator_path_has_the_same_scores[tpu]",
+    "test_render_tiled.py::test_faces_have_the_colours_of_the_exact_path_whatever_draws_them[tpu]",
     "test_interventions_audit.py::test_an_audit_recovers_what_was_planted_and_nothing_else[palsy]",
     "test_interventions_audit.py::test_an_audit_recovers_what_was_planted_and_nothing_else[yaw]",
 )

@@ -22,7 +22,7 @@ from jaxface import audit, interventions
 from jaxface.audit import AuditConfig, observe
 from jaxface.audit.expressions import IDENTITIES_PER_DEVICE
 from jaxface.bench.settings import RenderSettings as BenchSettings
-from jaxface.cli import head_options, main
+from jaxface.cli import head_options, main, preflight
 from jaxface.cli.render import RenderSettings
 from jaxface.cli.search import SearchSettings
 from jaxface.core import runtime
@@ -197,6 +197,7 @@ def head(loaded_head: Head, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
         return load_once(str(source), **{name: value for name, value in options.items() if value is not None})
 
     monkeypatch.setattr(jf.face, "load", load)
+    monkeypatch.setattr(preflight, "check_head", lambda name: None)  # the toy is no file
     monkeypatch.setattr(runtime, "enable_compile_cache", lambda: tmp_path)
     monkeypatch.chdir(tmp_path)
     return loaded_head

@@ -13,7 +13,7 @@ import pytest
 import jaxface as jf
 from jaxface.audit import observe
 from jaxface.audit.observe import CohortConfig, ObserveConfig, cohort
-from jaxface.cli import main, options
+from jaxface.cli import main, options, preflight
 from jaxface.core import runtime
 from jaxface.core.config import load_toml
 from jaxface.core.errors import ConfigError, StoreError
@@ -150,7 +150,8 @@ def test_the_command_observes_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     config = write_table(tmp_path / "in", 44)
-    monkeypatch.setattr(jf.classify, "load", lambda name: config.classifiers[0])
+    monkeypatch.setattr(jf.classify, "load", lambda name, **_: config.classifiers[0])
+    monkeypatch.setattr(preflight, "check_classifiers", lambda names: None)
     (tmp_path / "in" / "001-0.png").unlink()
     flags = "--table in/table.csv --classifiers brightness --features group pixel --tests kci"
     flags += " --crop.size 16 --faces centre"

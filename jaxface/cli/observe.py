@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
             "observe needs a folder of photographs, --table FILE.csv (columns path, label, group), or --demo"
         )
     preflight.check_classifiers(config.classifiers)
-    for path, what in ((config.photos, "folder of photographs"), (config.table, "table")):
+    for path, what in ((config.photos, "folder of photographs"), (config.table, "table of photographs")):
         if path is not None and not Path(path).exists():
             raise ConfigError(f"no {what} at {path}")
     folder = command.out or options.run_folder(command.config, "observe")
