@@ -1,4 +1,17 @@
-from . import audit, classify, data, face, frameworks, interventions, photos, render, report, search, stats
+from . import (
+    audit,
+    classify,
+    data,
+    face,
+    frameworks,
+    interventions,
+    mending,
+    photos,
+    render,
+    report,
+    search,
+    stats,
+)
 from .core.runtime import enable_compile_cache
 
 __version__: str
@@ -11,6 +24,7 @@ __all__ = [
     "face",
     "frameworks",
     "interventions",
+    "mending",
     "photos",
     "render",
     "report",

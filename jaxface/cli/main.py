@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "render": "render one face, a strip or a sheet of faces to PNG",
     "search": "find the face with a classifier's most confident answer for an expression",
     "train": "train a classifier or a learning framework on photographs or rendered faces",
+    "mend": "fine-tune a classifier until it depends less on symmetry, skin tone, ...",
     "evaluate": "measure accuracy, F1 and calibration of a network on a data set",
     "retarget": "render pairs of avatars, a woman and a man, with the expressions of a data set",
     "classifiers": "list the known classifiers, show one, or import a checkpoint",

@@ -1,0 +1,135 @@
+"""What is mended, and how: one frozen dataclass, the same in Python, TOML and on the command line."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from jaxface.core.checks import Ge, Gt, Interval, MinLen, OneOf, check, require
+from jaxface.core.types import BASE_EXPRESSIONS
+from jaxface.face.config import HeadConfig
+from jaxface.mending.registry import ADVERSARIAL, METHODS
+from jaxface.render import RenderConfig
+from jaxface.search import SearchConfig
+
+if TYPE_CHECKING:
+    from jaxface.classify import Classifier
+
+    ClassifierLike = str | Classifier
+else:
+    ClassifierLike = str  # what a TOML file and a flag can hold
+
+Part = Literal["last", "all"]
+Alpha = Annotated[float, Interval(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class MendConfig(HeadConfig):
+    """Fine-tune a classifier until its answers depend less on what an intervention changes.
+
+    In Python `head` may also be a `FaceModel` and `classifier` a `Classifier`.
+    """
+
+    classifier: ClassifierLike = "face-api"
+    """A name (`jaxface classifiers` lists them), or a folder with a card.toml: a network in JAX."""
+
+    against: Annotated[tuple[str, ...], MinLen(1)] = ("symmetry",)
+    """Interventions that the answers are to depend less on, such as `symmetry` and `skin_tone`
+    (docs/interventions.md)."""
+
+    watch: tuple[str, ...] = ()
+    """Further interventions of the closing audit, which nothing is trained against: did they get worse?"""
+
+    intervention_settings: dict[str, bool | int | float | str] = field(default_factory=dict)
+    """Settings of the interventions by name, as of `jaxface audit`: "steps" for all that have it, "yaw.steps"
+    for one."""
+
+    methods: Annotated[tuple[Annotated[str, OneOf(METHODS)], ...], MinLen(1)] = ("consistency",)
+    """What is minimized beside the distance from the original's answers; of several the mean."""
+
+    part: Part = "last"
+    """Which weights are trained: those of the last layer, or all, which costs ten times the time and may
+    want a learning rate of 1e-4 or less. Running statistics never are."""
+
+    alpha: Annotated[tuple[Alpha, ...], MinLen(1)] = (0.5, 0.8, 0.95)
+    """Weights of the methods against the distance from the original, which has 1 - alpha. Each gives a
+    candidate."""
+
+    expressions: Annotated[tuple[str, ...], MinLen(1)] = BASE_EXPRESSIONS
+    """Outputs that are to depend less; the neutral face is shown with them."""
+
+    people: Annotated[int, Ge(1)] = 100
+    """People to train on. Each shows every expression, unchanged and at a random level of each intervention."""
+
+    choosing_people: Annotated[int, Ge(1)] = 20
+    """Other people, by whom a candidate is chosen."""
+
+    audit_people: Annotated[int, Ge(1)] = 20
+    """Other people again, by whom the original and the chosen candidate are measured and audited."""
+
+    max_loss_of_accuracy: Annotated[float, Interval(ge=0, le=1)] = 0.01
+    """Most accuracy that a candidate may lose on unchanged faces, and on the data. Of those within it the one
+    with the least bias is taken; without one the original is kept."""
+
+    data: str | None = None
+    """A data set's name (folder, fer2013, ...) on which accuracy is guarded, too."""
+
+    root: Path = Path("data")
+    """Folder or file of the data set."""
+
+    options: tuple[str, ...] = ()
+    """NAME=VALUE for the data set's reader, such as split=test."""
+
+    steps: Annotated[int, Ge(1)] = 200
+    """Updates of each candidate."""
+
+    batch: Annotated[int, Ge(1)] = 16
+    """Faces of an update; each also at a level of every intervention."""
+
+    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    """Adam's highest; it rises for a tenth of the steps, then falls to zero along a cosine."""
+
+    groups: Annotated[int, Ge(1)] = 3
+    """Into how many groups levels are divided by their distance from the unchanged one (for group_dro and
+    adversarial)."""
+
+    checkpoint_every: Annotated[int, Ge(1)] = 100
+    """Steps between two checkpoints."""
+
+    symmetry_steps: Annotated[int, Ge(2)] = 5
+    """Levels of symmetry in the closing audit."""
+
+    permutations: Annotated[int, Ge(1)] = 2000
+    """Shuffles of the closing audit's tests."""
+
+    reached_probability: Annotated[float, Interval(ge=0, lt=1)] = 0.5
+    """As of `jaxface audit`: what fewer than half of the people reach with it counts in no effect."""
+
+    seed: Annotated[int, Interval(ge=0, lt=2**32)] = 0
+    """All random numbers follow from it."""
+
+    search: SearchConfig = field(default_factory=SearchConfig)
+    """How the closing audit searches expressions, on the original and anew on what was trained."""
+
+    render: RenderConfig = field(default_factory=RenderConfig)
+    """How the closing audit renders. Faces to train on have the size of the classifier's input."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if isinstance(self.classifier, Path):
+            object.__setattr__(self, "classifier", str(self.classifier))
+        for name in ("against", "watch", "methods", "alpha", "expressions", "options"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        names = (*self.against, *self.watch)
+        require(len(set(names)) == len(names), "against and watch", names, "different interventions")
+        for name in names:
+            require(" " not in name, "against and watch", name, "the name of one intervention, not a cross")
+        require(len(set(self.alpha)) == len(self.alpha), "alpha", self.alpha, "different numbers")
+        require(self.data is not None or not self.options, "options", self.options, "() without data")
+        require(
+            self.part == "all" or ADVERSARIAL not in self.methods,
+            "part",
+            self.part,
+            "'all' for the method 'adversarial': the embedding lies before the last layer",
+        )
+        size = self.people * len(self.expressions)
+        require(size >= self.batch, "batch", self.batch, f"at most people x expressions = {size}")
