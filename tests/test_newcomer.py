@@ -37,6 +37,10 @@ SMALL_CONFIG = {
 
 SMALL_AUDIT = "--identities 2 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
 SMALL_SEARCH = "--search.method prototype"  # compiling a search is most of a small audit
+SMALL_MEND = (
+    "--people 4 --choosing-people 2 --audit-people 2 --steps 2 --batch 4 --alpha 0.5 --symmetry-steps 3 "
+    f"--expressions happiness sadness --permutations 100 {SMALL_SEARCH}"
+)
 SMALL_GRID = "symmetry_steps=3, time_steps=3"
 SMALL_PYTHON = {
     r"(symmetry|time)_steps=\d+": r"\1_steps=3",
@@ -122,7 +126,8 @@ def walk(blocks: list[Block], folder: Path, environment: dict[str, str]) -> None
             (folder / block.title).write_text(block.text)
         elif block.language == "bash":
             for command in small_commands(block):
-                codes = (0, 1) if "--fail-on" in command else (0,)
+                # 1: a limit is exceeded, or no candidate is better
+                codes = (0, 1) if "--fail-on" in command or "jaxface mend" in command else (0,)
                 run(["bash", "-euc", command], folder, environment, codes)
         elif block.language == "python":
             session += small_python(block.text)
@@ -139,6 +144,8 @@ def small_commands(block: Block) -> Iterator[str]:
             command = re.sub(r" --identities \d+| --expressions [a-z ]+(?= --|$)", "", command)
             command += f" {SMALL_AUDIT}" if "--config" not in command else ""
             command += f" {SMALL_SEARCH}" if "--head" not in command else " --search.max-evaluations 50"
+        if command.startswith("jaxface mend"):
+            command += f" {SMALL_MEND}"
         yield command
 
 
