@@ -20,7 +20,7 @@ from tests.random_weights import arrays
 from tests.torch_files import save_zip, tensors
 
 SMALL_CONFIG = {
-    "identities": "2",
+    "identities": "6",
     "expressions": '["happiness"]',
     "symmetry_steps": "3",
     "time_steps": "3",
@@ -35,7 +35,7 @@ SMALL_CONFIG = {
 }
 """Values of the bundled configs: key -> the small one."""
 
-SMALL_AUDIT = "--identities 2 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
+SMALL_AUDIT = "--identities 6 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
 SMALL_SEARCH = "--search.method prototype"  # compiling a search is most of a small audit
 SMALL_MEND = (
     "--people 4 --choosing-people 2 --audit-people 2 --steps 2 --batch 4 --alpha 0.5 --symmetry-steps 3 "
@@ -44,7 +44,7 @@ SMALL_MEND = (
 SMALL_GRID = "symmetry_steps=3, time_steps=3"
 SMALL_PYTHON = {
     r"(symmetry|time)_steps=\d+": r"\1_steps=3",
-    r"identities=\d+": "identities=2, permutations=100",
+    r"identities=\d+": "identities=6, permutations=100",
     r"expressions=\([^)]*\)": 'expressions=("happiness",)',
 }
 

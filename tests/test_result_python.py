@@ -85,7 +85,7 @@ def test_groups_of_few_people_have_no_interval(result: AuditResult) -> None:
 
 def test_what_people_are_not_grouped_by_is_refused(result: AuditResult) -> None:
     with pytest.raises(
-        ConfigError, match="are grouped by sex, skin_tone, age, not by 'sx', did you mean 'sex'"
+        ConfigError, match="differ in sex, skin_tone, age, not in 'sx', did you mean 'sex'"
     ):
         result.by("sx")
     alike = dataclasses.replace(result, data=result.data.assign_attrs(populations=["all", "all"]))

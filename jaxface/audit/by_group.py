@@ -51,8 +51,8 @@ def group_rows(result: "AuditResult", attribute: str) -> list[GroupRow]:
     """
     groups = members(result.data)
     if attribute not in groups:
-        known = f"are grouped by {', '.join(groups)}" if groups else "have no groups"
-        raise ConfigError(f"the run's people {known}, not by {attribute!r}{suggestion(attribute, groups)}")
+        known = f"differ in {', '.join(groups)}" if groups else "do not differ in any group"
+        raise ConfigError(f"the run's people {known}, not in {attribute!r}{suggestion(attribute, groups)}")
     answers = Answers.of(result)
     level = result.intervention.most_changed_dose
     change = answers.change[..., level]
