@@ -11,6 +11,7 @@ from jaxface.classify import onnx_host
 from jaxface.cli import main
 from jaxface.core.errors import CheckpointError, ConfigError, JaxfaceError
 from tests import fake_audit
+from tests.onnx_files import write_mean_colours
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
@@ -23,24 +24,7 @@ FLOAT, HALF, BYTES, LONG = (getattr(onnx.TensorProto, name) for name in ("FLOAT"
 
 def write(path: Path, shape: list[Any], kind: int = FLOAT) -> Path:
     """Mean colours (of grey, the grey) times a matrix, as a model of images of this shape and type."""
-    from onnx import helper, numpy_helper
-
-    axes = [1, 2] if shape[3] in (1, 3) else [2, 3]
-    depth = next((length for length in (shape[1], shape[3]) if length in (1, 3, 4)), 3)
-    graph = helper.make_graph(
-        [
-            helper.make_node("Cast", ["input"], ["pixels"], to=FLOAT),
-            helper.make_node("ReduceMean", ["pixels"], ["means"], axes=axes, keepdims=0),
-            helper.make_node("MatMul", ["means", "matrix"], ["output"]),
-        ],
-        "tiny",
-        [helper.make_tensor_value_info("input", kind, shape)],
-        [helper.make_tensor_value_info("output", FLOAT, [shape[0], MATRIX.shape[1]])],
-        [numpy_helper.from_array(np.resize(MATRIX, (depth, MATRIX.shape[1])), "matrix")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
-    path.write_bytes(model.SerializeToString())
-    return path
+    return write_mean_colours(path, shape, MATRIX, kind)
 
 
 def logits_of(means: np.ndarray) -> np.ndarray:

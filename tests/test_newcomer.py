@@ -16,6 +16,7 @@ from PIL import Image
 
 from tests.documents import NOTEBOOKS, ROOT, TUTORIALS, Block, blocks, notebook_cells
 from tests.flame_files import flame_arrays, write_flame_pickle
+from tests.onnx_files import write_mean_colours
 from tests.random_weights import arrays
 from tests.torch_files import save_zip, tensors
 
@@ -81,6 +82,9 @@ def folder(tmp_path: Path) -> Path:
     weights = tensors(arrays("dan-affectnet8"))
     save_zip(tmp_path / "affecnet8_epoch5_acc0.6209.pth", {"model_state_dict": weights})
     write_flame_pickle(tmp_path / "generic_model.pkl", flame_arrays())
+    write_mean_colours(
+        tmp_path / "my.onnx", ["n", 3, 24, 24], np.array([[3, 1, 0], [-2, 1, 2], [0, 1, -1]], np.float32)
+    )
     picture = np.load(ROOT / "tests" / "data" / "face_api.npz")["picture"]
     face = Image.fromarray(picture[:, : picture.shape[1] // 2])
     face.save(tmp_path / "somebody.jpg", quality=95)
