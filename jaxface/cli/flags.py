@@ -57,7 +57,7 @@ def _with_names(hint: Any) -> Any:
     if origin is Annotated:
         base, *metadata = arguments
         metadata = [_choice(item.names) if isinstance(item, OneOf) else item for item in metadata]
-        return Annotated[(base, *metadata)]
+        return Annotated[(_with_names(base), *metadata)]
     if origin is tuple:
         return origin[tuple(_with_names(argument) for argument in arguments)]
     return hint
