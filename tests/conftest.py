@@ -5,12 +5,10 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.devices import quick_flags
+
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# Most of the suite's time is LLVM's: programs that run once for a moment are not worth its optimisations, and
-# without them a test file takes .65 to .73 of the CPU time.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
-)
+os.environ.setdefault("XLA_FLAGS", quick_flags())
 
 import jax
 import pytest
@@ -47,6 +45,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.endswith(THOROUGH):
             item.add_marker("thorough")
+
+
+def pytest_collection_finish() -> None:
+    """Tracing makes many small objects: look for cycles among them more seldom, and never among the modules."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000)
 
 
 _MAPS = Path("/proc/self/maps")
