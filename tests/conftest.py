@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.nodeid.endswith(THOROUGH):
             item.add_marker("thorough")
+
+
+_CACHE = "JAX_COMPILATION_CACHE_DIR"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile a program once: all processes of this run share a folder, empty at first and gone at the end."""
+    if _CACHE not in os.environ:
+        folder = tempfile.TemporaryDirectory(prefix="jaxface-programs-", ignore_cleanup_errors=True)
+        config.add_cleanup(folder.cleanup)
+        config.add_cleanup(lambda: os.environ.pop(_CACHE))
+        os.environ[_CACHE] = folder.name
+        os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+    jax.config.update("jax_compilation_cache_dir", os.environ[_CACHE])
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 def pytest_collection_finish() -> None:
