@@ -1,10 +1,13 @@
 """Strict JAX for all tests: silent broadcasting across ranks is an error."""
 
+import dataclasses
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.devices import quick_flags
 
@@ -13,6 +16,9 @@ os.environ.setdefault("XLA_FLAGS", quick_flags())
 
 import jax
 import pytest
+
+if TYPE_CHECKING:
+    from jaxface.audit import AuditResult
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 
@@ -86,3 +92,27 @@ def forget_programs() -> Iterator[None]:
 @pytest.fixture
 def key() -> jax.Array:
     return jax.random.key(0)
+
+
+@pytest.fixture(scope="session")
+def fake_run(tmp_path_factory: pytest.TempPathFactory) -> "AuditResult":
+    """The run of `tests.runs`: tests that write into its folder take `fake_folder`."""
+    from tests.runs import finished_run
+
+    return finished_run(tmp_path_factory.mktemp("fake") / "run")
+
+
+@pytest.fixture
+def fake_folder(fake_run: "AuditResult", tmp_path: Path) -> Path:
+    """A copy of the folder of `fake_run`."""
+    return Path(shutil.copytree(fake_run.folder, tmp_path / "run"))
+
+
+@pytest.fixture(scope="session")
+def fake_page(fake_run: "AuditResult") -> str:
+    """The report of `fake_run`, with faces of the toy head."""
+    from jaxface import report
+    from tests.heads import toy_head
+
+    config = dataclasses.replace(fake_run.config, head=toy_head())
+    return report.page(dataclasses.replace(fake_run, config=config))
