@@ -48,10 +48,14 @@ THOROUGH = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of `THOROUGH`, which a plain `pytest` leaves out."""
+    """Mark the tests of `THOROUGH`, which a plain `pytest` leaves out; begin with the files that take longest.
+
+    What comes last decides how long one process waits for the others.
+    """
     for item in items:
         if item.nodeid.endswith(THOROUGH):
             item.add_marker("thorough")
+    items.sort(key=lambda item: LONGEST.index(item.path.stem) if item.path.stem in LONGEST else len(LONGEST))
 
 
 _CACHE = "JAX_COMPILATION_CACHE_DIR"
@@ -75,6 +79,25 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     gc.set_threshold(20_000)
 
+
+LONGEST = (
+    "test_audit_devices",
+    "test_classify_contract",
+    "test_search",
+    "test_frameworks_contract",
+    "test_newcomer",
+    "test_goldens",
+    "test_classify_import",
+    "test_fuzz",
+    "test_frameworks_circle",
+    "test_head_contract",
+    "test_cli_commands",
+    "test_audit_run",
+    "test_load_ict",
+    "test_data_fit",
+    "test_interventions_audit",
+)
+"""Files of half a minute and more, the longest first."""
 
 _MAPS = Path("/proc/self/maps")
 _MANY = 16_000  # a quarter of what Linux gives a process

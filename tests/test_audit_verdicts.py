@@ -222,13 +222,12 @@ def test_an_edited_function_of_the_same_name_is_another_run(tmp_path: Path) -> N
 
 
 def test_a_report_does_not_draw_another_head(fake_run: audit.AuditResult) -> None:
-    result = fake_run
-    same = dataclasses.replace(result, config=dataclasses.replace(result.config, head=runs.toy_head()))
+    same = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, head=runs.toy_head()))
     assert loading.load_face_inputs(same)[0] is not None
     head = runs.toy_head()
     other = dataclasses.replace(head, template=head.template * 1.01)
     inputs, error = loading.load_face_inputs(
-        dataclasses.replace(result, config=dataclasses.replace(result.config, head=other))
+        dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, head=other))
     )
     assert inputs is None and "is not the one that the run was made with" in error
 
