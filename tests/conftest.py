@@ -139,3 +139,11 @@ def fake_page(fake_run: "AuditResult") -> str:
 
     config = dataclasses.replace(fake_run.config, head=toy_head())
     return report.page(dataclasses.replace(fake_run, config=config))
+
+
+@pytest.fixture
+def without_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reports with empty figures, for tests of all else: drawing is most of a page's time."""
+    from jaxface.report.figures import style
+
+    monkeypatch.setattr(style, "svg", lambda figure, name, description="": "<svg></svg>")

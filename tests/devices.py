@@ -18,6 +18,11 @@ def quick_flags() -> str:
     return " ".join([*flags, f"--{_EMITTERS}=false"] if _is_known(_EMITTERS) else flags)
 
 
+def users_options() -> dict[str, bool]:
+    """Return compiler options for a program whose last bits must be those of users."""
+    return {_EMITTERS: True} if _is_known(_EMITTERS) else {}
+
+
 def _is_known(flag: str) -> bool:
     """Return whether this jaxlib has the flag: XLA ends a process that names another."""
     jaxlib = importlib.util.find_spec("jaxlib")

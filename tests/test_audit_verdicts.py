@@ -181,6 +181,7 @@ def test_limits_between_two_runs(eight: AuditResult, tmp_path: Path) -> None:
         changes_between(eight, other)
 
 
+@pytest.mark.usefixtures("without_drawings")
 def test_the_command_is_a_gate_between_releases(
     fake_run: audit.AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,8 @@ from jaxface.audit.gates import Outcome
 from jaxface.cli.main import run
 from jaxface.report import html, page_keys
 
+pytestmark = pytest.mark.usefixtures("without_drawings")
+
 WORKFLOW = Path(__file__).parent.parent / "examples" / "ci" / "audit.yml"
 
 

@@ -232,6 +232,7 @@ def test_every_search_has_words(fake_run: AuditResult, method: Method) -> None:
     assert ("storn1997" in citations) == (method in ("differential-evolution", "hybrid"))
 
 
+@pytest.mark.usefixtures("without_drawings")
 @pytest.mark.parametrize("name", stats.SCHEMES)
 def test_every_scheme_has_words(fake_run: AuditResult, name: str) -> None:
     other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, scheme=name))
@@ -239,6 +240,7 @@ def test_every_scheme_has_words(fake_run: AuditResult, name: str) -> None:
     assert SCHEMES[name].description in html.unescape(jf.report.page(other))
 
 
+@pytest.mark.usefixtures("without_drawings")
 @pytest.mark.parametrize("name", stats.CORRECTIONS)
 def test_every_correction_has_its_own_name(fake_run: AuditResult, name: str) -> None:
     other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, correction=name))
