@@ -8,15 +8,16 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from tests.devices import quick_flags
+from tests.devices import quick_flags, users_options
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ.setdefault("XLA_FLAGS", quick_flags())
 
 import jax
 import pytest
+from jax._src import compiler
 
 if TYPE_CHECKING:
     from jaxface.audit import AuditResult
@@ -99,6 +100,29 @@ LONGEST = (
     "test_interventions_audit",
 )
 """Files of half a minute and more, the longest first."""
+
+LAST_BITS = ("test_classify_bundled", "test_interventions_levels")
+"""Files that compare last bits of different programs: they are compiled with the emitters that users have."""
+
+
+@pytest.fixture(autouse=True, scope="module")
+def compile_as_users(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Undo one of `quick_flags` for the files of `LAST_BITS`."""
+    if request.path.stem not in LAST_BITS:
+        yield
+        return
+    get_compile_options = compiler.get_compile_options
+
+    def with_users_options(*arguments: Any, **named: Any) -> Any:
+        named["env_options_overrides"] = users_options() | (named.get("env_options_overrides") or {})
+        return get_compile_options(*arguments, **named)
+
+    jax.clear_caches()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiler, "get_compile_options", with_users_options)
+        yield
+    jax.clear_caches()
+
 
 _MAPS = Path("/proc/self/maps")
 _MANY = 16_000  # a quarter of what Linux gives a process
