@@ -1,5 +1,6 @@
 """Strict JAX for all tests: silent broadcasting across ranks is an error."""
 
+import contextlib
 import dataclasses
 import gc
 import io
@@ -101,16 +102,13 @@ LONGEST = (
 )
 """Files of half a minute and more, the longest first."""
 
-LAST_BITS = ("test_classify_bundled", "test_interventions_levels")
+LAST_BITS = ("test_interventions_levels",)
 """Files that compare last bits of different programs: they are compiled with the emitters that users have."""
 
 
-@pytest.fixture(autouse=True, scope="module")
-def compile_as_users(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Undo one of `quick_flags` for the files of `LAST_BITS`."""
-    if request.path.stem not in LAST_BITS:
-        yield
-        return
+@contextlib.contextmanager
+def _users_emitters() -> Iterator[None]:
+    """Undo one of `quick_flags`, for programs that are compiled within."""
     get_compile_options = compiler.get_compile_options
 
     def with_users_options(*arguments: Any, **named: Any) -> Any:
@@ -122,6 +120,19 @@ def compile_as_users(request: pytest.FixtureRequest) -> Iterator[None]:
         patch.setattr(compiler, "get_compile_options", with_users_options)
         yield
     jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def last_bits_of_a_file(request: pytest.FixtureRequest) -> Iterator[None]:
+    with _users_emitters() if request.path.stem in LAST_BITS else contextlib.nullcontext():
+        yield
+
+
+@pytest.fixture
+def last_bits() -> Iterator[None]:
+    """For a test that compares last bits of different programs, as the files of `LAST_BITS` do."""
+    with _users_emitters():
+        yield
 
 
 _MAPS = Path("/proc/self/maps")
