@@ -31,6 +31,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+if __name__ == "__main__":  # as they were written, whatever compiles soonest
+    os.environ.setdefault(
+        "XLA_FLAGS", "--xla_force_host_platform_device_count=2 --xla_backend_optimization_level=0"
+    )
+
 import tests.conftest  # noqa: F401  sets XLA's flags before JAX starts
 
 import jax  # isort: skip

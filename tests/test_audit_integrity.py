@@ -18,7 +18,6 @@ from jaxface.core import sums
 from jaxface.core.errors import StoreError
 from tests import fake_audit
 from tests.fake_audit import CLASSIFIER, CONFIG
-from tests.runs import finished_run
 
 SEEDS = np.random.default_rng(0)
 
@@ -63,46 +62,42 @@ DAMAGES: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
-def test_one_flipped_bit_in_any_file_is_named(tmp_path: Path) -> None:
-    folder = finished_run(tmp_path / "run").folder
-    files = [path for path in (folder / "surfaces.zarr").rglob("*") if path.is_file()]
+def test_one_flipped_bit_in_any_file_is_named(fake_folder: Path) -> None:
+    files = [path for path in (fake_folder / "surfaces.zarr").rglob("*") if path.is_file()]
     assert len(files) > 200
-    for path in [*SEEDS.permutation(files)[:60], folder / "run.toml", folder / "summary.json"]:
+    for path in [*SEEDS.permutation(files)[:60], fake_folder / "run.toml", fake_folder / "summary.json"]:
         content = path.read_bytes()
         flip(path)
         with pytest.raises(StoreError) as refusal:
-            load(folder)
+            load(fake_folder)
         assert str(path) in str(refusal.value) or path.name == "zarr.json"
         path.write_bytes(content)
-    load(folder)
+    load(fake_folder)
 
 
 @pytest.mark.parametrize("name", DAMAGES)
-def test_damage_is_named_with_what_to_do_about_it(tmp_path: Path, name: str) -> None:
+def test_damage_is_named_with_what_to_do_about_it(fake_folder: Path, name: str) -> None:
     damage, reason = DAMAGES[name]
-    folder = finished_run(tmp_path / "run").folder
-    damage(path := folder / "surfaces.zarr/probability/c/0/0/2/0/0")
+    damage(path := fake_folder / "surfaces.zarr/probability/c/0/0/2/0/0")
     with pytest.raises(StoreError, match=rf"{path} {reason}; `jaxface audit --config .* computes again"):
-        load(folder)
+        load(fake_folder)
 
 
-def test_a_chunk_that_was_not_there_is_named_and_hidden_files_are_not(tmp_path: Path) -> None:
-    folder = finished_run(tmp_path / "run").folder
-    chunks = folder / "surfaces.zarr/probability/c/0/0/2/0"
+def test_a_chunk_that_was_not_there_is_named_and_hidden_files_are_not(fake_folder: Path) -> None:
+    chunks = fake_folder / "surfaces.zarr/probability/c/0/0/2/0"
     (chunks / "._0").write_bytes(b"x")
     (chunks / "0.abc.partial").write_bytes(b"x")
-    load(folder)
+    load(fake_folder)
     (chunks / "1").write_bytes(b"x")
     with pytest.raises(StoreError, match="0/1 was not there"):
-        load(folder)
+        load(fake_folder)
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"names": ["run.toml"]}', '{"names": 3, "sha256": {"a": 1}}'])
-def test_damaged_sums_are_named(tmp_path: Path, content: str) -> None:
-    folder = finished_run(tmp_path / "run").folder
-    (folder / "sums.json").write_text(content)
+def test_damaged_sums_are_named(fake_folder: Path, content: str) -> None:
+    (fake_folder / "sums.json").write_text(content)
     with pytest.raises(StoreError, match=r"sums\.json is"):
-        load(folder)
+        load(fake_folder)
 
 
 @pytest.mark.parametrize("name", DAMAGES)

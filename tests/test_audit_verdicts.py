@@ -181,10 +181,13 @@ def test_limits_between_two_runs(eight: AuditResult, tmp_path: Path) -> None:
         changes_between(eight, other)
 
 
-def test_the_command_is_a_gate_between_releases(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("without_drawings")
+def test_the_command_is_a_gate_between_releases(
+    fake_run: audit.AuditResult, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     from jaxface.cli.main import run as jaxface
 
-    folder = runs.finished_run(tmp_path / "run").folder
+    folder = fake_run.folder
     command = ["report", str(folder), str(folder), "--out", str(tmp_path), "--fail-on"]
     assert jaxface([*command, "score increase>0.005"]) == 0
     assert jaxface([*command, "score increase>-0.005"]) == 1
@@ -219,14 +222,13 @@ def test_an_edited_function_of_the_same_name_is_another_run(tmp_path: Path) -> N
         audit.run(result.config, tmp_path)
 
 
-def test_a_report_does_not_draw_another_head(tmp_path: Path) -> None:
-    result = runs.finished_run(tmp_path)
-    same = dataclasses.replace(result, config=dataclasses.replace(result.config, head=runs.toy_head()))
+def test_a_report_does_not_draw_another_head(fake_run: audit.AuditResult) -> None:
+    same = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, head=runs.toy_head()))
     assert loading.load_face_inputs(same)[0] is not None
     head = runs.toy_head()
     other = dataclasses.replace(head, template=head.template * 1.01)
     inputs, error = loading.load_face_inputs(
-        dataclasses.replace(result, config=dataclasses.replace(result.config, head=other))
+        dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, head=other))
     )
     assert inputs is None and "is not the one that the run was made with" in error
 

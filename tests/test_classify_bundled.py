@@ -35,6 +35,7 @@ def test_card_tells_what_the_classifier_is(name: str) -> None:
     assert row["labels"] == list(card.labels) and row["parameters"] == card.parameters
 
 
+@pytest.mark.usefixtures("last_bits")
 @every
 def test_an_answer_does_not_depend_on_the_batch(name: str, images: np.ndarray) -> None:
     classifier = classify.load(name)

@@ -9,11 +9,10 @@ import pytest
 from PIL import Image
 
 import jaxface as jf
-from jaxface.audit import gates
+from jaxface.audit import AuditResult, gates
 from jaxface.cli import columns, head_options, main
 from jaxface.core import runtime
 from tests.heads import toy_head
-from tests.runs import finished_run
 
 
 def run(arguments: str) -> int:
@@ -30,8 +29,8 @@ def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return finished_run(tmp_path_factory.mktemp("runs") / "finished").folder
+def folder(fake_run: AuditResult) -> Path:
+    return fake_run.folder
 
 
 def picture(path: Path) -> np.ndarray:

@@ -1,23 +1,25 @@
 """A gate for machines: JSON and JUnit beside the exit code; a report that is there is not drawn again."""
 
 import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
-from jaxface.audit import gate_files, gates
+from jaxface.audit import AuditResult, gate_files, gates
 from jaxface.audit.gates import Outcome
 from jaxface.cli.main import run
 from jaxface.report import html, page_keys
-from tests import runs
+
+pytestmark = pytest.mark.usefixtures("without_drawings")
 
 WORKFLOW = Path(__file__).parent.parent / "examples" / "ci" / "audit.yml"
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return runs.finished_run(tmp_path_factory.mktemp("gate") / "run").folder
+def folder(fake_run: AuditResult, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(fake_run.folder, tmp_path_factory.mktemp("gate") / "run"))
 
 
 def test_the_files_hold_what_the_gate_found(

@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import logging
 import os
 import subprocess
 import sys
@@ -63,11 +64,12 @@ def test_a_name_that_no_file_holds_is_refused_before_the_audit(name: str) -> Non
         load_classifiers((dataclasses.replace(classifier, card=card),))
 
 
-def test_progress_lines_have_no_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_lines_have_no_control_characters(caplog: pytest.LogCaptureFixture) -> None:
     meter = progress.LogProgress(0.0)
-    meter.start("audit", 2)
-    meter.advance(1, "\x1b[2Jevil")
-    assert r"\x1b[2Jevil" in capsys.readouterr().err
+    with caplog.at_level(logging.INFO, logger="jaxface"):
+        meter.start("audit", 2)
+        meter.advance(1, "\x1b[2Jevil")
+    assert r"\x1b[2Jevil" in caplog.text and "\x1b" not in caplog.text
 
 
 def test_without_a_home_nothing_is_kept_and_all_works(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxface.frameworks.common.gradients import reverse
 from jaxface.frameworks.pm2 import losses
 from jaxface.frameworks.pm2.networks import combine_logits
 from tests import pm2_reference as reference
@@ -108,7 +109,7 @@ def test_a_reversed_gradient() -> None:
     features, weights = jnp.array([1.0, -2.0]), jnp.array([3.0, 5.0])
 
     def score(features: jax.Array, share: float) -> jax.Array:
-        return (weights * losses.reverse(features, jnp.asarray(share))).sum()
+        return (weights * reverse(features, jnp.asarray(share))).sum()
 
     for share in (0.0, 0.25, 1.0):
         value, slope = jax.value_and_grad(score)(features, share)

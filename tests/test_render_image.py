@@ -1,6 +1,7 @@
 """Pictures: the shading formula, invariances, batches, gradients, recompilation."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ from jaxface.interventions import Symmetry, _pictures, grid, image, images, rend
 from jaxface.render import Scene, frame, prepare, rasterize, rasterizer
 from jaxface.render.light import environment, irradiance
 from jaxface.render.vertex import vertex_normals
+from tests.devices import users_options
 from tests.heads import toy_head
 
 SCENE = Scene(size=24, supersample=1)
@@ -97,14 +99,15 @@ def test_a_picture_is_the_same_in_every_batch() -> None:
 def test_grid_and_render_many_are_the_pictures_of_images() -> None:
     head, params = toy_head(), smiling()
     symmetry, time = jnp.array([0.0, 0.5, 1.0]), jnp.array([0.3, 1.0])
-    pictures = grid(LEFT, head, params, SCENE, symmetry, time)
+    compiled = partial(jax.jit, compiler_options=users_options())
+    pictures = compiled(partial(grid, LEFT))(head, params, SCENE, symmetry, time)
     assert pictures.shape == (3, 2, 24, 24, 3) and pictures.dtype == jnp.float32
     batch = jax.tree.map(lambda x: jnp.repeat(x[None], 6, axis=0), params)
     s, t = jnp.repeat(symmetry, 2), jnp.tile(time, 3)
     one_by_one = images(LEFT, head, batch, SCENE, s, t)
     np.testing.assert_allclose(pictures.reshape(6, 24, 24, 3), one_by_one, atol=1e-5)
-    prepared = prepare(head, params, SCENE)
-    many = render_many(LEFT, head, prepared, batch, SCENE, s, t)
+    prepared = compiled(prepare)(head, params, SCENE)
+    many = compiled(partial(render_many, LEFT))(head, prepared, batch, SCENE, s, t)
     np.testing.assert_array_equal(many, pictures.reshape(6, 24, 24, 3))
 
 

@@ -35,19 +35,6 @@ from jaxface.report.context import build_context
 from jaxface.search.config import Method
 from jaxface.stats import SCHEMES
 from tests.heads import toy_head
-from tests.runs import CONFIG, finished_run
-
-
-@pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
-    return finished_run(tmp_path_factory.mktemp("runs") / "planted")
-
-
-@pytest.fixture(scope="module")
-def page(result: AuditResult) -> str:
-    config = dataclasses.replace(CONFIG, head=toy_head())
-    return jf.report.page(dataclasses.replace(result, config=config))
-
 
 LABELS = ("happy", "surprise", "neutral")
 DOSE = Axis("symmetry", (0.0, 0.25, 0.5, 0.75, 1.0), 1.0, "s", ("frozen", "untouched"))
@@ -77,42 +64,42 @@ class Tags(HTMLParser):
             assert self.open.pop() == tag
 
 
-def test_all_schemes_are_reported(result: AuditResult, page: str) -> None:
+def test_all_schemes_are_reported(fake_run: AuditResult, fake_page: str) -> None:
     """`one` depends on symmetry for happiness in six of six people: whole rows of 5 steps have p >= 2 / 60."""
-    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result) if row.is_measurable}
+    rows = {(row.classifier, row.expression): row for row in tables.score_rows(fake_run) if row.is_measurable}
     assert set(rows) == {(name, label) for name in ("one", "two") for label in ("happiness", "surprise")}
     happy = rows["one", "happiness"]
-    schemes = dict(zip(tables.names(result.data, "scheme"), happy.scheme_counts, strict=True))
+    schemes = dict(zip(tables.names(fake_run.data, "scheme"), happy.scheme_counts, strict=True))
     assert happy.cell.identities == 6 and schemes["per-time"] == 6 and schemes["whole-row"] == 0
     assert happy.cell.population_p == 2 / 2**6
-    assert all(scheme.description in html.unescape(page) for scheme in SCHEMES.values())
-    assert ">6 of 6<" in page
-    csv = (result.folder / "schemes.csv").read_text().splitlines()
+    assert all(scheme.description in html.unescape(fake_page) for scheme in SCHEMES.values())
+    assert ">6 of 6<" in fake_page
+    csv = (fake_run.folder / "schemes.csv").read_text().splitlines()
     assert csv[0] == "classifier,expression,scheme,significant,median_p"
     assert csv[1].startswith("one,happiness,per-time,6,")
 
 
-def test_the_page_is_whole_and_self_contained(page: str) -> None:
-    tags = Tags(page)
+def test_the_page_is_whole_and_self_contained(fake_page: str) -> None:
+    tags = Tags(fake_page)
     assert tags.open == []
     links = [value for _, name, value in tags.attributes if name in ("src", "href", "xlink:href")]
     assert links
     assert all(value.startswith(("#", "data:image/png;base64,", "data:image/webp;base64,")) for value in links)
-    assert "<script src" not in page and "<link" not in page and "<iframe" not in page
-    assert "@import" not in page and "url(http" not in page
+    assert "<script src" not in fake_page and "<link" not in fake_page and "<iframe" not in fake_page
+    assert "@import" not in fake_page and "url(http" not in fake_page
 
 
-def test_ids_are_unique_and_what_is_referred_to_exists(page: str) -> None:
-    attributes = Tags(page).attributes
+def test_ids_are_unique_and_what_is_referred_to_exists(fake_page: str) -> None:
+    attributes = Tags(fake_page).attributes
     ids = [value for _, name, value in attributes if name == "id"]
     assert len(ids) == len(set(ids))
     targets = [value[1:] for _, name, value in attributes if name == "href" and value.startswith("#")]
-    targets += re.findall(r"url\(#([^)]+)\)", page)
+    targets += re.findall(r"url\(#([^)]+)\)", fake_page)
     assert set(targets) <= set(ids)
 
 
-def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
-    rows = {(row.classifier, row.expression): row for row in tables.score_rows(result)}
+def test_the_effect_is_reported(fake_run: AuditResult, fake_page: str) -> None:
+    rows = {(row.classifier, row.expression): row for row in tables.score_rows(fake_run)}
     row = rows["one", "happiness"]
     cell = row.cell
     assert cell.identities == cell.significant == cell.reached == 6 and cell.measurable
@@ -122,33 +109,33 @@ def test_the_effect_is_reported(result: AuditResult, page: str) -> None:
     assert rows["one", "surprise"].cell.score == pytest.approx(0.0, abs=0.002)
     assert rows["two", "surprise"].cell.score == pytest.approx(0.075, abs=0.002)
     assert row.accuracy == (0.0, 0.0, 1.0)
-    assert f"{cell.score:+.4f}" in page
-    assert "6/6 (100 %)" in page
-    assert "The answer falls most for one and happiness: +0.07" in page
-    assert "<small>6/6</small>" in page  # the matrix
-    assert "does not know this expression" in page
+    assert f"{cell.score:+.4f}" in fake_page
+    assert "6/6 (100 %)" in fake_page
+    assert "The answer falls most for one and happiness: +0.07" in fake_page
+    assert "<small>6/6</small>" in fake_page  # the matrix
+    assert "does not know this expression" in fake_page
 
 
-def test_faces_of_the_first_person_are_shown_with_their_answers(page: str) -> None:
+def test_faces_of_the_first_person_are_shown_with_their_answers(fake_page: str) -> None:
     images = re.findall(
         r'<img src="data:image/webp;base64,[^"]+" width="48" height="48" loading="lazy"\s+alt="\w+ at symmetry',
-        page,
+        fake_page,
     )
     assert len(images) == 2 * 2 * 3  # classifiers x expressions that they know x symmetry 1, .5, 0
     assert len(set(images)) > 3
-    assert 'class="lost">neutral' in page
-    assert re.findall(r"<span>s = ([^<]+)</span>", page) == ["1", "0.5", "0"] * 4
+    assert 'class="lost">neutral' in fake_page
+    assert re.findall(r"<span>s = ([^<]+)</span>", fake_page) == ["1", "0.5", "0"] * 4
 
 
-def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResult, page: str) -> None:
+def test_the_verdict_comes_first_in_one_sentence_a_classifier(fake_run: AuditResult, fake_page: str) -> None:
     """`one` and `two` depend on symmetry for one expression each, by the same 0.075."""
-    verdicts = {one.name: one for one in verdict.classifier_verdicts(result)}
-    one, row = verdicts["one"], result.summary.effect("one")
-    own = result.scores.sel(classifier="one").values[:2]
+    verdicts = {one.name: one for one in verdict.classifier_verdicts(fake_run)}
+    one, row = verdicts["one"], fake_run.summary.effect("one")
+    own = fake_run.scores.sel(classifier="one").values[:2]
     assert row.effect.mean == pytest.approx(own.mean()) == pytest.approx(0.0375, abs=0.001)
     assert row.effect.low <= own.mean() <= row.effect.high and row.effect.identities == 6
     assert row.effect.p_value == 2 / 2**6
-    assert row.significant == 6 + int(result.significant.sel(classifier="one").values[1].sum())
+    assert row.significant == 6 + int(fake_run.significant.sel(classifier="one").values[1].sum())
     assert row.faces == 12 and one.strongest == "happiness" and one.accuracy == (0.0, 1.0)
     assert one.points == "−15"  # 0.0375 a step, four steps
     assert one.label == "depends on symmetry"
@@ -161,17 +148,17 @@ def test_the_verdict_comes_first_in_one_sentence_a_classifier(result: AuditResul
         "per-time",
     ):
         assert words in one.sentence, words
-    assert one.sentence in page and page.index(one.sentence) < page.index("<nav")
-    comparison = result.summary.comparison("one", "two")
+    assert one.sentence in fake_page and fake_page.index(one.sentence) < fake_page.index("<nav")
+    comparison = fake_run.summary.comparison("one", "two")
     assert comparison is not None and comparison.expressions == 2
     assert comparison.difference.mean == pytest.approx(0.0, abs=0.003)
 
 
-def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
-    scores = result.data["score"].load()
+def test_who_depends_more_is_told_within_people(fake_run: AuditResult) -> None:
+    scores = fake_run.data["score"].load()
     values = xarray.where(scores["classifier"] == "one", 0.05 + 0.01 * scores["identity"], 0.01)
-    data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
-    other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
+    data = fake_run.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
+    other = dataclasses.replace(fake_run, data=data, summary=summarize(data, fake_run.config))
     verdicts = verdict.classifier_verdicts(other)
     assert [one.name for one in verdicts] == ["one", "two"]
     comparison = first_lines.comparison(other, verdicts)
@@ -185,12 +172,12 @@ def test_who_depends_more_is_told_within_people(result: AuditResult) -> None:
     assert "one loses 26 points" in first_lines.comparison_sentence(reverse, other)
 
 
-def test_the_headline_says_that_all_depend_where_none_depends_more(result: AuditResult) -> None:
+def test_the_headline_says_that_all_depend_where_none_depends_more(fake_run: AuditResult) -> None:
     """The finding is the effect, not the lack of a difference."""
-    scores = result.data["score"].load()
+    scores = fake_run.data["score"].load()
     values = xarray.full_like(scores, 0.05) + 0.001 * scores["identity"]
-    data = result.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
-    other = dataclasses.replace(result, data=data, summary=summarize(data, result.config))
+    data = fake_run.data.assign(score=values.where(np.isfinite(scores)).transpose(*scores.dims))
+    other = dataclasses.replace(fake_run, data=data, summary=summarize(data, fake_run.config))
     verdicts = verdict.classifier_verdicts(other)
     assert first_lines.headline(verdicts, other) == "Both classifiers recognise half frozen faces worse"
     first, second = verdicts
@@ -211,7 +198,7 @@ def test_the_headline_says_that_all_depend_where_none_depends_more(result: Audit
 
 
 def test_a_process_that_holds_the_inputs_loads_nothing(
-    result: AuditResult, monkeypatch: pytest.MonkeyPatch
+    fake_run: AuditResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Head, intervention and classifiers come from the result; the config alone names no loadable head."""
     head, two = toy_head(), ("one", "two")
@@ -222,39 +209,41 @@ def test_a_process_that_holds_the_inputs_loads_nothing(
     inputs = SimpleNamespace(head=head, intervention=Symmetry("left", 5, 6), classifiers=classifiers)
     monkeypatch.setattr(jf.face, "load", lambda *_, **__: pytest.fail("the head was loaded again"))
     monkeypatch.setattr(classify, "load", lambda *_, **__: pytest.fail("a classifier was loaded again"))
-    context = build_context(dataclasses.replace(result, inputs=inputs), "none")
+    context = build_context(dataclasses.replace(fake_run, inputs=inputs), "none")
     assert context.head_error == "" and context.sprites is not None
     assert [gallery.name for gallery in context.galleries] == ["one", "two"]
     assert list(loading.load_classifiers(context.result)[0]) == ["one", "two"]
 
 
 @pytest.mark.parametrize("name", stats.ESTIMATORS)
-def test_every_estimator_has_words(result: AuditResult, name: str) -> None:
-    other = dataclasses.replace(result, config=dataclasses.replace(result.config, estimator=name))
+def test_every_estimator_has_words(fake_run: AuditResult, name: str) -> None:
+    other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, estimator=name))
     assert "symmetry" in prose.score(other) and "{" not in prose.score(other)
     assert prose.estimator(other) in methods.paragraph(other)
 
 
 @pytest.mark.parametrize("method", get_args(Method))
-def test_every_search_has_words(result: AuditResult, method: Method) -> None:
-    search = dataclasses.replace(result.config.search, method=method)
-    other = dataclasses.replace(result, config=dataclasses.replace(result.config, search=search))
+def test_every_search_has_words(fake_run: AuditResult, method: Method) -> None:
+    search = dataclasses.replace(fake_run.config.search, method=method)
+    other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, search=search))
     text, citations = methods.paragraph(other), methods.citations(other)
     assert ("nothing was searched" in text) == (method == "prototype")
     assert ("kingma2015adam" in citations) == (method in ("gradient", "hybrid"))
     assert ("storn1997" in citations) == (method in ("differential-evolution", "hybrid"))
 
 
+@pytest.mark.usefixtures("without_drawings")
 @pytest.mark.parametrize("name", stats.SCHEMES)
-def test_every_scheme_has_words(result: AuditResult, name: str) -> None:
-    other = dataclasses.replace(result, config=dataclasses.replace(result.config, scheme=name))
+def test_every_scheme_has_words(fake_run: AuditResult, name: str) -> None:
+    other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, scheme=name))
     assert SCHEMES[name].methods_text in methods.paragraph(other)
     assert SCHEMES[name].description in html.unescape(jf.report.page(other))
 
 
+@pytest.mark.usefixtures("without_drawings")
 @pytest.mark.parametrize("name", stats.CORRECTIONS)
-def test_every_correction_has_its_own_name(result: AuditResult, name: str) -> None:
-    other = dataclasses.replace(result, config=dataclasses.replace(result.config, correction=name))
+def test_every_correction_has_its_own_name(fake_run: AuditResult, name: str) -> None:
+    other = dataclasses.replace(fake_run, config=dataclasses.replace(fake_run.config, correction=name))
     title = stats.CORRECTIONS[name].title
     page = jf.report.page(other)
     assert f"{title}-corrected" in page and f"after {title} correction" in page
@@ -263,41 +252,43 @@ def test_every_correction_has_its_own_name(result: AuditResult, name: str) -> No
     assert not any(f"{other}-corrected" in page for other in others)
 
 
-def test_transfer_is_read_the_right_way_round(result: AuditResult) -> None:
+def test_transfer_is_read_the_right_way_round(fake_run: AuditResult) -> None:
     row = next(
-        row for row in tables.transfer_rows(result) if (row.searched_for, row.expression) == ("two", "surprise")
+        row
+        for row in tables.transfer_rows(fake_run)
+        if (row.searched_for, row.expression) == ("two", "surprise")
     )
     assert [own for _, own in row.cells] == [False, True]
     assert [cell.probability for cell, _ in row.cells] == pytest.approx([0.3, 0.95])
     assert [cell.accuracy for cell, _ in row.cells] == [1.0, 0.0]
 
 
-def test_search_rows_count_successes(result: AuditResult) -> None:
-    rows = tables.search_rows(result)
+def test_search_rows_count_successes(fake_run: AuditResult) -> None:
+    rows = tables.search_rows(fake_run)
     assert len(rows) == 4
     assert all(len(row) == len(tables.SEARCH_COLUMNS) for row in rows)
     assert rows[0][:5] == ("one", "happiness", "100 %", "0 %", "0.960")
 
 
-def test_the_terminal_table_is_aligned(result: AuditResult) -> None:
-    lines = jf.report.score_table(result).splitlines()
+def test_the_terminal_table_is_aligned(fake_run: AuditResult) -> None:
+    lines = jf.report.score_table(fake_run).splitlines()
     assert len(lines) == 1 + 2 * 3
     assert lines[0].startswith("classifier  expression")
     full = [line for line in lines if not line.endswith(")")]
     assert len({len(line) for line in full}) == 1
 
 
-def test_what_came_from_outside_is_escaped(page: str) -> None:
-    assert "&lt;test&gt;" in page
-    assert "<test>" not in page
+def test_what_came_from_outside_is_escaped(fake_page: str) -> None:
+    assert "&lt;test&gt;" in fake_page
+    assert "<test>" not in fake_page
 
 
 def test_write_takes_a_result_or_a_folder_and_does_without_the_head(
-    result: AuditResult, tmp_path: Path
+    fake_run: AuditResult, tmp_path: Path
 ) -> None:
-    assert jf.report.write(result.folder) == result.folder / "report.html"
-    path = jf.report.write(result, tmp_path / "deep" / "r.html")
-    assert path.read_text(encoding="utf-8") == (result.folder / "report.html").read_text(encoding="utf-8")
+    assert jf.report.write(fake_run.folder) == fake_run.folder / "report.html"
+    path = jf.report.write(fake_run, tmp_path / "deep" / "r.html")
+    assert path.read_text(encoding="utf-8") == (fake_run.folder / "report.html").read_text(encoding="utf-8")
     assert "No faces here" in path.read_text(encoding="utf-8")  # this run's head is no file
     assert "<img" not in path.read_text(encoding="utf-8")
 
@@ -331,9 +322,9 @@ def test_misclassification_is_hatched_where_most_are_wrong() -> None:
     assert "<pattern" in text(0.6) and "<pattern" not in text(0.5)
 
 
-def test_error_rates_count_people_whose_top_class_is_another(result: AuditResult) -> None:
+def test_error_rates_count_people_whose_top_class_is_another(fake_run: AuditResult) -> None:
     """The fake classifiers are right at symmetry 1 alone."""
-    errors = figure_data.error_rates(result)
+    errors = figure_data.error_rates(fake_run)
     np.testing.assert_array_equal(errors[:, :2], np.tile([1.0, 1.0, 1.0, 1.0, 0.0], (2, 2, 1)))
 
 

@@ -1,7 +1,6 @@
 """The report in a real browser: sliders move face, surface and curve, and nothing asks the network."""
 
 import base64
-import dataclasses
 import json
 import os
 import shutil
@@ -11,10 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-import jaxface as jf
-from tests.heads import toy_head
-from tests.runs import CONFIG, finished_run
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 DRIVER = shutil.which("chromedriver")
@@ -27,11 +22,10 @@ pytestmark = pytest.mark.skipif(
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("browser")
-    result = finished_run(folder / "planted")
-    result = dataclasses.replace(result, config=dataclasses.replace(CONFIG, head=toy_head()))
-    return jf.report.write(result, folder / "report.html")
+def report(fake_page: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("browser") / "report.html"
+    path.write_text(fake_page, encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="module")

@@ -23,26 +23,18 @@ from jaxface.report import (
     verdict,
 )
 from jaxface.report.losses import ClassifierLosses, LossComparison
-from tests.heads import toy_head
-from tests.runs import CONFIG, finished_run
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
-    return finished_run(tmp_path_factory.mktemp("runs") / "planted")
+def page(fake_page: str) -> str:
+    return html.unescape(fake_page)
 
 
-@pytest.fixture(scope="module")
-def page(result: AuditResult) -> str:
-    config = dataclasses.replace(CONFIG, head=toy_head())
-    return html.unescape(jf.report.page(dataclasses.replace(result, config=config), saliency="none"))
-
-
-def test_losses_are_those_of_the_full_expression(result: AuditResult) -> None:
+def test_losses_are_those_of_the_full_expression(fake_run: AuditResult) -> None:
     """`one` loses .6 of happiness and nothing of surprise; the score, a mean over the movement, says half."""
-    own = losses.classifier_losses(result)["one"]
+    own = losses.classifier_losses(fake_run)["one"]
     happy, surprise = own.expressions
-    peak = result.surfaces.isel(time=-1).sel(classifier="one", expression="happiness")
+    peak = fake_run.surfaces.isel(time=-1).sel(classifier="one", expression="happiness")
     changed, unchanged = peak.sel(symmetry=0), peak.sel(symmetry=1)
     assert happy.unchanged == pytest.approx(float(unchanged.mean()), rel=1e-5)
     assert happy.changed == pytest.approx(float(changed.mean()), rel=1e-5)
@@ -55,8 +47,8 @@ def test_losses_are_those_of_the_full_expression(result: AuditResult) -> None:
     assert distance[happy.typical] == distance.min()
 
 
-def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
-    own = losses.classifier_losses(result)
+def test_the_picture_is_of_the_typical_person(fake_run: AuditResult) -> None:
+    own = losses.classifier_losses(fake_run)
     typical = dataclasses.replace(own["two"].expressions[1], typical=4)
     by_name = {"two": ClassifierLosses((typical,), None)}
 
@@ -68,7 +60,7 @@ def test_the_picture_is_of_the_typical_person(result: AuditResult) -> None:
         def render(self, people: list[int], dose: np.ndarray) -> np.ndarray:
             return np.full((len(people), 2, 2, 3), people[0], np.uint8)
 
-    strips = faces.cards(result, Renderer(), by_name)  # type: ignore[arg-type]
+    strips = faces.cards(fake_run, Renderer(), by_name)  # type: ignore[arg-type]
     assert list(strips) == ["two"] and strips["two"].expression == "surprise"
     assert strips["two"].faces[0].picture[0, 0, 0] == 4 and strips["two"].faces[0].dose == "1"
 
@@ -92,14 +84,14 @@ def test_the_page_says_whether_it_is_bad_then_which_is_worse(page: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def larger(result: AuditResult) -> AuditResult:
+def larger(fake_run: AuditResult) -> AuditResult:
     """`one` loses all of both expressions, `two` half as much of one."""
-    symmetry = result.data["symmetry"]
-    factor = xarray.where(result.data["classifier"] == "one", 0.9 * symmetry + 0.05, 1.0)
-    surfaces = (factor * xarray.ones_like(result.surfaces)).where(np.isfinite(result.surfaces), np.nan)
-    noise = 0.01 * result.data["score"].fillna(0) + 0.001 * result.data["identity"] * symmetry
-    data = result.data.assign(probability=(surfaces - noise).transpose(*result.surfaces.dims))
-    return dataclasses.replace(result, data=data.assign(top_class=result.top_class))
+    symmetry = fake_run.data["symmetry"]
+    factor = xarray.where(fake_run.data["classifier"] == "one", 0.9 * symmetry + 0.05, 1.0)
+    surfaces = (factor * xarray.ones_like(fake_run.surfaces)).where(np.isfinite(fake_run.surfaces), np.nan)
+    noise = 0.01 * fake_run.data["score"].fillna(0) + 0.001 * fake_run.data["identity"] * symmetry
+    data = fake_run.data.assign(probability=(surfaces - noise).transpose(*fake_run.surfaces.dims))
+    return dataclasses.replace(fake_run, data=data.assign(top_class=fake_run.top_class))
 
 
 def test_which_is_worse_is_tested_within_people(larger: AuditResult) -> None:
@@ -133,10 +125,10 @@ def test_how_bad_it_is_names_three_or_the_ends(larger: AuditResult) -> None:
     assert "for one0, which loses most" in sentence and "which loses least" in sentence
 
 
-def test_a_search_that_fell_short_is_said_beside_the_score(result: AuditResult) -> None:
-    short = result.data["search_probability"].load().copy()
+def test_a_search_that_fell_short_is_said_beside_the_score(fake_run: AuditResult) -> None:
+    short = fake_run.data["search_probability"].load().copy()
     short.loc[{"classifier": "two", "expression": "surprise", "identity": [0, 1, 2]}] = 0.6
-    other = dataclasses.replace(result, data=result.data.assign(search_probability=short))
+    other = dataclasses.replace(fake_run, data=fake_run.data.assign(search_probability=short))
     words = "the search reached 90 % for only 3 of 6 people"
     assert search_notes.search_note(other, "two", "surprise") == words
     assert search_notes.search_note(other, "two", "happiness") == ""
@@ -147,8 +139,8 @@ def test_a_search_that_fell_short_is_said_beside_the_score(result: AuditResult) 
     assert f"⚠ two, surprise: {words}" in page and re.search(r"\+0\.0\d+ ⚠<small>", page)
     assert f"two, surprise: {words}" in tables.score_table(other)
     assert other.to_dataframe()["note"].tolist().count(words) == 1
-    search = dataclasses.replace(result.config.search, method="prototype")
-    prototype = dataclasses.replace(other, config=dataclasses.replace(result.config, search=search))
+    search = dataclasses.replace(fake_run.config.search, method="prototype")
+    prototype = dataclasses.replace(other, config=dataclasses.replace(fake_run.config, search=search))
     assert search_notes.search_note(prototype, "two", "surprise").startswith("the hand-set expression reached")
 
 

@@ -17,7 +17,7 @@ from jaxface.interventions import Symmetry
 from jaxface.report import average_faces, loading, overlays, saliency, saliency_maps
 from jaxface.report.face_renderer import FaceRenderer
 from tests.heads import toy_head
-from tests.runs import CONFIG, finished_run
+from tests.runs import CONFIG
 
 LABELS = ("happy", "surprise", "neutral")
 SIZE = 24
@@ -108,12 +108,11 @@ def test_overlay_is_red_for_and_blue_against() -> None:
 
 
 @pytest.fixture(scope="module")
-def result(tmp_path_factory: pytest.TempPathFactory) -> AuditResult:
-    run = finished_run(tmp_path_factory.mktemp("runs") / "finished")
+def result(fake_run: AuditResult) -> AuditResult:
     two = classify.from_function(corner, LABELS, name="two")
-    facts = {one.name: classifier_facts(one, run.config.render.size) for one in (CORNER, two)}
-    config = dataclasses.replace(run.config, head=toy_head(), classifiers=(CORNER, two))
-    return dataclasses.replace(run, config=config, data=run.data.assign_attrs(classifiers=facts))
+    facts = {one.name: classifier_facts(one, fake_run.config.render.size) for one in (CORNER, two)}
+    config = dataclasses.replace(fake_run.config, head=toy_head(), classifiers=(CORNER, two))
+    return dataclasses.replace(fake_run, config=config, data=fake_run.data.assign_attrs(classifiers=facts))
 
 
 def test_a_run_is_explained(result: AuditResult) -> None:

@@ -187,6 +187,7 @@ def test_the_prior_keeps_faces_nearer(key):
     assert (norms[1] < norms[0]).all()
 
 
+@pytest.mark.usefixtures("last_bits")
 @pytest.mark.parametrize("method", ["differential-evolution", "gradient"])
 def test_a_strict_search_knows_nothing_of_the_prototypes(method, key):
     """With each switch off, a head with prototypes and units gives the bits of the same head without."""

@@ -21,7 +21,7 @@ from jaxface.classify.weights import write_safetensors
 from jaxface.core.errors import ConfigError
 from jaxface.core.io import sha256, write_bytes
 from jaxface.core.types import Array
-from jaxface.frameworks.pm2.losses import reverse
+from jaxface.frameworks.common.gradients import reverse
 from jaxface.mending.config import Part
 
 Weights = dict[str, Array]

@@ -104,23 +104,6 @@ def _off_diagonal_mean(kernel: Array) -> Array:
     return (kernel.sum() - jnp.trace(kernel)) / max(count * (count - 1), 1)
 
 
-@jax.custom_vjp
-def reverse(features: Array, scale: Array) -> Array:
-    """Return the features unchanged; their gradient is multiplied by `-scale`, ()."""
-    return features
-
-
-def _forward(features: Array, scale: Array) -> tuple[Array, Array]:
-    return features, scale
-
-
-def _backward(scale: Array, grads: Array) -> tuple[Array, Array]:
-    return -scale.astype(grads.dtype) * grads, jnp.zeros_like(scale)
-
-
-reverse.defvjp(_forward, _backward)
-
-
 def reversal_scale(step_fraction: Array, rate: float) -> Array:
     """Return the scale of the reversed gradient, 2 / (1 + exp(-rate p)) - 1, 0 at first."""
     return 2.0 * jax.nn.sigmoid(rate * step_fraction) - 1.0

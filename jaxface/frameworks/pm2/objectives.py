@@ -12,6 +12,7 @@ from jaxface.core.types import Array
 from jaxface.data.augmentation import augment, augment_points
 from jaxface.face._landmarks import mirror_order
 from jaxface.frameworks.common.framework import Batch, Info
+from jaxface.frameworks.common.gradients import reverse
 from jaxface.frameworks.common.images import cast_like, imagenet_normalize
 from jaxface.frameworks.common.metrics import masked_mean
 from jaxface.frameworks.pm2 import losses
@@ -51,7 +52,7 @@ def domain_discrepancy(
     if detector.discriminator is None:
         raise ConfigError(f"{config.method!r} has no discriminator; build the network for this method")
     scale = losses.reversal_scale(step_fraction, settings.reversal)
-    inputs = [losses.reverse(features, scale) for features in (source, target)]
+    inputs = [reverse(features, scale) for features in (source, target)]
     if config.method == "cdan":
         joint = jax.vmap(losses.joint)
         inputs = [joint(*pair) for pair in zip(inputs, probabilities, strict=True)]
