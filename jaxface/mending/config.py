@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from jaxface.core.checks import Ge, Gt, Interval, MinLen, OneOf, check, require
 from jaxface.core.types import BASE_EXPRESSIONS
-from jaxface.face.config import HeadConfig
-from jaxface.mending.registry import ADVERSARIAL, METHODS
+from jaxface.face.config import HeadConfig, HeadLike
+from jaxface.mending.registry import METHODS, OF_EMBEDDING
 from jaxface.render import RenderConfig
 from jaxface.search import SearchConfig
 
@@ -20,6 +20,16 @@ else:
 
 Part = Literal["last", "all"]
 Alpha = Annotated[float, Interval(gt=0, le=1)]
+
+
+@dataclass(frozen=True)
+class TestHeadConfig(HeadConfig):
+    """A head that nothing is trained on; its options are those of any head."""
+
+    __test__ = False  # not for pytest
+
+    head: HeadLike = ""
+    """"" = none; else as `head` of an audit."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +77,15 @@ class MendConfig(HeadConfig):
     """Other people again, by whom the original and the chosen candidate are measured and audited."""
 
     max_loss_of_accuracy: Annotated[float, Interval(ge=0, le=1)] = 0.01
-    """Most accuracy that a candidate may lose on unchanged faces, and on the data. Of those within it the one
-    with the least bias is taken; without one the original is kept."""
+    """Most accuracy that a candidate may lose on unchanged faces of each head, and on the data."""
+
+    max_loss_of_agreement: Annotated[float, Interval(ge=0, le=1)] = 0.02
+    """Largest share of the same pictures that may get another top answer than the original's. Of the candidates
+    within both limits the one with the least bias is taken; without one the original is kept."""
+
+    test_head: TestHeadConfig = field(default_factory=TestHeadConfig)
+    """A second head, on which candidates are guarded and the result is audited, too. What it cannot vary is
+    left out there."""
 
     data: str | None = None
     """A data set's name (folder, fer2013, ...) on which accuracy is guarded, too."""
@@ -125,11 +142,12 @@ class MendConfig(HeadConfig):
             require(" " not in name, "against and watch", name, "the name of one intervention, not a cross")
         require(len(set(self.alpha)) == len(self.alpha), "alpha", self.alpha, "different numbers")
         require(self.data is not None or not self.options, "options", self.options, "() without data")
+        of_embedding = [name for name in self.methods if name in OF_EMBEDDING]
         require(
-            self.part == "all" or ADVERSARIAL not in self.methods,
+            self.part == "all" or not of_embedding,
             "part",
             self.part,
-            "'all' for the method 'adversarial': the embedding lies before the last layer",
+            f"'all' for the method {', '.join(of_embedding)}: the embedding lies before the last layer",
         )
         size = self.people * len(self.expressions)
         require(size >= self.batch, "batch", self.batch, f"at most people x expressions = {size}")

@@ -23,6 +23,7 @@ from jaxface.core.io import sha256, write_bytes
 from jaxface.core.types import Array
 from jaxface.frameworks.pm2.losses import reverse
 from jaxface.mending.config import Part
+from jaxface.mending.registry import OF_EMBEDDING
 
 Weights = dict[str, Array]
 """The arrays of a classifier by name, such as "head/kernel"."""
@@ -50,13 +51,15 @@ class Student(nnx.Module):
         )
         self.adversary = Dense(embedding_width(classifier), levels, rngs=rngs) if levels else None
 
-    def answers(self, classifier: Classifier, images: Array) -> tuple[Array, Array | None]:
-        """Return logits (B, K) of images (B, H, W, 3) in [0, 1], and the adversary's (B, levels)."""
+    def answers(self, classifier: Classifier, images: Array) -> tuple[Array, Array | None, Array | None]:
+        """Return logits (B, K) of images (B, H, W, 3) in [0, 1], embeddings (B, D), and the adversary's logits
+        (B, levels); None where there is none."""
         weights = {name: self.weights[_key(name)][...] for name in weights_of(classifier)}
         logits, maps = classifier.features(state_with(classifier, weights), images)
-        if self.adversary is None:
-            return logits, None
-        return logits, self.adversary(reverse(_embedding(maps), jnp.ones(())))
+        embedding = _embedding(maps)
+        if self.adversary is None or embedding is None:
+            return logits, embedding, None
+        return logits, embedding, self.adversary(reverse(embedding, jnp.ones(())))
 
 
 def require_trainable(classifier: Classifier, part: Part) -> None:
@@ -168,8 +171,8 @@ def embedding_width(classifier: Classifier) -> int:
     _, maps = jax.eval_shape(classifier.features, classifier.state, images)
     if "embedding" not in maps:
         raise ConfigError(
-            f"classifier {classifier.name!r} has no embedding, which the method 'adversarial' needs; take "
-            "another"
+            f"classifier {classifier.name!r} has no embedding, which the methods {' and '.join(OF_EMBEDDING)} "
+            "need; take another"
         )
     return int(maps["embedding"].shape[-1])
 
@@ -198,9 +201,11 @@ def write(folder: Path, classifier: Classifier, source: str, note: str) -> Class
     return classify.load(folder)
 
 
-def _embedding(maps: Mapping[str, Array]) -> Array:
-    embedding = maps["embedding"]
-    return embedding if embedding.ndim == 2 else embedding.mean(tuple(range(1, embedding.ndim - 1)))
+def _embedding(maps: Mapping[str, Array]) -> Array | None:
+    embedding = maps.get("embedding")
+    if embedding is None or embedding.ndim == 2:
+        return embedding
+    return embedding.mean(tuple(range(1, embedding.ndim - 1)))
 
 
 def _name(path: tuple[Any, ...]) -> str:

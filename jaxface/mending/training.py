@@ -83,7 +83,7 @@ class MendFramework(Framework):
         pictures = jnp.concatenate([image[:, None], variants], axis=1)
         shape = pictures.shape[:2]
         flat = unit_range(pictures.reshape(-1, *pictures.shape[2:]))
-        logits, guesses = student.answers(self.classifier, flat)
+        logits, embedding, guesses = student.answers(self.classifier, flat)
         logits = logits.reshape(*shape, -1)
         return Answers(
             plain=logits[:, 0],
@@ -91,6 +91,7 @@ class MendFramework(Framework):
             original=batch["original"],
             label=batch["label"],
             group=batch["group"],
+            embedding=None if embedding is None else embedding.reshape(*shape, -1),
             guesses=None if guesses is None else guesses.reshape(*shape, -1),
             groups=groups,
         )
