@@ -25,7 +25,8 @@ from jaxface.face.population import standard_normal_prior
 from jaxface.mending import MendConfig, MendResult
 from jaxface.mending import ground as grounds
 from jaxface.mending.config import TestHeadConfig
-from jaxface.mending.measures import Panel, build_probe, measure
+from jaxface.mending.measures import build_probe
+from jaxface.mending.panels import Panel, measure
 from jaxface.mending.student import trainable_names, weights_of
 from jaxface.mending.training import MendFramework, train_candidate
 from jaxface.render import Scene
@@ -152,6 +153,23 @@ def test_the_result_is_a_classifiers_folder_with_its_tables(result: MendResult) 
     assert len(repr(result)) < 200
 
 
+def test_the_page_shows_the_curve_the_numbers_and_the_faces_with_another_answer(result: MendResult) -> None:
+    page = (result.folder / "mend.html").read_text()
+    assert result.before is not None and result.after is not None
+    left = result.after.bias["symmetry"] / result.before.bias["symmetry"]
+    assert f"<h1>Dependence on symmetry: {100 * left:.0f} % of it is left" in page
+    for name, before, after in result.rows:
+        assert name in page and f"{before:.3f}" in page and f"{after:.3f}" in page
+    changed = [one for one in result.changed if one.intervention == "symmetry"]
+    repaired = sum(one.is_repaired for one in changed)
+    assert f"Far end of symmetry: {len(changed)} other answers" in page
+    assert f"{repaired} were wrong and are right now" in page and repaired > len(changed) / 2
+    assert not any(one.is_repaired and one.is_lost for one in changed)
+    assert page.count("<svg") == 1 and page.count("<img") == sum(
+        min(12, sum(one.intervention == name for one in result.changed)) for name in ("", "symmetry")
+    )
+
+
 def test_before_and_after_are_runs_that_a_report_compares(result: MendResult) -> None:
     runs = [jf.audit.load(result.folder / name / "symmetry") for name in ("before", "after")]
     table = jf.report.comparison_table(*runs)
@@ -210,6 +228,7 @@ def test_without_a_candidate_within_the_guard_the_original_is_kept(folder: Path,
     assert result.candidates[0].loss == "accuracy and agreement"
     assert result.classifier.name == "one-sided"
     assert not (tmp_path / "out" / "card.toml").exists() and not (tmp_path / "out" / "before").exists()
+    assert "the original is kept" in (tmp_path / "out" / "mend.html").read_text()
     assert "loses too much accuracy and agreement" in cli_mend.curve_text(result)
     assert json.loads((tmp_path / "out" / "mend.json").read_text())["choice"] is None
 
@@ -281,7 +300,12 @@ def test_the_result_is_audited_by_a_search_of_its_own_and_on_the_originals_faces
 ) -> None:
     """And on a second head, which cannot take what is only watched."""
     looks = toy_head().appearance
-    plain = dataclasses.replace(looks, opacities=looks.opacities[:, -1:], colours=looks.colours[..., -1:])
+    plain = dataclasses.replace(
+        looks,
+        basis=looks.basis[..., :0],
+        opacities=looks.opacities[:, -1:],
+        colours=looks.colours[..., -1:],
+    )
     other = dataclasses.replace(toy_head(), name="other", appearance=plain, population=standard_normal_prior(2))
     config = dataclasses.replace(
         CONFIG,
@@ -386,7 +410,7 @@ def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None
         assert message in str(error.value) and "\n" not in str(error.value), changes
     for changes, message in (
         ({"methods": ("consistensy",)}, "did you mean 'consistency'?"),
-        ({"methods": ("adversarial",)}, "part = 'last': must be 'all' for the method 'adversarial'"),
+        ({"methods": ("adversarial",)}, "part = 'last': must be 'all' for the method adversarial"),
         ({"against": ("symmetry", "symmetry")}, "different interventions"),
         ({"against": ("symmetry x yaw",)}, "not a cross"),
         ({"alpha": (0.0,)}, "alpha = 0.0"),

@@ -13,7 +13,8 @@ from jaxface.interventions import Axis
 from jaxface.mending import METHODS, Answers
 from jaxface.mending.ground import level_groups
 from jaxface.mending.losses import distillation
-from jaxface.mending.measures import Measurement, Utility, bias, utility
+from jaxface.mending.measures import Utility, bias, utility
+from jaxface.mending.panels import Measurement
 from jaxface.mending.result import Limits, judge
 
 B, LEVELS, K, G, D = 5, 2, 4, 3, 6

@@ -12,6 +12,7 @@ from jaxface.audit.expressions import SearcherFactory
 from jaxface.audit.full_expression import ALL
 from jaxface.core.progress import Progress
 from jaxface.face.config import HeadConfig
+from jaxface.interventions import own_settings
 from jaxface.mending.config import ClassifierLike, MendConfig
 
 TIME_STEPS = 2
@@ -28,6 +29,12 @@ def audit_config(
     config: MendConfig, classifier: ClassifierLike, head: HeadConfig, interventions: Sequence[str]
 ) -> AuditConfig:
     """Return the audit of a classifier that a mending ends in: a survey of some interventions on a head."""
+    names = (*config.against, *config.watch)
+    settings = {
+        f"{name}.{setting}": value
+        for name in interventions
+        for setting, value in own_settings(name, config.intervention_settings, names).items()
+    }
     return AuditConfig(
         head=head.head,
         **head.head_options,
@@ -35,7 +42,7 @@ def audit_config(
         identities=config.audit_people,
         expressions=config.expressions,
         intervention=tuple(interventions),
-        intervention_settings=config.intervention_settings,
+        intervention_settings=settings,
         symmetry_steps=config.symmetry_steps,
         time_steps=TIME_STEPS,
         permutations=config.permutations,

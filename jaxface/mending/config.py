@@ -56,18 +56,18 @@ class MendConfig(HeadConfig):
     methods: Annotated[tuple[Annotated[str, OneOf(METHODS)], ...], MinLen(1)] = ("consistency",)
     """What is minimized beside the distance from the original's answers; of several the mean."""
 
-    part: Part = "last"
-    """Which weights are trained: those of the last layer, or all, which costs ten times the time and may
-    want a learning rate of 1e-4 or less. Running statistics never are."""
+    part: Part = "all"
+    """Which weights are trained: all, or those of the last layer, which takes a tenth of the time, wants a
+    learning rate of 1e-3, and keeps less of what the original knew. Running statistics never are."""
 
-    alpha: Annotated[tuple[Alpha, ...], MinLen(1)] = (0.5, 0.8, 0.95)
+    alpha: Annotated[tuple[Alpha, ...], MinLen(1)] = (0.1, 0.3, 0.6)
     """Weights of the methods against the distance from the original, which has 1 - alpha. Each gives a
     candidate."""
 
     expressions: Annotated[tuple[str, ...], MinLen(1)] = BASE_EXPRESSIONS
     """Outputs that are to depend less; the neutral face is shown with them."""
 
-    people: Annotated[int, Ge(1)] = 100
+    people: Annotated[int, Ge(1)] = 150
     """People to train on. Each shows every expression, unchanged and at a random level of each intervention."""
 
     choosing_people: Annotated[int, Ge(1)] = 20
@@ -79,7 +79,7 @@ class MendConfig(HeadConfig):
     max_loss_of_accuracy: Annotated[float, Interval(ge=0, le=1)] = 0.01
     """Most accuracy that a candidate may lose on unchanged faces of each head, and on the data."""
 
-    max_loss_of_agreement: Annotated[float, Interval(ge=0, le=1)] = 0.02
+    max_loss_of_agreement: Annotated[float, Interval(ge=0, le=1)] = 0.1
     """Largest share of the same pictures that may get another top answer than the original's. Of the candidates
     within both limits the one with the least bias is taken; without one the original is kept."""
 
@@ -102,7 +102,7 @@ class MendConfig(HeadConfig):
     batch: Annotated[int, Ge(1)] = 16
     """Faces of an update; each also at a level of every intervention."""
 
-    learning_rate: Annotated[float, Gt(0)] = 1e-3
+    learning_rate: Annotated[float, Gt(0)] = 3e-4
     """Adam's highest; it rises for a tenth of the steps, then falls to zero along a cosine."""
 
     groups: Annotated[int, Ge(1)] = 3

@@ -1,8 +1,6 @@
 """What a candidate costs and gains, on people whom nobody was trained on."""
 
-import dataclasses
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import jax
@@ -11,9 +9,7 @@ import numpy as np
 
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities_float64
-from jaxface.data import Dataset
 from jaxface.frameworks.common import metrics
-from jaxface.frameworks.common.networks import evaluate_classifier
 from jaxface.mending.ground import CHUNK, Ground, pictures, plain_faces, unchanged_pictures
 
 
@@ -106,94 +102,6 @@ def bias(logits: np.ndarray, ends: np.ndarray, label: np.ndarray) -> float:
     return float(sizes.max())
 
 
-@dataclass(frozen=True)
-class Measurement:
-    """A network on held-out people, and on the user's data.
-
-    Attributes:
-        utility: on unchanged faces.
-        bias: by intervention: mean change of the target's probability at the far end, without its sign.
-        data: `accuracy`, `agreement` and `calibration_error` on the user's data; {} without.
-        test_head: the same on the second head; None without.
-    """
-
-    utility: Utility
-    bias: Mapping[str, float]
-    data: Mapping[str, float] = field(default_factory=dict)
-    test_head: "Measurement | None" = None
-
-    def row(self) -> dict[str, float]:
-        """Return all numbers by name."""
-        rows = {
-            **self.utility._asdict(),
-            **{f"bias {name}": value for name, value in self.bias.items()},
-            **{f"data {name}": value for name, value in self.data.items()},
-        }
-        if self.test_head is not None:
-            rows |= {f"test head {name}": value for name, value in self.test_head.row().items()}
-        return rows
-
-
-@dataclass(frozen=True)
-class Panel:
-    """What a network is measured on: faces of the head, and where there are any of a second one, and data."""
-
-    probe: Probe
-    test_probe: Probe | None = None
-    dataset: Dataset | None = None
-
-
-class PanelLogits(NamedTuple):
-    """Logits (N, K) of the unchanged pictures of a panel; None where it has none of a kind."""
-
-    probe: np.ndarray
-    test_probe: np.ndarray | None
-    dataset: np.ndarray | None
-
-
-def measure(
-    classifier: Classifier, panel: Panel, original: PanelLogits | None = None
-) -> tuple[Measurement, PanelLogits]:
-    """Return all measures of a network, and its logits.
-
-    Args:
-        original: the original's logits; None = this is the original.
-
-    Raises:
-        FunctionError: an answer is NaN or infinite.
-        DataError: the data set has none of the classifier's classes.
-    """
-    reference = (None, None, None) if original is None else original
-    result, logits = _measure_probe(classifier, panel.probe, reference[0])
-    test_head = test_logits = data_logits = None
-    if panel.test_probe is not None:
-        test_head, test_logits = _measure_probe(classifier, panel.test_probe, reference[1])
-    on_data = {}
-    if panel.dataset is not None:
-        on_dataset, data_logits = evaluate_classifier(classifier, panel.dataset)
-        reference_logits = data_logits if reference[2] is None else reference[2]
-        on_data = {
-            "accuracy": float(on_dataset["accuracy"]),
-            "agreement": agreement(data_logits, reference_logits),
-            "calibration_error": float(on_dataset["calibration_error"]),
-        }
-    measurement = dataclasses.replace(result, data=on_data, test_head=test_head)
-    return measurement, PanelLogits(logits, test_logits, data_logits)
-
-
 def agreement(logits: np.ndarray, original: np.ndarray) -> float:
     """Return the share of rows of (N, K) with the top answer of the original's."""
     return float((logits.argmax(-1) == original.argmax(-1)).mean())
-
-
-def _measure_probe(
-    classifier: Classifier, probe: Probe, original: np.ndarray | None
-) -> tuple[Measurement, np.ndarray]:
-    logits = logits_of(classifier, probe.images)
-    rows = ~probe.is_neutral
-    biases = {}
-    for name, images in probe.ends.items():
-        ends = np.stack([logits_of(classifier, each[rows]) for each in images])
-        biases[name] = bias(logits[rows], ends, probe.label[rows])
-    reference = logits if original is None else original
-    return Measurement(utility(logits, reference, probe.label), biases), logits

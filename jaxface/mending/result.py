@@ -13,7 +13,8 @@ from jaxface.audit.contrasts import InterventionEffect
 from jaxface.classify import Classifier
 from jaxface.core import io
 from jaxface.mending.audits import EffectPair
-from jaxface.mending.measures import Measurement
+from jaxface.mending.changed_answers import ChangedAnswer
+from jaxface.mending.panels import Measurement
 
 CURVE, TABLE, RECORD = "curve.csv", "mend.csv", "mend.json"
 
@@ -44,6 +45,7 @@ class MendResult:
         before, after: the original and the choice, on people by whom nothing was chosen; None without a choice.
         audits: pairs (before, after) of the closing audits by their name, such as "audit": effects over all
             expressions by intervention.
+        changed: the faces of those people that got another answer, unchanged or at the end of the levels.
     """
 
     folder: Path
@@ -54,6 +56,7 @@ class MendResult:
     before: Measurement | None = None
     after: Measurement | None = None
     audits: Mapping[str, EffectPair] = field(default_factory=dict)
+    changed: tuple[ChangedAnswer, ...] = ()
 
     def __repr__(self) -> str:
         chosen = "none qualified" if self.choice is None else f"alpha = {self.candidates[self.choice].alpha:g}"

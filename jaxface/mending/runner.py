@@ -19,9 +19,12 @@ from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.data import Dataset
 from jaxface.data.registry import parse_options
 from jaxface.mending.audits import audit_both, audit_config
+from jaxface.mending.changed_answers import changed_answers
 from jaxface.mending.config import MendConfig
 from jaxface.mending.ground import CHOOSING, TESTING, Ground, build_ground, training_set
-from jaxface.mending.measures import Panel, build_probe, logits_of, measure
+from jaxface.mending.measures import build_probe, logits_of
+from jaxface.mending.page import write_page
+from jaxface.mending.panels import Panel, measure
 from jaxface.mending.registry import OF_EMBEDDING
 from jaxface.mending.result import Limits, MendResult, judge, write_files
 from jaxface.mending.student import embedding_width, require_trainable, write
@@ -92,6 +95,7 @@ def mend(
             result = _measure_both(result, classifier, testing)
             result = _audit_both(config, result, (ground, test_ground), progress, searcher_factory)
         write_files(result)
+        write_page(result, config)
     return result
 
 
@@ -133,8 +137,9 @@ def _write(config: MendConfig, result: MendResult, choice: Classifier) -> MendRe
 
 def _measure_both(result: MendResult, original: Classifier, testing: Panel) -> MendResult:
     before, reference = measure(original, testing)
-    after, _ = measure(result.classifier, testing, reference)
-    return dataclasses.replace(result, before=before, after=after)
+    after, logits = measure(result.classifier, testing, reference)
+    changed = changed_answers(testing.probe, reference.probe, logits.probe, original.labels)
+    return dataclasses.replace(result, before=before, after=after, changed=changed)
 
 
 def _audit_both(
