@@ -8,7 +8,6 @@ for each candidate, on the people by whom was chosen, and one for the choice bef
 `--search none` shows the closing audit hand-set expressions; else they are searched on each network.
 """
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,10 +77,8 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def mend_config(settings: Settings, method: str, seed: int) -> MendConfig:
-    """Return the mending of one method and seed; no limit, so that the curve ends in a choice."""
-    base = MendConfig()
-    return dataclasses.replace(
-        base,
+    """Return the mending of one method and seed."""
+    return MendConfig(
         classifier=settings.classifier,
         against=settings.against,
         watch=settings.watch,
@@ -89,7 +86,6 @@ def mend_config(settings: Settings, method: str, seed: int) -> MendConfig:
         part=settings.part,
         alpha=settings.alpha,
         people=settings.people,
-        choosing_people=40,
         audit_people=settings.audit_people,
         steps=settings.steps,
         learning_rate=settings.learning_rate,
@@ -104,7 +100,7 @@ def choice_row(config: MendConfig, result: MendResult) -> dict[str, Any]:
     assert result.choice is not None
     original = classify.load(str(config.classifier))
     ground = build_ground(config, original, config)
-    images = unchanged_pictures(ground, plain_faces(ground, TESTING, config.audit_people))
+    images = unchanged_pictures(ground, plain_faces(ground, TESTING, config.held_out_people))
     before, after = (logits_of(one, images) for one in (original, result.classifier))
     probability = np.exp(before - before.max(-1, keepdims=True))
     probability /= probability.sum(-1, keepdims=True)

@@ -70,11 +70,11 @@ class MendConfig(HeadConfig):
     people: Annotated[int, Ge(1)] = 150
     """People to train on. Each shows every expression, unchanged and at a random level of each intervention."""
 
-    choosing_people: Annotated[int, Ge(1)] = 20
-    """Other people, by whom a candidate is chosen."""
+    held_out_people: Annotated[int, Ge(1)] = 40
+    """Other people, by whom a candidate is chosen, and as many again by whom the choice is measured."""
 
     audit_people: Annotated[int, Ge(1)] = 20
-    """Other people again, by whom the original and the chosen candidate are measured and audited."""
+    """People of the closing audits, others again."""
 
     max_loss_of_accuracy: Annotated[float, Interval(ge=0, le=1)] = 0.01
     """Most accuracy that a candidate may lose on unchanged faces of each head, and on the data."""

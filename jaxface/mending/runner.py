@@ -112,9 +112,11 @@ def _render(
         faces = training_set(ground, config.people)
         progress.advance()
         panels = []
-        for stream, people in ((CHOOSING, config.choosing_people), (TESTING, config.audit_people)):
-            probe = build_probe(ground, stream, people)
-            test_probe = None if test_ground is None else build_probe(test_ground, stream, people)
+        for stream in (CHOOSING, TESTING):
+            probe = build_probe(ground, stream, config.held_out_people)
+            test_probe = None
+            if test_ground is not None:
+                test_probe = build_probe(test_ground, stream, config.held_out_people)
             panels.append(Panel(probe, test_probe, dataset))
             progress.advance()
     finally:
