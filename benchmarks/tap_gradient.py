@@ -73,6 +73,7 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 def _measure(checkout: Path, name: str, batch: int) -> float:
     output = subprocess.run(
         [sys.executable, "-c", _CHILD, name, str(batch)],
+        cwd=checkout,  # before PYTHONPATH on the path of -c
         env=os.environ | {"PYTHONPATH": str(checkout)},
         capture_output=True,
         text=True,

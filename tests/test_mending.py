@@ -20,15 +20,17 @@ from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
 from jaxface.cli import mend as cli_mend
 from jaxface.core.errors import ConfigError, FunctionError, JaxfaceError, StoreError
 from jaxface.core.progress import NullProgress
+from jaxface.data import AugmentConfig
 from jaxface.face import FaceModel
 from jaxface.face.population import standard_normal_prior
+from jaxface.frameworks.common.config import Task
 from jaxface.mending import MendConfig, MendResult
 from jaxface.mending import ground as grounds
 from jaxface.mending.config import TestHeadConfig
 from jaxface.mending.measures import build_probe
 from jaxface.mending.panels import Panel, measure
 from jaxface.mending.student import trainable_names, weights_of
-from jaxface.mending.training import MendFramework, train_candidate
+from jaxface.mending.training import MendFramework, ObjectiveConfig, train_candidate
 from jaxface.render import Scene
 from jaxface.search import SearchConfig, SearchResult
 from tests.heads import toy_head
@@ -49,6 +51,7 @@ CONFIG = MendConfig(
     steps=150,
     batch=16,
     learning_rate=0.05,
+    augment=AugmentConfig(),  # the planted net reads places
     checkpoint_every=40,
     symmetry_steps=3,
     permutations=99,
@@ -365,15 +368,39 @@ def test_a_training_moves_only_what_is_trained(
     )
     faces = grounds.training_set(ground, config.people)
     assert faces.columns["variants"].shape == (len(faces), 1, SIZE, SIZE, 3)
-    random = np.random.default_rng(0)
-    teacher = random.normal(size=(len(faces), len(LABELS))).astype(np.float32)
-    candidate = train_candidate(MendFramework(classifier, part), config, faces, teacher, 0.5, tmp_path, QUIET)
+    candidate = train_candidate(MendFramework(classifier, part), config, faces, 0.5, tmp_path, QUIET)
     before, after = weights_of(classifier), weights_of(candidate)
     changes = {name for name in before if not np.array_equal(before[name], after[name])}
     head = {"head/kernel", "head/bias"}
     everything = {*head, *(name for name in before if name.startswith(("stem/", "norm/scale", "norm/bias")))}
     assert changes == trainable_names(classifier, part) == (head if part == "last" else everything)
     assert {"norm/mean", "norm/variance"} <= before.keys() - everything
+
+
+def test_the_pictures_of_a_face_are_augmented_alike_and_the_original_is_asked_about_them() -> None:
+    net = nnx.split(TinyNet(nnx.Rngs(0)))
+    classifier = Classifier(state=net[1], network=FlaxNetwork(net[0]), card=CARD)
+    framework = MendFramework(classifier, "all")
+    objective = ObjectiveConfig(("consistency",), "all", 3, MendConfig().augment)
+    student = framework.build(objective, Task(labels=classifier.labels, size=SIZE), nnx.Rngs(1))
+    graphdef, state = nnx.split(student)
+    student = nnx.merge(graphdef, framework.initialize(objective, Task(labels=classifier.labels), state))
+    image = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    batch = {
+        "image": jnp.asarray(image),
+        "variants": jnp.asarray(image)[:, None],
+        "label": jnp.zeros(3, jnp.int32),
+        "group": jnp.ones((3, 1), jnp.int32),
+    }
+    answers = framework.answers(student, batch, objective, jax.random.key(0))
+    np.testing.assert_allclose(answers.variants[:, 0], answers.plain, atol=1e-6)
+    np.testing.assert_allclose(answers.original, answers.plain, atol=1e-6)
+    plain = classifier.logits(image.astype(np.float32) / 255)
+    assert np.abs(answers.plain - plain).max() > 1e-3
+    student.weights["head.bias"][...] += 1.0
+    moved = framework.answers(student, batch, objective, jax.random.key(0))
+    np.testing.assert_array_equal(moved.original, answers.original)
+    np.testing.assert_allclose(moved.plain, answers.plain + 1.0, atol=1e-5)
 
 
 def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from jaxface.core.checks import Ge, Gt, Interval, MinLen, OneOf, check, require
 from jaxface.core.types import BASE_EXPRESSIONS
+from jaxface.data.augmentation_config import AugmentConfig
 from jaxface.face.config import HeadConfig, HeadLike
 from jaxface.mending.registry import METHODS, OF_EMBEDDING
 from jaxface.render import RenderConfig
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     ClassifierLike = str | Classifier
 else:
     ClassifierLike = str  # what a TOML file and a flag can hold
+
+AUGMENT = AugmentConfig(
+    flip=True, rotation=15.0, crop=0.8, brightness=0.4, contrast=0.4, saturation=0.4, hue=0.05
+)
+"""Wide enough for other heads and lights; not found by trying."""
 
 Part = Literal["last", "all"]
 Alpha = Annotated[float, Interval(gt=0, le=1)]
@@ -104,6 +110,10 @@ class MendConfig(HeadConfig):
 
     learning_rate: Annotated[float, Gt(0)] = 3e-4
     """Adam's highest; it rises for a tenth of the steps, then falls to zero along a cosine."""
+
+    augment: AugmentConfig = AUGMENT
+    """How pictures are augmented, a face and its changed one alike: the original is followed on more than plain
+    renders."""
 
     groups: Annotated[int, Ge(1)] = 3
     """Into how many groups levels are divided by their distance from the unchanged one (for group_dro and

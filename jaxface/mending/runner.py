@@ -22,7 +22,7 @@ from jaxface.mending.audits import audit_both, audit_config
 from jaxface.mending.changed_answers import changed_answers
 from jaxface.mending.config import MendConfig
 from jaxface.mending.ground import CHOOSING, TESTING, Ground, build_ground, training_set
-from jaxface.mending.measures import build_probe, logits_of
+from jaxface.mending.measures import build_probe
 from jaxface.mending.page import write_page
 from jaxface.mending.panels import Panel, measure
 from jaxface.mending.registry import OF_EMBEDDING
@@ -81,11 +81,10 @@ def mend(
         run_folder.claim(folder, _settings(config), "mending", SETTINGS)
         faces, choosing, testing = _render(config, ground, test_ground, dataset, progress)
         original, reference = measure(classifier, choosing)
-        teacher = logits_of(classifier, faces.rows(range(len(faces)))["image"])
         framework, classifiers = MendFramework(classifier, config.part), []
         for alpha in config.alpha:
             part = folder / CANDIDATES / f"alpha-{alpha:g}"
-            classifiers.append(train_candidate(framework, config, faces, teacher, alpha, part, progress))
+            classifiers.append(train_candidate(framework, config, faces, alpha, part, progress))
         measurements = [measure(one, choosing, reference)[0] for one in classifiers]
         limits = Limits(config.max_loss_of_accuracy, config.max_loss_of_agreement)
         candidates, choice = judge(original, config.alpha, measurements, limits)

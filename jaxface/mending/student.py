@@ -34,7 +34,8 @@ class Constant(nnx.Variable):
 
 
 class Student(nnx.Module):
-    """The arrays of a classifier, and an adversary that guesses the level from its embedding.
+    """The arrays of a classifier, of those that are trained also the original's, and an adversary that guesses
+    the level from the embedding.
 
     Args:
         classifier: whose function is computed; its own arrays are not read but for their shapes.
@@ -49,7 +50,14 @@ class Student(nnx.Module):
                 for name, leaf in weights_of(classifier).items()
             }
         )
+        self.original = nnx.Dict({_key(name): Constant(self.weights[_key(name)][...]) for name in names})
         self.adversary = Dense(embedding_width(classifier), levels, rngs=rngs) if levels else None
+
+    def original_logits(self, classifier: Classifier, images: Array) -> Array:
+        """Return the original network's logits (B, K) of images (B, H, W, 3) in [0, 1]."""
+        arrays = {**self.weights, **self.original}
+        weights = {name: arrays[_key(name)][...] for name in weights_of(classifier)}
+        return classifier.features(state_with(classifier, weights), images)[0]
 
     def answers(self, classifier: Classifier, images: Array) -> tuple[Array, Array | None, Array | None]:
         """Return logits (B, K) of images (B, H, W, 3) in [0, 1], embeddings (B, D), and the adversary's logits
@@ -150,12 +158,17 @@ def state_with(classifier: Classifier, weights: Mapping[str, Array]) -> Any:
 
 
 def with_weights(state: nnx.State, weights: Mapping[str, Array]) -> nnx.State:
-    """Return the state of a student with a classifier's arrays."""
-    arrays = {_key(name): jnp.array(leaf) for name, leaf in weights.items()}
-    leaves = nnx.to_flat_state(state)
-    return nnx.from_flat_state(
-        [(path, leaf.replace(arrays[str(path[1])]) if path[0] == "weights" else leaf) for path, leaf in leaves]
-    )
+    """Return the state of a student with a classifier's arrays, as they are and as the original's."""
+    arrays = {_key(name): leaf for name, leaf in weights.items()}
+
+    def own(path: tuple[Any, ...], leaf: Any) -> Any:
+        if path[0] == "adversary":
+            return leaf
+        return leaf.replace(
+            jnp.array(arrays[str(path[1])], copy=True)
+        )  # each its own: a step takes their memory
+
+    return nnx.from_flat_state([(path, own(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
 
 def weights_in(state: nnx.State, classifier: Classifier) -> Weights:
