@@ -51,7 +51,6 @@ CONFIG = MendConfig(
     steps=150,
     batch=16,
     learning_rate=0.05,
-    augment=AugmentConfig(),  # the planted net reads places
     checkpoint_every=40,
     symmetry_steps=3,
     permutations=99,
@@ -381,7 +380,7 @@ def test_the_pictures_of_a_face_are_augmented_alike_and_the_original_is_asked_ab
     net = nnx.split(TinyNet(nnx.Rngs(0)))
     classifier = Classifier(state=net[1], network=FlaxNetwork(net[0]), card=CARD)
     framework = MendFramework(classifier, "all")
-    objective = ObjectiveConfig(("consistency",), "all", 3, MendConfig().augment)
+    objective = ObjectiveConfig(("consistency",), "all", 3, AugmentConfig(flip=True, crop=0.8, hue=0.1))
     student = framework.build(objective, Task(labels=classifier.labels, size=SIZE), nnx.Rngs(1))
     graphdef, state = nnx.split(student)
     student = nnx.merge(graphdef, framework.initialize(objective, Task(labels=classifier.labels), state))
