@@ -159,9 +159,9 @@ def test_the_page_shows_the_curve_the_numbers_and_the_faces_with_another_answer(
     page = (result.folder / "mend.html").read_text()
     assert result.before is not None and result.after is not None
     left = result.after.bias["symmetry"] / result.before.bias["symmetry"]
-    assert f"<h1>Dependence on symmetry: {100 * left:.0f} % of it is left" in page
+    assert f"<h1>Symmetry changes the answers {100 * (1 - left):.0f} % less than before" in page
     for name, before, after in result.rows:
-        assert name in page and f"{before:.3f}" in page and f"{after:.3f}" in page
+        assert name.replace("_", " ") in page and f"{before:.3f}" in page and f"{after:.3f}" in page
     changed = [one for one in result.changed if one.intervention == "symmetry"]
     repaired = sum(one.is_repaired for one in changed)
     assert f"Far end of symmetry: {len(changed)} other answers" in page

@@ -35,6 +35,7 @@ def page(result: MendResult, config: MendConfig) -> str:
         headline=headline(result, config),
         config=config,
         curve=_curve(result),
+        width=f"{26 * len(result.original.bias)}rem",
         rows=_table(result),
         faces=_groups(result),
         has_search=config.search.method != "prototype",
@@ -47,11 +48,12 @@ def headline(result: MendResult, config: MendConfig) -> str:
     if result.before is None or result.after is None:
         return f"No candidate depends less on {against} within the limits: the original is kept"
     shares = [result.after.bias[name] / value for name, value in result.before.bias.items() if value > 0]
-    left = f"{text.percent(float(np.mean(shares)))} of it is left" if shares else "there was none"
+    gain = 1.0 - float(np.mean(shares)) if shares else 0.0
+    word = "less" if gain >= 0 else "more"
     utility = result.after.utility
-    change = 100.0 * (utility.accuracy - result.before.utility.accuracy)
     return (
-        f"Dependence on {against}: {left}; accuracy {change:+.1f} points, "
+        f"{text.capitalized(against)} changes the answers {text.percent(abs(gain))} {word} than before; "
+        f"accuracy {text.points(utility.accuracy - result.before.utility.accuracy)} points, "
         f"{text.percent(utility.agreement)} of unchanged faces are answered as before"
     )
 
@@ -67,7 +69,7 @@ def _curve(result: MendResult) -> str:
 
 
 def _table(result: MendResult) -> list[tuple[str, str, str]]:
-    return [(name, f"{before:.3f}", f"{after:.3f}") for name, before, after in result.rows]
+    return [(name.replace("_", " "), f"{before:.3f}", f"{after:.3f}") for name, before, after in result.rows]
 
 
 def _groups(result: MendResult) -> list[dict[str, Any]]:

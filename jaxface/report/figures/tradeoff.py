@@ -34,11 +34,12 @@ def tradeoff(
                 place.plot(bias, values, color=accent, linewidth=1, alpha=0.6)
                 for number, (x, y) in enumerate(zip(bias, values, strict=True)):
                     face = accent if number == choice else "none"
-                    place.plot(x, y, mark, color=accent, markerfacecolor=face, markersize=7)
+                    place.plot(x, y, mark, color=accent, markerfacecolor=face, markersize=7, clip_on=False)
                 place.plot([], [], mark + "-", color=accent, markerfacecolor="none", label=measure)
-            for name, x, y in zip(names, bias, next(iter(utilities.values())), strict=True):
+            top = np.max(list(utilities.values()), axis=0)
+            for name, x, y in zip(names, bias, top, strict=True):
                 place.annotate(name, (x, y), (0, 8), textcoords="offset points", ha="center", fontsize=8)
-            place.set(title=title, xlabel="bias", xlim=(0, None))
+            place.set(title=title, xlabel="bias", xlim=(0, 1.15 * bias.max()))
             place.margins(y=0.15)
             add_grid(place)
         places[0].set_ylabel("share of unchanged faces")
