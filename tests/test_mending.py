@@ -13,18 +13,26 @@ from flax import nnx
 from PIL import Image
 
 import jaxface as jf
-from jaxface import classify
+from jaxface import classify, data, search
 from jaxface.classify import Classifier, exported
 from jaxface.classify.classifier import FlaxNetwork
 from jaxface.classify.nets.layers import BatchNorm, Convolution, Dense
 from jaxface.cli import mend as cli_mend
 from jaxface.core.errors import ConfigError, FunctionError, JaxfaceError, StoreError
 from jaxface.core.progress import NullProgress
+from jaxface.data import AugmentConfig
+from jaxface.face import FaceModel
+from jaxface.face.population import standard_normal_prior
+from jaxface.frameworks.common.config import Task
 from jaxface.mending import MendConfig, MendResult
 from jaxface.mending import ground as grounds
+from jaxface.mending.config import TestHeadConfig
+from jaxface.mending.measures import build_probe
+from jaxface.mending.panels import Panel, measure
 from jaxface.mending.student import trainable_names, weights_of
-from jaxface.mending.training import MendFramework, train_candidate
-from jaxface.search import SearchConfig
+from jaxface.mending.training import MendFramework, ObjectiveConfig, train_candidate
+from jaxface.render import Scene
+from jaxface.search import SearchConfig, SearchResult
 from tests.heads import toy_head
 from tests.planted import RENDER, SIZE
 
@@ -36,9 +44,10 @@ CONFIG = MendConfig(
     alpha=(0.01, 0.5),
     expressions=("happiness", "surprise", "anger"),
     people=16,
-    choosing_people=6,
+    held_out_people=6,
     audit_people=4,
     max_loss_of_accuracy=0.05,
+    max_loss_of_agreement=0.2,
     steps=150,
     batch=16,
     learning_rate=0.05,
@@ -93,7 +102,7 @@ def one_sided(plain: np.ndarray, half: np.ndarray, label: np.ndarray) -> dict[st
 @pytest.fixture(scope="module")
 def ground() -> grounds.Ground:
     blank = classify.from_function(lambda images: jnp.zeros((len(images), 4)), LABELS, size=SIZE)
-    return grounds.build_ground(CONFIG, blank)
+    return grounds.build_ground(CONFIG, blank, CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +130,7 @@ def test_a_dependence_on_one_side_goes_and_accuracy_stays(result: MendResult) ->
         assert before > 0.5 and after < before / 2
     before, after = rows["accuracy"]
     assert before > 0.85 and after >= before - 0.1
-    assert result.choice == 1 and result.candidates[1].is_within
+    assert result.choice == 1 and not result.candidates[1].loss
     assert rows["agreement"][0] == 1.0 and rows["agreement"][1] > 0.85
 
 
@@ -138,12 +147,29 @@ def test_the_result_is_a_classifiers_folder_with_its_tables(result: MendResult) 
     np.testing.assert_array_equal(again.logits(images), result.classifier.logits(images))
     record = json.loads((result.folder / "mend.json").read_text())
     assert record["choice"] == 0.5 and [row["alpha"] for row in record["curve"]] == [0.0, 0.01, 0.5]
-    assert record["effects"]["before"][0]["identities"] == CONFIG.audit_people
+    assert record["effects"]["audit before"][0]["identities"] == CONFIG.audit_people
     for name, lines in (("curve.csv", 4), ("mend.csv", 1 + len(result.rows))):
         assert (result.folder / name).read_text().count("\n") == lines
     assert "agreement" in cli_mend.curve_text(result) and " * " in cli_mend.curve_text(result)
     assert "audit symmetry: size" in cli_mend.before_after_text(result)
     assert len(repr(result)) < 200
+
+
+def test_the_page_shows_the_curve_the_numbers_and_the_faces_with_another_answer(result: MendResult) -> None:
+    page = (result.folder / "mend.html").read_text()
+    assert result.before is not None and result.after is not None
+    left = result.after.bias["symmetry"] / result.before.bias["symmetry"]
+    assert f"<h1>Symmetry changes the answers {100 * (1 - left):.0f} % less than before" in page
+    for name, before, after in result.rows:
+        assert name.replace("_", " ") in page and f"{before:.3f}" in page and f"{after:.3f}" in page
+    changed = [one for one in result.changed if one.intervention == "symmetry"]
+    repaired = sum(one.is_repaired for one in changed)
+    assert f"Far end of symmetry: {len(changed)} other answers" in page
+    assert f"{repaired} were wrong and are right now" in page and repaired > len(changed) / 2
+    assert not any(one.is_repaired and one.is_lost for one in changed)
+    assert page.count("<svg") == 1 and page.count("<img") == sum(
+        min(12, sum(one.intervention == name for one in result.changed)) for name in ("", "symmetry")
+    )
 
 
 def test_before_and_after_are_runs_that_a_report_compares(result: MendResult) -> None:
@@ -200,10 +226,12 @@ def test_without_a_candidate_within_the_guard_the_original_is_kept(folder: Path,
         max_loss_of_accuracy=0.0,
     )
     result = jf.mending.mend(config, tmp_path / "out", QUIET)
-    assert result.choice is None and result.rows == [] and not result.candidates[0].is_within
+    assert result.choice is None and result.rows == []
+    assert result.candidates[0].loss == "accuracy and agreement"
     assert result.classifier.name == "one-sided"
     assert not (tmp_path / "out" / "card.toml").exists() and not (tmp_path / "out" / "before").exists()
-    assert "loses too much accuracy" in cli_mend.curve_text(result)
+    assert "the original is kept" in (tmp_path / "out" / "mend.html").read_text()
+    assert "loses too much accuracy and agreement" in cli_mend.curve_text(result)
     assert json.loads((tmp_path / "out" / "mend.json").read_text())["choice"] is None
 
 
@@ -216,6 +244,7 @@ def test_two_interventions_and_two_methods_are_trained_at_once(folder: Path, tmp
         methods=("consistency", "group_dro"),
         alpha=(0.5,),
         max_loss_of_accuracy=0.2,
+        max_loss_of_agreement=0.5,
     )
     result = jf.mending.mend(config, tmp_path / "out", QUIET)
     rows = {name: (before, after) for name, before, after in result.rows}
@@ -235,11 +264,78 @@ def test_users_data_are_guarded_too(folder: Path, tmp_path: Path, ground: ground
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(path)
     config = dataclasses.replace(
-        CONFIG, classifier=str(folder), data="folder", root=tmp_path / "data", alpha=(0.5,), audit_people=1
+        CONFIG,
+        classifier=str(folder),
+        data="folder",
+        root=tmp_path / "data",
+        alpha=(0.5,),
+        audit_people=1,
+        max_loss_of_agreement=0.5,
     )
     result = jf.mending.mend(config, tmp_path / "out", QUIET)
     assert result.original.data["accuracy"] < 0.5 < result.original.utility.accuracy
-    assert {name for name, _, _ in result.rows} >= {"data accuracy", "data calibration_error"}
+    assert result.original.data["agreement"] == 1.0
+    names = {name for name, _, _ in result.rows}
+    assert names >= {"data accuracy", "data agreement", "data calibration_error"}
+    panel = Panel(build_probe(ground, grounds.CHOOSING, 1), dataset=data.open("folder", config.root))
+    net = classify.load(folder)
+    _, reference = measure(net, panel)
+    opposite = dataclasses.replace(net, state={**net.state, "head/kernel": -net.state["head/kernel"]})
+    assert measure(net, panel, reference)[0].data["agreement"] == 1.0
+    assert measure(opposite, panel, reference)[0].data["agreement"] < 0.5
+
+
+class ScaledSearcher:
+    """Takes the head's hand-set expressions, weaker ones for any classifier but the original."""
+
+    def __init__(self, classifier: Classifier, head: FaceModel, scene: Scene, *_: Any) -> None:
+        self.size = 1.0 if classifier.name == "one-sided" else 0.9
+        self.searcher = search.build(classifier, head, scene, SearchConfig(method="prototype"))
+
+    def run(self, key: jax.Array, params: Any, targets: np.ndarray) -> SearchResult:
+        result = self.searcher.run(key, params, targets)
+        return dataclasses.replace(result, expression=self.size * result.expression)
+
+
+def test_the_result_is_audited_by_a_search_of_its_own_and_on_the_originals_faces(
+    folder: Path, tmp_path: Path
+) -> None:
+    """And on a second head, which cannot take what is only watched."""
+    looks = toy_head().appearance
+    plain = dataclasses.replace(
+        looks,
+        basis=looks.basis[..., :0],
+        opacities=looks.opacities[:, -1:],
+        colours=looks.colours[..., -1:],
+    )
+    other = dataclasses.replace(toy_head(), name="other", appearance=plain, population=standard_normal_prior(2))
+    config = dataclasses.replace(
+        CONFIG,
+        classifier=str(folder),
+        alpha=(0.5,),
+        audit_people=3,
+        search=SearchConfig(),
+        watch=("skin_tone",),
+        intervention_settings={"steps": 3},
+        test_head=TestHeadConfig(head=other),
+        max_loss_of_accuracy=1.0,
+        max_loss_of_agreement=1.0,
+    )
+    result = jf.mending.mend(config, tmp_path / "out", QUIET, searcher_factory=ScaledSearcher)
+    assert list(result.audits) == ["audit", "same faces", "test head audit", "test head same faces"]
+    assert list(result.audits["audit"][0]) == ["symmetry", "skin_tone"]
+    assert list(result.audits["test head audit"][0]) == ["symmetry"]
+    for part in (result.folder, result.folder / "test_head"):
+        before, after, same = (
+            jf.audit.load(part / name / "symmetry").data["expression_parameters"].values
+            for name in ("before", "after", "after_same_faces")
+        )
+        np.testing.assert_array_equal(same, before)
+        assert not np.array_equal(after, before)
+    assert result.audits["same faces"][1] != result.audits["audit"][1]
+    rows = {name for name, _, _ in result.rows}
+    assert {"test head bias symmetry", "test head audit symmetry: size", "same faces skin_tone: size"} <= rows
+    assert "test head agreement" in result.curve[1]
 
 
 class TinyNet(nnx.Module):
@@ -257,7 +353,8 @@ class TinyNet(nnx.Module):
 
 
 @pytest.mark.parametrize(
-    ("part", "method"), [("last", "augmentation"), ("all", "augmentation"), ("all", "adversarial")]
+    ("part", "method"),
+    [("last", "augmentation"), ("all", "augmentation"), ("all", "adversarial"), ("all", "paired_moments")],
 )
 def test_a_training_moves_only_what_is_trained(
     part: Any, method: str, ground: grounds.Ground, tmp_path: Path
@@ -270,15 +367,39 @@ def test_a_training_moves_only_what_is_trained(
     )
     faces = grounds.training_set(ground, config.people)
     assert faces.columns["variants"].shape == (len(faces), 1, SIZE, SIZE, 3)
-    random = np.random.default_rng(0)
-    teacher = random.normal(size=(len(faces), len(LABELS))).astype(np.float32)
-    candidate = train_candidate(MendFramework(classifier, part), config, faces, teacher, 0.5, tmp_path, QUIET)
+    candidate = train_candidate(MendFramework(classifier, part), config, faces, 0.5, tmp_path, QUIET)
     before, after = weights_of(classifier), weights_of(candidate)
     changes = {name for name in before if not np.array_equal(before[name], after[name])}
     head = {"head/kernel", "head/bias"}
     everything = {*head, *(name for name in before if name.startswith(("stem/", "norm/scale", "norm/bias")))}
     assert changes == trainable_names(classifier, part) == (head if part == "last" else everything)
     assert {"norm/mean", "norm/variance"} <= before.keys() - everything
+
+
+def test_the_pictures_of_a_face_are_augmented_alike_and_the_original_is_asked_about_them() -> None:
+    net = nnx.split(TinyNet(nnx.Rngs(0)))
+    classifier = Classifier(state=net[1], network=FlaxNetwork(net[0]), card=CARD)
+    framework = MendFramework(classifier, "all")
+    objective = ObjectiveConfig(("consistency",), "all", 3, AugmentConfig(flip=True, crop=0.8, hue=0.1))
+    student = framework.build(objective, Task(labels=classifier.labels, size=SIZE), nnx.Rngs(1))
+    graphdef, state = nnx.split(student)
+    student = nnx.merge(graphdef, framework.initialize(objective, Task(labels=classifier.labels), state))
+    image = np.random.default_rng(0).integers(0, 256, (3, SIZE, SIZE, 3), np.uint8)
+    batch = {
+        "image": jnp.asarray(image),
+        "variants": jnp.asarray(image)[:, None],
+        "label": jnp.zeros(3, jnp.int32),
+        "group": jnp.ones((3, 1), jnp.int32),
+    }
+    answers = framework.answers(student, batch, objective, jax.random.key(0))
+    np.testing.assert_allclose(answers.variants[:, 0], answers.plain, atol=1e-6)
+    np.testing.assert_allclose(answers.original, answers.plain, atol=1e-6)
+    plain = classifier.logits(image.astype(np.float32) / 255)
+    assert np.abs(answers.plain - plain).max() > 1e-3
+    student.weights["head.bias"][...] += 1.0
+    moved = framework.answers(student, batch, objective, jax.random.key(0))
+    np.testing.assert_array_equal(moved.original, answers.original)
+    np.testing.assert_allclose(moved.plain, answers.plain + 1.0, atol=1e-5)
 
 
 def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None:
@@ -315,7 +436,7 @@ def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None
         assert message in str(error.value) and "\n" not in str(error.value), changes
     for changes, message in (
         ({"methods": ("consistensy",)}, "did you mean 'consistency'?"),
-        ({"methods": ("adversarial",)}, "part = 'last': must be 'all' for the method 'adversarial'"),
+        ({"methods": ("adversarial",)}, "part = 'last': must be 'all' for the method adversarial"),
         ({"against": ("symmetry", "symmetry")}, "different interventions"),
         ({"against": ("symmetry x yaw",)}, "not a cross"),
         ({"alpha": (0.0,)}, "alpha = 0.0"),

@@ -14,9 +14,10 @@ from jaxface.mending import METHODS, Answers
 from jaxface.mending.ground import level_groups
 from jaxface.mending.losses import distillation
 from jaxface.mending.measures import Utility, bias, utility
-from jaxface.mending.result import Measurement, judge
+from jaxface.mending.panels import Measurement
+from jaxface.mending.result import Limits, judge
 
-B, LEVELS, K, G = 5, 2, 4, 3
+B, LEVELS, K, G, D = 5, 2, 4, 3, 6
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ def answers() -> Answers:
         original=random.normal(size=(B, K)).astype(np.float32),
         label=random.integers(0, K, B).astype(np.int32),
         group=np.array([[1, 3], [1, 1], [3, 1], [1, 3], [3, 3]], np.int32),  # nobody is in group 2
+        embedding=random.normal(size=(B, 1 + LEVELS, D)).astype(np.float32),
         guesses=random.normal(size=(B, 1 + LEVELS, G + 1)).astype(np.float32),
         groups=G,
     )
@@ -64,6 +66,17 @@ def guess_entropy(answers: Answers) -> float:
     return float(np.mean(values))
 
 
+def moment_gap(answers: Answers) -> float:
+    """Eq. 5 of PM2, by root mean squares."""
+    values = [
+        np.sqrt(np.mean((plain**power - variant**power) ** 2))
+        for plain, *variants in np.asarray(answers.embedding)
+        for variant in variants
+        for power in (1, 2)
+    ]
+    return 2.0 * float(np.mean(values))
+
+
 def centred(logits: np.ndarray) -> np.ndarray:
     return logits - logits.mean(-1, keepdims=True)
 
@@ -76,6 +89,7 @@ REFERENCES: dict[str, Callable[[Answers], float]] = {
     "augmentation": lambda a: float(np.mean(entropies(a))),
     "group_dro": worst_groups,
     "adversarial": guess_entropy,
+    "paired_moments": moment_gap,
 }
 
 
@@ -87,10 +101,15 @@ def test_every_method_has_a_reference() -> None:
 def test_a_loss_is_that_of_numpy_and_has_a_finite_gradient(name: str, answers: Answers) -> None:
     method = METHODS[name]
     on_device = Answers(*(jnp.asarray(leaf) for leaf in answers[:-1]), groups=G)
-    value = jax.jit(lambda variants: method(on_device._replace(variants=variants)))(on_device.variants)
+    field = {"adversarial": "guesses", "paired_moments": "embedding"}.get(name, "variants")
+
+    @jax.jit
+    def loss(leaf: jax.Array) -> jax.Array:
+        return method(on_device._replace(**{field: leaf}))
+
+    value, grads = jax.value_and_grad(loss)(getattr(on_device, field))
     assert value.shape == () and float(value) == pytest.approx(REFERENCES[name](answers), rel=1e-5)
-    grads = jax.grad(lambda variants: method(on_device._replace(variants=variants)))(on_device.variants)
-    assert np.isfinite(grads).all() and (name == "adversarial") == (not np.any(grads))
+    assert np.isfinite(grads).all() and np.any(grads)
 
 
 def test_distillation_is_zero_at_the_original_alone(answers: Answers) -> None:
@@ -100,12 +119,16 @@ def test_distillation_is_zero_at_the_original_alone(answers: Answers) -> None:
 
 
 def test_only_the_variants_follow_consistency(answers: Answers) -> None:
-    """Else the unchanged face's answer would meet them half way."""
+    """Else the unchanged face's answer would meet them half way, and its embedding would shrink."""
     for name in ("consistency", "squared_logits"):
         grads = jax.grad(lambda plain, name=name: METHODS[name](answers._replace(plain=plain)))(
             jnp.asarray(answers.plain)
         )
         assert not np.any(grads)
+    grads = jax.grad(lambda leaf: METHODS["paired_moments"](answers._replace(embedding=leaf)))(
+        jnp.asarray(answers.embedding)
+    )
+    assert not np.any(grads[:, 0]) and np.any(grads[:, 1:])
 
 
 def test_groups_go_by_the_distance_from_the_unchanged_level() -> None:
@@ -131,22 +154,44 @@ def test_utility_is_counted_by_hand() -> None:
     assert result.calibration_error == pytest.approx((0.1 + 0.4 + 0.7) / 3, abs=1e-5)
 
 
-def measurement(accuracy: float, size: float, on_data: float | None = None) -> Measurement:
-    data = {} if on_data is None else {"accuracy": on_data}
-    return Measurement(Utility(accuracy, 1.0, 0.5, 0.1), {"symmetry": size, "yaw": size / 2}, data)
+def measurement(
+    accuracy: float, size: float, on_data: float | None = None, agreement: float = 1.0
+) -> Measurement:
+    data = {} if on_data is None else {"accuracy": on_data, "agreement": agreement}
+    utility = Utility(accuracy, agreement if on_data is None else 1.0, 0.5, 0.1)
+    return Measurement(utility, {"symmetry": size, "yaw": size / 2}, data)
+
+
+LIMITS = Limits(accuracy=0.01, agreement=0.02)
 
 
 def test_the_least_bias_within_the_guard_is_chosen() -> None:
     original = measurement(0.90, 0.4)
     others = [measurement(0.90, 0.3), measurement(0.89, 0.2), measurement(0.80, 0.1)]
-    candidates, choice = judge(original, (0.1, 0.5, 0.9), others, 0.01)
-    assert choice == 1 and [one.is_within for one in candidates] == [True, True, False]
+    candidates, choice = judge(original, (0.1, 0.5, 0.9), others, LIMITS)
+    assert choice == 1 and [one.loss for one in candidates] == ["", "", "accuracy"]
     assert candidates[1].share_left == pytest.approx(0.5)
-    assert judge(original, (0.9,), others[2:], 0.01)[1] is None
-    assert judge(original, (0.9,), [measurement(0.95, 0.5)], 0.01)[1] is None  # more bias than before
+    assert judge(original, (0.9,), others[2:], LIMITS)[1] is None
+    assert judge(original, (0.9,), [measurement(0.95, 0.5)], LIMITS)[1] is None  # more bias than before
 
 
-def test_the_guard_is_also_on_the_users_data() -> None:
-    original = dataclasses.replace(measurement(0.9, 0.4, 0.7))
-    others = [measurement(0.9, 0.3, 0.695), measurement(0.9, 0.1, 0.6)]
-    assert judge(original, (0.1, 0.9), others, 0.01)[1] == 0
+def test_another_classifier_with_as_many_right_answers_is_not_chosen() -> None:
+    others = [measurement(0.90, 0.3, agreement=0.98), measurement(0.92, 0.1, agreement=0.9)]
+    candidates, choice = judge(measurement(0.90, 0.4), (0.1, 0.9), others, LIMITS)
+    assert choice == 0 and candidates[1].loss == "agreement"
+    both = judge(measurement(0.90, 0.4), (0.9,), [measurement(0.5, 0.1, agreement=0.5)], LIMITS)[0]
+    assert both[0].loss == "accuracy and agreement"
+
+
+def test_the_guard_is_also_on_the_users_data_and_on_the_second_head() -> None:
+    original = measurement(0.9, 0.4, 0.7)
+    others = [measurement(0.9, 0.3, 0.695), measurement(0.9, 0.2, 0.6), measurement(0.9, 0.1, 0.7, 0.9)]
+    assert judge(original, (0.1, 0.5, 0.9), others, LIMITS)[1] == 0
+    twice = dataclasses.replace(measurement(0.9, 0.4), test_head=measurement(0.8, 0.4))
+    others = [
+        dataclasses.replace(measurement(0.9, size), test_head=measurement(accuracy, 0.4, agreement=agreement))
+        for size, accuracy, agreement in ((0.3, 0.8, 1.0), (0.2, 0.7, 1.0), (0.1, 0.8, 0.9))
+    ]
+    candidates, choice = judge(twice, (0.1, 0.5, 0.9), others, LIMITS)
+    assert choice == 0 and [one.loss for one in candidates] == ["", "accuracy", "agreement"]
+    assert twice.row()["test head accuracy"] == 0.8

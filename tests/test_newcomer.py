@@ -39,8 +39,9 @@ SMALL_CONFIG = {
 SMALL_AUDIT = "--identities 6 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
 SMALL_SEARCH = "--search.method prototype"  # compiling a search is most of a small audit
 SMALL_MEND = (
-    "--people 4 --choosing-people 2 --audit-people 2 --steps 2 --batch 4 --alpha 0.5 --symmetry-steps 3 "
-    f"--expressions happiness sadness --permutations 100 {SMALL_SEARCH}"
+    "--people 4 --held-out-people 2 --audit-people 2 --steps 6 --batch 4 --alpha 0.5 --symmetry-steps 3 "
+    "--max-loss-of-accuracy 1 --max-loss-of-agreement 1 --expressions happiness sadness --permutations 100 "
+    f"{SMALL_SEARCH}"
 )
 SMALL_GRID = "symmetry_steps=3, time_steps=3"
 SMALL_PYTHON = {

@@ -59,6 +59,10 @@ class AuditConfig(HeadConfig):
     """Folder of a finished audit of the same people, head and classifiers: its full expressions are shown
     again, and none is searched. None = searched on the unchanged face."""
 
+    expression_of: str | None = None
+    """A classifier of `expression_from`, whose expressions are shown to all: the same faces for each.
+    None = each classifier's own."""
+
     intervention: InterventionLike | tuple[InterventionLike, ...] = "symmetry"
     """What is changed about the face: "symmetry" freezes the expression of one side. docs/interventions.md
     has the others, such as "palsy", "skin_tone", "yaw", "light", "blur" and "null". Several are run one by one
@@ -122,6 +126,12 @@ class AuditConfig(HeadConfig):
         has_onnx = any(str(one).lower().endswith(".onnx") for one in self.classifiers if isinstance(one, str))
         require(
             has_onnx or not self.labels, "labels", self.labels, "() without an .onnx file among classifiers"
+        )
+        require(
+            self.expression_of is None or self.expression_from is not None,
+            "expression_of",
+            self.expression_of,
+            "None without expression_from",
         )
         object.__setattr__(self, "people_rows", tuple(self.people_rows))
         if isinstance(self.intervention, tuple | list):

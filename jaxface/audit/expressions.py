@@ -100,17 +100,21 @@ class SearchedExpressions:
 
 
 class RunExpressions:
-    """Takes the expressions that another run has, so that several interventions change the same faces."""
+    """Takes the expressions that another run has, so that several interventions change the same faces.
 
-    def __init__(self, folder: str | Path) -> None:
-        self._data = store.read(Path(folder))
+    Args:
+        name: of the classifier whose they are; None = each one's own.
+    """
+
+    def __init__(self, folder: str | Path, name: str | None = None) -> None:
+        self._data, self._name = store.read(Path(folder)), name
 
     def expressions(
         self, classifier: Classifier, block: Sequence[WorkItem], params: FaceParams, targets: np.ndarray
     ) -> SearchResult:
         """Read every case of a block."""
         identities = [item.identity for item in block]
-        where = {"classifier": classifier.name, "expression": list(block[0].expressions)}
+        where = {"classifier": self._name or classifier.name, "expression": list(block[0].expressions)}
         rows = self._data[list(RUN_CELLS)].sel(where).isel(identity=identities)
         fields = {
             RUN_CELLS[str(name)]: values.transpose("identity", "expression", ...).values
@@ -140,12 +144,15 @@ def with_origin(inputs: AuditInputs) -> AuditInputs:
     store.require_complete(folder)
     parameters = store.read(folder)["expression_parameters"].values
     facts = {store.EXPRESSIONS_FROM: {"sha256": array_hash(parameters)}}
+    if inputs.config.expression_of is not None:
+        facts[store.EXPRESSIONS_FROM]["classifier"] = inputs.config.expression_of
     layout = dataclasses.replace(inputs.layout, attributes=inputs.layout.attributes | facts)
     return dataclasses.replace(inputs, layout=layout)
 
 
 def require_same_cells(folder: Path, inputs: AuditInputs, people: Sequence[FaceParams]) -> None:
-    """Check that another run has the people, expressions, classifiers and head of this one.
+    """Check that another run has the people, expressions and head of this one, and its classifiers or the one
+    whose expressions are taken.
 
     Raises:
         ConfigError: it has not; the message says what differs.
@@ -155,7 +162,9 @@ def require_same_cells(folder: Path, inputs: AuditInputs, people: Sequence[FaceP
     def refuse(reason: str) -> ConfigError:
         return ConfigError(f"expression_from = '{folder}': {reason}")
 
-    for dimension, names in (("classifier", layout.classifiers), ("expression", layout.expressions)):
+    origin = inputs.config.expression_of
+    classifiers = layout.classifiers if origin is None else (origin,)
+    for dimension, names in (("classifier", classifiers), ("expression", layout.expressions)):
         present = [str(name) for name in data[dimension].values]
         if missing := [name for name in names if name not in present]:
             raise refuse(f"that run has no {dimension} {', '.join(missing)} (it has: {', '.join(present)})")
@@ -166,7 +175,7 @@ def require_same_cells(folder: Path, inputs: AuditInputs, people: Sequence[FaceP
     ]
     if changes := run_folder.difference(*heads):
         raise refuse(f"that run has another head: {changes}")
-    for name, facts in layout.attributes["classifiers"].items():
+    for name, facts in layout.attributes["classifiers"].items() if origin is None else ():
         if changes := fingerprints.difference(data.attrs["classifiers"][name], facts):
             raise refuse(f"classifier {name} has changed since: {changes}")
     if data.sizes["identity"] < len(people):

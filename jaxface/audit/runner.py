@@ -11,7 +11,12 @@ from jaxface import search
 from jaxface.audit import expressions, plan, repair, result, statistics, store, summarizing, tables, timing
 from jaxface.audit.config import AuditConfig, ClassifierLike
 from jaxface.audit.evaluation import Evaluator
-from jaxface.audit.expressions import RunExpressions, SearchedExpressions, SearcherFactory
+from jaxface.audit.expressions import (
+    ExpressionSource,
+    RunExpressions,
+    SearchedExpressions,
+    SearcherFactory,
+)
 from jaxface.audit.inputs import AuditInputs, load_inputs
 from jaxface.audit.layout import GroupOutput
 from jaxface.audit.result import AuditResult
@@ -113,7 +118,11 @@ def _evaluate(
     if not items:
         return
     folder = inputs.config.expression_from
-    source = SearchedExpressions(inputs, clock, searcher_factory) if folder is None else RunExpressions(folder)
+    source: ExpressionSource
+    if folder is None:
+        source = SearchedExpressions(inputs, clock, searcher_factory)
+    else:
+        source = RunExpressions(folder, inputs.config.expression_of)
     evaluator = Evaluator(inputs, clock, source)
     if folder is not None:
         people = [evaluator.person(identity)[0] for identity in range(inputs.config.identities)]

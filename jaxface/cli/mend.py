@@ -42,6 +42,8 @@ def main(argv: Sequence[str]) -> int:
     preflight.check_classifiers([settings.classifier])
     preflight.check_interventions((*settings.against, *settings.watch))
     preflight.check_head(settings.head)
+    if settings.test_head.head:
+        preflight.check_head(settings.test_head.head)
     if settings.data is not None:
         require_reader(settings.data)
     folder = command.out or options.run_folder(command.config, "mend")
@@ -52,8 +54,9 @@ def main(argv: Sequence[str]) -> int:
     print(curve_text(result))
     if result.choice is None:
         print(
-            f"\nno candidate has less bias within {settings.max_loss_of_accuracy:g} of accuracy: the "
-            f"original is kept, and {folder} holds no classifier; try --part, --methods or a smaller --alpha"
+            f"\nno candidate has less bias within {settings.max_loss_of_accuracy:g} of accuracy and "
+            f"{settings.max_loss_of_agreement:g} of agreement: the original is kept, and {folder} holds no "
+            "classifier; try --part, --methods, more --people or a smaller --alpha"
         )
         return 1
     print(f"\n{before_after_text(result)}\n")
@@ -72,7 +75,13 @@ def curve_text(result: "MendResult") -> str:
     lines = []
     for index, row in enumerate(rows):
         is_choice = result.choice is not None and index == result.choice + 1
-        note = "*" if is_choice else "" if row["within"] else "loses too much accuracy"
+        note = (
+            "*"
+            if is_choice
+            else f"loses too much {result.candidates[index - 1].loss}"
+            if not row["within"]
+            else ""
+        )
         name = "original" if not index else f"{row['alpha']:g}"
         lines.append([name, note, *(f"{row[column]:.4f}" for column in columns[2:])])
     return text_table([name.replace("_", " ") for name in columns], lines)

@@ -17,7 +17,8 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.types import Array
 from jaxface.data import ArraySource, Dataset
 from jaxface.face import FaceModel, FaceParams, sample_population
-from jaxface.interventions import Intervention
+from jaxface.face.config import HeadConfig
+from jaxface.interventions import Intervention, Symmetry
 from jaxface.mending.audits import audit_config
 from jaxface.mending.config import MendConfig
 from jaxface.render import Scene
@@ -47,17 +48,22 @@ class Faces(NamedTuple):
 
 @dataclass(frozen=True)
 class Ground:
-    """What all faces share.
+    """What all faces of a head share.
 
     Attributes:
+        head_config: how the head is loaded.
+        against: interventions that are trained against, of those that the head can take.
+        audited: names of all that the closing audit varies on this head.
         labels: classes that are shown, by their position among the classifier's; `prototypes` (P, E) of each.
         classes: names of all the classifier's.
         groups: of levels.
     """
 
+    head_config: HeadConfig
     head: FaceModel
     scene: Scene
     against: tuple[Intervention, ...]
+    audited: tuple[str, ...]
     labels: tuple[int, ...]
     prototypes: tuple[Array, ...]
     classes: tuple[str, ...]
@@ -65,40 +71,55 @@ class Ground:
     seed: int
 
 
-def build_ground(config: MendConfig, classifier: Classifier) -> Ground:
+def build_ground(
+    config: MendConfig, classifier: Classifier, head_config: HeadConfig, *, partial: bool = False
+) -> Ground:
     """Build head, scene and interventions, and find the expressions that head and classifier share.
+
+    Args:
+        partial: leave out interventions that the head cannot take, instead of an error.
 
     Raises:
         ConfigError: an intervention that does not exist or that the head cannot take, or no common expression.
     """
-    audit = audit_config(config, classifier)
+    names = (*config.against, *config.watch)
+    audit = audit_config(config, classifier, head_config, names)
     objects = [build_intervention(own) for own in designs.design(audit).configs.values()]
-    head = load_head(config)
+    head = load_head(head_config)
     size = classifier.card.resize_to or classifier.card.size or config.render.size
     scene = render.scene(dataclasses.replace(config.render, size=size))
-    for intervention in objects:
-        intervention.require(head, scene)
+    possible = {}
+    for name, intervention in zip(names, objects, strict=True):
+        try:
+            intervention.require(head, scene)
+        except ConfigError:
+            if not partial:
+                raise
+        else:
+            possible[name] = intervention
     space = head.expressions
     rows = {
         name: [row for row, label in enumerate(space.prototype_labels) if label == name]
         for name in config.expressions
     }
-    names = [name for name, own in rows.items() if own and name in classifier.labels]
-    if not names:
+    shared = [name for name, own in rows.items() if own and name in classifier.labels]
+    if not shared:
         raise ConfigError(
             f"classifier {classifier.name!r} and head {head.name!r} have none of "
             f"{', '.join(config.expressions)} in common; they have {', '.join(classifier.labels)} and "
             f"{', '.join(sorted(set(space.prototype_labels)))}"
         )
-    prototypes = [space.prototypes[np.array(rows[name])] for name in names]
+    prototypes = [space.prototypes[np.array(rows[name])] for name in shared]
     if "neutral" in classifier.labels:
-        names.append("neutral")
+        shared.append("neutral")
         prototypes.append(jnp.zeros((1, head.expression_basis.shape[-1])))
     return Ground(
+        head_config=head_config,
         head=head,
         scene=scene,
-        against=tuple(objects[: len(config.against)]),
-        labels=tuple(classifier.labels.index(name) for name in names),
+        against=tuple(possible[name] for name in config.against if name in possible),
+        audited=tuple(possible),
+        labels=tuple(classifier.labels.index(name) for name in shared),
         prototypes=tuple(prototypes),
         classes=classifier.labels,
         groups=config.groups,
@@ -154,8 +175,8 @@ def level_groups(dose: np.ndarray, axis: interventions.Axis, groups: int) -> np.
 
 
 def unchanged_pictures(ground: Ground, faces: Faces) -> np.ndarray:
-    """Return (N, size, size, 3) uint8: the first intervention at its unchanged level, which changes nothing."""
-    first = ground.against[0]
+    """Return (N, size, size, 3) uint8: an intervention at its unchanged level, which changes nothing."""
+    first = ground.against[0] if ground.against else Symmetry()
     return pictures(ground, first, faces.params, first.axes[0].unchanged)
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.core.types import Array
+from jaxface.frameworks.pm2.losses import moment_distance
 
 
 class Answers(NamedTuple):
@@ -20,7 +21,8 @@ class Answers(NamedTuple):
         original: (B, K) logits of the original network on the unchanged faces.
         label: (B,) int32 class that a face shows.
         group: (B, I) int32 group of the level, from 1.
-        guesses: (B, 1 + I, G + 1) logits of the adversary, of the unchanged face first; None without one.
+        embedding: (B, 1 + I, D) of all pictures, of the unchanged face first; None where a network has none.
+        guesses: (B, 1 + I, G + 1) logits of the adversary, in the same order; None without one.
         groups: G.
     """
 
@@ -29,6 +31,7 @@ class Answers(NamedTuple):
     original: Array
     label: Array
     group: Array
+    embedding: Array | None
     guesses: Array | None
     groups: int
 
@@ -78,6 +81,17 @@ def adversarial(answers: Answers) -> Array:
     """Return the cross-entropy of the adversary, which sees the embedding through a reversed gradient."""
     assert answers.guesses is not None  # the student has an adversary for this method
     return _cross_entropy(answers.guesses, all_groups(answers)).mean()
+
+
+def paired_moments(answers: Answers) -> Array:
+    """Return the distance of the first two moments of a face's embeddings, changed and not (PM2, Eq. 5).
+
+    Only the changed face's embedding moves: were both free, shrinking all of them would be the cheapest way.
+    """
+    assert answers.embedding is not None  # required of the classifier for this method
+    plain, variants = jax.lax.stop_gradient(answers.embedding[:, 0]), answers.embedding[:, 1:]
+    of_faces = jax.vmap(jax.vmap(lambda one, other: moment_distance(one, other, "mean"), (None, 0)))
+    return of_faces(plain, variants).mean()
 
 
 def all_groups(answers: Answers) -> Array:

@@ -82,7 +82,7 @@ def utility(logits: np.ndarray, original: np.ndarray, label: np.ndarray) -> Util
     error = jax.jit(metrics.calibration_error)(jnp.asarray(probability), jnp.asarray(label))
     return Utility(
         accuracy=float((top == label).mean()),
-        agreement=float((top == original.argmax(-1)).mean()),
+        agreement=agreement(logits, original),
         entropy=float(-(probability * logarithm).sum(-1).mean()),
         calibration_error=float(error),
     )
@@ -102,18 +102,6 @@ def bias(logits: np.ndarray, ends: np.ndarray, label: np.ndarray) -> float:
     return float(sizes.max())
 
 
-def measure(
-    classifier: Classifier, probe: Probe, original: np.ndarray | None = None
-) -> tuple[Utility, dict[str, float], np.ndarray]:
-    """Return utility, bias by intervention, and the logits (N, K) of the unchanged faces.
-
-    Args:
-        original: the original's logits (N, K); None = this is the original.
-    """
-    logits = logits_of(classifier, probe.images)
-    rows = ~probe.is_neutral
-    biases = {}
-    for name, images in probe.ends.items():
-        ends = np.stack([logits_of(classifier, each[rows]) for each in images])
-        biases[name] = bias(logits[rows], ends, probe.label[rows])
-    return utility(logits, logits if original is None else original, probe.label), biases, logits
+def agreement(logits: np.ndarray, original: np.ndarray) -> float:
+    """Return the share of rows of (N, K) with the top answer of the original's."""
+    return float((logits.argmax(-1) == original.argmax(-1)).mean())

@@ -17,9 +17,13 @@ METHODS: Registry[Callable[["Answers"], "Array"]] = Registry(
         "augmentation": ("losses:augmentation", "cross-entropy of labelled faces at all levels, mixed"),
         "group_dro": ("losses:group_dro", "cross-entropy of the level where it is worst"),
         "adversarial": ("losses:adversarial", "the level cannot be read off the embedding"),
+        "paired_moments": ("losses:paired_moments", "embeddings of a face at two levels have equal moments"),
     },
 )
 """Methods by name: a method is a function of `Answers` that returns a loss ()."""
 
 ADVERSARIAL = "adversarial"
-"""The method that needs an embedding."""
+"""The method that has a network of its own."""
+
+OF_EMBEDDING = (ADVERSARIAL, "paired_moments")
+"""Methods that act on the embedding, which lies before the last layer."""

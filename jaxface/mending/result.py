@@ -4,40 +4,19 @@ import csv
 import io as text_io
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jaxface.audit.contrasts import InterventionEffect
 from jaxface.classify import Classifier
 from jaxface.core import io
-from jaxface.mending.measures import Utility
+from jaxface.mending.audits import EffectPair
+from jaxface.mending.changed_answers import ChangedAnswer
+from jaxface.mending.panels import Measurement
 
 CURVE, TABLE, RECORD = "curve.csv", "mend.csv", "mend.json"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A network on held-out people, and on the user's data.
-
-    Attributes:
-        utility: on unchanged faces.
-        bias: by intervention: mean change of the target's probability at the far end, without its sign.
-        data: `accuracy` and `calibration_error` on the user's data; {} without.
-    """
-
-    utility: Utility
-    bias: Mapping[str, float]
-    data: Mapping[str, float] = field(default_factory=dict)
-
-    def row(self) -> dict[str, float]:
-        """Return all numbers by name."""
-        return {
-            **self.utility._asdict(),
-            **{f"bias {name}": value for name, value in self.bias.items()},
-            **{f"data {name}": value for name, value in self.data.items()},
-        }
 
 
 @dataclass(frozen=True)
@@ -45,13 +24,13 @@ class Candidate:
     """What a training with one `alpha` gave, measured on the people by whom is chosen.
 
     Attributes:
-        is_within: whether it loses no more accuracy than allowed.
+        loss: what it loses more of than allowed: "accuracy", "agreement"; "" = nothing.
         share_left: its bias as a share of the original's, mean over interventions.
     """
 
     alpha: float
     measurement: Measurement
-    is_within: bool
+    loss: str
     share_left: float
 
 
@@ -64,7 +43,9 @@ class MendResult:
         original: before any training, on the people by whom is chosen.
         choice: position among the candidates; None where none qualified.
         before, after: the original and the choice, on people by whom nothing was chosen; None without a choice.
-        effects_before, effects_after: of the closing audits over all expressions, by intervention.
+        audits: pairs (before, after) of the closing audits by their name, such as "audit": effects over all
+            expressions by intervention.
+        changed: the faces of those people that got another answer, unchanged or at the end of the levels.
     """
 
     folder: Path
@@ -74,8 +55,8 @@ class MendResult:
     choice: int | None
     before: Measurement | None = None
     after: Measurement | None = None
-    effects_before: Mapping[str, InterventionEffect] = field(default_factory=dict)
-    effects_after: Mapping[str, InterventionEffect] = field(default_factory=dict)
+    audits: Mapping[str, EffectPair] = field(default_factory=dict)
+    changed: tuple[ChangedAnswer, ...] = ()
 
     def __repr__(self) -> str:
         chosen = "none qualified" if self.choice is None else f"alpha = {self.candidates[self.choice].alpha:g}"
@@ -88,13 +69,14 @@ class MendResult:
             return []
         before, after = self.before.row(), self.after.row()
         rows = [(name, before[name], after[name]) for name in before]
-        for name, effect in self.effects_before.items():
-            other = self.effects_after[name]
-            rows += [
-                (f"audit {name}: change", effect.effect.mean, other.effect.mean),
-                (f"audit {name}: size", effect.size, other.size),
-                (f"audit {name}: other top answer", effect.flip_share, other.flip_share),
-            ]
+        for title, (effects, others) in self.audits.items():
+            for name, effect in effects.items():
+                other = others[name]
+                rows += [
+                    (f"{title} {name}: change", effect.effect.mean, other.effect.mean),
+                    (f"{title} {name}: size", effect.size, other.size),
+                    (f"{title} {name}: other top answer", effect.flip_share, other.flip_share),
+                ]
         return rows
 
     @property
@@ -106,7 +88,7 @@ class MendResult:
             *(
                 {
                     "alpha": one.alpha,
-                    "within": float(one.is_within),
+                    "within": float(not one.loss),
                     "share_left": one.share_left,
                     **one.measurement.row(),
                 }
@@ -115,27 +97,51 @@ class MendResult:
         ]
 
 
+class Limits(NamedTuple):
+    """What a candidate may lose at most, in [0, 1]: accuracy, and agreement with the original."""
+
+    accuracy: float
+    agreement: float
+
+
 def judge(
-    original: Measurement, alphas: Sequence[float], measurements: Sequence[Measurement], limit: float
+    original: Measurement, alphas: Sequence[float], measurements: Sequence[Measurement], limits: Limits
 ) -> tuple[tuple[Candidate, ...], int | None]:
-    """Return the candidates, and the position of the one within the guard that has the least bias.
+    """Return the candidates, and the position of the one within the limits that has the least bias.
 
-    None qualifies that has no less bias than the original.
-
-    Args:
-        limit: most accuracy that may be lost, on rendered faces and on the data.
+    None qualifies that has no less bias than the original. A limit holds on faces of each head and on the data.
     """
     candidates = []
     for alpha, one in zip(alphas, measurements, strict=True):
-        losses = [original.utility.accuracy - one.utility.accuracy]
-        if original.data:
-            losses.append(original.data["accuracy"] - one.data["accuracy"])
+        losses = {
+            "accuracy": max(
+                old - new for old, new in zip(_accuracies(original), _accuracies(one), strict=True)
+            ),
+            "agreement": 1.0 - min(_agreements(one)),
+        }
+        excess = [name for name, loss in losses.items() if loss > getattr(limits, name) + 1e-9]
         shares = [one.bias[name] / value for name, value in original.bias.items() if value > 0]
         share_left = sum(shares) / len(shares) if shares else 1.0
-        candidates.append(Candidate(alpha, one, max(losses) <= limit + 1e-9, share_left))
-    order = [index for index, one in enumerate(candidates) if one.is_within and one.share_left < 1.0]
+        candidates.append(Candidate(alpha, one, " and ".join(excess), share_left))
+    order = [index for index, one in enumerate(candidates) if not one.loss and one.share_left < 1.0]
     choice = min(order, key=lambda index: candidates[index].share_left, default=None)
     return tuple(candidates), choice
+
+
+def _accuracies(one: Measurement) -> Iterator[float]:
+    yield one.utility.accuracy
+    if one.data:
+        yield one.data["accuracy"]
+    if one.test_head is not None:
+        yield from _accuracies(one.test_head)
+
+
+def _agreements(one: Measurement) -> Iterator[float]:
+    yield one.utility.agreement
+    if one.data:
+        yield one.data["agreement"]
+    if one.test_head is not None:
+        yield from _agreements(one.test_head)
 
 
 def write_files(result: MendResult) -> None:
@@ -149,8 +155,9 @@ def write_files(result: MendResult) -> None:
         "curve": curve,
         "before_after": [dict(zip(("measure", "before", "after"), row, strict=True)) for row in rows],
         "effects": {
-            when: [_effect(effect) for effect in effects.values()]
-            for when, effects in (("before", result.effects_before), ("after", result.effects_after))
+            f"{title} {when}": [_effect(effect) for effect in effects.values()]
+            for title, pair in result.audits.items()
+            for when, effects in zip(("before", "after"), pair, strict=True)
         },
     }
     io.write_text(result.folder / RECORD, json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")

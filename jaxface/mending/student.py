@@ -23,6 +23,7 @@ from jaxface.core.io import sha256, write_bytes
 from jaxface.core.types import Array
 from jaxface.frameworks.common.gradients import reverse
 from jaxface.mending.config import Part
+from jaxface.mending.registry import OF_EMBEDDING
 
 Weights = dict[str, Array]
 """The arrays of a classifier by name, such as "head/kernel"."""
@@ -33,7 +34,8 @@ class Constant(nnx.Variable):
 
 
 class Student(nnx.Module):
-    """The arrays of a classifier, and an adversary that guesses the level from its embedding.
+    """The arrays of a classifier, of those that are trained also the original's, and an adversary that guesses
+    the level from the embedding.
 
     Args:
         classifier: whose function is computed; its own arrays are not read but for their shapes.
@@ -48,15 +50,24 @@ class Student(nnx.Module):
                 for name, leaf in weights_of(classifier).items()
             }
         )
+        self.original = nnx.Dict({_key(name): Constant(self.weights[_key(name)][...]) for name in names})
         self.adversary = Dense(embedding_width(classifier), levels, rngs=rngs) if levels else None
 
-    def answers(self, classifier: Classifier, images: Array) -> tuple[Array, Array | None]:
-        """Return logits (B, K) of images (B, H, W, 3) in [0, 1], and the adversary's (B, levels)."""
+    def original_logits(self, classifier: Classifier, images: Array) -> Array:
+        """Return the original network's logits (B, K) of images (B, H, W, 3) in [0, 1]."""
+        arrays = {**self.weights, **self.original}
+        weights = {name: arrays[_key(name)][...] for name in weights_of(classifier)}
+        return classifier.features(state_with(classifier, weights), images)[0]
+
+    def answers(self, classifier: Classifier, images: Array) -> tuple[Array, Array | None, Array | None]:
+        """Return logits (B, K) of images (B, H, W, 3) in [0, 1], embeddings (B, D), and the adversary's logits
+        (B, levels); None where there is none."""
         weights = {name: self.weights[_key(name)][...] for name in weights_of(classifier)}
         logits, maps = classifier.features(state_with(classifier, weights), images)
-        if self.adversary is None:
-            return logits, None
-        return logits, self.adversary(reverse(_embedding(maps), jnp.ones(())))
+        embedding = _embedding(maps)
+        if self.adversary is None or embedding is None:
+            return logits, embedding, None
+        return logits, embedding, self.adversary(reverse(embedding, jnp.ones(())))
 
 
 def require_trainable(classifier: Classifier, part: Part) -> None:
@@ -147,12 +158,17 @@ def state_with(classifier: Classifier, weights: Mapping[str, Array]) -> Any:
 
 
 def with_weights(state: nnx.State, weights: Mapping[str, Array]) -> nnx.State:
-    """Return the state of a student with a classifier's arrays."""
-    arrays = {_key(name): jnp.array(leaf) for name, leaf in weights.items()}
-    leaves = nnx.to_flat_state(state)
-    return nnx.from_flat_state(
-        [(path, leaf.replace(arrays[str(path[1])]) if path[0] == "weights" else leaf) for path, leaf in leaves]
-    )
+    """Return the state of a student with a classifier's arrays, as they are and as the original's."""
+    arrays = {_key(name): leaf for name, leaf in weights.items()}
+
+    def own(path: tuple[Any, ...], leaf: Any) -> Any:
+        if path[0] == "adversary":
+            return leaf
+        return leaf.replace(
+            jnp.array(arrays[str(path[1])], copy=True)
+        )  # each its own: a step takes their memory
+
+    return nnx.from_flat_state([(path, own(path, leaf)) for path, leaf in nnx.to_flat_state(state)])
 
 
 def weights_in(state: nnx.State, classifier: Classifier) -> Weights:
@@ -168,8 +184,8 @@ def embedding_width(classifier: Classifier) -> int:
     _, maps = jax.eval_shape(classifier.features, classifier.state, images)
     if "embedding" not in maps:
         raise ConfigError(
-            f"classifier {classifier.name!r} has no embedding, which the method 'adversarial' needs; take "
-            "another"
+            f"classifier {classifier.name!r} has no embedding, which the methods {' and '.join(OF_EMBEDDING)} "
+            "need; take another"
         )
     return int(maps["embedding"].shape[-1])
 
@@ -198,9 +214,11 @@ def write(folder: Path, classifier: Classifier, source: str, note: str) -> Class
     return classify.load(folder)
 
 
-def _embedding(maps: Mapping[str, Array]) -> Array:
-    embedding = maps["embedding"]
-    return embedding if embedding.ndim == 2 else embedding.mean(tuple(range(1, embedding.ndim - 1)))
+def _embedding(maps: Mapping[str, Array]) -> Array | None:
+    embedding = maps.get("embedding")
+    if embedding is None or embedding.ndim == 2:
+        return embedding
+    return embedding.mean(tuple(range(1, embedding.ndim - 1)))
 
 
 def _name(path: tuple[Any, ...]) -> str:

@@ -13,11 +13,11 @@ from jaxface.classify import Classifier
 from jaxface.core.checks import Checked, Ge, MinLen, OneOf
 from jaxface.core.progress import Progress
 from jaxface.core.types import Array
-from jaxface.data import Dataset, batches
+from jaxface.data import AugmentConfig, Dataset, batches
+from jaxface.data.augmentation import augment_one
 from jaxface.data.fingerprints import fingerprint
 from jaxface.frameworks.common.config import OptimizerConfig, Task, TrainConfig
 from jaxface.frameworks.common.framework import Batch, Framework, Info, Step
-from jaxface.frameworks.common.images import unit_range
 from jaxface.frameworks.common.loop import fit
 from jaxface.frameworks.common.step import supervised_step
 from jaxface.mending.config import MendConfig, Part
@@ -40,13 +40,14 @@ class ObjectiveConfig(Checked, table="model"):
     methods: Annotated[tuple[Annotated[str, OneOf(METHODS)], ...], MinLen(1)]
     part: Part
     groups: Annotated[int, Ge(1)]
+    augment: AugmentConfig
 
 
 class MendFramework(Framework):
     """Fine-tunes one classifier; not in the registry of frameworks, since it needs that classifier's faces.
 
-    A batch has `image` (B, H, W, 3), `variants` (B, I, H, W, 3), `group` (B, I), `label` (B,), the `original`
-    network's logits (B, K), and `alpha` (B,), the same in every row, so that all candidates share a program.
+    A batch has `image` (B, H, W, 3), `variants` (B, I, H, W, 3), `group` (B, I), `label` (B,) and `alpha` (B,),
+    the same in every row, so that all candidates share a program.
     """
 
     name = "mend"
@@ -68,7 +69,7 @@ class MendFramework(Framework):
         methods = [METHODS[name] for name in config.methods]
 
         def loss(student: Student, batch: Batch, key: Array, step_fraction: Array) -> tuple[Array, Info]:
-            answers = self.answers(student, batch, config.groups)
+            answers = self.answers(student, batch, config, key)
             values = [method(answers) for method in methods]
             distance, alpha = distillation(answers), batch["alpha"].mean()
             info = dict(zip(config.methods, values, strict=True))
@@ -77,22 +78,29 @@ class MendFramework(Framework):
 
         return supervised_step(graphdef, loss, train)
 
-    def answers(self, student: Student, batch: Batch, groups: int) -> Answers:
-        """Return the answers to a batch, all its pictures in one pass."""
-        image, variants = batch["image"], batch["variants"]
-        pictures = jnp.concatenate([image[:, None], variants], axis=1)
+    def answers(self, student: Student, batch: Batch, config: ObjectiveConfig, key: Array) -> Answers:
+        """Return the answers to a batch, all its pictures in one pass.
+
+        The pictures of a face are augmented alike, and the original answers what came of the unchanged one: it
+        is asked in every step, so that it is followed on more pictures than were rendered.
+        """
+        pictures = jnp.concatenate([batch["image"][:, None], batch["variants"]], axis=1)
+        keys = jax.random.split(key, len(pictures))
+        of_face = jax.vmap(lambda key, picture: augment_one(key, picture, config.augment), (None, 0))
+        pictures = jax.vmap(of_face)(keys, pictures)
         shape = pictures.shape[:2]
-        flat = unit_range(pictures.reshape(-1, *pictures.shape[2:]))
-        logits, guesses = student.answers(self.classifier, flat)
+        flat = pictures.reshape(-1, *pictures.shape[2:])
+        logits, embedding, guesses = student.answers(self.classifier, flat)
         logits = logits.reshape(*shape, -1)
         return Answers(
             plain=logits[:, 0],
             variants=logits[:, 1:],
-            original=batch["original"],
+            original=student.original_logits(self.classifier, pictures[:, 0]),
             label=batch["label"],
             group=batch["group"],
+            embedding=None if embedding is None else embedding.reshape(*shape, -1),
             guesses=None if guesses is None else guesses.reshape(*shape, -1),
-            groups=groups,
+            groups=config.groups,
         )
 
     def predict(self, config: ObjectiveConfig, task: Task, module: Any, images: Array) -> Array:
@@ -103,7 +111,6 @@ def train_candidate(
     framework: MendFramework,
     config: MendConfig,
     faces: Dataset,
-    original: np.ndarray,
     alpha: float,
     folder: Path,
     progress: Progress,
@@ -112,16 +119,15 @@ def train_candidate(
 
     Args:
         faces: `ground.training_set`.
-        original: (N, K) logits of the original network on the unchanged faces.
 
     Raises:
         StoreError, TrainingError, KeyboardInterrupt: as `fit`.
     """
     classifier = framework.classifier
-    columns = {**faces.columns, "original": original, "alpha": np.full(len(faces), alpha, np.float32)}
+    columns = {**faces.columns, "alpha": np.full(len(faces), alpha, np.float32)}
     columns.pop("identity")
     examples = dataclasses.replace(faces, columns=columns)
-    model = ObjectiveConfig(config.methods, config.part, config.groups)
+    model = ObjectiveConfig(config.methods, config.part, config.groups, config.augment)
     optimizer = OptimizerConfig("adam", learning_rate=config.learning_rate, warmup=config.steps // 10, clip=1.0)
     train = TrainConfig(
         steps=config.steps,

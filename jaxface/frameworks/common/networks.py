@@ -60,7 +60,7 @@ def evaluate(network: str | Path | Network, dataset: Dataset, *, batch: int = 64
     network = load_network(network) if isinstance(network, str | Path) else network
     if isinstance(network, RestoredRun):
         return _evaluate_run(network, dataset, batch)
-    return _evaluate_classifier(network, dataset, batch)
+    return evaluate_classifier(network, dataset, batch=batch)[0]
 
 
 def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, Any]:
@@ -73,7 +73,10 @@ def _evaluate_run(run: RestoredRun, dataset: Dataset, batch: int) -> dict[str, A
     return {**about, "images": len(dataset), "left_out": dataset.report.missing, **metrics}
 
 
-def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -> dict[str, Any]:
+def evaluate_classifier(
+    classifier: Classifier, dataset: Dataset, *, batch: int = 64
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Return the metrics, as `evaluate` does, and the logits (N, K) of the N images that they are of."""
     match = _match_units if classifier.card.multilabel else _match_classes
     subset, task, output, indices = match(classifier, dataset)
 
@@ -83,7 +86,7 @@ def _evaluate_classifier(classifier: Classifier, dataset: Dataset, batch: int) -
     logits = predict_dataset(predict, None, subset, batch, size=input_size(classifier))
     metrics = compute_metrics(task, output, logits[:, indices], subset.columns)
     about = {"network": classifier.name, "data": dataset.name}
-    return {**about, "images": len(subset), "left_out": len(dataset) - len(subset), **metrics}
+    return {**about, "images": len(subset), "left_out": len(dataset) - len(subset), **metrics}, logits
 
 
 _Match = tuple[Dataset, Task, OutputKind, list[int]]

@@ -3,6 +3,7 @@ from .doses import Line, dose_panels
 from .maps import css_gradient, heat_maps
 from .panels import forest, null_panels, sheet, solids
 from .style import COLOURS, INK, STYLE, colour, png, standalone, svg
+from .tradeoff import tradeoff
 
 __all__ = [
     "COLOURS",
@@ -22,4 +23,5 @@ __all__ = [
     "solids",
     "standalone",
     "svg",
+    "tradeoff",
 ]
