@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxface.audit.config import AuditConfig
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 
 _POPULATION, _SEARCH, _TEST = range(3)
@@ -84,7 +85,7 @@ def search_keys(seed: int, classifier: str, cells: Sequence[tuple[int, int]]) ->
     return _fold_twice(key, jnp.asarray(cells, jnp.uint32))
 
 
-@jax.jit
+@brief
 def _fold_twice(key: Array, numbers: Array) -> Array:
     return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 

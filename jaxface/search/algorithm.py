@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytrees import pytree
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 from jaxface.search.config import SearchConfig
 from jaxface.search.objective import Scores
@@ -157,7 +158,7 @@ def run(
         tracker.finish(begin)
 
 
-@jax.jit
+@brief
 def improve(best: Best, candidates: Array, scores: Scores, target: Array | float) -> Best:
     """Return the better of `best` and candidates (n, P, E): first by reaching `target`, then by loss."""
 

@@ -17,7 +17,7 @@ from jaxface.search.differential_evolution import evolution
 from jaxface.search.evaluate import Cases, SearchProblem
 from jaxface.search.gradient import adam
 from jaxface.search.result import SearchResult, Status
-from jaxface.search.scorers import DeviceScorer, HostScorer, Scorer
+from jaxface.search.scorers import DeviceScorer, HostScorer, Scorer, device_scorer
 
 
 @pytree
@@ -53,7 +53,7 @@ class Batch:
         )
         self.device_scorer: DeviceScorer | None = None
         if not problem.classifier.on_host:
-            self.device_scorer = DeviceScorer(problem, cases, sharding)
+            self.device_scorer = device_scorer(problem, cases, sharding)
         self.scorer: Scorer = self.device_scorer or HostScorer(problem, cases)
         limits = problem.space.activation_limits
         self.activation_limit = None if limits is None else np.asarray(limits)[cases.targets]
@@ -102,7 +102,9 @@ class Batch:
         method = adam(scorer.value_and_grad, self.space, self.activation_limit, config, self.sharding)
         for number in range(config.starts):
             numbers = np.full(self.count, number)
-            points = self.sharding(_random, self._shared, self.keys[:, 0], numbers, self.cases.targets)
+            points = self.sharding(
+                _random, self._shared, self.keys[:, 0], numbers, self.cases.targets, brief=True
+            )
             if number == 0 and config.initialization != "uniform":
                 points = np.broadcast_to(np.asarray(starts.near_neutral(self.space)), points.shape)
             if number < has_prototype.shape[1]:
@@ -113,7 +115,9 @@ class Batch:
     def _evolve(self, active: np.ndarray) -> None:
         """Evolve the active cases; the best of each so far joins its first generation."""
         best = self.tracker.best
-        population = self.sharding(_first_populations, self._shared, self.keys[:, 1], self.cases.targets)
+        population = self.sharding(
+            _first_populations, self._shared, self.keys[:, 1], self.cases.targets, brief=True
+        )
         has_best = np.isfinite(np.asarray(best.loss))[:, None]
         population[:, -1] = np.where(has_best, best.coefficients, population[:, -1])
         method = evolution(
@@ -133,7 +137,7 @@ class Batch:
             [Status.FAILED, Status.REACHED, Status.STALLED],
             Status.SPENT,
         )
-        share, excess = self.sharding(_plausibility, self._shared, expression, self.cases.targets)
+        share, excess = self.sharding(_plausibility, self._shared, expression, self.cases.targets, brief=True)
         return SearchResult(
             expression=expression,
             probability=np.asarray(tracker.best.probability),
