@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxface.audit.config import AuditConfig
+from jaxface.core.arrays import on_device
 from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 
@@ -82,7 +83,7 @@ def search_keys(seed: int, classifier: str, cells: Sequence[tuple[int, int]]) ->
     They follow from the classifier's name, so that other classifiers do not matter.
     """
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _SEARCH), zlib.crc32(classifier.encode()))
-    return _fold_twice(key, jnp.asarray(cells, jnp.uint32))
+    return _fold_twice(key, on_device(cells, np.uint32))
 
 
 @brief

@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxface.core.arrays import rows_of
 from jaxface.core.runtime import hasty_options
 from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
@@ -141,7 +142,7 @@ class CaseSharding:
 
     def scatter(self, cases: Any, assignment: SlotAssignment) -> tuple[Any, ...]:
         """Put cases into their slots on the devices. Return them, then (capacity,) bool `active`."""
-        rows = jax.tree.map(lambda leaf: _take(leaf, assignment.case_index), cases)
+        rows = jax.tree.map(lambda leaf: rows_of(leaf, assignment.case_index), cases)
         return jax.device_put((*rows, assignment.active), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
 
     def launch(self, program: CaseProgram, common: Any, *slots: Any, brief: bool = False) -> Any:
@@ -213,7 +214,3 @@ def compile_program(program: CaseProgram, mesh: Mesh, brief: bool = False) -> An
 
 def _is_key(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _take(leaf: Any, indices: np.ndarray) -> Any:
-    return leaf[indices] if _is_key(leaf) else np.asarray(leaf)[indices]

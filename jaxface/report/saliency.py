@@ -42,7 +42,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
     if classifier.on_host:
         logits = np.stack([_host_logits(classifier, image, corners, patch) for image in images])
     else:
-        logits = np.asarray(_patch_logits(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
+        logits = np.asarray(_patch_logits(classifier, np.asarray(images), np.asarray(corners), patch))
     odds = log_odds_all(logits.astype(np.float64), classifier.card.multilabel)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 

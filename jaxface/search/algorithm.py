@@ -74,7 +74,7 @@ class CaseTracker:
     ) -> None:
         count = len(start)
         self.config, self.on_finished = config, on_finished
-        self.best = Best(start, jnp.full(count, jnp.inf), jnp.zeros(count))
+        self.best = Best(start, np.full(count, np.inf, np.float32), np.zeros(count, np.float32))
         self.forward_calls = np.zeros(count, np.int64)
         self.gradient_calls = np.zeros(count, np.int64)
         self.cpu_seconds = np.zeros(count)

@@ -10,10 +10,13 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities
+from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
+from jaxface.core.runtime import brief
 from jaxface.core.sharding import map_cases
 from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
@@ -78,13 +81,18 @@ def build_problem(
     Both halves of an expression move alike, so the bases are added. The expression space would be part of
     the key of compiled programs, and is not used here.
     """
+    basis, strengths = _fold_expressions(head)
+    empty = on_device(np.zeros((*head.expression_basis.shape[:2], 0), np.float32))
+    bare_head = dataclasses.replace(head, expression_basis=empty, shared_basis=None, expressions=_UNUSED)
+    return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
+
+
+@brief
+def _fold_expressions(head: FaceModel) -> tuple[Array, Array | None]:
+    """Basis (E, V, 3) and strengths (E, L) as in `SearchProblem`."""
     both = head.expression_basis if head.shared_basis is None else head.expression_basis + head.shared_basis
     wrinkles, basis = head.appearance.wrinkles, jnp.moveaxis(both, -1, 0)
-    strengths = None if wrinkles is None else jnp.einsum("evc,vcl->el", basis, wrinkles.feature)
-    bare_head = dataclasses.replace(
-        head, expression_basis=head.expression_basis[..., :0], shared_basis=None, expressions=_UNUSED
-    )
-    return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
+    return basis, None if wrinkles is None else jnp.einsum("evc,vcl->el", basis, wrinkles.feature)
 
 
 @jax.jit

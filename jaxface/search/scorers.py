@@ -3,7 +3,6 @@
 from typing import Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.errors import FunctionError, ShapeError
@@ -139,7 +138,7 @@ class HostScorer:
             logits = logits.reshape(members, images.shape[1], -1)
             scores = evaluate.population_scores_of(self._problem, case.targets, candidates[index], logits)
             losses[index], probabilities[index] = scores.loss, scores.probability
-        return Scores(jnp.asarray(losses), jnp.asarray(probabilities))
+        return Scores(losses, probabilities)  # type: ignore[arg-type]  # NumPy
 
     def shifted_probabilities(self, expressions: np.ndarray) -> np.ndarray:
         rows = []
