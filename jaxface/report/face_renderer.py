@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from jaxface import face, interventions, render
+from jaxface import interventions, render
 from jaxface.audit import AuditResult
 from jaxface.core.runtime import brief
 from jaxface.face import FaceParams
@@ -36,7 +36,7 @@ class FaceRenderer:
         self.head, self.intervention = inputs
         self.size = size or max(audited_size, min(2 * audited_size, LARGEST))
         self.scene = render.scene(dataclasses.replace(result.config.render, size=self.size))
-        self._pose = np.asarray(face.neutral(self.head).pose)
+        self._pose = np.zeros((len(self.head.parents), 3), np.float32)
 
     def scene_with_silhouettes(self) -> Scene:
         """Return the scene whose gradients include moving edges."""

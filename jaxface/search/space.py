@@ -104,7 +104,8 @@ def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: Sear
             to_coefficients=on_device(np.linalg.pinv(np.asarray(units)), np.float32),
             activation_limits=_activation_limits(prototypes @ np.asarray(units), has_prototype, config),
         )
-    inside = _clip(space, on_device(prototypes), expand(space.activation_limits, 1))
+    limits = space.activation_limits
+    inside = _clip(space, prototypes, None if limits is None else np.asarray(limits)[:, None])
     return dataclasses.replace(space, prototypes=inside, has_prototype=on_device(has_prototype))
 
 
@@ -161,11 +162,6 @@ def excess(space: SearchSpace, coefficients: Array, target: Array | int) -> Arra
         return jnp.zeros(0)
     activations = coefficients @ space.units
     return jax.nn.relu(-activations) + jax.nn.relu(activations - space.activation_limits[target])
-
-
-def expand(limits: Array | None, axes: int) -> Array | None:
-    """Limits (n, N) with `axes` axes of length one before the last: for `clip` of (n, ..., E)."""
-    return None if limits is None else limits.reshape(limits.shape[0], *(1,) * axes, limits.shape[-1])
 
 
 def clip(space: SearchSpace, coefficients: Array, limit: Array | None = None) -> Array:
