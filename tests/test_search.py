@@ -89,7 +89,7 @@ def test_every_method_finds_what_the_classifier_wants(method, which, key):
 def traces() -> list[int]:
     mesh = sharding.sharding_for(3).mesh
     return [
-        sharding.compile_program(program, mesh, False)._cache_size()
+        sharding.compile_program(program, mesh)._cache_size()
         for program in (prepared.draw, prepared.judge, prepared.value_and_grad)
     ]
 

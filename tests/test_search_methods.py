@@ -148,7 +148,7 @@ def test_inactive_cases_and_bad_scores_do_no_harm():
 def traces() -> list[int]:
     mesh = sharding.sharding_for(CASES).mesh
     programs = (differential_evolution._ask, differential_evolution._tell)
-    return [sharding.compile_program(program, mesh)._cache_size() for program in programs]
+    return [sharding.compile_program(program, mesh, True)._cache_size() for program in programs]
 
 
 def test_same_key_same_bits_and_no_second_trace():

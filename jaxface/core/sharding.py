@@ -147,7 +147,8 @@ class CaseSharding:
 
     def launch(self, program: CaseProgram, common: Any, *slots: Any, brief: bool = False) -> Any:
         """Run `program` on the output of `scatter`; its results stay on the devices, slot by slot."""
-        return compile_program(program, self.mesh, brief)(common, *slots)
+        compiled = compile_program(program, self.mesh, True) if brief else compile_program(program, self.mesh)
+        return compiled(common, *slots)
 
     def gather(self, results: Any, assignment: SlotAssignment) -> Any:
         """Fetch results as NumPy arrays, case by case."""

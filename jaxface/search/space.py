@@ -61,7 +61,7 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
         classes: K, the number of possible targets.
     """
     widest = np.maximum(np.abs(np.asarray(lower)), np.abs(np.asarray(upper)))
-    std = on_device(np.where(widest > 0, widest, np.float32(1)) / np.float32(EDGE))
+    std = on_device(np.where(widest > 0, widest, np.float32(1)) * (np.float32(1) / np.float32(EDGE)))
     empty = on_device(np.zeros((classes, 1, lower.shape[0]), np.float32))
     return SearchSpace(
         lower=lower,

@@ -19,6 +19,7 @@ from jaxface.face.loaders.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]
+_LEVEL = np.float32(1) / np.float32(255)  # times this, and not divided: as XLA does, to the last bit
 IDENTITY_NAMES = ("sex", "age", "hair_length")
 _REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a checkout"
 
@@ -107,14 +108,14 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
 
 
 def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appearance:
-    mean = on_device(arrays["mean"].astype(np.float32) / np.float32(255))
+    mean = on_device(arrays["mean"].astype(np.float32) * _LEVEL)
     return Appearance(
         mean=mean,
         basis=on_device(np.zeros((*mean.shape, 0), np.float32)),
-        masks=on_device(arrays["masks"].astype(np.float32) / np.float32(255)),
+        masks=on_device(arrays["masks"].astype(np.float32) * _LEVEL),
         colours=on_device(arrays["layer_colours"]),
         opacities=on_device(arrays["layer_opacities"]),
-        wrinkle_map=on_device(arrays["line_pattern"].astype(np.float32) / np.float32(255)),
+        wrinkle_map=on_device(arrays["line_pattern"].astype(np.float32) * _LEVEL),
         wrinkles=Wrinkles(
             feature=on_device(arrays["line_feature"]),
             region=on_device(arrays["line_region"]),
