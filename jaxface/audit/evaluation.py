@@ -14,7 +14,6 @@ from jaxface.audit.layout import CELLS, SURFACES, CellStatus, GroupOutput
 from jaxface.audit.plan import WorkItem
 from jaxface.audit.surfaces import SurfaceRenderer, predict, take_rows
 from jaxface.core.clock import Clock
-from jaxface.core.runtime import brief
 from jaxface.core.sharding import CaseSharding, all_devices
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
@@ -143,6 +142,6 @@ def _person_variables(person: FaceParams, population: Array) -> dict[str, Any]:
     }
 
 
-@brief
+@jax.jit
 def _sample(key: Array, head: FaceModel, group: Array) -> tuple[FaceParams, Array]:
     return sample_person(key, head, group)

@@ -58,6 +58,9 @@ def use_all_cores() -> None:
 def hasty_options() -> dict[str, Any] | None:
     """Return compiler options for a program that runs once or for a moment; None where there are none.
 
+    Results may differ in the last bit: for whole numbers, and for pictures that are looked at. Not for what an
+    audit computes: a head, a person, an expression of another run would no longer be the same.
+
     A CPU's compiler then leaves out what makes loops fast: random numbers compile in a tenth of the time,
     pictures and nets in half (measured). Starts JAX's backend.
     """

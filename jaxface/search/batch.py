@@ -105,7 +105,7 @@ class Batch:
         for number in range(config.starts):
             numbers = np.full(self.count, number)
             points = self.sharding(
-                _random, self._shared, rows_of(self.keys, np.s_[:, 0]), numbers, self.cases.targets, brief=True
+                _random, self._shared, rows_of(self.keys, np.s_[:, 0]), numbers, self.cases.targets
             )
             if number == 0 and config.initialization != "uniform":
                 points = np.broadcast_to(np.asarray(_near_neutral(self.space)), points.shape)
@@ -118,7 +118,7 @@ class Batch:
         """Evolve the active cases; the best of each so far joins its first generation."""
         best = self.tracker.best
         keys = rows_of(self.keys, np.s_[:, 1])
-        population = self.sharding(_first_populations, self._shared, keys, self.cases.targets, brief=True)
+        population = self.sharding(_first_populations, self._shared, keys, self.cases.targets)
         has_best = np.isfinite(np.asarray(best.loss))[:, None]
         population[:, -1] = np.where(has_best, best.coefficients, population[:, -1])
         method = evolution(
@@ -138,7 +138,7 @@ class Batch:
             [Status.FAILED, Status.REACHED, Status.STALLED],
             Status.SPENT,
         )
-        share, excess = self.sharding(_plausibility, self._shared, expression, self.cases.targets, brief=True)
+        share, excess = self.sharding(_plausibility, self._shared, expression, self.cases.targets)
         return SearchResult(
             expression=expression,
             probability=np.asarray(tracker.best.probability),

@@ -16,7 +16,6 @@ from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities
 from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.runtime import brief
 from jaxface.core.sharding import map_cases
 from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
@@ -87,7 +86,7 @@ def build_problem(
     return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
 
 
-@brief
+@jax.jit
 def _fold_expressions(head: FaceModel) -> tuple[Array, Array | None]:
     """Basis (E, V, 3) and strengths (E, L) as in `SearchProblem`."""
     both = head.expression_basis if head.shared_basis is None else head.expression_basis + head.shared_basis

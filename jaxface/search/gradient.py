@@ -68,9 +68,7 @@ def adam(
         result = value_and_grad(state.points, active)
         candidates = state.points[:, None]
         scores = jax.tree.map(lambda leaf: leaf[:, None], result.scores)
-        points, opt_state = sharding(
-            _adam_step, schedule, *state, result.gradient, activation_limit, brief=True
-        )
+        points, opt_state = sharding(_adam_step, schedule, *state, result.gradient, activation_limit)
         return AdamState(points, opt_state), candidates, scores
 
     return SearchAlgorithm(init, step, gradient_calls=1)

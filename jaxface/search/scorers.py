@@ -90,11 +90,9 @@ class PreparedScorer:
         count, shifts = len(expressions), np.asarray(evaluate.SHIFTS, np.float32)
         candidates = np.repeat(np.asarray(expressions)[:, None], len(shifts), axis=1)
         pixels = np.broadcast_to(shifts, (count, *shifts.shape))
-        return self._judge(candidates, pixels, np.ones(count, bool), brief=True).view_probability[:, :, 0]
+        return self._judge(candidates, pixels, np.ones(count, bool)).view_probability[:, :, 0]
 
-    def _judge(
-        self, candidates: np.ndarray, pixels: np.ndarray, active: np.ndarray, brief: bool = False
-    ) -> Judgement:
+    def _judge(self, candidates: np.ndarray, pixels: np.ndarray, active: np.ndarray) -> Judgement:
         """Return the judgement of candidates (n, P, E), each picture moved by `pixels` (n, P, 2)."""
         sharding, members, size = self._sharding, candidates.shape[1], self._problem.chunk
         assignment = sharding.assign(active)
@@ -109,7 +107,7 @@ class PreparedScorer:
             shared = self._drawing, self._faces
             images = sharding.launch(prepared.draw, shared, numbers, drawn_points, moves, active_slots)
             judgement = sharding.launch(
-                prepared.judge, self._problem, targets, judged_points, images, active_slots, brief=brief
+                prepared.judge, self._problem, targets, judged_points, images, active_slots
             )
             parts.append(judgement)
         gathered = [sharding.gather(part, assignment) for part in parts]

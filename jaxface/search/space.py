@@ -8,7 +8,6 @@ import numpy as np
 
 from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
-from jaxface.core.runtime import brief
 from jaxface.core.types import Array, action_unit
 from jaxface.face.model import ExpressionSpace
 from jaxface.search.config import SearchConfig
@@ -184,7 +183,7 @@ def clip(space: SearchSpace, coefficients: Array, limit: Array | None = None) ->
     return coefficients
 
 
-_clip = brief(clip)
+_clip = jax.jit(clip)
 
 
 def at_bound(space: SearchSpace, coefficients: Array) -> Array:
