@@ -1,6 +1,6 @@
 """Searches on a CPU: people are prepared once, and pictures are drawn apart from what judges them.
 
-Three programs take turns: `draw` renders a few candidates of each case, `judge` asks the classifier, and
+Programs take turns: `deform` and `draw` render a few candidates of each case, `judge` asks the classifier, and
 `value_and_grad` does both with a gradient. Drawing knows no classifier: one compiled program serves all
 classifiers of an audit, populations of any size, and the moved pictures at the end of a search.
 """
@@ -81,30 +81,45 @@ def _prepare(drawing: Drawing, params: FaceParams) -> Faces:
     return map_cases(prepare_one, params)
 
 
+def deform(drawing: Drawing, candidates: Array, pixels: Array, active: Array) -> Deformation:
+    """Return how candidates (n, M, E) displace their heads, fields (n, M, ...); zeros where not active.
+
+    Args:
+        candidates: or (n, 1, E), for M pictures of one expression.
+        pixels: (n, M, 2) as in `draw`.
+    """
+
+    def deform_case(candidates: Array, pixels: Array) -> Deformation:
+        deformation = evaluate.deform(drawing, candidates)
+        return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (len(pixels), *leaf.shape[1:])), deformation)
+
+    return map_cases(deform_case, candidates, pixels, active=active)
+
+
 def draw(
-    common: tuple[Drawing, Faces], numbers: Array, candidates: Array, pixels: Array, active: Array
+    common: tuple[Drawing, Faces], numbers: Array, deformation: Deformation, pixels: Array, active: Array
 ) -> Array:
-    """Return pictures (n, M, views, H, W, 3) of candidates (n, M, E); zeros, and free, where not active.
+    """Return pictures (n, M, views, H, W, 3) of deformed faces; zeros, and free, where not active.
 
     Args:
         numbers: (n,) which face each case has.
+        deformation: fields (n, M, ...).
         pixels: (n, M, 2) by which each picture is moved, as in `evaluate.shift_camera`.
     """
     drawing, faces = common
 
-    def draw_case(number: Array, candidates: Array, pixels: Array) -> Array:
+    def draw_case(number: Array, deformation: Deformation, pixels: Array) -> Array:
         face = _take(faces, number)
 
         def draw_one(deformation: Deformation, pixels: Array) -> Array:
             camera = evaluate.shift_camera(face.person.camera, pixels, drawing.scene.size)
             person = dataclasses.replace(face.person, camera=camera)
-            return augmented_views(
-                render(drawing.head, person, deformation, face.pose, drawing.scene), drawing.views
-            )
+            picture = render(drawing.head, person, deformation, face.pose, drawing.scene)
+            return augmented_views(picture, drawing.views)
 
-        return map_cases(draw_one, evaluate.deform(drawing, candidates), pixels)
+        return map_cases(draw_one, deformation, pixels)
 
-    return map_cases(draw_case, numbers, candidates, pixels, active=active)
+    return map_cases(draw_case, numbers, deformation, pixels, active=active)
 
 
 def judge(problem: SearchProblem, targets: Array, candidates: Array, images: Array, active: Array) -> Judgement:

@@ -88,28 +88,32 @@ class PreparedScorer:
 
     def shifted_probabilities(self, expressions: np.ndarray) -> np.ndarray:
         count, shifts = len(expressions), np.asarray(evaluate.SHIFTS, np.float32)
-        candidates = np.repeat(np.asarray(expressions)[:, None], len(shifts), axis=1)
         pixels = np.broadcast_to(shifts, (count, *shifts.shape))
-        return self._judge(candidates, pixels, np.ones(count, bool)).view_probability[:, :, 0]
+        every = np.ones(count, bool)
+        return self._judge(np.asarray(expressions)[:, None], pixels, every).view_probability[:, :, 0]
 
     def _judge(self, candidates: np.ndarray, pixels: np.ndarray, active: np.ndarray) -> Judgement:
-        """Return the judgement of candidates (n, P, E), each picture moved by `pixels` (n, P, 2)."""
-        sharding, members, size = self._sharding, candidates.shape[1], self._problem.chunk
+        """Return the judgement of candidates (n, P, E), each picture moved by `pixels` (n, P, 2).
+
+        Args:
+            candidates: or (n, 1, E), for P pictures of one expression.
+        """
+        sharding, members, size = self._sharding, pixels.shape[1], self._problem.chunk
         assignment = sharding.assign(active)
         parts = []
         for start in range(0, members, size):
             # Always the same shape, so that one program draws populations of any size.
             rows = np.minimum(np.arange(start, start + size), members - 1)
-            points = candidates[:, rows]
-            numbers, targets, drawn_points, judged_points, moves, active_slots = sharding.scatter(
-                (self._numbers, self._targets, points, points[:, :members], pixels[:, rows]), assignment
+            is_one = candidates.shape[1] == 1
+            points = candidates if is_one else candidates[:, rows]
+            judged = np.repeat(candidates, min(members, size), axis=1) if is_one else points[:, :members]
+            numbers, targets, points, judged, moves, active_slots = sharding.scatter(
+                (self._numbers, self._targets, points, judged, pixels[:, rows]), assignment
             )
+            deformation = sharding.launch(prepared.deform, self._drawing, points, moves, active_slots)
             shared = self._drawing, self._faces
-            images = sharding.launch(prepared.draw, shared, numbers, drawn_points, moves, active_slots)
-            judgement = sharding.launch(
-                prepared.judge, self._problem, targets, judged_points, images, active_slots
-            )
-            parts.append(judgement)
+            images = sharding.launch(prepared.draw, shared, numbers, deformation, moves, active_slots)
+            parts.append(sharding.launch(prepared.judge, self._problem, targets, judged, images, active_slots))
         gathered = [sharding.gather(part, assignment) for part in parts]
         return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1)[:, :members], *gathered)
 
