@@ -67,7 +67,7 @@ class CaseTracker:
     """
 
     def __init__(
-        self, config: SearchConfig, start: Array, on_finished: Callable[[int], None] = lambda count: None
+        self, config: SearchConfig, start: Any, on_finished: Callable[[int], None] = lambda count: None
     ) -> None:
         count = len(start)
         self.config, self.on_finished = config, on_finished
@@ -172,5 +172,5 @@ def improve(best: Best, candidates: Any, scores: Scores, target: float) -> Best:
     is_better = ranks[rows, index] < rank(old[1], old[2])
     return Best(
         np.where(is_better[:, None], new[0][rows, index], old[0]),  # type: ignore[arg-type]  # NumPy
-        *(np.where(is_better, new[k][rows, index], old[k]) for k in (1, 2)),
+        *(np.where(is_better, new[k][rows, index], old[k]) for k in (1, 2)),  # type: ignore[arg-type]
     )

@@ -95,7 +95,7 @@ class Batch:
         if config.initialization == "prototypes" and has_prototype.any():
             scores = scorer.scores(prototypes, every)
             losses = np.where(has_prototype, scores.loss, np.float32(np.inf))
-            scores = dataclasses.replace(scores, loss=losses)
+            scores = dataclasses.replace(scores, loss=losses)  # type: ignore[arg-type]  # NumPy
             tracker.update(prototypes, scores, every, forward=has_prototype.shape[1])
             order = _distinct_first(losses, len(config.strengths))
         else:

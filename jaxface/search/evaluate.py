@@ -60,6 +60,17 @@ class SearchProblem:
 
 
 @pytree
+class Drawing:
+    """The part of a `SearchProblem` that makes pictures."""
+
+    head: FaceModel
+    scene: Scene
+    basis: Array
+    wrinkle_strengths: Array | None
+    views: Literal["plain", "robust"] = static()
+
+
+@pytree
 class Cases:
     """n searches: the faces (their expressions are not used), and the target class indices (n,)."""
 
@@ -247,7 +258,7 @@ def logits_of(problem: SearchProblem, images: Array) -> Array:
     return problem.classifier.apply(problem.classifier.state, images)
 
 
-def deform(problem: SearchProblem, candidates: Array) -> Deformation:
+def deform(problem: SearchProblem | Drawing, candidates: Array) -> Deformation:
     """Displacement (P, V, 3) and wrinkles (P, V) of candidates (P, E).
 
     In one matrix product: a population reads the basis once, not once a member.

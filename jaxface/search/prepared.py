@@ -6,34 +6,21 @@ classifiers of an audit, populations of any size, and the moved pictures at the 
 """
 
 import dataclasses
-from typing import Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface.classify.probability import probabilities
-from jaxface.core.pytrees import pytree, static
+from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
-from jaxface.face.model import FaceModel, FaceParams
+from jaxface.face.model import FaceParams
 from jaxface.render import Deformation, Prepared, prepare, render
-from jaxface.render.scenes import Scene
 from jaxface.search import evaluate
 from jaxface.search.augmentation import augmented_views
-from jaxface.search.evaluate import SearchProblem
+from jaxface.search.evaluate import Drawing, SearchProblem
 from jaxface.search.objective import Scores, ValueAndGrad
-
-
-@pytree
-class Drawing:
-    """The part of a `SearchProblem` that makes pictures."""
-
-    head: FaceModel
-    scene: Scene
-    basis: Array
-    wrinkle_strengths: Array | None
-    views: Literal["plain", "robust"] = static()
 
 
 @pytree

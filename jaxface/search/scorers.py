@@ -90,7 +90,7 @@ class PreparedScorer:
         count, shifts = len(expressions), np.asarray(evaluate.SHIFTS, np.float32)
         pixels = np.broadcast_to(shifts, (count, *shifts.shape))
         every = np.ones(count, bool)
-        return self._judge(np.asarray(expressions)[:, None], pixels, every).view_probability[:, :, 0]
+        return self._judge(np.asarray(expressions)[:, None], pixels, every).view_probability[:, :, 0]  # type: ignore[return-value]
 
     def _judge(self, candidates: np.ndarray, pixels: np.ndarray, active: np.ndarray) -> Judgement:
         """Return the judgement of candidates (n, P, E), each picture moved by `pixels` (n, P, 2).
