@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxface.face import FaceModel, FaceParams, geometry, load, neutral, sample_population
-from jaxface.interventions import Symmetry, _pictures, grid, render_many
+from jaxface.interventions import Symmetry, _pictures, complete_grid, fast_grid, grid, render_many
 from jaxface.render import Perspective, Prepared, Scene, deferred, frame, frame_batch, prepare
 from jaxface.render.frame_batch import FrameBatch, prepare_frames
 from jaxface.render.indexing import fetch_rows
@@ -114,6 +114,15 @@ def test_what_does_not_fit_is_drawn_by_the_general_path(case: str) -> None:
     pictures = np.asarray(grid(LEFT, head, params, room, SYMMETRY, TIME))
     np.testing.assert_allclose(pictures, one_by_one(head, params, room), atol=1e-5)
     assert pictures.std() > 0.01
+    arguments = LEFT, head, params, room, SYMMETRY, TIME
+    fast, exist = jax.jit(fast_grid, static_argnums=0)(*arguments)
+    assert not exist.any() and not fast.any()
+    complete = jax.jit(complete_grid, static_argnums=0)
+    np.testing.assert_allclose(complete(*arguments, fast, exist), pictures, atol=1e-5)
+    # Pictures that exist are kept.
+    kept = complete(*arguments, jnp.full_like(fast, 0.5), exist.at[0].set(True))
+    assert (kept[0] == 0.5).all()
+    np.testing.assert_allclose(kept[1:], pictures[1:], atol=1e-5)
 
 
 def test_other_faces_and_steps_trace_nothing_anew() -> None:

@@ -13,7 +13,7 @@ from jaxface.core import sharding
 from jaxface.core.errors import ConfigError, LabelError, ShapeError
 from jaxface.face import FaceModel, FaceParams, neutral, sample_population
 from jaxface.render import Scene, image
-from jaxface.search import SearchConfig, Status, augmentation, build, evaluate, maximise
+from jaxface.search import SearchConfig, Status, augmentation, build, evaluate, maximise, prepared
 from tests.heads import toy_head
 
 LABELS = ("happy", "surprised", "angry", "neutral")
@@ -90,7 +90,7 @@ def traces() -> list[int]:
     mesh = sharding.sharding_for(3).mesh
     return [
         sharding.compile_program(program, mesh)._cache_size()
-        for program in (evaluate.population_scores, evaluate.value_and_grad)
+        for program in (prepared.draw, prepared.judge, prepared.value_and_grad)
     ]
 
 

@@ -13,9 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxface.audit.config import AuditConfig
+from jaxface.core.arrays import on_device
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 
 _POPULATION, _SEARCH, _TEST = range(3)
@@ -81,10 +83,10 @@ def search_keys(seed: int, classifier: str, cells: Sequence[tuple[int, int]]) ->
     They follow from the classifier's name, so that other classifiers do not matter.
     """
     key = jax.random.fold_in(jax.random.fold_in(jax.random.key(seed), _SEARCH), zlib.crc32(classifier.encode()))
-    return _fold_twice(key, jnp.asarray(cells, jnp.uint32))
+    return _fold_twice(key, on_device(cells, np.uint32))
 
 
-@jax.jit
+@brief
 def _fold_twice(key: Array, numbers: Array) -> Array:
     return jax.vmap(lambda pair: jax.random.fold_in(jax.random.fold_in(key, pair[0]), pair[1]))(numbers)
 

@@ -15,6 +15,7 @@ from jaxface import interventions
 from jaxface.audit.inputs import AuditInputs
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities_float64
+from jaxface.core.arrays import on_device
 from jaxface.core.clock import Clock
 from jaxface.core.errors import FunctionError, ShapeError
 from jaxface.core.pytrees import pytree, static
@@ -97,7 +98,7 @@ class SurfaceRenderer:
         times = np.pad(time.values, (0, -self._time_steps % chunk), mode="edge").reshape(-1, chunk)
         self._chunks = len(times)
         setup = RenderSetup(
-            inputs.head, inputs.scene, jnp.asarray(dose.values), jnp.asarray(times), inputs.intervention
+            inputs.head, inputs.scene, on_device(dose.values), on_device(times), inputs.intervention
         )
         self._setup = sharding.replicate(setup)
         self._replicas = {c.name: sharding.replicate(c) for c in inputs.classifiers if not c.on_host}
@@ -148,7 +149,7 @@ class SurfaceRenderer:
         assignment, slots = self._scatter(merge_axes(params))
         chunk, last = divmod(self._time_steps - 1, self._setup.times.shape[1])
         shared = self._setup, self.sharding.replicate(np.int32(chunk))
-        images = self.sharding.gather(self._render(_render_grid, shared, slots), assignment)[0]
+        images = self.sharding.gather(self._render_grid(shared, slots), assignment)[0]
         return images.reshape(len(self._setup.dose), -1, *images.shape[1:])[:, last]
 
     def _case_logits(self, classifier: Classifier, params: FaceParams) -> Answers:
@@ -157,7 +158,7 @@ class SurfaceRenderer:
         chunks = []
         for chunk in range(self._chunks):
             shared = self._setup, self.sharding.replicate(np.int32(chunk))
-            images = self._render(_render_grid, shared, slots)
+            images = self._render_grid(shared, slots)
             chunks.append(self._logits(classifier, images, slots[-1], assignment))
         failure = _first_failure([chunk.failure for chunk in chunks])
         logits = np.stack([chunk.logits for chunk in chunks], axis=1)  # (m, chunks, S * chunk, K)
@@ -188,6 +189,13 @@ class SurfaceRenderer:
         """Return images (devices, n, H, W, 3), on the devices."""
         with self.clock.during("render"):
             return jax.block_until_ready(self.sharding.launch(program, shared, *slots))
+
+    def _render_grid(self, shared: tuple[RenderSetup, Array], slots: tuple[Any, ...]) -> Array:
+        """Return `_render` of every face at one chunk of time steps."""
+        images, exist = self._render(_render_grid, shared, slots)
+        if np.all(exist):
+            return images
+        return self._render(_complete_grid, shared, (*slots[:-1], images, exist, slots[-1]))
 
     def _logits(
         self, classifier: Classifier, images: Array, active: Array, assignment: SlotAssignment
@@ -281,17 +289,38 @@ def _take_last(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return np.take_along_axis(values, positions, axis=-1)[..., 0]
 
 
-def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: Array) -> Array:
-    """Render every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active."""
+def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: Array) -> tuple[Array, Array]:
+    """Render every face at one chunk of time steps, (slots, S * chunk, H, W, 3); zeros where not active.
+
+    Return also which pictures exist, (slots, S * chunk) bool, as `interventions.fast_grid` does.
+    """
     setup, chunk = shared
 
-    def render(params: FaceParams) -> Array:
-        images = interventions.grid(
+    def render(params: FaceParams) -> tuple[Array, Array]:
+        images, exist = interventions.fast_grid(
             setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
         )
-        return images.reshape(-1, *images.shape[2:])
+        return images.reshape(-1, *images.shape[2:]), exist.reshape(-1)
 
-    return map_cases(_trace_once(render), params, active=active)
+    return map_cases(_trace_once(render), params, active=active, default=(0.0, True))
+
+
+def _complete_grid(
+    shared: tuple[RenderSetup, Array], params: FaceParams, images: Array, exist: Array, active: Array
+) -> Array:
+    """Render the pictures that do not exist yet; arguments and result as of `_render_grid`."""
+    setup, chunk = shared
+    shape = len(setup.dose), setup.times.shape[1]
+
+    def render(params: FaceParams, images: Array, exist: Array) -> Array:
+        grid = images.reshape(*shape, *images.shape[1:])
+        levels = setup.dose, setup.times[chunk]
+        complete = interventions.complete_grid(
+            setup.intervention, setup.head, params, setup.scene, *levels, grid, exist.reshape(shape)
+        )
+        return complete.reshape(images.shape)
+
+    return map_cases(_trace_once(render), params, images, exist, active=active)
 
 
 def _render_probes(setup: RenderSetup, params: FaceParams, active: Array) -> Array:
@@ -317,6 +346,6 @@ def _apply_classifier(classifier: Classifier, images: Array, active: Array) -> A
     return map_cases(_trace_once(apply), images, active=active)
 
 
-def _trace_once(function: Callable[..., Array]) -> Callable[..., Array]:
+def _trace_once(function: Callable[..., T]) -> Callable[..., T]:
     """Keep what is traced: `map_cases` calls the function for its result and for the shape of it."""
     return jax.jit(function, inline=True)

@@ -19,6 +19,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from jaxface.core.arrays import rows_of
+from jaxface.core.runtime import hasty_options
 from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 
@@ -92,7 +94,12 @@ class CaseSharding:
         return replicate(host, self.mesh)
 
     def __call__(
-        self, program: CaseProgram, common: Any, *cases: Any, active: Array | np.ndarray | None = None
+        self,
+        program: CaseProgram,
+        common: Any,
+        *cases: Any,
+        active: Array | np.ndarray | None = None,
+        brief: bool = False,
     ) -> Any:
         """Run `program` on n cases and wait for it.
 
@@ -102,6 +109,7 @@ class CaseSharding:
             cases: pytrees whose leaves have a leading axis n, at most `capacity`.
             active: (n,) bool, the cases to work on, which `program` takes as its last argument; None = all
                 of them, and empty slots too: for programs that cost little and take no such argument.
+            brief: the program runs for a moment, and is compiled in haste (`core.runtime.hasty_options`).
 
         Returns:
             the program's results as NumPy arrays with a leading axis n; undefined where not active.
@@ -111,7 +119,7 @@ class CaseSharding:
         *slots, active_slots = self.scatter(cases, assignment)
         if active is not None:
             slots.append(active_slots)
-        return self.gather(self.launch(program, common, *slots), assignment)
+        return self.gather(self.launch(program, common, *slots, brief=brief), assignment)
 
     def assign(self, active: np.ndarray) -> SlotAssignment:
         """Assign slots to n cases: the active ones in turn to one device after another, then the others.
@@ -134,12 +142,13 @@ class CaseSharding:
 
     def scatter(self, cases: Any, assignment: SlotAssignment) -> tuple[Any, ...]:
         """Put cases into their slots on the devices. Return them, then (capacity,) bool `active`."""
-        rows = jax.tree.map(lambda leaf: _take(leaf, assignment.case_index), cases)
+        rows = jax.tree.map(lambda leaf: rows_of(leaf, assignment.case_index), cases)
         return jax.device_put((*rows, assignment.active), NamedSharding(self.mesh, PartitionSpec(_AXIS)))
 
-    def launch(self, program: CaseProgram, common: Any, *slots: Any) -> Any:
+    def launch(self, program: CaseProgram, common: Any, *slots: Any, brief: bool = False) -> Any:
         """Run `program` on the output of `scatter`; its results stay on the devices, slot by slot."""
-        return compile_program(program, self.mesh)(common, *slots)
+        compiled = compile_program(program, self.mesh, True) if brief else compile_program(program, self.mesh)
+        return compiled(common, *slots)
 
     def gather(self, results: Any, assignment: SlotAssignment) -> Any:
         """Fetch results as NumPy arrays, case by case."""
@@ -192,20 +201,17 @@ def map_cases(fn: Callable[..., Any], *cases: Any, active: Array | None = None, 
 
 
 @lru_cache(maxsize=256)
-def compile_program(program: CaseProgram, mesh: Mesh) -> Any:
-    """Return the jitted program, (common, *cases), over the devices of a mesh."""
+def compile_program(program: CaseProgram, mesh: Mesh, brief: bool = False) -> Any:
+    """Return the jitted program, (common, *cases), over the devices of a mesh; `brief`: compiled in haste."""
 
     def local(common: Any, cases: tuple[Any, ...]) -> Any:
         return program(common, *cases)
 
     specs = PartitionSpec(), PartitionSpec(_AXIS)
     mapped_program = jax.shard_map(local, mesh=mesh, in_specs=specs, out_specs=specs[1], check_vma=False)
-    return jax.jit(lambda common, *cases: mapped_program(common, cases))
+    options = hasty_options() if brief else None
+    return jax.jit(lambda common, *cases: mapped_program(common, cases), compiler_options=options)
 
 
 def _is_key(leaf: Any) -> bool:
     return isinstance(leaf, jax.Array) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
-
-
-def _take(leaf: Any, indices: np.ndarray) -> Any:
-    return leaf[indices] if _is_key(leaf) else np.asarray(leaf)[indices]

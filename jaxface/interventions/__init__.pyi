@@ -1,5 +1,5 @@
 from ._base import Held
-from ._pictures import grid, image, images, render, render_many
+from ._pictures import complete_grid, fast_grid, grid, image, images, render, render_many
 from .age import Age
 from .blur import Blur
 from .brightness import Brightness
@@ -53,6 +53,8 @@ __all__ = [
     "Wording",
     "Yaw",
     "build",
+    "complete_grid",
+    "fast_grid",
     "grid",
     "image",
     "images",

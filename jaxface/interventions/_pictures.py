@@ -141,9 +141,62 @@ def prepared_grid(
     time: Array,
 ) -> Array:
     """Return `grid` of a prepared person; identity and albedo are not read again."""
-    affine = jax.eval_shape(intervention.affine_fields, head, params) is not None
-    fast = affine and affine_pays(head, scene, dose.shape[0] * time.shape[0])
+    fast = _is_fast(intervention, head, params, scene, dose, time)
     return (_grid_fast if fast else _grid_exact)(intervention, head, person, params, scene, dose, time)
+
+
+def fast_grid(
+    intervention: Intervention,
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+) -> tuple[Array, Array]:
+    """Return `grid` without gradient, and which of its pictures exist, (L, T) bool.
+
+    Where candidate lists do not fit, pictures are zeros and do not exist. `complete_grid` draws them: a program
+    of its own, which is compiled only if it is needed.
+    """
+    person, dose, time = prepare(head, params, scene), _levels(dose), _levels(time)
+    setting = head, person, params, scene
+    if not _is_fast(intervention, head, params, scene, dose, time):
+        return _grid_exact(intervention, *setting, dose, time), jnp.ones((len(dose), len(time)), bool)
+    pictures, exist = render_affine(
+        head, person, params.pose, scene, _affine_frames(intervention, head, params, dose, time)
+    )
+    shape = dose.shape[0], time.shape[0]
+    return pictures.reshape(*shape, *pictures.shape[1:]), exist.reshape(shape)
+
+
+def complete_grid(
+    intervention: Intervention,
+    head: FaceModel,
+    params: FaceParams,
+    scene: Scene,
+    dose: Array,
+    time: Array,
+    pictures: Array,
+    exist: Array,
+) -> Array:
+    """Return the pictures of `fast_grid`, (L, T, size, size, 3), with those that did not exist."""
+    person = prepare(head, params, scene)
+
+    def draw(case: tuple[Array, Array, Array, Array]) -> Array:
+        picture, exists, *levels = case
+        setting = head, person, params, scene
+        return jax.lax.cond(exists, lambda: picture, lambda: render(intervention, *setting, *levels))
+
+    flat = pictures.reshape(-1, *pictures.shape[2:])
+    levels = _pairs(_levels(dose), _levels(time))
+    return map_pictures(draw, (flat, exist.ravel(), *levels)).reshape(pictures.shape)
+
+
+def _is_fast(
+    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene, dose: Array, time: Array
+) -> bool:
+    affine = jax.eval_shape(intervention.affine_fields, head, params) is not None
+    return affine and affine_pays(head, scene, dose.shape[0] * time.shape[0])
 
 
 # In what follows `setting` is (head, person, params, scene).
@@ -154,18 +207,26 @@ def _grid_affine(intervention: Intervention, *arguments: Any) -> Array:
     """`grid` by candidate lists, of (*setting, dose, time)."""
     *setting, dose, time = arguments
     head, person, params, scene = setting
-    fields = intervention.affine_fields(head, params)
-    assert fields is not None  # `grid` has checked
+    frames = _affine_frames(intervention, head, params, dose, time)
     doses, times = _pairs(dose, time)
-    # Bilinear: every frame's coefficients are a mean of those at the corners of the ranges.
-    ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
-    frames = AffineFrames(fields, intervention.coefficients(doses, times), intervention.coefficients(*ranges))
 
     def exact(number: Array) -> Array:
         return _frames_exact(intervention, setting, doses[number], times[number])
 
-    pictures = render_affine(head, person, params.pose, scene, frames, exact)
+    pictures, _ = render_affine(head, person, params.pose, scene, frames, exact)
     return pictures.reshape(dose.shape[0], time.shape[0], *pictures.shape[1:])
+
+
+def _affine_frames(
+    intervention: Intervention, head: FaceModel, params: FaceParams, dose: Array, time: Array
+) -> AffineFrames:
+    fields = intervention.affine_fields(head, params)
+    assert fields is not None  # `grid` has checked
+    # Bilinear: every frame's coefficients are a mean of those at the corners of the ranges.
+    ranges = _pairs(jnp.stack([dose.min(), dose.max()]), jnp.stack([time.min(), time.max()]))
+    return AffineFrames(
+        fields, intervention.coefficients(*_pairs(dose, time)), intervention.coefficients(*ranges)
+    )
 
 
 @functools.partial(jax.jit, static_argnums=0)

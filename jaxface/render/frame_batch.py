@@ -69,9 +69,9 @@ def render_affine(
     pose: Array,
     scene: Scene,
     frames: AffineFrames,
-    exact: Callable[[Array], Array],
-) -> Array:
-    """Return pictures of one person at N frames, (N, size, size, 3), by candidate lists.
+    exact: Callable[[Array], Array] | None = None,
+) -> tuple[Array, Array]:
+    """Return pictures of one person at N frames, (N, size, size, 3), by candidate lists; and which exist, (N,).
 
     The triangles are those of `render`; colours differ from it by quantisation, 0.1 / 255 in the
     mean. Nothing here has a gradient: words of packed bits have none.
@@ -79,15 +79,16 @@ def render_affine(
     Args:
         pose: (J, 3) of all frames.
         exact: frame numbers (LANES,) -> pictures (LANES, size, size, 3), called where the lists do
-            not fit, and for frames that are not finite.
+            not fit, and for frames that are not finite. None = such pictures are zeros, and do not exist.
     """
     if for_accelerators():
-        return render_moving(head, person, pose, scene, frames)
+        pictures = render_moving(head, person, pose, scene, frames)
+        return pictures, jnp.ones(len(pictures), bool)
     batch = prepare_frames(head, person, frames.fields, pose, scene, frames.corners)
     # A packed word cannot hold NaN: it would be some finite colour.
     fits_words = batch.lists.valid & _all_finite(batch.motion, person, scene)
 
-    def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> Array:
+    def render_lanes(lanes: tuple[Array, tuple[Array, Array]]) -> tuple[Array, Array]:
         def fast(number: Array, coefficients: tuple[Array, Array]) -> Array:
             vertices = _vertices(head, batch.motion, person, scene, coefficients)
             samples = scene.size * scene.supersample
@@ -95,12 +96,18 @@ def render_affine(
             planes = deferred.unpack(_resolve(buffer, batch.lists.position, scene).T)
             return jnp.moveaxis(planes.reshape(LANES, 3, scene.size, scene.size), 1, -1)
 
+        def other(number: Array, _: tuple[Array, Array]) -> Array:
+            if exact is None:
+                return jnp.zeros((LANES, scene.size, scene.size, 3))
+            return exact(number)
+
         active = fits_words & _all_finite(lanes[1])
-        return jax.lax.cond(active, fast, lambda number, _: exact(number), *lanes)
+        return jax.lax.cond(active, fast, other, *lanes), active
 
     count = frames.coefficients[0].shape[0]
-    pictures = jax.lax.map(render_lanes, in_lanes((jnp.arange(count), frames.coefficients)))
-    return pictures.reshape(-1, *pictures.shape[2:])[:count]
+    pictures, active = jax.lax.map(render_lanes, in_lanes((jnp.arange(count), frames.coefficients)))
+    exist = jnp.repeat(active if exact is None else jnp.ones_like(active), LANES)[:count]
+    return pictures.reshape(-1, *pictures.shape[2:])[:count], exist
 
 
 def _all_finite(*trees: Any) -> Array:

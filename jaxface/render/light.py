@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.arrays import on_device
 from jaxface.core.types import Array
 
 _LOBE = np.pi * np.array([1.0, *[2 / 3] * 3, *[1 / 4] * 5])  # the cosine lobe's factor of each band
@@ -20,7 +21,7 @@ def harmonics(directions: Array) -> Array:
 
 def _harmonics(x: Array, y: Array, z: Array) -> list[Array]:
     return [
-        jnp.full_like(x, 0.28209479),
+        np.float32(0.28209479) if isinstance(x, np.floating) else jnp.full_like(x, 0.28209479),
         0.48860251 * y,
         0.48860251 * z,
         0.48860251 * x,
@@ -46,8 +47,8 @@ def environment(ambient: float, lights: Sequence[Sequence[float]]) -> Array:
     coefficients[0] = ambient / 0.28209479
     for strength, *direction in lights:
         towards = np.asarray(direction, np.float64) / np.linalg.norm(direction)
-        coefficients += strength * _LOBE * np.asarray(harmonics(jnp.asarray(towards, jnp.float32)))
-    return jnp.asarray(coefficients[:, None], jnp.float32)
+        coefficients += strength * _LOBE * np.array(_harmonics(*towards.astype(np.float32)))
+    return on_device(coefficients[:, None], np.float32)
 
 
 def lamps(ambient: Array, colour: Array, direction: Array) -> Array:

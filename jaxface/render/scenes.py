@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array
 from jaxface.render.config import AMBIENT, BACKGROUND, DISTANCE, EYE_LINE, GAMMA, HEIGHT, LIGHTS, RenderConfig
@@ -44,7 +45,7 @@ Camera = Orthographic | Perspective
 
 
 def _number(value: float) -> Array:
-    return dataclasses.field(default_factory=lambda: jnp.asarray(value, jnp.float32))
+    return dataclasses.field(default_factory=lambda: on_device(value, jnp.float32))
 
 
 @pytree
@@ -83,7 +84,7 @@ class Scene:
     framing: Framing = dataclasses.field(default_factory=Framing)
     camera: Camera | None = None
     light: Array = dataclasses.field(default_factory=lambda: environment(AMBIENT, LIGHTS))
-    background: Array = dataclasses.field(default_factory=lambda: jnp.asarray(BACKGROUND, jnp.float32))
+    background: Array = dataclasses.field(default_factory=lambda: on_device(BACKGROUND, jnp.float32))
     gamma: Array = _number(GAMMA)
     size: int = static(default=112)
     supersample: int = static(default=2)
@@ -134,21 +135,21 @@ class Look(NamedTuple):
 
 def orthographic(scale: float, x: float = 0.0, y: float = 0.0) -> Orthographic:
     """Return DECA's camera c = (scale, tx, ty): half images a metre, and metres."""
-    return Orthographic(jnp.asarray(scale, jnp.float32), jnp.asarray((x, y), jnp.float32))
+    return Orthographic(on_device(scale, jnp.float32), on_device((x, y), jnp.float32))
 
 
 def scene(config: RenderConfig) -> Scene:
     """The scene that a config describes."""
     return Scene(
         framing=Framing(
-            height=jnp.asarray(config.height, jnp.float32),
-            eye_line=jnp.asarray(config.eye_line, jnp.float32),
+            height=on_device(config.height, jnp.float32),
+            eye_line=on_device(config.eye_line, jnp.float32),
             distance=config.distance,
         ),
         camera=None if config.camera is None else orthographic(*config.camera),
         light=environment(config.ambient, config.lights),
-        background=jnp.asarray(config.background, jnp.float32),
-        gamma=jnp.asarray(config.gamma, jnp.float32),
+        background=on_device(config.background, jnp.float32),
+        gamma=on_device(config.gamma, jnp.float32),
         size=config.size,
         supersample=config.supersample,
     )

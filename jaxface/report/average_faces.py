@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import jax.numpy as jnp
 import numpy as np
 
 from jaxface.audit import AuditResult
 from jaxface.classify import Classifier
+from jaxface.core.runtime import brief
 from jaxface.face import geometry
 from jaxface.report import image_encoding
 from jaxface.report.face_renderer import FaceRenderer
@@ -80,11 +80,14 @@ def averages(
     return rows
 
 
+_displacement = brief(geometry.expression_displacement)
+
+
 def _cells(renderer: FaceRenderer, cells: list[tuple[str, np.ndarray]]) -> tuple[Average, ...]:
     faces = [renderer.average(expression) for _, expression in cells]
     averages = []
     for (name, expression), face, picture in zip(cells, faces, renderer.render(faces), strict=True):
-        displacement = geometry.expression_displacement(renderer.head, jnp.asarray(expression))
+        displacement = _displacement(renderer.head, expression)
         length = 1e3 * np.linalg.norm(np.asarray(displacement), axis=-1)
         heat = overlay(picture, values_on_face(renderer, face, length), float(length.max()))
         averages.append(Average(name, picture, heat, float(length.max())))

@@ -5,17 +5,20 @@ import itertools
 from collections.abc import Sequence
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from jaxface import face, interventions, render
+from jaxface import interventions, render
 from jaxface.audit import AuditResult
+from jaxface.core.runtime import brief
 from jaxface.face import FaceParams
 from jaxface.render import Scene
 from jaxface.report.loading import FaceInputs
 
 _BATCH = 8  # faces a call: always the same shape, so that one program renders everything
 LARGEST = 224  # pixels along an edge
+
+_prepare = brief(render.prepare)
+_render_many = brief(interventions.render_many, static_argnums=0)
 
 
 class FaceRenderer:
@@ -33,7 +36,7 @@ class FaceRenderer:
         self.head, self.intervention = inputs
         self.size = size or max(audited_size, min(2 * audited_size, LARGEST))
         self.scene = render.scene(dataclasses.replace(result.config.render, size=self.size))
-        self._pose = np.asarray(face.neutral(self.head).pose)
+        self._pose = np.zeros((len(self.head.parents), 3), np.float32)
 
     def scene_with_silhouettes(self) -> Scene:
         """Return the scene whose gradients include moving edges."""
@@ -86,13 +89,13 @@ class FaceRenderer:
 
     def _render_person(self, params: list[FaceParams], dose: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return pictures (n, size, size, 3) uint8 of one person, whose texture is made once."""
-        person = jax.tree.map(jnp.asarray, params[0])
-        buffers = render.prepare(self.head, person, self.scene)
+        person = jax.tree.map(np.asarray, params[0])
+        buffers = _prepare(self.head, person, self.scene)
         batches = []
         for start in range(0, len(params), _BATCH):
             rows = np.minimum(np.arange(start, start + _BATCH), len(params) - 1)
             expression, pose, doses, times = (
-                jnp.asarray(np.stack(list(values)), jnp.float32)
+                np.asarray(np.stack(list(values)), np.float32)
                 for values in (
                     [params[row].expression for row in rows],
                     [params[row].pose for row in rows],
@@ -101,9 +104,7 @@ class FaceRenderer:
                 )
             )
             batch = dataclasses.replace(person, expression=expression, pose=pose)
-            pictures = interventions.render_many(
-                self.intervention, self.head, buffers, batch, self.scene, doses, times
-            )
+            pictures = _render_many(self.intervention, self.head, buffers, batch, self.scene, doses, times)
             batches.append(np.asarray(pictures))
         images = np.concatenate(batches)[: len(params)]
         return np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)

@@ -1,12 +1,16 @@
 """Heat on faces: values of pixels or of vertices, laid over a grey picture."""
 
+from functools import partial
+
 import jax.numpy as jnp
 import numpy as np
 
 from jaxface import render
+from jaxface.core.runtime import brief
 from jaxface.core.types import LUMA, Array
 from jaxface.face import FaceModel, FaceParams, geometry
 from jaxface.interventions import Intervention
+from jaxface.render import Scene
 from jaxface.report.face_renderer import FaceRenderer
 
 FOR, AGAINST = np.array([214, 48, 30.0]), np.array([44, 104, 190.0])
@@ -37,17 +41,22 @@ def values_on_face(
         dose: level of the intervention; None = unchanged.
     """
     head, scene = renderer.head, renderer.scene
-    leaves = params.identity, params.expression, params.pose, params.albedo
-    params = FaceParams(*(jnp.asarray(leaf) for leaf in leaves))
-    intervention = renderer.intervention
-    level = intervention.axes[0].unchanged if dose is None else dose
-    skin = geometry.pose_head(head, params, displacement_at(intervention, head, params, jnp.float32(level)))
-    camera = render.frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
-    fragments = render.rasterize(skin, head.faces, camera, renderer.size)
+    level = renderer.intervention.axes[0].unchanged if dose is None else dose
+    fragments = _fragments(renderer.intervention, head, params, scene, np.float32(level))
     triangle = np.asarray(fragments.triangle)
     corners = np.asarray(head.faces)[np.maximum(triangle, 0)]
     heat = (values[corners] * np.asarray(fragments.barycentric)).sum(-1)
     return np.where(triangle >= 0, heat, 0.0)
+
+
+@partial(brief, static_argnums=0)
+def _fragments(
+    intervention: Intervention, head: FaceModel, params: FaceParams, scene: Scene, dose: Array
+) -> render.Fragments:
+    """What each pixel of the scene's camera shows of a face at full expression."""
+    skin = geometry.pose_head(head, params, displacement_at(intervention, head, params, dose))
+    camera = render.frame(head, params.identity, scene.framing) if scene.camera is None else scene.camera
+    return render.rasterize(skin, head.faces, camera, scene.size)
 
 
 def displacement_at(intervention: Intervention, head: FaceModel, params: FaceParams, dose: Array) -> Array:

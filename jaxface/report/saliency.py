@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from jaxface.classify import Classifier
 from jaxface.classify.probability import log_odds, log_odds_all
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.face.appearance import wrinkle_weights
@@ -41,7 +42,7 @@ def occlusion(classifier: Classifier, images: np.ndarray) -> tuple[np.ndarray, n
     if classifier.on_host:
         logits = np.stack([_host_logits(classifier, image, corners, patch) for image in images])
     else:
-        logits = np.asarray(_patch_logits(classifier, jnp.asarray(images), jnp.asarray(corners), patch))
+        logits = np.asarray(_patch_logits(classifier, np.asarray(images), np.asarray(corners), patch))
     odds = log_odds_all(logits.astype(np.float64), classifier.card.multilabel)
     return expit(odds[:, 0]), odds[:, :1] - odds[:, 1:]
 
@@ -79,7 +80,7 @@ def _with_patches(image: Array, corners: Array, patch: int) -> Array:
     return jnp.concatenate([image[None], variants])
 
 
-@partial(jax.jit, static_argnums=3)
+@partial(brief, static_argnums=3)
 def _patch_logits(classifier: Classifier, images: Array, corners: Array, patch: int) -> Array:
     """Return logits (n, 1 + P, K) float32; memory holds one picture's patches at a time."""
 

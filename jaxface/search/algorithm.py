@@ -8,8 +8,6 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.pytrees import pytree
@@ -69,11 +67,11 @@ class CaseTracker:
     """
 
     def __init__(
-        self, config: SearchConfig, start: Array, on_finished: Callable[[int], None] = lambda count: None
+        self, config: SearchConfig, start: Any, on_finished: Callable[[int], None] = lambda count: None
     ) -> None:
         count = len(start)
         self.config, self.on_finished = config, on_finished
-        self.best = Best(start, jnp.full(count, jnp.inf), jnp.zeros(count))
+        self.best = Best(start, np.full(count, np.inf, np.float32), np.zeros(count, np.float32))  # type: ignore[arg-type]  # NumPy
         self.forward_calls = np.zeros(count, np.int64)
         self.gradient_calls = np.zeros(count, np.int64)
         self.cpu_seconds = np.zeros(count)
@@ -99,7 +97,7 @@ class CaseTracker:
             (n,) bool, the cases whose best has improved.
         """
         before = np.asarray(self.best.loss)
-        self.best = jax.block_until_ready(improve(self.best, candidates, scores, self.config.target))
+        self.best = improve(self.best, candidates, scores, self.config.target)
         now = time.process_time()
         self.forward_calls[active] += forward
         self.gradient_calls[active] += gradient
@@ -157,18 +155,22 @@ def run(
         tracker.finish(begin)
 
 
-@jax.jit
-def improve(best: Best, candidates: Array, scores: Scores, target: Array | float) -> Best:
-    """Return the better of `best` and candidates (n, P, E): first by reaching `target`, then by loss."""
+def improve(best: Best, candidates: Any, scores: Scores, target: float) -> Best:
+    """Return the better of `best` and candidates (n, P, E): first by reaching `target`, then by loss.
 
-    def rank(loss: Array, probability: Array) -> Array:
-        return jnp.where(jnp.isfinite(loss), loss + UNREACHED * (probability <= target), jnp.inf)
+    On the host: too little work for a program of every number of candidates.
+    """
 
-    def improve_one(best: Best, candidates: Array, scores: Scores) -> Best:
-        ranks = rank(scores.loss, scores.probability)
-        index = jnp.argmin(ranks)
-        is_better = ranks[index] < rank(best.loss, best.probability)
-        candidate = Best(candidates[index], scores.loss[index], scores.probability[index])
-        return jax.tree.map(lambda new, old: jnp.where(is_better, new, old), candidate, best)
+    def rank(loss: np.ndarray, probability: np.ndarray) -> np.ndarray:
+        is_below = (probability <= np.float32(target)).astype(np.float32)
+        return np.where(np.isfinite(loss), loss + np.float32(UNREACHED) * is_below, np.float32(np.inf))
 
-    return jax.vmap(improve_one)(best, candidates, scores)
+    old = [np.asarray(each) for each in (best.coefficients, best.loss, best.probability)]
+    new = [np.asarray(each) for each in (candidates, scores.loss, scores.probability)]
+    ranks = rank(new[1], new[2])
+    rows, index = np.arange(len(ranks)), ranks.argmin(axis=1)
+    is_better = ranks[rows, index] < rank(old[1], old[2])
+    return Best(
+        np.where(is_better[:, None], new[0][rows, index], old[0]),  # type: ignore[arg-type]  # NumPy
+        *(np.where(is_better, new[k][rows, index], old[k]) for k in (1, 2)),  # type: ignore[arg-type]
+    )

@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.arrays import rows_of
 from jaxface.core.progress import Progress
 from jaxface.core.pytrees import pytree, static
+from jaxface.core.runtime import brief
 from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
 from jaxface.search import algorithm, space, starts
@@ -17,7 +19,7 @@ from jaxface.search.differential_evolution import evolution
 from jaxface.search.evaluate import Cases, SearchProblem
 from jaxface.search.gradient import adam
 from jaxface.search.result import SearchResult, Status
-from jaxface.search.scorers import DeviceScorer, HostScorer, Scorer
+from jaxface.search.scorers import DeviceScorer, HostScorer, Scorer, device_scorer
 
 
 @pytree
@@ -49,11 +51,11 @@ class Batch:
         self.keys, self.cases = keys, cases
         self.count = len(cases.targets)
         self.tracker = CaseTracker(
-            config, jnp.zeros((self.count, problem.space.lower.shape[0])), progress.advance
+            config, np.zeros((self.count, problem.space.lower.shape[0]), np.float32), progress.advance
         )
         self.device_scorer: DeviceScorer | None = None
         if not problem.classifier.on_host:
-            self.device_scorer = DeviceScorer(problem, cases, sharding)
+            self.device_scorer = device_scorer(problem, cases, sharding)
         self.scorer: Scorer = self.device_scorer or HostScorer(problem, cases)
         limits = problem.space.activation_limits
         self.activation_limit = None if limits is None else np.asarray(limits)[cases.targets]
@@ -90,10 +92,10 @@ class Batch:
         prototypes = np.asarray(self.space.prototypes)[self.cases.targets]
         has_prototype = np.asarray(self.space.has_prototype)[self.cases.targets]
         order = np.zeros(has_prototype.shape, int)
-        if config.initialization == "prototypes" and bool(self.space.has_prototype.any()):
+        if config.initialization == "prototypes" and has_prototype.any():
             scores = scorer.scores(prototypes, every)
             losses = np.where(has_prototype, scores.loss, np.float32(np.inf))
-            scores = dataclasses.replace(scores, loss=jnp.asarray(losses))
+            scores = dataclasses.replace(scores, loss=losses)  # type: ignore[arg-type]  # NumPy
             tracker.update(prototypes, scores, every, forward=has_prototype.shape[1])
             order = _distinct_first(losses, len(config.strengths))
         else:
@@ -102,9 +104,11 @@ class Batch:
         method = adam(scorer.value_and_grad, self.space, self.activation_limit, config, self.sharding)
         for number in range(config.starts):
             numbers = np.full(self.count, number)
-            points = self.sharding(_random, self._shared, self.keys[:, 0], numbers, self.cases.targets)
+            points = self.sharding(
+                _random, self._shared, rows_of(self.keys, np.s_[:, 0]), numbers, self.cases.targets
+            )
             if number == 0 and config.initialization != "uniform":
-                points = np.broadcast_to(np.asarray(starts.near_neutral(self.space)), points.shape)
+                points = np.broadcast_to(np.asarray(_near_neutral(self.space)), points.shape)
             if number < has_prototype.shape[1]:
                 rows, columns = np.arange(self.count), order[:, number]
                 points = np.where(has_prototype[rows, columns][:, None], prototypes[rows, columns], points)
@@ -113,11 +117,12 @@ class Batch:
     def _evolve(self, active: np.ndarray) -> None:
         """Evolve the active cases; the best of each so far joins its first generation."""
         best = self.tracker.best
-        population = self.sharding(_first_populations, self._shared, self.keys[:, 1], self.cases.targets)
+        keys = rows_of(self.keys, np.s_[:, 1])
+        population = self.sharding(_first_populations, self._shared, keys, self.cases.targets)
         has_best = np.isfinite(np.asarray(best.loss))[:, None]
         population[:, -1] = np.where(has_best, best.coefficients, population[:, -1])
         method = evolution(
-            self.keys[:, 1], self.scorer.scores, self.space, self.activation_limit, self.config, self.sharding
+            keys, self.scorer.scores, self.space, self.activation_limit, self.config, self.sharding
         )
         algorithm.run(method, population, self.tracker, active, plateau=self.config.plateau)
 
@@ -148,6 +153,9 @@ class Batch:
             cpu_seconds=tracker.cpu_seconds,
             failure=self.scorer.failures,
         )
+
+
+_near_neutral = brief(starts.near_neutral)
 
 
 def _distinct_first(losses: np.ndarray, strengths: int) -> np.ndarray:

@@ -79,7 +79,7 @@ def evolution(
             numbers = np.full(len(active), state.number)
             trials = sharding(_ask, common, keys, numbers, state.strategy_state, activation_limit)
         scores = score(trials, active)
-        strategy_state = sharding(_tell, common, keys, trials, scores.loss, state.strategy_state)
+        strategy_state = sharding(_tell, common, keys, trials, scores.loss, state.strategy_state, brief=True)
         return Generation(state.number + 1, state.first, strategy_state), trials, scores
 
     return SearchAlgorithm(init, step, forward_calls=config.population)

@@ -10,9 +10,11 @@ from typing import Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxface.classify import Classifier
 from jaxface.classify.probability import probabilities
+from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import map_cases
 from jaxface.core.target import for_accelerators
@@ -28,8 +30,8 @@ from jaxface.search.space import SearchSpace
 
 _UNUSED = ExpressionSpace(lower=None, upper=None, units=None, prototypes=None)  # type: ignore[arg-type]
 
-_NO_SCORES = Scores(loss=jnp.inf, probability=0.0)  # type: ignore[arg-type]  # fill values
-_NO_GRADIENT = ValueAndGrad(_NO_SCORES, gradient=0.0)  # type: ignore[arg-type]
+NO_SCORES = Scores(loss=jnp.inf, probability=0.0)  # type: ignore[arg-type]  # fill values
+NO_GRADIENT = ValueAndGrad(NO_SCORES, gradient=0.0)  # type: ignore[arg-type]
 
 _AT_ONCE = 512  # pictures in one batch of the classifier on an accelerator
 
@@ -58,6 +60,17 @@ class SearchProblem:
 
 
 @pytree
+class Drawing:
+    """The part of a `SearchProblem` that makes pictures."""
+
+    head: FaceModel
+    scene: Scene
+    basis: Array
+    wrinkle_strengths: Array | None
+    views: Literal["plain", "robust"] = static()
+
+
+@pytree
 class Cases:
     """n searches: the faces (their expressions are not used), and the target class indices (n,)."""
 
@@ -78,13 +91,18 @@ def build_problem(
     Both halves of an expression move alike, so the bases are added. The expression space would be part of
     the key of compiled programs, and is not used here.
     """
+    basis, strengths = _fold_expressions(head)
+    empty = on_device(np.zeros((*head.expression_basis.shape[:2], 0), np.float32))
+    bare_head = dataclasses.replace(head, expression_basis=empty, shared_basis=None, expressions=_UNUSED)
+    return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
+
+
+@jax.jit
+def _fold_expressions(head: FaceModel) -> tuple[Array, Array | None]:
+    """Basis (E, V, 3) and strengths (E, L) as in `SearchProblem`."""
     both = head.expression_basis if head.shared_basis is None else head.expression_basis + head.shared_basis
     wrinkles, basis = head.appearance.wrinkles, jnp.moveaxis(both, -1, 0)
-    strengths = None if wrinkles is None else jnp.einsum("evc,vcl->el", basis, wrinkles.feature)
-    bare_head = dataclasses.replace(
-        head, expression_basis=head.expression_basis[..., :0], shared_basis=None, expressions=_UNUSED
-    )
-    return SearchProblem(classifier, bare_head, scene, space, basis, strengths, views, chunk)
+    return basis, None if wrinkles is None else jnp.einsum("evc,vcl->el", basis, wrinkles.feature)
 
 
 @jax.jit
@@ -101,19 +119,19 @@ def population_scores(problem: SearchProblem, cases: Cases, candidates: Array, a
 
         def score_chunk(batch: tuple[Array, Deformation]) -> Scores:
             images = _views(problem, prepared_face, case.params.pose, batch[1])
-            logits = _logits(problem, images.reshape(-1, *images.shape[2:]))
+            logits = logits_of(problem, images.reshape(-1, *images.shape[2:]))
             logits = logits.reshape(*images.shape[:2], -1)
-            return _scores(problem, case.targets, batch[0], logits)
+            return scores_of(problem, case.targets, batch[0], logits)
 
         chunks = jax.tree.map(
             lambda leaf: leaf.reshape(-1, chunk, *leaf.shape[1:]),
-            (population, _deform(problem, population)),
+            (population, deform(problem, population)),
         )
         # Chunk after chunk on any device: the chunk bounds the memory of one case.
         scores = jax.lax.map(score_chunk, chunks)
         return jax.tree.map(lambda field: field.reshape(-1)[:members], scores)
 
-    return map_cases(score_population, cases, candidates, active=active, default=_NO_SCORES)
+    return map_cases(score_population, cases, candidates, active=active, default=NO_SCORES)
 
 
 def _all_scores(problem: SearchProblem, cases: Cases, candidates: Array, active: Array) -> Scores:
@@ -122,7 +140,7 @@ def _all_scores(problem: SearchProblem, cases: Cases, candidates: Array, active:
     def draw(row: tuple[Array, Cases, Array]) -> Array:
         def views(case: Cases, population: Array) -> Array:
             prepared_face = prepare(problem.head, case.params, problem.scene)
-            return _views(problem, prepared_face, case.params.pose, _deform(problem, population))
+            return _views(problem, prepared_face, case.params.pose, deform(problem, population))
 
         is_active, *arguments = row
         shape = jax.eval_shape(views, *arguments)
@@ -133,13 +151,13 @@ def _all_scores(problem: SearchProblem, cases: Cases, candidates: Array, active:
     batches = -(-len(pictures) // _AT_ONCE)
     missing = -len(pictures) % batches  # batches of one size: a net is compiled once
     pictures = jnp.concatenate([pictures, jnp.zeros((missing, *pictures.shape[1:]), pictures.dtype)])
-    logits = jax.lax.map(partial(_logits, problem), pictures.reshape(batches, -1, *pictures.shape[1:]))
+    logits = jax.lax.map(partial(logits_of, problem), pictures.reshape(batches, -1, *pictures.shape[1:]))
     logits = logits.reshape(len(pictures), -1)[: len(pictures) - missing].reshape(*images.shape[:3], -1)
-    scores = jax.vmap(partial(_scores, problem))(cases.targets, candidates, logits)
+    scores = jax.vmap(partial(scores_of, problem))(cases.targets, candidates, logits)
     return Scores(
         *(
             jnp.where(active[:, None], field, fill)
-            for field, fill in zip(jax.tree.leaves(scores), jax.tree.leaves(_NO_SCORES), strict=True)
+            for field, fill in zip(jax.tree.leaves(scores), jax.tree.leaves(NO_SCORES), strict=True)
         )
     )
 
@@ -150,42 +168,54 @@ def value_and_grad(problem: SearchProblem, cases: Cases, points: Array, active: 
 
     Scores are infinite, gradients zero, and both free, where `active` (n,) is False.
     """
-    problem = dataclasses.replace(problem, scene=dataclasses.replace(problem.scene, silhouette=True))
+    problem = with_silhouettes(problem)
+
+    def differentiate_case(case: Cases, point: Array) -> ValueAndGrad:
+        prepared_face = prepare(problem.head, case.params, problem.scene)
+        return differentiate(problem, prepared_face, case.params.pose, case.targets, point)
+
+    return map_cases(differentiate_case, cases, points, active=active, default=NO_GRADIENT)
+
+
+def with_silhouettes(problem: SearchProblem) -> SearchProblem:
+    """Return a problem whose gradients include moving edges."""
+    return dataclasses.replace(problem, scene=dataclasses.replace(problem.scene, silhouette=True))
+
+
+def differentiate(
+    problem: SearchProblem, prepared_face: Prepared, pose: Array, target: Array, point: Array
+) -> ValueAndGrad:
+    """Return scores () and gradient (E,) of one point (E,)."""
     multilabel = problem.classifier.card.multilabel
 
-    def differentiate(case: Cases, point: Array) -> ValueAndGrad:
-        prepared_face = prepare(problem.head, case.params, problem.scene)
+    def loss(phi: Array) -> tuple[Array, Scores]:
+        deformation = deform(problem, phi[None])
+        logits = logits_of(problem, _views(problem, prepared_face, pose, deformation)[0])
+        scores = score(logits, target, phi, problem.space, multilabel)
+        return gradient_objective(logits, target, phi, problem.space, multilabel), scores
 
-        def loss(phi: Array) -> tuple[Array, Scores]:
-            deformation = _deform(problem, phi[None])
-            logits = _logits(problem, _views(problem, prepared_face, case.params.pose, deformation)[0])
-            scores = score(logits, case.targets, phi, problem.space, multilabel)
-            return gradient_objective(logits, case.targets, phi, problem.space, multilabel), scores
-
-        grad, scores = jax.grad(loss, has_aux=True)(point)
-        return ValueAndGrad(scores, grad)
-
-    return map_cases(differentiate, cases, points, active=active, default=_NO_GRADIENT)
+    grad, scores = jax.grad(loss, has_aux=True)(point)
+    return ValueAndGrad(scores, grad)
 
 
 @jax.jit
 def population_images(problem: SearchProblem, params: FaceParams, candidates: Array) -> Array:
     """Render (P, views, H, W, 3) pictures of one person: for classifiers that run on the host."""
     prepared_face = prepare(problem.head, params, problem.scene)
-    return _views(problem, prepared_face, params.pose, _deform(problem, candidates))
+    return _views(problem, prepared_face, params.pose, deform(problem, candidates))
 
 
 @jax.jit
 def population_scores_of(problem: SearchProblem, target: Array, candidates: Array, logits: Array) -> Scores:
     """Return scores (P,) of candidates (P, E) from their logits (P, views, K)."""
-    return _scores(problem, target, candidates, logits)
+    return scores_of(problem, target, candidates, logits)
 
 
 @jax.jit
 def shifted_images(problem: SearchProblem, params: FaceParams, expression: Array) -> Array:
     """Render (4, H, W, 3): one face with the picture moved by a third of a pixel in four directions."""
     prepared_face = prepare(problem.head, params, problem.scene)
-    face: Deformation = jax.tree.map(lambda leaf: leaf[0], _deform(problem, expression[None]))
+    face: Deformation = jax.tree.map(lambda leaf: leaf[0], deform(problem, expression[None]))
 
     def render_shifted(pixels: Array) -> Array:
         camera = shift_camera(prepared_face.camera, pixels, problem.scene.size)
@@ -204,7 +234,7 @@ def shifted_probabilities(problem: SearchProblem, cases: Cases, expressions: Arr
     """
 
     def target_probabilities(case: Cases, expression: Array) -> Array:
-        logits = _logits(problem, shifted_images(problem, case.params, expression))
+        logits = logits_of(problem, shifted_images(problem, case.params, expression))
         return probabilities(logits, problem.classifier.card.multilabel)[:, case.targets]
 
     return map_cases(target_probabilities, cases, expressions, active=active)
@@ -218,17 +248,17 @@ def shift_camera(camera: Camera, pixels: Array, size: int) -> Camera:
     return dataclasses.replace(camera, shift=camera.shift + halves)
 
 
-def _scores(problem: SearchProblem, target: Array, candidates: Array, logits: Array) -> Scores:
+def scores_of(problem: SearchProblem, target: Array, candidates: Array, logits: Array) -> Scores:
     """(P,) of candidates (P, E) with logits (P, views, K)."""
     multilabel = problem.classifier.card.multilabel
     return jax.vmap(lambda views, phi: score(views, target, phi, problem.space, multilabel))(logits, candidates)
 
 
-def _logits(problem: SearchProblem, images: Array) -> Array:
+def logits_of(problem: SearchProblem, images: Array) -> Array:
     return problem.classifier.apply(problem.classifier.state, images)
 
 
-def _deform(problem: SearchProblem, candidates: Array) -> Deformation:
+def deform(problem: SearchProblem | Drawing, candidates: Array) -> Deformation:
     """Displacement (P, V, 3) and wrinkles (P, V) of candidates (P, E).
 
     In one matrix product: a population reads the basis once, not once a member.

@@ -9,6 +9,7 @@ import numpy as np
 import optax
 
 from jaxface.core.pytrees import pytree, static
+from jaxface.core.runtime import brief
 from jaxface.core.sharding import CaseSharding, map_cases
 from jaxface.core.types import Array
 from jaxface.search.algorithm import SearchAlgorithm
@@ -61,7 +62,7 @@ def adam(
     schedule = sharding.replicate(AdamSchedule(space, *rates, config.gradient_steps))
 
     def init(starts: Any) -> AdamState:
-        return AdamState(starts, jax.vmap(schedule.optimizer.init)(jnp.asarray(starts)))
+        return AdamState(starts, _init(schedule, np.asarray(starts)))
 
     def step(state: AdamState, active: np.ndarray) -> tuple[AdamState, Any, Scores]:
         result = value_and_grad(state.points, active)
@@ -71,6 +72,11 @@ def adam(
         return AdamState(points, opt_state), candidates, scores
 
     return SearchAlgorithm(init, step, gradient_calls=1)
+
+
+@brief
+def _init(schedule: AdamSchedule, starts: Array) -> optax.OptState:
+    return jax.vmap(schedule.optimizer.init)(starts)
 
 
 def _adam_step(

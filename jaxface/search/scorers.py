@@ -3,14 +3,15 @@
 from typing import Protocol
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.errors import FunctionError, ShapeError
 from jaxface.core.sharding import CaseSharding
-from jaxface.search import evaluate
+from jaxface.core.target import for_accelerators
+from jaxface.search import evaluate, prepared
 from jaxface.search.evaluate import Cases, SearchProblem
 from jaxface.search.objective import Scores, ValueAndGrad
+from jaxface.search.prepared import Judgement
 
 
 class Scorer(Protocol):
@@ -30,8 +31,21 @@ class Scorer(Protocol):
         ...
 
 
-class DeviceScorer:
-    """All cases at once, over the devices; it also has gradients."""
+class DeviceScorer(Scorer, Protocol):
+    """A scorer that has gradients, too: all cases at once, over the devices."""
+
+    def value_and_grad(self, points: np.ndarray, active: np.ndarray) -> ValueAndGrad:
+        """Return scores (n,) and gradients (n, E) of points (n, E)."""
+        ...
+
+
+def device_scorer(problem: SearchProblem, cases: Cases, sharding: CaseSharding) -> DeviceScorer:
+    """Return the scorer for the devices that programs are made for."""
+    return (WideScorer if for_accelerators() else PreparedScorer)(problem, cases, sharding)
+
+
+class WideScorer:
+    """For accelerators: one program draws all candidates of all cases and asks the classifier."""
 
     def __init__(self, problem: SearchProblem, cases: Cases, sharding: CaseSharding) -> None:
         self._problem, self._cases, self._sharding = sharding.replicate(problem), cases, sharding
@@ -49,6 +63,59 @@ class DeviceScorer:
         return self._sharding(
             evaluate.shifted_probabilities, self._problem, self._cases, expressions, active=every
         )
+
+
+class PreparedScorer:
+    """For CPUs: people are prepared once, and a few candidates of each case are drawn, then judged."""
+
+    def __init__(self, problem: SearchProblem, cases: Cases, sharding: CaseSharding) -> None:
+        self._problem, self._targets, self._sharding = sharding.replicate(problem), cases.targets, sharding
+        self._drawing = prepared.drawing_of(self._problem)
+        self._faces = prepared.prepare_faces(sharding, self._drawing, cases.params)
+        self._numbers = np.arange(len(cases.targets), dtype=np.int32)
+        self.failures = _no_failures(cases)
+
+    def scores(self, candidates: np.ndarray, active: np.ndarray) -> Scores:
+        candidates = np.asarray(candidates)
+        return self._judge(candidates, np.zeros((*candidates.shape[:2], 2), np.float32), active).scores
+
+    def value_and_grad(self, points: np.ndarray, active: np.ndarray) -> ValueAndGrad:
+        """Return scores (n,) and gradients (n, E) of points (n, E)."""
+        common = self._problem, self._faces
+        return self._sharding(
+            prepared.value_and_grad, common, self._numbers, self._targets, points, active=active
+        )
+
+    def shifted_probabilities(self, expressions: np.ndarray) -> np.ndarray:
+        count, shifts = len(expressions), np.asarray(evaluate.SHIFTS, np.float32)
+        pixels = np.broadcast_to(shifts, (count, *shifts.shape))
+        every = np.ones(count, bool)
+        return self._judge(np.asarray(expressions)[:, None], pixels, every).view_probability[:, :, 0]  # type: ignore[return-value]
+
+    def _judge(self, candidates: np.ndarray, pixels: np.ndarray, active: np.ndarray) -> Judgement:
+        """Return the judgement of candidates (n, P, E), each picture moved by `pixels` (n, P, 2).
+
+        Args:
+            candidates: or (n, 1, E), for P pictures of one expression.
+        """
+        sharding, members, size = self._sharding, pixels.shape[1], self._problem.chunk
+        assignment = sharding.assign(active)
+        parts = []
+        for start in range(0, members, size):
+            # Always the same shape, so that one program draws populations of any size.
+            rows = np.minimum(np.arange(start, start + size), members - 1)
+            is_one = candidates.shape[1] == 1
+            points = candidates if is_one else candidates[:, rows]
+            judged = np.repeat(candidates, min(members, size), axis=1) if is_one else points[:, :members]
+            numbers, targets, points, judged, moves, active_slots = sharding.scatter(
+                (self._numbers, self._targets, points, judged, pixels[:, rows]), assignment
+            )
+            deformation = sharding.launch(prepared.deform, self._drawing, points, moves, active_slots)
+            shared = self._drawing, self._faces
+            images = sharding.launch(prepared.draw, shared, numbers, deformation, moves, active_slots)
+            parts.append(sharding.launch(prepared.judge, self._problem, targets, judged, images, active_slots))
+        gathered = [sharding.gather(part, assignment) for part in parts]
+        return jax.tree.map(lambda *leaves: np.concatenate(leaves, axis=1)[:, :members], *gathered)
 
 
 class HostScorer:
@@ -73,7 +140,7 @@ class HostScorer:
             logits = logits.reshape(members, images.shape[1], -1)
             scores = evaluate.population_scores_of(self._problem, case.targets, candidates[index], logits)
             losses[index], probabilities[index] = scores.loss, scores.probability
-        return Scores(jnp.asarray(losses), jnp.asarray(probabilities))
+        return Scores(losses, probabilities)  # type: ignore[arg-type]  # NumPy
 
     def shifted_probabilities(self, expressions: np.ndarray) -> np.ndarray:
         rows = []

@@ -9,6 +9,7 @@ import numpy as np
 from jaxface.classify import Classifier
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.core.progress import ProgressLike, choose
+from jaxface.core.runtime import brief
 from jaxface.core.sharding import CaseSharding, sharding_for
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel, FaceParams
@@ -59,13 +60,13 @@ class Searcher:
         cases = self._cases(params, targets)
         count = len(cases.targets)
         if key.ndim == 0:
-            key = jax.vmap(lambda index: jax.random.fold_in(key, index))(jnp.arange(count))
+            key = _fold_in(key, np.arange(count))
         if key.shape != (count,):
             raise ShapeError(f"key {key.shape}: must be one key, or one for each of the {count} cases")
         progress = choose(progress)
         progress.start("search", count)
         sharding = self.sharding or sharding_for(count)
-        keys = jax.vmap(jax.random.split)(key)
+        keys = _split(key)
         batch = Batch(self.problem, self.config, sharding, keys, cases, progress)
         try:
             return batch.search()
@@ -87,6 +88,10 @@ class Searcher:
                 "classifier.index(label) returns them"
             )
         return Cases(jax.tree.map(np.asarray, params), indices.astype(np.int32))  # type: ignore[arg-type]
+
+
+_fold_in = brief(jax.vmap(jax.random.fold_in, in_axes=(None, 0)))
+_split = brief(jax.vmap(jax.random.split))
 
 
 def build(

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxface.core.arrays import on_device
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.types import Array, action_unit
 from jaxface.face.model import ExpressionSpace
@@ -58,9 +59,9 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
         lower, upper: (E,) with lower <= 0 <= upper: zero is the neutral face.
         classes: K, the number of possible targets.
     """
-    widest = jnp.maximum(jnp.abs(lower), jnp.abs(upper))
-    std = jnp.where(widest > 0, widest, 1.0) / EDGE
-    empty = jnp.zeros((classes, 1, lower.shape[0]))
+    widest = np.maximum(np.abs(np.asarray(lower)), np.abs(np.asarray(upper)))
+    std = on_device(np.where(widest > 0, widest, np.float32(1)) * (np.float32(1) / np.float32(EDGE)))
+    empty = on_device(np.zeros((classes, 1, lower.shape[0]), np.float32))
     return SearchSpace(
         lower=lower,
         upper=upper,
@@ -68,11 +69,11 @@ def box(lower: Array, upper: Array, config: SearchConfig, classes: int = 1) -> S
         units=None,
         to_coefficients=None,
         prototypes=empty,
-        has_prototype=jnp.zeros((classes, 1), bool),
+        has_prototype=on_device(np.zeros((classes, 1), bool)),
         activation_limits=None,
-        prior_on_prototypes=jnp.asarray(config.prior_centre == "prototype"),
-        prior_weight=jnp.asarray(config.prior_weight, jnp.float32),
-        plausibility_weight=jnp.asarray(config.plausibility_weight, jnp.float32),
+        prior_on_prototypes=on_device(config.prior_centre == "prototype"),
+        prior_weight=on_device(config.prior_weight, np.float32),
+        plausibility_weight=on_device(config.plausibility_weight, np.float32),
         projections=config.projections,
     )
 
@@ -99,11 +100,12 @@ def of_model(expressions: ExpressionSpace, labels: tuple[str, ...], config: Sear
         space = dataclasses.replace(
             space,
             units=units,
-            to_coefficients=jnp.asarray(np.linalg.pinv(np.asarray(units)), jnp.float32),
+            to_coefficients=on_device(np.linalg.pinv(np.asarray(units)), np.float32),
             activation_limits=_activation_limits(prototypes @ np.asarray(units), has_prototype, config),
         )
-    inside = clip(space, jnp.asarray(prototypes), expand(space.activation_limits, 1))
-    return dataclasses.replace(space, prototypes=inside, has_prototype=jnp.asarray(has_prototype))
+    limits = space.activation_limits
+    inside = _clip(space, prototypes, None if limits is None else np.asarray(limits)[:, None])
+    return dataclasses.replace(space, prototypes=inside, has_prototype=on_device(has_prototype))
 
 
 def _prototypes(expressions: ExpressionSpace, label: str) -> np.ndarray:
@@ -126,7 +128,7 @@ def _activation_limits(activations: np.ndarray, has_prototype: np.ndarray, confi
     """
     is_used = (activations > _USED_ACTIVATION).any(axis=1)
     is_free = is_used | ~np.any(has_prototype, axis=1, keepdims=True)
-    return jnp.asarray(np.where(is_free, 1.0, config.off_prototype_limit), jnp.float32)
+    return on_device(np.where(is_free, 1.0, config.off_prototype_limit), np.float32)
 
 
 def penalty(space: SearchSpace, target: Array | int, coefficients: Array) -> Array:
@@ -161,11 +163,6 @@ def excess(space: SearchSpace, coefficients: Array, target: Array | int) -> Arra
     return jax.nn.relu(-activations) + jax.nn.relu(activations - space.activation_limits[target])
 
 
-def expand(limits: Array | None, axes: int) -> Array | None:
-    """Limits (n, N) with `axes` axes of length one before the last: for `clip` of (n, ..., E)."""
-    return None if limits is None else limits.reshape(limits.shape[0], *(1,) * axes, limits.shape[-1])
-
-
 def clip(space: SearchSpace, coefficients: Array, limit: Array | None = None) -> Array:
     """Move each of (..., E) to a nearby point of the box whose implied activations lie in [0, limit].
 
@@ -184,6 +181,9 @@ def clip(space: SearchSpace, coefficients: Array, limit: Array | None = None) ->
         activations = jnp.clip(coefficients @ space.units, 0.0, 1.0 if limit is None else limit)
         coefficients = jnp.clip(activations @ space.to_coefficients, lower, upper)
     return coefficients
+
+
+_clip = jax.jit(clip)
 
 
 def at_bound(space: SearchSpace, coefficients: Array) -> Array:

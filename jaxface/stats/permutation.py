@@ -13,7 +13,7 @@ p-value of a surface does not depend on what else is in the batch, on blocking o
 
 import itertools
 import math
-from functools import partial
+from collections.abc import Callable
 from typing import Literal, NamedTuple, get_args
 
 import jax
@@ -21,6 +21,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxface.core.checks import require, require_name
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 from jaxface.stats.schemes import SCHEMES
 from jaxface.stats.score import Unit, check_surface, column_weights
@@ -91,7 +92,8 @@ def permutation_test(
         parts, statistic = _pad_columns(*_integer_and_remainder(columns, weights))
         ties = p_estimate == "valid"
         if shuffles is None:
-            counts = _count_sampled(
+            work = permutations * steps * parts.shape[2] * -(-len(rows) // _COLUMNS)
+            counts = _count_sampled_by(work)(
                 key, parts, statistic, entry.whole_curve, tuple(weights), permutations, ties
             )
         else:
@@ -182,7 +184,14 @@ def _pad_columns(parts: np.ndarray, statistic: np.ndarray) -> tuple[np.ndarray, 
     return np.pad(parts, [(0, 0)] * 3 + [(0, more)]), np.pad(statistic, [(0, 0), (0, more)])
 
 
-@partial(jax.jit, static_argnames=("whole_curve", "weights"))
+_HASTY = 4_000_000  # numbers to shuffle below which compiling would take longer than what it saves
+
+
+def _count_sampled_by(work: int) -> Callable[..., Array]:
+    """Return `_count_sampled`, compiled with as much care as it has work to do; the counts are the same."""
+    return _count_hastily if work <= _HASTY else _count_carefully
+
+
 def _count_sampled(
     key: Array,
     parts: Array,
@@ -208,7 +217,11 @@ def _count_sampled(
     return jax.lax.fori_loop(0, -(-permutations // _CHUNK), add, jnp.zeros(n, jnp.int32))
 
 
-@jax.jit
+_count_hastily = brief(_count_sampled, static_argnames=("whole_curve", "weights"))
+_count_carefully = jax.jit(_count_sampled, static_argnames=("whole_curve", "weights"))
+
+
+@brief
 def _count_enumerated(shuffles: Array, parts: Array, statistic: Array, ties: Array) -> Array:
     """(n,) the same of enumerated shuffles (A, S)."""
     padding = -len(shuffles) % _CHUNK
@@ -235,6 +248,12 @@ def _count_exceeding(shuffles: Array, parts: Array, statistic: Array, ties: Arra
 
 
 _NULL_CHUNK = 2000
+_in_time = brief(
+    lambda key, weights, *shape: _shuffle_in_time(key, np.array(weights), *shape), static_argnums=(1, 2, 3)
+)
+_curves = brief(
+    lambda key, weights, count: _shuffle_curves(key, np.array(weights), count), static_argnums=(1, 2)
+)
 
 
 def null_scores(
@@ -273,8 +292,8 @@ def null_scores(
     weights, scale = column_weights(entry.estimator or estimator, steps)
     if entry.whole_curve:
         values = values.mean(-1, keepdims=True)
-        shuffles = _shuffle_curves(key, weights, count)[..., None]
+        shuffles = _curves(key, tuple(weights), count)[..., None]
     else:
-        shuffles = _shuffle_in_time(key, weights, count, times)
+        shuffles = _in_time(key, tuple(weights), count, times)
     sums = np.einsum("kst,...st->...k", np.asarray(shuffles, np.float64), values) / values.shape[-1]
     return np.asarray(sums * scale * (steps - 1 if unit == "range" else 1))

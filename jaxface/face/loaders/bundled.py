@@ -9,16 +9,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxface.core.arrays import on_device
 from jaxface.core.errors import ConfigError, ModelFileError, suggestion
 from jaxface.face.appearance import Appearance, Wrinkles
 from jaxface.face.loaders.bundled_format import FORMAT, STEP, unfold
 from jaxface.face.model import ExpressionSpace, FaceModel, PopulationPrior
 
 Space = Literal["components", "units"]
+_LEVEL = np.float32(1) / np.float32(255)  # times this, and not divided: as XLA does, to the last bit
 IDENTITY_NAMES = ("sex", "age", "hair_length")
 _REBUILD = "reinstall jaxface, or run `python -m tools.bundled_head.build` in a checkout"
 
@@ -79,24 +80,24 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
     prior_mean = arrays["prior_mean"]
     return FaceModel(
         identity_names=IDENTITY_NAMES,
-        template=jnp.asarray(unfold(arrays["template"], half, mirror)),
-        faces=jnp.asarray(arrays["faces"]),
-        identity_basis=jnp.asarray(displacements("identity_basis")),
-        expression_basis=jnp.asarray(one_sided @ mixing.T),
-        shared_basis=jnp.asarray(whole @ mixing.T),
-        pose_basis=jnp.zeros((len(mirror), 3, 0)),
-        joint_regressor=jnp.asarray(arrays["joint_regressor"]),
-        skinning_weights=jnp.asarray(arrays["skinning_weights"]),
-        left_weight=jnp.asarray(arrays["left_weight"]),
-        mirror=jnp.asarray(mirror),
-        uv=jnp.asarray(arrays["uv"]),
-        uv_faces=jnp.asarray(arrays["uv_faces"]),
+        template=on_device(unfold(arrays["template"], half, mirror)),
+        faces=on_device(arrays["faces"]),
+        identity_basis=on_device(displacements("identity_basis")),
+        expression_basis=on_device(one_sided @ mixing.T),
+        shared_basis=on_device(whole @ mixing.T),
+        pose_basis=on_device(np.zeros((len(mirror), 3, 0), np.float32)),
+        joint_regressor=on_device(arrays["joint_regressor"]),
+        skinning_weights=on_device(arrays["skinning_weights"]),
+        left_weight=on_device(arrays["left_weight"]),
+        mirror=on_device(mirror),
+        uv=on_device(arrays["uv"]),
+        uv_faces=on_device(arrays["uv_faces"]),
         appearance=_appearance(arrays, meta),
         expressions=_expressions(arrays, meta, space, mixing),
         population=PopulationPrior(
-            weights=jnp.asarray(arrays["prior_weights"]),
-            mean=jnp.asarray(prior_mean),
-            deviation=jnp.asarray(arrays["prior_deviation"]),
+            weights=on_device(arrays["prior_weights"]),
+            mean=on_device(prior_mean),
+            deviation=on_device(arrays["prior_deviation"]),
             names=tuple(meta["population"]),
         ),
         joint_names=tuple(meta["joints"]),
@@ -107,17 +108,17 @@ def _assemble(arrays: dict[str, NDArray[Any]], meta: dict[str, Any], space: Spac
 
 
 def _appearance(arrays: dict[str, NDArray[Any]], meta: dict[str, Any]) -> Appearance:
-    mean = jnp.asarray(arrays["mean"], jnp.float32) / 255.0
+    mean = on_device(arrays["mean"].astype(np.float32) * _LEVEL)
     return Appearance(
         mean=mean,
-        basis=jnp.zeros((*mean.shape, 0)),
-        masks=jnp.asarray(arrays["masks"], jnp.float32) / 255.0,
-        colours=jnp.asarray(arrays["layer_colours"]),
-        opacities=jnp.asarray(arrays["layer_opacities"]),
-        wrinkle_map=jnp.asarray(arrays["line_pattern"], jnp.float32) / 255.0,
+        basis=on_device(np.zeros((*mean.shape, 0), np.float32)),
+        masks=on_device(arrays["masks"].astype(np.float32) * _LEVEL),
+        colours=on_device(arrays["layer_colours"]),
+        opacities=on_device(arrays["layer_opacities"]),
+        wrinkle_map=on_device(arrays["line_pattern"].astype(np.float32) * _LEVEL),
         wrinkles=Wrinkles(
-            feature=jnp.asarray(arrays["line_feature"]),
-            region=jnp.asarray(arrays["line_region"]),
+            feature=on_device(arrays["line_feature"]),
+            region=on_device(arrays["line_region"]),
             names=tuple(meta["lines"]),
         ),
         names=tuple(meta["albedo"]),
@@ -130,10 +131,10 @@ def _expressions(
     size = len(mixing)
     components = space == "components"
     return ExpressionSpace(
-        lower=jnp.full(size, -meta["box"] if components else 0.0),
-        upper=jnp.full(size, meta["box"] if components else 1.0),
-        units=jnp.asarray(mixing),
-        prototypes=jnp.asarray(arrays["prototypes" if components else "unit_prototypes"]),
+        lower=on_device(np.full(size, -meta["box"] if components else 0.0, np.float32)),
+        upper=on_device(np.full(size, meta["box"] if components else 1.0, np.float32)),
+        units=on_device(mixing),
+        prototypes=on_device(arrays["prototypes" if components else "unit_prototypes"]),
         names=tuple(f"component_{i:02d}" for i in range(1, size + 1)) if components else tuple(meta["units"]),
         prototype_labels=tuple(meta["prototype_labels"]),
         unit_names=tuple(meta["units"]),

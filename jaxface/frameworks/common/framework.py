@@ -14,6 +14,7 @@ from flax import nnx
 
 from jaxface.classify import exported
 from jaxface.classify.card import Card
+from jaxface.core.runtime import brief
 from jaxface.core.types import Array
 from jaxface.frameworks.common.config import OutputKind, Task, TrainConfig
 from jaxface.frameworks.common.images import unit_range
@@ -158,8 +159,7 @@ def programs(framework: Framework, config: Any, task: Task, train: TrainConfig) 
     graphdef = nnx.graphdef(nnx.eval_shape(lambda: framework.build(config, task, nnx.Rngs(0))))
     step = framework.make_step(config, task, train, graphdef)
     # `build` runs once: layer by layer or with all optimizations it would take longer to compile than to train.
-    fast = {"xla_backend_optimization_level": 0} if jax.default_backend() == "cpu" else None
-    build_jit = jax.jit(build, compiler_options=fast)
+    build_jit = brief(build)
 
     def init(seed: int) -> TrainState:
         return step.init(framework.initialize(config, task, build_jit(jax.random.key(seed))))
