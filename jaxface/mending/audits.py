@@ -73,7 +73,7 @@ def audit_both(
         return audit.survey(config, folder / name, progress, searcher_factory=searcher_factory)
 
     originals, results = run(before, BEFORE), run(after, AFTER)
-    pairs = {"audit": (overall_effects(originals), overall_effects(results))}
+    pairs: dict[str, EffectPair] = {"audit": (overall_effects(originals), overall_effects(results))}
     if before.search.method != "prototype":
         name, first = next(iter(originals.runs.items()))
         source = folder / BEFORE / folder_name(name)

@@ -18,7 +18,7 @@ from jaxface.core.errors import ConfigError, StoreError
 from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.data import Dataset
 from jaxface.data.registry import parse_options
-from jaxface.mending.audits import audit_both, audit_config
+from jaxface.mending.audits import EffectPair, audit_both, audit_config
 from jaxface.mending.changed_answers import changed_answers
 from jaxface.mending.config import MendConfig
 from jaxface.mending.ground import CHOOSING, TESTING, Ground, build_ground, training_set
@@ -120,7 +120,8 @@ def _render(
             progress.advance()
     finally:
         progress.close()
-    return faces, *panels
+    choosing, testing = panels
+    return faces, choosing, testing
 
 
 def _write(config: MendConfig, result: MendResult, choice: Classifier) -> MendResult:
@@ -151,7 +152,7 @@ def _audit_both(
     searcher_factory: SearcherFactory,
 ) -> MendResult:
     """Audit the original and the choice on each head."""
-    audits = {}
+    audits: dict[str, EffectPair] = {}
     for ground, prefix, folder in zip(grounds, ("", "test head "), (".", TEST_HEAD), strict=True):
         if ground is None or not ground.audited:
             continue
