@@ -77,7 +77,7 @@ def run(settings: Settings) -> Iterator[dict[str, Any]]:
 
 
 def mend_config(settings: Settings, method: str, seed: int) -> MendConfig:
-    """Return the mending of one method and seed."""
+    """Return the mending of one method and seed, without limits: the candidate of least bias is audited."""
     return MendConfig(
         classifier=settings.classifier,
         against=settings.against,
@@ -90,6 +90,8 @@ def mend_config(settings: Settings, method: str, seed: int) -> MendConfig:
         steps=settings.steps,
         learning_rate=settings.learning_rate,
         seed=seed,
+        max_loss_of_accuracy=1.0,
+        max_loss_of_agreement=1.0,
         test_head=settings.test_head,
         search=SearchConfig(method="prototype" if settings.search == "none" else "hybrid"),
     )
