@@ -111,9 +111,9 @@ def _users_emitters() -> Iterator[None]:
     """Undo one of `quick_flags`, for programs that are compiled within."""
     get_compile_options = compiler.get_compile_options
 
-    def with_users_options(*arguments: Any, **named: Any) -> Any:
-        named["env_options_overrides"] = users_options() | (named.get("env_options_overrides") or {})
-        return get_compile_options(*arguments, **named)
+    def with_users_options(*arguments: Any, **keywords: Any) -> Any:
+        keywords["env_options_overrides"] = users_options() | (keywords.get("env_options_overrides") or {})
+        return get_compile_options(*arguments, **keywords)
 
     jax.clear_caches()
     with pytest.MonkeyPatch.context() as patch:

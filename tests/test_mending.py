@@ -162,11 +162,11 @@ def test_the_page_shows_the_curve_the_numbers_and_the_faces_with_another_answer(
     assert f"<h1>Symmetry changes the answers {100 * (1 - left):.0f} % less than before" in page
     for name, before, after in result.rows:
         assert name.replace("_", " ") in page and f"{before:.3f}" in page and f"{after:.3f}" in page
-    changed = [one for one in result.changed if one.intervention == "symmetry"]
-    repaired = sum(one.is_repaired for one in changed)
-    assert f"Far end of symmetry: {len(changed)} other answers" in page
-    assert f"{repaired} were wrong and are right now" in page and repaired > len(changed) / 2
-    assert not any(one.is_repaired and one.is_lost for one in changed)
+    flips = [one for one in result.changed if one.intervention == "symmetry"]
+    repairs = sum(one.is_repaired for one in flips)
+    assert f"Far end of symmetry: {len(flips)} other answers" in page
+    assert f"{repairs} were wrong and are right now" in page and repairs > len(flips) / 2
+    assert not any(one.is_repaired and one.is_lost for one in flips)
     assert page.count("<svg") == 1 and page.count("<img") == sum(
         min(12, sum(one.intervention == name for one in result.changed)) for name in ("", "symmetry")
     )
@@ -397,9 +397,9 @@ def test_the_pictures_of_a_face_are_augmented_alike_and_the_original_is_asked_ab
     plain = classifier.logits(image.astype(np.float32) / 255)
     assert np.abs(answers.plain - plain).max() > 1e-3
     student.weights["head.bias"][...] += 1.0
-    moved = framework.answers(student, batch, objective, jax.random.key(0))
-    np.testing.assert_array_equal(moved.original, answers.original)
-    np.testing.assert_allclose(moved.plain, answers.plain + 1.0, atol=1e-5)
+    other = framework.answers(student, batch, objective, jax.random.key(0))
+    np.testing.assert_array_equal(other.original, answers.original)
+    np.testing.assert_allclose(other.plain, answers.plain + 1.0, atol=1e-5)
 
 
 def test_what_cannot_be_mended_is_one_line(folder: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from jaxface.audit.contrasts import InterventionEffect
 from jaxface.classify import Classifier
 from jaxface.core import io
 from jaxface.mending.audits import EffectPair
-from jaxface.mending.changed_answers import ChangedAnswer
+from jaxface.mending.flips import ChangedAnswer
 from jaxface.mending.panels import Measurement
 
 CURVE, TABLE, RECORD = "curve.csv", "mend.csv", "mend.json"

@@ -19,11 +19,11 @@ from jaxface.core.progress import Progress, ProgressLike, choose
 from jaxface.data import Dataset
 from jaxface.data.registry import parse_options
 from jaxface.mending.audits import EffectPair, audit_both, audit_config
-from jaxface.mending.changed_answers import changed_answers
 from jaxface.mending.config import MendConfig
+from jaxface.mending.flips import changed_answers
 from jaxface.mending.ground import CHOOSING, TESTING, Ground, build_ground, training_set
 from jaxface.mending.measures import build_probe
-from jaxface.mending.page import write_page
+from jaxface.mending.mend_page import write_page
 from jaxface.mending.panels import Panel, measure
 from jaxface.mending.registry import OF_EMBEDDING
 from jaxface.mending.result import Limits, MendResult, judge, write_files

@@ -1,9 +1,9 @@
 from ._curves import curves, paired_curves
+from ._tradeoff import tradeoff
 from .doses import Line, dose_panels
 from .maps import css_gradient, heat_maps
 from .panels import forest, null_panels, sheet, solids
 from .style import COLOURS, INK, STYLE, colour, png, standalone, svg
-from .tradeoff import tradeoff
 
 __all__ = [
     "COLOURS",

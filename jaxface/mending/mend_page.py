@@ -8,8 +8,8 @@ import numpy as np
 
 from jaxface import __version__
 from jaxface.core.io import write_text
-from jaxface.mending.changed_answers import ChangedAnswer
 from jaxface.mending.config import MendConfig
+from jaxface.mending.flips import ChangedAnswer
 from jaxface.mending.result import MendResult
 from jaxface.report import figures, text
 from jaxface.report.image_encoding import webp_uri
