@@ -20,6 +20,7 @@ from jaxface.core.clock import Clock
 from jaxface.core.errors import FunctionError, ShapeError
 from jaxface.core.pytrees import pytree, static
 from jaxface.core.sharding import CaseSharding, SlotAssignment, map_cases
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 from jaxface.face import FaceModel, FaceParams
 from jaxface.interventions import Intervention
@@ -296,13 +297,21 @@ def _render_grid(shared: tuple[RenderSetup, Array], params: FaceParams, active: 
     """
     setup, chunk = shared
 
-    def render(params: FaceParams) -> tuple[Array, Array]:
-        images, exist = interventions.fast_grid(
-            setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
-        )
+    def arguments(params: FaceParams) -> tuple[Any, ...]:
+        return setup.intervention, setup.head, params, setup.scene, setup.dose, setup.times[chunk]
+
+    def render(params: FaceParams) -> Array:
+        images = interventions.grid(*arguments(params))
+        return images.reshape(-1, *images.shape[2:])
+
+    def render_fast(params: FaceParams) -> tuple[Array, Array]:
+        images, exist = interventions.fast_grid(*arguments(params))
         return images.reshape(-1, *images.shape[2:]), exist.reshape(-1)
 
-    return map_cases(_trace_once(render), params, active=active, default=(0.0, True))
+    if for_accelerators():  # lists by tile have no capacity: every picture exists
+        images = map_cases(_trace_once(render), params, active=active)
+        return images, jnp.ones(images.shape[:2], bool)
+    return map_cases(_trace_once(render_fast), params, active=active, default=(0.0, True))
 
 
 def _complete_grid(
