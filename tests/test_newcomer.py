@@ -39,7 +39,8 @@ SMALL_CONFIG = {
 SMALL_AUDIT = "--identities 6 --expressions happiness --symmetry-steps 3 --time-steps 3 --permutations 100"
 SMALL_SEARCH = "--search.method prototype"  # compiling a search is most of a small audit
 SMALL_MEND = (
-    "--people 4 --held-out-people 2 --audit-people 2 --steps 6 --batch 4 --alpha 0.5 --symmetry-steps 3 "
+    "--people 4 --held-out-people 2 --audit-people 2 --steps 20 --learning-rate 1e-3 --batch 8 --alpha 0.9 "
+    "--symmetry-steps 3 "
     "--max-loss-of-accuracy 1 --max-loss-of-agreement 1 --expressions happiness sadness --permutations 100 "
     f"{SMALL_SEARCH}"
 )
