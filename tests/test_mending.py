@@ -333,6 +333,13 @@ def test_the_result_is_audited_by_a_search_of_its_own_and_on_the_originals_faces
         np.testing.assert_array_equal(same, before)
         assert not np.array_equal(after, before)
     assert result.audits["same faces"][1] != result.audits["audit"][1]
+    same = jf.audit.load(result.folder / "after_same_faces" / "symmetry").config
+    assert same.expression_of == "one-sided"
+    with pytest.raises(ConfigError, match="that run has no classifier other"):
+        strange = dataclasses.replace(same, expression_of="other", head=toy_head())
+        jf.audit.run(strange, tmp_path / "strange", QUIET)
+    with pytest.raises(ConfigError, match="expression_of = 'other': must be None without expression_from"):
+        dataclasses.replace(same, expression_of="other", expression_from=None)
     rows = {name for name, _, _ in result.rows}
     assert {"test head bias symmetry", "test head audit symmetry: size", "same faces skin_tone: size"} <= rows
     assert "test head agreement" in result.curve[1]
