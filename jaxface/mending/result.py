@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from jaxface.audit.contrasts import InterventionEffect
 from jaxface.classify import Classifier
@@ -113,11 +113,10 @@ def judge(
     """
     candidates = []
     for alpha, one in zip(alphas, measurements, strict=True):
+        accuracies = zip(_of_each(original, "accuracy"), _of_each(one, "accuracy"), strict=True)
         losses = {
-            "accuracy": max(
-                old - new for old, new in zip(_accuracies(original), _accuracies(one), strict=True)
-            ),
-            "agreement": 1.0 - min(_agreements(one)),
+            "accuracy": max(old - new for old, new in accuracies),
+            "agreement": 1.0 - min(_of_each(one, "agreement")),
         }
         excess = [name for name, loss in losses.items() if loss > getattr(limits, name) + 1e-9]
         shares = [one.bias[name] / value for name, value in original.bias.items() if value > 0]
@@ -128,20 +127,13 @@ def judge(
     return tuple(candidates), choice
 
 
-def _accuracies(one: Measurement) -> Iterator[float]:
-    yield one.utility.accuracy
+def _of_each(one: Measurement, name: Literal["accuracy", "agreement"]) -> Iterator[float]:
+    """Yield a measure on the head, on the data and on the second head, where there are any."""
+    yield getattr(one.utility, name)
     if one.data:
-        yield one.data["accuracy"]
+        yield one.data[name]
     if one.test_head is not None:
-        yield from _accuracies(one.test_head)
-
-
-def _agreements(one: Measurement) -> Iterator[float]:
-    yield one.utility.agreement
-    if one.data:
-        yield one.data["agreement"]
-    if one.test_head is not None:
-        yield from _agreements(one.test_head)
+        yield from _of_each(one.test_head, name)
 
 
 def write_files(result: MendResult) -> None:
