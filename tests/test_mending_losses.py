@@ -85,7 +85,9 @@ REFERENCES: dict[str, Callable[[Answers], float]] = {
     "consistency": lambda a: float(
         np.mean([divergence(p, v) for p, vs in zip(a.plain, a.variants, strict=True) for v in vs])
     ),
-    "squared_logits": lambda a: float(np.mean((centred(a.variants) - centred(a.plain)[:, None]) ** 2)),
+    "squared_logits": lambda a: float(
+        np.mean((centred(a.variants) - centred(a.plain)[:, None]) ** 2) / np.mean(centred(a.original) ** 2)
+    ),
     "augmentation": lambda a: float(np.mean(entropies(a))),
     "group_dro": worst_groups,
     "adversarial": guess_entropy,

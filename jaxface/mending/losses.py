@@ -50,12 +50,16 @@ def consistency(answers: Answers) -> Array:
 
 
 def squared_logits(answers: Answers) -> Array:
-    """Return the squared difference of the same logits, each less its mean over classes."""
-    plain, variants = (
+    """Return the squared difference of the same logits, each less its mean over classes.
+
+    In units of the original's mean square: logits of ten are common, and their squares would outweigh
+    `distillation` at any alpha.
+    """
+    plain, variants, original = (
         logits - logits.mean(-1, keepdims=True)
-        for logits in (jax.lax.stop_gradient(answers.plain)[:, None], answers.variants)
+        for logits in (jax.lax.stop_gradient(answers.plain)[:, None], answers.variants, answers.original)
     )
-    return ((variants - plain) ** 2).mean()
+    return ((variants - plain) ** 2).mean() / jnp.maximum((original**2).mean(), 1e-6)
 
 
 def augmentation(answers: Answers) -> Array:
