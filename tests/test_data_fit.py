@@ -11,6 +11,7 @@ import pytest
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
 from jaxface.data.rendered import Face, RenderedDatasetConfig, SceneAssets, SceneParams
+from jaxface.data.rendered.face_region import face_region
 from jaxface.data.rendered.fitting import FitConfig, FitResult, fit
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import default_scene
@@ -106,6 +107,20 @@ def test_pixels_tell_the_expression_where_there_are_no_landmarks(
     assert units[present].min() > 0.45 and units[~present].max() < 0.1
     np.testing.assert_allclose(np.rad2deg(result.face.turn[:, 1]), [-9.0, 6.0], atol=3.0)
     assert float(result.pixel_error.max()) < 0.03
+
+
+def test_the_region_of_a_face_is_within_its_contour_and_turns_with_it(
+    assets: SceneAssets, truth: tuple[Face, SceneParams]
+) -> None:
+    marks = jax.jit(points)(assets.rig, landmarks(assets.head), *truth)[0]
+    region = np.asarray(face_region(marks, 64))
+    column, row = np.asarray(marks.T * 64).astype(int)
+    assert region[row[27:68], column[27:68]].all()  # nose, eyes, mouth
+    chin, brows = row[8], row[17:27].min()
+    assert not region[chin + 2 :].any() and region[brows - 2, column[27]] and not region[: brows - 10].any()
+    assert 0.3 < region.mean() < 0.6
+    turned = face_region(jnp.stack([1.0 - marks[:, 1], marks[:, 0]], axis=1), 64)
+    np.testing.assert_array_equal(turned, np.rot90(region, -1))
 
 
 def test_what_cannot_be_fitted_is_refused(assets: SceneAssets) -> None:

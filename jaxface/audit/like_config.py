@@ -29,7 +29,7 @@ class LikeConfig:
     pixels: Annotated[float, Ge(0)] = 1600.0
     """Number of independent measurements that the pixels of a face are worth."""
 
-    sparsity: Annotated[float, Ge(0)] = 4.0
+    sparsity: Annotated[float, Ge(0)] = 8.0
     """Rate of the exponential prior that keeps facial units at rest."""
 
     balance: Annotated[float, Ge(0)] = 0.3

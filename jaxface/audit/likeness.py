@@ -44,7 +44,7 @@ class Likeness:
         face, scene: arguments of `rendered.render_example`.
         picture: their rendering, (size, size, 3) in [0, 1].
         landmark_error: interocular distances, root mean square over the 51 inner points.
-        pixel_error: mean absolute error of the pixels on the head, in [0, 1]; NaN without pixels.
+        pixel_error: mean absolute error of the face's pixels, in [0, 1]; NaN without pixels.
         side: that moves less; symmetry: how far it follows, in [0, 1].
         answers: by classifier (2, K): probabilities for photograph and fit.
         levels: (L,) symmetry of that side; strip: (L, size, size, 3) the person's expression at each.

@@ -20,6 +20,7 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
+from jaxface.data.rendered.face_region import face_region
 from jaxface.data.rendered.fitting_config import FitConfig
 from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.photograph import render_differentiable
@@ -40,7 +41,8 @@ class FitResult:
         face, scene: arguments of `render_example`.
         landmark_error: () root mean square distance of the landmarks that are not on the contour,
             widths of the image; 0 without landmarks.
-        pixel_error: () mean absolute error of the pixels on the head, in [0, 1]; 0 without pixels.
+        pixel_error: () mean absolute error of the pixels within the landmarks' contour, or on the head without
+            landmarks, in [0, 1]; 0 without pixels.
     """
 
     face: Face
@@ -192,7 +194,8 @@ def _loss(
         loss += 0.5 * jnp.sum(squares / deviation**2)
         landmark_error = jnp.sqrt(jnp.mean(squares[CONTOUR:]))
     if image is not None:
-        pixel_error = _pixel_error(assets, face, scene, image)
+        region = None if landmarks is None else face_region(landmarks, image.shape[0])
+        pixel_error = _pixel_error(assets, face, scene, image, region)
         loss += config.pixels * pixel_error / config.pixel_error
     return loss, (landmark_error, pixel_error)
 
@@ -204,8 +207,15 @@ def _squared_distances(assets: SceneAssets, face: Face, scene: SceneParams, land
     return jnp.sum((projections - landmarks) ** 2, axis=-1)
 
 
-def _pixel_error(assets: SceneAssets, face: Face, scene: SceneParams, image: Array) -> Array:
-    """Mean absolute error over the pixels that show the head, smooth at zero."""
+def _pixel_error(
+    assets: SceneAssets, face: Face, scene: SceneParams, image: Array, region: Array | None
+) -> Array:
+    """Mean absolute error over a region of the image, smooth at zero.
+
+    Without a region, over the pixels that show the head. Then a head may grow to have more pixels that are
+    easily explained, such as an even background.
+    """
     rendering, on_head = render_differentiable(assets, face, scene)
     error = jnp.sqrt((rendering - image) ** 2 + 1e-4) - 1e-2
-    return jnp.sum(jnp.where(on_head[..., None], error, 0.0)) / (3.0 * jnp.maximum(jnp.sum(on_head), 1))
+    mask = on_head if region is None else region
+    return jnp.sum(jnp.where(mask[..., None], error, 0.0)) / (3.0 * jnp.maximum(jnp.sum(mask), 1))
