@@ -232,9 +232,9 @@ def test_a_file_of_people_is_audited_with_their_names(tmp_path: Path) -> None:
 def test_objects_that_are_no_people_are_refused() -> None:
     base = sample_people(3)
     head = toy_head()
-    turned = dataclasses.replace(base, pose=base.pose + 0.1)
+    other_pose = dataclasses.replace(base, pose=base.pose + 0.1)
     with pytest.raises(ConfigError, match="an audit shows the neutral pose"):
-        load_people(dataclasses.replace(CONFIG, people=turned), head)
+        load_people(dataclasses.replace(CONFIG, people=other_pose), head)
     one = jax.tree.map(lambda leaf: leaf[0], base)
     with pytest.raises(ConfigError, match="must have a leading axis of people"):
         load_people(dataclasses.replace(CONFIG, people=one), head)

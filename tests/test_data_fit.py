@@ -11,8 +11,8 @@ import pytest
 from jaxface.core.errors import ConfigError, ShapeError
 from jaxface.data import rendered
 from jaxface.data.rendered import Face, RenderedDatasetConfig, SceneAssets, SceneParams
-from jaxface.data.rendered.face_region import face_region
 from jaxface.data.rendered.fitting import FitConfig, FitResult, fit
+from jaxface.data.rendered.regions import face_region
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import default_scene
 from jaxface.face import landmarks
@@ -119,8 +119,8 @@ def test_the_region_of_a_face_is_within_its_contour_and_turns_with_it(
     chin, brows = row[8], row[17:27].min()
     assert not region[chin + 2 :].any() and region[brows - 2, column[27]] and not region[: brows - 10].any()
     assert 0.3 < region.mean() < 0.6
-    turned = face_region(jnp.stack([1.0 - marks[:, 1], marks[:, 0]], axis=1), 64)
-    np.testing.assert_array_equal(turned, np.rot90(region, -1))
+    rotated_region = face_region(jnp.stack([1.0 - marks[:, 1], marks[:, 0]], axis=1), 64)
+    np.testing.assert_array_equal(rotated_region, np.rot90(region, -1))
 
 
 def test_what_cannot_be_fitted_is_refused(assets: SceneAssets) -> None:

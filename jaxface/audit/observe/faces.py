@@ -23,6 +23,7 @@ from jaxface.core.errors import ConfigError
 from jaxface.core.image_files import ImageFileError
 from jaxface.core.progress import Progress
 from jaxface.core.tables import csv_text, number_of, read_rows
+from jaxface.core.threads import map_ahead
 from jaxface.photos import asymmetry, quality
 from jaxface.photos.detection import bounded
 
@@ -34,7 +35,7 @@ _REPEAT = tuple(f"deviation {name}" for name in asymmetry.MEASURES)
 _EYES = ("left_eye_x", "left_eye_y", "right_eye_x", "right_eye_y")
 _NUMBERS = (*QUALITY, *_REPEAT, *_EYES, *BOX, *landmarks.numbered_columns())
 _HEADER = ("path", "file", "faces", "use", "reason", *_NUMBERS)
-_CHUNK = 32
+_CHUNK = 16  # two batches of the nets
 
 Row = dict[str, str]
 
@@ -58,15 +59,16 @@ def find(
     ]
     progress.start("faces", len(rows), len(rows) - len(missing))
     nets, unsaved = photos.load_nets(config) if missing else None, 0
-    for start in range(0, len(missing), _CHUNK):
-        part = missing[start : start + _CHUNK]
-        for row, faces in zip(part, _detect(photographs, part, config, nets), strict=True):
-            rows_by_path[photographs.path[row]] = _row(photographs.path[row], stamps[row], faces, config)
-        unsaved += len(part)
-        if unsaved >= max(256, len(rows_by_path) // 4):  # so that all the writing is linear in the rows
-            unsaved = _write(table, rows_by_path)
-        lost = sum(rows_by_path[photographs.path[row]]["use"] != "yes" for row in part)
-        progress.advance(len(part), f"{lost} of the last {len(part)} without a face" if lost else "")
+    parts = [missing[start : start + _CHUNK] for start in range(0, len(missing), _CHUNK)]
+    with map_ahead(lambda part: _detect(photographs, part, config, nets), parts) as results:
+        for part, result in zip(parts, results, strict=True):
+            for row, faces in zip(part, result, strict=True):
+                rows_by_path[photographs.path[row]] = _row(photographs.path[row], stamps[row], faces, config)
+            unsaved += len(part)
+            if unsaved >= max(256, len(rows_by_path) // 4):  # so that all the writing is linear in the rows
+                unsaved = _write(table, rows_by_path)
+            lost = sum(rows_by_path[photographs.path[row]]["use"] != "yes" for row in part)
+            progress.advance(len(part), f"{lost} of the last {len(part)} without a face" if lost else "")
     if unsaved:
         _write(table, rows_by_path)
     progress.close()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +23,7 @@ from jaxface.core.errors import StoreError
 from jaxface.core.io import atomic_path
 from jaxface.core.npy_files import read_arrays
 from jaxface.core.progress import Progress
+from jaxface.core.threads import map_ahead
 
 CHUNK = 32
 FOLDER = "measured"
@@ -72,15 +74,17 @@ def measure(
     parts = [_kept(file, names, _stamps(photographs, rows)) for file, rows in zip(files, chunks, strict=True)]
     n_done = sum(len(rows) for rows, part in zip(chunks, parts, strict=True) if part is not None)
     progress.start("photographs", len(photographs), n_done)
-    whole = []
-    for rows, file, part in zip(chunks, files, parts, strict=True):
-        if part is None:
-            part = _chunk(photographs, rows, classifiers, features, config)
-            with atomic_path(file) as temporary, temporary.open("wb") as handle:
+    missing = [index for index, part in enumerate(parts) if part is None]
+    sizes = _crop_sizes(classifiers, features, config)
+    # Crops come from threads, answers from this one: a function of a user's may bear no second caller.
+    with map_ahead(lambda index: _cut(photographs, chunks[index], config, sizes), missing) as cuts:
+        for index, crops in zip(missing, cuts, strict=True):
+            parts[index] = part = _answer(crops, classifiers, features, config)
+            with atomic_path(files[index]) as temporary, temporary.open("wb") as handle:
                 np.savez(handle, allow_pickle=False, **part)
-            lost = sum(bool(reason) for reason in part["reason"])
-            progress.advance(len(rows), f"{lost} of the last {len(rows)} left out" if lost else "")
-        whole.append(part)
+            count, lost = len(chunks[index]), sum(bool(reason) for reason in crops.reason)
+            progress.advance(count, f"{lost} of the last {count} left out" if lost else "")
+    whole = [part for part in parts if part is not None]
     progress.close()
 
     def joined(name: str) -> np.ndarray:
@@ -126,36 +130,54 @@ def _kept(file: Path, names: Sequence[str], stamps: list[str]) -> dict[str, np.n
     return part if fits and [str(stamp) for stamp in part["stamp"]] == stamps else None
 
 
-def _chunk(
-    photographs: Photographs,
-    rows: range,
-    classifiers: Sequence[Classifier],
-    features: Sequence[Feature],
-    config: CropConfig,
-) -> dict[str, np.ndarray]:
-    """The arrays of one chunk's file. Every batch has CHUNK crops, so that nothing is compiled twice."""
-    stamps = np.array(_stamps(photographs, rows), dtype=np.str_)  # before the files are opened
-    sizes_by_name = {classifier.name: config.size_for(classifier.card.size) for classifier in classifiers}
-    feature_sizes = {feature.size for feature in features if feature.size is not None}
-    sizes = {config.size, *sizes_by_name.values()} | feature_sizes
+class _Crops(NamedTuple):
+    """The crops of one chunk. A batch always has CHUNK, black where there is none: nothing is compiled twice.
+
+    Attributes:
+        stamp: of each photograph, from before its file was opened.
+        reason: why it cannot be used, or "".
+        batches: by size (CHUNK, size, size, 3) float32 in [0, 1].
+    """
+
+    stamp: list[str]
+    reason: list[str]
+    batches: dict[int, np.ndarray]
+
+
+def _crop_sizes(
+    classifiers: Sequence[Classifier], features: Sequence[Feature], config: CropConfig
+) -> tuple[int, ...]:
+    """Return the edges of all crops that are needed."""
+    of_classifiers = {config.size_for(classifier.card.size) for classifier in classifiers}
+    of_features = {feature.size for feature in features if feature.size is not None}
+    return tuple(sorted({config.size} | of_classifiers | of_features))
+
+
+def _cut(photographs: Photographs, rows: range, config: CropConfig, sizes: Sequence[int]) -> _Crops:
+    """Cut the faces of one chunk out of their photographs."""
+    stamps = _stamps(photographs, rows)
     with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as pool:
-        crops = list(pool.map(lambda row: _crops(photographs, row, config, sorted(sizes)), rows))
-    usable = np.array([not reason for reason, _ in crops])
-    batches = {}
-    for size in sizes:
-        batch = np.zeros((CHUNK, size, size, 3), np.float32)
-        for index, (_, by_size) in enumerate(crops):
-            if by_size:
-                batch[index] = by_size[size]
-        batches[size] = jnp.asarray(batch)
-    values = {"stamp": stamps, "reason": np.array([reason for reason, _ in crops], dtype=np.str_)}
+        crops = list(pool.map(lambda row: _crops(photographs, row, config, sizes), rows))
+    batches = {size: np.zeros((CHUNK, size, size, 3), np.float32) for size in sizes}
+    for index, (_, by_size) in enumerate(crops):
+        for size, image in by_size.items():
+            batches[size][index] = image
+    return _Crops(stamps, [reason for reason, _ in crops], batches)
+
+
+def _answer(
+    crops: _Crops, classifiers: Sequence[Classifier], features: Sequence[Feature], config: CropConfig
+) -> dict[str, np.ndarray]:
+    """Return the arrays of one chunk's file: what classifiers and features say of its crops."""
+    batches = {size: jnp.asarray(batch) for size, batch in crops.batches.items()}
+    usable, count = np.array([not reason for reason in crops.reason]), len(crops.reason)
+    values = {"stamp": np.array(crops.stamp, np.str_), "reason": np.array(crops.reason, np.str_)}
     for classifier in classifiers:
-        logits = np.asarray(
-            classifier.logits(batches[sizes_by_name[classifier.name]], allow_nan=True), np.float64
-        )[: len(rows)]
+        batch = batches[config.size_for(classifier.card.size)]
+        logits = np.asarray(classifier.logits(batch, allow_nan=True), np.float64)[:count]
         values[f"logits {classifier.name}"] = np.where(usable[:, None], logits, np.nan)
     for feature in features:
-        numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[: len(rows)]
+        numbers = np.asarray(feature.measure(batches[feature.size or config.size]), np.float64)[:count]
         values[f"feature {feature.name}"] = np.where(usable, numbers, np.nan)
     return values
 

@@ -20,10 +20,10 @@ from jaxface.core.pytrees import pytree
 from jaxface.core.sharding import map_cases
 from jaxface.core.types import Array
 from jaxface.data.rendered.assets import SceneAssets
-from jaxface.data.rendered.face_region import face_region
 from jaxface.data.rendered.fitting_config import FitConfig
 from jaxface.data.rendered.labels import Face
 from jaxface.data.rendered.photograph import render_differentiable
+from jaxface.data.rendered.regions import face_region
 from jaxface.data.rendered.rigs import points
 from jaxface.data.rendered.scenes import SceneParams, default_scene
 from jaxface.face._landmarks import CONTOUR, COUNT
