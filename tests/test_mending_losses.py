@@ -86,7 +86,7 @@ REFERENCES: dict[str, Callable[[Answers], float]] = {
         np.mean([divergence(p, v) for p, vs in zip(a.plain, a.variants, strict=True) for v in vs])
     ),
     "squared_logits": lambda a: float(
-        np.mean((centred(a.variants) - centred(a.plain)[:, None]) ** 2) / np.mean(centred(a.original) ** 2)
+        np.mean((centred(a.variants) - centred(a.original)[:, None]) ** 2) / np.mean(centred(a.original) ** 2)
     ),
     "augmentation": lambda a: float(np.mean(entropies(a))),
     "group_dro": worst_groups,

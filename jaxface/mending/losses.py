@@ -50,16 +50,16 @@ def consistency(answers: Answers) -> Array:
 
 
 def squared_logits(answers: Answers) -> Array:
-    """Return the squared difference of the same logits, each less its mean over classes.
+    """Return the squared difference of the logits at a level from the original's of the unchanged face.
 
-    In units of the original's mean square: logits of ten are common, and their squares would outweigh
-    `distillation` at any alpha.
+    Each less its mean over classes, in units of the original's mean square. The target is the original's, not
+    the current network's: that one drifts, since `distillation` holds probabilities, not logits, and a chase of
+    squares diverges.
     """
-    plain, variants, original = (
-        logits - logits.mean(-1, keepdims=True)
-        for logits in (jax.lax.stop_gradient(answers.plain)[:, None], answers.variants, answers.original)
+    variants, original = (
+        logits - logits.mean(-1, keepdims=True) for logits in (answers.variants, answers.original[:, None])
     )
-    return ((variants - plain) ** 2).mean() / jnp.maximum((original**2).mean(), 1e-6)
+    return ((variants - original) ** 2).mean() / jnp.maximum((original**2).mean(), 1e-6)
 
 
 def augmentation(answers: Answers) -> Array:

@@ -13,7 +13,10 @@ METHODS: Registry[Callable[["Answers"], "Array"]] = Registry(
     "jaxface.mending",
     {
         "consistency": ("losses:consistency", "a face answers alike at two levels (Kullback-Leibler)"),
-        "squared_logits": ("losses:squared_logits", "the same by the squared difference of the logits"),
+        "squared_logits": (
+            "losses:squared_logits",
+            "a face at a level has the original's logits of the unchanged face",
+        ),
         "augmentation": ("losses:augmentation", "cross-entropy of labelled faces at all levels, mixed"),
         "group_dro": ("losses:group_dro", "cross-entropy of the level where it is worst"),
         "adversarial": ("losses:adversarial", "the level cannot be read off the embedding"),
