@@ -178,12 +178,20 @@ def test_a_turned_face_is_cut_upright() -> None:
 
 def test_copies_of_a_square_see_the_same_points() -> None:
     matrix = squares.around_points(faces().points[0])
+    np.testing.assert_array_equal(squares.jittered(matrix, 0), matrix)
     for copy in range(6):
-        inside = squares.jittered(matrix, copy, 6)
-        assert np.sign(np.linalg.det(inside[:, :2])) == (-1.0 if copy % 2 else 1.0)
+        inside = squares.jittered(matrix, copy)
         middle = inside @ [56.0, 56.0, 1.0]
         far = np.linalg.norm(middle - matrix @ [56.0, 56.0, 1.0])
-        assert far <= 0.04 * squares.FACE_SIZE * np.sqrt(abs(np.linalg.det(matrix[:, :2])))
+        assert far <= 0.04 * squares.FACE_SIZE * np.sqrt(np.linalg.det(matrix[:, :2]))
+
+
+def test_a_mirrored_square_is_the_cut_of_its_matrix() -> None:
+    image, matrix = photos.as_image(one_person()), squares.jittered(squares.around_points(faces().points[0]), 1)
+    square, mirrored_matrix = squares.mirrored(squares.face(image, matrix), matrix)
+    assert np.linalg.det(mirrored_matrix[:, :2]) < 0
+    difference = square.astype(int) - squares.face(image, mirrored_matrix)
+    assert np.abs(difference).max() <= 1  # rounding
 
 
 def test_a_half_with_its_mirror_image_is_a_symmetric_face() -> None:

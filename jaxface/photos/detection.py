@@ -194,12 +194,15 @@ def _copies(
     for _ in range(config.passes - 1):
         points = _points(net, list(pool.map(_cut, whole)), pool)
         whole = [(image, squares.around_points(each)) for (image, _), each in zip(whole, points, strict=True)]
-    copies = [
-        (image, squares.jittered(matrix, copy, config.copies))
+    pairs = [
+        (image, squares.jittered(matrix, pair))
         for image, matrix in whole
-        for copy in range(config.copies)
+        for pair in range(max(config.copies // 2, 1))
     ]
-    return list(pool.map(_cut, copies))
+    cuts = list(pool.map(_cut, pairs))
+    if config.copies == 1:
+        return cuts
+    return [case for square, matrix in cuts for case in ((square, matrix), squares.mirrored(square, matrix))]
 
 
 def _with_mouths(
@@ -213,10 +216,7 @@ def _with_mouths(
         (
             images[row],
             squares.jittered(
-                squares.about_midline(squares.around_points(points[row]), points[row]),
-                2 * pair,
-                2 * pairs,
-                aside=0.0,
+                squares.about_midline(squares.around_points(points[row]), points[row]), pair, aside=0.0
             ),
         )
         for row in rows.tolist()

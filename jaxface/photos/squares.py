@@ -44,18 +44,23 @@ def around_points(points: np.ndarray, margin: float = 0.08) -> np.ndarray:
     return np.column_stack([turn * edge / FACE_SIZE, corner])
 
 
-def jittered(matrix: np.ndarray, copy: int, copies: int, aside: float = 1.0) -> np.ndarray:
-    """Return the matrix of a copy: the odd ones are mirrored, pair by pair otherwise shifted and scaled.
+def jittered(matrix: np.ndarray, copy: int, aside: float = 1.0) -> np.ndarray:
+    """Return the matrix of a shifted and scaled copy; the first is the square itself.
 
     Args:
         aside: factor on the shift to the right.
     """
-    right, down, scale = _SHIFTS[(copy // 2) % len(_SHIFTS)] if copies > 2 else _SHIFTS[0]
-    centre = 0.5 * FACE_SIZE
-    side = -1.0 if copy % 2 else 1.0
-    offset = centre + FACE_SIZE * np.array([aside * right, down]) - scale * np.array([side, 1.0]) * centre
-    inner = np.column_stack([np.diag([side * scale, scale]), offset])
-    return np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
+    right, down, scale = _SHIFTS[copy % len(_SHIFTS)]
+    offset = FACE_SIZE * (np.array([aside * right, down]) + 0.5 * (1.0 - scale))
+    return np.column_stack([scale * matrix[:, :2], matrix[:, :2] @ offset + matrix[:, 2]])
+
+
+def mirrored(square: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a square turned over, and its matrix."""
+    inner = np.array([[-1.0, 0.0, FACE_SIZE], [0.0, 1.0, 0.0]])
+    return square[:, ::-1], np.column_stack(
+        [matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]]
+    )
 
 
 def about_midline(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
