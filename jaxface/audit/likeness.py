@@ -8,7 +8,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,12 @@ from jaxface.audit.like_config import LikeConfig
 from jaxface.audit.observe.crops import eye_transform
 from jaxface.classify import Classifier
 from jaxface.core.errors import JaxfaceError
-from jaxface.core.npy_files import read_arrays
 from jaxface.core.progress import ProgressLike, choose
 from jaxface.core.types import Array
 from jaxface.data import rendered
 from jaxface.data.rendered.fitting import FitConfig, FitResult, fit_image
+from jaxface.photos import asymmetry
+from jaxface.photos.marks import HeadMarks, load_marks
 from jaxface.photos.resampling import resample
 from jaxface.render.scenes import EYE_LINE, HEIGHT
 
@@ -110,7 +110,7 @@ def fit_photographs(
 
 
 def look(
-    path: str | Path, config: LikeConfig, nets: photos.Nets, marks: dict[str, np.ndarray]
+    path: str | Path, config: LikeConfig, nets: photos.Nets, marks: HeadMarks
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the crop of a photograph, (size, size, 3) in [0, 1], and the head's marks in it, (68, 2) widths.
 
@@ -124,18 +124,9 @@ def look(
         raise LikenessError(f"{path}: {error}") from None
     matrix = eye_transform(face.eyes[0], config.size, HEIGHT, EYE_LINE)
     crop = resample(image, matrix, config.size).astype(np.float32) / 255.0
-    inside = (face.points[0] - matrix[:, 2]) @ np.linalg.inv(matrix[:, :2]).T / config.size
-    # the eyes are level in the crop, one interocular distance is 1 / HEIGHT of its width
-    return crop, inside + marks["offset"] / HEIGHT
-
-
-def load_marks() -> dict[str, np.ndarray]:
-    """Return where the landmark net sees the bundled head's marks: `offset` (68, 2), `deviation` (68,).
-
-    In interocular distances, the eyes level. Written by `tools/landmark_offsets.py`.
-    """
-    with as_file(files("jaxface.photos.assets") / "marks-bundled.npz") as path:
-        return read_arrays(path, LikenessError, what="file of offsets")
+    # The eyes are level in the crop, one interocular distance is 1 / HEIGHT of its width.
+    level = asymmetry.level(face.points[0])
+    return crop, marks.of(level) / HEIGHT + np.array([0.5, EYE_LINE])
 
 
 def _assets(size: int) -> rendered.SceneAssets:

@@ -101,13 +101,21 @@ def fit_image(
         first = dataclasses.replace(config, steps=landmark_steps)
         params, _ = _descend(partial(_loss, assets, first, frame, None, landmarks), params, first)
     params, errors = _descend(partial(_loss, assets, config, frame, image, landmarks), params, config)
+    if config.relaxed_steps:
+        # The prior also shrinks the units that it leaves active: they go on without it, the others stay at rest.
+        most = (params["activations"] > config.active).astype(jnp.float32)
+        last = dataclasses.replace(config, steps=config.relaxed_steps, sparsity=0.0)
+        params, errors = _descend(partial(_loss, assets, last, frame, image, landmarks), params, last, most)
     return FitResult(*_face_and_scene(assets, config, frame, params), errors[0][-1], errors[1][-1])
 
 
 def _descend(
-    loss: Callable[[_FitParams], tuple[Array, tuple[Array, Array]]], start: _FitParams, config: FitConfig
+    loss: Callable[[_FitParams], tuple[Array, tuple[Array, Array]]],
+    start: _FitParams,
+    config: FitConfig,
+    most: Array | float = 1.0,
 ) -> tuple[_FitParams, tuple[Array, Array]]:
-    """Adam from `start`. Returns the parameters and the errors of every step."""
+    """Adam from `start`, activations in [0, most]. Returns the parameters and the errors of every step."""
     optimizer = optax.adam(optax.cosine_decay_schedule(config.learning_rate, config.steps, alpha=0.1), b2=0.99)
     grad_fn = jax.grad(loss, has_aux=True)
 
@@ -120,7 +128,7 @@ def _descend(
         grads = jax.tree.map(lambda grad: jnp.where(jnp.isfinite(grad), grad, 0.0), grads)
         updates, opt_state = optimizer.update(grads, opt_state)
         params = dict(optax.apply_updates(params, updates))
-        params["activations"] = jnp.clip(params["activations"], 0.0, 1.0)
+        params["activations"] = jnp.clip(params["activations"], 0.0, most)
         return (params, opt_state), errors
 
     (params, _), errors = jax.lax.scan(train_step, (start, optimizer.init(start)), None, length=config.steps)

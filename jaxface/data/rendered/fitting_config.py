@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from jaxface.core.checks import Ge, Gt, check
+from jaxface.core.checks import Ge, Gt, Interval, check
 
 Positive = Annotated[float, Gt(0)]
 
@@ -25,6 +25,9 @@ class FitConfig:
         turn: Standard deviation of the angles of the head, degrees; half of it for the gaze.
         height: Of an image without landmarks, in interocular distances, with some error.
         eye_line: Fraction of such an image above the eyes, with some error.
+        relaxed_steps: Steps at the end without the exponential prior, of the units that it left active
+            (Meinshausen 2007, relaxed lasso).
+        active: Activation from which a unit counts as active then.
         balance: Deviation of how much less one side moves than the other; 0 = both move alike.
     """
 
@@ -38,6 +41,8 @@ class FitConfig:
     turn: Positive = 15.0
     height: Positive = 2.9
     eye_line: float = 0.39
+    relaxed_steps: Annotated[int, Ge(0)] = 0
+    active: Annotated[float, Interval(gt=0, lt=1)] = 0.05
     balance: NonNegative = 0.0
 
     def __post_init__(self) -> None:
