@@ -110,7 +110,7 @@ def _fewest(result: SurveyResult) -> int:
 
 
 def _tests(result: SurveyResult) -> int:
-    """Return how many tests the correction for a classifier's mean effects counts: both ends of each one's levels."""
+    """Return how many tests are corrected for together: both ends of each intervention's levels."""
     return sum(len(result.answers[name].ends) for name in result.design.names)
 
 
