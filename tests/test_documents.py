@@ -38,6 +38,18 @@ def test_every_command_of_the_documents_is_understood(
     assert words in (["--help"], ["--version"]), f"exit code {code}: {capsys.readouterr().err}"
 
 
+@pytest.mark.parametrize("command", ["audit", "observe"])
+def test_help_names_every_bundled_config(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main.run([command, "--help"])
+    text = " ".join(capsys.readouterr().out.replace("│", " ").split())
+    names = text.partition("the name of a bundled config: ")[2].partition(". ")[0].split(", ")
+    configs = sorted((ROOT / "configs").glob("*.toml"))
+    assert sorted(names) == sorted(
+        one.stem for one in configs if f"# Run: jaxface {command}" in one.read_text()
+    )
+
+
 def python_blocks() -> list[Any]:
     pages = [
         pytest.param(block.text, id=f"{page.relative_to(ROOT)}-{number}")

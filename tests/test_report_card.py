@@ -144,7 +144,11 @@ def test_a_search_that_fell_short_is_said_beside_the_score(fake_run: AuditResult
     assert search_notes.search_note(prototype, "two", "surprise").startswith("the hand-set expression reached")
 
 
-def test_names_do_not_break() -> None:
+def test_names_and_quantities_do_not_break() -> None:
+    quantities = page_text.whole_names("from 99 % to 5 % (95 % interval 1 to 2, p = 0.03, n = 6 people)", [])
+    assert quantities.replace("\N{NO-BREAK SPACE}", "_") == (
+        "from 99_% to 5_% (95_% interval 1 to 2, p_=_0.03, n_=_6 people)"
+    )
     text = page_text.whole_names("face-api and not my-face-api, a & b", ["face-api", "a & b", "one"])
     assert (
         text == '<span class="whole">face-api</span> and not my-face-api, <span class="whole">a &amp; b</span>'

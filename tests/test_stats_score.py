@@ -182,3 +182,14 @@ def test_the_interval_of_a_share() -> None:
     for share in (0.5, 0.99):
         low, high = stats.share_interval((random.random((2000, 10)) < share).astype(float))
         assert ((low <= share) & (share <= high)).mean() >= 0.95
+
+
+@pytest.mark.parametrize(("tests", "fewest"), [(1, 6), (2, 7), (3, 7), (10, 9), (40, 11)])
+def test_the_fewest_people_can_reach_a_corrected_level_and_one_less_cannot(
+    key, tests: int, fewest: int
+) -> None:
+    assert stats.fewest_people(tests) == fewest
+    scores = np.linspace(1.0, 1.1, fewest)
+    for count, is_enough in ((fewest, True), (fewest - 1, False)):
+        p_value = stats.mean_test(scores[:count], key).p_value
+        assert (stats.holm(np.array([p_value, *[1.0] * (tests - 1)]))[0] <= 0.05) == is_enough

@@ -138,7 +138,7 @@ def test_a_few_people_are_too_few_to_tell(tmp_path: Path) -> None:
     config = dataclasses.replace(config, intervention_settings={"steps": 3})
     few = audit.survey(config, tmp_path / "out", searcher_factory=fake_audit.build)
     assert survey_text.headline(few) == "Too few people to tell any effect from chance"
-    assert survey_text.sentences(few) == ["few: too few people to tell."]
+    assert survey_text.sentences(few) == ["few: too few people to tell; 2 tests take at least 7."]
 
 
 def test_gates_are_of_an_intervention(survey: audit.SurveyResult) -> None:
@@ -240,3 +240,11 @@ def without_prototypes(head: jf.face.FaceModel) -> jf.face.FaceModel:
     empty = jnp.zeros((0, head.expression_basis.shape[-1]))
     expressions = dataclasses.replace(head.expressions, prototypes=empty, prototype_labels=())
     return dataclasses.replace(head, expressions=expressions)
+
+
+def test_more_tests_take_more_people(survey: audit.SurveyResult) -> None:
+    """A correction for many tests may leave no p-value that is small enough, however large the effects are."""
+    assert "no change was found for" in " ".join(survey_text.sentences(survey))
+    strict = dataclasses.replace(survey, config=dataclasses.replace(survey.config, alpha=1e-4))
+    assert survey_text.headline(strict).startswith("Too few people to tell")
+    assert all("too few people to tell; " in line for line in survey_text.sentences(strict))

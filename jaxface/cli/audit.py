@@ -31,7 +31,8 @@ class Audit(gate.Gate, options.Quiet):
     settings: Annotated[AuditConfig, tyro.conf.arg(name="")] = field(default_factory=AuditConfig)
 
     config: str | None = None
-    """TOML file, or the name of a bundled config: quick, paper, paper-strict, smoke. Flags override it."""
+    """TOML file, or the name of a bundled config: quick, survey, paper, paper-strict, smoke.
+    Flags override it."""
 
     out: Path | None = None
     """Folder of the run; none = runs/ and the config's name."""

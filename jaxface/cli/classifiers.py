@@ -10,7 +10,7 @@ import tyro
 
 import jaxface as jf
 from jaxface.classify import registry
-from jaxface.cli import columns, options
+from jaxface.cli import columns, options, preflight
 from jaxface.core.errors import ConfigError
 from jaxface.core.types import split_labels
 
@@ -75,6 +75,7 @@ def main(argv: Sequence[str]) -> int:
                 "import needs a name and a file: jaxface classifiers import dan-affectnet7 FILE.pth"
             )
         name, file = command.names
+        preflight.check_import(name, file)
         out = command.out or Path(name).name
         classifier = jf.classify.import_checkpoint(name, file, out)
         print(f"{classifier.name}: {out}/{classifier.card.weights}, {classifier.card.parameters:,} parameters")

@@ -171,5 +171,5 @@ def _any_of(names: typing.Iterable[str]) -> str:
 
 
 def parse(command: Any, prog: str, argv: Sequence[str]) -> Any:
-    """Return what tyro makes of a command's dataclass and the flags."""
+    """Return a command's dataclass with the values of the flags."""
     return tyro.cli(type(command), prog=prog, default=command, args=list(argv), registry=with_choices())

@@ -8,7 +8,7 @@ from jaxface.audit.config import AuditConfig
 from jaxface.audit.designs import intervention_names
 from jaxface.classify import registry
 from jaxface.classify.hub import is_hub_name
-from jaxface.core.errors import ConfigError
+from jaxface.core.errors import CheckpointError, ConfigError
 from jaxface.face.loaders.file_kinds import require_model
 
 
@@ -33,6 +33,13 @@ def check_classifiers(names: Iterable[object]) -> None:
     for name in map(str, names):
         if not is_hub_name(name) and not name.lower().endswith(".onnx"):
             registry.folders(name)
+
+
+def check_import(name: str, file: str) -> None:
+    """Check that a classifier is known and the file is there; CheckpointError if not."""
+    registry.folders(name)
+    if not Path(file).exists():
+        raise CheckpointError(f"no file at {file}")
 
 
 def check_interventions(names: Iterable[str]) -> None:

@@ -164,8 +164,8 @@ def summary(record: dict[str, Any], expression: str) -> str:
     """Return the text for stdout, one line for each classifier."""
     lines = [
         f"{expression}: probability {record['probability']:.3f}, re-rendered with sub-pixel shifts "
-        f"{record['probability_shifted']:.3f}; {record['status']} after {record['forward_calls']} forwards, "
-        f"{record['gradient_calls']} gradients, {record['cpu_seconds']:.1f} CPU-s"
+        f"{record['probability_shifted']:.3f}; {record['status']} after {record['forward_calls']} renders and "
+        f"{record['gradient_calls']} with a gradient, {record['cpu_seconds']:.1f} CPU-s"
     ]
     for name, by_image in record["answers"].items():
         cells = "  ".join(

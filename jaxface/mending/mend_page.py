@@ -69,7 +69,11 @@ def _curve(result: MendResult) -> str:
 
 
 def _table(result: MendResult) -> list[tuple[str, str, str]]:
-    return [(name.replace("_", " "), f"{before:.3f}", f"{after:.3f}") for name, before, after in result.rows]
+    return [(name.replace("_", " "), _number(before), _number(after)) for name, before, after in result.rows]
+
+
+def _number(value: float) -> str:
+    return f"{value:.3f}".replace("-", "−")
 
 
 def _groups(result: MendResult) -> list[dict[str, Any]]:

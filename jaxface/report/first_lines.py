@@ -3,12 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from jaxface.audit import AuditResult
-from jaxface.audit.summary import Comparison
+from jaxface.audit.summary import Comparison, Effect
 from jaxface.report.levels import loss_sign
 from jaxface.report.losses import ClassifierLosses, LossComparison
 from jaxface.report.tables import interval_name
 from jaxface.report.text import capitalized, listing, p_value, percent, plural, points
 from jaxface.report.verdict import TOO_FEW, ClassifierVerdict, effect_points, effect_text
+from jaxface.stats import fewest_people
 
 _NAMED = 3  # classifiers at most, for each to be named in a sentence
 
@@ -23,7 +24,7 @@ def which_is_worse(row: LossComparison, result: AuditResult) -> str:
     """Return which classifier loses more at the full expression, by how much, with interval, p and n."""
     difference = row.difference
     people = plural(difference.identities, "person", "people")
-    if not difference.has_enough_people:
+    if not _could_differ(difference, result):
         return f"Which is worse? {capitalized(TOO_FEW)} {row.more} from {row.less} ({people})."
     corrected = ", corrected for all pairs" if len(result.summary.effects) > 2 else ""
     low, high = (points(-end).lstrip("+") for end in (difference.high, difference.low))
@@ -39,12 +40,18 @@ def which_is_worse(row: LossComparison, result: AuditResult) -> str:
     return f"Which is worse? {row.more} loses {amount} points more than {row.less} ({statistics})."
 
 
+def _could_differ(difference: Effect, result: AuditResult) -> bool:
+    """Return whether there are enough people for a difference, corrected for all pairs, to be found."""
+    fewest = fewest_people(max(1, len(result.summary.comparisons)), result.config.alpha)
+    return difference.has_enough_people and difference.identities >= fewest
+
+
 def comparison_sentence(row: Comparison, result: AuditResult) -> str:
     """Return what the scores say of the same, with effect, interval, p and n."""
     over = f"over the {plural(row.expressions, 'expression')} that both know"
     text = f"difference of the scores {effect_text(row.difference, result)}"
     sign = loss_sign(result.intervention.axes[0]) * row.direction
-    if not row.difference.has_enough_people:
+    if not _could_differ(row.difference, result):
         return f"By the score: {TOO_FEW} {row.more} from {row.less}, {over}: {text}."
     if not sign:
         return f"By the score, no difference between {row.more} and {row.less} was found {over}: {text}."

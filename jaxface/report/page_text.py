@@ -5,11 +5,17 @@ from collections.abc import Iterable
 
 from markupsafe import Markup, escape
 
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_QUANTITY = re.compile(r"\d (?=%)|\b[pnα] = ")
 _LONGEST_WHOLE = 26  # letters of a name that fit a phone's line as a headline
 
 
 def whole_names(text: str, names: Iterable[str]) -> Markup:
-    """Return text as HTML in which no line breaks inside one of the names; very long ones may."""
+    """Return text as HTML in which no line breaks inside one of the names, or in "95 %" and "p = .03".
+
+    Very long names may break.
+    """
+    text = _QUANTITY.sub(lambda match: match[0].replace(" ", _NO_BREAK), text)
     breaking = [name for name in names if re.search(r"\W", name) and len(name) <= _LONGEST_WHOLE]
     breaking.sort(key=len, reverse=True)
     if not breaking:

@@ -4,8 +4,9 @@ from jaxface.audit import SurveyResult
 from jaxface.audit.contrasts import FLOOR, InterventionEffect
 from jaxface.audit.full_expression import ALL
 from jaxface.report.tables import notes, text_table
-from jaxface.report.text import capitalized, fixed, p_value, percent, points
+from jaxface.report.text import capitalized, fixed, p_value, percent, plural, points
 from jaxface.report.verdict import TOO_FEW
+from jaxface.stats import fewest_people
 
 _MOST = 6
 """Effects that a sentence names; the table below it has them all."""
@@ -16,7 +17,7 @@ def headline(result: SurveyResult) -> str:
     rows = [row for row in result.effects if row.expression == ALL and row.effect.is_valid]
     if not rows:
         return "No classifier is measurable"
-    if not any(row.effect.has_enough_people for row in rows):
+    if not any(_could_be_clear(row, result) for row in rows):
         return f"{capitalized(TOO_FEW)} any effect from chance"
     clear = [row for row in rows if _is_clear(row, result) and row.intervention != FLOOR]
     if not clear:
@@ -39,15 +40,17 @@ def sentences(result: SurveyResult) -> list[str]:
         )
         if not own:
             lines.append(f"{classifier}: no expression is measurable.")
-        elif not any(row.effect.has_enough_people for row in own):
-            lines.append(f"{classifier}: {TOO_FEW}.")
+        elif not any(_could_be_clear(row, result) for row in own):
+            tests = plural(_tests(result), "test")
+            lines.append(f"{classifier}: {TOO_FEW}; {tests} take at least {_fewest(result)}.")
         else:
             clear = [f"{_name(row)} {points(row.effect.mean)}" for row in own if _is_clear(row, result)]
             rest = [_name(row) for row in own if not _is_clear(row, result)]
             more = f" and {len(clear) - _MOST} more" if len(clear) > _MOST else ""
             named = ", ".join(clear[:_MOST])
-            summary = f"points of probability: {named}{more}" if clear else "no change was found"
-            lines.append(f"{classifier}: {summary}{'; not found for ' + ', '.join(rest) if rest else ''}.")
+            effects = f"points of probability: {named}{more}" if clear else ""
+            nothing = f"no change was found for {', '.join(rest)}" if rest else ""
+            lines.append(f"{classifier}: {'; '.join(filter(None, (effects, nothing)))}.")
     return lines
 
 
@@ -96,6 +99,19 @@ def survey_notes(result: SurveyResult) -> list[str]:
 
 def _is_clear(row: InterventionEffect, result: SurveyResult) -> bool:
     return row.effect.has_enough_people and row.adjusted_p <= result.config.alpha
+
+
+def _could_be_clear(row: InterventionEffect, result: SurveyResult) -> bool:
+    return row.effect.has_enough_people and row.effect.identities >= _fewest(result)
+
+
+def _fewest(result: SurveyResult) -> int:
+    return fewest_people(_tests(result), result.config.alpha)
+
+
+def _tests(result: SurveyResult) -> int:
+    """Return how many tests are corrected for together: both ends of each intervention's levels."""
+    return sum(len(result.answers[name].ends) for name in result.design.names)
 
 
 def _name(row: InterventionEffect) -> str:

@@ -1,6 +1,6 @@
 from .independence import IndependenceResult, MajorityResult, chsic, cmiknn, fcit, kci, majority
 from .multiple import adjust, benjamini_hochberg, holm
-from .people import FEWEST_PEOPLE, MeanTest, mean_test, share_interval
+from .people import FEWEST_PEOPLE, MeanTest, fewest_people, mean_test, share_interval
 from .permutation import PermutationResult, null_scores, permutation_test
 from .registry import CORRECTIONS, ESTIMATORS
 from .regression import WindowRegression, window_regression
@@ -22,6 +22,7 @@ __all__ = [
     "chsic",
     "cmiknn",
     "fcit",
+    "fewest_people",
     "holm",
     "kci",
     "majority",

@@ -75,6 +75,17 @@ def mean_test(values: np.ndarray, key: Array, permutations: int = 10_000, level:
     return MeanTest(*result.reshape(4, *values.shape[:-1]))
 
 
+def fewest_people(tests: int, alpha: float = 0.05) -> int:
+    """Return how many people it takes for p, corrected for several tests, to be able to reach alpha.
+
+    Flips of n people's signs give no p below 2 / 2^n; with fewer people no effect can be found, however large.
+
+    Args:
+        tests: that are corrected for together (Holm), 1 or more.
+    """
+    return 1 + math.ceil(math.log2(tests / alpha))
+
+
 def share_interval(hits: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Return the interval (Clopper-Pearson), low and high (...), of the share of ones.
 

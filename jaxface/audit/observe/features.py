@@ -94,7 +94,7 @@ def _unit(maps: Array) -> Array:
 
 
 def _maps(name: str, rest: str, config: ObserveConfig, classifiers: Sequence[Classifier]) -> Feature:
-    """A distance between what a classifier's net makes of the two chimeras: whole faces, as it knows them."""
+    """A distance between a classifier's features of the two chimeras: whole faces, as it was trained on."""
     by_name = {classifier.name: classifier for classifier in classifiers}
     model, map_name = rest, ""
     if rest not in by_name and ":" in rest:

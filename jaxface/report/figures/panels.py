@@ -50,6 +50,7 @@ def forest(
             )
         panel.set_yticks(np.arange(count), expressions)
         panel.set_ylim(count - 0.45, -0.55)  # no line lies on the axis
+        panel.locator_params(axis="x", nbins=6)
         panel.grid(axis="x", alpha=0.15, color=INK, linewidth=0.6)
         panel.set_xlabel(label)
     return figure
