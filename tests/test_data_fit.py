@@ -1,5 +1,6 @@
 """Fitting: known faces are result again, by their landmarks and by their pixels."""
 
+import dataclasses
 from functools import partial
 from pathlib import Path
 
@@ -107,6 +108,22 @@ def test_pixels_tell_the_expression_where_there_are_no_landmarks(
     assert units[present].min() > 0.45 and units[~present].max() < 0.1
     np.testing.assert_allclose(np.rad2deg(result.face.turn[:, 1]), [-9.0, 6.0], atol=3.0)
     assert float(result.pixel_error.max()) < 0.03
+
+
+def test_units_at_rest_stay_there_when_the_prior_is_relaxed(
+    assets: SceneAssets, truth: tuple[Face, SceneParams]
+) -> None:
+    """The prior shrinks what it leaves active; without it those units come nearer to the truth."""
+    marks = jax.jit(points)(assets.rig, landmarks(assets.head), *truth)
+    settings = FitConfig(steps=150, sparsity=16.0)
+    shrunk = run_fit(assets, None, marks, settings).face
+    relaxed = run_fit(assets, None, marks, dataclasses.replace(settings, relaxed_steps=60)).face
+    at_rest = np.asarray(shrunk.activations) <= settings.active
+    assert at_rest.any() and not np.asarray(relaxed.activations)[at_rest].any()
+    expected = units_of(assets, truth[0])
+    present = expected > 0.5
+    errors = [np.abs(units_of(assets, face) - expected)[present].mean() for face in (shrunk, relaxed)]
+    assert errors[1] < 0.9 * errors[0]
 
 
 def test_the_region_of_a_face_is_within_its_contour_and_turns_with_it(

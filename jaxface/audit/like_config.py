@@ -20,6 +20,9 @@ class LikeConfig:
     pixel_steps: Annotated[int, Ge(0)] = 150
     """Steps by landmarks and pixels; 0 = landmarks alone."""
 
+    relaxed_steps: Annotated[int, Ge(0)] = 60
+    """Steps at the end, in which the units that are active are no longer drawn to rest; only with pixels."""
+
     landmark_error: Annotated[float, Gt(0)] = 0.03
     """Deviation of a detected landmark, interocular distances."""
 
@@ -29,7 +32,7 @@ class LikeConfig:
     pixels: Annotated[float, Ge(0)] = 1600.0
     """Number of independent measurements that the pixels of a face are worth."""
 
-    sparsity: Annotated[float, Ge(0)] = 8.0
+    sparsity: Annotated[float, Ge(0)] = 16.0
     """Rate of the exponential prior that keeps facial units at rest."""
 
     balance: Annotated[float, Ge(0)] = 0.3

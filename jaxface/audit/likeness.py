@@ -143,6 +143,7 @@ def _fit(assets: rendered.SceneAssets, crop: Array, points: Array, config: LikeC
         contour_error=config.contour_error / HEIGHT,
         pixels=config.pixels,
         sparsity=config.sparsity,
+        relaxed_steps=config.relaxed_steps if config.pixel_steps else 0,
         balance=config.balance,
     )
     if not config.pixel_steps:

@@ -102,7 +102,7 @@ def fit_image(
         params, _ = _descend(partial(_loss, assets, first, frame, None, landmarks), params, first)
     params, errors = _descend(partial(_loss, assets, config, frame, image, landmarks), params, config)
     if config.relaxed_steps:
-        # The prior also shrinks the units that it leaves active: they go on without it, the others stay at rest.
+        # The prior shrinks the units that it leaves active, too: they go on without it, the others rest.
         most = (params["activations"] > config.active).astype(jnp.float32)
         last = dataclasses.replace(config, steps=config.relaxed_steps, sparsity=0.0)
         params, errors = _descend(partial(_loss, assets, last, frame, image, landmarks), params, last, most)
