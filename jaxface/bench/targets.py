@@ -50,12 +50,13 @@ def devices(name: str, topology: str = "") -> list[Any]:
     Raises:
         ConfigError: the compiler is not installed, or does not start.
     """
+    import jax
+
     target = TARGETS[name]
     if target.layout == "cpu":
-        import jax
-
         return list(jax.local_devices())
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if not jax.config.jax_platforms:  # JAX has read the environment already, and would look for the device
+        jax.config.update("jax_platforms", "cpu")
     start = _tpu if target.layout == "tpu" else _gpu
     try:
         return list(start(topology or target.topology).devices)
