@@ -55,7 +55,7 @@ def devices(name: str, topology: str = "") -> list[Any]:
     target = TARGETS[name]
     if target.layout == "cpu":
         return list(jax.local_devices())
-    if not jax.config.jax_platforms:  # JAX has read the environment already, and would look for the device
+    if "JAX_PLATFORMS" not in os.environ:  # which JAX has read already: it would look for the device
         jax.config.update("jax_platforms", "cpu")
     start = _tpu if target.layout == "tpu" else _gpu
     try:
