@@ -90,7 +90,7 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     for size, supersample in SIZES:
         if supersample > 1:
             continue  # the reference renderers take one sample per pixel
-        scene = render.Scene(size=size)
+        scene = render.Scene(size=size, supersample=supersample)
         for part in RANGES:
             yield from part_rows(head, scene, part, settings)
 
