@@ -17,7 +17,7 @@ from tests.devices import xla_flags
 PLATFORMS = {"tpu": "tpu", "gpu": "cuda"}
 BOUNDS = {
     "render grid": 1500,
-    "search gradient": 5500,
+    "search gradient": 4800,
     "search generation": 3000,
     "search shifted": 3000,
     "render probes": 4000,
