@@ -24,7 +24,8 @@ import tyro
 from benchmarks.rows import write_rows
 from jaxface import face, render
 from jaxface.bench.harness import measure
-from jaxface.bench.render import SIZES, full_expression, grid_row, timing_row
+from jaxface.bench.render import RANGES, SIZES, full_expression, grid_row, timing_row
+from jaxface.bench.render import times as range_times
 from jaxface.core.errors import ConfigError
 from jaxface.face import geometry
 from jaxface.face.appearance import wrinkle_weights
@@ -57,7 +58,7 @@ class Settings(face.HeadConfig):
     """Calls; the fastest counts."""
 
     steps: int = 30
-    """Time steps: the last ones of 90."""
+    """Time steps of each part of the unfolding, as in `jaxface bench render`."""
 
     out: Path | None = None
     """Results file (.jsonl), or a folder for dated files."""
@@ -89,20 +90,28 @@ def rows(settings: Settings) -> Iterator[dict[str, Any]]:
     for size, supersample in SIZES:
         if supersample > 1:
             continue  # the reference renderers take one sample per pixel
-        scene = render.Scene(size=size)
-        params, _, time = full_expression(head, settings.steps)
-        row = grid_row(head, scene, settings.steps, settings.repeats)
-        frames = Frames(head, params, scene, time)
-        for name, build in (("c", plain_c), ("llvmpipe", llvmpipe)):
-            try:
-                timing = measure(build(frames), repeats=settings.repeats)
-            except ConfigError as error:
-                yield {"name": name, "size": scene.size, "missing": str(error)}
-                continue
-            reference_row = timing_row(name, head, scene, len(time), timing)
-            row[f"times_{name}"] = reference_row["cpu_ms_per_image"] / row["cpu_ms_per_image"]
-            yield reference_row
-        yield row
+        scene = render.Scene(size=size, supersample=supersample)
+        for part in RANGES:
+            yield from part_rows(head, scene, part, settings)
+
+
+def part_rows(
+    head: face.FaceModel, scene: render.Scene, part: str, settings: Settings
+) -> Iterator[dict[str, Any]]:
+    """Yield the rows of one part of the unfolding; ours comes last."""
+    time = range_times(part, settings.steps)
+    row = grid_row(head, scene, part, settings.steps, settings.repeats)
+    frames = Frames(head, full_expression(head)[0], scene, time)
+    for name, build in (("c", plain_c), ("llvmpipe", llvmpipe)):
+        try:
+            timing = measure(build(frames), repeats=settings.repeats)
+        except ConfigError as error:
+            yield {"name": name, "size": scene.size, "frames": part, "missing": str(error)}
+            continue
+        reference_row = timing_row(name, head, scene, len(time), timing)
+        row[f"times_{name}"] = reference_row["cpu_ms_per_image"] / row["cpu_ms_per_image"]
+        yield {**reference_row, "frames": part}
+    yield row
 
 
 def plain_c(frames: Frames) -> Renderer:

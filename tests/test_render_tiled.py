@@ -172,19 +172,34 @@ def test_more_frames_than_a_group_are_drawn_in_groups(layout: str, monkeypatch: 
     np.testing.assert_allclose(interventions.grid(*arguments), at_once, atol=tolerance)
 
 
-def test_the_gradient_is_that_of_the_exact_path(layout: str) -> None:
-    head = toy_head()
+@pytest.mark.parametrize("silhouette", [False, True])
+def test_the_gradient_is_that_of_the_exact_path(layout: str, silhouette: bool) -> None:
+    head, scene = toy_head(), dataclasses.replace(SCENE, silhouette=silhouette)
 
-    def loss(expression: jax.Array) -> jax.Array:
-        face = dataclasses.replace(smiling(head), expression=expression)
-        return jnp.sum(render.image(head, face, SCENE) ** 2)
+    def loss(face: FaceParams) -> jax.Array:
+        return jnp.sum(render.image(head, face, scene) ** 2)
 
     def gradient() -> np.ndarray:
-        return np.asarray(jax.grad(loss)(smiling(head).expression))
+        grads = jax.grad(loss)(smiling(head))
+        return np.concatenate([grads.expression, grads.albedo, grads.pose.reshape(-1)])
 
     tiled_gradient = gradient()
     with target.use_layout("cpu"):
         np.testing.assert_allclose(tiled_gradient, gradient(), rtol=1e-3, atol=1e-4)
+
+
+def test_side_by_side_faces_show_the_triangles_that_each_shows_alone() -> None:
+    head = toy_head()
+    people = sample_population(jax.random.key(3), head, 3)
+
+    def triangles(face: FaceParams) -> jax.Array:
+        person = render.prepare(head, face, SCENE)
+        return tiled.visible(project(person.camera, vertices(head, face), SCENE.size), head.faces, SCENE.size)
+
+    together = jax.jit(jax.vmap(triangles))(people)
+    alone = [triangles(jax.tree.map(lambda leaf, n=number: leaf[n], people)) for number in range(3)]
+    np.testing.assert_array_equal(together, np.stack(alone))
+    assert len({each.tobytes() for each in np.asarray(together)}) == 3
 
 
 @pytest.mark.parametrize("name", ["expression", "albedo", "time"])

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import jax
 import numpy as np
 from jax.sharding import Mesh
 
@@ -46,7 +47,7 @@ def row(program: Program, mesh: Mesh, name: str) -> dict[str, Any]:
         return {**common, "failure": str(error).splitlines()[0]}
     module, memory = hlo.parse(executable.as_text()), executable.memory_analysis()
     peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-    exchanges = hlo.collectives(module)
+    exchanges, arguments = hlo.collectives(module), jax.tree.leaves(lowering.args_info)
     return {
         **common,
         "operations": hlo.operations(lowering.as_text()),
@@ -56,6 +57,8 @@ def row(program: Program, mesh: Mesh, name: str) -> dict[str, Any]:
         "memory_mb": peak / 1e6,
         "temporary_mb": memory.temp_size_in_bytes / 1e6,
         "fits": bool(peak < target.memory) if target.memory else None,
+        "arguments": len(arguments),
+        "split_arguments": len(hlo.split_arguments(module)),
         "collectives": len(exchanges),
         "collectives_in_loops": sum(in_loop for _, in_loop in exchanges),
         **_estimate(module, program, target),

@@ -9,6 +9,7 @@ _COMPUTATION = re.compile(r"^(ENTRY )?%?([\w.\-]+) .*\{\s*$")
 _CYCLES = re.compile(r'"estimated_cycles":"(\d+)"')
 _KERNEL = re.compile(r" (fusion|custom-call|copy|convolution|dot|gather|scatter|sort|reduce)\(")
 _RESULT = re.compile(r"\s+(?:ROOT )?%?([\w.\-]+) = (\(.*?\)|\S+) ")
+_NAME = re.compile(r'op_name="([^"]*)"')
 _COLLECTIVE = re.compile(r" (all-reduce|all-gather|all-to-all|reduce-scatter|collective-permute)(?:-start)?\(")
 
 
@@ -57,6 +58,12 @@ def collectives(module: Module) -> list[tuple[str, bool]]:
     for lines, times in _reached(module, module.entry, 1.0, {}, loop_factor=2.0):
         exchanges += [(name, times > 1.0) for name in _COLLECTIVE.findall("\n".join(lines))]
     return exchanges
+
+
+def split_arguments(module: Module) -> list[str]:
+    """Return the names of the arguments of which each device has a part."""
+    lines = (line for line in module.computations.get(module.entry, []) if " parameter(" in line)
+    return [name.group(1) for line in lines if "sharding={devices=" in line and (name := _NAME.search(line))]
 
 
 def cycles(module: Module, rounds: Mapping[str, float]) -> float:
@@ -118,7 +125,7 @@ def _loops(module: Module, line: str) -> list[Loop]:
     head = re.search(r" while\(.*condition=%?([\w.\-]+), body=%?([\w.\-]+)", line)
     if head is None:
         return []
-    name = re.search(r'op_name="([^"]*)"', line)
+    name = _NAME.search(line)
     annotation = re.search(r'"known_trip_count":\{"n":"(\d+)"', line)
     condition = "\n".join(module.computations.get(head.group(1), []))
     limits = re.findall(r"= s32\[\][^=]* constant\((\d+)\)", condition)

@@ -1,5 +1,5 @@
 """Images per second of `jaxface.render`: many expressions of one person, value with gradient, and
-the grid of one expression."""
+the grid of one expression, in each part of its unfolding."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -19,6 +19,10 @@ SIZES = ((48, 1), (112, 1), (112, 2), (224, 1))
 SYMMETRY_STEPS, TIME_STEPS = 10, 90
 """Of the paper's grid."""
 
+RANGES = ("first third", "middle third", "last third", "whole")
+"""Frames of the unfolding that are drawn at once. Of 90 time steps at 112 pixels an audit draws 30 at once, one
+third after another; of few steps it draws the whole."""
+
 
 class Case(NamedTuple):
     """A function to time, and its arguments."""
@@ -37,25 +41,36 @@ def run(settings: RenderSettings) -> Iterator[dict[str, Any]]:
         yield timing_row(case.name, head, case.scene, settings.batch, timing)
     for size, supersample in SIZES:
         scene = render.Scene(size=size, supersample=supersample)
-        yield grid_row(head, scene, settings.steps, settings.repeats)
+        for part in RANGES:
+            yield grid_row(head, scene, part, settings.steps, settings.repeats)
 
 
-def grid_row(head: face.FaceModel, scene: render.Scene, steps: int, repeats: int) -> dict[str, Any]:
-    """Time `interventions.grid`, building its candidate lists included, and return the row."""
-    params, symmetry, time = full_expression(head, steps)
+def grid_row(head: face.FaceModel, scene: render.Scene, part: str, steps: int, repeats: int) -> dict[str, Any]:
+    """Time `interventions.grid`, building its candidate lists included, and return the row.
+
+    Args:
+        part: of the unfolding, one of `RANGES`.
+    """
+    params, symmetry = full_expression(head)
+    time = times(part, steps)
     grid = partial(interventions.grid, interventions.Symmetry())
     timing = measure(grid, head, params, scene, symmetry, time, repeats=repeats)
-    return timing_row("grid", head, scene, len(symmetry) * len(time), timing)
+    return {**timing_row("grid", head, scene, len(symmetry) * len(time), timing), "frames": part}
 
 
-def full_expression(head: face.FaceModel, steps: int) -> tuple[face.FaceParams, jax.Array, jax.Array]:
-    """Return a neutral person's parameters with one full expression, symmetries (S,) and the last
-    times (T,)."""
+def times(part: str, steps: int) -> jax.Array:
+    """Return (T,) time steps of a part of the unfolding: some of the paper's 90, or spread over all of it."""
+    every = jnp.linspace(0.0, 1.0, TIME_STEPS)
+    begins = {"first third": 0, "middle third": (TIME_STEPS - steps) // 2, "last third": TIME_STEPS - steps}
+    return jnp.linspace(0.0, 1.0, steps) if part == "whole" else every[begins[part] :][:steps]
+
+
+def full_expression(head: face.FaceModel) -> tuple[face.FaceParams, jax.Array]:
+    """Return a neutral person's parameters with one full expression, and symmetries (S,)."""
     expressions = head.expressions
     full = expressions.prototypes[0] if len(expressions.prototypes) else 0.3 * expressions.upper
     params = dataclasses.replace(face.neutral(head), expression=full)
-    symmetry, time = jnp.linspace(0.0, 1.0, SYMMETRY_STEPS), jnp.linspace(0.0, 1.0, TIME_STEPS)[-steps:]
-    return params, symmetry, time
+    return params, jnp.linspace(0.0, 1.0, SYMMETRY_STEPS)
 
 
 def timing_row(

@@ -20,7 +20,7 @@ class RenderSettings(HeadConfig):
     """Calls; the fastest counts."""
 
     steps: int = 30
-    """Time steps of the grid's ten symmetries: the last ones of 90. An audit draws 30 at once."""
+    """Time steps of the grid's ten symmetries: the first, middle and last ones of 90, and as many over all."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ A TPU's compiler is in `libtpu`, a GPU's in `jax-cuda12-plugin` with ptxas: extr
 `aot-gpu`. Peaks are the makers' published figures.
 """
 
-import contextlib
 import importlib.util
 import os
 from dataclasses import dataclass
@@ -50,12 +49,13 @@ def devices(name: str, topology: str = "") -> list[Any]:
     Raises:
         ConfigError: the compiler is not installed, or does not start.
     """
+    import jax
+
     target = TARGETS[name]
     if target.layout == "cpu":
-        import jax
-
         return list(jax.local_devices())
-    os.environ.setdefault("JAX_PLATFORMS", "cpu")
+    if "JAX_PLATFORMS" not in os.environ:  # which JAX has read already: it would look for the device
+        jax.config.update("jax_platforms", "cpu")
     start = _tpu if target.layout == "tpu" else _gpu
     try:
         return list(start(topology or target.topology).devices)
@@ -78,14 +78,16 @@ def _tpu(topology: str) -> Any:
 
 
 def _gpu(topology: str) -> Any:
+    import jax
     from jax.experimental import topologies
 
     folder = _package("nvidia.cuda_nvcc", "aot-gpu")
-    flag = f"--xla_gpu_cuda_data_dir={folder}"
-    if flag not in os.environ.get("XLA_FLAGS", ""):
-        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
-    with contextlib.suppress(Exception):  # JAX has found the plug-in already
-        importlib.import_module("jax_plugins.xla_cuda12").initialize()
+    # Products by cuBLAS: Triton's tiles are chosen by timing them on the device. Without one the compiler
+    # refuses some products, and aborts at those of a training step.
+    for flag in (f"--xla_gpu_cuda_data_dir={folder}", "--xla_gpu_enable_triton_gemm=false"):
+        if flag not in os.environ.get("XLA_FLAGS", ""):
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    jax.devices("cpu")  # finds the plug-in
     text = (resources.files("jaxface.bench") / f"{topology}.textproto").read_text(encoding="ascii")
     return topologies.get_topology_desc(
         topology_name=topology, platform="cuda", target_config=text, topology="1x1x1"

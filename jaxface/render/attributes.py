@@ -10,9 +10,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 from jaxface.render.barriers import skip_unless
-from jaxface.render.indexing import Corners, at_corners, corners_of
+from jaxface.render.indexing import Corners, at_corners, corners_of, take
 from jaxface.render.rasterizer import barycentric, interpolate
 
 
@@ -57,6 +58,16 @@ def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Ar
         values: columns (V,).
         triangle: (H, W) int32 as from `rasterize.visible`.
     """
+    at_pixels = _by_rows if for_accelerators() else _by_columns
+    inverse_w, u, v, *columns = at_pixels(screen, values, mesh, triangle)
+    height, width = triangle.shape
+    x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
+    y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
+    return Surface(u, v, tuple(columns), x, y, -inverse_w)
+
+
+def _by_columns(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array) -> tuple[Array, ...]:
+    """inverse_w, u, v and the values at the pixels."""
     hit = triangle >= 0
     active = jnp.any(hit)
     index = jnp.maximum(triangle, 0)
@@ -66,13 +77,35 @@ def surface(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Ar
     def interpolate_at(weights: Corners, index: Corners, column: Array) -> Array:
         return interpolate(weights, at_corners(index, column))
 
-    u, v = (skip_unless(active, interpolate_at, weights, uv_ids, column) for column in (mesh.u, mesh.v))
-    at_pixels = tuple(skip_unless(active, interpolate_at, weights, ids, column) for column in values)
-    depth = -skip_unless(active, interpolate_at, weights, ids, screen[2])
-    height, width = triangle.shape
-    x = jnp.broadcast_to(jnp.arange(width)[None] + 0.5, triangle.shape)
-    y = jnp.broadcast_to(jnp.arange(height)[:, None] + 0.5, triangle.shape)
-    return Surface(u, v, at_pixels, x, y, depth)
+    columns = (uv_ids, mesh.u), (uv_ids, mesh.v), *((ids, column) for column in values)
+    at_pixels = [skip_unless(active, interpolate_at, weights, *each) for each in columns]
+    return (skip_unless(active, interpolate_at, weights, ids, screen[2]), *at_pixels)
+
+
+def _by_rows(screen: Corners, values: tuple[Array, ...], mesh: Mesh, triangle: Array) -> tuple[Array, ...]:
+    """`_by_columns`, with one fetch a pixel."""
+    hit = triangle >= 0
+    xs, ys, inverse_w, *columns = _corner_rows(screen, values, mesh, jnp.maximum(triangle, 0))
+    _, weights = barycentric(xs, ys, inverse_w, hit)
+    return tuple(
+        jnp.where(jnp.any(hit), interpolate(weights, corners), 0.0) for corners in (inverse_w, *columns)
+    )
+
+
+def _corner_rows(screen: Corners, values: tuple[Array, ...], mesh: Mesh, index: Array) -> list[Corners]:
+    """x, y, inverse_w, u, v and the values at the three corners of each pixel's triangle."""
+    vertices, places = jnp.stack((*screen, *values), axis=-1), jnp.stack((mesh.u, mesh.v), axis=-1)
+    at_faces = [take(vertices, mesh.faces[i]) for i in range(3)] + [
+        take(places, mesh.uv_faces[i]) for i in range(3)
+    ]
+    count = vertices.shape[-1]
+    rows = take(jnp.concatenate(at_faces, axis=-1), index)
+
+    def corners(first: int, step: int) -> Corners:
+        return rows[..., first], rows[..., first + step], rows[..., first + 2 * step]
+
+    of_vertices = [corners(k, count) for k in range(count)]
+    return [*of_vertices[:3], *(corners(3 * count + k, 2) for k in range(2)), *of_vertices[3:]]
 
 
 def _backward(
@@ -82,15 +115,16 @@ def _backward(
     hit = triangle >= 0
     active = jnp.any(hit)
     index = jnp.maximum(triangle, 0)
+    by_rows = _corner_rows(screen, values, mesh, index) if for_accelerators() else None
 
     def weight_gradients(cotangent: Surface) -> tuple[Array, Array]:
         """Cotangents of the second and third weight; the first is what they leave of one."""
-        ids, uv_ids = corners_of(mesh.faces, index), corners_of(mesh.uv_faces, index)
-        corners = [
-            at_corners(uv_ids, mesh.u),
-            at_corners(uv_ids, mesh.v),
-            *(at_corners(ids, column) for column in values),
-        ]
+        if by_rows is None:
+            ids, uv_ids = corners_of(mesh.faces, index), corners_of(mesh.uv_faces, index)
+            columns = (uv_ids, mesh.u), (uv_ids, mesh.v), *((ids, column) for column in values)
+            corners = [at_corners(*each) for each in columns]
+        else:
+            corners = by_rows[3:]
         pairs = list(zip((cotangent.u, cotangent.v, *cotangent.values), corners, strict=True))
 
         def of_weight(k: int) -> Array:
@@ -102,8 +136,11 @@ def _backward(
 
     def corner_gradients(gradients: tuple[Array, Array], x: Array, y: Array) -> tuple[Array, ...]:
         """Cotangents of x, y and inverse_w of each corner, then the weights."""
-        ids = corners_of(mesh.faces, index)
-        xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
+        if by_rows is None:
+            ids = corners_of(mesh.faces, index)
+            xs, ys, inverse_w = (at_corners(ids, column) for column in screen)
+        else:
+            xs, ys, inverse_w = by_rows[:3]
         flat, weights = barycentric(xs, ys, inverse_w, hit)
 
         def of(xs: Corners, ys: Corners, inverse_w: Corners) -> tuple[Array, Array]:
@@ -120,16 +157,24 @@ def _backward(
 
     gradients = skip_unless(active, weight_gradients, cotangent)
     planes = skip_unless(active, corner_gradients, gradients, cotangent.x, cotangent.y)
+
+    def rows(dx: Array, dy: Array, dw: Array, weight: Array, cotangent: tuple[Array, ...]) -> Array:
+        columns = (dx, dy, dw, *(weight * gradient for gradient in cotangent))
+        return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
+
+    of_corners = [skip_unless(active, rows, *planes[corner::3], cotangent.values) for corner in range(3)]
+    ends = [mesh.faces[corner] for corner in range(3)]
+    if for_accelerators():
+        of_faces = jnp.zeros((len(ends[0]), 3 * of_corners[0].shape[-1]), screen[0].dtype)
+        of_faces = of_faces.at[index.reshape(-1)].add(
+            jnp.concatenate(of_corners, axis=-1), mode="promise_in_bounds"
+        )
+        of_corners = jnp.split(of_faces, 3, axis=-1)
+    else:
+        ends = [end[index].reshape(-1) for end in ends]
     total = jnp.zeros((screen[0].shape[0], 3 + len(values)), screen[0].dtype)
-    for corner in range(3):
-        dx, dy, dw, weight = planes[corner::3]
-
-        def rows(dx: Array, dy: Array, dw: Array, weight: Array, cotangent: tuple[Array, ...]) -> Array:
-            columns = (dx, dy, dw, *(weight * gradient for gradient in cotangent))
-            return jnp.stack([column.reshape(-1) for column in columns], axis=-1)
-
-        row = skip_unless(active, rows, dx, dy, dw, weight, cotangent.values)
-        total = total.at[mesh.faces[corner][index].reshape(-1)].add(row, mode="promise_in_bounds")
+    for end, row in zip(ends, of_corners, strict=True):
+        total = total.at[end].add(row, mode="promise_in_bounds")
     columns = tuple(total[:, k] for k in range(total.shape[1]))
     return columns[:3], columns[3:], None, None  # type: ignore[return-value]
 

@@ -5,8 +5,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from jaxface.core.target import for_accelerators
 from jaxface.core.types import Array
 from jaxface.render.barriers import materialize, skip_unless
+from jaxface.render.indexing import take
 
 _JUMP = 0.025  # texture distance between neighbouring pixels that means an edge; half or twice it does as well
 
@@ -52,6 +54,9 @@ def _steps(texture: Array) -> tuple[int, int, int, int]:
 
 def _texels(texture: Array, first: Array) -> tuple[Array, ...]:
     rows = texture.reshape(-1, texture.shape[-1])
+    if for_accelerators():  # all four in one fetch; none of them lies behind the last texel
+        quads = jnp.concatenate([jnp.roll(rows, -step, axis=0) for step in _steps(texture)], axis=-1)
+        return tuple(jnp.split(take(quads, first), 4, axis=-1))
     return tuple(rows[first + step] for step in _steps(texture))
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.custom_batching import custom_vmap
 
 from jaxface.core.types import Array
 from jaxface.face.model import FaceModel
@@ -78,22 +79,47 @@ def render_group(head: FaceModel, buffers: VertexBuffers, texture: Array, scene:
 
 
 def visible(screen: Screen, faces: Array, size: int) -> Array:
-    """Return (size, size) int32: the nearest triangle at each sample, as `rasterizer.visible`."""
-    screen = jax.lax.stop_gradient(screen)
+    """Return (size, size) int32: the nearest triangle at each sample, as `rasterizer.visible`.
+
+    Under `vmap`, of heads with the same triangles, the pictures are one group of frames.
+    """
+
+    @custom_vmap
+    def one(screen: Screen, faces: Array) -> Array:
+        return _visible_group(jax.tree.map(lambda leaf: leaf[None], screen), faces, size)[0]
+
+    @one.def_vmap
+    def group(count: int, batched: tuple[Screen, bool], screens: Screen, faces: Array) -> tuple[Array, bool]:
+        if batched[1]:
+            axes = jax.tree.map(lambda has_axis: 0 if has_axis else None, batched)
+            return jax.vmap(one.fun, axes)(screens, faces), True
+
+        def frames(leaf: Array, has_axis: bool) -> Array:
+            return leaf if has_axis else jnp.broadcast_to(leaf[None], (count, *leaf.shape))
+
+        return _visible_group(jax.tree.map(frames, screens, batched[0]), faces, size), True
+
+    triangles: Array = one(jax.lax.stop_gradient(screen), faces)
+    return triangles
+
+
+def _visible_group(screens: Screen, faces: Array, size: int) -> Array:
+    """`visible` of G frames: fields (G, ...) -> (G, size, size)."""
     grid = grid_of(size, 1)
-    x, y, ahead = screen.xy[:, :1], screen.xy[:, 1:], screen.inverse_w[:, None] > 0.0
+    x, y, ahead = screens.xy[..., 0].T, screens.xy[..., 1].T, screens.inverse_w.T > 0.0
     lists = tile_lists(x, y, ahead, faces, grid)
     # A triangle's number in place of texture coordinates: equal at its corners, so the same inside.
     numbers = jnp.broadcast_to(jnp.arange(len(faces), dtype=jnp.float32)[:, None], (len(faces), 6))
-    table = _table(faces, numbers, x, y, jnp.where(ahead, -screen.depth[:, None], jnp.nan), ())
+    table = _table(faces, numbers, x, y, jnp.where(ahead, -screens.depth.T, jnp.nan), ())
 
     def triangles(tiles: Array) -> Array:
         nearness, number, _ = _nearest(lists, table, tiles, grid, perspective=False)
         triangle = jnp.where(nearness > -jnp.inf, number.astype(jnp.int32), -1)
-        return triangle.reshape(len(tiles), grid.edge, grid.edge)
+        return triangle.reshape(len(tiles), grid.edge, grid.edge, -1)
 
-    tiles = _each_tile(triangles, lists, grid, 1).reshape(grid.row, grid.row, grid.edge, grid.edge)
-    return tiles.swapaxes(1, 2).reshape(grid.row * grid.edge, -1)[:size, :size]
+    tiles = _each_tile(triangles, lists, grid, table.frames)
+    tiles = tiles.reshape(grid.row, grid.row, grid.edge, grid.edge, -1).transpose(4, 0, 2, 1, 3)
+    return tiles.reshape(-1, grid.row * grid.edge, grid.row * grid.edge)[:, :size, :size]
 
 
 def _each_tile(function: Callable[[Array], Array], lists: TileLists, grid: Grid, frames: int) -> Array:
