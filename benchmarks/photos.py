@@ -191,7 +191,7 @@ def like(settings: Settings) -> Iterator[dict[str, Any]]:
     dataset = rendered.dataset(recipe, settings.portraits, seed=101, batch=16)
     images, labels = dataset.rows(range(settings.portraits))["image"], dataset.columns["intensity"]
     for steps in (0, LikeConfig().pixel_steps):
-        config = LikeConfig(pixel_steps=steps, balance=0.0)
+        config = LikeConfig(pixel_steps=steps)
         assets, nets = likeness._assets(config.size), photos.load_nets()
         marks, results = likeness.load_marks(), []
         began = time.process_time()
