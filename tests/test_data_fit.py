@@ -116,13 +116,13 @@ def test_units_at_rest_stay_there_when_the_prior_is_relaxed(
     """The prior shrinks what it leaves active; without it those units come nearer to the truth."""
     marks = jax.jit(points)(assets.rig, landmarks(assets.head), *truth)
     settings = FitConfig(steps=150, sparsity=16.0)
-    shrunk = run_fit(assets, None, marks, settings).face
-    relaxed = run_fit(assets, None, marks, dataclasses.replace(settings, relaxed_steps=60)).face
-    at_rest = np.asarray(shrunk.activations) <= settings.active
-    assert at_rest.any() and not np.asarray(relaxed.activations)[at_rest].any()
+    near_rest = run_fit(assets, None, marks, settings).face
+    free = run_fit(assets, None, marks, dataclasses.replace(settings, relaxed_steps=60)).face
+    at_rest = np.asarray(near_rest.activations) <= settings.active
+    assert at_rest.any() and not np.asarray(free.activations)[at_rest].any()
     expected = units_of(assets, truth[0])
     present = expected > 0.5
-    errors = [np.abs(units_of(assets, face) - expected)[present].mean() for face in (shrunk, relaxed)]
+    errors = [np.abs(units_of(assets, face) - expected)[present].mean() for face in (near_rest, free)]
     assert errors[1] < 0.9 * errors[0]
 
 

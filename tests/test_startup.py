@@ -79,7 +79,7 @@ REFUSALS = {
     "retarget --data foldr": "did you mean 'folder'?",
     "classifiers show face-apu": "did you mean 'face-api'?",
     "classifiers import dan-affectnet9 x.pth": "did you mean 'dan-affectnet8'?",
-    "classifiers import dan-affectnet8 nosuch.pth": "no file at nosuch.pth",
+    "classifiers import dan-affectnet8 nosuch.pth": "no checkpoint at nosuch.pth",
     "report nosuch": "nosuch holds no run.toml",
     "bench audt": "did you mean 'audit'?",
     "doctor --fce x": "did you mean --face?",

@@ -39,7 +39,7 @@ def check_import(name: str, file: str) -> None:
     """Check that a classifier is known and the file is there; CheckpointError if not."""
     registry.folders(name)
     if not Path(file).exists():
-        raise CheckpointError(f"no file at {file}")
+        raise CheckpointError(f"no checkpoint at {file}")
 
 
 def check_interventions(names: Iterable[str]) -> None:
