@@ -51,7 +51,7 @@ def level(points: np.ndarray, marks: np.ndarray) -> tuple[np.ndarray, np.ndarray
 def regression(points: np.ndarray, marks: np.ndarray) -> dict[str, np.ndarray]:
     """Return the fields of `HeadMarks` by points and marks of `level`."""
     mean, offset = points.mean(0), (marks - points).mean(0)
-    inputs, outputs = ((each).reshape(-1, 136) for each in (points - mean, marks - points - offset))
+    inputs, outputs = (each.reshape(-1, 136) for each in (points - mean, marks - points - offset))
     slopes = np.linalg.solve(inputs.T @ inputs + RIDGE * np.eye(136), inputs.T @ outputs)
     rest = (outputs - inputs @ slopes).reshape(-1, 68, 2)
     deviation = 1.48 * np.median(np.abs(rest), axis=0).mean(-1)
