@@ -53,9 +53,7 @@ def regression(points: np.ndarray, marks: np.ndarray) -> dict[str, np.ndarray]:
     mean, offset = points.mean(0), (marks - points).mean(0)
     inputs, outputs = (each.reshape(-1, 136) for each in (points - mean, marks - points - offset))
     slopes = np.linalg.solve(inputs.T @ inputs + RIDGE * np.eye(136), inputs.T @ outputs)
-    rest = (outputs - inputs @ slopes).reshape(-1, 68, 2)
-    deviation = 1.48 * np.median(np.abs(rest), axis=0).mean(-1)
-    arrays = {"mean": mean, "offset": offset, "slopes": slopes, "deviation": deviation}
+    arrays = {"mean": mean, "offset": offset, "slopes": slopes}
     return {name: array.astype(np.float32) for name, array in arrays.items()}
 
 
@@ -72,6 +70,4 @@ if __name__ == "__main__":
     fit = HeadMarks(**regression(*kept))
     for name, each in {"constant": dataclasses.replace(fit, slopes=0.0 * fit.slopes), "slopes": fit}.items():
         print(name, *(f"{distance:.4f}" for distance in distances(each, *rest)))
-    arrays = regression(*level(points, marks))
-    write_weights(ASSETS / "marks-bundled.npz", arrays)
-    print(np.round(arrays["deviation"], 3).tolist())
+    write_weights(ASSETS / "marks-bundled.npz", regression(*level(points, marks)))

@@ -24,13 +24,11 @@ class HeadMarks:
         mean: (68, 2) of the net's points.
         offset: (68, 2) of the marks from the net's points, at the mean.
         slopes: (136, 136) change of the offsets (columns, x and y of point after point) by the points (rows).
-        deviation: (68,) of a mark from where this puts it.
     """
 
     mean: np.ndarray
     offset: np.ndarray
     slopes: np.ndarray
-    deviation: np.ndarray
 
     def of(self, points: np.ndarray) -> np.ndarray:
         """Return the marks (..., 68, 2) of the net's points (..., 68, 2)."""
